@@ -1,0 +1,1 @@
+"""What is asked: prompts, answer parsing, data sets and the lm-evaluation-harness tasks."""

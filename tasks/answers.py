@@ -1,0 +1,107 @@
+"""The one place where an answer is read.
+
+A response that follows the prompt ends like this::
+
+    LABEL=NA
+    CONF=0.72
+
+Reasoning may stand before it and may quote labels, the format or half an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["answered", "abstained", "invalid"]
+
+LABELS = ("PASS", "FAIL", "NA")
+"""The labels of fact verification: supported, refuted, not settled by the evidence."""
+
+ABSTENTION = "NA"
+ANSWER_PREFIX = "LABEL="
+
+# The reasoning is over after any of these. "assistantfinal" is what a decoder that drops
+# special tokens leaves of "<|start|>assistant<|channel|>final<|message|>".
+_END_OF_REASONING = re.compile(
+    r"</think>|</thinking>|</thought>|</reasoning>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>"
+    r"|<\|end_of_thought\|>|<\|channel\|>final(?:<\|message\|>)?|assistantfinal"
+)
+_START_OF_REASONING = re.compile(
+    r"<think>|<thinking>|<thought>|<reasoning>|\[THINK\]|◁think▷|<\|START_THINKING\|>"
+    r"|<\|begin_of_thought\|>|<\|channel\|>analysis"
+)
+# Label and confidence side by side or on consecutive lines, or a label alone on its line; bold,
+# quoted or listed, too.
+# Every run is bounded, so that hostile text costs linear time.
+_MARKUP = r"[ \t>*_`#\"'-]{0,16}"
+_LABEL = r"(?<![\w=])LABEL[ \t]{0,4}=[ \t]{0,4}(PASS|FAIL|NA)(?![\w|/=-])"
+_BLOCK = re.compile(
+    rf"{_LABEL}[ \t*_`.,;\"']{{0,16}}\s{{0,16}}{_MARKUP}"
+    r"CONF[ \t]{0,4}=[ \t]{0,4}([^\s*_`,;\"']{0,32})"
+    rf"|^{_MARKUP}{_LABEL}{_MARKUP}\.?[ \t\r]{{0,16}}$",
+    re.MULTILINE,
+)
+_CONFIDENCE = re.compile(r"0?\.[0-9]+|0\.?|1(?:\.0*)?")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a response says.
+
+    Attributes
+    ----------
+    label
+        One of `LABELS`, or None if the response could not be read.
+    confidence
+        The stated probability that the label is right, in [0, 1], or None if none was stated.
+    """
+
+    label: str | None
+    confidence: float | None
+
+    @property
+    def status(self) -> Status:
+        """``invalid`` without a label, ``abstained`` for NA, ``answered`` otherwise."""
+        if self.label is None:
+            return "invalid"
+        return "abstained" if self.label == ABSTENTION else "answered"
+
+
+INVALID = Answer(None, None)
+
+
+def parse_answer(response: str) -> Answer:
+    """Read the last well-formed block after the end of the reasoning.
+
+    A block is ``LABEL=PASS``, ``LABEL=FAIL`` or ``LABEL=NA`` directly followed by ``CONF=`` and a
+    number in [0, 1], or such a label alone on its line (then no confidence was stated).
+    A block whose ``CONF=`` holds anything else, such as the format's own ``0.xx``, is not
+    well-formed. If the response marks the end of its reasoning, only what follows the last such
+    mark counts; reasoning that was begun and never ended holds no answer.
+
+    Examples
+    --------
+    >>> parse_answer("It says so, thus not LABEL=FAIL.</think>LABEL=PASS\\nCONF=0.9")
+    Answer(label='PASS', confidence=0.9)
+    >>> parse_answer("I think it passes.").status
+    'invalid'
+    """
+    final = _final_part(response)
+    answer = INVALID
+    for with_confidence, stated, alone in _BLOCK.findall(final):
+        if alone:
+            answer = Answer(alone, None)
+        elif _CONFIDENCE.fullmatch(stated):
+            answer = Answer(with_confidence, float(stated))
+    return answer
+
+
+def _final_part(response: str) -> str:
+    """What follows the last end of reasoning; nothing if reasoning was begun and not ended."""
+    end = 0
+    for mark in _END_OF_REASONING.finditer(response):
+        end = mark.end()
+    final = response[end:]
+    return "" if _START_OF_REASONING.search(final) else final

@@ -1,0 +1,26 @@
+"""The one place where a prompt is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+INSTRUCTION = """\
+Does the evidence support the claim? Judge by the evidence alone, not by what you know.
+PASS: the evidence supports the claim.
+FAIL: the evidence refutes the claim.
+NA: the evidence does not settle it.
+Answer in two lines:
+LABEL=PASS, FAIL or NA
+CONF=the probability that your label is right, 0.00 to 1.00"""
+
+
+def verification_prompt(document: Mapping[str, Any]) -> str:
+    """The prompt of fact verification for one document row (``claim`` and ``evidence``).
+
+    The instruction comes first and is the same for every item, so that a server can keep its
+    prefix in cache.
+    """
+    evidence = document["evidence"]
+    shown = "\n".join(f"- {passage}" for passage in evidence) if evidence else "- none was found"
+    return f"{INSTRUCTION}\n\nClaim: {document['claim']}\nEvidence:\n{shown}\n\nAnswer:\n"
