@@ -1,0 +1,324 @@
+"""The result of comparing two models, as one tree of frozen values.
+
+Reports read only this. Every value stands beside the settings that made it. Fractions are in
+[0, 1], differences are checkpoint minus base, and a value that does not exist (an AUROC without
+a wrong answer, say) is None, never NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEMA_VERSION = "saeval.comparison/1"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval; `method` is the field's name for how it was made."""
+
+    low: float
+    high: float
+    method: str
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric of both models on the same items.
+
+    Attributes
+    ----------
+    metric, label
+        The metric's name, and the class it is of (``recall`` of ``NA``) or None.
+    items
+        Items it rests on: all of them, or for confidence those where both models stated one.
+    difference_interval
+        Interval of checkpoint − base at the comparison's level.
+    p, test
+        Two-sided p of "no difference" and the test it comes from.
+    p_holm, p_bh
+        The same adjusted over the family: every headline metric of every task.
+    higher_is_better
+        None where neither direction is good in itself (NA rate, mean confidence).
+    headline
+        Whether it belongs to the family and the short table.
+    """
+
+    metric: str
+    label: str | None
+    items: int
+    base: float | None
+    checkpoint: float | None
+    difference: float | None
+    base_interval: Interval | None
+    checkpoint_interval: Interval | None
+    difference_interval: Interval | None
+    p: float | None
+    test: str | None
+    p_holm: float | None
+    p_bh: float | None
+    higher_is_better: bool | None
+    headline: bool
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """McNemar's test on right and wrong answers.
+
+    `base_only` items are right with the base and wrong with the checkpoint, `checkpoint_only`
+    the reverse; `statistic_corrected` is the continuity-corrected chi-square.
+    """
+
+    base_only: int
+    checkpoint_only: int
+    p_mid: float
+    p_exact: float
+    p_asymptotic: float
+    p_corrected: float
+    statistic_corrected: float
+
+
+@dataclass(frozen=True)
+class Levene:
+    """Levene's test on the stated confidences, which it takes for two independent samples.
+
+    `center` is ``median`` (Brown–Forsythe) or ``mean``. Papers report it; confidences on the
+    same items are not independent, so it is shown beside the paired difference, not instead.
+    """
+
+    center: str
+    statistic: float | None
+    p: float | None
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share of `count` among `total` with its Wilson interval."""
+
+    name: str
+    count: int
+    total: int
+    value: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """How often each base label became each checkpoint label.
+
+    `labels` are the classes and ``INVALID`` last; `counts[i][j]` items went from label i to j.
+    The negative-flip rate is right → wrong among all items, the positive-flip rate the reverse.
+    """
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    negative_flip_rate: Rate
+    positive_flip_rate: Rate
+
+
+@dataclass(frozen=True)
+class InvalidTreatment:
+    """Accuracy when invalid answers are treated in one of several ways."""
+
+    treatment: str
+    items: int
+    base: float | None
+    checkpoint: float | None
+    difference: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Items of one stated level of confidence, or of an equal-count bin of levels."""
+
+    items: int
+    mean_confidence: float
+    accuracy: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class ConfidenceHistogram:
+    """Counts per bin of stated confidence; ten equal bins over [0, 1], the last one closed."""
+
+    by_outcome: dict[str, tuple[int, ...]]
+    """``correct`` and ``wrong``."""
+    by_label: dict[str, tuple[int, ...]]
+    """By the label that the model gave."""
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """Error rate among the most confident items, averaged over the order of ties.
+
+    `risk[i]` is the error rate of the share `coverage[i]`; at most a hundred points are kept.
+    `aurc` is the mean risk over every coverage 1/n … 1.
+    """
+
+    coverage: tuple[float, ...]
+    risk: tuple[float, ...]
+    aurc: float
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What one model did on one task, for pictures and tables about it alone.
+
+    `confusion[i][j]` counts items of target i given label j, ``INVALID`` being the last column.
+    `stated_confidence` counts items with one; `label_probabilities` those with probed label
+    probabilities; `probed_accuracy` is the accuracy of the most probable label among those.
+    """
+
+    confusion: tuple[tuple[int, ...], ...]
+    answered: int
+    abstained: int
+    invalid: int
+    stated_confidence: int
+    label_probabilities: int
+    probed_accuracy: float | None
+    reliability: tuple[ReliabilityBin, ...]
+    histogram: ConfidenceHistogram
+    risk_coverage: RiskCoverage | None
+    ece_10: float | None
+    ece_15: float | None
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One number as the published studies count it, for one model or the pair."""
+
+    name: str
+    base: float | None
+    checkpoint: float | None
+    difference: float | None
+    p: float | None
+    base_items: int
+    checkpoint_items: int
+
+
+@dataclass(frozen=True)
+class PublishedConvention:
+    """The same predictions counted as the published studies do.
+
+    Calibration rows use each model's own items with a confidence, so the two columns rest on
+    different items; significance rows use the items valid on both sides, a bootstrap p without
+    +1 and McNemar with continuity correction. `source` says whose reading of the responses it
+    is: the file's own, or this project's parser. `explanation` says in words why the numbers
+    differ from the main table.
+    """
+
+    source: str
+    calibration: tuple[PublishedRow, ...]
+    significance: tuple[PublishedRow, ...]
+    mcnemar: McNemar
+    base_invalid: int
+    checkpoint_invalid: int
+    base_invalid_here: int
+    checkpoint_invalid_here: int
+    explanation: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One item on which exactly one model was right, or whose label changed."""
+
+    item_id: str
+    target: str
+    base_label: str
+    checkpoint_label: str
+    base_confidence: float | None
+    checkpoint_confidence: float | None
+    claim: str
+    evidence: tuple[str, ...]
+    base_response: str
+    checkpoint_response: str
+
+
+@dataclass(frozen=True)
+class Unpaired:
+    """Items that only one side has; `examples` holds the first few ids of each."""
+
+    base_only: int
+    checkpoint_only: int
+    base_only_examples: tuple[str, ...]
+    checkpoint_only_examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TaskComparison:
+    """Both models on one task (or, as ``pooled``, on all items of all tasks).
+
+    Attributes
+    ----------
+    items, clusters
+        Paired items, and the number of clusters resampled (None: items are independent).
+    labels
+        The classes, fixed by the task.
+    targets
+        Items per class.
+    evidence_shortcut
+        Accuracy of "no evidence shown, therefore NA" at telling NA from the rest, or None where
+        every item has evidence or none does.
+    flips_total, flips
+        How many items changed label, and the ones kept for reading.
+    warnings
+        Sentences a reader must see before the numbers.
+    """
+
+    task: str
+    items: int
+    clusters: int | None
+    labels: tuple[str, ...]
+    targets: tuple[int, ...]
+    metrics: tuple[MetricComparison, ...]
+    mcnemar: McNemar
+    levene: tuple[Levene, ...]
+    transitions: Transitions
+    invalid_treatments: tuple[InvalidTreatment, ...]
+    base: ModelResult
+    checkpoint: ModelResult
+    published: PublishedConvention | None
+    evidence_shortcut: float | None
+    unpaired: Unpaired
+    flips_total: int
+    flips: tuple[Flip, ...]
+    warnings: tuple[str, ...]
+
+    def metric(self, name: str, label: str | None = None) -> MetricComparison:
+        """The row of a metric; raises KeyError if the task has none of that name."""
+        for row in self.metrics:
+            if row.metric == name and row.label == label:
+                return row
+        raise KeyError(f"no metric {name!r} (label {label!r}) in task {self.task!r}")
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """Which model answered: its display name, where it came from and facts worth printing."""
+
+    name: str
+    source: str
+    facts: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the statistics were made."""
+
+    level: float
+    replicates: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Base and checkpoint on every task, and pooled when there are several."""
+
+    schema: str
+    saeval_version: str
+    base: ModelDescription
+    checkpoint: ModelDescription
+    settings: Settings
+    tasks: tuple[TaskComparison, ...]
+    pooled: TaskComparison | None
+    warnings: tuple[str, ...]
