@@ -204,12 +204,14 @@ class PublishedConvention:
     different items; significance rows use the items valid on both sides, a bootstrap p without
     +1 and McNemar with continuity correction. `source` says whose reading of the responses it
     is: the file's own, or this project's parser. `explanation` says in words why the numbers
-    differ from the main table.
+    differ from the main table. `treatments` is the accuracy over all items under three ways to
+    count the answers that the study could not read.
     """
 
     source: str
     calibration: tuple[PublishedRow, ...]
     significance: tuple[PublishedRow, ...]
+    treatments: tuple[InvalidTreatment, ...]
     mcnemar: McNemar
     base_invalid: int
     checkpoint_invalid: int

@@ -1,0 +1,161 @@
+"""From two models' predictions to the Comparison."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+
+import numpy as np
+
+from evalsuite.errors import PairingError
+from evalsuite.pairing import Pairs, changed_items, pair, published_answers, to_arrays
+from evalsuite.predictions import Prediction
+from stats.compare import adjust_family, compare_task
+from stats.comparison import (
+    SCHEMA_VERSION,
+    Comparison,
+    ModelDescription,
+    PublishedConvention,
+    Settings,
+    TaskComparison,
+)
+from stats.paired import Answers, PairedAnswers, paired_answers
+from stats.published import published_convention
+from tasks.registry import get_task
+
+ByTask = Mapping[str, Mapping[str, Prediction]]
+FLIPS_KEPT = 200
+POOLED = "pooled"
+
+
+def compare_predictions(
+    base: ByTask,
+    checkpoint: ByTask,
+    *,
+    base_model: ModelDescription,
+    checkpoint_model: ModelDescription,
+    settings: Settings,
+    allow_mismatch: bool = False,
+    on_task: Callable[[str], None] = lambda name: None,
+) -> Comparison:
+    """Compare on every task that both sides have, and pooled if there are several.
+
+    Parameters
+    ----------
+    base, checkpoint
+        Predictions by task and item id.
+    on_task
+        Called with each task's name before its statistics are computed.
+
+    Raises
+    ------
+    PairingError
+        If no task is common or the pairing contract is broken.
+    """
+    names = [name for name in base if name in checkpoint]
+    if not names:
+        raise PairingError(
+            f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
+        )
+    paired = [
+        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
+        for name in names
+    ]
+    arrays = [to_arrays(pairs) for pairs in paired]
+    tasks = []
+    for pairs, answers in zip(paired, arrays, strict=True):
+        on_task(pairs.task.name)
+        tasks.append(_task(pairs, answers, settings))
+    tasks = list(adjust_family(tasks))
+    pooled = None
+    if len(tasks) > 1:
+        on_task(POOLED)
+        pooled = compare_task(POOLED, _pool(arrays), settings)
+    left_out = sorted(set(base) ^ set(checkpoint))
+    warnings = [f"Task {name} has predictions of one model only." for name in left_out]
+    if allow_mismatch:
+        warnings.append("Pairing was forced: prompts or documents may differ between the models.")
+    return Comparison(
+        schema=SCHEMA_VERSION,
+        saeval_version=version("saeval"),
+        base=base_model,
+        checkpoint=checkpoint_model,
+        settings=settings,
+        tasks=tuple(tasks),
+        pooled=pooled,
+        warnings=tuple(warnings),
+    )
+
+
+def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskComparison:
+    flips_total, flips = changed_items(pairs, FLIPS_KEPT)
+    return compare_task(
+        pairs.task.name,
+        arrays,
+        settings,
+        published=_published(pairs, arrays, settings),
+        has_evidence=np.array([bool(p.document.evidence) for p in pairs.base]),
+        unpaired=pairs.unpaired,
+        flips=flips,
+        flips_total=flips_total,
+    )
+
+
+def _published(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> PublishedConvention:
+    labels = pairs.task.labels
+    from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
+    return published_convention(
+        labels,
+        pairs.task.abstention,
+        arrays.target,
+        published_answers(pairs.base, labels),
+        published_answers(pairs.checkpoint, labels),
+        source="the file's own fields" if from_file else "this parser",
+        invalid_here=(
+            int((arrays.base.predicted == len(labels)).sum()),
+            int((arrays.checkpoint.predicted == len(labels)).sum()),
+        ),
+        replicates=settings.replicates,
+        rng=np.random.default_rng(
+            [settings.seed, zlib.crc32(f"{pairs.task.name} published".encode())]
+        ),
+    )
+
+
+def _pool(arrays: Sequence[PairedAnswers]) -> PairedAnswers:
+    """All items of all tasks; resampling keeps each task's size and its clusters."""
+    labels, abstention = arrays[0].labels, arrays[0].abstention
+    sizes = [len(task) for task in arrays]
+    cluster = None
+    if any(task.cluster is not None for task in arrays):
+        parts, offset = [], 0
+        for task in arrays:
+            own = np.arange(len(task)) if task.cluster is None else task.cluster
+            parts.append(own + offset)
+            offset += int(own.max()) + 1
+        cluster = np.concatenate(parts)
+    return paired_answers(
+        labels,
+        abstention,
+        np.concatenate([task.target for task in arrays]),
+        _stack([task.base for task in arrays], len(labels)),
+        _stack([task.checkpoint for task in arrays], len(labels)),
+        cluster,
+        np.repeat(np.arange(len(arrays)), sizes),
+    )
+
+
+def _stack(answers: Sequence[Answers], labels: int) -> Answers:
+    probabilities = [
+        np.full((len(a.predicted), labels), np.nan)
+        if a.label_probabilities is None
+        else a.label_probabilities
+        for a in answers
+    ]
+    stacked = np.concatenate(probabilities)
+    return Answers(
+        np.concatenate([a.predicted for a in answers]),
+        np.concatenate([a.confidence for a in answers]),
+        None if np.isnan(stacked).all() else stacked,
+    )

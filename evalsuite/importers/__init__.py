@@ -1,0 +1,46 @@
+"""Predictions made elsewhere, read into our own form.
+
+Which reader takes a file is decided by what the file holds, not by its name.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from evalsuite.errors import InputError
+from evalsuite.importers import lm_eval_samples, study
+from evalsuite.predictions import Prediction, read_predictions
+
+
+def import_file(path: Path) -> list[Prediction]:
+    """Predictions from our JSON lines, lm-eval's ``samples_*.jsonl`` or a study's JSON.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, of none of these kinds, or bad in any line.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    start = _first_line(path)
+    if path.suffix == ".jsonl":
+        try:
+            first = json.loads(start)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}:1: not JSON ({error})") from error
+        if lm_eval_samples.recognises(first):
+            return lm_eval_samples.read(path)
+        return read_predictions(path)
+    return study.read(path)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.strip():
+                    return line
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason})") from error
+    raise InputError(f"{path}: the file is empty; expected predictions")

@@ -1,0 +1,78 @@
+"""lm-eval's ``samples_<task>_<date>.jsonl`` of our tasks.
+
+A shortened real line::
+
+    {"doc_id": 0, "doc": {"id": "96622", "cluster": null, "claim": "…", "evidence": ["…"],
+     "target": "FAIL", "source_label": "REFUTES"}, "target": "FAIL",
+     "arguments": {"gen_args_0": {"arg_0": "…", "arg_1": {…}}, "gen_args_1": {…}, …},
+     "resps": [["LABEL=FAIL\\nCONF=0.9"], [["-2.3", "False"]], …], "filter": "none",
+     "doc_hash": "…", "prompt_hash": "…", "target_hash": "…"}
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import InputError
+from evalsuite.predictions import Prediction, ShownDocument
+from tasks.answers import parse_answer
+from tasks.harness_results import label_probabilities
+from tasks.registry import TASKS
+
+_FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
+
+
+def recognises(first: Any) -> bool:
+    """Whether the first object of a file is one of lm-eval's sample records."""
+    return isinstance(first, dict) and {"doc_id", "doc", "resps", "arguments"} <= set(first)
+
+
+def read(path: Path) -> list[Prediction]:
+    """Predictions of one samples file; the task is told by the file's name."""
+    named = _FILE_NAME.fullmatch(path.stem)
+    name = named["task"] if named else path.stem.removeprefix("samples_")
+    if name not in TASKS:
+        raise InputError(
+            f"{path}: the file name says task {name!r}, which is not one of {', '.join(TASKS)}"
+        )
+    predictions = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                predictions.append(_prediction(line, name, f"{path}:{number}"))
+    return predictions
+
+
+def _prediction(line: str, task: str, where: str) -> Prediction:
+    try:
+        sample = json.loads(line)
+        document, response = sample["doc"], sample["resps"][0][0]
+        logprobs = [float(resps[0][0]) for resps in sample["resps"][1:]]
+        answer = parse_answer(response)
+        return Prediction(
+            task=task,
+            item_id=document["id"],
+            cluster_id=document["cluster"],
+            target=document["target"],
+            prediction=answer.label,
+            status=answer.status,
+            correct=answer.label == document["target"],
+            confidence=answer.confidence,
+            label_probabilities=label_probabilities(logprobs) if logprobs else None,
+            response=response,
+            sample_index=0,
+            document=ShownDocument(claim=document["claim"], evidence=document["evidence"]),
+            document_hash=sample["doc_hash"],
+            prompt_hash=sample["prompt_hash"],
+            target_hash=sample["target_hash"],
+        )
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: not JSON ({error})") from error
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{where}: not a sample of task {task} as saeval's task logs it: "
+            f"{type(error).__name__} {error}"
+        ) from error

@@ -1,0 +1,146 @@
+"""The published study's JSON: one file per model and task.
+
+A shortened real file::
+
+    {"model": "openai/gpt-oss-20b", "source": "sample_grpo", "num_examples": 1000, "results": [
+      {"id": "96622", "claim": "…", "evidence_texts": ["[Ed_Decter] Edward I. …"],
+       "golden_label": "FAIL", "predicted_label": "FAIL", "predicted_conf": 0.95,
+       "format_valid": true, "raw_response": "…LABEL=FAIL\\nCONF=0.95\\nRATIONALE="}]}
+
+Files of base models have neither ``predicted_conf`` nor ``format_valid``. The main reading is
+our parser's, of ``raw_response``; the study's own is kept beside it as ``published``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+
+from evalsuite.errors import InputError
+from evalsuite.hashing import hash_document, hash_text
+from evalsuite.predictions import Prediction, PublishedReading, ShownDocument, first_problem
+from tasks.answers import LABELS, parse_answer
+from tasks.registry import TASKS
+
+# As the study read base responses; a sentence's full stop ("CONF=0.5.") made it no number.
+_FIRST_CONFIDENCE = re.compile(r"CONF=([\d.]+)")
+_ANY_LABEL_LINE = re.compile(rf"LABEL\s*=\s*({'|'.join(LABELS)})")
+
+
+class _Result(BaseModel):
+    id: str | int
+    claim: str
+    evidence_texts: list[str]
+    golden_label: str
+    predicted_label: str | None = None
+    predicted_conf: Annotated[float, Field(ge=0, le=1)] | None = None
+    format_valid: bool | None = None
+    raw_response: str
+
+
+class _Study(BaseModel):
+    model: str = "unknown"
+    checkpoint: str | None = None
+    dataset: str | None = None
+    results: list[_Result] = Field(min_length=1)
+
+
+def read(path: Path) -> list[Prediction]:
+    """Predictions of a study file; errors name the file and the field."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+    if not isinstance(content, dict) or "results" not in content:
+        raise InputError(
+            f"{path}: not predictions this reads; expected a study's JSON with `results`, "
+            "saeval predictions (.jsonl) or lm-eval samples (samples_*.jsonl)"
+        )
+    try:
+        study = _Study.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from error
+    task = _task_of(study, path)
+    return [
+        _prediction(result, task, f"{path}: results.{i}") for i, result in enumerate(study.results)
+    ]
+
+
+def model_name(path: Path) -> str:
+    """The model that a study file says it is of."""
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    name = str(content.get("model", path.stem))
+    checkpoint = content.get("checkpoint")
+    return f"{name} @ {str(checkpoint).rsplit('/', 1)[-1]}" if checkpoint else name
+
+
+def _task_of(study: _Study, path: Path) -> str:
+    if study.dataset in TASKS:
+        return str(study.dataset)
+    words = re.split(r"[^a-z0-9]+", path.stem.lower())
+    named = [name for name in TASKS if name in words]
+    if len(named) != 1:
+        raise InputError(
+            f"{path}: cannot tell the task: no known `dataset` in the file and "
+            f"{'no' if not named else 'more than one'} task name in the file name; "
+            f"name it after one of {', '.join(TASKS)} (fever_base.json)"
+        )
+    return named[0]
+
+
+def _prediction(result: _Result, task: str, where: str) -> Prediction:
+    if result.golden_label not in LABELS:
+        raise InputError(
+            f"{where}: `golden_label` must be one of {', '.join(LABELS)}, "
+            f"found {result.golden_label!r}"
+        )
+    answer = parse_answer(result.raw_response)
+    shown = ShownDocument(claim=result.claim, evidence=tuple(result.evidence_texts))
+    return Prediction(
+        task=task,
+        item_id=str(result.id),
+        cluster_id=None,
+        target=result.golden_label,
+        prediction=answer.label,
+        status=answer.status,
+        correct=answer.label == result.golden_label,
+        confidence=answer.confidence,
+        label_probabilities=None,
+        response=result.raw_response,
+        sample_index=0,
+        document=shown,
+        document_hash=hash_document(shown.model_dump(mode="json")),
+        prompt_hash=None,
+        target_hash=hash_text(result.golden_label),
+        published=_published(result),
+    )
+
+
+def _published(result: _Result) -> PublishedReading:
+    """How the study read it: its label, its confidence, and its rule for validity.
+
+    A checkpoint's answer is valid if the file says so, and its confidence counts where it has a
+    label (it is a filler elsewhere). A base's answer is valid if ``LABEL=`` with a label stands
+    anywhere in it and the first ``CONF=`` is followed by a number.
+    """
+    label = result.predicted_label if result.predicted_label in LABELS else None
+    if result.format_valid is not None:
+        confidence = result.predicted_conf if label is not None else None
+        return PublishedReading(label=label, confidence=confidence, valid=result.format_valid)
+    confidence = _first_confidence(result.raw_response)
+    named = _ANY_LABEL_LINE.search(result.raw_response.upper()) is not None
+    return PublishedReading(
+        label=label, confidence=confidence, valid=named and confidence is not None
+    )
+
+
+def _first_confidence(response: str) -> float | None:
+    found = _FIRST_CONFIDENCE.search(response)
+    try:
+        return min(float(found[1]), 1.0) if found else None
+    except ValueError:
+        return None

@@ -1,0 +1,171 @@
+"""Two models' predictions of one task, put side by side by item id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from evalsuite.errors import PairingError
+from evalsuite.predictions import Prediction
+from stats.comparison import Flip, Unpaired
+from stats.paired import Answers, PairedAnswers, paired_answers
+from stats.published import PublishedAnswers
+from tasks.registry import Task
+
+_EXAMPLES = 5
+_NAMES = {
+    "document_hash": "documents",
+    "prompt_hash": "prompts",
+    "target_hash": "targets",
+}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Predictions of the same items, in the order of their ids, and the items left over."""
+
+    task: Task
+    base: tuple[Prediction, ...]
+    checkpoint: tuple[Prediction, ...]
+    unpaired: Unpaired
+
+
+def pair(
+    task: Task,
+    base: Mapping[str, Prediction],
+    checkpoint: Mapping[str, Prediction],
+    *,
+    allow_mismatch: bool = False,
+) -> Pairs:
+    """Pair by item id; document, prompt and target must be the same.
+
+    Raises
+    ------
+    PairingError
+        If no id is common, or an item differs and `allow_mismatch` is false. Targets must
+        always agree.
+    """
+    common = sorted(base.keys() & checkpoint.keys())
+    if not common:
+        raise PairingError(
+            f"task {task.name}: base and checkpoint have no item in common "
+            f"({len(base)} and {len(checkpoint)} items, for example "
+            f"{next(iter(base))!r} and {next(iter(checkpoint))!r}); are they the same data set?"
+        )
+    for field in ("target_hash",) if allow_mismatch else _NAMES:
+        differ = [
+            item
+            for item in common
+            if getattr(base[item], field) != getattr(checkpoint[item], field)
+        ]
+        if differ:
+            remedy = (
+                "run both models with the same task version, data and prompt"
+                if field == "target_hash"
+                else "run both with the same task version, data and prompt, or compare all the "
+                "same with --allow-mismatch"
+            )
+            raise PairingError(
+                f"task {task.name}: {_NAMES[field]} differ on {len(differ)} of {len(common)} "
+                f"items ({', '.join(differ[:_EXAMPLES])}"
+                f"{', …' if len(differ) > _EXAMPLES else ''}); {remedy}"
+            )
+    only_base = sorted(base.keys() - checkpoint.keys())
+    only_checkpoint = sorted(checkpoint.keys() - base.keys())
+    return Pairs(
+        task=task,
+        base=tuple(base[item] for item in common),
+        checkpoint=tuple(checkpoint[item] for item in common),
+        unpaired=Unpaired(
+            len(only_base),
+            len(only_checkpoint),
+            tuple(only_base[:_EXAMPLES]),
+            tuple(only_checkpoint[:_EXAMPLES]),
+        ),
+    )
+
+
+def to_arrays(pairs: Pairs) -> PairedAnswers:
+    """The pairs as arrays; clusters only if every item has one and some share it."""
+    labels = pairs.task.labels
+    target = np.array([labels.index(p.target) for p in pairs.base])
+    clusters = [p.cluster_id for p in pairs.base]
+    cluster = None
+    if None not in clusters:
+        names, index = np.unique(clusters, return_inverse=True)
+        cluster = index if len(names) < len(clusters) else None
+    return paired_answers(
+        labels,
+        pairs.task.abstention,
+        target,
+        _answers(pairs.base, labels),
+        _answers(pairs.checkpoint, labels),
+        cluster,
+    )
+
+
+def _answers(predictions: tuple[Prediction, ...], labels: tuple[str, ...]) -> Answers:
+    probabilities = np.full((len(predictions), len(labels)), np.nan)
+    for row, prediction in enumerate(predictions):
+        if prediction.label_probabilities is not None:
+            probabilities[row] = [prediction.label_probabilities[label] for label in labels]
+    return Answers(
+        predicted=np.array([_index(p.prediction, labels) for p in predictions]),
+        confidence=np.array(
+            [np.nan if p.confidence is None else p.confidence for p in predictions]
+        ),
+        label_probabilities=None if np.isnan(probabilities).all() else probabilities,
+    )
+
+
+def _index(label: str | None, labels: tuple[str, ...]) -> int:
+    return len(labels) if label is None else labels.index(label)
+
+
+def published_answers(
+    predictions: tuple[Prediction, ...], labels: tuple[str, ...]
+) -> PublishedAnswers:
+    """As a published study read them; where its file does not say, as our parser does."""
+    readings = [
+        (p.published.label, p.published.confidence, p.published.valid)
+        if p.published is not None
+        else (p.prediction, p.confidence, p.status != "invalid")
+        for p in predictions
+    ]
+    return PublishedAnswers(
+        predicted=np.array([_index(label, labels) for label, _, _ in readings]),
+        confidence=np.array([np.nan if c is None else c for _, c, _ in readings]),
+        valid=np.array([valid for _, _, valid in readings]),
+    )
+
+
+def changed_items(pairs: Pairs, keep: int) -> tuple[int, tuple[Flip, ...]]:
+    """How many items changed label, and the first `keep`: broken ones, then mended, then others."""
+    changed = [
+        (b, c)
+        for b, c in zip(pairs.base, pairs.checkpoint, strict=True)
+        if b.prediction != c.prediction
+    ]
+    changed.sort(key=lambda both: (both[1].correct - both[0].correct, both[0].item_id))
+    broken = [both for both in changed if both[0].correct]
+    mended = [both for both in changed if both[1].correct]
+    others = [both for both in changed if not both[0].correct and not both[1].correct]
+    shown = (broken[: keep // 2] + mended + broken[keep // 2 :] + others)[:keep]
+    return len(changed), tuple(_flip(base, checkpoint) for base, checkpoint in shown)
+
+
+def _flip(base: Prediction, checkpoint: Prediction) -> Flip:
+    return Flip(
+        item_id=base.item_id,
+        target=base.target,
+        base_label=base.prediction or "INVALID",
+        checkpoint_label=checkpoint.prediction or "INVALID",
+        base_confidence=base.confidence,
+        checkpoint_confidence=checkpoint.confidence,
+        claim=base.document.claim,
+        evidence=base.document.evidence,
+        base_response=base.response,
+        checkpoint_response=checkpoint.response,
+    )

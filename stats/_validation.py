@@ -1,0 +1,72 @@
+"""The one place where arrays given to `stats` are checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def vector(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """`values` as a one-dimensional array with at least one element."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"`{name}` must be one-dimensional, found {array.ndim} dimensions")
+    if array.size == 0:
+        raise ValueError(f"`{name}` must not be empty")
+    return array
+
+
+def same_length(**arrays: npt.NDArray[Any]) -> None:
+    """All arrays, named by keyword, have one length."""
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
+        raise ValueError(f"arrays must have the same length: {found}")
+
+
+def outcomes(name: str, values: npt.ArrayLike) -> BoolArray:
+    """Right or wrong per item, as booleans (0 and 1 are taken, too)."""
+    array = vector(name, values)
+    if array.dtype != np.bool_ and not np.isin(array, (0, 1)).all():
+        raise ValueError(f"`{name}` must hold only True and False (or 1 and 0)")
+    return array.astype(np.bool_)
+
+
+def confidences(name: str, values: npt.ArrayLike, *, missing: bool = False) -> FloatArray:
+    """Probabilities in [0, 1]; NaN marks a missing one where `missing` is allowed."""
+    array = vector(name, values).astype(np.float64)
+    absent = np.isnan(array)
+    if absent.any() and not missing:
+        raise ValueError(f"`{name}` must not hold NaN, found it at index {int(absent.argmax())}")
+    outside = ~absent & ((array < 0) | (array > 1))
+    if outside.any():
+        index = int(outside.argmax())
+        raise ValueError(f"`{name}` must lie in [0, 1], found {array[index]!r} at index {index}")
+    return array
+
+
+def classes(name: str, values: npt.ArrayLike, count: int) -> IntArray:
+    """Class indices in 0 … count−1."""
+    array = vector(name, values)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"`{name}` must hold integer class indices, found {array.dtype}")
+    outside = (array < 0) | (array >= count)
+    if outside.any():
+        index = int(outside.argmax())
+        raise ValueError(
+            f"`{name}` must hold class indices 0 to {count - 1}, "
+            f"found {array[index]} at index {index}"
+        )
+    return array.astype(np.int64)
+
+
+def level_in_range(level: float) -> None:
+    """A confidence level lies strictly between 0 and 1."""
+    if not 0 < level < 1:
+        raise ValueError(f"`level` must lie between 0 and 1, found {level!r}")

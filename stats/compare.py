@@ -1,0 +1,309 @@
+"""From paired answers to the comparison of one task."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stats._validation import BoolArray, FloatArray
+from stats.comparison import (
+    ConfidenceHistogram,
+    Flip,
+    Interval,
+    MetricComparison,
+    ModelResult,
+    PublishedConvention,
+    Settings,
+    TaskComparison,
+    Transitions,
+    Unpaired,
+)
+from stats.confidence import (
+    expected_calibration_error,
+    levene,
+    reliability,
+    risk_coverage,
+)
+from stats.invalid import invalid_treatments
+from stats.multiplicity import adjusted_p
+from stats.paired import Answers, PairedAnswers
+from stats.proportions import mcnemar, tango_interval, wilson_rate
+from stats.resampling import JointBootstrap, bootstrap_p, joint_bootstrap, percentile_interval
+
+INVALID_LABEL = "INVALID"
+
+
+@dataclass(frozen=True)
+class MetricRule:
+    """How a metric is read: its good direction, and whether it heads the report."""
+
+    higher_is_better: bool | None
+    headline: bool = False
+    of_confidence: bool = False
+
+
+RULES: dict[str, MetricRule] = {
+    "accuracy": MetricRule(True, headline=True),
+    "macro_f1": MetricRule(True, headline=True),
+    "precision": MetricRule(True),
+    "recall": MetricRule(True),
+    "f1": MetricRule(True),
+    "abstention_rate": MetricRule(None, headline=True),
+    "false_abstention_rate": MetricRule(False, headline=True),
+    "invalid_rate": MetricRule(False, headline=True),
+    "auroc": MetricRule(True, headline=True, of_confidence=True),
+    "brier": MetricRule(False, headline=True, of_confidence=True),
+    "ece_squared_debiased": MetricRule(False, headline=True, of_confidence=True),
+    "confidence_mean": MetricRule(None, of_confidence=True),
+    "confidence_std": MetricRule(None, headline=True, of_confidence=True),
+}
+_HEADLINE_CLASSES = {("recall", True), ("precision", True)}
+"""Per-class rows that belong to the headline when the class is the abstention."""
+
+
+def compare_task(
+    task: str,
+    pairs: PairedAnswers,
+    settings: Settings,
+    *,
+    published: PublishedConvention | None = None,
+    has_evidence: BoolArray | None = None,
+    unpaired: Unpaired | None = None,
+    flips: tuple[Flip, ...] = (),
+    flips_total: int | None = None,
+) -> TaskComparison:
+    """Every statistic of one task; adjusted p values come with `adjust_family`.
+
+    Parameters
+    ----------
+    task
+        Its name; together with the seed it fixes the resamples, so a further task changes none.
+    pairs
+        The paired answers.
+    settings
+        Confidence level, replicates and seed.
+    published, unpaired, flips, flips_total
+        Parts made elsewhere that travel with the task.
+    has_evidence
+        Shape (n,): whether the item showed any evidence; None if the task has no evidence.
+    """
+    rng = np.random.default_rng([settings.seed, zlib.crc32(task.encode())])
+    bootstrap = joint_bootstrap(pairs, replicates=settings.replicates, rng=rng)
+    confident = pairs.both_confident
+    both_changed = pairs.base.predicted != pairs.checkpoint.predicted
+    return TaskComparison(
+        task=task,
+        items=len(pairs),
+        clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
+        labels=pairs.labels,
+        targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
+        metrics=_metric_rows(pairs, bootstrap, settings),
+        mcnemar=mcnemar(*_discordant(pairs)),
+        levene=tuple(
+            levene(
+                pairs.base.confidence[confident], pairs.checkpoint.confidence[confident], center=c
+            )
+            for c in ("median", "mean")
+        )
+        if confident.any()
+        else (),
+        transitions=_transitions(pairs, settings.level),
+        invalid_treatments=invalid_treatments(
+            pairs.target,
+            (pairs.base.predicted, pairs.checkpoint.predicted),
+            valid=(
+                pairs.base.predicted != len(pairs.labels),
+                pairs.checkpoint.predicted != len(pairs.labels),
+            ),
+            abstention=None if pairs.abstention is None else pairs.labels.index(pairs.abstention),
+            level=settings.level,
+        ),
+        base=_model_result(pairs, pairs.base, settings.level),
+        checkpoint=_model_result(pairs, pairs.checkpoint, settings.level),
+        published=published,
+        evidence_shortcut=_evidence_shortcut(pairs, has_evidence),
+        unpaired=unpaired or Unpaired(0, 0, (), ()),
+        flips_total=int(both_changed.sum()) if flips_total is None else flips_total,
+        flips=flips,
+        warnings=_warnings(pairs),
+    )
+
+
+def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]:
+    """Fill in Holm and Benjamini–Hochberg over the headline metrics of all tasks together."""
+    family = [row for task in tasks for row in task.metrics if row.headline]
+    holm = iter(adjusted_p([row.p for row in family], method="holm"))
+    bh = iter(adjusted_p([row.p for row in family], method="fdr_bh"))
+    return tuple(
+        replace(
+            task,
+            metrics=tuple(
+                replace(row, p_holm=next(holm), p_bh=next(bh)) if row.headline else row
+                for row in task.metrics
+            ),
+        )
+        for task in tasks
+    )
+
+
+def _discordant(pairs: PairedAnswers) -> tuple[int, int]:
+    base, checkpoint = pairs.base_correct, pairs.checkpoint_correct
+    return int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
+
+
+def _value(array: FloatArray) -> float | None:
+    return None if np.isnan(array[0]) else float(array[0])
+
+
+def _metric_rows(
+    pairs: PairedAnswers, bootstrap: JointBootstrap, settings: Settings
+) -> tuple[MetricComparison, ...]:
+    method = "percentile-bootstrap" if pairs.cluster is None else "cluster-percentile-bootstrap"
+
+    def interval(replicates: FloatArray) -> Interval | None:
+        limits = percentile_interval(replicates, settings.level)
+        return None if limits is None else Interval(*limits, method)
+
+    rows = []
+    for name, label in bootstrap.base:
+        rule = RULES[name]
+        key = (name, label)
+        base, checkpoint = _value(bootstrap.base[key]), _value(bootstrap.checkpoint[key])
+        defined = base is not None and checkpoint is not None
+        differences = bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
+        p, test = (bootstrap_p(differences), "paired-bootstrap") if defined else (None, None)
+        difference_interval = interval(differences) if defined else None
+        if name == "accuracy" and pairs.cluster is None:
+            p, test = mcnemar(*_discordant(pairs)).p_mid, "mcnemar-mid-p"
+            difference_interval = tango_interval(
+                *_discordant(pairs), len(pairs), level=settings.level
+            )
+        rows.append(
+            MetricComparison(
+                metric=name,
+                label=label,
+                items=int(pairs.both_confident.sum()) if rule.of_confidence else len(pairs),
+                base=base,
+                checkpoint=checkpoint,
+                difference=checkpoint - base
+                if base is not None and checkpoint is not None
+                else None,
+                base_interval=interval(bootstrap.base_replicates[key]) if defined else None,
+                checkpoint_interval=interval(bootstrap.checkpoint_replicates[key])
+                if defined
+                else None,
+                difference_interval=difference_interval,
+                p=p,
+                test=test if p is not None else None,
+                p_holm=None,
+                p_bh=None,
+                higher_is_better=rule.higher_is_better,
+                headline=rule.headline or (name, label == pairs.abstention) in _HEADLINE_CLASSES,
+            )
+        )
+    return tuple(rows)
+
+
+def _transitions(pairs: PairedAnswers, level: float) -> Transitions:
+    size = len(pairs.labels) + 1
+    counts = np.bincount(
+        pairs.base.predicted * size + pairs.checkpoint.predicted, minlength=size * size
+    ).reshape(size, size)
+    worse, better = _discordant(pairs)
+    return Transitions(
+        labels=(*pairs.labels, INVALID_LABEL),
+        counts=tuple(tuple(row) for row in counts.tolist()),
+        negative_flip_rate=wilson_rate("negative_flip_rate", worse, len(pairs), level=level),
+        positive_flip_rate=wilson_rate("positive_flip_rate", better, len(pairs), level=level),
+    )
+
+
+def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> ModelResult:
+    k = len(pairs.labels)
+    confusion = np.bincount(
+        pairs.target * (k + 1) + answers.predicted, minlength=k * (k + 1)
+    ).reshape(k, k + 1)
+    abstained = (
+        int(confusion[:, pairs.labels.index(pairs.abstention)].sum()) if pairs.abstention else 0
+    )
+    invalid = int(confusion[:, k].sum())
+    stated = ~np.isnan(answers.confidence)
+    confidence, predicted = answers.confidence[stated], answers.predicted[stated]
+    correct = (answers.predicted == pairs.target)[stated]
+    some = len(confidence) > 0
+    probed, accuracy = _probed(pairs, answers)
+    return ModelResult(
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        answered=len(pairs) - abstained - invalid,
+        abstained=abstained,
+        invalid=invalid,
+        stated_confidence=len(confidence),
+        label_probabilities=probed,
+        probed_accuracy=accuracy,
+        reliability=reliability(confidence, correct, level=level) if some else (),
+        histogram=ConfidenceHistogram(
+            by_outcome={
+                "correct": _histogram(confidence[correct]),
+                "wrong": _histogram(confidence[~correct]),
+            },
+            by_label={
+                label: _histogram(confidence[predicted == index])
+                for index, label in enumerate(pairs.labels)
+            },
+        ),
+        risk_coverage=risk_coverage(confidence, correct) if some else None,
+        ece_10=expected_calibration_error(confidence, correct, bins=10) if some else None,
+        ece_15=expected_calibration_error(confidence, correct, bins=15) if some else None,
+    )
+
+
+def _histogram(confidence: FloatArray) -> tuple[int, ...]:
+    counts = np.bincount(np.minimum((confidence * 10 + 1e-9).astype(int), 9), minlength=10)
+    return tuple(counts.tolist())
+
+
+def _probed(pairs: PairedAnswers, answers: Answers) -> tuple[int, float | None]:
+    if answers.label_probabilities is None:
+        return 0, None
+    probed = ~np.isnan(answers.label_probabilities).any(axis=1)
+    if not probed.any():
+        return 0, None
+    likeliest = answers.label_probabilities[probed].argmax(axis=1)
+    return int(probed.sum()), float((likeliest == pairs.target[probed]).mean())
+
+
+def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> float | None:
+    if has_evidence is None or pairs.abstention is None or has_evidence.all():
+        return None
+    return float(((pairs.target == pairs.labels.index(pairs.abstention)) == ~has_evidence).mean())
+
+
+def _warnings(pairs: PairedAnswers) -> tuple[str, ...]:
+    found = []
+    n = len(pairs)
+    if n < 200:
+        found.append(f"Only {n} items: intervals are wide and their coverage is less exact.")
+    missing = [
+        label for index, label in enumerate(pairs.labels) if not (pairs.target == index).any()
+    ]
+    if missing:
+        found.append(
+            f"No item has the target {' or '.join(missing)}: its F1 counts as 0 in macro-F1."
+        )
+    confident = int(pairs.both_confident.sum())
+    if 0 < confident < n:
+        found.append(
+            f"Confidence metrics rest on the {confident} of {n} items "
+            "on which both models stated a confidence."
+        )
+    if confident == 0:
+        found.append("No item has a stated confidence from both models: no confidence metrics.")
+    if pairs.cluster is not None and len(np.unique(pairs.cluster)) < 200:
+        found.append(
+            f"Only {len(np.unique(pairs.cluster))} clusters: "
+            "cluster bootstrap intervals are somewhat too narrow below 200."
+        )
+    return tuple(found)

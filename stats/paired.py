@@ -1,0 +1,132 @@
+"""What two models answered on the same items, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stats import _validation as check
+from stats._validation import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model's answers.
+
+    Attributes
+    ----------
+    predicted
+        Shape (n,): index into the task's labels, or their number for an invalid answer.
+    confidence
+        Shape (n,): stated probability of being right, NaN where none was stated.
+    label_probabilities
+        Shape (n, k): the model's own probabilities of the labels, rows of NaN where they were
+        not probed; None if they never were.
+    """
+
+    predicted: IntArray
+    confidence: FloatArray
+    label_probabilities: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class PairedAnswers:
+    """Base and checkpoint on the same items in the same order.
+
+    Attributes
+    ----------
+    labels
+        The task's classes, fixed by the task and never inferred from the data.
+    abstention
+        The label that says "I cannot tell", or None.
+    target
+        Shape (n,): index of the right label.
+    base, checkpoint
+        The answers.
+    cluster
+        Shape (n,): integer group of items that are not independent; None if all are.
+    stratum
+        Shape (n,): integer group whose size is fixed when resampling (the task, in a pooled
+        comparison); None for one stratum.
+    """
+
+    labels: tuple[str, ...]
+    abstention: str | None
+    target: IntArray
+    base: Answers
+    checkpoint: Answers
+    cluster: IntArray | None = None
+    stratum: IntArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def base_correct(self) -> BoolArray:
+        """Shape (n,): whether the base is right; an invalid answer never is."""
+        return np.asarray(self.base.predicted == self.target)
+
+    @property
+    def checkpoint_correct(self) -> BoolArray:
+        """Shape (n,): whether the checkpoint is right."""
+        return np.asarray(self.checkpoint.predicted == self.target)
+
+    @property
+    def both_confident(self) -> BoolArray:
+        """Shape (n,): whether both models stated a confidence."""
+        return np.asarray(~np.isnan(self.base.confidence) & ~np.isnan(self.checkpoint.confidence))
+
+
+def paired_answers(
+    labels: tuple[str, ...],
+    abstention: str | None,
+    target: npt.ArrayLike,
+    base: Answers,
+    checkpoint: Answers,
+    cluster: npt.ArrayLike | None = None,
+    stratum: npt.ArrayLike | None = None,
+) -> PairedAnswers:
+    """Check the arrays and put them together; errors name the argument and the rule."""
+    if len(set(labels)) != len(labels) or len(labels) < 2:
+        raise ValueError(f"`labels` must be two or more different classes, found {labels}")
+    if abstention is not None and abstention not in labels:
+        raise ValueError(f"`abstention` must be one of `labels`, found {abstention!r}")
+    checked_target = check.classes("target", target, len(labels))
+    models = []
+    for name, answers in (("base", base), ("checkpoint", checkpoint)):
+        predicted = check.classes(f"{name}.predicted", answers.predicted, len(labels) + 1)
+        confidence = check.confidences(f"{name}.confidence", answers.confidence, missing=True)
+        arrays = {"target": checked_target, f"{name}.predicted": predicted}
+        check.same_length(**arrays, **{f"{name}.confidence": confidence})
+        probabilities = answers.label_probabilities
+        if probabilities is not None:
+            _check_probabilities(name, probabilities, len(checked_target), len(labels))
+        models.append(Answers(predicted, confidence, probabilities))
+    groups = {}
+    for name, group in (("cluster", cluster), ("stratum", stratum)):
+        if group is not None:
+            array = check.vector(name, group).astype(np.int64)
+            check.same_length(target=checked_target, **{name: array})
+            groups[name] = array
+    return PairedAnswers(
+        labels,
+        abstention,
+        checked_target,
+        models[0],
+        models[1],
+        groups.get("cluster"),
+        groups.get("stratum"),
+    )
+
+
+def _check_probabilities(name: str, probabilities: FloatArray, items: int, classes: int) -> None:
+    argument = f"{name}.label_probabilities"
+    if probabilities.shape != (items, classes):
+        raise ValueError(
+            f"`{argument}` must have shape {(items, classes)}, found {probabilities.shape}"
+        )
+    probed = probabilities[~np.isnan(probabilities).any(axis=1)]
+    if ((probed < 0) | (probed > 1)).any() or not np.allclose(probed.sum(axis=1), 1, atol=1e-6):
+        raise ValueError(f"`{argument}` must hold rows in [0, 1] that sum to 1")

@@ -1,0 +1,71 @@
+"""Which documents of a task are asked, and in which order: deterministic by seed and id."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+from tasks.documents import DataError, Document
+
+DEFAULT_SEED = 43
+
+PER_LABEL_ORDER = ("NA", "PASS", "FAIL")
+"""Order of counts given without names, as the published studies list them."""
+
+
+def parse_per_label(text: str) -> dict[str, int]:
+    """``500,250,250`` (NA, PASS, FAIL) or ``NA=500,PASS=250,FAIL=250`` as counts per label.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if all(re.fullmatch(r"\d+", part) for part in parts) and len(parts) == len(PER_LABEL_ORDER):
+        return dict(zip(PER_LABEL_ORDER, map(int, parts), strict=True))
+    pairs = [re.fullmatch(r"(\w+)=(\d+)", part) for part in parts]
+    found = {pair[1]: int(pair[2]) for pair in pairs if pair}
+    if len(found) != len(parts) or not set(found) <= set(PER_LABEL_ORDER):
+        raise ValueError(
+            f"found {text!r}; give three counts in the order NA,PASS,FAIL (500,250,250) "
+            "or name them (NA=500,PASS=250,FAIL=250)"
+        )
+    return found
+
+
+def sample(
+    documents: Sequence[Document],
+    *,
+    seed: int = DEFAULT_SEED,
+    per_label: Mapping[str, int] | None = None,
+    limit: int | None = None,
+) -> list[Document]:
+    """Shuffle by seed, keep so many per label, then so many at all.
+
+    The order is that of a hash of seed and id, so it does not depend on the order of the file,
+    and a smaller sample is the beginning of a larger one.
+
+    Raises
+    ------
+    DataError
+        If a label has fewer documents than asked for.
+    """
+    order = sorted(
+        documents, key=lambda d: (hashlib.sha256(f"{seed}:{d.id}".encode()).digest(), d.id)
+    )
+    if per_label is not None:
+        kept: list[Document] = []
+        taken = dict.fromkeys(per_label, 0)
+        for document in order:
+            if taken.get(document.target, 0) < per_label.get(document.target, 0):
+                taken[document.target] += 1
+                kept.append(document)
+        for label, wanted in per_label.items():
+            if taken[label] < wanted:
+                raise DataError(
+                    f"{wanted} documents of label {label} asked for, only {taken[label]} exist"
+                )
+        order = kept
+    return order if limit is None else order[:limit]
