@@ -6,6 +6,7 @@ Which reader takes a file is decided by what the file holds, not by its name.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.errors import InputError
@@ -13,8 +14,16 @@ from evalsuite.importers import lm_eval_samples, study
 from evalsuite.predictions import Prediction, read_predictions
 
 
-def import_file(path: Path) -> list[Prediction]:
-    """Predictions from our JSON lines, lm-eval's ``samples_*.jsonl`` or a study's JSON.
+@dataclass(frozen=True)
+class ImportedFile:
+    """Predictions of one file and the model they are of, as far as the file tells."""
+
+    model: str
+    predictions: list[Prediction]
+
+
+def import_file(path: Path) -> ImportedFile:
+    """Read our JSON lines, lm-eval's ``samples_*.jsonl`` or a study's JSON.
 
     Raises
     ------
@@ -30,9 +39,9 @@ def import_file(path: Path) -> list[Prediction]:
         except json.JSONDecodeError as error:
             raise InputError(f"{path}:1: not JSON ({error})") from error
         if lm_eval_samples.recognises(first):
-            return lm_eval_samples.read(path)
-        return read_predictions(path)
-    return study.read(path)
+            return ImportedFile(path.parent.name, lm_eval_samples.read(path))
+        return ImportedFile(path.stem, read_predictions(path))
+    return ImportedFile(*study.read(path))
 
 
 def _first_line(path: Path) -> str:

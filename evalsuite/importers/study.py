@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -49,8 +49,8 @@ class _Study(BaseModel):
     results: list[_Result] = Field(min_length=1)
 
 
-def read(path: Path) -> list[Prediction]:
-    """Predictions of a study file; errors name the file and the field."""
+def read(path: Path) -> tuple[str, list[Prediction]]:
+    """The model and the predictions of a study file; errors name the file and the field."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -65,17 +65,13 @@ def read(path: Path) -> list[Prediction]:
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from error
     task = _task_of(study, path)
-    return [
-        _prediction(result, task, f"{path}: results.{i}") for i, result in enumerate(study.results)
+    name = study.model
+    if study.checkpoint:
+        name += f" @ {study.checkpoint.rsplit('/', 1)[-1]}"
+    return name, [
+        _prediction(result, task, f"{path}: results.{index}")
+        for index, result in enumerate(study.results)
     ]
-
-
-def model_name(path: Path) -> str:
-    """The model that a study file says it is of."""
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    name = str(content.get("model", path.stem))
-    checkpoint = content.get("checkpoint")
-    return f"{name} @ {str(checkpoint).rsplit('/', 1)[-1]}" if checkpoint else name
 
 
 def _task_of(study: _Study, path: Path) -> str:

@@ -1,0 +1,270 @@
+"""The ``saeval`` command. Heavy imports happen inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalsuite.errors import SaevalError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; every expected error is one sentence and exit code 2."""
+    try:
+        cli(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SaevalError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(
+            "\nInterrupted. What is finished is kept; run the same command again to resume.",
+            err=True,
+        )
+        sys.exit(INTERRUPTED)
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="saeval")
+def cli() -> None:
+    """Did training make the model know what it does not know, and may this checkpoint ship?
+
+    \b
+    Compare a base model with its LoRA checkpoint on identical prompts:
+      saeval compare Qwen/Qwen3-8B ./checkpoint --tasks fever,vitaminc
+    Compare answers that exist already:
+      saeval compare base.json checkpoint.json
+    """
+
+
+def _tasks_option(required: bool) -> Callable[[Any], Any]:
+    def parse(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        from tasks.registry import TASKS
+
+        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        unknown = [name for name in names if name not in TASKS]
+        if unknown or not names:
+            raise click.BadParameter(
+                f"unknown task {', '.join(unknown)!r}; known: {', '.join(TASKS)}"
+            )
+        return names
+
+    return click.option(
+        "--tasks",
+        metavar="NAMES",
+        required=required,
+        callback=parse,
+        help="Tasks, separated by commas; see `saeval tasks list`.",
+    )
+
+
+def _question_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = [
+        click.option(
+            "--data-dir",
+            metavar="FOLDER",
+            type=click.Path(exists=True, file_okay=False),
+            help="Local data in the hub's schemas instead of the hub (or set SAEVAL_DATA).",
+        ),
+        click.option(
+            "--limit",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="At most N items per task, the first of the seeded order.",
+        ),
+        click.option(
+            "--per-label",
+            metavar="COUNTS",
+            callback=_check_per_label,
+            help="Items per label: 500,250,250 for NA,PASS,FAIL, or NA=500,PASS=250,FAIL=250.",
+        ),
+        click.option(
+            "--gen-kwargs",
+            metavar="KEY=VALUE,…",
+            help="Generation settings in lm-eval's names, such as max_gen_toks=2048.",
+        ),
+        click.option(
+            "--apply-chat-template",
+            is_flag=True,
+            help="Put prompts through the model's chat template (for instruct models).",
+        ),
+        click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps."),
+        click.option(
+            "--dtype",
+            default="auto",
+            show_default=True,
+            help="float32, bfloat16, float16; auto is float32 on a CPU.",
+        ),
+        click.option(
+            "--batch-size",
+            type=click.IntRange(min=0),
+            default=0,
+            help="Prompts per forward pass.  [default: 16 on a CPU, 64 on a GPU]",
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(min=0),
+            default=0,
+            help="CPU threads.  [default: 1 for a small model, else all cores]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _check_per_label(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        from tasks.sampling import parse_per_label
+
+        try:
+            parse_per_label(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return value
+
+
+_seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=43,
+    show_default=True,
+    help="Seed of the sample and of the bootstrap.",
+)
+
+
+def _out_option(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--out",
+        metavar="FOLDER",
+        type=click.Path(path_type=Path),
+        help=f"Folder for all results; an unfinished one is resumed.  [default: {default}]",
+    )
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("model")
+@_tasks_option(required=True)
+@_question_options
+@_seed_option
+@_out_option("saeval-runs/MODEL-HASH")
+def run(model: str, out: Path | None, **options: Any) -> None:
+    """Answer tasks with one MODEL and keep its predictions in a run folder.
+
+    MODEL is a model folder, a PEFT adapter folder or a hub id.
+
+    \b
+    saeval run ./base --tasks vitaminc --limit 500 --out runs/base
+    saeval compare runs/base ./checkpoint --tasks vitaminc --limit 500
+    """
+    from evalsuite.commands import run_command
+
+    run_command(model, out, options)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("base")
+@click.argument("checkpoint")
+@_tasks_option(required=False)
+@_question_options
+@_seed_option
+@click.option(
+    "--replicates",
+    type=click.IntRange(min=100),
+    default=10_000,
+    show_default=True,
+    help="Bootstrap replicates.",
+)
+@click.option(
+    "--level",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Confidence level of intervals.",
+)
+@click.option(
+    "--allow-mismatch",
+    is_flag=True,
+    help="Compare items whose prompts or documents differ (never their targets).",
+)
+@_out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
+def compare(base: str, checkpoint: str, out: Path | None, **options: Any) -> None:
+    """Compare BASE with CHECKPOINT on the same items, and report what changed.
+
+    Each is a model folder, a PEFT adapter folder (its base is found and loaded once for both), a
+    hub id, a finished run folder, or predictions: saeval's or lm-eval's samples_*.jsonl, or a
+    published study's JSON. Several files of one model are given as a quoted glob or joined with
+    commas. Tasks are needed where a model has to answer.
+
+    \b
+    saeval compare ./base ./checkpoint --tasks fever,vitaminc --per-label 500,250,250
+    saeval compare runs/base runs/checkpoint
+    saeval compare fever_base.json fever_grpo.json
+    saeval compare 'study/*_base.json' 'study/*_grpo.json' --out report
+    """
+    from evalsuite.commands import compare_command
+
+    compare_command(base, checkpoint, out, options)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def report(folder: Path) -> None:
+    """Render the reports of a comparison FOLDER again and print its table.
+
+    \b
+    saeval report saeval-runs/base-vs-checkpoint-1a2b3c4d
+    """
+    from evalsuite.commands import report_command
+
+    report_command(folder)
+
+
+@cli.group(context_settings=CONTEXT)
+def tasks() -> None:
+    """List the tasks, show their cards, and find them for plain lm_eval."""
+
+
+@tasks.command("list", context_settings=CONTEXT)
+def list_tasks() -> None:
+    """Names and one line on each."""
+    from tasks.registry import TASKS
+
+    width = max(map(len, TASKS))
+    for task in TASKS.values():
+        click.echo(f"{task.name:{width}}  {task.summary}")
+
+
+@tasks.command("show", context_settings=CONTEXT)
+@click.argument("name")
+def show_task(name: str) -> None:
+    """The task card: what is asked, source, labels, traps."""
+    from tasks.registry import FOLDER, TASKS
+
+    if name not in TASKS:
+        raise click.BadParameter(f"unknown task {name!r}; known: {', '.join(TASKS)}")
+    click.echo((FOLDER / TASKS[name].card / "README.md").read_text(encoding="utf-8"), nl=False)
+
+
+@tasks.command("path", context_settings=CONTEXT)
+def tasks_path() -> None:
+    """The folder to give to lm_eval.
+
+    \b
+    lm_eval run --include_path "$(saeval tasks path)" --tasks fever …
+    """
+    from tasks.registry import FOLDER
+
+    click.echo(FOLDER)

@@ -1,0 +1,231 @@
+"""What a person may name as a model, and what it turns out to be."""
+
+from __future__ import annotations
+
+import glob
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from evalsuite.errors import InputError, ModelError
+from evalsuite.hashing import hash_files, hash_text
+from evalsuite.importers import import_file
+from evalsuite.predictions import Prediction, by_task
+from evalsuite.store import MANIFEST, read_manifest
+
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_MODEL_FILES = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.*",
+    "merges.txt",
+    "*.model",
+    "*.jinja",
+)
+_ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model that an engine can load: a folder, and a PEFT adapter folder on top of it or None."""
+
+    argument: str
+    folder: Path
+    adapter: Path | None
+
+    @property
+    def name(self) -> str:
+        """For people: the folder's name, or the hub id as it was given."""
+        last = (self.adapter or self.folder).name
+        return self.argument if not Path(self.argument).exists() else last
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 of the weights, configuration and tokenizer of the (base) model."""
+        return hash_files(self.folder, _matching(self.folder, _MODEL_FILES))
+
+    @cached_property
+    def adapter_content(self) -> str | None:
+        """SHA-256 of the adapter's weights and configuration, whatever path it gives its base."""
+        if self.adapter is None:
+            return None
+        config = _read_json(self.adapter / "adapter_config.json")
+        config.pop("base_model_name_or_path", None)
+        weights = hash_files(self.adapter, ["adapter_model.safetensors"])
+        return hash_text(json.dumps(config, sort_keys=True) + weights)
+
+
+@dataclass(frozen=True)
+class SavedPredictions:
+    """Answers given earlier: a run folder of ours, or files of any kind that can be imported."""
+
+    argument: str
+    name: str
+    files: tuple[Path, ...]
+    predictions: dict[str, dict[str, Prediction]]
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 of the files."""
+        return hash_text("".join(hash_files(path.parent, [path.name]) for path in self.files))
+
+
+def resolve(argument: str) -> LocalModel | SavedPredictions:
+    """Find out what a model argument names.
+
+    Taken are a model folder, a PEFT adapter folder (its base is found from its config), a run
+    folder, a predictions file, several files as a glob or joined with commas, a folder with
+    lm-eval's ``samples_*.jsonl``, and a hub id.
+
+    Raises
+    ------
+    ModelError
+        If it names none of these, or an adapter's base is missing.
+    InputError
+        If a predictions file is bad.
+    """
+    if re.match(r"https?://", argument):
+        raise ModelError(
+            f"{argument}: servers cannot be asked yet; give a local folder, a hub id or predictions"
+        )
+    path = Path(argument)
+    if path.is_dir():
+        return _folder(argument, path)
+    if path.is_file():
+        return _saved(argument, [path])
+    if files := _several_files(argument):
+        return _saved(argument, files)
+    if _HUB_ID.fullmatch(argument) and path.suffix not in (".json", ".jsonl"):
+        return _folder(argument, _from_hub(argument))
+    raise ModelError(
+        f"{argument}: no such file or folder; give a model or adapter folder, a hub id, "
+        "a run folder or predictions (.json, .jsonl)"
+    )
+
+
+def _folder(argument: str, folder: Path) -> LocalModel | SavedPredictions:
+    if (folder / "adapter_config.json").is_file():
+        return _adapter(argument, folder)
+    if (folder / "config.json").is_file():
+        return _model(argument, folder)
+    if (folder / MANIFEST).is_file():
+        return _run_folder(argument, folder)
+    if samples := _latest_samples(folder):
+        return _saved(argument, samples)
+    raise ModelError(
+        f"{argument}: the folder holds no model (config.json), adapter (adapter_config.json), "
+        f"run ({MANIFEST}) or lm-eval samples (samples_*.jsonl)"
+    )
+
+
+def _model(argument: str, folder: Path) -> LocalModel:
+    if not _matching(folder, ("*.safetensors",)):
+        raise ModelError(
+            f"{argument}: no weights in safetensors format in {folder}; "
+            "pickled weights are not loaded, convert them with `save_pretrained` first"
+        )
+    return LocalModel(argument, folder, None)
+
+
+def _adapter(argument: str, folder: Path) -> LocalModel:
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ModelError(f"{argument}: adapter_model.safetensors is missing in {folder}")
+    named = _read_json(folder / "adapter_config.json").get("base_model_name_or_path")
+    if not named:
+        raise ModelError(f"{argument}: adapter_config.json names no base_model_name_or_path")
+    for candidate in (Path(named), folder / named):
+        if (candidate / "config.json").is_file():
+            return LocalModel(argument, _model(str(named), candidate).folder, folder)
+    if Path(named).is_absolute() or not _HUB_ID.fullmatch(named):
+        raise ModelError(
+            f"{argument}: its base model {named} is missing; put it there, or set "
+            f"base_model_name_or_path in {folder / 'adapter_config.json'} to where it is"
+        )
+    try:
+        return LocalModel(argument, _model(named, _from_hub(named)).folder, folder)
+    except ModelError as error:
+        raise ModelError(f"{argument}: its base model cannot be had: {error}") from error
+
+
+def _from_hub(identifier: str) -> Path:
+    """Download (or find in the cache) a model without anything pickled or executable."""
+    from huggingface_hub import snapshot_download
+
+    patterns = [*_MODEL_FILES, *_ADAPTER_FILES]
+    try:
+        return Path(snapshot_download(identifier, allow_patterns=patterns))
+    except Exception as error:  # many kinds: no network, not found, gated, bad name
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise ModelError(
+            f"{identifier}: no such local file or folder, and the hub does not give a model of "
+            f"that name ({type(error).__name__}: {reason[:160]})"
+        ) from error
+
+
+def _run_folder(argument: str, folder: Path) -> SavedPredictions:
+    manifest = read_manifest(folder)
+    if manifest["kind"] != "run":
+        raise ModelError(
+            f"{argument}: this is a comparison, not a run; give its base/ or checkpoint/ folder"
+        )
+    files = [folder / "predictions" / f"{task}.jsonl" for task in manifest["tasks"]]
+    for path in files:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; the run has not answered this task yet")
+    saved = _saved(argument, files)
+    for task, facts in manifest["tasks"].items():
+        answered = len(saved.predictions.get(task, {}))
+        if answered != facts["items"]:
+            raise InputError(
+                f"{argument}: the run is not finished: {answered} of {facts['items']} items of "
+                f"task {task}; run the same command again to resume it"
+            )
+    return SavedPredictions(
+        argument, manifest["identity"]["model"]["name"], saved.files, saved.predictions
+    )
+
+
+def _saved(argument: str, files: list[Path]) -> SavedPredictions:
+    imported = [import_file(path) for path in files]
+    names = list(dict.fromkeys(one.model for one in imported))
+    predictions = by_task((p for one in imported for p in one.predictions), argument)
+    return SavedPredictions(argument, ", ".join(names), tuple(files), predictions)
+
+
+def _several_files(argument: str) -> list[Path]:
+    if glob.has_magic(argument):
+        found = sorted(Path(name) for name in glob.glob(argument, recursive=True))
+        if not found:
+            raise InputError(f"{argument}: no file matches")
+        return found
+    parts = argument.split(",")
+    return [Path(part) for part in parts] if len(parts) > 1 else []
+
+
+def _latest_samples(folder: Path) -> list[Path]:
+    """Per task the samples file with the latest date in its name (lm-eval keeps them all)."""
+    latest = {}
+    for path in sorted(folder.glob("samples_*.jsonl")) or sorted(folder.glob("*/samples_*.jsonl")):
+        latest[re.sub(r"_\d{4}-.*", "", path.stem)] = path
+    return list(latest.values())
+
+
+def _matching(folder: Path, patterns: tuple[str, ...]) -> list[str]:
+    return sorted({p.name for pattern in patterns for p in folder.glob(pattern) if p.is_file()})
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: expected an object")
+    return content

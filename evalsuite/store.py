@@ -1,0 +1,164 @@
+"""Run folders: a manifest and predictions that survive a crash.
+
+::
+
+    RUN/manifest.json              what answered, how, and which tasks; written before the answers
+    RUN/predictions/<task>.jsonl   one line per item, in the order of the sample, append-only
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from evalsuite.errors import InputError, RunFolderError
+from evalsuite.predictions import Prediction, read_predictions
+
+MANIFEST = "manifest.json"
+RUN_SCHEMA = "saeval.run/1"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run or comparison folder."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != RUN_SCHEMA:
+        raise InputError(f"{path}: not a manifest of schema {RUN_SCHEMA}")
+    return manifest
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a whole file or nothing: to a temporary name, to disk, then into place."""
+    temporary = path.with_name(path.name + ".partial")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def claimed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
+    """Make or continue a run folder, and keep other processes out of it meanwhile.
+
+    The manifest is written if there is none. If there is one, its kind and identity must be the
+    same; its tasks may grow.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder holds something else, another run, or is in use.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder}: exists and is no folder; choose another --out")
+    known = {MANIFEST, MANIFEST + ".partial", ".lock"}
+    if folder.is_dir() and not (folder / MANIFEST).is_file():
+        strange = sorted(p.name for p in folder.iterdir() if p.name not in known)
+        if strange:
+            raise RunFolderError(
+                f"{folder}: exists and holds something that is not a saeval run "
+                f"({', '.join(strange[:3])}); choose another --out or empty it"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunFolderError(
+            f"{folder}: another saeval process is writing here; wait for it or choose another --out"
+        ) from None
+    try:
+        _continue(folder, manifest)
+        yield
+    finally:
+        lock.release()
+
+
+def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
+    tasks = dict(manifest.get("tasks", {}))
+    if (folder / MANIFEST).is_file():
+        found = read_manifest(folder)
+        mine = {"kind": manifest["kind"], **manifest["identity"]}
+        theirs = {"kind": found["kind"], **found["identity"]}
+        for name, facts in found.get("tasks", {}).items():
+            mine[f"task {name}"] = tasks.get(name, facts)
+            theirs[f"task {name}"] = facts
+        if differences := _differences(theirs, mine):
+            raise RunFolderError(
+                f"{folder}: holds another run, which differs in {'; '.join(differences[:3])}; "
+                "choose another --out, or remove the folder to start afresh"
+            )
+        if set(tasks) <= set(found.get("tasks", {})):
+            return
+        tasks = {**found["tasks"], **tasks}
+        manifest = {**found, "tasks": tasks}
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], at: str = "") -> list[str]:
+    found = []
+    for key in theirs.keys() | mine.keys():
+        there, here = theirs.get(key), mine.get(key)
+        if isinstance(there, dict) and isinstance(here, dict):
+            found += _differences(there, here, f"{at}{key}.")
+        elif there != here:
+            found.append(f"{at}{key} ({there} there, {here} now)")
+    return sorted(found)
+
+
+class PredictionFile:
+    """The predictions of one task in a run folder, appended to and never rewritten."""
+
+    def __init__(self, folder: Path, task: str) -> None:
+        self.path = folder / "predictions" / f"{task}.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def finished(self, expected: Sequence[str]) -> list[Prediction]:
+        """What is there already, after cutting off a last line that a crash tore.
+
+        Parameters
+        ----------
+        expected
+            The item ids in the order in which they are asked.
+
+        Raises
+        ------
+        InputError
+            If a line before the last is torn.
+        RunFolderError
+            If the lines are not the beginning of what is expected.
+        """
+        if not self.path.exists():
+            return []
+        self._cut_torn_end()
+        found = read_predictions(self.path)
+        ids = [prediction.item_id for prediction in found]
+        if ids != list(expected[: len(ids)]):
+            raise RunFolderError(
+                f"{self.path}: its items are not the first {len(ids)} of this sample; "
+                "the file was changed from outside, remove it to answer the task again"
+            )
+        return found
+
+    def append(self, predictions: Sequence[Prediction]) -> None:
+        """Add lines and return when they are on disk."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write("".join(prediction.to_line() for prediction in predictions))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _cut_torn_end(self) -> None:
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            with self.path.open("r+b") as file:
+                file.truncate(whole)
