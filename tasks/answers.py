@@ -36,11 +36,12 @@ _START_OF_REASONING = re.compile(
 # quoted or listed, too.
 # Every run is bounded, so that hostile text costs linear time.
 _MARKUP = r"[ \t>*_`#\"'-]{0,16}"
-_LABEL = r"(?<![\w=])LABEL[ \t]{0,4}=[ \t]{0,4}(PASS|FAIL|NA)(?![\w|/=-])"
+_LABEL = r"(?<![\w=])LABEL[ \t]{0,4}=[ \t]{0,4}(?P<label>PASS|FAIL|NA)(?![\w|/=-])"
 _BLOCK = re.compile(
-    rf"{_LABEL}[ \t*_`.,;\"']{{0,16}}\s{{0,16}}{_MARKUP}"
-    r"CONF[ \t]{0,4}=[ \t]{0,4}([^\s*_`,;\"']{0,32})"
-    rf"|^{_MARKUP}{_LABEL}{_MARKUP}\.?[ \t\r]{{0,16}}$",
+    rf"(?P<line_start>^{_MARKUP})?{_LABEL}(?:"
+    rf"[ \t*_`.,;\"']{{0,16}}\s{{0,16}}{_MARKUP}"
+    r"CONF[ \t]{0,4}=[ \t]{0,4}(?P<confidence>[^\s*_`,;\"']{0,32})"
+    rf"|(?P<line_end>{_MARKUP}\.?[ \t\r]{{0,16}}$))",
     re.MULTILINE,
 )
 _CONFIDENCE = re.compile(r"0?\.[0-9]+|0\.?|1(?:\.0*)?")
@@ -90,11 +91,12 @@ def parse_answer(response: str) -> Answer:
     """
     final = _final_part(response)
     answer = INVALID
-    for with_confidence, stated, alone in _BLOCK.findall(final):
-        if alone:
-            answer = Answer(alone, None)
-        elif _CONFIDENCE.fullmatch(stated):
-            answer = Answer(with_confidence, float(stated))
+    for block in _BLOCK.finditer(final):
+        if block["line_end"] is None:
+            if _CONFIDENCE.fullmatch(block["confidence"]):
+                answer = Answer(block["label"], float(block["confidence"]))
+        elif block["line_start"] is not None:
+            answer = Answer(block["label"], None)
     return answer
 
 

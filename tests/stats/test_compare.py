@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from strategies import LABELS, simulated, small_pairs
+
+from stats.compare import adjust_family, compare_task
+from stats.comparison import Settings
+from stats.invalid import invalid_treatments
+from stats.multiplicity import adjusted_p
+from stats.paired import Answers, paired_answers
+
+QUICK = Settings(level=0.95, replicates=200, seed=0)
+
+
+def numbers(value):
+    """Every float in a tree of dataclasses."""
+    if isinstance(value, float):
+        yield value
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from numbers(getattr(value, field.name))
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from numbers(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from numbers(part)
+
+
+@given(small_pairs())
+@settings(deadline=None, max_examples=60)
+def test_degenerate_data_gives_no_nan_and_no_warning(pairs):
+    found = compare_task("x", pairs, QUICK)
+    assert not any(math.isnan(number) for number in numbers(found))
+
+
+@given(small_pairs())
+@settings(deadline=None, max_examples=40)
+def test_identical_models_differ_in_nothing(pairs):
+    same = dataclasses.replace(pairs, checkpoint=pairs.base)
+    found = compare_task("x", same, QUICK)
+    for row in found.metrics:
+        assert row.difference in (0, None)
+        assert row.p in (1, None)
+        if row.difference_interval is not None:
+            assert row.difference_interval.low <= 0 <= row.difference_interval.high
+    assert found.mcnemar.p_mid == 1
+    assert found.flips_total == 0
+
+
+def test_accuracy_uses_mcnemar_and_tango_on_independent_items_and_the_bootstrap_on_clusters():
+    plain = compare_task("x", simulated(300, 1), QUICK).metric("accuracy")
+    assert (plain.test, plain.difference_interval.method) == ("mcnemar-mid-p", "tango-score")
+    clustered = compare_task("x", simulated(300, 1, clusters=60), QUICK)
+    row = clustered.metric("accuracy")
+    assert row.test == "paired-bootstrap"
+    assert row.difference_interval.method == "cluster-percentile-bootstrap"
+    assert clustered.clusters == 60
+    assert any("clusters" in warning for warning in clustered.warnings)
+
+
+def test_transition_counts_and_flip_rates():
+    target = np.array([0, 0, 1, 2])
+    base = Answers(np.array([0, 0, 3, 1]), np.full(4, np.nan))
+    checkpoint = Answers(np.array([0, 2, 1, 2]), np.full(4, np.nan))
+    found = compare_task("x", paired_answers(LABELS, "NA", target, base, checkpoint), QUICK)
+    assert found.transitions.labels == ("PASS", "FAIL", "NA", "INVALID")
+    assert found.transitions.counts == ((1, 0, 1, 0), (0, 0, 1, 0), (0, 0, 0, 0), (0, 1, 0, 0))
+    assert found.transitions.negative_flip_rate.count == 1
+    assert found.transitions.positive_flip_rate.count == 2
+    assert found.metric("false_abstention_rate").checkpoint == pytest.approx(1 / 3)
+
+
+def test_a_task_added_beside_it_changes_no_resample():
+    pairs = simulated(200, 4)
+    assert compare_task("a", pairs, QUICK) == compare_task("a", pairs, QUICK)
+    assert compare_task("a", pairs, QUICK).metrics != compare_task("b", pairs, QUICK).metrics
+
+
+def test_family_is_every_headline_metric_of_every_task():
+    tasks = [compare_task(name, simulated(200, seed), QUICK) for seed, name in enumerate("ab")]
+    adjusted = adjust_family(tasks)
+    family = [row for task in adjusted for row in task.metrics if row.headline]
+    assert [row.p_holm for row in family] == list(adjusted_p([r.p for r in family], method="holm"))
+    assert all(row.p_holm is None for task in adjusted for row in task.metrics if not row.headline)
+    assert all(row.p_holm >= row.p_bh >= row.p for row in family)
+
+
+def test_evidence_shortcut_is_how_well_missing_evidence_tells_na():
+    target = np.array([2, 2, 0, 1])
+    answers = Answers(target, np.full(4, np.nan))
+    pairs = paired_answers(LABELS, "NA", target, answers, answers)
+    shown = np.array([False, False, True, False])
+    assert compare_task("x", pairs, QUICK, has_evidence=shown).evidence_shortcut == 0.75
+    assert compare_task("x", pairs, QUICK, has_evidence=np.ones(4, bool)).evidence_shortcut is None
+
+
+def test_invalid_treatments_of_hand_counted_answers():
+    target = np.array([0, 2, 2, 1])
+    predicted = (np.array([0, 3, 3, 1]), np.array([0, 2, 3, 3]))
+    valid = tuple(p != 3 for p in predicted)
+    wrong, both, abstained = invalid_treatments(target, predicted, valid=valid, abstention=2)
+    assert (wrong.base, wrong.checkpoint) == (0.5, 0.5)
+    assert (both.items, both.base, both.checkpoint) == (1, 1.0, 1.0)
+    assert (abstained.base, abstained.checkpoint) == (1.0, 0.75)
+
+
+def test_probed_accuracy_counts_the_probed_items_only():
+    probabilities = np.array([[0.7, 0.2, 0.1], [np.nan] * 3, [0.1, 0.2, 0.7]])
+    target = np.array([0, 0, 0])
+    answers = Answers(target, np.full(3, np.nan), probabilities)
+    found = compare_task("x", paired_answers(LABELS, "NA", target, answers, answers), QUICK)
+    assert (found.base.label_probabilities, found.base.probed_accuracy) == (2, 0.5)
+
+
+def test_holm_and_bh_keep_missing_values_in_place():
+    assert adjusted_p([None, 0.5], method="fdr_bh") == (None, 0.5)
+    assert adjusted_p([None], method="holm") == (None,)
+    with pytest.raises(ValueError, match="`p` must lie in"):
+        adjusted_p([1.5], method="holm")

@@ -1,0 +1,69 @@
+"""The house rules of who may import whom, and what a light command must not load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ALLOWED = {
+    "stats": set(),
+    "tasks": set(),
+    "reports": {"stats"},
+    "trainer": {"tasks"},
+    "evalsuite": {"tasks", "stats", "reports"},
+}
+THIRD_PARTY_OF_STATS = {"numpy", "scipy", "statsmodels", "sklearn"}
+
+
+def imported(package: str) -> set[str]:
+    """Top-level names that any module of a package imports, wherever in the module."""
+    names = set()
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names.add(str(node.module).split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_package_imports_only_the_packages_it_may(package):
+    ours = imported(package) & set(ALLOWED) - {package}
+    assert ours <= ALLOWED[package]
+
+
+def test_stats_uses_only_numpy_scipy_statsmodels_and_sklearn():
+    outside = imported("stats") - set(sys.stdlib_module_names) - {"stats"}
+    assert outside <= THIRD_PARTY_OF_STATS
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"{code}\nimport sys; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return {name.split(".")[0] for name in found.stdout.split()}
+
+
+def test_help_loads_neither_torch_nor_lm_eval_nor_numpy():
+    code = (
+        "from evalsuite.cli import cli\n"
+        "for a in (['--help'], ['run', '--help'], ['compare', '--help'], ['tasks', 'list']):\n"
+        "    cli(a, standalone_mode=False)"
+    )
+    assert not loaded_after(code) & {"torch", "lm_eval", "transformers", "numpy", "matplotlib"}
+
+
+def test_stats_work_without_torch():
+    assert not loaded_after("import stats.compare, stats.published") & {"torch", "lm_eval"}
+
+
+def test_comparing_saved_predictions_loads_neither_torch_nor_lm_eval(tmp_path):
+    code = "import evalsuite.commands, evalsuite.comparing, evalsuite.importers\n"
+    assert not loaded_after(code) & {"torch", "lm_eval", "transformers"}
