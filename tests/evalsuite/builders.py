@@ -1,0 +1,68 @@
+"""Predictions and files for tests, small enough to read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from evalsuite.hashing import hash_document, hash_text
+from evalsuite.predictions import Prediction
+
+LABELS = ("PASS", "FAIL", "NA")
+
+
+def prediction(number: int, label: str | None = "PASS", **changed: Any) -> Prediction:
+    """The answer to item `number`, whose target is PASS, FAIL, NA in turn."""
+    target = LABELS[number % 3]
+    document = {"claim": f"Claim {number}.", "evidence": [f"Evidence {number}."]}
+    fields: dict[str, Any] = {
+        "task": "fever",
+        "item_id": f"item-{number:03}",
+        "cluster_id": None,
+        "target": target,
+        "prediction": label,
+        "status": "invalid" if label is None else "abstained" if label == "NA" else "answered",
+        "correct": label == target,
+        "confidence": None if label is None else 0.8,
+        "label_probabilities": None,
+        "response": f"LABEL={label}\nCONF=0.80",
+        "sample_index": 0,
+        "document": document,
+        "document_hash": hash_document(document),
+        "prompt_hash": hash_text(f"prompt {number}"),
+        "target_hash": hash_text(target),
+    }
+    return Prediction(**fields | changed)
+
+
+def write_predictions(path: Path, predictions: list[Prediction]) -> Path:
+    path.write_text("".join(p.to_line() for p in predictions), encoding="utf-8")
+    return path
+
+
+def two_files(folder: Path, items: int = 12) -> tuple[Path, Path]:
+    """A base that always passes and a checkpoint that is right on two items in three."""
+    base = [prediction(i) for i in range(items)]
+    checkpoint = [prediction(i, LABELS[i % 3] if i % 9 else "NA") for i in range(items)]
+    return (
+        write_predictions(folder / "base.jsonl", base),
+        write_predictions(folder / "checkpoint.jsonl", checkpoint),
+    )
+
+
+def study(results: list[dict[str, Any]], **top: Any) -> str:
+    return json.dumps({"model": "m", "results": results} | top)
+
+
+def study_result(
+    number: int, response: str = "LABEL=PASS\nCONF=0.9", **changed: Any
+) -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "claim": f"Claim {number}.",
+        "evidence_texts": [],
+        "golden_label": LABELS[number % 3],
+        "predicted_label": "PASS",
+        "raw_response": response,
+    } | changed

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from builders import prediction
+
+from evalsuite.errors import InputError, RunFolderError
+from evalsuite.store import MANIFEST, RUN_SCHEMA, PredictionFile, claimed, read_manifest
+
+IDS = [f"item-{i:03}" for i in range(5)]
+
+
+def manifest(tasks=("fever",), **identity):
+    return {
+        "schema": RUN_SCHEMA,
+        "kind": "run",
+        "identity": {"model": {"name": "m"}, **identity},
+        "tasks": {name: {"version": 1, "items": 5} for name in tasks},
+    }
+
+
+@pytest.fixture
+def file(tmp_path):
+    kept = PredictionFile(tmp_path, "fever")
+    kept.append([prediction(i) for i in range(3)])
+    return kept
+
+
+def test_finished_lines_come_back(file):
+    assert [p.item_id for p in file.finished(IDS)] == IDS[:3]
+
+
+@pytest.mark.parametrize("cut", [1, 30, 200])
+def test_a_torn_last_line_is_cut_off_and_nothing_before_it_is_lost(file, cut):
+    whole = file.path.read_bytes()
+    torn = prediction(3).to_line().encode()[:-cut]
+    file.path.write_bytes(whole + torn)
+    assert len(file.finished(IDS)) == 3
+    assert file.path.read_bytes() == whole
+
+
+def test_a_torn_line_in_the_middle_is_an_error_and_the_file_is_left_alone(file):
+    lines = file.path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1][:50] + b"\n"
+    file.path.write_bytes(b"".join(lines))
+    with pytest.raises(InputError, match=r"fever.jsonl:2: not JSON"):
+        file.finished(IDS)
+    assert file.path.read_bytes() == b"".join(lines)
+
+
+def test_other_items_than_the_sample_are_refused(file):
+    with pytest.raises(RunFolderError, match="not the first 3 of this sample"):
+        file.finished(["item-000", "item-009", "item-002"])
+
+
+def test_a_folder_with_other_content_is_refused_and_untouched(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with (
+        pytest.raises(
+            RunFolderError, match=r"holds something that is not a saeval run \(thesis.txt\)"
+        ),
+        claimed(tmp_path, manifest()),
+    ):
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(RunFolderError, match="is no folder"), claimed(tmp_path / "out", manifest()):
+        pass
+
+
+def test_another_run_in_the_folder_is_refused_and_the_difference_named(tmp_path):
+    with claimed(tmp_path, manifest(sampling={"seed": 43})):
+        pass
+    with (
+        pytest.raises(RunFolderError, match=r"differs in sampling.seed \(43 there, 7 now\)"),
+        claimed(tmp_path, manifest(sampling={"seed": 7})),
+    ):
+        pass
+
+
+def test_a_task_may_be_added_and_its_data_may_not_change(tmp_path):
+    with claimed(tmp_path, manifest(("fever",))):
+        pass
+    with claimed(tmp_path, manifest(("vitaminc",))):
+        assert set(read_manifest(tmp_path)["tasks"]) == {"fever", "vitaminc"}
+    changed = manifest(("fever",))
+    changed["tasks"]["fever"]["version"] = 2
+    with (
+        pytest.raises(RunFolderError, match=r"task fever.version \(1 there, 2 now\)"),
+        claimed(tmp_path, changed),
+    ):
+        pass
+
+
+def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
+    code = (
+        "from evalsuite.store import claimed\nfrom pathlib import Path\n"
+        f"m = {manifest()!r}\n"
+        f"with claimed(Path({str(tmp_path)!r}), m): pass"
+    )
+    with claimed(tmp_path, manifest()):
+        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "another saeval process is writing here" in second.stderr
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"schema": "other"}'])
+def test_a_strange_manifest_is_named(tmp_path, content):
+    (tmp_path / MANIFEST).write_text(content)
+    with pytest.raises(InputError, match=r"manifest.json: not"):
+        read_manifest(tmp_path)
