@@ -81,7 +81,7 @@ def test_bad_files_say_what_and_where(tmp_path, name, content, message):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match="none.jsonl: no such file"):
+    with pytest.raises(InputError, match=r"none\.jsonl: no such file"):
         import_file(tmp_path / "none.jsonl")
 
 

@@ -32,7 +32,7 @@ def test_items_of_one_side_are_counted_and_named():
 
 
 def test_no_common_item_is_an_error():
-    with pytest.raises(PairingError, match="no item in common .*'item-000' and 'item-001'"):
+    with pytest.raises(PairingError, match=r"no item in common .*'item-000' and 'item-001'"):
         pair(FEVER, side(prediction(0)), side(prediction(1)))
 
 
@@ -93,5 +93,5 @@ def test_tasks_of_one_side_only_are_named_and_no_common_task_is_an_error():
     both = side(*[prediction(i) for i in range(6)])
     found = compare_predictions({"fever": both, "vitaminc": both}, {"fever": both}, **options)
     assert found.warnings == ("Task vitaminc has predictions of one model only.",)
-    with pytest.raises(PairingError, match="no task in common: base has fever; .* vitaminc"):
+    with pytest.raises(PairingError, match=r"no task in common: base has fever; .* vitaminc"):
         compare_predictions({"fever": both}, {"vitaminc": both}, **options)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tasks.documents import DataError, Document
+from tasks.sampling import parse_per_label, sample
+
+
+def documents(count: int = 60) -> list[Document]:
+    labels = ("PASS", "FAIL", "NA")
+    return [
+        Document(f"d{i}", None, f"Claim {i}", (), labels[i % 3], labels[i % 3])
+        for i in range(count)
+    ]
+
+
+def ids(chosen: list[Document]) -> list[str]:
+    return [document.id for document in chosen]
+
+
+def test_the_order_depends_on_the_seed_and_not_on_the_file():
+    shuffled = documents()
+    random.Random(0).shuffle(shuffled)
+    assert ids(sample(documents(), seed=43)) == ids(sample(shuffled, seed=43))
+    assert ids(sample(documents(), seed=43)) != ids(sample(documents(), seed=44))
+
+
+def test_the_order_is_the_same_on_every_machine():
+    """SHA-256 of seed and id decides; a change here would break every stored run."""
+    assert ids(sample(documents(6), seed=43)) == ["d5", "d0", "d1", "d3", "d4", "d2"]
+
+
+def test_a_smaller_sample_is_the_beginning_of_a_larger_one():
+    assert ids(sample(documents(), limit=10)) == ids(sample(documents(), limit=30))[:10]
+
+
+def test_per_label_counts_are_kept():
+    chosen = sample(documents(), per_label={"NA": 9, "PASS": 2, "FAIL": 1})
+    assert sorted(d.target for d in chosen) == ["FAIL"] + ["NA"] * 9 + ["PASS"] * 2
+
+
+def test_labels_without_a_count_are_left_out():
+    assert {d.target for d in sample(documents(), per_label={"NA": 3})} == {"NA"}
+
+
+def test_more_than_there_are_is_an_error():
+    with pytest.raises(DataError, match="30 documents of label NA asked for, only 20 exist"):
+        sample(documents(), per_label={"NA": 30})
+
+
+def test_counts_are_read_in_the_studies_order_or_by_name():
+    assert parse_per_label("500,250,100") == {"NA": 500, "PASS": 250, "FAIL": 100}
+    assert parse_per_label("FAIL=1, NA=2") == {"FAIL": 1, "NA": 2}
+
+
+@pytest.mark.parametrize("text", ["500", "500,250", "a,b,c", "NA=1,X=2", "NA=-1", "", "1,2,3,4"])
+def test_other_counts_are_refused(text):
+    with pytest.raises(ValueError, match="give three counts in the order NA,PASS,FAIL"):
+        parse_per_label(text)
