@@ -1,0 +1,1 @@
+"""A synthetic world of claims and evidence, for tests, examples and offline demonstrations."""
