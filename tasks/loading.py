@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.documents import DataError, Document, unique_ids
+from tasks.factworld.world import generate
 from tasks.registry import GeneratedSource, HubSource, Task
 
 DATA_VARIABLE = "SAEVAL_DATA"
@@ -34,7 +35,7 @@ def load_documents(task: Task, data_dir: str | Path | None = None) -> list[Docum
         If the data cannot be found, or a row lacks a field or has an unknown label.
     """
     if isinstance(task.source, GeneratedSource):
-        raise NotImplementedError
+        return generate("test", task.source.size, domains=task.source.domains)
     folder = data_folder(data_dir)
     if folder is None:
         return _from_hub(task.name, task.source)

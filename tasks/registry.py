@@ -10,6 +10,7 @@ from typing import Any
 from tasks.answers import ABSTENTION, LABELS
 from tasks.climatefever.dataset import to_document as climatefever_document
 from tasks.documents import Document
+from tasks.factworld.domains import BY_NAME
 from tasks.fever.dataset import to_document as fever_document
 from tasks.vitaminc.dataset import to_document as vitaminc_document
 
@@ -39,10 +40,10 @@ class HubSource:
 
 @dataclass(frozen=True)
 class GeneratedSource:
-    """Documents that our own code generates, the same on every machine."""
+    """Documents of factworld, which our own code generates, the same on every machine."""
 
     domains: tuple[str, ...]
-    size: int
+    size: int = 1500
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,21 @@ _ALL = (
             climatefever_document,
         ),
         "climatefever",
+    ),
+    Task(
+        "factworld",
+        "Made-up world for offline use: residents, collections and measures evenly",
+        GeneratedSource(tuple(BY_NAME)),
+        "factworld",
+    ),
+    *(
+        Task(
+            f"factworld_{domain}",
+            f"Made-up world: {domain} only",
+            GeneratedSource((domain,)),
+            "factworld",
+        )
+        for domain in BY_NAME
     ),
 )
 

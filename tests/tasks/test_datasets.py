@@ -152,7 +152,7 @@ def test_real_data_loads_with_its_known_counts(name, real_data):
         assert len({d.cluster for d in documents}) == clusters
 
 
-def test_every_hub_task_has_its_yaml_and_card():
+def test_every_task_has_its_yaml_and_card():
     from tasks.registry import FOLDER
 
     for task in TASKS.values():
