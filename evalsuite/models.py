@@ -15,7 +15,7 @@ from evalsuite.importers import import_file
 from evalsuite.predictions import Prediction, by_task
 from evalsuite.store import MANIFEST, read_manifest
 
-_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
 _MODEL_FILES = (
     "*.safetensors",
     "*.safetensors.index.json",

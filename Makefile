@@ -1,0 +1,40 @@
+# Everything runs in .venv, which is made from constraints.txt on first use.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= demo
+
+.PHONY: setup demo test lint format bench clean
+
+setup: $(VENV)/.complete
+
+$(VENV)/.complete: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# A tiny base model, a LoRA checkpoint trained from it, and their comparison.
+demo: setup
+	$(BIN)/python -m trainer.demo --out $(OUT)
+	$(BIN)/saeval compare $(OUT)/base $(OUT)/checkpoint \
+	  --tasks factworld_residents,factworld_collections,factworld_measures \
+	  --limit 500 --out $(OUT)/comparison
+
+test: setup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python tests/bench.py
+
+clean:
+	rm -rf $(VENV) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
