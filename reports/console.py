@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from reports import vocabulary as say
 from reports.hostile_text import one_line
+from reports.readings import VERDICT_NAMES
 from reports.signs import UNADJUSTED_NOTE, Direction, sign_of
 from reports.words import Words, in_words
 from stats.comparison import Comparison, TaskComparison
@@ -63,7 +63,8 @@ class _Printer:
         for warning in task.warnings:
             self.bullet("!", warning, "yellow")
         level = say.level_in_words(comparison.settings.level)
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        gap = 1 if self.console.width >= 90 else 0
+        table = Table(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
         table.add_column("Metric", no_wrap=True, overflow="ellipsis")
         for name in ("Base", "Ckpt.", "Diff."):
             table.add_column(name, justify="right", no_wrap=True)
@@ -91,28 +92,29 @@ class _Printer:
         self.console.print(table)
 
     def words(self, words: Words) -> None:
-        self.console.print()
-        self.line(words.headline, style="bold")
-        self.line(" ".join(words.summary))
         for task in words.tasks:
             self.console.print()
             title = self.text(one_line(task.task, 40), "bold")
-            title.append(self.text(f": {task.verdict}"))
+            title.append(self.text(f": {VERDICT_NAMES[task.verdict]}"))
             self.console.print(title)
             for sentence in task.sentences:
                 self.bullet("-", sentence)
         if words.cautions:
             self.console.print()
-            self.line("Before you believe a gain", style="bold")
+            self.line("Before believing a gain", style="bold")
             for caution in words.cautions:
                 self.bullet("!", caution, "yellow")
+        # Last, because that is what stands above the prompt.
+        self.console.print()
+        self.line(words.headline, style="bold")
+        self.line(" ".join(words.summary))
 
     def bullet(self, mark: str, sentence: str, style: str = "") -> None:
-        body = Table.grid(padding=(0, 1, 0, 0))
-        body.add_column(no_wrap=True)
-        body.add_column(overflow="fold")
-        body.add_row(self.text(mark, style), self.text(one_line(sentence)))
-        self.console.print(Padding(body, (0, 0, 0, 2), expand=False))
+        lines = self.text(one_line(sentence)).wrap(self.console, max(20, self.console.width - 4))
+        for number, text in enumerate(lines):
+            start = self.text(f"  {mark} ", style) if number == 0 else Text("    ")
+            text.rstrip()
+            self.console.print(start.append_text(text))
 
     def line(self, text: str, style: str = "") -> None:
         self.console.print(self.text(one_line(text), style))

@@ -21,6 +21,17 @@ Verdict = Literal[
     "identical",
 ]
 
+VERDICT_NAMES: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "mixed": "mixed",
+    "format only": "better only in format",
+    "refuses more": "only refuses more",
+    "noise": "no change beyond noise",
+    "too few items": "too few items to tell",
+    "identical": "identical",
+}
+
 TOO_WIDE = 0.05
 """A difference in accuracy that could be 5 points either way is one that the items cannot tell."""
 SIZE_MATTERS = 0.01

@@ -273,7 +273,8 @@ def _confidence_tells(task: TaskComparison, level: float) -> str:
         return f"The checkpoint's stated confidence does tell right from wrong answers {numbers}."
     if row.checkpoint_interval.high < 0.5:
         return f"The checkpoint states more confidence when wrong than when right {numbers}."
-    return f"The checkpoint's stated confidence tells right from wrong no better than a coin {numbers}."
+    verb = "The checkpoint's stated confidence tells right from wrong"
+    return f"{verb} no better than a coin {numbers}."
 
 
 def _others(task: TaskComparison, level: float) -> str:
