@@ -104,6 +104,14 @@ def interval(limits: Interval | None, scale: Scale) -> str:
     return f"[{_signed(limits.low, scale)}, {_signed(limits.high, scale)}]"
 
 
+def value_interval(limits: Interval | None, scale: Scale) -> str:
+    """``[58.7, 64.7]``, of a value rather than a difference."""
+    if limits is None:
+        return MISSING
+    factor, digits = (100, 1) if scale == "share" else (1, 3)
+    return _minus(f"[{limits.low * factor:.{digits}f}, {limits.high * factor:.{digits}f}]")
+
+
 def interval_in_words(limits: Interval, scale: Scale) -> str:
     """``+5.7 to +10.4 pp``."""
     unit = " pp" if scale == "share" else ""
@@ -115,6 +123,21 @@ def p_value(p: float | None) -> str:
     if p is None:
         return MISSING
     return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def precise_p(p: float | None) -> str:
+    """``1.7e-11``, where the size of a tiny p matters."""
+    return MISSING if p is None else _minus(f"{p:.2g}")
+
+
+def published_name(name: str) -> str:
+    """A row of the published convention as this project calls the metric."""
+    if name in METRICS:
+        return METRICS[name].name
+    label, _, metric = name.partition("_")
+    if metric in METRICS:
+        return METRICS[metric].name.format(label=label)
+    return name.replace("_", " ")
 
 
 def count(number: int) -> str:

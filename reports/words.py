@@ -58,7 +58,7 @@ class Words:
     Attributes
     ----------
     headline
-        One sentence: the verdict on every task.
+        One sentence: the verdict on every task. Models are just "base" and "checkpoint".
     summary
         The sentences that complete the first paragraph.
     tasks
@@ -66,7 +66,7 @@ class Words:
     cautions
         What to know before believing a gain.
 
-    Names of models and tasks are as in the comparison; whoever shows the words escapes them.
+    Names of tasks are as in the comparison; whoever shows the words escapes them.
     """
 
     headline: str
@@ -108,8 +108,8 @@ def _headline(comparison: Comparison) -> str:
     if all(identical(task) for task in comparison.tasks):
         items = sum(task.items for task in comparison.tasks)
         return (
-            f"No difference at all: {comparison.checkpoint.name} answers all {say.count(items)} "
-            f"items exactly as {comparison.base.name} does."
+            f"No difference at all: the checkpoint answers all {say.count(items)} items exactly as "
+            "the base does."
         )
     by_verdict: dict[Verdict, list[str]] = {kind: [] for kind in _CLAUSES}
     for task in comparison.tasks:
@@ -118,7 +118,8 @@ def _headline(comparison: Comparison) -> str:
     clauses = [
         _CLAUSES[kind].format(say.listing(names)) for kind, names in by_verdict.items() if names
     ]
-    return f"{comparison.checkpoint.name} against {comparison.base.name}: {'; '.join(clauses)}."
+    text = "; ".join(clauses)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _both_ways(task: TaskComparison, level: float) -> str:
