@@ -7,11 +7,12 @@ import json
 import math
 import re
 from functools import cache
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from stats.comparison import SCHEMA_VERSION, Comparison
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -57,6 +58,8 @@ def from_json(text: str) -> Comparison:
             f"not a comparison that this version can read: its schema is {found!r}, "
             f"expected {SCHEMA_VERSION!r}"
         )
+    from pydantic import ValidationError
+
     try:
         return _adapter().validate_python(tree)
     except ValidationError as error:
@@ -67,6 +70,8 @@ def from_json(text: str) -> Comparison:
 
 @cache
 def _adapter() -> TypeAdapter[Comparison]:
+    from pydantic import TypeAdapter
+
     return TypeAdapter(Comparison)
 
 

@@ -289,13 +289,12 @@ def _others(task: TaskComparison, level: float) -> str:
 
 
 def _name(task: TaskComparison, row: MetricComparison) -> str:
+    """The metric in the middle of a sentence."""
+    if row.metric == "ece_squared_debiased":
+        return "calibration error (ECE²)"
     name = say.metric_name(row, say.abstention_label(task))
-    first = name.split(maxsplit=1)[0]
-    return name if first.isupper() or name.startswith(("ECE", "Brier")) else _lower_first(name)
-
-
-def _lower_first(name: str) -> str:
-    return name[:1].lower() + name[1:]
+    is_common_word = row.label is None and "{label}" not in say.metric_of(row).name
+    return name[:1].lower() + name[1:] if is_common_word and not name.isupper() else name
 
 
 def _from_to(row: MetricComparison) -> str:
