@@ -1,0 +1,91 @@
+"""Every metric of every task as one long table."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from reports.hostile_text import printable
+from stats.comparison import Comparison, Interval, MetricComparison
+
+COLUMNS = (
+    "task",
+    "metric",
+    "label",
+    "items",
+    "base",
+    "base_low",
+    "base_high",
+    "base_interval_method",
+    "checkpoint",
+    "checkpoint_low",
+    "checkpoint_high",
+    "checkpoint_interval_method",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "difference_interval_method",
+    "p",
+    "test",
+    "p_holm",
+    "p_bh",
+    "higher_is_better",
+    "headline",
+    "level",
+    "replicates",
+    "seed",
+)
+
+Cell = str | int | float | None
+
+
+def to_csv(comparison: Comparison) -> str:
+    """One row per task, metric and label, pooled last; a value that does not exist is empty.
+
+    Numbers are written in full. A text cell that a spreadsheet would run as a formula gets an
+    apostrophe in front (OWASP, "CSV Injection").
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    pooled = () if comparison.pooled is None else (comparison.pooled,)
+    settings = comparison.settings
+    for task in (*comparison.tasks, *pooled):
+        for row in task.metrics:
+            cells = (*_cells(task.task, row), settings.level, settings.replicates, settings.seed)
+            writer.writerow([_safe(cell) for cell in cells])
+    return out.getvalue()
+
+
+def _cells(task: str, row: MetricComparison) -> tuple[Cell, ...]:
+    return (
+        task,
+        row.metric,
+        row.label,
+        row.items,
+        row.base,
+        *_limits(row.base_interval),
+        row.checkpoint,
+        *_limits(row.checkpoint_interval),
+        row.difference,
+        *_limits(row.difference_interval),
+        row.p,
+        row.test,
+        row.p_holm,
+        row.p_bh,
+        None if row.higher_is_better is None else str(row.higher_is_better).lower(),
+        str(row.headline).lower(),
+    )
+
+
+def _limits(interval: Interval | None) -> tuple[Cell, Cell, Cell]:
+    return (
+        (None, None, None) if interval is None else (interval.low, interval.high, interval.method)
+    )
+
+
+def _safe(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} or text[:1] in "\t\n" else text

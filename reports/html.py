@@ -1,0 +1,166 @@
+"""One self-contained page: the verdict, the numbers, the pictures and the items that changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from reports import vocabulary as say
+from reports.hostile_text import clip, one_line, printable
+from reports.readings import VERDICT_NAMES, Verdict
+from reports.settings import definitions, methods, settings_lines
+from reports.signs import UNADJUSTED_NOTE, Sign, sign_of
+from reports.words import in_words, task_sentences
+from stats.comparison import Comparison, Flip, MetricComparison, TaskComparison
+
+RESPONSE_HEAD, RESPONSE_TAIL = 300, 700
+
+
+@dataclass(frozen=True)
+class Row:
+    """A metric as it is written in a table."""
+
+    name: str
+    base: str
+    base_interval: str
+    checkpoint: str
+    checkpoint_interval: str
+    difference: str
+    interval: str
+    p: str
+    p_holm: str
+    p_bh: str
+    items: str
+    sign: Sign
+    headline: bool
+
+
+@dataclass(frozen=True)
+class FlipGroup:
+    """Items that changed in the same way."""
+
+    title: str
+    flips: tuple[Flip, ...]
+
+
+def to_html(comparison: Comparison) -> str:
+    """The page as text; it loads nothing, runs nothing, and shows hostile text as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from reports.forest import forest_plots
+    from reports.pictures import task_pictures
+
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals["zip"] = zip
+    environment.filters.update(
+        count=say.count,
+        share=lambda number: say.value(number, "share"),
+        points=lambda number: say.difference(number, "share"),
+        interval=lambda limits: say.interval(limits, "share"),
+        p=say.p_value,
+        precise=say.precise_p,
+        published_name=say.published_name,
+        line=one_line,
+        printable=printable,
+        clipped=lambda text: clip(text, RESPONSE_HEAD, RESPONSE_TAIL),
+        picture=Markup,
+    )
+    level = comparison.settings.level
+    words = in_words(comparison)
+    verdicts = {task.task: task.verdict for task in words.tasks}
+    blocks = [(task, False) for task in comparison.tasks]
+    if comparison.pooled is not None:
+        blocks.append((comparison.pooled, True))
+    tasks = [
+        {
+            "task": task,
+            "id": f"task-{index}",
+            "pooled": pooled,
+            "verdict": None if pooled else verdicts[task.task],
+            "sentences": task_sentences(task, level),
+            "rows": [_row(row, task, level) for row in task.metrics],
+            "pictures": task_pictures(task, f"t{index}"),
+            "abstention": say.abstention_label(task),
+            "groups": flip_groups(task),
+        }
+        for index, (task, pooled) in enumerate(blocks)
+    ]
+    return environment.get_template("report.html").render(
+        comparison=comparison,
+        words=words,
+        tasks=tasks,
+        headline_table=_headline_table(tasks),
+        forests=forest_plots(comparison),
+        level=say.level_in_words(level),
+        verdict_names=VERDICT_NAMES,
+        tones=_TONES,
+        treatments=say.TREATMENTS,
+        settings=settings_lines(comparison),
+        methods=methods(comparison),
+        definitions=definitions(comparison),
+        unadjusted_note=UNADJUSTED_NOTE,
+        head=RESPONSE_HEAD,
+        tail=RESPONSE_TAIL,
+    )
+
+
+_TONES: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "mixed": "mixed",
+    "format only": "mixed",
+    "refuses more": "worse",
+    "noise": "noise",
+    "too few items": "noise",
+    "identical": "noise",
+}
+
+
+def flip_groups(task: TaskComparison) -> tuple[FlipGroup, ...]:
+    """The kept items: broken first, then mended, then those wrong before and after."""
+    groups: dict[str, list[Flip]] = {"Broken": [], "Mended": [], "Wrong before and after": []}
+    for flip in task.flips:
+        if flip.base_label == flip.target:
+            groups["Broken"].append(flip)
+        elif flip.checkpoint_label == flip.target:
+            groups["Mended"].append(flip)
+        else:
+            groups["Wrong before and after"].append(flip)
+    return tuple(FlipGroup(title, tuple(flips)) for title, flips in groups.items() if flips)
+
+
+def _row(row: MetricComparison, task: TaskComparison, level: float) -> Row:
+    scale = say.metric_of(row).scale
+    return Row(
+        name=say.metric_name(row, say.abstention_label(task)),
+        base=say.value(row.base, scale),
+        base_interval=say.value_interval(row.base_interval, scale),
+        checkpoint=say.value(row.checkpoint, scale),
+        checkpoint_interval=say.value_interval(row.checkpoint_interval, scale),
+        difference=say.difference(row.difference, scale),
+        interval=say.interval(row.difference_interval, scale),
+        p=say.p_value(row.p),
+        p_holm=say.p_value(row.p_holm),
+        p_bh=say.p_value(row.p_bh),
+        items=say.count(row.items),
+        sign=sign_of(row, level),
+        headline=row.headline,
+    )
+
+
+def _headline_table(tasks: list[dict[str, Any]]) -> list[tuple[str, list[Row | None]]]:
+    """Headline metrics as rows and tasks as columns; None where a task lacks the metric."""
+    names: dict[str, None] = {}
+    columns = []
+    for task in tasks:
+        column = {row.name: row for row in task["rows"] if row.headline}
+        names.update(dict.fromkeys(column))
+        columns.append(column)
+    return [(name, [column.get(name) for column in columns]) for name in names]

@@ -1,0 +1,71 @@
+"""How the numbers were made and what they mean, for the end of a report."""
+
+from __future__ import annotations
+
+from reports import vocabulary as say
+from reports.hostile_text import one_line
+from stats.comparison import Comparison, ModelDescription, TaskComparison
+
+METHODS: dict[str, str] = {
+    "mcnemar-mid-p": "McNemar mid-p",
+    "paired-bootstrap": "paired bootstrap p",
+    "tango-score": "Tango score interval",
+    "percentile-bootstrap": "percentile bootstrap interval",
+    "cluster-percentile-bootstrap": "cluster percentile bootstrap interval",
+    "wilson": "Wilson interval",
+}
+
+
+def settings_lines(comparison: Comparison) -> list[tuple[str, str]]:
+    """Name and value of everything a reader needs to make the numbers again."""
+    settings = comparison.settings
+    lines = [
+        ("Base", _model(comparison.base)),
+        ("Checkpoint", _model(comparison.checkpoint)),
+        ("Confidence level", say.level_in_words(settings.level)),
+        ("Bootstrap replicates", say.count(settings.replicates)),
+        ("Seed", str(settings.seed)),
+        ("saeval", f"{comparison.saeval_version}, {comparison.schema}"),
+    ]
+    return [(name, one_line(text)) for name, text in lines]
+
+
+def _model(model: ModelDescription) -> str:
+    facts = "".join(f"; {name}: {fact}" for name, fact in model.facts.items())
+    return f"{model.name} ({model.source}{facts})"
+
+
+def methods(comparison: Comparison) -> list[str]:
+    """One sentence per pair of test and interval: which metrics use them."""
+    users: dict[str, dict[str, None]] = {}
+    for task in comparison.tasks:
+        for row in task.metrics:
+            if row.test is None or not row.headline:
+                continue
+            used = [METHODS.get(row.test, row.test)]
+            if row.difference_interval is not None:
+                method = row.difference_interval.method
+                used.append(METHODS.get(method, method))
+            name = say.metric_name(row, say.abstention_label(task))
+            users.setdefault(" and ".join(used), {})[name] = None
+    found = [f"{one_line(say.listing(list(names)))}: {how}." for how, names in users.items()]
+    family = sum(row.p_holm is not None for task in comparison.tasks for row in task.metrics)
+    if family:
+        found.append(
+            f"Holm and Benjamini–Hochberg adjust over {family} tests: "
+            "every headline metric of every task."
+        )
+    return found
+
+
+def definitions(comparison: Comparison) -> list[tuple[str, str]]:
+    """One line for each metric shown; per-class metrics once, of the class that abstains."""
+    blocks: list[TaskComparison] = list(comparison.tasks)
+    found: dict[str, str] = {}
+    for task in blocks:
+        abstention = say.abstention_label(task)
+        for row in task.metrics:
+            if row.label in (None, abstention):
+                name = one_line(say.metric_name(row, abstention))
+                found.setdefault(name, one_line(say.metric_definition(row, abstention)))
+    return list(found.items())

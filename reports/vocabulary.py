@@ -1,0 +1,166 @@
+"""What each metric is called, how it is written, and what it means in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stats.comparison import Interval, MetricComparison, TaskComparison
+
+Scale = Literal["share", "score"]
+"""A share is written in per cent and its difference in percentage points; a score is not."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How reports present a metric; `{label}` stands for the class it is of."""
+
+    name: str
+    scale: Scale
+    definition: str
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric("Accuracy", "share", "Right labels among all items; invalid is wrong."),
+    "macro_f1": Metric("Macro-F1", "share", "Mean of the classes' F1; invalid is in no class."),
+    "precision": Metric("{label} precision", "share", "Of the answers {label}, the right ones."),
+    "recall": Metric("{label} recall", "share", "Of the items {label}, those answered {label}."),
+    "f1": Metric("{label} F1", "share", "Harmonic mean of precision and recall of {label}."),
+    "abstention_rate": Metric(
+        "{label} rate", "share", "Answers {label} among all items; neither direction is good."
+    ),
+    "false_abstention_rate": Metric(
+        "False-{label} rate", "share", "Of the items that have an answer, those answered {label}."
+    ),
+    "invalid_rate": Metric("Invalid rate", "share", "Responses that hold no readable answer."),
+    "auroc": Metric(
+        "AUROC",
+        "score",
+        "Chance that a right answer was stated with more confidence than a wrong one; 0.5 is a "
+        "coin.",
+    ),
+    "brier": Metric(
+        "Brier score", "score", "Mean squared gap of stated confidence and right (1) or wrong (0)."
+    ),
+    "ece_squared_debiased": Metric(
+        "ECE²",
+        "score",
+        "Squared calibration error, debiased; 0 is calibrated, and noise can push it below 0.",
+    ),
+    "confidence_mean": Metric("Mean confidence", "score", "Mean of the stated confidence."),
+    "confidence_std": Metric(
+        "Confidence SD", "score", "Standard deviation of the stated confidence over items."
+    ),
+}
+
+TREATMENTS: dict[str, str] = {
+    "wrong": "invalid counts as wrong",
+    "valid on both sides": "only items valid on both sides",
+    "as abstention": "invalid counts as abstaining",
+    "labels as filed": "labels as the file has them",
+}
+
+MISSING = "–"
+
+
+def metric_of(row: MetricComparison) -> Metric:
+    """The metric of a row; one that this module does not know is shown by its own name."""
+    return METRICS.get(row.metric, Metric(row.metric.replace("_", " "), "score", ""))
+
+
+def abstention_label(task: TaskComparison) -> str | None:
+    """The class that abstains: the only one whose recall is a headline metric."""
+    return next((r.label for r in task.metrics if r.metric == "recall" and r.headline), None)
+
+
+def metric_name(row: MetricComparison, abstention: str | None) -> str:
+    """``NA recall`` for the recall of NA, ``NA rate`` for the abstention rate, and so on."""
+    return metric_of(row).name.format(label=row.label or abstention or "abstention")
+
+
+def metric_definition(row: MetricComparison, abstention: str | None) -> str:
+    """One line that says what the metric is."""
+    return metric_of(row).definition.format(label=row.label or abstention or "abstention")
+
+
+def value(number: float | None, scale: Scale) -> str:
+    """``61.7%`` or ``0.449``."""
+    if number is None:
+        return MISSING
+    return _minus(f"{number:.1%}" if scale == "share" else f"{number:.3f}")
+
+
+def difference(number: float | None, scale: Scale) -> str:
+    """``+8.0 pp`` or ``−0.019``."""
+    if number is None:
+        return MISSING
+    return f"{_signed(number, scale)} pp" if scale == "share" else _signed(number, scale)
+
+
+def interval(limits: Interval | None, scale: Scale) -> str:
+    """``[+5.7, +10.4]``, in the unit of the difference."""
+    if limits is None:
+        return MISSING
+    return f"[{_signed(limits.low, scale)}, {_signed(limits.high, scale)}]"
+
+
+def value_interval(limits: Interval | None, scale: Scale) -> str:
+    """``[58.7, 64.7]``, of a value rather than a difference."""
+    if limits is None:
+        return MISSING
+    factor, digits = (100, 1) if scale == "share" else (1, 3)
+    return _minus(f"[{limits.low * factor:.{digits}f}, {limits.high * factor:.{digits}f}]")
+
+
+def interval_in_words(limits: Interval, scale: Scale) -> str:
+    """``+5.7 to +10.4 pp``."""
+    unit = " pp" if scale == "share" else ""
+    return f"{_signed(limits.low, scale)} to {_signed(limits.high, scale)}{unit}"
+
+
+def p_value(p: float | None) -> str:
+    """``0.274``, and ``<0.001`` below that."""
+    if p is None:
+        return MISSING
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def precise_p(p: float | None) -> str:
+    """``1.7e-11``, where the size of a tiny p matters."""
+    return MISSING if p is None else _minus(f"{p:.2g}")
+
+
+def published_name(name: str) -> str:
+    """A row of the published convention as this project calls the metric."""
+    if name in METRICS:
+        return METRICS[name].name
+    label, _, metric = name.partition("_")
+    if metric in METRICS:
+        return METRICS[metric].name.format(label=label)
+    return name.replace("_", " ")
+
+
+def count(number: int) -> str:
+    """``1,000``."""
+    return f"{number:,}"
+
+
+def level_in_words(level: float) -> str:
+    """``95%`` for .95, ``99.5%`` for .995."""
+    return f"{level * 100:.6g}%"
+
+
+def listing(parts: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _signed(number: float, scale: Scale) -> str:
+    text = f"{number * 100:+.1f}" if scale == "share" else f"{number:+.3f}"
+    return _minus(text if any(digit in text for digit in "123456789") else text[1:])
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")
