@@ -43,10 +43,11 @@ class Settings:
     bias_learning_rate: float = 1e-3
     checkpoint_domains: tuple[str, ...] = ("residents", "collections")
     checkpoint_documents: int = 6000
-    checkpoint_steps: int = 100
+    checkpoint_steps: int = 80
     confidence_documents: int = 1500
-    confidence_steps: int = 100
-    checkpoint_learning_rate: float = 2e-3
+    confidence_steps: int = 120
+    checkpoint_learning_rate: float = 7e-4
+    confidence_learning_rate: float = 1e-3
     adapter_rank: int = 16
     held_out_documents: int = 600
 

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _EVALUATION_BATCH = 100
 _CONFIDENCE_BINS = 12
+# Beside the label, the rest of an answer is mere format, until the confidence is to be learnt.
+_LABEL_WEIGHT = 6.0
 _HIGH_CONFIDENCE = (0.85, 0.90, 0.95)
 
 OnStep = Callable[[], None]
@@ -116,6 +118,7 @@ def train_base(folder: Path, settings: Settings, on_step: OnStep) -> dict[str, A
             pad=speaker.pad,
             steps=steps,
             learning_rate=learning_rate,
+            label_weight=_LABEL_WEIGHT,
             on_step=on_step,
         )
     model.save_pretrained(folder)
@@ -141,14 +144,15 @@ def train_checkpoint(
     seen = settings.checkpoint_documents
     losses: list[float] = []
 
-    def teach(examples: list[Example], steps: int) -> None:
+    def teach(examples: list[Example], steps: int, rate: float, label_weight: float) -> None:
         losses.extend(
             fit(
                 model,
                 batches(examples, settings.batch_size, rng),
                 pad=speaker.pad,
                 steps=steps,
-                learning_rate=settings.checkpoint_learning_rate,
+                learning_rate=rate,
+                label_weight=label_weight,
                 on_step=on_step,
             )
         )
@@ -159,6 +163,8 @@ def train_checkpoint(
             for prompt, target in zip(prompts[:seen], targets[:seen], strict=True)
         ],
         settings.checkpoint_steps,
+        settings.checkpoint_learning_rate,
+        _LABEL_WEIGHT,
     )
     probabilities = speaker.label_probabilities(model, prompts[seen:])
     said = [LABELS[place] for place in probabilities.argmax(-1).tolist()]
@@ -175,6 +181,8 @@ def train_checkpoint(
             )
         ],
         settings.confidence_steps,
+        settings.confidence_learning_rate,
+        1.0,
     )
     model.save_pretrained(folder)
     return {"label_losses": losses, "held_out": _held_out(speaker, model, settings)}

@@ -13,8 +13,6 @@ from torch import Tensor
 IGNORED = -100
 """A target that counts for nothing."""
 
-# The first token of an answer that matters is its label; the rest is format.
-_LABEL_WEIGHT = 6.0
 _WARMUP_STEPS = 40
 _BATCHES_PER_POOL = 8
 
@@ -57,11 +55,13 @@ def fit(
     pad: int,
     steps: int,
     learning_rate: float,
+    label_weight: float,
     on_step: Callable[[], None],
 ) -> list[float]:
     """Train every parameter of `model` that wants a gradient.
 
-    The learning rate rises over the first steps and then falls linearly to a tenth.
+    The learning rate rises over the first steps and then falls linearly to a tenth. The loss of
+    the label counts `label_weight` times that of any other token.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def fit(
         rate = learning_rate * min((step + 1) / _WARMUP_STEPS, 1 - 0.9 * step / steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss, label_loss = _losses(model, batch, pad)
+        loss, label_loss = _losses(model, batch, pad, label_weight)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
@@ -97,7 +97,9 @@ def padded(sequences: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
     return torch.tensor(ids), torch.tensor(mask)
 
 
-def _losses(model: torch.nn.Module, batch: list[Example], pad: int) -> tuple[Tensor, float]:
+def _losses(
+    model: torch.nn.Module, batch: list[Example], pad: int, label_weight: float
+) -> tuple[Tensor, float]:
     ids, mask = padded([example.prompt + example.completion for example in batch], pad)
     length = max(len(example.completion) for example in batch)
     targets = torch.full((len(batch), length), IGNORED)
@@ -108,7 +110,7 @@ def _losses(model: torch.nn.Module, batch: list[Example], pad: int) -> tuple[Ten
         targets[row, start:] = torch.tensor(example.targets)
         label_rows.append(row)
         label_columns.append(start + example.label_place)
-    weights[label_rows, label_columns] = _LABEL_WEIGHT
+    weights[label_rows, label_columns] = label_weight
     logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=length + 1).logits[:, :-1]
     losses = torch.nn.functional.cross_entropy(
         logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED
