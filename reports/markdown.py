@@ -232,7 +232,8 @@ def _broken(task: TaskComparison) -> Iterator[str]:
     broken = [flip for flip in task.flips if flip.base_label == flip.target]
     if not broken:
         return
-    yield f"**Broken items** (the first {min(len(broken), BROKEN_SHOWN)}; all are in report.html)"
+    more = "; more in report.html" if len(broken) > BROKEN_SHOWN else ""
+    yield f"**Broken items** ({min(len(broken), BROKEN_SHOWN)} of {len(broken)} kept{more})"
     yield ""
     body = [
         [
@@ -251,10 +252,15 @@ def _published(published: PublishedConvention) -> Iterator[str]:
     yield ""
     yield from (f"- {escape(sentence)}" for sentence in published.explanation)
     yield ""
-    rows = (*published.calibration, *published.significance)
-    if rows:
-        heads = ["Number", "Base", "Checkpoint", "Difference", "p", "Items"]
-        yield from _table(heads, [_published_row(row) for row in rows])
+    for title, rows in (
+        ("Calibration, each model’s own items", published.calibration),
+        ("Significance, items valid on both sides", published.significance),
+    ):
+        if rows:
+            yield title
+            yield ""
+            heads = ["Number", "Base", "Checkpoint", "Difference", "p", "Items"]
+            yield from _table(heads, [_published_row(row) for row in rows])
     yield from _treatments("Accuracy by treatment, published reading", published.treatments)
     yield f"McNemar, published reading: {_mcnemar(published.mcnemar)}"
     yield ""
