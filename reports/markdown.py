@@ -41,6 +41,11 @@ def escape(text: str) -> str:
     return _AUTOLINK.sub("<!-- -->", _SPECIAL.sub(r"\\\1", one_line(text)))
 
 
+def _escape_html(text: str) -> str:
+    """As `escape`, for inside an HTML element, where GitHub does not read Markdown."""
+    return _AUTOLINK.sub("<!-- -->", html.escape(one_line(text)))
+
+
 def to_markdown(comparison: Comparison) -> str:
     """Words first, then the headline table; each task's details are folded."""
     return "\n".join(_lines(comparison)).rstrip() + "\n"
@@ -288,7 +293,7 @@ def _settings(comparison: Comparison) -> Iterator[str]:
 
 def _details(title: str, body: Iterator[str]) -> Iterator[str]:
     """Folded, with the empty lines that GitHub needs to read Markdown inside."""
-    yield f"<details><summary>{html.escape(one_line(title))}</summary>"
+    yield f"<details><summary>{_escape_html(title)}</summary>"
     yield ""
     yield from body
     yield "</details>"

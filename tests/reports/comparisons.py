@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -42,12 +43,17 @@ def simulated(n: int = 300, seed: int = 1, *, confident: bool = True) -> PairedA
     return paired_answers(LABELS, "NA", target, answers(), answers())
 
 
+@cache
+def _ordinary() -> TaskComparison:
+    return compare_task("seeded by this", simulated(), SETTINGS)
+
+
 def task(
     name: str = "fever", pairs: PairedAnswers | None = None, **parts: object
 ) -> TaskComparison:
     """A task with Holm's p as if it were the only one."""
-    pairs = simulated() if pairs is None else pairs
-    return adjust_family([replace(compare_task(name, pairs, SETTINGS), **parts)])[0]
+    found = _ordinary() if pairs is None else compare_task("seeded by this", pairs, SETTINGS)
+    return adjust_family([replace(found, task=name, **parts)])[0]
 
 
 def comparison(*tasks: TaskComparison, pooled: TaskComparison | None = None) -> Comparison:
@@ -192,11 +198,16 @@ def one_item_comparison() -> Comparison:
 
 
 EVERY_CASE = {
-    "ordinary": comparison,
-    "several": lambda: comparison(task("a"), task("b", simulated(250, 2)), pooled=task("pooled")),
-    "hostile": hostile_comparison,
-    "bare": bare_comparison,
-    "identical": identical_comparison,
-    "one item": one_item_comparison,
-    "no confidences": lambda: comparison(task("t", simulated(confident=False))),
+    name: cache(make)
+    for name, make in {
+        "ordinary": comparison,
+        "several": lambda: comparison(
+            task("a"), task("b", simulated(250, 2)), pooled=task("pooled")
+        ),
+        "hostile": hostile_comparison,
+        "bare": bare_comparison,
+        "identical": identical_comparison,
+        "one item": one_item_comparison,
+        "no confidences": lambda: comparison(task("t", simulated(confident=False))),
+    }.items()
 }

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+
 import pytest
 from comparisons import EVERY_CASE, comparison, hostile_comparison, task
 from markdown_it import MarkdownIt
@@ -23,11 +26,9 @@ def test_words_come_first():
 
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_every_table_row_has_as_many_cells_as_its_head(case):
-    import re
-
     lines = to_markdown(EVERY_CASE[case]()).splitlines()
     cells = [len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0 for line in lines]
-    for before, after in zip(cells, cells[1:], strict=False):
+    for before, after in pairwise(cells):
         assert not before or not after or before == after
     assert sum(map(bool, cells)) > 10
 
