@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from reports import vocabulary as say
 from reports.hostile_text import clip, one_line, printable
@@ -12,6 +13,9 @@ from reports.settings import definitions, methods, settings_lines
 from reports.signs import UNADJUSTED_NOTE, Sign, sign_of
 from reports.words import in_words, task_sentences
 from stats.comparison import Comparison, Flip, MetricComparison, TaskComparison
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 RESPONSE_HEAD, RESPONSE_TAIL = 300, 700
 
@@ -45,11 +49,56 @@ class FlipGroup:
 
 def to_html(comparison: Comparison) -> str:
     """The page as text; it loads nothing, runs nothing, and shows hostile text as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
     from reports.forest import forest_plots
     from reports.pictures import task_pictures
+
+    level = comparison.settings.level
+    words = in_words(comparison)
+    verdicts = {task.task: task.verdict for task in words.tasks}
+    blocks = [(task, False) for task in comparison.tasks]
+    if comparison.pooled is not None:
+        blocks.append((comparison.pooled, True))
+    tasks = [
+        {
+            "task": task,
+            "id": f"task-{index}",
+            "pooled": pooled,
+            "verdict": None if pooled else verdicts[task.task],
+            "sentences": task_sentences(task, level),
+            "rows": [_row(row, task, level) for row in task.metrics],
+            "pictures": task_pictures(task, f"t{index}"),
+            "abstention": say.abstention_label(task),
+            "groups": flip_groups(task),
+        }
+        for index, (task, pooled) in enumerate(blocks)
+    ]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            comparison=comparison,
+            words=words,
+            tasks=tasks,
+            headline_table=_headline_table(tasks),
+            forests=forest_plots(comparison),
+            level=say.level_in_words(level),
+            verdict_names=VERDICT_NAMES,
+            tones=_TONES,
+            treatments=say.TREATMENTS,
+            settings=settings_lines(comparison),
+            methods=methods(comparison),
+            definitions=definitions(comparison),
+            unadjusted_note=UNADJUSTED_NOTE,
+            head=RESPONSE_HEAD,
+            tail=RESPONSE_TAIL,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("reports"),
@@ -72,43 +121,7 @@ def to_html(comparison: Comparison) -> str:
         clipped=lambda text: clip(text, RESPONSE_HEAD, RESPONSE_TAIL),
         picture=Markup,
     )
-    level = comparison.settings.level
-    words = in_words(comparison)
-    verdicts = {task.task: task.verdict for task in words.tasks}
-    blocks = [(task, False) for task in comparison.tasks]
-    if comparison.pooled is not None:
-        blocks.append((comparison.pooled, True))
-    tasks = [
-        {
-            "task": task,
-            "id": f"task-{index}",
-            "pooled": pooled,
-            "verdict": None if pooled else verdicts[task.task],
-            "sentences": task_sentences(task, level),
-            "rows": [_row(row, task, level) for row in task.metrics],
-            "pictures": task_pictures(task, f"t{index}"),
-            "abstention": say.abstention_label(task),
-            "groups": flip_groups(task),
-        }
-        for index, (task, pooled) in enumerate(blocks)
-    ]
-    return environment.get_template("report.html").render(
-        comparison=comparison,
-        words=words,
-        tasks=tasks,
-        headline_table=_headline_table(tasks),
-        forests=forest_plots(comparison),
-        level=say.level_in_words(level),
-        verdict_names=VERDICT_NAMES,
-        tones=_TONES,
-        treatments=say.TREATMENTS,
-        settings=settings_lines(comparison),
-        methods=methods(comparison),
-        definitions=definitions(comparison),
-        unadjusted_note=UNADJUSTED_NOTE,
-        head=RESPONSE_HEAD,
-        tail=RESPONSE_TAIL,
-    )
+    return environment
 
 
 _TONES: dict[Verdict, str] = {

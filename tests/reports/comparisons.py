@@ -45,15 +45,18 @@ def simulated(n: int = 300, seed: int = 1, *, confident: bool = True) -> PairedA
 
 @cache
 def _ordinary() -> TaskComparison:
-    return compare_task("seeded by this", simulated(), SETTINGS)
+    return _compare(simulated())
+
+
+def _compare(pairs: PairedAnswers) -> TaskComparison:
+    return adjust_family([compare_task("seeded by this", pairs, SETTINGS)])[0]
 
 
 def task(
     name: str = "fever", pairs: PairedAnswers | None = None, **parts: object
 ) -> TaskComparison:
     """A task with Holm's p as if it were the only one."""
-    found = _ordinary() if pairs is None else compare_task("seeded by this", pairs, SETTINGS)
-    return adjust_family([replace(found, task=name, **parts)])[0]
+    return replace(_ordinary() if pairs is None else _compare(pairs), task=name, **parts)
 
 
 def comparison(*tasks: TaskComparison, pooled: TaskComparison | None = None) -> Comparison:
