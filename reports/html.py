@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from reports import vocabulary as say
 from reports.hostile_text import clip, one_line, printable
 from reports.readings import VERDICT_NAMES, Verdict
+from reports.sentences import task_sentences
 from reports.settings import definitions, methods, settings_lines
 from reports.signs import UNADJUSTED_NOTE, Sign, sign_of
-from reports.words import in_words, task_sentences
+from reports.words import in_words
 from stats.comparison import Comparison, Flip, MetricComparison, TaskComparison
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def _environment() -> Environment:
     environment.globals["zip"] = zip
     environment.filters.update(
         count=say.count,
+        items=say.items,
         share=lambda number: say.value(number, "share"),
         points=lambda number: say.difference(number, "share"),
         interval=lambda limits: say.interval(limits, "share"),

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from reports import vocabulary as say
 from reports.hostile_text import one_line
 from reports.readings import VERDICT_NAMES
+from reports.sentences import task_sentences
 from reports.settings import definitions, methods, settings_lines
 from reports.signs import UNADJUSTED_NOTE, sign_of
-from reports.words import TaskWords, in_words, task_sentences
+from reports.words import TaskWords, in_words
 from stats.comparison import (
     Comparison,
     InvalidTreatment,
@@ -113,7 +114,7 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
 
 def _task(task: TaskComparison, level: float, words: TaskWords | None) -> Iterator[str]:
     verdict = "" if words is None else f": {VERDICT_NAMES[words.verdict]}"
-    title = f"{task.task}{verdict}, {say.count(task.items)} items"
+    title = f"{task.task}{verdict}, {say.items(task.items)}"
     yield from _details(title, _task_body(task, level))
 
 

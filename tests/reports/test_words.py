@@ -201,6 +201,7 @@ def test_identical_models_are_no_difference_at_all():
     ("limits", "said"),
     [
         ((0.45, 0.55), "no better than a coin"),
+        ((0.2, 0.9), "is not shown to tell right from wrong"),
         ((0.6, 0.7), "does tell right from wrong"),
         ((0.3, 0.4), "more confidence when wrong than when right"),
     ],
@@ -252,3 +253,19 @@ def test_words_are_a_pure_function_with_a_short_first_paragraph(case):
     assert len(words.summary) <= 4
     assert "None" not in text_of(words)
     assert "nan" not in text_of(words)
+
+
+def test_counts_are_summed_over_tasks_without_a_pooled_block():
+    found = comparison(task("a"), task("b"))
+    sentence = next(s for s in in_words(found).summary if s.startswith("Over all 600 items"))
+    base, checkpoint = (2 * m.invalid for m in (found.tasks[0].base, found.tasks[0].checkpoint))
+    assert f"unreadable responses {base} → {checkpoint}" in sentence
+
+
+def test_no_finding_in_few_items_is_not_an_all_clear():
+    found = with_row(quiet(task()), "accuracy", values=(0.5, 0.55), limits=(-0.08, 0.18), p=1.0)
+    assert (
+        in_words(comparison(found))
+        .summary[0]
+        .startswith("Nothing is worse beyond noise, but so few items rule little out.")
+    )
