@@ -121,22 +121,25 @@ def report_command(folder: Path) -> None:
 
 
 def _questions(options: Mapping[str, Any]) -> Questions:
-    from lm_eval.utils import simple_parse_args_string
-
-    text = options["gen_kwargs"]
-    try:
-        generation = simple_parse_args_string(text) if text else None
-    except (ValueError, IndexError) as error:
-        raise InputError(f"--gen-kwargs: cannot read {text!r}; give key=value,key=value") from error
     return Questions(
         tasks=options["tasks"] or (),
         data_dir=options["data_dir"],
         seed=options["seed"],
         per_label=options["per_label"],
         limit=options["limit"],
-        generation=generation,
+        generation=_generation(options["gen_kwargs"]),
         chat_template=options["apply_chat_template"],
     )
+
+
+def _generation(text: str | None) -> dict[str, Any] | None:
+    if not text:
+        return None
+    from lm_eval.utils import simple_parse_args_string
+
+    if not all(re.fullmatch(r"\w+=[^=]+", part) for part in text.split(",")):
+        raise InputError(f"--gen-kwargs: cannot read {text!r}; give key=value,key=value")
+    return dict(simple_parse_args_string(text))
 
 
 def _engine_options(options: Mapping[str, Any]) -> EngineOptions:

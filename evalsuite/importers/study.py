@@ -21,7 +21,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, ValidationError
 
 from evalsuite.errors import InputError
-from evalsuite.hashing import hash_document, hash_text
+from evalsuite.hashing import hash_text
 from evalsuite.predictions import Prediction, PublishedReading, ShownDocument, first_problem
 from tasks.answers import LABELS, parse_answer
 from tasks.registry import TASKS
@@ -109,7 +109,7 @@ def _prediction(result: _Result, task: str, where: str) -> Prediction:
         response=result.raw_response,
         sample_index=0,
         document=shown,
-        document_hash=hash_document(shown.model_dump(mode="json")),
+        document_hash=hash_text(json.dumps([shown.claim, shown.evidence])),
         prompt_hash=None,
         target_hash=hash_text(result.golden_label),
         published=_published(result),

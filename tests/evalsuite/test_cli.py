@@ -1,0 +1,364 @@
+"""The command as people type it: what it prints, what it writes, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from builders import prediction, study, study_result, two_files, write_predictions
+
+from evalsuite.cli import cli, main
+
+SAEVAL = Path(sys.executable).with_name("saeval")
+
+
+def typed(capsys, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a command."""
+    try:
+        main([str(argument) for argument in arguments])
+        code = 0
+    except SystemExit as leaving:
+        code = int(leaving.code or 0)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def fails(capsys, *arguments: object) -> str:
+    """The message of a command that must exit with 2 and say it in one line."""
+    code, out, err = typed(capsys, *arguments)
+    assert (code, out) == (2, "")
+    message = err.strip().splitlines()[-1]
+    assert message.startswith("Error: ")
+    assert "Traceback" not in err
+    return message
+
+
+def test_comparing_two_files_writes_every_report_and_prints_the_table(tmp_path, capsys):
+    base, checkpoint = two_files(tmp_path, items=60)
+    code, out, err = typed(capsys, "compare", base, checkpoint, "--out", tmp_path / "out")
+    assert code == 0
+    assert "Accuracy" in out
+    for name in ("comparison.json", "report.md", "report.html", "metrics.csv"):
+        assert (tmp_path / "out" / name).stat().st_size > 100
+        assert name in err
+    found = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    rows = {(r["metric"], r["label"]): r for r in found["tasks"][0]["metrics"]}
+    assert rows["accuracy", None]["base"] == pytest.approx(1 / 3)
+
+
+def test_the_same_command_gives_the_same_bytes(tmp_path, capsys):
+    base, checkpoint = two_files(tmp_path, items=60)
+    for out in ("one", "two"):
+        assert typed(capsys, "compare", base, checkpoint, "--out", tmp_path / out)[0] == 0
+    for name in ("comparison.json", "report.md", "report.html", "metrics.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_report_renders_again_what_was_deleted(tmp_path, capsys):
+    out = tmp_path / "out"
+    typed(capsys, "compare", *two_files(tmp_path), "--out", out)
+    before = (out / "report.html").read_bytes()
+    (out / "report.html").unlink()
+    code, printed, _ = typed(capsys, "report", out)
+    assert code == 0
+    assert "Accuracy" in printed
+    assert (out / "report.html").read_bytes() == before
+
+
+def test_the_default_folder_is_the_same_for_the_same_input(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = two_files(tmp_path)
+    typed(capsys, "compare", *files)
+    typed(capsys, "compare", *files)
+    (folder,) = (tmp_path / "saeval-runs").iterdir()
+    assert re.fullmatch(r"base-vs-checkpoint-[0-9a-f]{8}", folder.name)
+
+
+def bad_input(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
+    """Arguments to `compare` and what the message must say."""
+    base, checkpoint = two_files(tmp_path)
+    items = [prediction(i) for i in range(6)]
+
+    def file(name: str, text: str) -> Path:
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    def lines(name: str, **changed: object) -> Path:
+        bad = prediction(3, **changed)
+        return write_predictions(tmp_path / name, [*items[:3], bad, *items[4:]])
+
+    torn = base.read_text().splitlines(keepends=True)
+    torn[4] = torn[4][:60] + "\n"
+    nan = base.read_text().replace('"confidence": 0.8', '"confidence": NaN', 1)
+    high = base.read_text().replace('"confidence": 0.8', '"confidence": 1.8', 1)
+    return {
+        "missing file": ([base, tmp_path / "none.jsonl"], r"none.jsonl: no such file"),
+        "not JSON": ([base, file("x.json", "{")], r"x.json: not JSON"),
+        "torn line in the middle": (
+            [base, file("torn.jsonl", "".join(torn))],
+            r"torn.jsonl:5: not JSON",
+        ),
+        "duplicate ids": (
+            [base, write_predictions(tmp_path / "d.jsonl", [items[0], items[0]])],
+            r"item 'item-000' of task 'fever' occurs twice",
+        ),
+        "no common ids": (
+            [base, write_predictions(tmp_path / "o.jsonl", [prediction(99)])],
+            r"no item in common",
+        ),
+        "other targets": ([base, lines("t.jsonl", target_hash="x")], r"targets differ on 1 of 6"),
+        "other prompts": ([base, lines("p.jsonl", prompt_hash="x")], r"prompts differ on 1 of 6"),
+        "unknown task": (
+            [base, checkpoint, "--tasks", "fevr"],
+            r"unknown task 'fevr'; known: fever",
+        ),
+        "task without predictions": (
+            [base, checkpoint, "--tasks", "vitaminc"],
+            r"base.jsonl: holds no predictions of task vitaminc; it has fever",
+        ),
+        "unknown model": ([base, "./nothing"], r"./nothing: no such file or folder"),
+        "confidence above one": ([base, file("h.jsonl", high)], r"h.jsonl:1: `confidence`: .*1.8"),
+        "confidence NaN": ([base, file("n.jsonl", nan)], r"n.jsonl:1: "),
+        "empty file": ([base, file("e.jsonl", "")], r"e.jsonl: the file is empty"),
+        "empty study": (
+            [base, file("fever.json", study([]))],
+            r"fever.json: `results`: List should",
+        ),
+        "not a study": ([base, file("y.json", "[]")], r"y.json: not predictions"),
+        "no task in the name": (
+            [base, file("z.json", study([study_result(0)]))],
+            r"z.json: cannot tell the task",
+        ),
+        "per-label nonsense": ([base, checkpoint, "--per-label", "5"], r"give three counts"),
+        "level of one": ([base, checkpoint, "--level", "1"], r"is not in the range"),
+    }
+
+
+CASES = [
+    "missing file", "not JSON", "torn line in the middle", "duplicate ids", "no common ids",
+    "other targets", "other prompts", "unknown task", "task without predictions", "unknown model",
+    "confidence above one", "confidence NaN", "empty file", "empty study", "not a study",
+    "no task in the name", "per-label nonsense", "level of one",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_one_line_with_exit_code_2_and_nothing_is_written(case, tmp_path, capsys):
+    arguments, message = bad_input(tmp_path)[case]
+    before = sorted(p.name for p in tmp_path.iterdir())
+    found = fails(capsys, "compare", *arguments, "--out", tmp_path / "out")
+    assert re.search(message, found), found
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_a_folder_with_other_content_is_left_alone(tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    message = fails(capsys, "compare", *two_files(tmp_path), "--out", out)
+    assert "holds something that is not a saeval run (thesis.txt)" in message
+    assert [p.name for p in out.iterdir()] == ["thesis.txt"]
+
+
+def test_another_comparison_in_the_folder_is_left_alone(tmp_path, capsys):
+    base, checkpoint = two_files(tmp_path)
+    out = tmp_path / "out"
+    typed(capsys, "compare", base, checkpoint, "--out", out)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    message = fails(capsys, "compare", checkpoint, base, "--out", out)
+    assert "holds another run, which differs in base.content" in message
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_other_statistics_of_the_same_answers_may_replace_the_report(tmp_path, capsys):
+    files = two_files(tmp_path)
+    for level in ("0.95", "0.9"):
+        code, *_ = typed(capsys, "compare", *files, "--out", tmp_path / "out", "--level", level)
+        assert code == 0
+    found = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert found["settings"]["level"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "holds no comparison.json"), ("{", "comparison.json: "), ('{"schema": "x"}', "schema")],
+)
+def test_report_of_something_else(tmp_path, capsys, content, message):
+    if content is not None:
+        (tmp_path / "comparison.json").write_text(content)
+    assert message in fails(capsys, "report", tmp_path)
+
+
+def test_asking_a_model_needs_tasks_and_predictions_cannot_be_asked(tmp_path, capsys, tiny_base):
+    base, _ = two_files(tmp_path)
+    assert "--tasks is needed" in fails(capsys, "compare", tiny_base, base)
+    assert "`run` needs a model to ask" in fails(capsys, "run", base, "--tasks", "fever")
+    assert "Missing option '--tasks'" in fails(capsys, "run", tiny_base)
+
+
+def test_data_that_is_not_there(tmp_path, capsys, tiny_base):
+    arguments = ("run", tiny_base, "--tasks", "fever", "--out", tmp_path / "out")
+    assert "no file matches" in fails(capsys, *arguments, "--data-dir", tmp_path)
+    (tmp_path / "fever").mkdir()
+    (tmp_path / "fever" / "fever_gold_evidence.jsonl").write_text("")
+    assert "the data set is empty" in fails(capsys, *arguments, "--data-dir", tmp_path)
+    message = fails(capsys, "run", tiny_base, "--tasks", "factworld", "--per-label", "9999,1,1")
+    assert "9999 documents of label NA asked for" in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", sorted(cli.commands))
+def test_every_command_has_help_with_an_example(command, capsys):
+    _, out, _ = typed(capsys, command, "--help")
+    if command != "tasks":
+        assert f"saeval {command}" in out.split("Options:")[0].split("\n", 2)[2]
+
+
+def test_task_cards_and_path_are_printed(capsys):
+    assert "# climatefever" in typed(capsys, "tasks", "show", "climatefever")[1]
+    path = Path(typed(capsys, "tasks", "path")[1].strip())
+    assert (path / "fever" / "fever.yaml").is_file()
+    assert "unknown task" in fails(capsys, "tasks", "show", "none")
+
+
+def test_help_takes_under_a_third_of_a_cpu_second():
+    """The time of three runs together, so that one slow disk read does not decide."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for _ in range(3):
+        subprocess.run([SAEVAL, "--help"], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3 < 0.3
+
+
+PUBLISHED = {
+    "fever": {
+        "accuracy": (0.660, 0.724), "auroc": (0.436, 0.484), "brier": (0.301, 0.293),
+        "confidence_std": (0.166, 0.219), "levene_p": 6.53e-6, "items": (941, 967),
+        "macro_f1": 0.068, "accuracy_difference": 0.063, "NA_recall": 0.149, "p": 0.0,
+        "all_items": (0.620, 0.699), "unparseable": (60, 49),
+    },
+    "vitaminc": {
+        "accuracy": (0.706, 0.696), "auroc": (0.497, 0.486), "brier": (0.275, 0.282),
+        "confidence_std": (0.153, 0.154), "levene_p": 0.85, "items": (990, 998),
+        "macro_f1": -0.006, "accuracy_difference": -0.006, "NA_recall": -0.006, "p": 0.49,
+        "all_items": (0.696, 0.694), "unparseable": (13, 4),
+    },
+    "climatefever": {
+        "accuracy": (0.603, 0.591), "auroc": (0.511, 0.495), "brier": (0.321, 0.329),
+        "confidence_std": (0.159, 0.171), "levene_p": 0.0033, "items": (989, 999),
+        "macro_f1": -0.008, "accuracy_difference": -0.008, "NA_recall": -0.002, "p": 0.40,
+        "all_items": (0.596, 0.590), "unparseable": (12, 1),
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def published_comparison(real_data, tmp_path_factory):
+    """All three tasks of the published study at once, by glob."""
+    folder = real_data / "predictions" / "fever_only"
+    out = tmp_path_factory.mktemp("published") / "out"
+    command = [SAEVAL, "compare", f"{folder}/*_base.json", f"{folder}/*_grpo.json", "--out", out]
+    subprocess.run(command, check=True, capture_output=True)
+    return json.loads((out / "comparison.json").read_text())
+
+
+@pytest.mark.parametrize("task", PUBLISHED)
+def test_the_published_numbers_are_reproduced(task, published_comparison):
+    expected = PUBLISHED[task]
+    (found,) = [t for t in published_comparison["tasks"] if t["task"] == task]
+    published = found["published"]
+    rows = {row["name"]: row for row in published["calibration"]}
+    for name in ("accuracy", "auroc", "brier", "confidence_std"):
+        assert (rows[name]["base"], rows[name]["checkpoint"]) == pytest.approx(
+            expected[name], abs=5.1e-4
+        )
+    row = rows["confidence_std"]
+    assert (row["base_items"], row["checkpoint_items"]) == expected["items"]
+    assert row["p"] == pytest.approx(expected["levene_p"], rel=0.02)
+    rows = {row["name"]: row for row in published["significance"]}
+    assert rows["macro_f1"]["difference"] == pytest.approx(expected["macro_f1"], abs=5.1e-4)
+    assert rows["accuracy"]["difference"] == pytest.approx(
+        expected["accuracy_difference"], abs=5.1e-4
+    )
+    assert rows["NA_recall"]["difference"] == pytest.approx(expected["NA_recall"], abs=5.1e-4)
+    # A bootstrap p of 10,000 replicates; Monte Carlo error of two standard deviations.
+    assert rows["macro_f1"]["p"] == pytest.approx(expected["p"], abs=0.02)
+    wrong = published["treatments"][0]
+    assert (wrong["base"], wrong["checkpoint"]) == pytest.approx(expected["all_items"], abs=5.1e-4)
+    assert (published["base_invalid"], published["checkpoint_invalid"]) == expected["unparseable"]
+
+
+def test_the_published_mcnemar_of_fever(published_comparison):
+    found = published_comparison["tasks"][1]["published"]["mcnemar"]
+    assert published_comparison["tasks"][1]["task"] == "fever"
+    assert (found["checkpoint_only"], found["base_only"]) == (85, 28)
+    assert found["statistic_corrected"] == pytest.approx(27.75, abs=0.005)
+
+
+def lines_of(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+@pytest.mark.xdist_group("tiny-models")
+def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
+    tiny_base, tiny_adapter, tmp_path
+):
+    """SIGKILL while the base answers, while the checkpoint answers, and SIGINT in between."""
+
+    def command(out: str) -> list[str]:
+        return [
+            str(SAEVAL), "compare", str(tiny_base), str(tiny_adapter), "--tasks", "factworld",
+            "--limit", "24", "--batch-size", "1", "--gen-kwargs", "max_gen_toks=24",
+            "--replicates", "500", "--out", str(tmp_path / out),
+        ]  # fmt: skip
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    for model, lines, how in (
+        ("base", 4, signal.SIGKILL), ("base", 12, signal.SIGINT), ("checkpoint", 8, signal.SIGKILL)
+    ):  # fmt: skip
+        process = subprocess.Popen(
+            command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        answers = tmp_path / "killed" / model / "predictions" / "factworld.jsonl"
+        while lines_of(answers) < lines and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(how)
+        _, message = process.communicate(timeout=60)
+        assert lines <= lines_of(answers) < 24, "the kill came too late to mean anything"
+        if how == signal.SIGINT:
+            assert process.returncode == 130
+            assert "run the same command again to resume" in message
+    subprocess.run(command("killed"), check=True, capture_output=True)
+
+    def content(out: str) -> dict[str, bytes]:
+        return {
+            str(path.relative_to(tmp_path / out)): path.read_bytes()
+            for path in sorted((tmp_path / out).rglob("*"))
+            if path.is_file() and path.name not in ("manifest.json", ".lock")
+        }
+
+    whole, killed = content("whole"), content("killed")
+    assert whole.keys() == killed.keys()
+    assert {"comparison.json", "report.html", "base/predictions/factworld.jsonl"} <= whole.keys()
+    assert [name for name in whole if whole[name] != killed[name]] == []
+
+
+@pytest.mark.xdist_group("tiny-models")
+def test_real_data_with_tiny_models_end_to_end(tiny_base, tiny_adapter, real_data, tmp_path):
+    command = [
+        str(SAEVAL), "compare", str(tiny_base), str(tiny_adapter),
+        "--tasks", "fever,vitaminc,climatefever", "--data-dir", str(real_data), "--limit", "4",
+        "--gen-kwargs", "max_gen_toks=8", "--replicates", "200", "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, env=os.environ)
+    found = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert [task["task"] for task in found["tasks"]] == ["fever", "vitaminc", "climatefever"]
+    assert found["pooled"]["items"] == 12
