@@ -78,7 +78,7 @@ def test_better_in_one_way_and_worse_in_another_is_mixed():
     found = better_accuracy(quiet(task()))
     found = with_row(found, "ece_squared_debiased", values=(0.1, 0.14), limits=(0.02, 0.06), p=0.01)
     words = in_words(comparison(found))
-    assert words.headline == ("Mixed on fever (better: accuracy; worse: calibration error (ECE²)).")
+    assert words.headline == ("Mixed on fever (better: accuracy; worse: calibration error ECE²).")
 
 
 def test_both_error_directions_and_format_are_always_counted():
