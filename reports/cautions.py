@@ -19,6 +19,7 @@ from stats.comparison import Comparison, InvalidTreatment, TaskComparison
 
 SHORTCUT_ABOVE_CHANCE = 0.05
 NEARLY_ALWAYS = 0.9
+ENOUGH_TO_SEE_A_HABIT = 20
 
 
 def cautions(comparison: Comparison) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ def _answers_more(task: TaskComparison, level: float) -> str | None:
 
 def _abstains_always(task: TaskComparison, level: float) -> str | None:
     share = task.checkpoint.abstained / task.items if task.items else 0.0
-    if share < NEARLY_ALWAYS:
+    if share < NEARLY_ALWAYS or task.items < ENOUGH_TO_SEE_A_HABIT:
         return None
     return (
         f"the checkpoint answers {say.abstention_label(task)} to {say.value(share, 'share')} of "
@@ -164,10 +165,10 @@ def _too_few(task: TaskComparison, level: float) -> str | None:
         return None
     accuracy = find(task, "accuracy")
     if accuracy is None or accuracy.difference_interval is None:
-        return f"too few items to tell ({say.count(task.items)})."
+        return f"too few to tell ({say.items(task.items)})."
     limits = say.interval_in_words(accuracy.difference_interval, "share")
     return (
-        f"too few items to tell ({say.count(task.items)}): a true accuracy difference anywhere "
+        f"too few to tell ({say.items(task.items)}): a true accuracy difference anywhere "
         f"from {limits} fits."
     )
 

@@ -130,7 +130,7 @@ class _Printer:
 
 
 def _counts(task: TaskComparison) -> str:
-    parts = [f"{say.count(task.items)} items"]
+    parts = [say.items(task.items)]
     if task.clusters is not None:
         parts.append(f"{say.count(task.clusters)} clusters")
     parts.append(f"invalid {say.count(task.base.invalid)} → {say.count(task.checkpoint.invalid)}")

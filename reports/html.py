@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from reports import vocabulary as say
 from reports.hostile_text import clip, one_line, printable
 from reports.readings import VERDICT_NAMES, Verdict
+from reports.sentences import task_sentences
 from reports.settings import definitions, methods, settings_lines
 from reports.signs import UNADJUSTED_NOTE, Sign, sign_of
-from reports.words import in_words, task_sentences
+from reports.words import in_words
 from stats.comparison import Comparison, Flip, MetricComparison, TaskComparison
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 RESPONSE_HEAD, RESPONSE_TAIL = 300, 700
 
@@ -45,33 +50,9 @@ class FlipGroup:
 
 def to_html(comparison: Comparison) -> str:
     """The page as text; it loads nothing, runs nothing, and shows hostile text as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
     from reports.forest import forest_plots
     from reports.pictures import task_pictures
 
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.globals["zip"] = zip
-    environment.filters.update(
-        count=say.count,
-        share=lambda number: say.value(number, "share"),
-        points=lambda number: say.difference(number, "share"),
-        interval=lambda limits: say.interval(limits, "share"),
-        p=say.p_value,
-        precise=say.precise_p,
-        published_name=say.published_name,
-        line=one_line,
-        printable=printable,
-        clipped=lambda text: clip(text, RESPONSE_HEAD, RESPONSE_TAIL),
-        picture=Markup,
-    )
     level = comparison.settings.level
     words = in_words(comparison)
     verdicts = {task.task: task.verdict for task in words.tasks}
@@ -92,23 +73,57 @@ def to_html(comparison: Comparison) -> str:
         }
         for index, (task, pooled) in enumerate(blocks)
     ]
-    return environment.get_template("report.html").render(
-        comparison=comparison,
-        words=words,
-        tasks=tasks,
-        headline_table=_headline_table(tasks),
-        forests=forest_plots(comparison),
-        level=say.level_in_words(level),
-        verdict_names=VERDICT_NAMES,
-        tones=_TONES,
-        treatments=say.TREATMENTS,
-        settings=settings_lines(comparison),
-        methods=methods(comparison),
-        definitions=definitions(comparison),
-        unadjusted_note=UNADJUSTED_NOTE,
-        head=RESPONSE_HEAD,
-        tail=RESPONSE_TAIL,
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            comparison=comparison,
+            words=words,
+            tasks=tasks,
+            headline_table=_headline_table(tasks),
+            forests=forest_plots(comparison),
+            level=say.level_in_words(level),
+            verdict_names=VERDICT_NAMES,
+            tones=_TONES,
+            treatments=say.TREATMENTS,
+            settings=settings_lines(comparison),
+            methods=methods(comparison),
+            definitions=definitions(comparison),
+            unadjusted_note=UNADJUSTED_NOTE,
+            head=RESPONSE_HEAD,
+            tail=RESPONSE_TAIL,
+        )
     )
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals["zip"] = zip
+    environment.filters.update(
+        count=say.count,
+        items=say.items,
+        share=lambda number: say.value(number, "share"),
+        points=lambda number: say.difference(number, "share"),
+        interval=lambda limits: say.interval(limits, "share"),
+        p=say.p_value,
+        precise=say.precise_p,
+        published_name=say.published_name,
+        line=one_line,
+        printable=printable,
+        clipped=lambda text: clip(text, RESPONSE_HEAD, RESPONSE_TAIL),
+        picture=Markup,
+    )
+    return environment
 
 
 _TONES: dict[Verdict, str] = {

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from reports import vocabulary as say
 from reports.hostile_text import one_line
 from reports.readings import VERDICT_NAMES
+from reports.sentences import task_sentences
 from reports.settings import definitions, methods, settings_lines
 from reports.signs import UNADJUSTED_NOTE, sign_of
-from reports.words import TaskWords, in_words, task_sentences
+from reports.words import TaskWords, in_words
 from stats.comparison import (
     Comparison,
     InvalidTreatment,
@@ -39,6 +40,11 @@ def escape(text: str) -> str:
     a\\|b \\<script\\> @<!-- -->someone \\[x\\](https:<!-- -->//y)
     """
     return _AUTOLINK.sub("<!-- -->", _SPECIAL.sub(r"\\\1", one_line(text)))
+
+
+def _escape_html(text: str) -> str:
+    """As `escape`, for inside an HTML element, where GitHub does not read Markdown."""
+    return _AUTOLINK.sub("<!-- -->", html.escape(one_line(text)))
 
 
 def to_markdown(comparison: Comparison) -> str:
@@ -108,7 +114,7 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
 
 def _task(task: TaskComparison, level: float, words: TaskWords | None) -> Iterator[str]:
     verdict = "" if words is None else f": {VERDICT_NAMES[words.verdict]}"
-    title = f"{task.task}{verdict}, {say.count(task.items)} items"
+    title = f"{task.task}{verdict}, {say.items(task.items)}"
     yield from _details(title, _task_body(task, level))
 
 
@@ -232,7 +238,8 @@ def _broken(task: TaskComparison) -> Iterator[str]:
     broken = [flip for flip in task.flips if flip.base_label == flip.target]
     if not broken:
         return
-    yield f"**Broken items** (the first {min(len(broken), BROKEN_SHOWN)}; all are in report.html)"
+    more = "; more in report.html" if len(broken) > BROKEN_SHOWN else ""
+    yield f"**Broken items** ({min(len(broken), BROKEN_SHOWN)} of {len(broken)} kept{more})"
     yield ""
     body = [
         [
@@ -251,10 +258,15 @@ def _published(published: PublishedConvention) -> Iterator[str]:
     yield ""
     yield from (f"- {escape(sentence)}" for sentence in published.explanation)
     yield ""
-    rows = (*published.calibration, *published.significance)
-    if rows:
-        heads = ["Number", "Base", "Checkpoint", "Difference", "p", "Items"]
-        yield from _table(heads, [_published_row(row) for row in rows])
+    for title, rows in (
+        ("Calibration, each model’s own items", published.calibration),
+        ("Significance, items valid on both sides", published.significance),
+    ):
+        if rows:
+            yield title
+            yield ""
+            heads = ["Number", "Base", "Checkpoint", "Difference", "p", "Items"]
+            yield from _table(heads, [_published_row(row) for row in rows])
     yield from _treatments("Accuracy by treatment, published reading", published.treatments)
     yield f"McNemar, published reading: {_mcnemar(published.mcnemar)}"
     yield ""
@@ -282,7 +294,7 @@ def _settings(comparison: Comparison) -> Iterator[str]:
 
 def _details(title: str, body: Iterator[str]) -> Iterator[str]:
     """Folded, with the empty lines that GitHub needs to read Markdown inside."""
-    yield f"<details><summary>{html.escape(one_line(title))}</summary>"
+    yield f"<details><summary>{_escape_html(title)}</summary>"
     yield ""
     yield from body
     yield "</details>"

@@ -127,7 +127,7 @@ def p_value(p: float | None) -> str:
 
 def precise_p(p: float | None) -> str:
     """``1.7e-11``, where the size of a tiny p matters."""
-    return MISSING if p is None else _minus(f"{p:.2g}")
+    return MISSING if p is None else f"{p:.2g}"
 
 
 def published_name(name: str) -> str:
@@ -143,6 +143,11 @@ def published_name(name: str) -> str:
 def count(number: int) -> str:
     """``1,000``."""
     return f"{number:,}"
+
+
+def items(number: int) -> str:
+    """``1 item``, ``1,000 items``."""
+    return f"{count(number)} item{'' if number == 1 else 's'}"
 
 
 def level_in_words(level: float) -> str:

@@ -147,7 +147,10 @@ def levene(
     first, second = check.vector("base", base), check.vector("checkpoint", checkpoint)
     if min(len(first), len(second)) < 3 or (np.ptp(first) == 0 and np.ptp(second) == 0):
         return Levene(center, None, None)
-    result = stats.levene(first, second, center=center)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = stats.levene(first, second, center=center)
+    if not np.isfinite(result.statistic):  # each sample lies at one distance from its centre
+        return Levene(center, None, None)
     return Levene(center, float(result.statistic), float(result.pvalue))
 
 

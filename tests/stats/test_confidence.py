@@ -87,6 +87,11 @@ def test_levene_of_two_constants_is_none():
     assert levene([0.5] * 5, [0.9] * 5, center="mean").p is None
 
 
+def test_levene_without_spread_around_the_spread_is_none_not_infinite():
+    found = levene([0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5], center="mean")
+    assert found.statistic is found.p is None
+
+
 def test_ece_of_hand_counted_bins():
     """(0.2, 0.3]: mean .3, accuracy .5; (0.5, 0.6]: .6, 1. ECE = 2/3 · .2 + 1/3 · .4."""
     assert expected_calibration_error([0.3, 0.3, 0.6], [0, 1, 1]) == pytest.approx(
