@@ -33,17 +33,17 @@ _START_OF_REASONING = re.compile(
     r"|<\|begin_of_thought\|>|<\|channel\|>analysis"
 )
 # Label and confidence side by side or on consecutive lines, or a label alone on its line; bold,
-# quoted or listed, too.
-# Every run is bounded, so that hostile text costs linear time.
+# quoted or listed, too. Every run is bounded, so that hostile text costs linear time, and the
+# pattern starts with a literal, so that long reasoning is skipped at the speed of a string search.
 _MARKUP = r"[ \t>*_`#\"'-]{0,16}"
-_LABEL = r"(?<![\w=])LABEL[ \t]{0,4}=[ \t]{0,4}(?P<label>PASS|FAIL|NA)(?![\w|/=-])"
 _BLOCK = re.compile(
-    rf"(?P<line_start>^{_MARKUP})?{_LABEL}(?:"
+    r"LABEL(?<![\w=]LABEL)[ \t]{0,4}=[ \t]{0,4}(?P<label>PASS|FAIL|NA)(?![\w|/=-])(?:"
     rf"[ \t*_`.,;\"']{{0,16}}\s{{0,16}}{_MARKUP}"
     r"CONF[ \t]{0,4}=[ \t]{0,4}(?P<confidence>[^\s*_`,;\"']{0,32})"
     rf"|(?P<line_end>{_MARKUP}\.?[ \t\r]{{0,16}}$))",
     re.MULTILINE,
 )
+_LINE_START = re.compile(_MARKUP)
 _CONFIDENCE = re.compile(r"0?\.[0-9]+|0\.?|1(?:\.0*)?")
 
 
@@ -95,9 +95,15 @@ def parse_answer(response: str) -> Answer:
         if block["line_end"] is None:
             if _CONFIDENCE.fullmatch(block["confidence"]):
                 answer = Answer(block["label"], float(block["confidence"]))
-        elif block["line_start"] is not None:
+        elif _begins_its_line(final, block.start()):
             answer = Answer(block["label"], None)
     return answer
+
+
+def _begins_its_line(text: str, start: int) -> bool:
+    """Whether nothing but markup stands before `start` on its line."""
+    line = text[text.rfind("\n", 0, start) + 1 : start][-17:]
+    return _LINE_START.fullmatch(line) is not None
 
 
 def _final_part(response: str) -> str:
