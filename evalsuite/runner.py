@@ -9,7 +9,7 @@ batches and ends with the same bytes as one that was not interrupted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,8 +192,3 @@ def _prediction(task: AskedTask, requests: Sequence[Instance]) -> Prediction:
 def left_to_answer(task: AskedTask, folder: Path) -> int:
     """How many items of a task a run folder does not have yet."""
     return len(task.documents) - len(PredictionFile(folder, task.name).finished(task.ids))
-
-
-def with_tasks(questions: Questions, names: Sequence[str]) -> Questions:
-    """The same questions of other tasks."""
-    return replace(questions, tasks=tuple(names))

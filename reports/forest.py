@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reports import vocabulary as say
 from reports.hostile_text import one_line
 from reports.panels import SMALL, Panel, new_figure
@@ -31,15 +33,27 @@ def _blocks(comparison: Comparison, scale: str) -> list[Block]:
     if comparison.pooled is not None:
         tasks.append(comparison.pooled)
     blocks: dict[str, list[tuple[str, MetricComparison, bool]]] = {}
+    family = _family([task.task for task in comparison.tasks])
     for task in tasks:
         for row in task.metrics:
             if not row.headline or row.difference is None:
                 continue
             if say.metric_of(row).scale == scale:
                 name = say.metric_name(row, say.abstention_label(task))
-                entry = (one_line(task.task, 13), row, task is comparison.pooled)
+                entry = (
+                    one_line(task.task.removeprefix(family), 14),
+                    row,
+                    task is comparison.pooled,
+                )
                 blocks.setdefault(one_line(name, 30), []).append(entry)
     return list(blocks.items())
+
+
+def _family(names: Sequence[str]) -> str:
+    """What several names all begin with up to an underscore, such as ``factworld_``, or nothing."""
+    heads = {name.partition("_")[0] for name in names if "_" in name}
+    same = len(names) > 1 and len(heads) == 1 and all("_" in name for name in names)
+    return f"{heads.pop()}_" if same else ""
 
 
 def _forest(blocks: list[Block], level: float, scale: say.Scale) -> str:

@@ -150,9 +150,11 @@ def _others(task: TaskComparison, level: float) -> str:
 
 
 def name_in_sentence(task: TaskComparison, row: MetricComparison) -> str:
-    """The metric in the middle of a sentence."""
+    """The metric in the middle of a sentence; proper names keep their capital."""
     if row.metric == "ece_squared_debiased":
         return "calibration error ECE²"
+    if row.metric == "brier":
+        return "Brier score"
     name = say.metric_name(row, say.abstention_label(task))
     is_common_word = row.label is None and "{label}" not in say.metric_of(row).name
     return name[:1].lower() + name[1:] if is_common_word and not name.isupper() else name

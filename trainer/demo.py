@@ -14,7 +14,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,40 +23,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from trainer.demo_settings import Settings
+
 MANIFEST = "training.json"
 
 OnStep = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything the outcome depends on."""
-
-    seed: int = 0
-    batch_size: int = 48
-    base_documents: int = 9000
-    base_steps: int = 240
-    bias_steps: int = 60
-    na_relabelled: float = 0.85
-    base_learning_rate: float = 2e-3
-    bias_learning_rate: float = 1e-3
-    checkpoint_domains: tuple[str, ...] = ("residents", "collections")
-    checkpoint_documents: int = 6000
-    checkpoint_steps: int = 80
-    confidence_documents: int = 1500
-    confidence_steps: int = 120
-    checkpoint_learning_rate: float = 7e-4
-    confidence_learning_rate: float = 1e-3
-    adapter_rank: int = 16
-    held_out_documents: int = 600
-
-    @property
-    def stage_steps(self) -> dict[str, int]:
-        """How many steps each training takes."""
-        return {
-            "base": self.base_steps + self.bias_steps,
-            "checkpoint": self.checkpoint_steps + self.confidence_steps,
-        }
 
 
 def train(out: Path, settings: Settings, console: Console) -> dict[str, Any]:
@@ -79,7 +49,7 @@ def train(out: Path, settings: Settings, console: Console) -> dict[str, Any]:
         "base": partial(train_base, base, settings),
         "checkpoint": partial(train_checkpoint, base, checkpoint, settings),
     }
-    manifest: dict[str, Any] = {"version": 1, "settings": as_json(settings), "stages": {}}
+    manifest: dict[str, Any] = {"version": 1, "settings": settings.as_json(), "stages": {}}
     with Progress(console=console) as progress:
         for name, run in runs.items():
             bar = progress.add_task(name, total=settings.stage_steps[name])
@@ -102,12 +72,7 @@ def finished(out: Path, settings: Settings) -> dict[str, Any] | None:
         manifest: dict[str, Any] = json.loads((out / MANIFEST).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return manifest if manifest.get("settings") == as_json(settings) else None
-
-
-def as_json(settings: Settings) -> dict[str, Any]:
-    """The settings as the manifest holds them."""
-    return {**asdict(settings), "checkpoint_domains": list(settings.checkpoint_domains)}
+    return manifest if manifest.get("settings") == settings.as_json() else None
 
 
 def _table(manifest: dict[str, Any]) -> Table:

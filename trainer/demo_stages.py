@@ -29,7 +29,7 @@ from trainer.supervised import IGNORED, Example, batches, fit, padded
 from trainer.tiny_model import add_adapter, build_tiny_model
 
 if TYPE_CHECKING:
-    from trainer.demo import Settings
+    from trainer.demo_settings import Settings
 
 _EVALUATION_BATCH = 100
 _CONFIDENCE_BINS = 12

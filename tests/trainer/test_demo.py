@@ -60,7 +60,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_complete_training_is_not_repeated(tmp_path: Path) -> None:
     numbers = {"accuracy": 0.5, "na_recall": 0.1, "na_rate": 0.2, "brier": 0.3}
     stage = {"wall_seconds": 1.0, "held_out": {"all": numbers}}
-    settings = json.loads(json.dumps(demo.as_json(demo.Settings())))
+    settings = json.loads(json.dumps(demo.Settings().as_json()))
     manifest = {"settings": settings, "stages": {"base": stage}}
     (tmp_path / demo.MANIFEST).write_text(json.dumps(manifest))
     result = CliRunner().invoke(demo.main, ["--out", str(tmp_path)])
