@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -122,6 +123,25 @@ def test_missing_files_say_where_they_are_looked_for(tmp_path):
         load_documents(get_task("fever"), tmp_path)
     with pytest.raises(DataError, match="does not exist"):
         load_documents(get_task("fever"), tmp_path / "none")
+
+
+def test_rows_of_a_hub_data_set_are_read_by_the_same_schema(tmp_path, monkeypatch):
+    """The hub's own loader on a repository's layout on disk, with the hub's integer labels."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    evidences = [{"article": "X", "evidence": "E"}]
+    (tmp_path / "repository").mkdir()
+    (tmp_path / "repository" / "test.jsonl").write_text(
+        "".join(
+            json.dumps({"claim_id": i, "claim": "C", "claim_label": i, "evidences": evidences})
+            + "\n"
+            for i in range(4)
+        )
+    )
+    hub = HubSource(str(tmp_path / "repository"), "test", "unused", climatefever_document)
+    task = replace(get_task("climatefever"), source=hub)
+    assert [d.target for d in load_documents(task)] == ["PASS", "FAIL", "NA", "NA"]
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence():
