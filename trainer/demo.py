@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -39,7 +38,8 @@ def train(out: Path, settings: Settings, console: Console) -> dict[str, Any]:
     from trainer.demo_stages import train_base, train_checkpoint
 
     logging.disable_progress_bar()
-    torch.set_num_threads(min(4, os.cpu_count() or 1))
+    # So small a model gains little from a second thread, and waits for it on a busy machine.
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
