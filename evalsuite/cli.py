@@ -176,7 +176,7 @@ def run(model: str, out: Path | None, **options: Any) -> None:
 
 @cli.command(context_settings=CONTEXT)
 @click.argument("base")
-@click.argument("checkpoint")
+@click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
 @_tasks_option(required=False)
 @_question_options
 @_seed_option
@@ -200,8 +200,8 @@ def run(model: str, out: Path | None, **options: Any) -> None:
     help="Compare items whose prompts or documents differ (never their targets).",
 )
 @_out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
-def compare(base: str, checkpoint: str, out: Path | None, **options: Any) -> None:
-    """Compare BASE with CHECKPOINT on the same items, and report what changed.
+def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any) -> None:
+    """Compare BASE with each CHECKPOINT on the same items, and report what changed.
 
     Each is a model folder, a PEFT adapter folder (its base is found and loaded once for both), a
     hub id, a finished run folder, or predictions: saeval's or lm-eval's samples_*.jsonl, or a
@@ -213,10 +213,13 @@ def compare(base: str, checkpoint: str, out: Path | None, **options: Any) -> Non
     saeval compare runs/base runs/checkpoint
     saeval compare fever_base.json fever_grpo.json
     saeval compare 'study/*_base.json' 'study/*_grpo.json' --out report
+    saeval compare ./base ./fever-only ./mixed --tasks fever,vitaminc
+
+    Several checkpoints are corrected for together, and set side by side: checkpoints × tasks.
     """
     from evalsuite.commands import compare_command
 
-    compare_command(base, checkpoint, out, options)
+    compare_command(base, checkpoints, out, options)
 
 
 @cli.command(context_settings=CONTEXT)

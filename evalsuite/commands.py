@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from evalsuite.models import LocalModel, SavedPredictions, resolve
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
-from stats.comparison import ModelDescription, Settings
+from stats.comparison import FAMILY_SCHEMA_VERSION, Comparison, ModelDescription, Settings
 
 RUNS = Path("saeval-runs")
 COMPARISON = "comparison.json"
+INDEX = "family.json"
 
 
 def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> None:
@@ -40,27 +41,31 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
 
 
 def compare_command(
-    base_argument: str, checkpoint_argument: str, out: Path | None, options: Mapping[str, Any]
+    base_argument: str,
+    checkpoint_arguments: Sequence[str],
+    out: Path | None,
+    options: Mapping[str, Any],
 ) -> None:
     """``saeval compare``: answer what has to be answered, compare, write and print the reports."""
-    from reports import print_comparison, write_reports
-
     console = Console(stderr=True)
-    sides = {"base": resolve(base_argument), "checkpoint": resolve(checkpoint_argument)}
-    to_ask = {name: side for name, side in sides.items() if isinstance(side, LocalModel)}
+    base = resolve(base_argument)
+    checkpoints = _named([resolve(argument) for argument in checkpoint_arguments])
+    models: dict[str, LocalModel | SavedPredictions] = {"base": base, **checkpoints}
     questions, engine = _questions(options), EngineOptions()
     asked: list[AskedTask] = []
-    if to_ask:
+    if to_ask := {name: m for name, m in models.items() if isinstance(m, LocalModel)}:
         if not questions.tasks:
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
         engine = _engine_options(options)
         asked = load_tasks(questions)
     identity = {
-        name: _key(side, questions, engine) if name in to_ask else {"content": side.content}
-        for name, side in sides.items()
+        name: _key(m, questions, engine) if isinstance(m, LocalModel) else {"content": m.content}
+        for name, m in models.items()
     }
-    title = f"{sides['base'].name}-vs-{sides['checkpoint'].name}"
+    title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
     folder = out or RUNS / _folder_name(title, identity)
+    homes = _homes(folder, list(checkpoints))
+    places = {"base": folder / "base", **{n: home / "checkpoint" for n, home in homes.items()}}
     manifest = {
         "schema": RUN_SCHEMA,
         "kind": "comparison",
@@ -69,55 +74,113 @@ def compare_command(
     }
     # Whatever can be wrong with saved predictions is found before anything is written.
     predictions = {
-        name: _of_tasks(side.predictions, questions.tasks, side.argument)
-        for name, side in sides.items()
-        if isinstance(side, SavedPredictions)
+        name: _of_tasks(model.predictions, questions.tasks, model.argument)
+        for name, model in models.items()
+        if isinstance(model, SavedPredictions)
     }
     settings = Settings(options["level"], options["replicates"], questions.seed)
 
-    def compared() -> Any:
+    def compared() -> list[Comparison]:
         with console.status("") as status:
-            return compare_predictions(
-                predictions["base"],
-                predictions["checkpoint"],
-                base_model=_describe(sides["base"]),
-                checkpoint_model=_describe(sides["checkpoint"]),
-                settings=settings,
-                allow_mismatch=options["allow_mismatch"],
-                on_task=lambda name: status.update(f"statistics: {name}"),
-            )
+            return [
+                compare_predictions(
+                    predictions["base"],
+                    predictions[name],
+                    base_model=_describe(base),
+                    checkpoint_model=_describe(model),
+                    settings=settings,
+                    allow_mismatch=options["allow_mismatch"],
+                    on_task=lambda task, of=model.name: status.update(f"statistics: {of}, {task}"),
+                )
+                for name, model in checkpoints.items()
+            ]
 
     if not to_ask:
-        comparison = compared()
+        comparisons = compared()
     with claimed(folder, manifest):
         if to_ask:
-            runs = [Run(model, folder / name) for name, model in to_ask.items()]
+            runs = [Run(model, places[name]) for name, model in to_ask.items()]
             with progress_bar(console) as progress:
                 answer(runs, asked, questions, engine, progress)
-            for name in to_ask:
-                answered = resolve(str(folder / name))
-                assert isinstance(answered, SavedPredictions)
+            for run, name in zip(runs, to_ask, strict=True):
+                answered = resolve(str(run.folder))
+                if not isinstance(answered, SavedPredictions):
+                    raise SaevalError(f"{run.folder}: is no run folder any more")
                 predictions[name] = _of_tasks(answered.predictions, questions.tasks, name)
-            comparison = compared()
-        written = write_reports(comparison, folder)
-    print_comparison(comparison, Console())
-    _name_files(written, console)
+            comparisons = compared()
+        _report(comparisons, homes, folder, console)
 
 
 def report_command(folder: Path) -> None:
     """``saeval report``: the reports of a finished comparison once more."""
-    from reports import from_json, print_comparison, write_reports
+    names = list(_read_index(folder / INDEX)) if (folder / INDEX).is_file() else ["checkpoint"]
+    homes = _homes(folder, names)
+    comparisons = [_read_comparison(home) for home in homes.values()]
+    _report(comparisons, homes, folder, Console(stderr=True))
+
+
+def _homes(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Where each checkpoint's reports go: the folder itself if there is only one."""
+    return {names[0]: folder} if len(names) == 1 else {name: folder / name for name in names}
+
+
+def _report(
+    comparisons: Sequence[Comparison],
+    homes: Mapping[str, Path],
+    folder: Path,
+    console: Console,
+) -> None:
+    from reports import print_comparison, print_family, write_family, write_reports
+    from stats.family import family
+
+    if len(comparisons) == 1:
+        written = write_reports(comparisons[0], folder)
+        print_comparison(comparisons[0], Console())
+    else:
+        together = family(comparisons)
+        written = write_family(together, homes, folder)
+        print_family(together, Console())
+    for path in written:
+        console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        if index["schema"] != FAMILY_SCHEMA_VERSION:
+            raise InputError(f"{path}: schema {index['schema']!r} is not {FAMILY_SCHEMA_VERSION!r}")
+        return dict(index["comparisons"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not an index of comparisons ({error})") from error
+
+
+def _read_comparison(folder: Path) -> Comparison:
+    from reports import from_json
 
     path = folder / COMPARISON
     if not path.is_file():
         raise InputError(f"{folder}: holds no {COMPARISON}; give the folder of a comparison")
     try:
-        comparison = from_json(path.read_text(encoding="utf-8"))
+        return from_json(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
-    written = write_reports(comparison, folder)
-    print_comparison(comparison, Console())
-    _name_files(written, Console(stderr=True))
+
+
+def _named(
+    checkpoints: Sequence[LocalModel | SavedPredictions],
+) -> dict[str, LocalModel | SavedPredictions]:
+    """Checkpoints by the name of their folder in the output, each name once."""
+    if len(checkpoints) == 1:
+        return {"checkpoint": checkpoints[0]}
+    named: dict[str, LocalModel | SavedPredictions] = {}
+    for checkpoint in checkpoints:
+        name = unique = _readable(checkpoint.name)
+        number = 1
+        while unique in named or unique == "base":
+            number += 1
+            unique = f"{name}-{number}"
+        named[unique] = checkpoint
+    return named
 
 
 def _questions(options: Mapping[str, Any]) -> Questions:
@@ -159,8 +222,11 @@ def _key(model: LocalModel, questions: Questions, engine: EngineOptions) -> dict
 
 def _folder_name(title: str, identity: Mapping[str, Any]) -> str:
     """A readable name that is the same whenever the same command is given again."""
-    readable = re.sub(r"[^\w.-]+", "-", title).strip("-.")[:80]
-    return f"{readable}-{hash_text(json.dumps(identity, sort_keys=True))[:8]}"
+    return f"{_readable(title)}-{hash_text(json.dumps(identity, sort_keys=True))[:8]}"
+
+
+def _readable(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "model"
 
 
 def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByTask:
@@ -197,8 +263,3 @@ def _summarise(folder: Path, console: Console) -> None:
         shares = ", ".join(f"{count / n:.1%} {what}" for what, count in counts.items())
         console.print(f"{task}: {n} items, {shares}", highlight=False)
     console.print(f"Predictions: {escape(str(folder))}", highlight=False, soft_wrap=True)
-
-
-def _name_files(written: list[Path], console: Console) -> None:
-    for path in written:
-        console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)

@@ -5,6 +5,7 @@ Importing this package loads neither matplotlib nor jinja2; the functions that d
 
 from reports.console import print_comparison
 from reports.csv_report import to_csv
+from reports.family import print_family, write_family
 from reports.html import to_html
 from reports.json_report import from_json, to_json
 from reports.markdown import to_markdown
@@ -17,9 +18,11 @@ __all__ = [
     "from_json",
     "in_words",
     "print_comparison",
+    "print_family",
     "to_csv",
     "to_html",
     "to_json",
     "to_markdown",
+    "write_family",
     "write_reports",
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Sequence
 
 from reports.hostile_text import printable
-from stats.comparison import Comparison, Interval, MetricComparison
+from stats.comparison import Comparison, Family, Interval, MetricComparison
 
 COLUMNS = (
     "task",
@@ -45,16 +46,29 @@ def to_csv(comparison: Comparison) -> str:
     Numbers are written in full. A text cell that a spreadsheet would run as a formula gets an
     apostrophe in front (OWASP, "CSV Injection").
     """
+    return _write(COLUMNS, _rows(comparison))
+
+
+def family_to_csv(family: Family) -> str:
+    """The same of every checkpoint, with its name in the first column."""
+    rows = ((c.checkpoint.name, *row) for c in family.comparisons for row in _rows(c))
+    return _write(("checkpoint_name", *COLUMNS), rows)
+
+
+def _write(columns: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
+    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    return out.getvalue()
+
+
+def _rows(comparison: Comparison) -> Iterator[tuple[Cell, ...]]:
     pooled = () if comparison.pooled is None else (comparison.pooled,)
     settings = comparison.settings
     for task in (*comparison.tasks, *pooled):
         for row in task.metrics:
-            cells = (*_cells(task.task, row), settings.level, settings.replicates, settings.seed)
-            writer.writerow([_safe(cell) for cell in cells])
-    return out.getvalue()
+            yield (*_cells(task.task, row), settings.level, settings.replicates, settings.seed)
 
 
 def _cells(task: str, row: MetricComparison) -> tuple[Cell, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports import vocabulary as say
 from reports.hostile_text import one_line
 from reports.panels import SMALL, Panel, new_figure
-from reports.signs import GLYPHS, sign_of
+from reports.signs import sign_of
 from reports.svg import INK, MUTED, PAPER, to_svg
 from stats.comparison import Comparison, MetricComparison, TaskComparison
 
@@ -120,10 +120,7 @@ def _row(
     panel.text(
         high, y, change, dx=50, colour=colour, size=SMALL, align="right", bold=sign.beyond_noise
     )
-    glyph = GLYPHS[sign.direction]
-    if sign.beyond_noise and not sign.adjusted:
-        glyph = f"({glyph})"
-    panel.text(high, y, glyph, dx=58, colour=colour, size=SMALL, align="center")
+    panel.text(high, y, sign.mark, dx=58, colour=colour, size=SMALL, align="center")
 
 
 def _tick(value: float) -> str:

@@ -74,7 +74,7 @@ def to_html(comparison: Comparison) -> str:
         for index, (task, pooled) in enumerate(blocks)
     ]
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             comparison=comparison,
@@ -97,7 +97,8 @@ def to_html(comparison: Comparison) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates with every value escaped, and this project's ways of writing numbers as filters."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

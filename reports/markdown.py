@@ -103,7 +103,7 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
             limits = say.interval(row.difference_interval, scale)
             cells.append(f"{change} {reading}<br><sub>{values} {limits}</sub>")
         body.append([escape(name), *cells])
-    yield from _table(["Metric", *heads], body, right=False)
+    yield from markdown_table(["Metric", *heads], body, right=False)
     yield (
         f"Checkpoint − base with the {say.level_in_words(level)} interval. A reading other than "
         "noise is beyond it by Holm’s p and by the interval."
@@ -163,7 +163,7 @@ def _metrics(task: TaskComparison, level: float) -> Iterator[str]:
         )
     interval = f"{say.level_in_words(level)} interval"
     heads = ["Metric", "Base", "Checkpoint", "Difference", interval, "p", "Holm p", "BH p"]
-    yield from _table([*heads, "Items", "Reading"], body)
+    yield from markdown_table([*heads, "Items", "Reading"], body)
 
 
 def _transitions(transitions: Transitions, level: float) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _transitions(transitions: Transitions, level: float) -> Iterator[str]:
         [f"**{label}**", *(say.count(n) for n in counts)]
         for label, counts in zip(labels, transitions.counts, strict=True)
     ]
-    yield from _table(["", *labels], body)
+    yield from markdown_table(["", *labels], body)
     rates = []
     for name, rate in (
         ("Negative-flip rate (right to wrong)", transitions.negative_flip_rate),
@@ -203,7 +203,9 @@ def _treatments(title: str, treatments: Sequence[InvalidTreatment]) -> Iterator[
         ]
         for t in treatments
     ]
-    yield from _table(["Treatment", "Items", "Base", "Checkpoint", "Difference", "Interval"], body)
+    yield from markdown_table(
+        ["Treatment", "Items", "Base", "Checkpoint", "Difference", "Interval"], body
+    )
 
 
 def _tests(task: TaskComparison) -> Iterator[str]:
@@ -250,7 +252,7 @@ def _broken(task: TaskComparison) -> Iterator[str]:
         ]
         for flip in broken[:BROKEN_SHOWN]
     ]
-    yield from _table(["Item", "Target", "Base → checkpoint", "Claim"], body, right=False)
+    yield from markdown_table(["Item", "Target", "Base → checkpoint", "Claim"], body, right=False)
 
 
 def _published(published: PublishedConvention) -> Iterator[str]:
@@ -266,7 +268,7 @@ def _published(published: PublishedConvention) -> Iterator[str]:
             yield title
             yield ""
             heads = ["Number", "Base", "Checkpoint", "Difference", "p", "Items"]
-            yield from _table(heads, [_published_row(row) for row in rows])
+            yield from markdown_table(heads, [_published_row(row) for row in rows])
     yield from _treatments("Accuracy by treatment, published reading", published.treatments)
     yield f"McNemar, published reading: {_mcnemar(published.mcnemar)}"
     yield ""
@@ -301,9 +303,10 @@ def _details(title: str, body: Iterator[str]) -> Iterator[str]:
     yield ""
 
 
-def _table(
+def markdown_table(
     heads: Sequence[str], body: Sequence[Sequence[str]], *, right: bool = True
 ) -> Iterator[str]:
+    """Lines of a table whose cells are escaped already; all columns but the first are aligned."""
     yield f"| {' | '.join(heads)} |"
     rule = "--:" if right else ":--"
     yield f"|{'|'.join([':--', *[rule] * (len(heads) - 1)])}|"

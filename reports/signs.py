@@ -19,6 +19,7 @@ GLYPHS: dict[Direction, str] = {
     "untested": "–",
 }
 
+LEGEND = "✓ better, ✗ worse, ↑↓ changed, ~ within noise, = the same."
 UNADJUSTED_NOTE = "A sign in parentheses rests on a p that is not adjusted for multiple testing."
 
 
@@ -41,6 +42,12 @@ class Sign:
     @property
     def beyond_noise(self) -> bool:
         return self.direction in ("better", "worse", "higher", "lower")
+
+    @property
+    def mark(self) -> str:
+        """``✓``, in parentheses if it rests on a p that is not adjusted."""
+        glyph = GLYPHS[self.direction]
+        return f"({glyph})" if self.beyond_noise and not self.adjusted else glyph
 
     @property
     def text(self) -> str:

@@ -36,10 +36,11 @@ def write_reports(comparison: Comparison, folder: Path) -> list[Path]:
         "metrics.csv": to_csv(comparison),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    return [_write(folder / name, text) for name, text in texts.items()]
+    return [write_file(folder / name, text) for name, text in texts.items()]
 
 
-def _write(path: Path, text: str) -> Path:
+def write_file(path: Path, text: str) -> Path:
+    """Replace a file in one step."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:

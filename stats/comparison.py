@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SCHEMA_VERSION = "saeval.comparison/1"
+FAMILY_SCHEMA_VERSION = "saeval.family/1"
 
 
 @dataclass(frozen=True)
@@ -324,3 +325,22 @@ class Comparison:
     tasks: tuple[TaskComparison, ...]
     pooled: TaskComparison | None
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Comparisons of the same base with several checkpoints.
+
+    Holm's and Benjamini–Hochberg's p in them are over every headline metric of every task of
+    every checkpoint.
+    """
+
+    schema: str
+    base: ModelDescription
+    settings: Settings
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """Every task that any comparison has, in the order of their first mention."""
+        return tuple(dict.fromkeys(t.task for c in self.comparisons for t in c.tasks))

@@ -362,3 +362,25 @@ def test_real_data_with_tiny_models_end_to_end(tiny_base, tiny_adapter, real_dat
     found = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert [task["task"] for task in found["tasks"]] == ["fever", "vitaminc", "climatefever"]
     assert found["pooled"]["items"] == 12
+
+
+def test_several_checkpoints_are_compared_together_and_rendered_again(tmp_path, capsys):
+    base, checkpoint = two_files(tmp_path, items=60)
+    other = write_predictions(tmp_path / "other.jsonl", [prediction(i, "NA") for i in range(60)])
+    out = tmp_path / "out"
+    code, printed, _ = typed(capsys, "compare", base, checkpoint, other, other, "--out", out)
+    assert code == 0
+    assert "other" in printed
+    names = ["checkpoint", "other", "other-2"]
+    assert list(json.loads((out / "family.json").read_text())["comparisons"]) == names
+    found = [json.loads((out / name / "comparison.json").read_text()) for name in names]
+    rows = [r for c in found for t in c["tasks"] for r in t["metrics"] if r["headline"]]
+    tested = [r["p"] for r in rows if r["p"] is not None]
+    smallest = min(tested)
+    assert min(r["p_holm"] for r in rows if r["p"] == smallest) == pytest.approx(
+        min(1, smallest * len(tested))
+    )
+    before = {p: p.read_bytes() for p in out.rglob("*") if p.suffix in (".html", ".json", ".csv")}
+    (out / "report.html").unlink()
+    assert typed(capsys, "report", out)[0] == 0
+    assert {p: p.read_bytes() for p in before} == before

@@ -54,10 +54,12 @@ def test_the_public_face():
         "from_json",
         "in_words",
         "print_comparison",
+        "print_family",
         "to_csv",
         "to_html",
         "to_json",
         "to_markdown",
+        "write_family",
         "write_reports",
     ]
     assert all(hasattr(reports, name) for name in reports.__all__)

@@ -1,0 +1,33 @@
+"""One base against several checkpoints: comparisons that are read together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stats.compare import adjust_family
+from stats.comparison import FAMILY_SCHEMA_VERSION, Comparison, Family
+
+
+def family(comparisons: Sequence[Comparison]) -> Family:
+    """Put comparisons together and adjust their p values over all of them.
+
+    Raises
+    ------
+    ValueError
+        If `comparisons` is empty, or they differ in base or settings.
+    """
+    if not comparisons:
+        raise ValueError("`comparisons` must not be empty")
+    first = comparisons[0]
+    if any(c.base != first.base or c.settings != first.settings for c in comparisons):
+        raise ValueError("`comparisons` must have the same base and settings")
+    adjusted = iter(adjust_family([task for c in comparisons for task in c.tasks]))
+    return Family(
+        schema=FAMILY_SCHEMA_VERSION,
+        base=first.base,
+        settings=first.settings,
+        comparisons=tuple(
+            replace(c, tasks=tuple(next(adjusted) for _ in c.tasks)) for c in comparisons
+        ),
+    )
