@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup demo test lint format bench validity clean
 
 setup: $(VENV)/.complete
 
@@ -35,6 +35,10 @@ format: setup
 
 bench: setup
 	$(BIN)/python tests/bench.py
+
+# Type I error and coverage by simulation; half an hour on two quiet cores.
+validity: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/validity.py
 
 clean:
 	rm -rf $(VENV) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
