@@ -70,3 +70,29 @@ def level_in_range(level: float) -> None:
     """A confidence level lies strictly between 0 and 1."""
     if not 0 < level < 1:
         raise ValueError(f"`level` must lie between 0 and 1, found {level!r}")
+
+
+def numbers(name: str, values: npt.ArrayLike) -> FloatArray:
+    """Finite numbers."""
+    array = vector(name, values).astype(np.float64)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        index = int(bad.argmax())
+        raise ValueError(f"`{name}` must be finite, found {array[index]!r} at index {index}")
+    return array
+
+
+def groups(name: str, values: npt.ArrayLike) -> IntArray:
+    """Group names of any kind as codes 0 … C−1, every code in use."""
+    _, code = np.unique(vector(name, values), return_inverse=True)
+    return np.asarray(code, dtype=np.int64).reshape(-1)
+
+
+def square_counts(name: str, values: npt.ArrayLike) -> FloatArray:
+    """A square table of non-negative whole counts."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
+        raise ValueError(f"`{name}` must be a square table, found shape {array.shape}")
+    if not (np.isfinite(array).all() and (array >= 0).all() and (array % 1 == 0).all()):
+        raise ValueError(f"`{name}` must hold non-negative whole counts")
+    return array

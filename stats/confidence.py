@@ -154,6 +154,28 @@ def levene(
     return Levene(center, float(result.statistic), float(result.pvalue))
 
 
+def expected_errors(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> FloatArray:
+    """Expected errors among the k most confident items, k = 1 … n, over all orders of ties.
+
+    Parameters
+    ----------
+    confidence, correct
+        Shape (n,).
+
+    Returns
+    -------
+    array
+        Shape (n,); the last is the number of errors.
+    """
+    stated = check.confidences("confidence", confidence)
+    right = check.outcomes("correct", correct)
+    check.same_length(confidence=stated, correct=right)
+    _, group = np.unique(-stated, return_inverse=True)
+    size = np.bincount(group)
+    errors = np.bincount(group, weights=~right)
+    return np.cumsum(np.repeat(errors / size, size))
+
+
 def risk_coverage(
     confidence: npt.ArrayLike, correct: npt.ArrayLike, *, points: int = 100
 ) -> RiskCoverage:
@@ -176,14 +198,8 @@ def risk_coverage(
     >>> round(risk_coverage([.9, .9, .9, .5, .5, .1], [1, 0, 1, 0, 1, 0]).aurc, 7)
     0.3791667
     """
-    stated = check.confidences("confidence", confidence)
-    right = check.outcomes("correct", correct)
-    check.same_length(confidence=stated, correct=right)
-    _, group = np.unique(-stated, return_inverse=True)
-    size = np.bincount(group)
-    errors = np.bincount(group, weights=~right)
-    expected = np.cumsum(np.repeat(errors / size, size))
-    n = len(stated)
+    expected = expected_errors(confidence, correct)
+    n = len(expected)
     covered = np.arange(1, n + 1)
     risk = expected / covered
     kept = np.unique(np.linspace(0, n - 1, min(points, n)).round().astype(int))

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from stats.proportions import mcnemar, tango_interval, wilson_interval, wilson_rate
+from stats.proportions import (
+    mcnemar,
+    newcombe_interval,
+    tango_interval,
+    tango_score,
+    wilson_interval,
+    wilson_rate,
+)
 
 
 def test_mcnemar_cavo_as_published():
@@ -106,6 +113,50 @@ def test_tango_rejects_counts_that_do_not_fit(counts):
 def test_tango_rejects_level():
     with pytest.raises(ValueError, match="`level` must lie between 0 and 1"):
         tango_interval(1, 2, 5, level=1)
+
+
+def test_tango_score_is_the_mcnemar_statistic_at_zero():
+    assert tango_score(6, 16, 161, 0) ** 2 == pytest.approx(100 / 22, abs=1e-12)
+    assert tango_score(0, 0, 10, 0) == 0
+
+
+def test_tango_score_rejects_delta():
+    with pytest.raises(ValueError, match="`delta` must lie between −1 and 1, found 1"):
+        tango_score(1, 2, 5, 1)
+
+
+def test_newcombe_cavo_as_published():
+    """[[59, 6], [16, 80]] of Cavo et al., base − checkpoint: (−.1186, −.0046)."""
+    found = newcombe_interval(16, 6, 161, both=59)
+    assert (round(found.low, 4), round(found.high, 4)) == (-0.1186, -0.0046)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(1, 60))
+def test_newcombe_contains_the_difference_and_mirrors(b, c, both, neither):
+    n = b + c + both + neither
+    found = newcombe_interval(b, c, n, both=both)
+    assert -1 <= found.low <= (c - b) / n + 1e-12
+    assert (c - b) / n - 1e-12 <= found.high <= 1
+    for mirrored in (
+        newcombe_interval(c, b, n, both=both),
+        newcombe_interval(c, b, n, both=neither),
+    ):
+        assert mirrored.low == pytest.approx(-found.high, abs=1e-12)
+        assert mirrored.high == pytest.approx(-found.low, abs=1e-12)
+
+
+def test_newcombe_of_identical_models():
+    """Wilson limits around one point, pulled together by a correlation of almost 1."""
+    found = newcombe_interval(0, 0, 100, both=70)
+    assert -0.03 < found.low < 0 < found.high < 0.03
+    assert newcombe_interval(0, 0, 1, both=1).low < 0
+
+
+def test_newcombe_rejects_counts_that_do_not_fit():
+    with pytest.raises(ValueError, match="`both` must be among the other items: found 5 among 4"):
+        newcombe_interval(3, 3, 10, both=5)
+    with pytest.raises(ValueError, match="`base_only` and `checkpoint_only` must be counts"):
+        newcombe_interval(-3, 3, 10, both=5)
 
 
 @given(st.integers(0, 50), st.integers(1, 50))

@@ -1,0 +1,144 @@
+"""Did training change how widely the model spreads its confidence? Paired tests.
+
+Levene's test is wrong here: it takes the two sets of confidences for independent samples. Two
+models that find the same items hard state correlated confidences, so their spreads vary
+together and the difference of spreads varies less than Levene's test believes. At a correlation
+of .8 it rejects a true null in 0.2% of cases instead of 5%: real changes of spread go unseen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stats import _validation as check
+from stats._validation import FloatArray, IntArray
+from stats.clustered import mean_difference
+from stats.influence import DifferenceTest, conclude, jackknife_standard_error
+
+
+@dataclass(frozen=True)
+class SpreadComparison:
+    """How far the stated confidences of two models spread, on the same items.
+
+    Attributes
+    ----------
+    base_std, checkpoint_std
+        Population standard deviations.
+    log_ratio
+        ln(checkpoint_std / base_std): the exponent of the difference is the ratio of standard
+        deviations. None where exactly one model states a constant confidence.
+    brown_forsythe
+        The difference of the mean absolute deviation from each model's median: less sensitive
+        to a few extreme confidences.
+    """
+
+    base_std: float
+    checkpoint_std: float
+    log_ratio: DifferenceTest
+    brown_forsythe: DifferenceTest
+
+
+def compare_spread(
+    base: npt.ArrayLike,
+    checkpoint: npt.ArrayLike,
+    *,
+    cluster: npt.ArrayLike | None = None,
+    level: float = 0.95,
+) -> SpreadComparison:
+    """Test whether two models' stated confidences spread equally widely.
+
+    Parameters
+    ----------
+    base, checkpoint
+        Shape (n,), in [0, 1]: confidences on the same items in the same order.
+    cluster
+        Shape (n,): group of items that are not independent, of any type; None if all are.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    SpreadComparison
+        Both tests against t with clusters − 1 degrees of freedom (items − 1 without clusters).
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together or `level` is not in (0, 1).
+
+    Notes
+    -----
+    The influence value of item i on ln σ is ((x_i − μ)² − σ²)/(2σ²) (delta method). The
+    difference of the two models' values per item carries their correlation, whatever it is, and
+    needs no normal distribution, unlike the classical test of Pitman and Morgan [1]_. The
+    paired Brown–Forsythe test is the paired t test of |x_i − median| [2]_.
+
+    References
+    ----------
+    .. [1] Pitman (1939), Morgan (1939), Biometrika 31:9 and 31:13.
+    .. [2] Brown, Forsythe (1974), Robust tests for the equality of variances, JASA 69:364;
+       paired: Wilcox (1989), Comparing the variances of dependent groups, Psychometrika 54:305.
+
+    Examples
+    --------
+    The base says .9 or .95 to everything; the checkpoint has learnt the lower half of the scale.
+
+    >>> rng = np.random.default_rng(0)
+    >>> hard = rng.random(200) < 0.4
+    >>> base = np.where(hard, 0.9, 0.95)
+    >>> checkpoint = np.where(hard, rng.choice([0.3, 0.5, 0.9], 200), 0.95)
+    >>> found = compare_spread(base, checkpoint)
+    >>> math.exp(found.log_ratio.difference) > 5, found.log_ratio.p < 0.001
+    (True, True)
+    """
+    check.level_in_range(level)
+    first = check.confidences("base", base)
+    second = check.confidences("checkpoint", checkpoint)
+    check.same_length(base=first, checkpoint=second)
+    group = np.arange(len(first)) if cluster is None else check.groups("cluster", cluster)
+    check.same_length(base=first, cluster=group)
+    return SpreadComparison(
+        float(np.std(first)) if np.ptp(first) else 0.0,
+        float(np.std(second)) if np.ptp(second) else 0.0,
+        _log_ratio(first, second, group, cluster is not None, level),
+        mean_difference(
+            np.abs(first - np.median(first)),
+            np.abs(second - np.median(second)),
+            cluster=cluster,
+            level=level,
+        ),
+    )
+
+
+def _log_ratio(
+    first: FloatArray, second: FloatArray, group: IntArray, clustered: bool, level: float
+) -> DifferenceTest:
+    ratio = error = None
+    constant = [bool(np.ptp(x) == 0) for x in (first, second)]
+    same = np.array_equal(first, second) or all(constant)
+    if same:
+        ratio, error = 0.0, 0.0
+    elif not any(constant):
+        ratio = math.log(float(np.std(second)) / float(np.std(first)))
+        error = jackknife_standard_error(_influence(second) - _influence(first), group)
+    clusters = int(group.max()) + 1
+    return conclude(
+        ratio,
+        error,
+        scale=0.0 if same else 1.0,
+        degrees_of_freedom=clusters - 1,
+        items=len(first),
+        clusters=clusters if clustered else None,
+        method="log-sd-cr3-t" if clustered else "log-sd-t",
+        level=level,
+    )
+
+
+def _influence(values: FloatArray) -> FloatArray:
+    """Influence values on the log standard deviation, shape (n,)."""
+    square = (values - values.mean()) ** 2
+    return np.asarray(square / (2 * square.mean()) - 0.5)
