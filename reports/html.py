@@ -33,6 +33,7 @@ class Row:
     difference: str
     interval: str
     p: str
+    p_max_t: str
     p_holm: str
     p_bh: str
     items: str
@@ -67,6 +68,10 @@ def to_html(comparison: Comparison) -> str:
             "verdict": None if pooled else verdicts[task.task],
             "sentences": task_sentences(task, level),
             "rows": [_row(row, task, level) for row in task.metrics],
+            "probed_rows": [
+                _row(row, task, level)
+                for row in (task.label_probabilities.metrics if task.label_probabilities else ())
+            ],
             "pictures": task_pictures(task, f"t{index}"),
             "abstention": say.abstention_label(task),
             "groups": flip_groups(task),
@@ -163,6 +168,7 @@ def _row(row: MetricComparison, task: TaskComparison, level: float) -> Row:
         difference=say.difference(row.difference, scale),
         interval=say.interval(row.difference_interval, scale),
         p=say.p_value(row.p),
+        p_max_t=say.p_value(row.p_max_t),
         p_holm=say.p_value(row.p_holm),
         p_bh=say.p_value(row.p_bh),
         items=say.count(row.items),

@@ -132,7 +132,11 @@ def _task_body(task: TaskComparison, level: float) -> Iterator[str]:
             f"{say.count(left.checkpoint_only)} of the checkpoint, such as {examples}"
         )
     yield ""
-    yield from _metrics(task, level)
+    yield from _metrics(task.metrics, task, level)
+    if task.label_probabilities is not None:
+        yield "**The model’s own probability of the label it wrote, as a second confidence**"
+        yield ""
+        yield from _metrics(task.label_probabilities.metrics, task, level)
     yield from _transitions(task.transitions, level)
     yield from _treatments("Accuracy by treatment of unreadable answers", task.invalid_treatments)
     yield from _tests(task)
@@ -141,10 +145,10 @@ def _task_body(task: TaskComparison, level: float) -> Iterator[str]:
         yield from _published(task.published)
 
 
-def _metrics(task: TaskComparison, level: float) -> Iterator[str]:
+def _metrics(rows: Sequence[MetricComparison], task: TaskComparison, level: float) -> Iterator[str]:
     label = say.abstention_label(task)
     body = []
-    for row in task.metrics:
+    for row in rows:
         scale = say.metric_of(row).scale
         name = escape(say.metric_name(row, label))
         body.append(
@@ -155,6 +159,7 @@ def _metrics(task: TaskComparison, level: float) -> Iterator[str]:
                 say.difference(row.difference, scale),
                 say.interval(row.difference_interval, scale),
                 say.p_value(row.p),
+                say.p_value(row.p_max_t),
                 say.p_value(row.p_holm),
                 say.p_value(row.p_bh),
                 say.count(row.items),
@@ -162,8 +167,8 @@ def _metrics(task: TaskComparison, level: float) -> Iterator[str]:
             ]
         )
     interval = f"{say.level_in_words(level)} interval"
-    heads = ["Metric", "Base", "Checkpoint", "Difference", interval, "p", "Holm p", "BH p"]
-    yield from markdown_table([*heads, "Items", "Reading"], body)
+    heads = ["Metric", "Base", "Checkpoint", "Difference", interval, "p", "Max-T p", "Holm p"]
+    yield from markdown_table([*heads, "BH p", "Items", "Reading"], body)
 
 
 def _transitions(transitions: Transitions, level: float) -> Iterator[str]:
@@ -220,10 +225,21 @@ def _tests(task: TaskComparison) -> Iterator[str]:
         )
         yield (
             f"**Levene** on the spread of confidence: {tests}. It takes the two models’ "
-            "confidences for independent samples, which they are not; the row Confidence SD is "
-            "the paired test."
+            "confidences for independent samples, which they are not."
         )
         yield ""
+    if task.spread is not None:
+        yield (
+            "**Spread of confidence, paired**: p of the ratio of standard deviations "
+            f"{say.precise_p(task.spread.log_ratio_p)}, paired Brown–Forsythe "
+            f"{say.precise_p(task.spread.brown_forsythe_p)}."
+        )
+        yield ""
+    yield (
+        f"**Symmetry of the label changes**: Bowker p {say.precise_p(task.transitions.bowker_p)}, "
+        f"Stuart–Maxwell p {say.precise_p(task.transitions.stuart_maxwell_p)}."
+    )
+    yield ""
 
 
 def _mcnemar(test: McNemar) -> str:

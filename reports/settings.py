@@ -9,6 +9,14 @@ from stats.comparison import Comparison, ModelDescription, TaskComparison
 METHODS: dict[str, str] = {
     "mcnemar-mid-p": "McNemar mid-p",
     "paired-bootstrap": "paired bootstrap p",
+    "swap-permutation": "A/B swap permutation p",
+    "cluster-swap-permutation": "A/B swap permutation p by cluster",
+    "paired-t": "paired t",
+    "cr3-t": "cluster-robust t (CR3)",
+    "delong-z": "DeLong by influence functions",
+    "delong-cr3-t": "DeLong by influence functions, cluster-robust (CR3)",
+    "log-sd-t": "paired t of the ratio of standard deviations",
+    "log-sd-cr3-t": "ratio of standard deviations, cluster-robust (CR3)",
     "tango-score": "Tango score interval",
     "percentile-bootstrap": "percentile bootstrap interval",
     "cluster-percentile-bootstrap": "cluster percentile bootstrap interval",
@@ -43,7 +51,7 @@ def methods(comparison: Comparison) -> list[str]:
             if row.test is None or not row.headline:
                 continue
             used = [METHODS.get(row.test, row.test)]
-            if row.difference_interval is not None:
+            if row.difference_interval is not None and row.difference_interval.method != row.test:
                 method = row.difference_interval.method
                 used.append(METHODS.get(method, method))
             name = say.metric_name(row, say.abstention_label(task))
@@ -53,7 +61,7 @@ def methods(comparison: Comparison) -> list[str]:
     if family:
         found.append(
             f"Holm and Benjamini–Hochberg adjust over {family} tests: "
-            "every headline metric of every task."
+            "every headline metric of every task. Max-T adjusts over those of one task."
         )
     return found
 

@@ -47,6 +47,18 @@ METRICS: dict[str, Metric] = {
         "score",
         "Squared calibration error, debiased; 0 is calibrated, and noise can push it below 0.",
     ),
+    "probed_accuracy": Metric(
+        "Accuracy of the likeliest label", "share", "Right if the most probable label is."
+    ),
+    "not_likeliest_rate": Metric(
+        "Label is not the likeliest", "share", "Answers whose label is not the most probable one."
+    ),
+    "confidence_gap": Metric(
+        "Stated − own confidence", "score", "Mean of stated confidence minus own probability."
+    ),
+    "confidence_distance": Metric(
+        "Distance of stated and own", "score", "Mean size of that gap; 0 is full agreement."
+    ),
     "confidence_mean": Metric("Mean confidence", "score", "Mean of the stated confidence."),
     "confidence_std": Metric(
         "Confidence SD", "score", "Standard deviation of the stated confidence over items."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,56 +12,28 @@ from stats._validation import BoolArray, FloatArray
 from stats.comparison import (
     ConfidenceHistogram,
     Flip,
-    Interval,
-    MetricComparison,
     ModelResult,
+    PairedSpread,
     PublishedConvention,
     Settings,
     TaskComparison,
     Transitions,
     Unpaired,
 )
-from stats.confidence import (
-    expected_calibration_error,
-    levene,
-    reliability,
-    risk_coverage,
-)
+from stats.confidence import expected_calibration_error, levene, reliability, risk_coverage
+from stats.corp import brier_decomposition
 from stats.invalid import invalid_treatments
 from stats.multiplicity import adjusted_p
 from stats.paired import Answers, PairedAnswers
-from stats.proportions import mcnemar, tango_interval, wilson_rate
-from stats.resampling import JointBootstrap, bootstrap_p, joint_bootstrap, percentile_interval
+from stats.probed import compare_label_probabilities
+from stats.proportions import mcnemar, wilson_rate
+from stats.resampling import joint_bootstrap
+from stats.rows import metric_rows
+from stats.selective import auarc, augrc
+from stats.spread import compare_spread
+from stats.symmetry import bowker, stuart_maxwell
 
 INVALID_LABEL = "INVALID"
-
-
-@dataclass(frozen=True)
-class MetricRule:
-    """How a metric is read: its good direction, and whether it heads the report."""
-
-    higher_is_better: bool | None
-    headline: bool = False
-    of_confidence: bool = False
-
-
-RULES: dict[str, MetricRule] = {
-    "accuracy": MetricRule(True, headline=True),
-    "macro_f1": MetricRule(True, headline=True),
-    "precision": MetricRule(True),
-    "recall": MetricRule(True),
-    "f1": MetricRule(True),
-    "abstention_rate": MetricRule(None, headline=True),
-    "false_abstention_rate": MetricRule(False, headline=True),
-    "invalid_rate": MetricRule(False, headline=True),
-    "auroc": MetricRule(True, headline=True, of_confidence=True),
-    "brier": MetricRule(False, headline=True, of_confidence=True),
-    "ece_squared_debiased": MetricRule(False, headline=True, of_confidence=True),
-    "confidence_mean": MetricRule(None, of_confidence=True),
-    "confidence_std": MetricRule(None, headline=True, of_confidence=True),
-}
-_HEADLINE_CLASSES = {("recall", True), ("precision", True)}
-"""Per-class rows that belong to the headline when the class is the abstention."""
 
 
 def compare_task(
@@ -100,7 +72,7 @@ def compare_task(
         clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
         labels=pairs.labels,
         targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
-        metrics=_metric_rows(pairs, bootstrap, settings),
+        metrics=metric_rows(pairs, bootstrap, settings, rng),
         mcnemar=mcnemar(*_discordant(pairs)),
         levene=tuple(
             levene(
@@ -110,6 +82,8 @@ def compare_task(
         )
         if confident.any()
         else (),
+        spread=_spread(pairs, settings.level),
+        label_probabilities=compare_label_probabilities(pairs, settings, rng),
         transitions=_transitions(pairs, settings.level),
         invalid_treatments=invalid_treatments(
             pairs.target,
@@ -154,59 +128,6 @@ def _discordant(pairs: PairedAnswers) -> tuple[int, int]:
     return int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
 
 
-def _value(array: FloatArray) -> float | None:
-    return None if np.isnan(array[0]) else float(array[0])
-
-
-def _metric_rows(
-    pairs: PairedAnswers, bootstrap: JointBootstrap, settings: Settings
-) -> tuple[MetricComparison, ...]:
-    method = "percentile-bootstrap" if pairs.cluster is None else "cluster-percentile-bootstrap"
-
-    def interval(replicates: FloatArray) -> Interval | None:
-        limits = percentile_interval(replicates, settings.level)
-        return None if limits is None else Interval(*limits, method)
-
-    rows = []
-    for name, label in bootstrap.base:
-        rule = RULES[name]
-        key = (name, label)
-        base, checkpoint = _value(bootstrap.base[key]), _value(bootstrap.checkpoint[key])
-        defined = base is not None and checkpoint is not None
-        differences = bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
-        p, test = (bootstrap_p(differences), "paired-bootstrap") if defined else (None, None)
-        difference_interval = interval(differences) if defined else None
-        if name == "accuracy" and pairs.cluster is None:
-            p, test = mcnemar(*_discordant(pairs)).p_mid, "mcnemar-mid-p"
-            difference_interval = tango_interval(
-                *_discordant(pairs), len(pairs), level=settings.level
-            )
-        rows.append(
-            MetricComparison(
-                metric=name,
-                label=label,
-                items=int(pairs.both_confident.sum()) if rule.of_confidence else len(pairs),
-                base=base,
-                checkpoint=checkpoint,
-                difference=checkpoint - base
-                if base is not None and checkpoint is not None
-                else None,
-                base_interval=interval(bootstrap.base_replicates[key]) if defined else None,
-                checkpoint_interval=interval(bootstrap.checkpoint_replicates[key])
-                if defined
-                else None,
-                difference_interval=difference_interval,
-                p=p,
-                test=test if p is not None else None,
-                p_holm=None,
-                p_bh=None,
-                higher_is_better=rule.higher_is_better,
-                headline=rule.headline or (name, label == pairs.abstention) in _HEADLINE_CLASSES,
-            )
-        )
-    return tuple(rows)
-
-
 def _transitions(pairs: PairedAnswers, level: float) -> Transitions:
     size = len(pairs.labels) + 1
     counts = np.bincount(
@@ -218,6 +139,28 @@ def _transitions(pairs: PairedAnswers, level: float) -> Transitions:
         counts=tuple(tuple(row) for row in counts.tolist()),
         negative_flip_rate=wilson_rate("negative_flip_rate", worse, len(pairs), level=level),
         positive_flip_rate=wilson_rate("positive_flip_rate", better, len(pairs), level=level),
+        bowker_p=bowker(counts).p,
+        stuart_maxwell_p=stuart_maxwell(counts).p,
+    )
+
+
+def _spread(pairs: PairedAnswers, level: float) -> PairedSpread | None:
+    confident = pairs.both_confident
+    if not confident.any():
+        return None
+    found = compare_spread(
+        pairs.base.confidence[confident],
+        pairs.checkpoint.confidence[confident],
+        cluster=None if pairs.cluster is None else pairs.cluster[confident],
+        level=level,
+    )
+    return PairedSpread(
+        base_std=found.base_std,
+        checkpoint_std=found.checkpoint_std,
+        log_ratio=found.log_ratio.difference,
+        log_ratio_interval=found.log_ratio.interval,
+        log_ratio_p=found.log_ratio.p,
+        brown_forsythe_p=found.brown_forsythe.p,
     )
 
 
@@ -234,15 +177,13 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
     confidence, predicted = answers.confidence[stated], answers.predicted[stated]
     correct = (answers.predicted == pairs.target)[stated]
     some = len(confidence) > 0
-    probed, accuracy = _probed(pairs, answers)
+    brier = brier_decomposition(confidence, correct) if some else None
     return ModelResult(
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         answered=len(pairs) - abstained - invalid,
         abstained=abstained,
         invalid=invalid,
         stated_confidence=len(confidence),
-        label_probabilities=probed,
-        probed_accuracy=accuracy,
         reliability=reliability(confidence, correct, level=level) if some else (),
         histogram=ConfidenceHistogram(
             by_outcome={
@@ -255,6 +196,11 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
             },
         ),
         risk_coverage=risk_coverage(confidence, correct) if some else None,
+        auarc=auarc(confidence, correct) if some else None,
+        augrc=augrc(confidence, correct) if some else None,
+        brier_miscalibration=brier.miscalibration if brier else None,
+        brier_discrimination=brier.discrimination if brier else None,
+        brier_uncertainty=brier.uncertainty if brier else None,
         ece_10=expected_calibration_error(confidence, correct, bins=10) if some else None,
         ece_15=expected_calibration_error(confidence, correct, bins=15) if some else None,
     )
@@ -263,16 +209,6 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
 def _histogram(confidence: FloatArray) -> tuple[int, ...]:
     counts = np.bincount(np.minimum((confidence * 10 + 1e-9).astype(int), 9), minlength=10)
     return tuple(counts.tolist())
-
-
-def _probed(pairs: PairedAnswers, answers: Answers) -> tuple[int, float | None]:
-    if answers.label_probabilities is None:
-        return 0, None
-    probed = ~np.isnan(answers.label_probabilities).any(axis=1)
-    if not probed.any():
-        return 0, None
-    likeliest = answers.label_probabilities[probed].argmax(axis=1)
-    return int(probed.sum()), float((likeliest == pairs.target[probed]).mean())
 
 
 def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> float | None:

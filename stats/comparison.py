@@ -36,8 +36,11 @@ class MetricComparison:
         Interval of checkpoint − base at the comparison's level.
     p, test
         Two-sided p of "no difference" and the test it comes from.
+    p_max_t
+        Adjusted over the headline metrics of this task by Westfall and Young's max-|t| on the
+        joint replicates, which knows that they move together.
     p_holm, p_bh
-        The same adjusted over the family: every headline metric of every task.
+        Adjusted over the family: every headline metric of every task.
     higher_is_better
         None where neither direction is good in itself (NA rate, mean confidence).
     headline
@@ -55,6 +58,7 @@ class MetricComparison:
     difference_interval: Interval | None
     p: float | None
     test: str | None
+    p_max_t: float | None
     p_holm: float | None
     p_bh: float | None
     higher_is_better: bool | None
@@ -92,6 +96,37 @@ class Levene:
 
 
 @dataclass(frozen=True)
+class PairedSpread:
+    """Did the spread of stated confidence change, on the same items?
+
+    `log_ratio` is the log of the checkpoint's standard deviation over the base's, tested with
+    the correlation between the two; Brown–Forsythe is the paired t test of |confidence − median|.
+    """
+
+    base_std: float
+    checkpoint_std: float
+    log_ratio: float | None
+    log_ratio_interval: Interval | None
+    log_ratio_p: float | None
+    brown_forsythe_p: float | None
+
+
+@dataclass(frozen=True)
+class LabelProbabilities:
+    """The model's own probability of the label it gave, as a second confidence.
+
+    Rests on the `items` where both models gave a label and both were probed. `metrics` are those
+    of confidence (AUROC, Brier score, ECE², mean, standard deviation) of that probability;
+    ``probed_accuracy``, of the most probable label; ``not_likeliest_rate``, how often the label
+    given is not the most probable one; and, where a confidence was stated as well,
+    ``confidence_gap`` (stated − own, mean) and ``confidence_distance`` (its mean size).
+    """
+
+    items: int
+    metrics: tuple[MetricComparison, ...]
+
+
+@dataclass(frozen=True)
 class Rate:
     """A share of `count` among `total` with its Wilson interval."""
 
@@ -108,12 +143,16 @@ class Transitions:
 
     `labels` are the classes and ``INVALID`` last; `counts[i][j]` items went from label i to j.
     The negative-flip rate is right → wrong among all items, the positive-flip rate the reverse.
+    Bowker's test asks whether moves from i to j are as frequent as from j to i; Stuart and
+    Maxwell's, whether the labels' shares are the same.
     """
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
     negative_flip_rate: Rate
     positive_flip_rate: Rate
+    bowker_p: float
+    stuart_maxwell_p: float
 
 
 @dataclass(frozen=True)
@@ -166,8 +205,9 @@ class ModelResult:
     """What one model did on one task, for pictures and tables about it alone.
 
     `confusion[i][j]` counts items of target i given label j, ``INVALID`` being the last column.
-    `stated_confidence` counts items with one; `label_probabilities` those with probed label
-    probabilities; `probed_accuracy` is the accuracy of the most probable label among those.
+    `stated_confidence` counts items with one. The Brier score is miscalibration − discrimination
+    + uncertainty by isotonic recalibration (CORP, Dimitriadis, Gneiting, Jordan 2021). `auarc` is
+    the area under accuracy against rejection, `augrc` under generalised risk (Traub et al. 2024).
     """
 
     confusion: tuple[tuple[int, ...], ...]
@@ -175,11 +215,14 @@ class ModelResult:
     abstained: int
     invalid: int
     stated_confidence: int
-    label_probabilities: int
-    probed_accuracy: float | None
     reliability: tuple[ReliabilityBin, ...]
     histogram: ConfidenceHistogram
     risk_coverage: RiskCoverage | None
+    auarc: float | None
+    augrc: float | None
+    brier_miscalibration: float | None
+    brier_discrimination: float | None
+    brier_uncertainty: float | None
     ece_10: float | None
     ece_15: float | None
 
@@ -276,6 +319,8 @@ class TaskComparison:
     metrics: tuple[MetricComparison, ...]
     mcnemar: McNemar
     levene: tuple[Levene, ...]
+    spread: PairedSpread | None
+    label_probabilities: LabelProbabilities | None
     transitions: Transitions
     invalid_treatments: tuple[InvalidTreatment, ...]
     base: ModelResult

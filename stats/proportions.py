@@ -116,8 +116,8 @@ def tango_interval(
     def score(delta: float) -> float:
         return tango_score(b, c, n, delta)
 
-    difference = (c - b) / n
     edge = 1 - 1e-12
+    difference = min(max((c - b) / n, -edge), edge)
     low = (
         -1.0
         if score(-edge) <= critical

@@ -25,14 +25,16 @@ import click
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stats.comparison import Settings
 from stats.paired import Answers, PairedAnswers, paired_answers
-from stats.proportions import mcnemar, tango_interval
-from stats.resampling import bootstrap_p, joint_bootstrap, percentile_interval
+from stats.resampling import joint_bootstrap
+from stats.rows import metric_rows
 
 LABELS = ("PASS", "FAIL", "NA")
 LEVELS = np.array([0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
 REPLICATES = 1000
 BLOCK = 100
+SETTINGS = Settings(level=0.95, replicates=REPLICATES, seed=0)
 
 METRICS = (
     ("accuracy", None),
@@ -115,20 +117,13 @@ def block(case: Case, seed: int) -> dict[tuple[str, str | None], list[int]]:
     for number in range(BLOCK):
         rng = np.random.default_rng([seed, number, case.items, case.clusters])
         pairs = draw(case, rng)
-        found = joint_bootstrap(pairs, replicates=REPLICATES, rng=rng)
-        for key in METRICS:
-            differences = found.checkpoint_replicates[key] - found.base_replicates[key]
-            p, limits = bootstrap_p(differences), percentile_interval(differences, 0.95)
-            if key == ("accuracy", None) and pairs.cluster is None:
-                base, checkpoint = pairs.base_correct, pairs.checkpoint_correct
-                b, c = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
-                interval = tango_interval(b, c, len(pairs))
-                p, limits = mcnemar(b, c).p_mid, (interval.low, interval.high)
-            if p is None or limits is None:
-                continue
-            counts[key][0] += 1
-            counts[key][1] += p < 0.05
-            counts[key][2] += limits[0] <= true[key] <= limits[1]
+        bootstrap = joint_bootstrap(pairs, replicates=REPLICATES, rng=rng)
+        for row in metric_rows(pairs, bootstrap, SETTINGS, rng):
+            key, limits = (row.metric, row.label), row.difference_interval
+            if key in true and row.p is not None and limits is not None:
+                counts[key][0] += 1
+                counts[key][1] += row.p < 0.05
+                counts[key][2] += limits.low <= true[key] <= limits.high
     return dict(counts)
 
 
@@ -169,8 +164,8 @@ def main(datasets: int, workers: int, out: Path) -> None:
         "# Validity of the default tests and intervals",
         "",
         f"Made by `tests/validity.py --datasets {datasets}` (`make validity`): {blocks * BLOCK:,} "
-        f"simulated paired data sets per case, {REPLICATES:,} bootstrap replicates each; the "
-        "module's text says how they are drawn. Monte Carlo error is about "
+        f"simulated paired data sets per case, {REPLICATES:,} bootstrap replicates and "
+        "permutations each; the module's text says how they are drawn. Monte Carlo error is about "
         f"±{1.96 * (0.05 * 0.95 / (blocks * BLOCK)) ** 0.5:.2%}. A star marks a type I error "
         "outside 4.5–5.5% (4.0–5.5% at n = 200) or a coverage outside 94–96%.",
         "",

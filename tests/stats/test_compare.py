@@ -53,15 +53,45 @@ def test_identical_models_differ_in_nothing(pairs):
     assert found.flips_total == 0
 
 
-def test_accuracy_uses_mcnemar_and_tango_on_independent_items_and_the_bootstrap_on_clusters():
-    plain = compare_task("x", simulated(300, 1), QUICK).metric("accuracy")
-    assert (plain.test, plain.difference_interval.method) == ("mcnemar-mid-p", "tango-score")
+def test_every_metric_has_the_test_that_suits_it():
+    plain = compare_task("x", simulated(300, 1), QUICK)
     clustered = compare_task("x", simulated(300, 1, clusters=60), QUICK)
-    row = clustered.metric("accuracy")
-    assert row.test == "paired-bootstrap"
-    assert row.difference_interval.method == "cluster-percentile-bootstrap"
+    expected = {
+        ("accuracy", None): ("mcnemar-mid-p", "cr3-t"),
+        ("invalid_rate", None): ("mcnemar-mid-p", "cr3-t"),
+        ("macro_f1", None): ("swap-permutation", "cluster-swap-permutation"),
+        ("recall", "NA"): ("swap-permutation", "cluster-swap-permutation"),
+        ("brier", None): ("paired-t", "cr3-t"),
+        ("ece_squared_debiased", None): ("paired-bootstrap", "paired-bootstrap"),
+    }
+    for key, (independent, in_clusters) in expected.items():
+        assert plain.metric(*key).test == independent, key
+        assert clustered.metric(*key).test == in_clusters, key
+    assert plain.metric("accuracy").difference_interval.method == "tango-score"
+    assert plain.metric("macro_f1").difference_interval.method == "percentile-bootstrap"
+    assert clustered.metric("macro_f1").difference_interval.method == "cluster-percentile-bootstrap"
     assert clustered.clusters == 60
     assert any("clusters" in warning for warning in clustered.warnings)
+
+
+def test_max_t_adjusts_the_headline_within_the_task_and_is_no_smaller_than_p():
+    found = compare_task("x", simulated(500, 1), Settings(0.95, 2000, 0))
+    for row in found.metrics:
+        assert (row.p_max_t is not None) == row.headline
+        assert row.p_max_t is None or row.p_max_t >= row.p
+
+
+def test_spread_symmetry_and_brier_parts_travel_with_the_task():
+    found = compare_task("x", simulated(500, 1), QUICK)
+    base = found.base
+    parts = base.brier_miscalibration - base.brier_discrimination + base.brier_uncertainty
+    stated = simulated(500, 1)
+    own = ~np.isnan(stated.base.confidence)
+    brier = np.mean((stated.base.confidence[own] - stated.base_correct[own]) ** 2)
+    assert parts == pytest.approx(brier, abs=1e-12)
+    assert found.spread.base_std == pytest.approx(found.metric("confidence_std").base, abs=1e-12)
+    assert 0 <= found.transitions.bowker_p <= 1
+    assert 0 <= found.transitions.stuart_maxwell_p <= 1
 
 
 def test_transition_counts_and_flip_rates():
@@ -108,14 +138,6 @@ def test_invalid_treatments_of_hand_counted_answers():
     assert (wrong.base, wrong.checkpoint) == (0.5, 0.5)
     assert (both.items, both.base, both.checkpoint) == (1, 1.0, 1.0)
     assert (abstained.base, abstained.checkpoint) == (1.0, 0.75)
-
-
-def test_probed_accuracy_counts_the_probed_items_only():
-    probabilities = np.array([[0.7, 0.2, 0.1], [np.nan] * 3, [0.1, 0.2, 0.7]])
-    target = np.array([0, 0, 0])
-    answers = Answers(target, np.full(3, np.nan), probabilities)
-    found = compare_task("x", paired_answers(LABELS, "NA", target, answers, answers), QUICK)
-    assert (found.base.label_probabilities, found.base.probed_accuracy) == (2, 0.5)
 
 
 def test_holm_and_bh_keep_missing_values_in_place():

@@ -1,0 +1,258 @@
+"""The rows of a comparison: each metric with the interval and the test that suit it.
+
+| metric | interval of the difference | test |
+|---|---|---|
+| accuracy, abstention and invalid rate | Tango's score interval | McNemar mid-p |
+| the same with clusters | cluster-robust t | cluster-robust t |
+| F1, precision, recall, false abstention | percentile, joint bootstrap | A/B swap permutation |
+| AUROC | influence functions (DeLong) | the same |
+| Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
+| debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
+| confidence standard deviation | percentile, joint bootstrap | ratio of standard deviations |
+
+Where such a test has nothing to go on (no variance, a single wrong answer), the joint bootstrap
+stands in, and the row says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stats._validation import BoolArray, FloatArray, IntArray
+from stats.clustered import mean_difference
+from stats.comparison import Interval, MetricComparison, Settings
+from stats.delong import auroc_difference, auroc_interval
+from stats.influence import DifferenceTest
+from stats.multiplicity import max_t
+from stats.paired import Answers, PairedAnswers
+from stats.permutation import SwapTest, swap_tests
+from stats.proportions import mcnemar, tango_interval
+from stats.resampling import JointBootstrap, bootstrap_p, percentile_interval
+from stats.spread import compare_spread
+
+Key = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class MetricRule:
+    """How a metric is read: its good direction, and whether it heads the report."""
+
+    higher_is_better: bool | None
+    headline: bool = False
+    of_confidence: bool = False
+
+
+RULES: dict[str, MetricRule] = {
+    "accuracy": MetricRule(True, headline=True),
+    "macro_f1": MetricRule(True, headline=True),
+    "precision": MetricRule(True),
+    "recall": MetricRule(True),
+    "f1": MetricRule(True),
+    "abstention_rate": MetricRule(None, headline=True),
+    "false_abstention_rate": MetricRule(False, headline=True),
+    "invalid_rate": MetricRule(False, headline=True),
+    "auroc": MetricRule(True, headline=True, of_confidence=True),
+    "brier": MetricRule(False, headline=True, of_confidence=True),
+    "ece_squared_debiased": MetricRule(False, headline=True, of_confidence=True),
+    "confidence_mean": MetricRule(None, of_confidence=True),
+    "confidence_std": MetricRule(None, headline=True, of_confidence=True),
+}
+_HEADLINE_OF_ABSTENTION = ("recall", "precision")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Interval, p and the name of the test behind it; what is None is left to the bootstrap."""
+
+    interval: Interval | None
+    p: float | None
+    test: str
+
+
+def metric_rows(
+    pairs: PairedAnswers, bootstrap: JointBootstrap, settings: Settings, rng: np.random.Generator
+) -> tuple[MetricComparison, ...]:
+    """A row for every metric of the joint bootstrap, not yet adjusted over the family.
+
+    Parameters
+    ----------
+    pairs
+        The answers.
+    bootstrap
+        Its joint bootstrap.
+    settings
+        Confidence level and replicates.
+    rng
+        For the swap permutations.
+    """
+    swaps = swap_tests(pairs, permutations=settings.replicates, rng=rng)
+    rows = [_row(key, pairs, bootstrap, settings, swaps) for key in bootstrap.base]
+    headline = [row for row in rows if row.headline]
+    adjusted = max_t(
+        {(row.metric, row.label): row.difference for row in headline},
+        {
+            (row.metric, row.label): _differences(bootstrap, (row.metric, row.label))
+            for row in headline
+        },
+    )
+    return tuple(
+        replace(row, p_max_t=_at_least(row.p, adjusted[row.metric, row.label]))
+        if row.headline
+        else row
+        for row in rows
+    )
+
+
+def _at_least(p: float | None, adjusted: float | None) -> float | None:
+    """An adjusted p is no smaller than the raw one, which may come from another test."""
+    return None if p is None or adjusted is None else max(p, adjusted)
+
+
+def _row(
+    key: Key,
+    pairs: PairedAnswers,
+    bootstrap: JointBootstrap,
+    settings: Settings,
+    swaps: dict[Key, SwapTest],
+) -> MetricComparison:
+    name, label = key
+    rule = RULES[name]
+    base, checkpoint = _value(bootstrap.base[key]), _value(bootstrap.checkpoint[key])
+    row = MetricComparison(
+        metric=name,
+        label=label,
+        items=int(pairs.both_confident.sum()) if rule.of_confidence else len(pairs),
+        base=base,
+        checkpoint=checkpoint,
+        difference=None,
+        base_interval=None,
+        checkpoint_interval=None,
+        difference_interval=None,
+        p=None,
+        test=None,
+        p_max_t=None,
+        p_holm=None,
+        p_bh=None,
+        higher_is_better=rule.higher_is_better,
+        headline=rule.headline or (name in _HEADLINE_OF_ABSTENTION and label == pairs.abstention),
+    )
+    if base is None or checkpoint is None:
+        return row
+    found = _evidence(key, pairs, settings, swaps)
+    differences = _differences(bootstrap, key)
+    p, test = found.p, found.test
+    if p is None:
+        p, test = bootstrap_p(differences), "paired-bootstrap"
+    percentile = _percentile(pairs, settings.level)
+    own = _own_intervals(key, pairs, settings.level)
+    return replace(
+        row,
+        difference=checkpoint - base,
+        base_interval=own[0] or percentile(bootstrap.base_replicates[key]),
+        checkpoint_interval=own[1] or percentile(bootstrap.checkpoint_replicates[key]),
+        difference_interval=found.interval or percentile(differences),
+        p=p,
+        test=None if p is None else test,
+    )
+
+
+def _evidence(
+    key: Key, pairs: PairedAnswers, settings: Settings, swaps: dict[Key, SwapTest]
+) -> Evidence:
+    name, _ = key
+    if name in ("accuracy", "abstention_rate", "invalid_rate"):
+        base, checkpoint = (_happened(name, pairs, a) for a in (pairs.base, pairs.checkpoint))
+        return proportion_evidence(base, checkpoint, pairs, settings.level)
+    if name == "auroc":
+        return _of(auroc_difference(*_stated(pairs), cluster=_cluster(pairs), level=settings.level))
+    if name in ("brier", "confidence_mean"):
+        stated, right, stated_after, right_after = _stated(pairs)
+        if name == "brier":
+            stated, stated_after = (stated - right) ** 2, (stated_after - right_after) ** 2
+        return _of(
+            mean_difference(stated, stated_after, cluster=_cluster(pairs), level=settings.level)
+        )
+    if name == "confidence_std":
+        stated, _, stated_after, _ = _stated(pairs)
+        spread = compare_spread(stated, stated_after, cluster=_cluster(pairs), level=settings.level)
+        return Evidence(None, spread.log_ratio.p, spread.log_ratio.method)
+    if key in swaps:
+        return Evidence(None, swaps[key].p, swaps[key].method)
+    return Evidence(None, None, "")
+
+
+def proportion_evidence(
+    base: BoolArray, checkpoint: BoolArray, pairs: PairedAnswers, level: float
+) -> Evidence:
+    """Of a difference of two paired shares: McNemar and Tango, or robust to clusters."""
+    if pairs.cluster is not None:
+        return _of(
+            mean_difference(
+                base.astype(float), checkpoint.astype(float), cluster=pairs.cluster, level=level
+            )
+        )
+    lost, won = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
+    interval = tango_interval(lost, won, len(base), level=level)
+    return Evidence(interval, mcnemar(lost, won).p_mid, "mcnemar-mid-p")
+
+
+def _happened(name: str, pairs: PairedAnswers, answers: Answers) -> BoolArray:
+    if name == "accuracy":
+        return np.asarray(answers.predicted == pairs.target)
+    if name == "invalid_rate":
+        return np.asarray(answers.predicted == len(pairs.labels))
+    return np.asarray(answers.predicted == pairs.labels.index(str(pairs.abstention)))
+
+
+def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Confidence and correctness of base and checkpoint where both stated a confidence."""
+    usable = pairs.both_confident
+    return (
+        pairs.base.confidence[usable],
+        pairs.base_correct[usable].astype(np.float64),
+        pairs.checkpoint.confidence[usable],
+        pairs.checkpoint_correct[usable].astype(np.float64),
+    )
+
+
+def _cluster(pairs: PairedAnswers) -> IntArray | None:
+    return None if pairs.cluster is None else pairs.cluster[pairs.both_confident]
+
+
+def _of(test: DifferenceTest) -> Evidence:
+    return Evidence(test.interval, test.p, test.method)
+
+
+def _own_intervals(
+    key: Key, pairs: PairedAnswers, level: float
+) -> tuple[Interval | None, Interval | None]:
+    """Each model's own interval where there is a better one than the bootstrap's."""
+    if key != ("auroc", None):
+        return None, None
+    stated, right, stated_after, right_after = _stated(pairs)
+    own = (
+        auroc_interval(c, r, cluster=_cluster(pairs), level=level).interval
+        for c, r in ((stated, right), (stated_after, right_after))
+    )
+    return next(own), next(own)
+
+
+def _percentile(pairs: PairedAnswers, level: float) -> Callable[[FloatArray], Interval | None]:
+    method = "percentile-bootstrap" if pairs.cluster is None else "cluster-percentile-bootstrap"
+
+    def interval(replicates: FloatArray) -> Interval | None:
+        limits = percentile_interval(replicates, level)
+        return None if limits is None else Interval(*limits, method)
+
+    return interval
+
+
+def _differences(bootstrap: JointBootstrap, key: Key) -> FloatArray:
+    return bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
+
+
+def _value(array: FloatArray) -> float | None:
+    return None if np.isnan(array[0]) else float(array[0])
