@@ -96,22 +96,22 @@ def swap_tests(
         np.bincount(cell, minlength=k * (k + 1)) for cell in (base_cell, checkpoint_cell)
     )
 
-    def differences(moved: FloatArray) -> dict[tuple[str, str | None], FloatArray]:
-        """Of every metric, after moving counts from the checkpoint's table to the base's."""
+    def differences(base_table: FloatArray) -> dict[tuple[str, str | None], FloatArray]:
+        """Of every metric, from the base's table; all other answers are the checkpoint's."""
         first, second = (
             classification_metrics(table.reshape(-1, k, k + 1), pairs.labels, pairs.abstention)
-            for table in (base + moved, checkpoint - moved)
+            for table in (base_table, base + checkpoint - base_table)
         )
         return {key: second[key] - first[key] for key in first}
 
-    observed = differences(np.zeros((1, k * (k + 1))))
+    observed = differences(base.astype(np.float64))
     extreme = dict.fromkeys(observed, 0)
-    change, units = _units(base_cell, checkpoint_cell, pairs.cluster, k * (k + 1))
+    start, change, units = _units(base_cell, checkpoint_cell, pairs.cluster, k * (k + 1))
     chunk = max(1, _CELLS_IN_MEMORY // max(len(units), change.shape[1]))
-    for start in range(0, permutations, chunk):
-        size = min(chunk, permutations - start)
+    for done in range(0, permutations, chunk):
+        size = min(chunk, permutations - done)
         swapped = generator.binomial(units, 0.5, size=(size, len(units)))
-        for key, values in differences(swapped @ change).items():
+        for key, values in differences(start + swapped @ change).items():
             smaller = np.abs(values) < abs(observed[key][0]) - _ROUNDING
             extreme[key] += size - int(smaller.sum())
     method = "swap-permutation" if pairs.cluster is None else "cluster-swap-permutation"
@@ -127,18 +127,31 @@ def swap_tests(
 
 def _units(
     base_cell: IntArray, checkpoint_cell: IntArray, cluster: IntArray | None, width: int
-) -> tuple[FloatArray, IntArray]:
-    """What swapping does to the base's table, shape (u, width), and how many units do so, (u,)."""
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """What is swapped whole, told apart only by what swapping does to the base's table.
+
+    Returns
+    -------
+    tuple
+        The base's table, (width,), when every unit lies the way that gives the base the lower
+        cell, so that exchanging the models changes nothing; the effect of swapping a unit,
+        (u, width); and how many units have that effect, (u,).
+    """
     if cluster is None:
-        cells, counts = np.unique(base_cell * width + checkpoint_cell, return_counts=True)
+        low, high = np.minimum(base_cell, checkpoint_cell), np.maximum(base_cell, checkpoint_cell)
+        cells, counts = np.unique(low * width + high, return_counts=True)
         change = np.zeros((len(cells), width))
         np.add.at(change, (np.arange(len(cells)), cells // width), -1)
         np.add.at(change, (np.arange(len(cells)), cells % width), 1)
+        start = np.bincount(low, minlength=width).astype(np.float64)
     else:
         names, unit = np.unique(cluster, return_inverse=True)
         every = np.zeros((len(names), width))
         np.add.at(every, (unit, base_cell), -1)
         np.add.at(every, (unit, checkpoint_cell), 1)
+        turned = every[np.arange(len(names)), (every != 0).argmax(axis=1)] > 0
+        start = np.bincount(base_cell, minlength=width) + every[turned].sum(axis=0)
+        every[turned] *= -1
         change, counts = np.unique(every, axis=0, return_counts=True)
     moves = change.any(axis=1)
-    return change[moves], counts[moves]
+    return start, change[moves], counts[moves]

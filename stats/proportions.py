@@ -141,7 +141,7 @@ def tango_score(base_only: int, checkpoint_only: int, items: int, delta: float) 
     items
         All paired items.
     delta
-        The difference under the hypothesis, strictly between −1 and 1.
+        The difference under the hypothesis, in [−1, 1].
 
     Returns
     -------
@@ -150,8 +150,8 @@ def tango_score(base_only: int, checkpoint_only: int, items: int, delta: float) 
         `delta`, infinite if they are impossible under it.
     """
     b, c, n = _paired_counts(base_only, checkpoint_only, items)
-    if not -1 < delta < 1:
-        raise ValueError(f"`delta` must lie between −1 and 1, found {delta!r}")
+    if not -1 <= delta <= 1:
+        raise ValueError(f"`delta` must lie in [−1, 1], found {delta!r}")
     # Tango's b is ours of the model that is subtracted from: c here.
     linear = -c - b + (2 * n - c + b) * delta
     constant = -b * delta * (1 - delta)

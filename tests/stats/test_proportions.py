@@ -100,6 +100,13 @@ def test_tango_limits_solve_the_score_equation(b, c, concordant):
             assert abs(z) == pytest.approx(1.959964, abs=1e-4)
 
 
+@pytest.mark.parametrize("items", [1, 7])
+def test_tango_when_every_item_changed_one_way(items):
+    found = tango_interval(0, items, items)
+    assert found.low < found.high == 1
+    assert tango_interval(items, 0, items).low == -1
+
+
 def test_tango_one_item():
     assert tango_interval(0, 0, 1).low < 0 < tango_interval(0, 0, 1).high
 
@@ -121,8 +128,8 @@ def test_tango_score_is_the_mcnemar_statistic_at_zero():
 
 
 def test_tango_score_rejects_delta():
-    with pytest.raises(ValueError, match="`delta` must lie between −1 and 1, found 1"):
-        tango_score(1, 2, 5, 1)
+    with pytest.raises(ValueError, match=r"`delta` must lie in \[−1, 1\], found 1.5"):
+        tango_score(1, 2, 5, 1.5)
 
 
 def test_newcombe_cavo_as_published():
