@@ -384,3 +384,23 @@ def test_several_checkpoints_are_compared_together_and_rendered_again(tmp_path, 
     (out / "report.html").unlink()
     assert typed(capsys, "report", out)[0] == 0
     assert {p: p.read_bytes() for p in before} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--items", "1000"], r"1,000 items find a difference of 3\.\d\d points"),
+        (["--difference", "0.02"], r"2,9\d\d items are needed"),
+        (["--items", "1000", "--difference", "0.02"], r"found with probability 3\d\.\d%"),
+    ],
+)
+def test_power_answers_what_was_left_open(arguments, message, capsys):
+    code, out, _ = typed(capsys, "power", *arguments)
+    assert code == 0
+    assert re.search(message, out), out
+
+
+def test_power_of_nothing_or_the_impossible_is_a_usage_error(capsys):
+    assert "give --items, --difference or both" in fails(capsys, "power")
+    impossible = ("power", "--difference", "0.5", "--discordant-rate", "0.1")
+    assert "discordant_rate" in fails(capsys, *impossible)
