@@ -145,6 +145,15 @@ _seed_option = click.option(
 )
 
 
+_level_option = click.option(
+    "--level",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Confidence level of intervals and tests.",
+)
+
+
 def _out_option(default: str) -> Callable[[Any], Any]:
     return click.option(
         "--out",
@@ -187,13 +196,7 @@ def run(model: str, out: Path | None, **options: Any) -> None:
     show_default=True,
     help="Bootstrap replicates.",
 )
-@click.option(
-    "--level",
-    type=click.FloatRange(0.5, 1, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Confidence level of intervals.",
-)
+@_level_option
 @click.option(
     "--allow-mismatch",
     is_flag=True,
@@ -257,13 +260,7 @@ def report(folder: Path) -> None:
     show_default=True,
     help="Wanted chance to find the difference.",
 )
-@click.option(
-    "--level",
-    type=click.FloatRange(0.5, 1, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Confidence level of the test.",
-)
+@_level_option
 def power(
     items: int | None, difference: float | None, discordant_rate: float, wanted: float, level: float
 ) -> None:

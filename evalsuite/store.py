@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 
 from evalsuite.errors import InputError, RunFolderError
 from evalsuite.predictions import Prediction, read_predictions
+from reports.write import write_file
 
 MANIFEST = "manifest.json"
 RUN_SCHEMA = "saeval.run/1"
@@ -36,16 +37,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a whole file or nothing: to a temporary name, to disk, then into place."""
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 @contextmanager
 def claimed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
     """Make or continue a run folder, and keep other processes out of it meanwhile.
@@ -60,9 +51,8 @@ def claimed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
     """
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"{folder}: exists and is no folder; choose another --out")
-    known = {MANIFEST, MANIFEST + ".partial", ".lock"}
     if folder.is_dir() and not (folder / MANIFEST).is_file():
-        strange = sorted(p.name for p in folder.iterdir() if p.name not in known)
+        strange = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
         if strange:
             raise RunFolderError(
                 f"{folder}: exists and holds something that is not a saeval run "
@@ -101,7 +91,7 @@ def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
             return
         tasks = {**found["tasks"], **tasks}
         manifest = {**found, "tasks": tasks}
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_file(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], at: str = "") -> list[str]:

@@ -40,11 +40,13 @@ def write_reports(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def write_file(path: Path, text: str) -> Path:
-    """Replace a file in one step."""
+    """Replace a file in one step, on disk: the old text or the new one, never half of it."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
         # mkstemp makes the file private; a report is as readable as any other new file.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
