@@ -1,9 +1,9 @@
-"""Every metric of one model from two small tables of counts.
+"""Every metric of one model from small tables of counts.
 
 The tables are the confusion counts (targets × given labels, the last column being invalid) and,
-per level of stated confidence, how many items were right and wrong. A data set and all its
-bootstrap replicates are such tables, so one implementation serves the value and its interval:
-all functions take a leading axis of replicates.
+per level of stated confidence, how many items were right and wrong, of which only a few sums
+matter. A data set and all its bootstrap replicates are such sums, so one implementation serves
+the value and its interval: all functions take a leading axis of replicates.
 """
 
 from __future__ import annotations
@@ -17,26 +17,82 @@ from stats._validation import FloatArray
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Tables of one model for B replicates.
+class Scale:
+    """The confidences that one model stated.
+
+    Attributes
+    ----------
+    levels
+        Shape (l,): the distinct ones, ascending; may be empty.
+    bins
+        Shape (l,): the calibration bin of each level, ascending without a gap; made from the
+        data, not the replicate.
+    centre
+        A number near their mean, from which squares are taken so that no digits are lost.
+    """
+
+    levels: FloatArray
+    bins: npt.NDArray[np.int64]
+    centre: float
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What all metrics of one model need of B replicates.
 
     Attributes
     ----------
     confusion
         Shape (B, k, k + 1).
-    right, wrong
-        Shape (B, l): items of each confidence level that are right, wrong.
-    levels
-        Shape (l,): the distinct confidences, ascending; may be empty.
-    bins
-        Shape (l,): the calibration bin of each level, made from the data, not the replicate.
+    right, wrong, stated
+        Shape (B, bins): items with a confidence c that are right, that are wrong, and Σc.
+    squares, brier
+        Shape (B,): Σ(c − centre)² and Σ(c − right)².
+    concordant
+        Shape (B,): pairs of a right and a wrong item, the right one stated with more confidence;
+        ties count half.
+    centre
+        That of the scale.
     """
 
     confusion: FloatArray
     right: FloatArray
     wrong: FloatArray
-    levels: FloatArray
-    bins: npt.NDArray[np.int64]
+    stated: FloatArray
+    squares: FloatArray
+    brier: FloatArray
+    concordant: FloatArray
+    centre: float
+
+
+def rows_of_tables(
+    cells: FloatArray, right: FloatArray, wrong: FloatArray, scale: Scale
+) -> FloatArray:
+    """`Sums` laid out as rows, shape (r, B), from counts per confusion cell and per level."""
+    levels = scale.levels
+    both = right + wrong
+    first_of_bin = np.flatnonzero(np.diff(scale.bins, prepend=-1))
+    below = np.cumsum(wrong, axis=0) - wrong / 2
+    return np.concatenate(
+        [
+            cells,
+            np.add.reduceat(right, first_of_bin, axis=0),
+            np.add.reduceat(wrong, first_of_bin, axis=0),
+            np.add.reduceat(both * levels[:, None], first_of_bin, axis=0),
+            [(levels - scale.centre) ** 2 @ both],
+            [(1 - levels) ** 2 @ right + levels**2 @ wrong],
+            [(right * below).sum(axis=0)],
+        ]
+    )
+
+
+def sums_of_rows(rows: FloatArray, classes: int, scale: Scale) -> Sums:
+    """The rows by name."""
+    end = classes * (classes + 1)
+    confusion = rows[:end].T.reshape(-1, classes, classes + 1)
+    right, wrong, stated = (part.T for part in np.split(rows[end:-3], 3))
+    squares, brier, concordant = rows[-3:]
+    return Sums(confusion, right, wrong, stated, squares, brier, concordant, scale.centre)
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
@@ -77,7 +133,7 @@ def classification_metrics(
     return metrics
 
 
-def confidence_metrics(counts: Counts) -> dict[tuple[str, str | None], FloatArray]:
+def confidence_metrics(sums: Sums) -> dict[tuple[str, str | None], FloatArray]:
     """AUROC, Brier, debiased squared ECE, mean and standard deviation of stated confidence.
 
     All are NaN without a stated confidence; AUROC also where all answers are right or all wrong.
@@ -86,42 +142,34 @@ def confidence_metrics(counts: Counts) -> dict[tuple[str, str | None], FloatArra
     item being left out (Kumar, Liang, Ma 2019, Verified Uncertainty Calibration, definition 4.1);
     it can be slightly negative for a calibrated model.
     """
-    right, wrong, levels = counts.right, counts.wrong, counts.levels
-    both = right + wrong
-    items = both.sum(axis=1)
-    rights, wrongs = right.sum(axis=1), wrong.sum(axis=1)
-    below = np.cumsum(wrong, axis=1) - wrong / 2
-    mean = _ratio(both @ levels, items)
-    variance = _ratio(both @ levels**2, items) - mean**2
+    rights, wrongs = sums.right.sum(axis=1), sums.wrong.sum(axis=1)
+    items = rights + wrongs
+    mean = _ratio(sums.stated.sum(axis=1), items)
+    variance = _ratio(sums.squares, items) - (mean - sums.centre) ** 2
     return {
-        ("auroc", None): _ratio((right * below).sum(axis=1), rights * wrongs),
-        ("brier", None): _ratio(right @ (1 - levels) ** 2 + wrong @ levels**2, items),
-        ("ece_squared_debiased", None): _debiased_squared_ece(counts)[0],
+        ("auroc", None): _ratio(sums.concordant, rights * wrongs),
+        ("brier", None): _ratio(sums.brier, items),
+        ("ece_squared_debiased", None): _debiased_squared_ece(sums)[0],
         ("confidence_mean", None): mean,
         ("confidence_std", None): np.sqrt(np.maximum(variance, 0)),
     }
 
 
-def ece_bias(counts: Counts) -> FloatArray:
+def ece_bias(sums: Sums) -> FloatArray:
     """How much sampling adds to the squared ECE: what the debiased one subtracts, shape (B,).
 
     A bootstrap replicate carries that noise twice; its debiased value must be lowered by this
     once more to be centred on the data's own.
     """
-    return _debiased_squared_ece(counts)[1]
+    return _debiased_squared_ece(sums)[1]
 
 
-def _debiased_squared_ece(counts: Counts) -> tuple[FloatArray, FloatArray]:
-    bins = int(counts.bins.max()) + 1 if len(counts.bins) else 0
-    membership = np.zeros((len(counts.levels), bins))
-    membership[np.arange(len(counts.levels)), counts.bins] = 1
-    right = counts.right @ membership
-    items = right + counts.wrong @ membership
-    stated = (counts.right + counts.wrong) @ (membership * counts.levels[:, None])
+def _debiased_squared_ece(sums: Sums) -> tuple[FloatArray, FloatArray]:
+    items = sums.right + sums.wrong
     usable = items > 1
     total = np.where(usable, items, 0).sum(axis=1)
-    accuracy = np.nan_to_num(_ratio(right, items))
-    gap = np.nan_to_num(_ratio(stated, items)) - accuracy
+    accuracy = np.nan_to_num(_ratio(sums.right, items))
+    gap = np.nan_to_num(_ratio(sums.stated, items)) - accuracy
     noise = np.nan_to_num(_ratio(accuracy * (1 - accuracy), items - 1))
     weight = np.where(usable, items, 0)
     bias = _ratio((weight * noise).sum(axis=1), total)

@@ -1,29 +1,38 @@
 """The joint paired bootstrap: every metric of both models from the same draws.
 
-Resampling items with replacement only decides how often each *kind* of item occurs, a kind being
-(target, both labels, both confidences). So one multinomial draw over kinds makes a replicate,
-and its tables of counts are a matrix product, whatever the number of items. With clusters the
-draw is over clusters and each brings its own counts of kinds.
+What is drawn is in `stats._units`, how in `stats._draws`. The weights of a batch of replicates
+give tables of counts, those give a few sums and those the metrics. Here NumPy does it; large data
+go to compiled code (`stats._tiles`), which draws the very same weights, so that the numbers do
+not depend on it, nor on whether Numba is there, except for the rounding of sums.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from stats._validation import FloatArray, IntArray
-from stats.confidence import calibration_bins
-from stats.counts import Counts, classification_metrics, confidence_metrics, ece_bias
+from stats._draws import Units, poisson_tables, weights
+from stats._units import Entries, units_of
+from stats._validation import FloatArray
+from stats.counts import (
+    classification_metrics,
+    confidence_metrics,
+    ece_bias,
+    rows_of_tables,
+    sums_of_rows,
+)
 from stats.paired import PairedAnswers
 
 Metrics = dict[tuple[str, str | None], FloatArray]
 
-_CELLS_IN_MEMORY = 4_000_000
-_DRAWS_PER_BINOMIAL = 16
+_COMPILED_FROM = 30_000_000
+"""Numbers to draw and count from which compiled code saves more time than it takes to load."""
+_BATCH = 200_000
+"""Numbers in one array of a batch."""
 
 
 @dataclass(frozen=True)
@@ -71,151 +80,77 @@ def joint_bootstrap(
     """
     if replicates < 1:
         raise ValueError(f"`replicates` must be positive, found {replicates}")
-    generator = np.random.default_rng(rng)
-    tables = _Tables(pairs)
-    whole = tables.metrics(tables.whole, debias_again=False)
-    strata = [_Units(pairs, tables, members) for members in _strata(pairs)]
-    base: list[Metrics] = []
-    checkpoint: list[Metrics] = []
-    widest = max(tables.width, *(_DRAWS_PER_BINOMIAL * len(units.counts) for units in strata))
-    size = max(1, _CELLS_IN_MEMORY // widest)
-    for chunk in _chunks(replicates, min(size, 500)):
-        columns = np.zeros((chunk, tables.width))
-        for units in strata:
-            columns += units.draw(chunk, generator)
-        first, second = tables.metrics(columns, debias_again=True)
-        base.append(first)
-        checkpoint.append(second)
-    return JointBootstrap(whole[0], whole[1], _concatenate(base), _concatenate(checkpoint))
+    seed = np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64)
+    units, *models = units_of(pairs)
+    classes = len(pairs.labels)
+    resampled = _resampled_rows(units, models, classes * (classes + 1), seed, replicates)
+    found: list[Metrics] = []
+    for model, rows in zip(models, resampled, strict=True):
+        tables = _Tables(units, model, classes * (classes + 1))
+        data = sums_of_rows(tables.rows(units.counts[:, None]), classes, model.scale)
+        for sums in (data, sums_of_rows(rows, classes, model.scale)):
+            of_classes = classification_metrics(sums.confusion, pairs.labels, pairs.abstention)
+            found.append(of_classes | confidence_metrics(sums))
+        found[-1]["ece_squared_debiased", None] -= ece_bias(data)
+    return JointBootstrap(found[0], found[2], found[1], found[3])
+
+
+def _resampled_rows(
+    units: Units, models: list[Entries], cells: int, seed: np.uint64, replicates: int
+) -> list[FloatArray]:
+    """`stats.counts.rows_of_tables` of every replicate for each model."""
+    originals = int(units.counts.sum())
+    height = len(models[0].unit) + sum(len(model.scale.levels) for model in models)
+    if replicates * (height + 3 * np.sqrt(originals)) > _COMPILED_FROM:
+        try:
+            from stats import _tiles
+        except (ImportError, RuntimeError):  # no Numba for this platform, no place for its cache
+            pass
+        else:
+            return _tiles.resampled_rows(units, models, cells, seed, replicates)
+    return resampled_rows(units, models, cells, seed, replicates)
+
+
+def resampled_rows(
+    units: Units,
+    models: list[Entries],
+    cells: int,
+    seed: np.uint64,
+    replicates: int,
+    batch: int | None = None,
+) -> list[FloatArray]:
+    """The same with NumPy alone, so many replicates at a time as fit a processor's cache."""
+    poisson = poisson_tables(units)
+    tables = [_Tables(units, model, cells) for model in models]
+    highest = max(len(units.counts), *(table.height for table in tables))
+    size = batch or max(1, _BATCH // highest)
+    parts = []
+    for start in range(0, replicates, size):
+        drawn = weights(units, poisson, seed, range(start, min(start + size, replicates)))
+        parts.append([table.rows(drawn) for table in tables])
+    return [np.concatenate(part, axis=1) for part in zip(*parts, strict=True)]
 
 
 class _Tables:
-    """Where each kind of item counts: columns of confusion and confidence, for both models."""
+    """Counts per confusion cell and per confidence level, right and wrong, as a matrix product."""
 
-    def __init__(self, pairs: PairedAnswers) -> None:
-        self._pairs = pairs
-        k = len(pairs.labels)
-        cells = k * (k + 1)
-        usable = pairs.both_confident
-        columns, offset = [], 0
-        self._models = []
-        for answers in (pairs.base, pairs.checkpoint):
-            levels, level = np.unique(answers.confidence[usable], return_inverse=True)
-            counts = np.bincount(level, minlength=len(levels)).astype(np.float64)
-            self._models.append((offset, levels, calibration_bins(levels, counts)))
-            columns.append(offset + pairs.target * (k + 1) + answers.predicted)
-            right = (answers.predicted == pairs.target)[usable]
-            of_level = np.full(len(pairs), -1, dtype=np.int64)
-            of_level[usable] = offset + cells + np.where(right, 0, len(levels)) + level
-            columns.append(of_level)
-            offset += cells + 2 * len(levels)
-        self.width = offset
-        self.columns_of_items = _one_hot(columns, offset)
-        self.whole = np.asarray(self.columns_of_items.sum(axis=0), dtype=np.float64)[None, :]
-        self._bias = [ece_bias(self._counts(self.whole, model))[0] for model in (0, 1)]
-
-    def _counts(self, columns: FloatArray, model: int) -> Counts:
-        offset, levels, bins = self._models[model]
-        k = len(self._pairs.labels)
-        end = offset + k * (k + 1)
-        return Counts(
-            confusion=columns[:, offset:end].reshape(-1, k, k + 1),
-            right=columns[:, end : end + len(levels)],
-            wrong=columns[:, end + len(levels) : end + 2 * len(levels)],
-            levels=levels,
-            bins=bins,
+    def __init__(self, units: Units, model: Entries, cells: int) -> None:
+        self._cells, self._scale = cells, model.scale
+        levels = len(model.scale.levels)
+        self.height = cells + 2 * levels
+        stated = model.level >= 0
+        level = cells + np.where(model.right, 0, levels) + model.level
+        row = np.concatenate([model.cell, level[stated]])
+        column = np.concatenate([model.unit, model.unit[stated]])
+        self._matrix = sparse.csr_array(
+            (np.ones(len(row)), (row, column)), shape=(self.height, len(units.counts))
         )
 
-    def metrics(self, columns: FloatArray, *, debias_again: bool) -> tuple[Metrics, Metrics]:
-        """Metrics of both models from tables laid out as rows of `columns`."""
-        results = []
-        for model in (0, 1):
-            counts = self._counts(columns, model)
-            metrics = classification_metrics(
-                counts.confusion, self._pairs.labels, self._pairs.abstention
-            ) | confidence_metrics(counts)
-            if debias_again:
-                metrics["ece_squared_debiased", None] -= self._bias[model]
-            results.append(metrics)
-        return results[0], results[1]
-
-
-class _Units:
-    """What is drawn with replacement within one stratum: kinds of items, or clusters."""
-
-    def __init__(self, pairs: PairedAnswers, tables: _Tables, members: IntArray) -> None:
-        rows = tables.columns_of_items[members]
-        if pairs.cluster is None:
-            unit = _kind(pairs)[members]
-            _, first, counts = np.unique(unit, return_index=True, return_counts=True)
-            self.columns, self.counts = rows[first], counts
-        else:
-            names, unit = np.unique(pairs.cluster[members], return_inverse=True)
-            gather = sparse.csr_array(
-                (np.ones(len(unit)), (unit, np.arange(len(unit)))), shape=(len(names), len(unit))
-            )
-            self.columns, self.counts = gather @ rows, np.ones(len(names), dtype=np.int64)
-        # NumPy's multinomial stops once nothing is left to distribute: large counts first.
-        order = np.argsort(-self.counts, kind="stable")
-        self.counts = self.counts[order]
-        self._columns_transposed = self.columns[order].T.tocsr()
-
-    def draw(self, size: int, generator: np.random.Generator) -> FloatArray:
-        """Tables of `size` resamples, shape (size, width)."""
-        weights = self._weights(size, generator).astype(np.float64)
-        return np.asarray((self._columns_transposed @ weights.T).T)
-
-    def _weights(self, size: int, generator: np.random.Generator) -> IntArray:
-        """How often each unit occurs, shape (size, units): multinomial, in the cheaper of two ways.
-
-        Drawing the units one by one costs time by the item, a binomial per unit by the unit.
-        """
-        units, total = len(self.counts), int(self.counts.sum())
-        if total > _DRAWS_PER_BINOMIAL * units:
-            return generator.multinomial(total, self.counts / total, size=size)
-        unit_of_draw = np.repeat(np.arange(units), self.counts)
-        drawn = unit_of_draw[generator.integers(0, total, (size, total), dtype=np.uint32)]
-        drawn += units * np.arange(size)[:, None]
-        return np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
-
-
-def _kind(pairs: PairedAnswers) -> IntArray:
-    """An integer that two items share when nothing tells them apart."""
-    table = np.stack(
-        [
-            pairs.target,
-            pairs.base.predicted,
-            pairs.checkpoint.predicted,
-            np.nan_to_num(pairs.base.confidence, nan=-1),
-            np.nan_to_num(pairs.checkpoint.confidence, nan=-1),
-        ],
-        axis=1,
-    )
-    _, kind = np.unique(table, axis=0, return_inverse=True)
-    return np.asarray(kind, dtype=np.int64).reshape(-1)
-
-
-def _strata(pairs: PairedAnswers) -> list[IntArray]:
-    if pairs.stratum is None:
-        return [np.arange(len(pairs))]
-    return [np.flatnonzero(pairs.stratum == s) for s in np.unique(pairs.stratum)]
-
-
-def _one_hot(columns: list[npt.NDArray[np.int64]], width: int) -> sparse.csr_array:
-    """One row per item with a 1 in each of its columns; −1 means none."""
-    items = np.arange(len(columns[0]))
-    row = np.concatenate([items[column >= 0] for column in columns])
-    col = np.concatenate([column[column >= 0] for column in columns])
-    return sparse.csr_array((np.ones(len(row)), (row, col)), shape=(len(items), width))
-
-
-def _chunks(total: int, size: int) -> Iterator[int]:
-    for start in range(0, total, size):
-        yield min(size, total - start)
-
-
-def _concatenate(parts: list[Metrics]) -> Metrics:
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    def rows(self, drawn: npt.NDArray[Any]) -> FloatArray:
+        """Sums of weights of shape (units, B)."""
+        tables = self._matrix @ drawn.astype(np.float64)
+        right, wrong = np.split(tables[self._cells :], 2)
+        return rows_of_tables(tables[: self._cells], right, wrong, self._scale)
 
 
 def percentile_interval(replicates: FloatArray, level: float) -> tuple[float, float] | None:

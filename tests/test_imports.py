@@ -17,7 +17,7 @@ ALLOWED = {
     "trainer": {"tasks"},
     "evalsuite": {"tasks", "stats", "reports"},
 }
-THIRD_PARTY_OF_STATS = {"numpy", "scipy", "statsmodels", "sklearn"}
+THIRD_PARTY_OF_STATS = {"numpy", "scipy", "statsmodels", "sklearn", "numba"}
 
 
 def imported(package: str) -> set[str]:
@@ -38,7 +38,7 @@ def test_package_imports_only_the_packages_it_may(package):
     assert ours <= ALLOWED[package]
 
 
-def test_stats_uses_only_numpy_scipy_statsmodels_and_sklearn():
+def test_stats_uses_only_the_libraries_it_may():
     outside = imported("stats") - set(sys.stdlib_module_names) - {"stats"}
     assert outside <= THIRD_PARTY_OF_STATS
 
@@ -62,6 +62,16 @@ def test_help_loads_neither_torch_nor_lm_eval_nor_numpy():
 
 def test_stats_work_without_torch():
     assert not loaded_after("import stats.compare, stats.published") & {"torch", "lm_eval"}
+
+
+def test_a_small_comparison_does_not_load_numba():
+    code = (
+        "import sys; sys.path.insert(0, 'tests/stats')\n"
+        "from strategies import simulated\n"
+        "from stats.resampling import joint_bootstrap\n"
+        "joint_bootstrap(simulated(1000, 0), replicates=10_000)"
+    )
+    assert "numba" not in loaded_after(code)
 
 
 def test_comparing_saved_predictions_loads_neither_torch_nor_lm_eval(tmp_path):
