@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,13 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except SaevalError as error:
         click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read it has left; nothing more can be said
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {where}{error.strerror or error}", err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo(
@@ -55,9 +63,13 @@ def _tasks_option(required: bool) -> Callable[[Any], Any]:
 
         names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
         unknown = [name for name in names if name not in TASKS]
-        if unknown or not names:
+        if not names:
+            raise click.BadParameter(f"names no task; known: {', '.join(TASKS)}")
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], TASKS)
+            hint = f"; did you mean {near[0]}?" if near else ";"
             raise click.BadParameter(
-                f"unknown task {', '.join(unknown)!r}; known: {', '.join(TASKS)}"
+                f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(TASKS)}"
             )
         return names
 
@@ -191,7 +203,7 @@ def run(model: str, out: Path | None, **options: Any) -> None:
 @_seed_option
 @click.option(
     "--replicates",
-    type=click.IntRange(min=100),
+    type=click.IntRange(min=1000),
     default=10_000,
     show_default=True,
     help="Bootstrap replicates.",

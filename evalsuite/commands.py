@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from evalsuite.comparing import ByTask, compare_predictions
+from evalsuite.contract import cautions, check_documents
 from evalsuite.engine import EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.hashing import hash_text
@@ -24,6 +25,8 @@ from stats.comparison import FAMILY_SCHEMA_VERSION, Comparison, ModelDescription
 RUNS = Path("saeval-runs")
 COMPARISON = "comparison.json"
 INDEX = "family.json"
+_OF_ASKING = ("limit", "per_label", "gen_kwargs", "apply_chat_template", "data_dir")
+"""Options that only matter where a model has to answer."""
 
 
 def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> None:
@@ -49,7 +52,7 @@ def compare_command(
     """``saeval compare``: answer what has to be answered, compare, write and print the reports."""
     console = Console(stderr=True)
     base = resolve(base_argument)
-    checkpoints = _named([resolve(argument) for argument in checkpoint_arguments])
+    checkpoints = _named([resolve(argument, base=base) for argument in checkpoint_arguments])
     models: dict[str, LocalModel | SavedPredictions] = {"base": base, **checkpoints}
     questions, engine = _questions(options), EngineOptions()
     asked: list[AskedTask] = []
@@ -58,6 +61,10 @@ def compare_command(
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
         engine = _engine_options(options)
         asked = load_tasks(questions)
+    elif ignored := [f"--{name.replace('_', '-')}" for name in _OF_ASKING if options[name]]:
+        raise InputError(
+            f"{', '.join(ignored)}: has no effect on answers that exist already; leave it out"
+        )
     identity = {
         name: _key(m, questions, engine) if isinstance(m, LocalModel) else {"content": m.content}
         for name, m in models.items()
@@ -78,6 +85,8 @@ def compare_command(
         for name, model in models.items()
         if isinstance(model, SavedPredictions)
     }
+    for name, known in predictions.items():
+        check_documents(asked, known, models[name].argument)
     settings = Settings(options["level"], options["replicates"], questions.seed)
 
     def compared() -> list[Comparison]:
@@ -90,6 +99,7 @@ def compare_command(
                     checkpoint_model=_describe(model),
                     settings=settings,
                     allow_mismatch=options["allow_mismatch"],
+                    cautions=cautions(base, model),
                     on_task=lambda task, of=model.name: status.update(f"statistics: {of}, {task}"),
                 )
                 for name, model in checkpoints.items()
@@ -202,7 +212,10 @@ def _generation(text: str | None) -> dict[str, Any] | None:
 
     if not all(re.fullmatch(r"\w+=[^=]+", part) for part in text.split(",")):
         raise InputError(f"--gen-kwargs: cannot read {text!r}; give key=value,key=value")
-    return dict(simple_parse_args_string(text))
+    generation = dict(simple_parse_args_string(text))
+    if not isinstance(generation.get("max_gen_toks", 1), int):
+        raise InputError(f"--gen-kwargs: max_gen_toks must be a whole number in {text!r}")
+    return generation
 
 
 def _engine_options(options: Mapping[str, Any]) -> EngineOptions:

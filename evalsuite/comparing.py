@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -37,6 +38,7 @@ def compare_predictions(
     checkpoint_model: ModelDescription,
     settings: Settings,
     allow_mismatch: bool = False,
+    cautions: Sequence[str] = (),
     on_task: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
     """Compare on every task that both sides have, and pooled if there are several.
@@ -45,6 +47,8 @@ def compare_predictions(
     ----------
     base, checkpoint
         Predictions by task and item id.
+    cautions
+        Sentences on the two models that reports must show.
     on_task
         Called with each task's name before its statistics are computed.
 
@@ -73,7 +77,10 @@ def compare_predictions(
         on_task(POOLED)
         pooled = compare_task(POOLED, _pool(arrays), settings)
     left_out = sorted(set(base) ^ set(checkpoint))
-    warnings = [f"Task {name} has predictions of one model only." for name in left_out]
+    warnings = list(cautions)
+    warnings += [f"Task {name} has predictions of one model only." for name in left_out]
+    if few := too_few_replicates(tasks, settings):
+        warnings.append(few)
     if allow_mismatch:
         warnings.append("Pairing was forced: prompts or documents may differ between the models.")
     return Comparison(
@@ -85,6 +92,18 @@ def compare_predictions(
         tasks=tuple(tasks),
         pooled=pooled,
         warnings=tuple(warnings),
+    )
+
+
+def too_few_replicates(tasks: Sequence[TaskComparison], settings: Settings) -> str | None:
+    """A sentence if the smallest possible resampling p cannot pass Holm over these tests."""
+    tests = sum(row.headline and row.p is not None for task in tasks for row in task.metrics)
+    needed = math.ceil(2 * tests / (1 - settings.level))
+    if settings.replicates >= needed:
+        return None
+    return (
+        f"{settings.replicates:,} replicates are too few for Holm's correction over {tests} tests: "
+        f"no resampling test can pass it. Give --replicates {needed:,} or more."
     )
 
 
@@ -102,16 +121,21 @@ def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskCompar
     )
 
 
-def _published(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> PublishedConvention:
+def _published(
+    pairs: Pairs, arrays: PairedAnswers, settings: Settings
+) -> PublishedConvention | None:
+    """How a study would count, if that differs: it read the answers itself, or some are invalid."""
     labels = pairs.task.labels
     from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
+    if not from_file and all(p.status != "invalid" for p in (*pairs.base, *pairs.checkpoint)):
+        return None
     return published_convention(
         labels,
         pairs.task.abstention,
         arrays.target,
         published_answers(pairs.base, labels),
         published_answers(pairs.checkpoint, labels),
-        source="the file's own fields" if from_file else "this parser",
+        own_reading=from_file,
         invalid_here=(
             int((arrays.base.predicted == len(labels)).sum()),
             int((arrays.checkpoint.predicted == len(labels)).sum()),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import ModelError
+from evalsuite.errors import InputError, ModelError
 from evalsuite.models import LocalModel
 
 if TYPE_CHECKING:
@@ -40,21 +40,38 @@ class EngineOptions:
     threads: int = 0
 
     def resolved(self) -> EngineOptions:
-        """With every ``auto`` decided for this machine."""
+        """With every ``auto`` decided for this machine.
+
+        Raises
+        ------
+        InputError
+            If the device or dtype is none that torch has here.
+        """
         import torch
 
         device = self.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"--device {device}: torch cannot use it here ({reason})") from error
+        if self.dtype != "auto" and not isinstance(getattr(torch, self.dtype, None), torch.dtype):
+            raise InputError(
+                f"--dtype {self.dtype}: no such type; give float32, bfloat16 or float16"
+            )
         on_cpu = device == "cpu"
         dtype = self.dtype if self.dtype != "auto" or not on_cpu else "float32"
         return EngineOptions(device, dtype, self.batch_size or (16 if on_cpu else 64), self.threads)
 
     def identity(self) -> dict[str, Any]:
-        """What of it can change an answer, for the manifest; threads cannot."""
-        facts = asdict(self)
-        del facts["threads"]
-        return {"name": "transformers", **facts}
+        """What of it decides the answers, for the manifest.
+
+        Batches and threads change them in the last bits of a probability at most, and a run that
+        ran out of memory must be able to go on with smaller batches.
+        """
+        return {"name": "transformers", "device": self.device, "dtype": self.dtype}
 
 
 class TransformersEngine:
@@ -121,7 +138,13 @@ class TransformersEngine:
         for kind in ("generate_until", "loglikelihood"):
             of_kind = [request for request in requests if request.request_type == kind]
             if of_kind:
-                responses = getattr(self.lm, kind)(of_kind, disable_tqdm=True)
+                try:
+                    responses = getattr(self.lm, kind)(of_kind, disable_tqdm=True)
+                except (ValueError, TypeError, AssertionError) as error:
+                    reason = " ".join(str(error).split())[:200]
+                    raise ModelError(
+                        f"the model cannot answer with these settings (--gen-kwargs?): {reason}"
+                    ) from error
                 for request, response in zip(of_kind, responses, strict=True):
                     request.resps.append(response)
 

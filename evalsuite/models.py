@@ -5,15 +5,16 @@ from __future__ import annotations
 import glob
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from evalsuite.errors import InputError, ModelError
 from evalsuite.hashing import hash_files, hash_text
-from evalsuite.importers import import_file
+from evalsuite.importers import import_file, lm_eval_samples
 from evalsuite.predictions import Prediction, by_task
 from evalsuite.store import MANIFEST, read_manifest
+from tasks.registry import TASKS
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
 _MODEL_FILES = (
@@ -34,11 +35,15 @@ _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A model that an engine can load: a folder, and a PEFT adapter folder on top of it or None."""
+    """A model that an engine can load: a folder, and a PEFT adapter folder on top of it or None.
+
+    `caution` is a sentence that every report on it must show.
+    """
 
     argument: str
     folder: Path
     adapter: Path | None
+    caution: str | None = None
 
     @property
     def name(self) -> str:
@@ -70,6 +75,8 @@ class SavedPredictions:
     name: str
     files: tuple[Path, ...]
     predictions: dict[str, dict[str, Prediction]]
+    base_content: str | None = None
+    """Of a run folder: the content of the (base) model that answered."""
 
     @cached_property
     def content(self) -> str:
@@ -77,12 +84,15 @@ class SavedPredictions:
         return hash_text("".join(hash_files(path.parent, [path.name]) for path in self.files))
 
 
-def resolve(argument: str) -> LocalModel | SavedPredictions:
+def resolve(
+    argument: str, *, base: LocalModel | SavedPredictions | None = None
+) -> LocalModel | SavedPredictions:
     """Find out what a model argument names.
 
     Taken are a model folder, a PEFT adapter folder (its base is found from its config), a run
     folder, a predictions file, several files as a glob or joined with commas, a folder with
-    lm-eval's ``samples_*.jsonl``, and a hub id.
+    lm-eval's ``samples_*.jsonl``, and a hub id. An adapter whose base is not where its config says
+    (it was moved, say) is put on `base` if that is a plain model.
 
     Raises
     ------
@@ -97,7 +107,7 @@ def resolve(argument: str) -> LocalModel | SavedPredictions:
         )
     path = Path(argument)
     if path.is_dir():
-        return _folder(argument, path)
+        return _folder(argument, path, base)
     if path.is_file():
         return _saved(argument, [path])
     if files := _several_files(argument):
@@ -110,9 +120,11 @@ def resolve(argument: str) -> LocalModel | SavedPredictions:
     )
 
 
-def _folder(argument: str, folder: Path) -> LocalModel | SavedPredictions:
+def _folder(
+    argument: str, folder: Path, base: LocalModel | SavedPredictions | None = None
+) -> LocalModel | SavedPredictions:
     if (folder / "adapter_config.json").is_file():
-        return _adapter(argument, folder)
+        return _adapter(argument, folder, base)
     if (folder / "config.json").is_file():
         return _model(argument, folder)
     if (folder / MANIFEST).is_file():
@@ -121,7 +133,7 @@ def _folder(argument: str, folder: Path) -> LocalModel | SavedPredictions:
         return _saved(argument, samples)
     raise ModelError(
         f"{argument}: the folder holds no model (config.json), adapter (adapter_config.json), "
-        f"run ({MANIFEST}) or lm-eval samples (samples_*.jsonl)"
+        f"run ({MANIFEST}) or lm-eval samples of a known task (samples_fever_*.jsonl)"
     )
 
 
@@ -131,10 +143,12 @@ def _model(argument: str, folder: Path) -> LocalModel:
             f"{argument}: no weights in safetensors format in {folder}; "
             "pickled weights are not loaded, convert them with `save_pretrained` first"
         )
+    if not _matching(folder, ("tokenizer.json", "tokenizer.model", "vocab.*", "*.model")):
+        raise ModelError(f"{argument}: no tokenizer in {folder} (tokenizer.json)")
     return LocalModel(argument, folder, None)
 
 
-def _adapter(argument: str, folder: Path) -> LocalModel:
+def _adapter(argument: str, folder: Path, base: LocalModel | SavedPredictions | None) -> LocalModel:
     if not (folder / "adapter_model.safetensors").is_file():
         raise ModelError(f"{argument}: adapter_model.safetensors is missing in {folder}")
     named = _read_json(folder / "adapter_config.json").get("base_model_name_or_path")
@@ -143,6 +157,9 @@ def _adapter(argument: str, folder: Path) -> LocalModel:
     for candidate in (Path(named), folder / named):
         if (candidate / "config.json").is_file():
             return LocalModel(argument, _model(str(named), candidate).folder, folder)
+    if isinstance(base, LocalModel) and base.adapter is None and not _HUB_ID.fullmatch(str(named)):
+        caution = f"The adapter {folder.name} names a base that is missing; it was put on BASE."
+        return LocalModel(argument, base.folder, folder, caution)
     if Path(named).is_absolute() or not _HUB_ID.fullmatch(named):
         raise ModelError(
             f"{argument}: its base model {named} is missing; put it there, or set "
@@ -176,26 +193,27 @@ def _run_folder(argument: str, folder: Path) -> SavedPredictions:
             f"{argument}: this is a comparison, not a run; give its base/ or checkpoint/ folder"
         )
     files = [folder / "predictions" / f"{task}.jsonl" for task in manifest["tasks"]]
-    for path in files:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; the run has not answered this task yet")
-    saved = _saved(argument, files)
-    for task, facts in manifest["tasks"].items():
-        answered = len(saved.predictions.get(task, {}))
-        if answered != facts["items"]:
+    for path, (task, facts) in zip(files, manifest["tasks"].items(), strict=True):
+        answered = path.read_bytes().count(b"\n") if path.is_file() else 0
+        if answered < facts["items"]:
             raise InputError(
                 f"{argument}: the run is not finished: {answered} of {facts['items']} items of "
                 f"task {task}; run the same command again to resume it"
             )
-    return SavedPredictions(
-        argument, manifest["identity"]["model"]["name"], saved.files, saved.predictions
-    )
+    saved = _saved(argument, files)
+    model = manifest["identity"]["model"]
+    return replace(saved, name=model["name"], base_content=model["content"])
 
 
 def _saved(argument: str, files: list[Path]) -> SavedPredictions:
     imported = [import_file(path) for path in files]
     names = list(dict.fromkeys(one.model for one in imported))
     predictions = by_task((p for one in imported for p in one.predictions), argument)
+    if unknown := [task for task in predictions if task not in TASKS]:
+        raise InputError(
+            f"{argument}: holds predictions of {unknown[0]!r}, which is no task saeval knows; "
+            f"known: {', '.join(TASKS)}"
+        )
     return SavedPredictions(argument, ", ".join(names), tuple(files), predictions)
 
 
@@ -210,10 +228,11 @@ def _several_files(argument: str) -> list[Path]:
 
 
 def _latest_samples(folder: Path) -> list[Path]:
-    """Per task the samples file with the latest date in its name (lm-eval keeps them all)."""
+    """Per known task the samples file with the latest date in its name (lm-eval keeps them all)."""
     latest = {}
     for path in sorted(folder.glob("samples_*.jsonl")) or sorted(folder.glob("*/samples_*.jsonl")):
-        latest[re.sub(r"_\d{4}-.*", "", path.stem)] = path
+        if (task := lm_eval_samples.task_of(path)) in TASKS:
+            latest[task] = path
     return list(latest.values())
 
 

@@ -107,7 +107,7 @@ def first_problem(error: ValidationError) -> str:
 def read_predictions(path: Path) -> list[Prediction]:
     """All predictions of a JSON-lines file; the first bad line is an `InputError`."""
     predictions = []
-    with path.open(encoding="utf-8", errors="strict") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         try:
             for number, line in enumerate(lines, start=1):
                 if line.strip():

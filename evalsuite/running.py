@@ -77,6 +77,7 @@ def run_manifest(
         "tasks": {task.name: task.facts() for task in tasks},
         "model": {"argument": model.argument, "folder": str(model.folder)}
         | ({"adapter": str(model.adapter)} if model.adapter else {}),
+        "batch_size": options.batch_size,
         **circumstances(),
     }
 
@@ -113,8 +114,11 @@ def answer(
             left = sum(left_to_answer(task, run.folder) for task in tasks)
         if left:
             open_runs.append((run, left))
+    total = sum(len(task.documents) for task in tasks)
     bars = {
-        run.folder: progress.add_task(f"{run.model.name} answers", total=left)
+        run.folder: progress.add_task(
+            f"{run.model.name} answers", total=total, completed=total - left
+        )
         for run, left in open_runs
     }
     for group in _by_base([run for run, _ in open_runs]):

@@ -75,7 +75,7 @@ def claimed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
 
 def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
     tasks = dict(manifest.get("tasks", {}))
-    if (folder / MANIFEST).is_file():
+    if (folder / MANIFEST).is_file() and _holds_results(folder):
         found = read_manifest(folder)
         mine = {"kind": manifest["kind"], **manifest["identity"]}
         theirs = {"kind": found["kind"], **found["identity"]}
@@ -94,6 +94,15 @@ def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
     write_file(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
+def _holds_results(folder: Path) -> bool:
+    """Whether more than manifests and empty files is there, which is all a failed start leaves."""
+    return any(
+        path.stat().st_size > 0
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
+    )
+
+
 def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], at: str = "") -> list[str]:
     found = []
     for key in theirs.keys() | mine.keys():
@@ -101,8 +110,13 @@ def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], at: str = "
         if isinstance(there, dict) and isinstance(here, dict):
             found += _differences(there, here, f"{at}{key}.")
         elif there != here:
-            found.append(f"{at}{key} ({there} there, {here} now)")
+            found.append(f"{at}{key} ({_short(there)} there, {_short(here)} now)")
     return sorted(found)
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"
 
 
 class PredictionFile:

@@ -214,13 +214,14 @@ def _treatments(title: str, treatments: Sequence[InvalidTreatment]) -> Iterator[
 
 
 def _tests(task: TaskComparison) -> Iterator[str]:
-    yield f"**McNemar** {_mcnemar(task.mcnemar)}"
+    clustered = " It takes items as independent, which in clusters they are not."
+    yield (f"**McNemar** {_mcnemar(task.mcnemar)}{'' if task.clusters is None else clustered}")
     yield ""
     if task.levene:
         tests = "; ".join(
             f"{escape(test.center)} centre "
             f"W {say.MISSING if test.statistic is None else f'{test.statistic:.3f}'}, "
-            f"p {say.precise_p(test.p)}"
+            f"p {say.p_value(test.p)}"
             for test in task.levene
         )
         yield (
@@ -285,7 +286,8 @@ def _published(published: PublishedConvention) -> Iterator[str]:
             yield ""
             heads = ["Number", "Base", "Checkpoint", "Difference", "p", "Items"]
             yield from markdown_table(heads, [_published_row(row) for row in rows])
-    yield from _treatments("Accuracy by treatment, published reading", published.treatments)
+    if published.treatments:
+        yield from _treatments("Accuracy by treatment, published reading", published.treatments)
     yield f"McNemar, published reading: {_mcnemar(published.mcnemar)}"
     yield ""
 

@@ -38,6 +38,7 @@ def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
         _format(task, level),
         _confidence(task, level),
         _others(task, level),
+        _outside_the_headline(task, level),
     ]
     return tuple(sentence for sentence in sentences if sentence)
 
@@ -147,6 +148,18 @@ def _others(task: TaskComparison, level: float) -> str:
         if sign.beyond_noise and row.metric not in _SPOKEN_OF
     ]
     return f"Also beyond noise: {say.listing(moved)}." if moved else ""
+
+
+def _outside_the_headline(task: TaskComparison, level: float) -> str:
+    """What got worse among the metrics that the short table leaves out."""
+    worse = [
+        f"{name_in_sentence(task, row)} {say.difference(row.difference, say.metric_of(row).scale)}"
+        for row in task.metrics
+        if not row.headline and sign_of(row, level).direction == "worse"
+    ]
+    if not worse:
+        return ""
+    return f"Worse outside the headline, by unadjusted p: {say.listing(worse)}."
 
 
 def name_in_sentence(task: TaskComparison, row: MetricComparison) -> str:

@@ -67,9 +67,9 @@ def sign_of(row: MetricComparison, level: float) -> Sign:
     limits = row.difference_interval
     if row.difference is None or p is None:
         return Sign("untested", adjusted)
-    if row.difference == 0 and (limits is None or limits.low == limits.high == 0):
+    if row.difference == 0:
         return Sign("same", adjusted)
-    if p >= significance_level(level) or row.difference == 0 or not leaves_out_zero(limits):
+    if p >= significance_level(level) or not leaves_out_zero(limits):
         return Sign("noise", adjusted)
     rose = row.difference > 0
     if row.higher_is_better is None:

@@ -129,9 +129,11 @@ def _summary(comparison: Comparison) -> tuple[str, ...]:
     if worse:
         sentences.append(f"Worse beyond noise: {_named(worse, several)}.")
     elif any(verdict(task, level) == "too few items" for task in comparison.tasks):
-        sentences.append("Nothing is worse beyond noise, but so few items rule little out.")
+        sentences.append(
+            "No headline metric is worse beyond noise, but so few items rule little out."
+        )
     else:
-        sentences.append("Nothing is worse beyond noise.")
+        sentences.append("No headline metric is worse beyond noise.")
     if tested:
         share = f"{noise} of" if noise < len(tested) else "All"
         sentences[-1] += f" {share} {len(tested)} tested differences are within noise."

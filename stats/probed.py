@@ -11,7 +11,7 @@ from stats.clustered import mean_difference
 from stats.comparison import LabelProbabilities, MetricComparison, Settings
 from stats.paired import Answers, PairedAnswers
 from stats.resampling import joint_bootstrap
-from stats.rows import RULES, Evidence, metric_rows, proportion_evidence
+from stats.rows import FEWEST_ITEMS, RULES, Evidence, metric_rows, proportion_evidence
 
 
 def compare_label_probabilities(
@@ -53,7 +53,7 @@ def compare_label_probabilities(
             False,
         ),
     ):
-        found = proportion_evidence(first, second, own, settings.level)
+        found = proportion_evidence(first, second, own.cluster, settings.level)
         rows.append(_row(name, first, second, found, higher))
     rows += _gaps(own, of_label, settings.level)
     return LabelProbabilities(len(usable), tuple(rows))
@@ -73,7 +73,7 @@ def _gaps(own: PairedAnswers, of_label: PairedAnswers, level: float) -> list[Met
         ("confidence_distance", np.abs(gap), np.abs(gap_after)),
     ):
         test = mean_difference(first, second, cluster=cluster, level=level)
-        evidence = Evidence(test.interval, test.p, test.method)
+        evidence = Evidence(test.interval, test.p, test.method, test.items)
         rows.append(
             _row(name, first, second, evidence, None if name == "confidence_gap" else False)
         )
@@ -87,6 +87,7 @@ def _row(
     found: Evidence,
     higher_is_better: bool | None,
 ) -> MetricComparison:
+    p = found.p if found.items >= FEWEST_ITEMS else None
     return MetricComparison(
         metric=name,
         label=None,
@@ -97,8 +98,8 @@ def _row(
         base_interval=None,
         checkpoint_interval=None,
         difference_interval=found.interval,
-        p=found.p,
-        test=None if found.p is None else found.test,
+        p=p,
+        test=None if p is None else found.test,
         p_max_t=None,
         p_holm=None,
         p_bh=None,

@@ -41,7 +41,7 @@ def published_convention(
     base: PublishedAnswers,
     checkpoint: PublishedAnswers,
     *,
-    source: str,
+    own_reading: bool,
     invalid_here: tuple[int, int],
     replicates: int,
     rng: np.random.Generator,
@@ -54,8 +54,9 @@ def published_convention(
         The classes, the one that abstains, and the right one per item.
     base, checkpoint
         The answers as the studies read them.
-    source
-        Who read them: ``the file's own fields`` or ``this parser``.
+    own_reading
+        Whether the files say how the study read the answers; if not, this parser's reading
+        stands in.
     invalid_here
         Invalid answers of base and checkpoint in the main table, to explain the difference.
     replicates, rng
@@ -81,6 +82,8 @@ def published_convention(
             (f"{abstention}_recall", ("recall", abstention)),
         ):
             first, second = float(bootstrap.base[key][0]), float(bootstrap.checkpoint[key][0])
+            if np.isnan(first) or np.isnan(second):  # no item of that class is valid on both sides
+                continue
             change = bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
             p = min(1.0, 2 * min(float((change <= 0).mean()), float((change >= 0).mean())))
             n = len(pairs)
@@ -90,10 +93,12 @@ def published_convention(
         discordant = int((right & ~right_after).sum()), int((~right & right_after).sum())
     base_invalid, checkpoint_invalid = int((~base.valid).sum()), int((~checkpoint.valid).sum())
     return PublishedConvention(
-        source=source,
+        source="the file's own fields" if own_reading else "this parser",
         calibration=calibration,
         significance=significance,
-        treatments=_treatments(target, base, checkpoint, labels.index(abstention)),
+        treatments=_treatments(target, base, checkpoint, labels.index(abstention))
+        if own_reading
+        else (),
         mcnemar=mcnemar(*discordant),
         base_invalid=base_invalid,
         checkpoint_invalid=checkpoint_invalid,

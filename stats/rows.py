@@ -2,22 +2,24 @@
 
 | metric | interval of the difference | test |
 |---|---|---|
-| accuracy, abstention and invalid rate | Tango's score interval | McNemar mid-p |
+| accuracy, abstention, false-abstention, invalid rate | Tango's score interval | McNemar mid-p |
 | the same with clusters | cluster-robust t | cluster-robust t |
-| F1, precision, recall, false abstention | percentile, joint bootstrap | A/B swap permutation |
+| F1, precision, recall | percentile, joint bootstrap | A/B swap permutation |
 | AUROC | influence functions (DeLong) | the same |
 | Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
 | debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
 | confidence standard deviation | percentile, joint bootstrap | ratio of standard deviations |
 
-Where such a test has nothing to go on (no variance, a single wrong answer), the joint bootstrap
-stands in, and the row says so.
+Where such a test has nothing to go on (a single wrong answer, say), the joint bootstrap stands in,
+and the row says so. A difference that does not vary at all, or that rests on fewer than
+`FEWEST_ITEMS` items, has no p: no data say how sure it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -34,6 +36,9 @@ from stats.resampling import JointBootstrap, bootstrap_p, percentile_interval
 from stats.spread import compare_spread
 
 Key = tuple[str, str | None]
+
+FEWEST_ITEMS = 20
+"""Below this a metric is shown and not tested: a handful of items can agree by accident."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,22 @@ RULES: dict[str, MetricRule] = {
 _HEADLINE_OF_ABSTENTION = ("recall", "precision")
 
 
+class _Options(TypedDict):
+    cluster: IntArray | None
+    level: float
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """Interval, p and the name of the test behind it; what is None is left to the bootstrap."""
+    """Interval, p and the name of the test behind it; what is None is left to the bootstrap.
+
+    `items` is how many the difference rests on.
+    """
 
     interval: Interval | None
     p: float | None
     test: str
+    items: int
 
 
 def metric_rows(
@@ -146,6 +160,8 @@ def _row(
     p, test = found.p, found.test
     if p is None:
         p, test = bootstrap_p(differences), "paired-bootstrap"
+    if found.items < FEWEST_ITEMS or (checkpoint != base and np.ptp(differences) == 0):
+        p = None
     percentile = _percentile(pairs, settings.level)
     own = _own_intervals(key, pairs, settings.level)
     return replace(
@@ -162,41 +178,48 @@ def _row(
 def _evidence(
     key: Key, pairs: PairedAnswers, settings: Settings, swaps: dict[Key, SwapTest]
 ) -> Evidence:
-    name, _ = key
-    if name in ("accuracy", "abstention_rate", "invalid_rate"):
+    name, label = key
+    if name in ("accuracy", "abstention_rate", "invalid_rate", "false_abstention_rate"):
         base, checkpoint = (_happened(name, pairs, a) for a in (pairs.base, pairs.checkpoint))
-        return proportion_evidence(base, checkpoint, pairs, settings.level)
-    if name == "auroc":
-        return _of(auroc_difference(*_stated(pairs), cluster=_cluster(pairs), level=settings.level))
-    if name in ("brier", "confidence_mean"):
-        stated, right, stated_after, right_after = _stated(pairs)
-        if name == "brier":
-            stated, stated_after = (stated - right) ** 2, (stated_after - right_after) ** 2
-        return _of(
-            mean_difference(stated, stated_after, cluster=_cluster(pairs), level=settings.level)
-        )
-    if name == "confidence_std":
-        stated, _, stated_after, _ = _stated(pairs)
-        spread = compare_spread(stated, stated_after, cluster=_cluster(pairs), level=settings.level)
-        return Evidence(None, spread.log_ratio.p, spread.log_ratio.method)
+        cluster = pairs.cluster
+        if name == "false_abstention_rate":
+            answerable = pairs.target != pairs.labels.index(str(pairs.abstention))
+            base, checkpoint = base[answerable], checkpoint[answerable]
+            cluster = None if cluster is None else cluster[answerable]
+        return proportion_evidence(base, checkpoint, cluster, settings.level)
     if key in swaps:
-        return Evidence(None, swaps[key].p, swaps[key].method)
-    return Evidence(None, None, "")
+        items = len(pairs)
+        if name == "recall":
+            items = int((pairs.target == pairs.labels.index(str(label))).sum())
+        return Evidence(None, swaps[key].p, swaps[key].method, items)
+    stated, right, stated_after, right_after = _stated(pairs)
+    options: _Options = {"cluster": _cluster(pairs), "level": settings.level}
+    if name == "auroc":
+        return _of(auroc_difference(stated, right, stated_after, right_after, **options))
+    if name == "brier":
+        loss, loss_after = (stated - right) ** 2, (stated_after - right_after) ** 2
+        return _of(mean_difference(loss, loss_after, **options))
+    if name == "confidence_mean":
+        return _of(mean_difference(stated, stated_after, **options))
+    if name == "confidence_std":
+        spread = compare_spread(stated, stated_after, **options).log_ratio
+        return Evidence(None, spread.p, spread.method, len(stated))
+    return Evidence(None, None, "", len(stated))
 
 
 def proportion_evidence(
-    base: BoolArray, checkpoint: BoolArray, pairs: PairedAnswers, level: float
+    base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, level: float
 ) -> Evidence:
     """Of a difference of two paired shares: McNemar and Tango, or robust to clusters."""
-    if pairs.cluster is not None:
+    if cluster is not None:
         return _of(
             mean_difference(
-                base.astype(float), checkpoint.astype(float), cluster=pairs.cluster, level=level
+                base.astype(float), checkpoint.astype(float), cluster=cluster, level=level
             )
         )
     lost, won = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
     interval = tango_interval(lost, won, len(base), level=level)
-    return Evidence(interval, mcnemar(lost, won).p_mid, "mcnemar-mid-p")
+    return Evidence(interval, mcnemar(lost, won).p_mid, "mcnemar-mid-p", len(base))
 
 
 def _happened(name: str, pairs: PairedAnswers, answers: Answers) -> BoolArray:
@@ -223,7 +246,7 @@ def _cluster(pairs: PairedAnswers) -> IntArray | None:
 
 
 def _of(test: DifferenceTest) -> Evidence:
-    return Evidence(test.interval, test.p, test.method)
+    return Evidence(test.interval, test.p, test.method, test.items)
 
 
 def _own_intervals(

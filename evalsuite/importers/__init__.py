@@ -46,7 +46,7 @@ def import_file(path: Path) -> ImportedFile:
 
 def _first_line(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8") as lines:
+        with path.open(encoding="utf-8-sig") as lines:
             for line in lines:
                 if line.strip():
                     return line

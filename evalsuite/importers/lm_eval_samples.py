@@ -30,16 +30,21 @@ def recognises(first: Any) -> bool:
     return isinstance(first, dict) and {"doc_id", "doc", "resps", "arguments"} <= set(first)
 
 
+def task_of(path: Path) -> str:
+    """The task that a samples file's name says it is of."""
+    named = _FILE_NAME.fullmatch(path.stem)
+    return named["task"] if named else path.stem.removeprefix("samples_")
+
+
 def read(path: Path) -> list[Prediction]:
     """Predictions of one samples file; the task is told by the file's name."""
-    named = _FILE_NAME.fullmatch(path.stem)
-    name = named["task"] if named else path.stem.removeprefix("samples_")
+    name = task_of(path)
     if name not in TASKS:
         raise InputError(
             f"{path}: the file name says task {name!r}, which is not one of {', '.join(TASKS)}"
         )
     predictions = []
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 predictions.append(_prediction(line, name, f"{path}:{number}"))

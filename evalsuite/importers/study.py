@@ -52,8 +52,8 @@ class _Study(BaseModel):
 def read(path: Path) -> tuple[str, list[Prediction]]:
     """The model and the predictions of a study file; errors name the file and the field."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from error
     if not isinstance(content, dict) or "results" not in content:
         raise InputError(

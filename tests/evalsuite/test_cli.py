@@ -118,7 +118,7 @@ def bad_input(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
         "other prompts": ([base, lines("p.jsonl", prompt_hash="x")], r"prompts differ on 1 of 6"),
         "unknown task": (
             [base, checkpoint, "--tasks", "fevr"],
-            r"unknown task 'fevr'; known: fever",
+            r"unknown task 'fevr'; did you mean fever\? known: fever",
         ),
         "task without predictions": (
             [base, checkpoint, "--tasks", "vitaminc"],
@@ -136,6 +136,16 @@ def bad_input(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
         "no task in the name": (
             [base, file("z.json", study([study_result(0)]))],
             r"z.json: cannot tell the task",
+        ),
+        "task that nobody knows": (
+            [base, write_predictions(tmp_path / "u.jsonl", [prediction(0, task="x")])],
+            r"u.jsonl: holds predictions of 'x', which is no task saeval knows",
+        ),
+        "deeply nested": ([base, file("fever_deep.json", "[" * 100_000)], r"deep.json: not JSON"),
+        "too few replicates": ([base, checkpoint, "--replicates", "100"], r"not in the range"),
+        "options of asking": (
+            [base, checkpoint, "--limit", "3"],
+            r"--limit: has no effect on answ",
         ),
         "per-label nonsense": ([base, checkpoint, "--per-label", "5"], r"give three counts"),
         "level of one": ([base, checkpoint, "--level", "1"], r"is not in the range"),
@@ -213,6 +223,56 @@ def test_data_that_is_not_there(tmp_path, capsys, tiny_base):
     message = fails(capsys, "run", tiny_base, "--tasks", "factworld", "--per-label", "9999,1,1")
     assert "9999 documents of label NA asked for" in message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device", "gpu"], "--device gpu: torch cannot use it here"),
+        (["--dtype", "fp16"], "--dtype fp16: no such type; give float32"),
+        (["--gen-kwargs", "max_gen_toks=abc"], "max_gen_toks must be a whole number"),
+        (["--gen-kwargs", "max_gen_toks"], "--gen-kwargs: cannot read 'max_gen_toks'"),
+        (["--gen-kwargs", "max_gen_tok=5"], "the model cannot answer with these settings"),
+    ],
+)
+def test_settings_that_cannot_work(options, message, tmp_path, capsys, tiny_base):
+    arguments = ("run", tiny_base, "--tasks", "factworld", "--limit", "2", "--out", tmp_path / "o")
+    code, _, err = typed(capsys, *arguments, *options)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, capsys, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "out"))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    message = fails(capsys, "compare", *two_files(tmp_path), "--out", tmp_path / "out")
+    assert message == f"Error: {tmp_path / 'out'}: Permission denied"
+
+
+def test_answers_to_other_documents_are_found_before_a_model_is_asked(
+    tmp_path, capsys, tiny_base, monkeypatch
+):
+    from evalsuite.engine import TransformersEngine
+
+    monkeypatch.setattr(TransformersEngine, "__init__", lambda *a: pytest.fail("model loaded"))
+    saved = write_predictions(tmp_path / "s.jsonl", [prediction(0, task="factworld")])
+    message = fails(capsys, "compare", saved, tiny_base, "--tasks", "factworld", "--limit", "5")
+    assert "are to other documents than this sample: no item in common" in message
+
+
+def test_an_adapter_on_another_base_is_cautioned_against(tmp_path, tiny_base, tiny_adapter):
+    from evalsuite.contract import cautions
+    from evalsuite.models import resolve
+    from trainer.tiny_model import build_tiny_model
+
+    own, adapter = resolve(str(tiny_base)), resolve(str(tiny_adapter))
+    other = resolve(str(build_tiny_model(tmp_path / "other", seed=5)))
+    assert cautions(own, adapter) == ()
+    assert "another model than BASE" in cautions(other, adapter)[0]
+    assert "swapped" in cautions(adapter, own)[0]
 
 
 @pytest.mark.parametrize("command", sorted(cli.commands))
@@ -296,6 +356,20 @@ def test_the_published_numbers_are_reproduced(task, published_comparison):
     assert (published["base_invalid"], published["checkpoint_invalid"]) == expected["unparseable"]
 
 
+def test_items_of_two_labels_only_and_few_of_them_do_not_crash(tmp_path, capsys):
+    """No NA item, and too few items to test anything: untested, never better or worse."""
+    items = [i for i in range(12) if i % 3 != 2]
+    base = write_predictions(tmp_path / "b.jsonl", [prediction(i) for i in items])
+    checkpoint = write_predictions(
+        tmp_path / "c.jsonl", [prediction(i, "FAIL", confidence=0.9) for i in items]
+    )
+    code, out, _ = typed(capsys, "compare", base, checkpoint, "--out", tmp_path / "out")
+    assert code == 0
+    assert "Too few items" in out
+    found = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert all(row["p"] is None for row in found["tasks"][0]["metrics"])
+
+
 def test_the_published_mcnemar_of_fever(published_comparison):
     found = published_comparison["tasks"][1]["published"]["mcnemar"]
     assert published_comparison["tasks"][1]["task"] == "fever"
@@ -317,7 +391,7 @@ def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
         return [
             str(SAEVAL), "compare", str(tiny_base), str(tiny_adapter), "--tasks", "factworld",
             "--limit", "24", "--batch-size", "1", "--gen-kwargs", "max_gen_toks=24",
-            "--replicates", "500", "--out", str(tmp_path / out),
+            "--replicates", "1000", "--out", str(tmp_path / out),
         ]  # fmt: skip
 
     subprocess.run(command("whole"), check=True, capture_output=True)
@@ -356,7 +430,7 @@ def test_real_data_with_tiny_models_end_to_end(tiny_base, tiny_adapter, real_dat
     command = [
         str(SAEVAL), "compare", str(tiny_base), str(tiny_adapter),
         "--tasks", "fever,vitaminc,climatefever", "--data-dir", str(real_data), "--limit", "4",
-        "--gen-kwargs", "max_gen_toks=8", "--replicates", "200", "--out", str(tmp_path / "out"),
+        "--gen-kwargs", "max_gen_toks=8", "--replicates", "1000", "--out", str(tmp_path / "out"),
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, env=os.environ)
     found = json.loads((tmp_path / "out" / "comparison.json").read_text())

@@ -16,6 +16,7 @@ def model_folder(folder: Path, weights: bytes = b"weights") -> Path:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")
     (folder / "model.safetensors").write_bytes(weights)
+    (folder / "tokenizer.json").write_text("{}")
     return folder
 
 
@@ -31,7 +32,7 @@ def run_folder(folder: Path, items: int, answered: int) -> Path:
     manifest = {
         "schema": RUN_SCHEMA,
         "kind": "run",
-        "identity": {"model": {"name": "tuned"}},
+        "identity": {"model": {"name": "tuned", "content": "abc"}},
         "tasks": {"fever": {"items": items}},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -76,8 +77,14 @@ def test_a_finished_run_and_an_unfinished_one(tmp_path):
         "tuned",
         ["item-000", "item-001", "item-002"],
     )
+    half = run_folder(tmp_path / "half", 3, 2)
+    with (half / "predictions" / "fever.jsonl").open("a") as file:
+        file.write('{"torn')
     with pytest.raises(InputError, match="not finished: 2 of 3 items of task fever; run the same"):
-        resolve(str(run_folder(tmp_path / "half", 3, 2)))
+        resolve(str(half))
+    (half / "predictions" / "fever.jsonl").unlink()
+    with pytest.raises(InputError, match="not finished: 0 of 3 items"):
+        resolve(str(half))
 
 
 def test_several_files_of_one_model_by_glob_and_by_commas(tmp_path):
@@ -147,6 +154,26 @@ def test_an_adapter_whose_base_is_missing(tmp_path):
         resolve(str(adapter))
 
 
+def test_an_adapter_whose_base_was_moved_is_put_on_base_with_a_caution(tmp_path):
+    adapter = adapter_folder(tmp_path / "tuned", str(tmp_path / "gone"))
+    base = resolve(str(model_folder(tmp_path / "base")))
+    found = resolve(str(adapter), base=base)
+    assert found.folder == base.folder
+    assert "names a base that is missing" in found.caution
+
+
+def test_predictions_of_an_unknown_task_are_refused(tmp_path):
+    path = write_predictions(tmp_path / "x.jsonl", [prediction(0, task="a/b")])
+    with pytest.raises(InputError, match="holds predictions of 'a/b', which is no task saeval"):
+        resolve(str(path))
+
+
+def test_samples_of_foreign_tasks_beside_ours_are_left_out(tmp_path):
+    (tmp_path / "samples_arc_easy_2026-01-01T00-00-00.0.jsonl").write_text("{}\n")
+    with pytest.raises(ModelError, match="lm-eval samples of a known task"):
+        resolve(str(tmp_path))
+
+
 def test_an_adapter_whose_base_is_not_on_the_hub(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     adapter = adapter_folder(tmp_path / "tuned", "org/gone")
@@ -167,6 +194,7 @@ def bad_folder(folder: Path, **files: str) -> str:
         ({}, "the folder holds no model"),
         ({"config__json": "{}"}, "no weights in safetensors format"),
         ({"config__json": "{}", "pytorch_model__bin": "x"}, "pickled weights are not loaded"),
+        ({"config__json": "{}", "model__safetensors": "x"}, "no tokenizer in"),
         ({"adapter_config__json": "{}"}, "adapter_model.safetensors is missing"),
         ({"adapter_config__json": "{}", "adapter_model__safetensors": ""}, "names no base_model"),
         ({"adapter_config__json": "{", "adapter_model__safetensors": ""}, "not JSON"),

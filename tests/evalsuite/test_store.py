@@ -75,7 +75,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 
 def test_another_run_in_the_folder_is_refused_and_the_difference_named(tmp_path):
     with claimed(tmp_path, manifest(sampling={"seed": 43})):
-        pass
+        PredictionFile(tmp_path, "fever").append([prediction(0)])
     with (
         pytest.raises(RunFolderError, match=r"differs in sampling.seed \(43 there, 7 now\)"),
         claimed(tmp_path, manifest(sampling={"seed": 7})),
@@ -83,9 +83,17 @@ def test_another_run_in_the_folder_is_refused_and_the_difference_named(tmp_path)
         pass
 
 
+def test_a_run_that_failed_before_its_first_answer_does_not_stand_in_the_way(tmp_path):
+    with claimed(tmp_path, manifest(sampling={"seed": 43})):
+        PredictionFile(tmp_path, "fever")
+    with claimed(tmp_path, manifest(sampling={"seed": 7})):
+        assert read_manifest(tmp_path)["identity"]["sampling"] == {"seed": 7}
+
+
 def test_a_task_may_be_added_and_its_data_may_not_change(tmp_path):
     with claimed(tmp_path, manifest(("fever",))):
         pass
+    PredictionFile(tmp_path, "fever").append([prediction(0)])
     with claimed(tmp_path, manifest(("vitaminc",))):
         assert set(read_manifest(tmp_path)["tasks"]) == {"fever", "vitaminc"}
     changed = manifest(("fever",))

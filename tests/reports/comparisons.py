@@ -126,11 +126,12 @@ def hostile_comparison() -> Comparison:
         "NA",
         pairs.target,
         *(PublishedAnswers(side, np.full(40, 0.5), np.arange(40) % 5 > 0) for side in predicted),
-        source=HOSTILE,
+        own_reading=True,
         invalid_here=(1, 2),
         replicates=50,
         rng=np.random.default_rng(0),
     )
+    published = replace(published, source=HOSTILE)
     flip = Flip(
         item_id=f"=cmd()|{HOSTILE}",
         target="NA",

@@ -42,7 +42,7 @@ def test_a_gain_beyond_noise_is_named_with_its_numbers():
     assert words.headline == "Better on fever."
     assert words.tasks[0].verdict == "better"
     assert words.summary[0] == "Better beyond noise: accuracy (60.0% → 68.0%)."
-    assert words.summary[1].startswith("Nothing is worse beyond noise.")
+    assert words.summary[1].startswith("No headline metric is worse beyond noise.")
     assert (
         "Accuracy rose: 60.0% → 68.0% (+8.0 pp, 95% interval +5.0 to +11.0 pp, Holm p = 0.001)."
         in (words.tasks[0].sentences)
@@ -267,5 +267,5 @@ def test_no_finding_in_few_items_is_not_an_all_clear():
     assert (
         in_words(comparison(found))
         .summary[0]
-        .startswith("Nothing is worse beyond noise, but so few items rule little out.")
+        .startswith("No headline metric is worse beyond noise, but so few items rule little out.")
     )

@@ -1,0 +1,61 @@
+"""What can be known to be wrong before a model is asked, and what a reader must be warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from evalsuite.errors import PairingError
+from evalsuite.hashing import hash_document
+from evalsuite.models import LocalModel, SavedPredictions
+from evalsuite.predictions import Prediction
+from evalsuite.runner import AskedTask
+
+
+def check_documents(
+    asked: Sequence[AskedTask], saved: Mapping[str, Mapping[str, Prediction]], argument: str
+) -> None:
+    """Stop if answers that exist are to other documents than those about to be asked.
+
+    Raises
+    ------
+    PairingError
+        Before the first question, rather than after the last.
+    """
+    for task in asked:
+        known = saved.get(task.name, {})
+        common = [document for document in task.documents if document["id"] in known]
+        differ = [
+            document["id"]
+            for document in common
+            if hash_document(document) != known[document["id"]].document_hash
+        ]
+        if not common or differ:
+            what = f"{len(differ)} of {len(common)} items differ ({', '.join(differ[:5])})"
+            raise PairingError(
+                f"{argument}: its answers to task {task.name} are to other documents than this "
+                f"sample: {what if common else 'no item in common'}; use the same task version, "
+                "data, --limit, --per-label and --seed"
+            )
+
+
+def cautions(
+    base: LocalModel | SavedPredictions, checkpoint: LocalModel | SavedPredictions
+) -> tuple[str, ...]:
+    """Sentences on the two models that belong above the numbers."""
+    found = [m.caution for m in (base, checkpoint) if isinstance(m, LocalModel) and m.caution]
+    if isinstance(checkpoint, LocalModel) and checkpoint.adapter is not None:
+        content = base.content if isinstance(base, LocalModel) else base.base_content
+        if content is not None and content != checkpoint.content:
+            found.append(
+                "The checkpoint is an adapter on another model than BASE: the differences are "
+                "those of the two base models as well."
+            )
+    if (
+        isinstance(base, LocalModel)
+        and isinstance(checkpoint, LocalModel)
+        and base.adapter is not None
+        and checkpoint.adapter is None
+        and base.content == checkpoint.content
+    ):
+        found.append("BASE is an adapter on CHECKPOINT: are the two swapped?")
+    return tuple(found)
