@@ -2,9 +2,9 @@
 
 | metric | interval of the difference | test |
 |---|---|---|
-| accuracy, abstention, false-abstention, invalid rate | Tango's score interval | McNemar mid-p |
+| accuracy, recall, rates of abstention and invalid | Tango's score interval | McNemar mid-p |
 | the same with clusters | cluster-robust t | cluster-robust t |
-| F1, precision, recall | percentile, joint bootstrap | A/B swap permutation |
+| F1, precision | percentile, joint bootstrap | A/B swap permutation |
 | AUROC | influence functions (DeLong) | the same |
 | Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
 | debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
@@ -179,19 +179,16 @@ def _evidence(
     key: Key, pairs: PairedAnswers, settings: Settings, swaps: dict[Key, SwapTest]
 ) -> Evidence:
     name, label = key
-    if name in ("accuracy", "abstention_rate", "invalid_rate", "false_abstention_rate"):
-        base, checkpoint = (_happened(name, pairs, a) for a in (pairs.base, pairs.checkpoint))
-        cluster = pairs.cluster
-        if name == "false_abstention_rate":
-            answerable = pairs.target != pairs.labels.index(str(pairs.abstention))
-            base, checkpoint = base[answerable], checkpoint[answerable]
-            cluster = None if cluster is None else cluster[answerable]
-        return proportion_evidence(base, checkpoint, cluster, settings.level)
+    if name in ("accuracy", "abstention_rate", "invalid_rate"):
+        return _proportion(name, pairs, np.ones(len(pairs), dtype=np.bool_), settings.level)
+    if name == "recall":
+        members = pairs.target == pairs.labels.index(str(label))
+        return _proportion("accuracy", pairs, members, settings.level)
+    if name == "false_abstention_rate":
+        answerable = pairs.target != pairs.labels.index(str(pairs.abstention))
+        return _proportion("abstention_rate", pairs, answerable, settings.level)
     if key in swaps:
-        items = len(pairs)
-        if name == "recall":
-            items = int((pairs.target == pairs.labels.index(str(label))).sum())
-        return Evidence(None, swaps[key].p, swaps[key].method, items)
+        return Evidence(None, swaps[key].p, swaps[key].method, len(pairs))
     stated, right, stated_after, right_after = _stated(pairs)
     options: _Options = {"cluster": _cluster(pairs), "level": settings.level}
     if name == "auroc":
@@ -220,6 +217,13 @@ def proportion_evidence(
     lost, won = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
     interval = tango_interval(lost, won, len(base), level=level)
     return Evidence(interval, mcnemar(lost, won).p_mid, "mcnemar-mid-p", len(base))
+
+
+def _proportion(name: str, pairs: PairedAnswers, members: BoolArray, level: float) -> Evidence:
+    """Of how often something happened among the items that can show it."""
+    base, checkpoint = (_happened(name, pairs, a)[members] for a in (pairs.base, pairs.checkpoint))
+    cluster = None if pairs.cluster is None else pairs.cluster[members]
+    return proportion_evidence(base, checkpoint, cluster, level)
 
 
 def _happened(name: str, pairs: PairedAnswers, answers: Answers) -> BoolArray:

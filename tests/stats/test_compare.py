@@ -13,6 +13,7 @@ from stats.comparison import Settings
 from stats.invalid import invalid_treatments
 from stats.multiplicity import adjusted_p
 from stats.paired import Answers, paired_answers
+from stats.proportions import mcnemar, tango_interval
 
 QUICK = Settings(level=0.95, replicates=200, seed=0)
 
@@ -60,7 +61,9 @@ def test_every_metric_has_the_test_that_suits_it():
         ("accuracy", None): ("mcnemar-mid-p", "cr3-t"),
         ("invalid_rate", None): ("mcnemar-mid-p", "cr3-t"),
         ("macro_f1", None): ("swap-permutation", "cluster-swap-permutation"),
-        ("recall", "NA"): ("swap-permutation", "cluster-swap-permutation"),
+        ("precision", "NA"): ("swap-permutation", "cluster-swap-permutation"),
+        ("recall", "NA"): ("mcnemar-mid-p", "cr3-t"),
+        ("false_abstention_rate", None): ("mcnemar-mid-p", "cr3-t"),
         ("brier", None): ("paired-t", "cr3-t"),
         ("ece_squared_debiased", None): ("paired-bootstrap", "paired-bootstrap"),
     }
@@ -72,6 +75,25 @@ def test_every_metric_has_the_test_that_suits_it():
     assert clustered.metric("macro_f1").difference_interval.method == "cluster-percentile-bootstrap"
     assert clustered.clusters == 60
     assert any("clusters" in warning for warning in clustered.warnings)
+
+
+def test_recall_and_false_abstention_are_shares_of_their_own_items():
+    pairs = simulated(400, 3)
+    found = compare_task("x", pairs, QUICK)
+    na = pairs.target == 2
+    for key, members, happened in (
+        (("recall", "NA"), na, (pairs.base_correct, pairs.checkpoint_correct)),
+        (
+            ("false_abstention_rate", None),
+            ~na,
+            (pairs.base.predicted == 2, pairs.checkpoint.predicted == 2),
+        ),
+    ):
+        first, second = (h[members] for h in happened)
+        lost, won = int((first & ~second).sum()), int((~first & second).sum())
+        assert found.metric(*key).p == mcnemar(lost, won).p_mid
+        interval = tango_interval(lost, won, int(members.sum()))
+        assert found.metric(*key).difference_interval == interval
 
 
 def test_max_t_adjusts_the_headline_within_the_task_and_is_no_smaller_than_p():
