@@ -154,7 +154,8 @@ def weights(
         place = np.arange(len(column)) - np.repeat(np.cumsum(lack) - lack, lack)
         word = mix(keys[column] + (TOP_UP + place.astype(np.uint64)) * GOLDEN)
         item = ((word >> np.uint64(11)) * 2.0**-53 * total).astype(np.int64)
-        np.add.at(drawn, (original[before + item], column), 1)
+        flat = original[before + item] * np.int64(len(number)) + column
+        np.add.at(drawn.reshape(-1), flat, drawn.dtype.type(1))
         before += total
     return drawn
 

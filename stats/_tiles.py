@@ -50,15 +50,17 @@ def resampled_rows(
     units: Units, models: Sequence[Entries], cells: int, seed: np.uint64, replicates: int
 ) -> list[FloatArray]:
     """`stats.counts.rows_of_tables` of every replicate for each model."""
-    bins = tuple(int(model.scale.bins.max(initial=-1)) + 1 for model in models)
-    found = [np.empty((cells + 3 * count + 3, replicates)) for count in bins]
-    _run(
-        np.empty((len(units.counts), TILE), dtype=weight_type(units)),
-        replicates, seed, units.strata, np.add.reduceat(units.counts, units.strata[:-1]),
-        poisson_tables(units), unit_of_draw(units), tuple(_sweep(m, cells) for m in models),
-        cells, bins, tuple(model.scale.centre for model in models), tuple(found),
-    )  # fmt: skip
-    return found
+    sizes = np.add.reduceat(units.counts, units.strata[:-1])
+    poisson, original = poisson_tables(units), unit_of_draw(units)
+    weights = np.empty((len(units.counts), TILE), dtype=weight_type(units))
+    sweeps = [_sweep(model, cells) for model in models]
+    found: list[list[FloatArray]] = [[] for _ in models]
+    for start in range(0, replicates, TILE):
+        _draw(weights, start, seed, units.strata, sizes, poisson, original)
+        for parts, sweep, model in zip(found, sweeps, models, strict=True):
+            bins = int(model.scale.bins.max(initial=-1)) + 1
+            parts.append(_sum(weights, sweep, cells, bins, model.scale.centre))
+    return [np.concatenate(parts, axis=1)[:, :replicates] for parts in found]
 
 
 def _sweep(model: Entries, cells: int) -> Sweep:
@@ -75,19 +77,6 @@ def _sweep(model: Entries, cells: int) -> Sweep:
         confidence=model.scale.levels,
         bin=model.scale.bins,
     )
-
-
-@njit(cache=True)
-def _run(
-    weights: Any, replicates: Any, seed: Any, strata: Any, sizes: Any, poisson: Any,
-    original: Any, sweeps: Any, cells: Any, bins: Any, centres: Any, found: Any,
-) -> None:  # fmt: skip
-    for start in range(0, replicates, TILE):
-        _draw(weights, start, seed, strata, sizes, poisson, original)
-        for model in range(2):
-            sums = _sum(weights, sweeps[model], cells, bins[model], centres[model])
-            stop = min(start + TILE, replicates)
-            found[model][:, start:stop] = sums[:, : stop - start]
 
 
 @njit(cache=True)
