@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import numpy as np
+from scipy import stats
 
 from stats import _validation as check
 from stats._validation import BoolArray, FloatArray
@@ -22,16 +23,34 @@ def adjusted_p(
     --------
     >>> adjusted_p([0.01, None, 0.04], method="holm")
     (0.02, None, 0.04)
-    """
-    from statsmodels.stats.multitest import multipletests
 
-    known = [value for value in p if value is not None]
-    if not known:
-        return tuple(p)
-    if not all(0 <= value <= 1 for value in known):
+    Notes
+    -----
+    Equal to statsmodels' `multipletests`, whose import would be a tenth of a cold comparison.
+
+    References
+    ----------
+    .. [1] Holm (1979), Scandinavian Journal of Statistics 6:65.
+    .. [2] Benjamini, Hochberg (1995), Journal of the Royal Statistical Society B 57:289.
+    """
+    known = np.array([value for value in p if value is not None], dtype=np.float64)
+    if not ((known >= 0) & (known <= 1)).all():
         raise ValueError("`p` must lie in [0, 1]")
-    adjusted = iter(np.asarray(multipletests(known, method=method)[1]).tolist())
-    return tuple(None if value is None else next(adjusted) for value in p)
+    if method == "fdr_bh":
+        adjusted = stats.false_discovery_control(known) if len(known) else known
+    else:
+        adjusted = _holm(known)
+    found = iter(adjusted.tolist())
+    return tuple(None if value is None else next(found) for value in p)
+
+
+def _holm(p: FloatArray) -> FloatArray:
+    """The i-th smallest p times the number of p not smaller, made increasing, at most 1."""
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
 
 
 def max_t(

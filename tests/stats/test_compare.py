@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 from strategies import LABELS, simulated, small_pairs
 
 from stats.compare import adjust_family, compare_task
@@ -160,6 +162,13 @@ def test_invalid_treatments_of_hand_counted_answers():
     assert (wrong.base, wrong.checkpoint) == (0.5, 0.5)
     assert (both.items, both.base, both.checkpoint) == (1, 1.0, 1.0)
     assert (abstained.base, abstained.checkpoint) == (1.0, 0.75)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_and_bh_agree_with_statsmodels(p):
+    for method in ("holm", "fdr_bh"):
+        expected = multipletests(p, method=method)[1]
+        assert adjusted_p(p, method=method) == pytest.approx(expected.tolist(), abs=1e-12)
 
 
 def test_holm_and_bh_keep_missing_values_in_place():
