@@ -49,18 +49,18 @@ class Prediction(_Record):
 
     task: str
     item_id: str
-    cluster_id: str | None
+    cluster_id: str | None = None
     target: str
     prediction: str | None
     status: Literal["answered", "abstained", "invalid"]
     correct: bool
     confidence: Probability | None
-    label_probabilities: dict[str, Probability] | None
+    label_probabilities: dict[str, Probability] | None = None
     response: str
-    sample_index: int = Field(ge=0)
+    sample_index: int = Field(default=0, ge=0)
     document: ShownDocument
     document_hash: str
-    prompt_hash: str | None
+    prompt_hash: str | None = None
     target_hash: str
     published: PublishedReading | None = None
 

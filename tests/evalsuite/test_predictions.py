@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from builders import prediction, write_predictions
@@ -37,6 +38,13 @@ def test_any_response_survives_the_file(response):
 def test_a_bad_field_is_named_with_file_line_rule_and_value(changed, message):
     with pytest.raises(InputError, match=f"file.jsonl:3: {message}"):
         parse_line(json.dumps(GOOD | changed), "file.jsonl:3")
+
+
+def test_the_readme_says_which_fields_are_needed():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    example = readme.split("```json\n", 1)[1].split("```", 1)[0]
+    found = parse_line(" ".join(example.split("\n")), "README")
+    assert (found.prediction, found.cluster_id, found.sample_index) == ("NA", None, 0)
 
 
 def test_a_missing_field_is_named():
