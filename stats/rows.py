@@ -29,9 +29,9 @@ from stats.comparison import Interval, MetricComparison, Settings
 from stats.delong import auroc_difference, auroc_interval
 from stats.influence import DifferenceTest
 from stats.multiplicity import max_t
-from stats.paired import Answers, PairedAnswers
+from stats.paired import PairedAnswers
 from stats.permutation import SwapTest, swap_tests
-from stats.proportions import mcnemar, tango_interval
+from stats.proportions import mcnemar, tango_interval, wilson_interval
 from stats.resampling import JointBootstrap, bootstrap_p, percentile_interval
 from stats.spread import compare_spread
 
@@ -166,6 +166,7 @@ def _row(
     own = _own_intervals(key, pairs, settings.level)
     return replace(
         row,
+        items=found.items,
         difference=checkpoint - base,
         base_interval=own[0] or percentile(bootstrap.base_replicates[key]),
         checkpoint_interval=own[1] or percentile(bootstrap.checkpoint_replicates[key]),
@@ -178,15 +179,9 @@ def _row(
 def _evidence(
     key: Key, pairs: PairedAnswers, settings: Settings, swaps: dict[Key, SwapTest]
 ) -> Evidence:
-    name, label = key
-    if name in ("accuracy", "abstention_rate", "invalid_rate"):
-        return _proportion(name, pairs, np.ones(len(pairs), dtype=np.bool_), settings.level)
-    if name == "recall":
-        members = pairs.target == pairs.labels.index(str(label))
-        return _proportion("accuracy", pairs, members, settings.level)
-    if name == "false_abstention_rate":
-        answerable = pairs.target != pairs.labels.index(str(pairs.abstention))
-        return _proportion("abstention_rate", pairs, answerable, settings.level)
+    name, _ = key
+    if (share := _share(key, pairs)) is not None:
+        return proportion_evidence(share.base, share.checkpoint, share.cluster, settings.level)
     if key in swaps:
         return Evidence(None, swaps[key].p, swaps[key].method, len(pairs))
     stated, right, stated_after, right_after = _stated(pairs)
@@ -220,19 +215,34 @@ def proportion_evidence(
     return Evidence(interval, mcnemar(lost, won).p_mid, "mcnemar-mid-p", len(base))
 
 
-def _proportion(name: str, pairs: PairedAnswers, members: BoolArray, level: float) -> Evidence:
-    """Of how often something happened among the items that can show it."""
-    base, checkpoint = (_happened(name, pairs, a)[members] for a in (pairs.base, pairs.checkpoint))
+@dataclass(frozen=True)
+class _Share:
+    """Whether something happened, per item that can show it, and the items' clusters."""
+
+    base: BoolArray
+    checkpoint: BoolArray
+    cluster: IntArray | None
+
+
+def _share(key: Key, pairs: PairedAnswers) -> _Share | None:
+    """The metric as a share of items, or None if it is none."""
+    name, label = key
+    members = np.ones(len(pairs), dtype=np.bool_)
+    if name in ("accuracy", "recall"):
+        happened = (pairs.base_correct, pairs.checkpoint_correct)
+        if name == "recall":
+            members = pairs.target == pairs.labels.index(str(label))
+    elif name == "invalid_rate":
+        happened = tuple(a.predicted == len(pairs.labels) for a in (pairs.base, pairs.checkpoint))
+    elif name in ("abstention_rate", "false_abstention_rate"):
+        na = pairs.labels.index(str(pairs.abstention))
+        happened = tuple(a.predicted == na for a in (pairs.base, pairs.checkpoint))
+        if name == "false_abstention_rate":
+            members = pairs.target != na
+    else:
+        return None
     cluster = None if pairs.cluster is None else pairs.cluster[members]
-    return proportion_evidence(base, checkpoint, cluster, level)
-
-
-def _happened(name: str, pairs: PairedAnswers, answers: Answers) -> BoolArray:
-    if name == "accuracy":
-        return np.asarray(answers.predicted == pairs.target)
-    if name == "invalid_rate":
-        return np.asarray(answers.predicted == len(pairs.labels))
-    return np.asarray(answers.predicted == pairs.labels.index(str(pairs.abstention)))
+    return _Share(happened[0][members], happened[1][members], cluster)
 
 
 def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -258,6 +268,12 @@ def _own_intervals(
     key: Key, pairs: PairedAnswers, level: float
 ) -> tuple[Interval | None, Interval | None]:
     """Each model's own interval where there is a better one than the bootstrap's."""
+    if (share := _share(key, pairs)) is not None and share.cluster is None:
+        first, second = (
+            wilson_interval(int(h.sum()), len(h), level=level)
+            for h in (share.base, share.checkpoint)
+        )
+        return first, second
     if key != ("auroc", None):
         return None, None
     stated, right, stated_after, right_after = _stated(pairs)

@@ -15,7 +15,7 @@ from stats.comparison import Settings
 from stats.invalid import invalid_treatments
 from stats.multiplicity import adjusted_p
 from stats.paired import Answers, paired_answers
-from stats.proportions import mcnemar, tango_interval
+from stats.proportions import mcnemar, tango_interval, wilson_interval
 
 QUICK = Settings(level=0.95, replicates=200, seed=0)
 
@@ -96,6 +96,9 @@ def test_recall_and_false_abstention_are_shares_of_their_own_items():
         assert found.metric(*key).p == mcnemar(lost, won).p_mid
         interval = tango_interval(lost, won, int(members.sum()))
         assert found.metric(*key).difference_interval == interval
+        assert found.metric(*key).items == members.sum()
+        own = wilson_interval(int(first.sum()), len(first))
+        assert found.metric(*key).base_interval == own
 
 
 def test_max_t_adjusts_the_headline_within_the_task_and_is_no_smaller_than_p():
