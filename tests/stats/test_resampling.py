@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from scipy import stats as scipy_stats
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
@@ -15,8 +17,19 @@ from sklearn.metrics import (
 )
 from strategies import LABELS, simulated, small_pairs
 
+from stats import _tiles, resampling
+from stats._draws import poisson_tables, weights
+from stats._units import units_of
 from stats.paired import Answers, paired_answers
 from stats.resampling import bootstrap_p, joint_bootstrap, percentile_interval
+
+
+@pytest.fixture(params=["numpy", "compiled"])
+def engine(request, monkeypatch):
+    """Both ways of making the replicates, whatever the size of the data."""
+    limit = 0 if request.param == "compiled" else 10**18
+    monkeypatch.setattr(resampling, "_COMPILED_FROM", limit)
+    return request.param
 
 
 def by_sklearn(target, answers, usable):
@@ -63,34 +76,88 @@ def test_metrics_agree_with_sklearn_on_a_larger_sample():
         assert found.base[key][0] == pytest.approx(expected, abs=1e-12)
 
 
-def test_replicates_have_the_distribution_of_a_plain_loop():
-    """Means and standard deviations of the differences against resampling items one by one."""
+def by_hand(target, answers):
+    """Four metrics as plainly as they can be written."""
+    predicted, confidence = answers.predicted, answers.confidence
+    right = predicted == target
+    hits, given, targets = (
+        np.bincount(values, minlength=4)[:3] for values in (target[right], predicted, target)
+    )
+    pairs = np.sign(confidence[right][:, None] - confidence[~right][None, :])
+    return {
+        ("accuracy", None): right.mean(),
+        ("macro_f1", None): np.mean(2 * hits / (given + targets)),
+        ("brier", None): np.mean((confidence - right) ** 2),
+        ("auroc", None): (pairs.mean() + 1) / 2,
+    }
+
+
+def test_replicates_have_the_distribution_of_a_plain_loop(engine):
+    """Means, standard deviations and the shape of differences when items are drawn one by one."""
     pairs = simulated(300, 1, missing=0)
+    confident = pairs.both_confident
+    pairs = paired_answers(
+        LABELS,
+        "NA",
+        pairs.target[confident],
+        *(
+            Answers(a.predicted[confident], a.confidence[confident])
+            for a in (pairs.base, pairs.checkpoint)
+        ),
+    )
+    expected = by_sklearn(pairs.target, pairs.base, pairs.both_confident)
+    for key, value in by_hand(pairs.target, pairs.base).items():
+        assert value == pytest.approx(expected[key], abs=1e-12)
+
     found = joint_bootstrap(pairs, replicates=4000, rng=0)
     rng = np.random.default_rng(7)
-    loop = {
-        key: []
-        for key in (("accuracy", None), ("macro_f1", None), ("brier", None), ("auroc", None))
-    }
+    loop = []
     for _ in range(1500):
         drawn = rng.integers(0, len(pairs), len(pairs))
-        usable = pairs.both_confident[drawn]
-        values = [
-            by_sklearn(
-                pairs.target[drawn], Answers(a.predicted[drawn], a.confidence[drawn]), usable
-            )
+        base, checkpoint = (
+            by_hand(pairs.target[drawn], Answers(a.predicted[drawn], a.confidence[drawn]))
             for a in (pairs.base, pairs.checkpoint)
-        ]
-        for key, differences in loop.items():
-            differences.append(values[1][key] - values[0][key])
-    for key, expected in loop.items():
+        )
+        loop.append({key: checkpoint[key] - base[key] for key in base})
+    for key in loop[0]:
+        plain = np.array([differences[key] for differences in loop])
         mine = found.checkpoint_replicates[key] - found.base_replicates[key]
-        error = np.std(expected) * np.sqrt(1 / 1500 + 1 / 4000)
-        assert mine.mean() == pytest.approx(np.mean(expected), abs=5 * error)
-        assert mine.std() == pytest.approx(np.std(expected), rel=0.1)
+        error = plain.std() * np.sqrt(1 / 1500 + 1 / 4000)
+        assert mine.mean() == pytest.approx(plain.mean(), abs=4 * error)
+        assert mine.std() == pytest.approx(plain.std(), rel=0.08)
+        assert scipy_stats.ks_2samp(mine, plain).pvalue > 0.001
 
 
-def test_clustered_replicates_have_the_distribution_of_a_plain_loop():
+@pytest.mark.parametrize("shape", ["verbal", "continuous", "clusters"])
+def test_metrics_of_every_resample_agree_with_sklearn(engine, shape):
+    """The resamples are written out item by item and given to the library."""
+    pairs = simulated(80, 4, clusters=20 if shape == "clusters" else None)
+    if shape == "continuous":
+        rng = np.random.default_rng(0)
+        pairs = dataclasses.replace(
+            pairs,
+            base=Answers(pairs.base.predicted, rng.random(80)),
+            checkpoint=Answers(pairs.checkpoint.predicted, rng.random(80)),
+        )
+    found = joint_bootstrap(pairs, replicates=40, rng=6)
+    units, *models = units_of(pairs)
+    seed = np.random.default_rng(6).integers(0, 2**64, dtype=np.uint64)
+    drawn = weights(units, poisson_tables(units), seed, range(40))
+    for model, replicates in zip(
+        models, (found.base_replicates, found.checkpoint_replicates), strict=True
+    ):
+        stated = np.append(model.scale.levels, np.nan)[model.level]
+        for replicate in range(0, 40, 8):
+            entry = np.repeat(np.arange(len(model.unit)), drawn[model.unit, replicate])
+            target, predicted = np.divmod(model.cell[entry], 4)
+            usable = model.level[entry] >= 0
+            answers = Answers(predicted, stated[entry])
+            for key, expected in by_sklearn(target, answers, usable).items():
+                value = replicates[key][replicate]
+                assert np.isnan(value) or value == pytest.approx(expected, abs=1e-12)
+
+
+def test_clustered_replicates_have_the_distribution_of_a_plain_loop(engine):
     pairs = simulated(300, 2, missing=0, clusters=40)
     found = joint_bootstrap(pairs, replicates=4000, rng=0)
     rng = np.random.default_rng(7)
@@ -107,7 +174,7 @@ def test_clustered_replicates_have_the_distribution_of_a_plain_loop():
     assert mine.std() == pytest.approx(np.std(loop), rel=0.08)
 
 
-def test_clusters_of_one_item_are_as_no_clusters():
+def test_clusters_of_one_item_are_as_no_clusters(engine):
     plain = simulated(400, 5)
     single = dataclasses.replace(plain, cluster=np.arange(400))
     one, other = joint_bootstrap(plain, replicates=3000), joint_bootstrap(single, replicates=3000)
@@ -118,7 +185,7 @@ def test_clusters_of_one_item_are_as_no_clusters():
         )
 
 
-def test_strata_keep_their_sizes():
+def test_strata_keep_their_sizes(engine):
     """A metric that only depends on the stratum does not vary over resamples."""
     n = 60
     target = np.repeat([0, 1], n // 2)
@@ -129,22 +196,69 @@ def test_strata_keep_their_sizes():
     assert found.base_replicates["accuracy", None][0] == 0.5
 
 
-def test_item_order_changes_nothing():
-    pairs = simulated(500, 8)
-    order = np.random.default_rng(0).permutation(500)
+@pytest.mark.parametrize("clusters", [None, 60])
+def test_neither_item_order_nor_cluster_names_change_anything(engine, clusters):
+    pairs = simulated(500, 8, clusters=clusters)
+    pairs = dataclasses.replace(pairs, stratum=pairs.target // 2)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(500)
+    names = rng.permutation(60)
 
     def moved(answers):
         return Answers(answers.predicted[order], answers.confidence[order])
 
-    shuffled = paired_answers(
-        LABELS, "NA", pairs.target[order], moved(pairs.base), moved(pairs.checkpoint)
+    shuffled = dataclasses.replace(
+        pairs,
+        target=pairs.target[order],
+        base=moved(pairs.base),
+        checkpoint=moved(pairs.checkpoint),
+        cluster=None if clusters is None else names[pairs.cluster[order]],
+        stratum=pairs.stratum[order],
     )
-    one, other = (
-        joint_bootstrap(pairs, replicates=500, rng=4),
-        joint_bootstrap(shuffled, replicates=500, rng=4),
-    )
+    one, other = (joint_bootstrap(each, replicates=200, rng=4) for each in (pairs, shuffled))
     for key, values in one.base_replicates.items():
-        np.testing.assert_allclose(values, other.base_replicates[key], atol=1e-12)
+        np.testing.assert_array_equal(values, other.base_replicates[key])
+        np.testing.assert_array_equal(
+            one.checkpoint_replicates[key], other.checkpoint_replicates[key]
+        )
+
+
+@given(small_pairs())
+@settings(deadline=None, max_examples=40)
+def test_both_engines_agree_on_any_small_data(pairs):
+    units, *models = units_of(pairs)
+    seed = np.uint64(5)
+    one = resampling.resampled_rows(units, models, 12, seed, 70)
+    other = _tiles.resampled_rows(units, models, 12, seed, 70)
+    for rows, compiled in zip(one, other, strict=True):
+        np.testing.assert_allclose(rows, compiled, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_identical_models_have_identical_replicates(compiled, monkeypatch):
+    monkeypatch.setattr(resampling, "_COMPILED_FROM", 0 if compiled else 10**18)
+    pairs = simulated(300, 2, clusters=50)
+    found = joint_bootstrap(dataclasses.replace(pairs, checkpoint=pairs.base), replicates=300)
+    for key, values in found.base_replicates.items():
+        np.testing.assert_array_equal(values, found.checkpoint_replicates[key])
+
+
+def test_data_around_the_switch_and_a_missing_numba_change_nothing(monkeypatch):
+    pairs = simulated(400, 3)
+    models = units_of(pairs)[1:]
+    height = len(models[0].unit) + sum(len(model.scale.levels) for model in models)
+    numbers = 100 * (height + 60)
+    results = []
+    for limit, numba in ((numbers, True), (numbers - 1, True), (numbers - 1, False)):
+        with monkeypatch.context() as patch:
+            patch.setattr(resampling, "_COMPILED_FROM", limit)
+            if not numba:
+                patch.setitem(sys.modules, "stats._tiles", None)
+                patch.delattr("stats._tiles")
+            results.append(joint_bootstrap(pairs, replicates=100, rng=1).base_replicates)
+    for other in results[1:]:
+        for key, values in results[0].items():
+            np.testing.assert_allclose(values, other[key], rtol=1e-12, atol=1e-12)
 
 
 def test_swapping_the_models_flips_the_sign_of_every_difference():
@@ -157,7 +271,7 @@ def test_swapping_the_models_flips_the_sign_of_every_difference():
         )
 
 
-def test_same_seed_same_replicates():
+def test_same_seed_same_replicates(engine):
     pairs = simulated(100, 1)
     one, other = (
         joint_bootstrap(pairs, replicates=50, rng=3),
