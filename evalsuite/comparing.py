@@ -12,7 +12,7 @@ import numpy as np
 from evalsuite.errors import PairingError
 from evalsuite.pairing import Pairs, changed_items, pair, published_answers, to_arrays
 from evalsuite.predictions import Prediction
-from stats.compare import adjust_family, compare_task
+from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import (
     SCHEMA_VERSION,
     Comparison,
@@ -89,6 +89,7 @@ def compare_predictions(
         base=base_model,
         checkpoint=checkpoint_model,
         settings=settings,
+        tests_in_family=family_size(tasks),
         tasks=tuple(tasks),
         pooled=pooled,
         warnings=tuple(warnings),
@@ -97,7 +98,7 @@ def compare_predictions(
 
 def too_few_replicates(tasks: Sequence[TaskComparison], settings: Settings) -> str | None:
     """A sentence if the smallest possible resampling p cannot pass Holm over these tests."""
-    tests = sum(row.headline and row.p is not None for task in tasks for row in task.metrics)
+    tests = family_size(tasks)
     needed = math.ceil(2 * tests / (1 - settings.level))
     if settings.replicates >= needed:
         return None

@@ -57,11 +57,12 @@ def methods(comparison: Comparison) -> list[str]:
             name = say.metric_name(row, say.abstention_label(task))
             users.setdefault(" and ".join(used), {})[name] = None
     found = [f"{one_line(say.listing(list(names)))}: {how}." for how, names in users.items()]
-    family = sum(row.p_holm is not None for task in comparison.tasks for row in task.metrics)
-    if family:
+    own = sum(row.p_holm is not None for task in comparison.tasks for row in task.metrics)
+    if comparison.tests_in_family:
+        others = " and checkpoint" if comparison.tests_in_family > own else ""
         found.append(
-            f"Holm and Benjamini–Hochberg adjust over {family} tests: "
-            "every headline metric of every task. Max-T adjusts over those of one task."
+            f"Holm and Benjamini–Hochberg adjust over {comparison.tests_in_family} tests: "
+            f"every headline metric of every task{others}. Max-T adjusts over those of one task."
         )
     return found
 

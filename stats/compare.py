@@ -123,6 +123,11 @@ def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]
     )
 
 
+def family_size(tasks: Sequence[TaskComparison]) -> int:
+    """How many tests `adjust_family` corrects over."""
+    return sum(row.headline and row.p is not None for task in tasks for row in task.metrics)
+
+
 def _discordant(pairs: PairedAnswers) -> tuple[int, int]:
     base, checkpoint = pairs.base_correct, pairs.checkpoint_correct
     return int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())

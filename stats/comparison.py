@@ -360,13 +360,18 @@ class Settings:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Base and checkpoint on every task, and pooled when there are several."""
+    """Base and checkpoint on every task, and pooled when there are several.
+
+    `tests_in_family` counts the tests that Holm's and Benjamini–Hochberg's p are corrected over:
+    more than its own where several checkpoints are compared together.
+    """
 
     schema: str
     saeval_version: str
     base: ModelDescription
     checkpoint: ModelDescription
     settings: Settings
+    tests_in_family: int
     tasks: tuple[TaskComparison, ...]
     pooled: TaskComparison | None
     warnings: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from stats.compare import adjust_family
+from stats.compare import adjust_family, family_size
 from stats.comparison import FAMILY_SCHEMA_VERSION, Comparison, Family
 
 
@@ -22,12 +22,14 @@ def family(comparisons: Sequence[Comparison]) -> Family:
     first = comparisons[0]
     if any(c.base != first.base or c.settings != first.settings for c in comparisons):
         raise ValueError("`comparisons` must have the same base and settings")
-    adjusted = iter(adjust_family([task for c in comparisons for task in c.tasks]))
+    tasks = [task for c in comparisons for task in c.tasks]
+    adjusted, tests = iter(adjust_family(tasks)), family_size(tasks)
     return Family(
         schema=FAMILY_SCHEMA_VERSION,
         base=first.base,
         settings=first.settings,
         comparisons=tuple(
-            replace(c, tasks=tuple(next(adjusted) for _ in c.tasks)) for c in comparisons
+            replace(c, tasks=tuple(next(adjusted) for _ in c.tasks), tests_in_family=tests)
+            for c in comparisons
         ),
     )

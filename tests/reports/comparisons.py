@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from stats.compare import adjust_family, compare_task
+from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import (
     SCHEMA_VERSION,
     Comparison,
@@ -66,6 +66,7 @@ def comparison(*tasks: TaskComparison, pooled: TaskComparison | None = None) -> 
         base=ModelDescription("small", "hub/small", {"engine": "hf"}),
         checkpoint=ModelDescription("small-grpo", "runs/7", {}),
         settings=SETTINGS,
+        tests_in_family=family_size(tasks or (task(),)),
         tasks=tasks or (task(),),
         pooled=pooled,
         warnings=(),

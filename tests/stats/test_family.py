@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from strategies import simulated
 
-from stats.compare import adjust_family, compare_task
+from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import SCHEMA_VERSION, Comparison, ModelDescription, Settings
 from stats.family import family
 from stats.multiplicity import adjusted_p
@@ -17,7 +17,8 @@ def comparison(name: str, *seeds: int, settings: Settings = QUICK) -> Comparison
     )
     base = ModelDescription("base", "base", {})
     checkpoint = ModelDescription(name, name, {})
-    return Comparison(SCHEMA_VERSION, "0", base, checkpoint, settings, tasks, None, ())
+    tests = family_size(tasks)
+    return Comparison(SCHEMA_VERSION, "0", base, checkpoint, settings, tests, tasks, None, ())
 
 
 def headline(comparisons):
@@ -30,6 +31,7 @@ def test_p_values_are_adjusted_over_all_checkpoints_and_tasks():
     rows = headline(together.comparisons)
     assert [r.p for r in rows] == [r.p for r in headline(alone)]
     assert [r.p_holm for r in rows] == list(adjusted_p([r.p for r in rows], method="holm"))
+    assert {c.tests_in_family for c in together.comparisons} == {sum(r.p is not None for r in rows)}
     assert together.task_names == ("t0", "t1")
     assert [c.checkpoint.name for c in together.comparisons] == ["a", "b"]
 
