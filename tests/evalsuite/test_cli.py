@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from builders import prediction, study, study_result, two_files, write_predictions
+from command_line import SAEVAL, fails, typed
 
-from evalsuite.cli import cli, main
-
-SAEVAL = Path(sys.executable).with_name("saeval")
-
-
-def typed(capsys, *arguments: object) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of a command."""
-    try:
-        main([str(argument) for argument in arguments])
-        code = 0
-    except SystemExit as leaving:
-        code = int(leaving.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def fails(capsys, *arguments: object) -> str:
-    """The message of a command that must exit with 2 and say it in one line."""
-    code, out, err = typed(capsys, *arguments)
-    assert (code, out) == (2, "")
-    message = err.strip().splitlines()[-1]
-    assert message.startswith("Error: ")
-    assert "Traceback" not in err
-    return message
+from evalsuite.cli import cli
 
 
 def test_comparing_two_files_writes_every_report_and_prints_the_table(tmp_path, capsys):
@@ -298,64 +272,6 @@ def test_help_takes_under_a_third_of_a_cpu_second():
     assert (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 3 < 0.3
 
 
-PUBLISHED = {
-    "fever": {
-        "accuracy": (0.660, 0.724), "auroc": (0.436, 0.484), "brier": (0.301, 0.293),
-        "confidence_std": (0.166, 0.219), "levene_p": 6.53e-6, "items": (941, 967),
-        "macro_f1": 0.068, "accuracy_difference": 0.063, "NA_recall": 0.149, "p": 0.0,
-        "all_items": (0.620, 0.699), "unparseable": (60, 49),
-    },
-    "vitaminc": {
-        "accuracy": (0.706, 0.696), "auroc": (0.497, 0.486), "brier": (0.275, 0.282),
-        "confidence_std": (0.153, 0.154), "levene_p": 0.85, "items": (990, 998),
-        "macro_f1": -0.006, "accuracy_difference": -0.006, "NA_recall": -0.006, "p": 0.49,
-        "all_items": (0.696, 0.694), "unparseable": (13, 4),
-    },
-    "climatefever": {
-        "accuracy": (0.603, 0.591), "auroc": (0.511, 0.495), "brier": (0.321, 0.329),
-        "confidence_std": (0.159, 0.171), "levene_p": 0.0033, "items": (989, 999),
-        "macro_f1": -0.008, "accuracy_difference": -0.008, "NA_recall": -0.002, "p": 0.40,
-        "all_items": (0.596, 0.590), "unparseable": (12, 1),
-    },
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def published_comparison(real_data, tmp_path_factory):
-    """All three tasks of the published study at once, by glob."""
-    folder = real_data / "predictions" / "fever_only"
-    out = tmp_path_factory.mktemp("published") / "out"
-    command = [SAEVAL, "compare", f"{folder}/*_base.json", f"{folder}/*_grpo.json", "--out", out]
-    subprocess.run(command, check=True, capture_output=True)
-    return json.loads((out / "comparison.json").read_text())
-
-
-@pytest.mark.parametrize("task", PUBLISHED)
-def test_the_published_numbers_are_reproduced(task, published_comparison):
-    expected = PUBLISHED[task]
-    (found,) = [t for t in published_comparison["tasks"] if t["task"] == task]
-    published = found["published"]
-    rows = {row["name"]: row for row in published["calibration"]}
-    for name in ("accuracy", "auroc", "brier", "confidence_std"):
-        assert (rows[name]["base"], rows[name]["checkpoint"]) == pytest.approx(
-            expected[name], abs=5.1e-4
-        )
-    row = rows["confidence_std"]
-    assert (row["base_items"], row["checkpoint_items"]) == expected["items"]
-    assert row["p"] == pytest.approx(expected["levene_p"], rel=0.02)
-    rows = {row["name"]: row for row in published["significance"]}
-    assert rows["macro_f1"]["difference"] == pytest.approx(expected["macro_f1"], abs=5.1e-4)
-    assert rows["accuracy"]["difference"] == pytest.approx(
-        expected["accuracy_difference"], abs=5.1e-4
-    )
-    assert rows["NA_recall"]["difference"] == pytest.approx(expected["NA_recall"], abs=5.1e-4)
-    # A bootstrap p of 10,000 replicates; Monte Carlo error of two standard deviations.
-    assert rows["macro_f1"]["p"] == pytest.approx(expected["p"], abs=0.02)
-    wrong = published["treatments"][0]
-    assert (wrong["base"], wrong["checkpoint"]) == pytest.approx(expected["all_items"], abs=5.1e-4)
-    assert (published["base_invalid"], published["checkpoint_invalid"]) == expected["unparseable"]
-
-
 def test_items_of_two_labels_only_and_few_of_them_do_not_crash(tmp_path, capsys):
     """No NA item, and too few items to test anything: untested, never better or worse."""
     items = [i for i in range(12) if i % 3 != 2]
@@ -368,74 +284,6 @@ def test_items_of_two_labels_only_and_few_of_them_do_not_crash(tmp_path, capsys)
     assert "Too few items" in out
     found = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert all(row["p"] is None for row in found["tasks"][0]["metrics"])
-
-
-def test_the_published_mcnemar_of_fever(published_comparison):
-    found = published_comparison["tasks"][1]["published"]["mcnemar"]
-    assert published_comparison["tasks"][1]["task"] == "fever"
-    assert (found["checkpoint_only"], found["base_only"]) == (85, 28)
-    assert found["statistic_corrected"] == pytest.approx(27.75, abs=0.005)
-
-
-def lines_of(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-@pytest.mark.xdist_group("tiny-models")
-def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
-    tiny_base, tiny_adapter, tmp_path
-):
-    """SIGKILL while the base answers, while the checkpoint answers, and SIGINT in between."""
-
-    def command(out: str) -> list[str]:
-        return [
-            str(SAEVAL), "compare", str(tiny_base), str(tiny_adapter), "--tasks", "factworld",
-            "--limit", "24", "--batch-size", "1", "--gen-kwargs", "max_gen_toks=24",
-            "--replicates", "1000", "--out", str(tmp_path / out),
-        ]  # fmt: skip
-
-    subprocess.run(command("whole"), check=True, capture_output=True)
-    for model, lines, how in (
-        ("base", 4, signal.SIGKILL), ("base", 12, signal.SIGINT), ("checkpoint", 8, signal.SIGKILL)
-    ):  # fmt: skip
-        process = subprocess.Popen(
-            command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        answers = tmp_path / "killed" / model / "predictions" / "factworld.jsonl"
-        while lines_of(answers) < lines and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(how)
-        _, message = process.communicate(timeout=60)
-        assert lines <= lines_of(answers) < 24, "the kill came too late to mean anything"
-        if how == signal.SIGINT:
-            assert process.returncode == 130
-            assert "run the same command again to resume" in message
-    subprocess.run(command("killed"), check=True, capture_output=True)
-
-    def content(out: str) -> dict[str, bytes]:
-        return {
-            str(path.relative_to(tmp_path / out)): path.read_bytes()
-            for path in sorted((tmp_path / out).rglob("*"))
-            if path.is_file() and path.name not in ("manifest.json", ".lock")
-        }
-
-    whole, killed = content("whole"), content("killed")
-    assert whole.keys() == killed.keys()
-    assert {"comparison.json", "report.html", "base/predictions/factworld.jsonl"} <= whole.keys()
-    assert [name for name in whole if whole[name] != killed[name]] == []
-
-
-@pytest.mark.xdist_group("tiny-models")
-def test_real_data_with_tiny_models_end_to_end(tiny_base, tiny_adapter, real_data, tmp_path):
-    command = [
-        str(SAEVAL), "compare", str(tiny_base), str(tiny_adapter),
-        "--tasks", "fever,vitaminc,climatefever", "--data-dir", str(real_data), "--limit", "4",
-        "--gen-kwargs", "max_gen_toks=8", "--replicates", "1000", "--out", str(tmp_path / "out"),
-    ]  # fmt: skip
-    subprocess.run(command, check=True, capture_output=True, env=os.environ)
-    found = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert [task["task"] for task in found["tasks"]] == ["fever", "vitaminc", "climatefever"]
-    assert found["pooled"]["items"] == 12
 
 
 def test_several_checkpoints_are_compared_together_and_rendered_again(tmp_path, capsys):
