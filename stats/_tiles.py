@@ -53,13 +53,13 @@ def resampled_rows(
     sizes = np.add.reduceat(units.counts, units.strata[:-1])
     poisson, original = poisson_tables(units), unit_of_draw(units)
     weights = np.empty((len(units.counts), TILE), dtype=weight_type(units))
-    sweeps = [_sweep(model, cells) for model in models]
+    views = [_View(weights, _sweep(model, cells)) for model in models]
     found: list[list[FloatArray]] = [[] for _ in models]
     for start in range(0, replicates, TILE):
         _draw(weights, start, seed, units.strata, sizes, poisson, original)
-        for parts, sweep, model in zip(found, sweeps, models, strict=True):
+        for parts, view, model in zip(found, views, models, strict=True):
             bins = int(model.scale.bins.max(initial=-1)) + 1
-            parts.append(_sum(weights, sweep, cells, bins, model.scale.centre))
+            parts.append(_sum(view.rows(), view.sweep, cells, bins, model.scale.centre))
     return [np.concatenate(parts, axis=1)[:, :replicates] for parts in found]
 
 
@@ -77,6 +77,43 @@ def _sweep(model: Entries, cells: int) -> Sweep:
         confidence=model.scale.levels,
         bin=model.scale.bins,
     )
+
+
+class _View:
+    """Rows for a sweep: the weights or, where there are few runs, the tallies of the runs.
+
+    Tallies are made in the order of the units, as a walk through many rows here and there would
+    wait for memory.
+    """
+
+    def __init__(self, weights: npt.NDArray[Any], sweep: Sweep) -> None:
+        self.sweep, self._weights = sweep, weights
+        self._tallies: npt.NDArray[np.int32] | None = None
+        runs = len(sweep.cell)
+        if len(sweep.unit) > 4 * runs:
+            order = np.argsort(sweep.unit, kind="stable")
+            self._unit = sweep.unit[order]
+            self._run = np.repeat(np.arange(runs), np.diff(sweep.runs))[order].astype(np.int32)
+            self._tallies = np.empty((runs, TILE), dtype=np.int32)
+            self.sweep = sweep._replace(
+                unit=np.arange(runs, dtype=np.int32), runs=np.arange(runs + 1)
+            )
+
+    def rows(self) -> npt.NDArray[Any]:
+        """Shape (units of the sweep, TILE), for the weights as they are now."""
+        if self._tallies is None:
+            return self._weights
+        _tally_runs(self._weights, self._unit, self._run, self._tallies)
+        return self._tallies
+
+
+@njit(cache=True)
+def _tally_runs(weights: Any, unit: Any, run: Any, tallies: Any) -> None:
+    tallies[:] = 0
+    for entry in range(len(unit)):
+        to, of = run[entry], unit[entry]
+        for r in range(TILE):
+            tallies[to, r] += np.int32(weights[of, r])
 
 
 @njit(cache=True)

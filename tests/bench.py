@@ -61,14 +61,12 @@ def measure(method: str, items: int, confidence: str, seconds: float) -> dict[st
     """In this process: CPU seconds of all replicates, if need be scaled, and peak memory."""
     data, run = simulated(items, continuous=confidence == "continuous"), METHODS[method]
     replicates = REPLICATES
+    run(data, 2)
     if method in PEERS:
-        run(data, 2)
         start = time.process_time()
         run(data, 2)
         each = (time.process_time() - start) / 2
         replicates = max(2, min(REPLICATES, int(seconds / max(each, 1e-6))))
-    else:
-        import stats.compare  # noqa: F401  # not counted, as those of the others are not
     start = time.process_time()
     run(data, replicates)
     used = (time.process_time() - start) * REPLICATES / replicates
