@@ -125,7 +125,8 @@ def resampled_rows(
     highest = max(len(units.counts), *(table.height for table in tables))
     size = batch or max(1, _BATCH // highest)
     # Freeing a large block once makes glibc keep the memory of the many small batches, which
-    # it else returns and fetches anew for every one: half the time.
+    # Having freed a large block once, glibc keeps the memory of the many small batches instead of
+    # fetching it anew from the system for every one, which took half the time.
     np.empty(31 * 2**20, dtype=np.uint8)
     parts = []
     for start in range(0, replicates, size):
