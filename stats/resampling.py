@@ -124,7 +124,6 @@ def resampled_rows(
     tables = [_Tables(units, model, cells) for model in models]
     highest = max(len(units.counts), *(table.height for table in tables))
     size = batch or max(1, _BATCH // highest)
-    # Freeing a large block once makes glibc keep the memory of the many small batches, which
     # Having freed a large block once, glibc keeps the memory of the many small batches instead of
     # fetching it anew from the system for every one, which took half the time.
     np.empty(31 * 2**20, dtype=np.uint8)
