@@ -22,6 +22,7 @@ from stats._validation import BoolArray, FloatArray, IntArray
 
 TILE = 64
 _SHORT = 12
+_CACHE = 2**22
 _END = np.uint64(1 << 32)
 
 _mix = njit(inline="always")(_draws.mix)
@@ -80,40 +81,55 @@ def _sweep(model: Entries, cells: int) -> Sweep:
 
 
 class _View:
-    """Rows for a sweep: the weights or, where there are few runs, the tallies of the runs.
+    """Rows for a sweep: the weights, or a copy that the sweep can read from start to end.
 
-    Tallies are made in the order of the units, as a walk through many rows here and there would
-    wait for memory.
+    Reading rows here and there would wait for memory, writing them does not. Where there are few
+    runs, the copy holds their tallies; where most runs are one entry and the weights outgrow
+    the cache, it holds the weights in the order of the sweep.
     """
 
     def __init__(self, weights: npt.NDArray[Any], sweep: Sweep) -> None:
         self.sweep, self._weights = sweep, weights
-        self._tallies: npt.NDArray[np.int32] | None = None
-        runs = len(sweep.cell)
-        if len(sweep.unit) > 4 * runs:
+        entries, runs = len(sweep.unit), len(sweep.cell)
+        self._tallied = entries > 4 * runs
+        jumps = np.count_nonzero(np.abs(np.diff(sweep.unit)) > 1)
+        self._copied = self._tallied or (weights.nbytes > _CACHE and 2 * jumps > entries)
+        if self._copied:
             order = np.argsort(sweep.unit, kind="stable")
             self._unit = sweep.unit[order]
-            self._run = np.repeat(np.arange(runs), np.diff(sweep.runs))[order].astype(np.int32)
-            self._tallies = np.empty((runs, TILE), dtype=np.int32)
-            self.sweep = sweep._replace(
-                unit=np.arange(runs, dtype=np.int32), runs=np.arange(runs + 1)
-            )
+            row = np.arange(entries)
+            if self._tallied:
+                row = np.repeat(np.arange(runs), np.diff(sweep.runs))
+                self.sweep = sweep._replace(runs=np.arange(runs + 1))
+            rows = int(row[-1]) + 1
+            self._row = row[order].astype(np.int32)
+            self._copy = np.empty((rows, TILE), np.int32 if self._tallied else weights.dtype)
+            self.sweep = self.sweep._replace(unit=np.arange(rows, dtype=np.int32))
 
     def rows(self) -> npt.NDArray[Any]:
         """Shape (units of the sweep, TILE), for the weights as they are now."""
-        if self._tallies is None:
+        if not self._copied:
             return self._weights
-        _tally_runs(self._weights, self._unit, self._run, self._tallies)
-        return self._tallies
+        spread = _tally_rows if self._tallied else _move_rows
+        spread(self._weights, self._unit, self._row, self._copy)
+        return self._copy
 
 
 @njit(cache=True)
-def _tally_runs(weights: Any, unit: Any, run: Any, tallies: Any) -> None:
-    tallies[:] = 0
+def _tally_rows(weights: Any, unit: Any, row: Any, copy: Any) -> None:
+    copy[:] = 0
     for entry in range(len(unit)):
-        to, of = run[entry], unit[entry]
+        to, of = row[entry], unit[entry]
         for r in range(TILE):
-            tallies[to, r] += np.int32(weights[of, r])
+            copy[to, r] += np.int32(weights[of, r])
+
+
+@njit(cache=True)
+def _move_rows(weights: Any, unit: Any, row: Any, copy: Any) -> None:
+    for entry in range(len(unit)):
+        to, of = row[entry], unit[entry]
+        for r in range(TILE):
+            copy[to, r] = weights[of, r]
 
 
 @njit(cache=True)
