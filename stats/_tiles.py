@@ -22,6 +22,7 @@ from stats._validation import BoolArray, FloatArray, IntArray
 
 TILE = 64
 _SHORT = 12
+_CACHE = 2**22
 _END = np.uint64(1 << 32)
 
 _mix = njit(inline="always")(_draws.mix)
@@ -53,13 +54,13 @@ def resampled_rows(
     sizes = np.add.reduceat(units.counts, units.strata[:-1])
     poisson, original = poisson_tables(units), unit_of_draw(units)
     weights = np.empty((len(units.counts), TILE), dtype=weight_type(units))
-    sweeps = [_sweep(model, cells) for model in models]
+    views = [_View(weights, _sweep(model, cells)) for model in models]
     found: list[list[FloatArray]] = [[] for _ in models]
     for start in range(0, replicates, TILE):
         _draw(weights, start, seed, units.strata, sizes, poisson, original)
-        for parts, sweep, model in zip(found, sweeps, models, strict=True):
+        for parts, view, model in zip(found, views, models, strict=True):
             bins = int(model.scale.bins.max(initial=-1)) + 1
-            parts.append(_sum(weights, sweep, cells, bins, model.scale.centre))
+            parts.append(_sum(view.rows(), view.sweep, cells, bins, model.scale.centre))
     return [np.concatenate(parts, axis=1)[:, :replicates] for parts in found]
 
 
@@ -77,6 +78,58 @@ def _sweep(model: Entries, cells: int) -> Sweep:
         confidence=model.scale.levels,
         bin=model.scale.bins,
     )
+
+
+class _View:
+    """Rows for a sweep: the weights, or a copy that the sweep can read from start to end.
+
+    Reading rows here and there would wait for memory, writing them does not. Where there are few
+    runs, the copy holds their tallies; where most runs are one entry and the weights outgrow
+    the cache, it holds the weights in the order of the sweep.
+    """
+
+    def __init__(self, weights: npt.NDArray[Any], sweep: Sweep) -> None:
+        self.sweep, self._weights = sweep, weights
+        entries, runs = len(sweep.unit), len(sweep.cell)
+        self._tallied = entries > 4 * runs
+        jumps = np.count_nonzero(np.abs(np.diff(sweep.unit)) > 1)
+        self._copied = self._tallied or (weights.nbytes > _CACHE and 2 * jumps > entries)
+        if self._copied:
+            order = np.argsort(sweep.unit, kind="stable")
+            self._unit = sweep.unit[order]
+            row = np.arange(entries)
+            if self._tallied:
+                row = np.repeat(np.arange(runs), np.diff(sweep.runs))
+                self.sweep = sweep._replace(runs=np.arange(runs + 1))
+            rows = int(row[-1]) + 1
+            self._row = row[order].astype(np.int32)
+            self._copy = np.empty((rows, TILE), np.int32 if self._tallied else weights.dtype)
+            self.sweep = self.sweep._replace(unit=np.arange(rows, dtype=np.int32))
+
+    def rows(self) -> npt.NDArray[Any]:
+        """Shape (units of the sweep, TILE), for the weights as they are now."""
+        if not self._copied:
+            return self._weights
+        spread = _tally_rows if self._tallied else _move_rows
+        spread(self._weights, self._unit, self._row, self._copy)
+        return self._copy
+
+
+@njit(cache=True)
+def _tally_rows(weights: Any, unit: Any, row: Any, copy: Any) -> None:
+    copy[:] = 0
+    for entry in range(len(unit)):
+        to, of = row[entry], unit[entry]
+        for r in range(TILE):
+            copy[to, r] += np.int32(weights[of, r])
+
+
+@njit(cache=True)
+def _move_rows(weights: Any, unit: Any, row: Any, copy: Any) -> None:
+    for entry in range(len(unit)):
+        to, of = row[entry], unit[entry]
+        for r in range(TILE):
+            copy[to, r] = weights[of, r]
 
 
 @njit(cache=True)

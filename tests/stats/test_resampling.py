@@ -234,6 +234,28 @@ def test_both_engines_agree_on_any_small_data(pairs):
         np.testing.assert_allclose(rows, compiled, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("cache", [0, 2**22])
+@pytest.mark.parametrize("clusters", [None, 90])
+@pytest.mark.parametrize("continuous", [False, True])
+def test_both_engines_agree_however_the_compiled_one_reads_its_rows(
+    cache, clusters, continuous, monkeypatch
+):
+    monkeypatch.setattr(_tiles, "_CACHE", cache)
+    pairs = simulated(900, 5, clusters=clusters)
+    if continuous:
+        rng = np.random.default_rng(0)
+        pairs = dataclasses.replace(
+            pairs,
+            base=Answers(pairs.base.predicted, rng.random(900)),
+            checkpoint=Answers(pairs.checkpoint.predicted, rng.random(900)),
+        )
+    units, *models = units_of(pairs)
+    one = resampling.resampled_rows(units, models, 12, np.uint64(5), 100)
+    other = _tiles.resampled_rows(units, models, 12, np.uint64(5), 100)
+    for rows, compiled in zip(one, other, strict=True):
+        np.testing.assert_allclose(rows, compiled, rtol=1e-12)
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_identical_models_have_identical_replicates(compiled, monkeypatch):
     monkeypatch.setattr(resampling, "_COMPILED_FROM", 0 if compiled else 10**18)
