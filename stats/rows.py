@@ -194,9 +194,7 @@ def _evidence(
     if name == "confidence_mean":
         return _of(mean_difference(stated, stated_after, **options))
     if name == "confidence_std":
-        # In simulation the ratio of standard deviations rejects 6 to 7% at 5% (docs/validity.md).
-        spread = compare_spread(stated, stated_after, **options).brown_forsythe
-        return Evidence(None, spread.p, f"brown-forsythe-{spread.method}", len(stated))
+        return _of(compare_spread(stated, stated_after, **options).difference)
     return Evidence(None, None, "", len(stated))
 
 

@@ -28,6 +28,10 @@ class SpreadComparison:
     ----------
     base_std, checkpoint_std
         Population standard deviations.
+    difference
+        checkpoint_std − base_std. Its standard error is the exact jackknife's, which keeps the
+        test's error rate and the interval's coverage at 200 items, where the delta method, the
+        percentile bootstrap and the log ratio fall short (docs/validity.md).
     log_ratio
         ln(checkpoint_std / base_std): the exponent of the difference is the ratio of standard
         deviations. None where exactly one model states a constant confidence.
@@ -38,6 +42,7 @@ class SpreadComparison:
 
     base_std: float
     checkpoint_std: float
+    difference: DifferenceTest
     log_ratio: DifferenceTest
     brown_forsythe: DifferenceTest
 
@@ -63,7 +68,7 @@ def compare_spread(
     Returns
     -------
     SpreadComparison
-        Both tests against t with clusters − 1 degrees of freedom (items − 1 without clusters).
+        Every test against t with clusters − 1 degrees of freedom (items − 1 without clusters).
 
     Raises
     ------
@@ -72,7 +77,8 @@ def compare_spread(
 
     Notes
     -----
-    The influence value of item i on ln σ is ((x_i − μ)² − σ²)/(2σ²) (delta method). The
+    The jackknife leaves out one item, or one cluster, at a time and recomputes both standard
+    deviations [3]_. The influence value of item i on ln σ is ((x_i − μ)² − σ²)/(2σ²) (delta method). The
     difference of the two models' values per item carries their correlation, whatever it is, and
     needs no normal distribution, unlike the classical test of Pitman and Morgan [1]_. The
     paired Brown–Forsythe test is the paired t test of |x_i − median| [2]_.
@@ -82,6 +88,7 @@ def compare_spread(
     .. [1] Pitman (1939), Morgan (1939), Biometrika 31:9 and 31:13.
     .. [2] Brown, Forsythe (1974), Robust tests for the equality of variances, JASA 69:364;
        paired: Wilcox (1989), Comparing the variances of dependent groups, Psychometrika 54:305.
+    .. [3] Efron, Stein (1981), The jackknife estimate of variance, Annals of Statistics 9:586.
 
     Examples
     --------
@@ -104,6 +111,7 @@ def compare_spread(
     return SpreadComparison(
         float(np.std(first)) if np.ptp(first) else 0.0,
         float(np.std(second)) if np.ptp(second) else 0.0,
+        _difference(first, second, group, cluster is not None, level),
         _log_ratio(first, second, group, cluster is not None, level),
         mean_difference(
             np.abs(first - np.median(first)),
@@ -112,6 +120,38 @@ def compare_spread(
             level=level,
         ),
     )
+
+
+def _difference(
+    first: FloatArray, second: FloatArray, group: IntArray, clustered: bool, level: float
+) -> DifferenceTest:
+    same = np.array_equal(first, second)
+    clusters = int(group.max()) + 1
+    error = None
+    if clusters > 1:
+        left_out = _without_each(second, group) - _without_each(first, group)
+        error = math.sqrt((clusters - 1) * float(left_out.var()))
+    return conclude(
+        0.0 if same else float(np.std(second) - np.std(first)),
+        error,
+        scale=0.0 if same else 1.0,
+        degrees_of_freedom=clusters - 1,
+        items=len(first),
+        clusters=clusters if clustered else None,
+        method="jackknife-cluster-t" if clustered else "jackknife-t",
+        level=level,
+        bounds=(-0.5, 0.5),
+    )
+
+
+def _without_each(values: FloatArray, group: IntArray) -> FloatArray:
+    """The standard deviation without each group in turn, shape (groups,)."""
+    centred = values - values.mean()
+    left = len(values) - np.bincount(group)
+    mean, square = (
+        (x.sum() - np.bincount(group, weights=x)) / left for x in (centred, centred**2)
+    )
+    return np.asarray(np.sqrt(np.maximum(square - mean**2, 0)))
 
 
 def _log_ratio(

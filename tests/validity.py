@@ -41,12 +41,14 @@ METRICS = (
     ("macro_f1", None),
     ("recall", "NA"),
     ("precision", "NA"),
+    ("f1", "NA"),
     ("abstention_rate", None),
     ("false_abstention_rate", None),
     ("invalid_rate", None),
     ("auroc", None),
     ("brier", None),
     ("ece_squared_debiased", None),
+    ("confidence_mean", None),
     ("confidence_std", None),
 )
 

@@ -42,6 +42,22 @@ def test_log_ratio_agrees_with_the_jackknife(data):
     assert (clustered.degrees_of_freedom, clustered.clusters) == (29, 30)
 
 
+def test_difference_has_the_exact_jackknife_error(data):
+    base, checkpoint, cluster = data
+    found = compare_spread(base, checkpoint).difference
+    assert found.difference == pytest.approx(checkpoint.std() - base.std(), abs=1e-12)
+
+    def left_out(kept):
+        return checkpoint[kept].std() - base[kept].std()
+
+    one = np.array([left_out(np.arange(300) != i) for i in range(300)])
+    assert found.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=1e-9)
+    many = np.array([left_out(cluster != g) for g in range(30)])
+    clustered = compare_spread(base, checkpoint, cluster=cluster).difference
+    assert clustered.standard_error == pytest.approx(np.sqrt(29 * many.var()), rel=1e-9)
+    assert (clustered.degrees_of_freedom, clustered.clusters) == (29, 30)
+
+
 def test_log_ratio_of_normal_samples_has_the_textbook_variance():
     """For bivariate normals, var(ln s2/s1) ≈ (1 − ρ²)/n."""
     rng = np.random.default_rng(0)
@@ -82,7 +98,7 @@ def test_order_and_swapping_models(rows, random):
         found = compare_spread(base, checkpoint, cluster=groups)
         again = compare_spread(b, c, cluster=again_groups)
         swapped = compare_spread(checkpoint, base, cluster=groups)
-        for name in ("log_ratio", "brown_forsythe"):
+        for name in ("difference", "log_ratio", "brown_forsythe"):
             one, two, other = (getattr(x, name) for x in (found, again, swapped))
             assert (one.p is None) == (two.p is None) == (other.p is None)
             if one.difference is not None:
@@ -99,6 +115,7 @@ def test_identical_models_have_difference_zero_and_p_one(rows):
     base, _, cluster = columns(rows)
     for groups in (None, cluster):
         found = compare_spread(base, base, cluster=groups)
+        assert (found.difference.difference, found.difference.p) == (0, 1)
         assert (found.log_ratio.difference, found.log_ratio.p) == (0, 1)
         assert (found.brown_forsythe.difference, found.brown_forsythe.p) == (0, 1)
 
@@ -110,6 +127,7 @@ def test_constant_confidences():
     one = compare_spread([0.9] * 5, [0.3, 0.3, 0.9, 0.5, 0.5])
     assert one.log_ratio.difference is one.log_ratio.p is None
     assert one.brown_forsythe.p is not None
+    assert one.difference.p is not None
 
 
 def test_wrong_input_names_the_argument_and_the_rule():
