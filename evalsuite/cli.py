@@ -15,6 +15,7 @@ from evalsuite.errors import SaevalError
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 INTERRUPTED = 130
+ENGINES = ("auto", "transformers", "vllm")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -108,9 +109,34 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Generation settings in lm-eval's names, such as max_gen_toks=2048.",
         ),
         click.option(
+            "--samples",
+            metavar="K",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Answers per item; give --gen-kwargs do_sample=true,temperature=0.7 with it.",
+        ),
+        click.option(
             "--apply-chat-template",
             is_flag=True,
             help="Put prompts through the model's chat template (for instruct models).",
+        ),
+        click.option(
+            "--system",
+            metavar="TEXT|FILE",
+            help="System prompt: text, or a file that holds it.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            default="auto",
+            show_default=True,
+            help="auto is vLLM where it and a GPU are present, else transformers.",
+        ),
+        click.option(
+            "--model-args",
+            metavar="KEY=VALUE,…",
+            help="Arguments of lm-eval's model class, such as tensor_parallel_size=4.",
         ),
         click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps."),
         click.option(
@@ -130,6 +156,29 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.IntRange(min=0),
             default=0,
             help="CPU threads.  [default: 1 for a small model, else all cores]",
+        ),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(min=1),
+            default=16,
+            show_default=True,
+            help="Requests sent to a server at once.",
+        ),
+        click.option(
+            "--request-timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            default=300.0,
+            show_default=True,
+            help="A request that a server has not answered by then is sent again.",
+        ),
+        click.option(
+            "--patience",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            default=600.0,
+            show_default=True,
+            help="A server that has answered nothing for so long stops the run.",
         ),
     ]
     for option in reversed(options):

@@ -13,10 +13,10 @@ from rich.markup import escape
 
 from evalsuite.comparing import ByTask, compare_predictions
 from evalsuite.contract import cautions, check_documents
-from evalsuite.engine import EngineOptions
+from evalsuite.engines import EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.hashing import hash_text
-from evalsuite.models import LocalModel, SavedPredictions, resolve
+from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPredictions, resolve
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
@@ -25,15 +25,24 @@ from stats.comparison import FAMILY_SCHEMA_VERSION, Comparison, ModelDescription
 RUNS = Path("saeval-runs")
 COMPARISON = "comparison.json"
 INDEX = "family.json"
-_OF_ASKING = ("limit", "per_label", "gen_kwargs", "apply_chat_template", "data_dir")
-"""Options that only matter where a model has to answer."""
+_OF_ASKING = {
+    "limit": None,
+    "per_label": None,
+    "gen_kwargs": None,
+    "samples": 1,
+    "apply_chat_template": False,
+    "system": None,
+    "data_dir": None,
+    "model_args": None,
+}
+"""Options that only matter where a model has to answer, and their defaults."""
 
 
 def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> None:
     """``saeval run``: one model's answers in a run folder."""
     console = Console(stderr=True)
     model = resolve(argument)
-    if not isinstance(model, LocalModel):
+    if isinstance(model, SavedPredictions):
         raise InputError(f"{argument}: these are predictions; `run` needs a model to ask")
     questions, engine = _questions(options), _engine_options(options)
     asked = load_tasks(questions)
@@ -53,20 +62,26 @@ def compare_command(
     console = Console(stderr=True)
     base = resolve(base_argument)
     checkpoints = _named([resolve(argument, base=base) for argument in checkpoint_arguments])
-    models: dict[str, LocalModel | SavedPredictions] = {"base": base, **checkpoints}
+    models: dict[str, AnyModel] = {"base": base, **checkpoints}
     questions, engine = _questions(options), EngineOptions()
     asked: list[AskedTask] = []
-    if to_ask := {name: m for name, m in models.items() if isinstance(m, LocalModel)}:
+    if to_ask := {name: m for name, m in models.items() if not isinstance(m, SavedPredictions)}:
         if not questions.tasks:
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
         engine = _engine_options(options)
         asked = load_tasks(questions)
-    elif ignored := [f"--{name.replace('_', '-')}" for name in _OF_ASKING if options[name]]:
+    elif ignored := [
+        f"--{name.replace('_', '-')}"
+        for name, default in _OF_ASKING.items()
+        if options[name] != default
+    ]:
         raise InputError(
             f"{', '.join(ignored)}: has no effect on answers that exist already; leave it out"
         )
     identity = {
-        name: _key(m, questions, engine) if isinstance(m, LocalModel) else {"content": m.content}
+        name: {"content": m.content}
+        if isinstance(m, SavedPredictions)
+        else _key(m, questions, engine)
         for name, m in models.items()
     }
     title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
@@ -177,12 +192,12 @@ def _read_comparison(folder: Path) -> Comparison:
 
 
 def _named(
-    checkpoints: Sequence[LocalModel | SavedPredictions],
-) -> dict[str, LocalModel | SavedPredictions]:
+    checkpoints: Sequence[AnyModel],
+) -> dict[str, AnyModel]:
     """Checkpoints by the name of their folder in the output, each name once."""
     if len(checkpoints) == 1:
         return {"checkpoint": checkpoints[0]}
-    named: dict[str, LocalModel | SavedPredictions] = {}
+    named: dict[str, AnyModel] = {}
     for checkpoint in checkpoints:
         name = unique = _readable(checkpoint.name)
         number = 1
@@ -201,8 +216,17 @@ def _questions(options: Mapping[str, Any]) -> Questions:
         per_label=options["per_label"],
         limit=options["limit"],
         generation=_generation(options["gen_kwargs"]),
+        samples=options["samples"],
         chat_template=options["apply_chat_template"],
+        system=_system_prompt(options["system"]),
     )
+
+
+def _system_prompt(given: str | None) -> str | None:
+    """The text itself, or that of the file it names."""
+    if given and Path(given).is_file():
+        return Path(given).read_text(encoding="utf-8").strip()
+    return given
 
 
 def _generation(text: str | None) -> dict[str, Any] | None:
@@ -220,11 +244,33 @@ def _generation(text: str | None) -> dict[str, Any] | None:
 
 def _engine_options(options: Mapping[str, Any]) -> EngineOptions:
     return EngineOptions(
-        options["device"], options["dtype"], options["batch_size"], options["threads"]
+        name=options["engine"],
+        device=options["device"],
+        dtype=options["dtype"],
+        batch_size=options["batch_size"],
+        threads=options["threads"],
+        model_args=_model_args(options["model_args"]),
+        concurrency=options["concurrency"],
+        request_timeout=options["request_timeout"],
+        patience=options["patience"],
     ).resolved()
 
 
-def _key(model: LocalModel, questions: Questions, engine: EngineOptions) -> dict[str, Any]:
+def _model_args(text: str | None) -> dict[str, Any]:
+    if not text:
+        return {}
+    from lm_eval.utils import simple_parse_args_string
+
+    if not all(re.fullmatch(r"\w+=[^=]+", part) for part in text.split(",")):
+        raise InputError(f"--model-args: cannot read {text!r}; give key=value,key=value")
+    arguments = dict(simple_parse_args_string(text))
+    for forbidden in ("trust_remote_code", "pretrained", "peft", "lora_local_path"):
+        if forbidden in arguments:
+            raise InputError(f"--model-args: {forbidden} cannot be set here")
+    return arguments
+
+
+def _key(model: AskableModel, questions: Questions, engine: EngineOptions) -> dict[str, Any]:
     return {
         "content": model.content,
         "adapter_content": model.adapter_content,
@@ -253,7 +299,7 @@ def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByT
     return {name: predictions[name] for name in names}
 
 
-def _describe(model: LocalModel | SavedPredictions) -> ModelDescription:
+def _describe(model: AnyModel) -> ModelDescription:
     facts = {"content": model.content}
     if isinstance(model, LocalModel) and model.adapter_content:
         facts["adapter_content"] = model.adapter_content

@@ -11,7 +11,7 @@ import numpy as np
 
 from evalsuite.errors import PairingError
 from evalsuite.pairing import Pairs, changed_items, pair, published_answers, to_arrays
-from evalsuite.predictions import Prediction
+from evalsuite.predictions import Key, Prediction
 from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import (
     SCHEMA_VERSION,
@@ -25,7 +25,7 @@ from stats.paired import Answers, PairedAnswers, paired_answers
 from stats.published import published_convention
 from tasks.registry import get_task
 
-ByTask = Mapping[str, Mapping[str, Prediction]]
+ByTask = Mapping[str, Mapping[Key, Prediction]]
 FLIPS_KEPT = 200
 POOLED = "pooled"
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from evalsuite.errors import PairingError
 from evalsuite.hashing import hash_document
-from evalsuite.models import LocalModel, SavedPredictions
-from evalsuite.predictions import Prediction
+from evalsuite.models import AnyModel, LocalModel, SavedPredictions
+from evalsuite.predictions import Key, Prediction
 from evalsuite.runner import AskedTask
 
 
 def check_documents(
-    asked: Sequence[AskedTask], saved: Mapping[str, Mapping[str, Prediction]], argument: str
+    asked: Sequence[AskedTask], saved: Mapping[str, Mapping[Key, Prediction]], argument: str
 ) -> None:
     """Stop if answers that exist are to other documents than those about to be asked.
 
@@ -23,11 +23,11 @@ def check_documents(
     """
     for task in asked:
         known = saved.get(task.name, {})
-        common = [document for document in task.documents if document["id"] in known]
+        common = [document for document in task.documents if (document["id"], 0) in known]
         differ = [
             document["id"]
             for document in common
-            if hash_document(document) != known[document["id"]].document_hash
+            if hash_document(document) != known[document["id"], 0].document_hash
         ]
         if not common or differ:
             what = f"{len(differ)} of {len(common)} items differ ({', '.join(differ[:5])})"
@@ -38,13 +38,13 @@ def check_documents(
             )
 
 
-def cautions(
-    base: LocalModel | SavedPredictions, checkpoint: LocalModel | SavedPredictions
-) -> tuple[str, ...]:
+def cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
     """Sentences on the two models that belong above the numbers."""
-    found = [m.caution for m in (base, checkpoint) if isinstance(m, LocalModel) and m.caution]
+    found = [
+        m.caution for m in (base, checkpoint) if not isinstance(m, SavedPredictions) and m.caution
+    ]
     if isinstance(checkpoint, LocalModel) and checkpoint.adapter is not None:
-        content = base.content if isinstance(base, LocalModel) else base.base_content
+        content = base.base_content if isinstance(base, SavedPredictions) else base.content
         if content is not None and content != checkpoint.content:
             found.append(
                 "The checkpoint is an adapter on another model than BASE: the differences are "

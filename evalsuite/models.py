@@ -8,11 +8,12 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from evalsuite.errors import InputError, ModelError
 from evalsuite.hashing import hash_files, hash_text
 from evalsuite.importers import import_file, lm_eval_samples
-from evalsuite.predictions import Prediction, by_task
+from evalsuite.predictions import Key, Prediction, by_task
 from evalsuite.store import MANIFEST, read_manifest
 from tasks.registry import TASKS
 
@@ -74,7 +75,7 @@ class SavedPredictions:
     argument: str
     name: str
     files: tuple[Path, ...]
-    predictions: dict[str, dict[str, Prediction]]
+    predictions: dict[str, dict[Key, Prediction]]
     base_content: str | None = None
     """Of a run folder: the content of the (base) model that answered."""
 
@@ -84,15 +85,34 @@ class SavedPredictions:
         return hash_text("".join(hash_files(path.parent, [path.name]) for path in self.files))
 
 
-def resolve(
-    argument: str, *, base: LocalModel | SavedPredictions | None = None
-) -> LocalModel | SavedPredictions:
+@dataclass(frozen=True)
+class ServedModel:
+    """A model behind an OpenAI-compatible server: ``http(s)://host:port/v1#model``."""
+
+    argument: str
+    url: str
+    name: str
+    caution: str | None = None
+    adapter: None = None
+    adapter_content: None = None
+
+    @property
+    def content(self) -> str:
+        """What can be known of it without asking: where it is and what it is called there."""
+        return hash_text(f"{self.url}#{self.name}")
+
+
+AskableModel = LocalModel | ServedModel
+AnyModel = LocalModel | ServedModel | SavedPredictions
+
+
+def resolve(argument: str, *, base: AnyModel | None = None) -> AnyModel:
     """Find out what a model argument names.
 
-    Taken are a model folder, a PEFT adapter folder (its base is found from its config), a run
-    folder, a predictions file, several files as a glob or joined with commas, a folder with
-    lm-eval's ``samples_*.jsonl``, and a hub id. An adapter whose base is not where its config says
-    (it was moved, say) is put on `base` if that is a plain model.
+    Taken are a model folder, a PEFT adapter folder (its base is found from its config), a server
+    (``http://host:port/v1#model``), a run folder, a predictions file, several files as a glob or
+    joined with commas, a folder with lm-eval's ``samples_*.jsonl``, and a hub id. An adapter whose
+    base is not where its config says (it was moved, say) is put on `base` if that is a plain model.
 
     Raises
     ------
@@ -102,9 +122,7 @@ def resolve(
         If a predictions file is bad.
     """
     if re.match(r"https?://", argument):
-        raise ModelError(
-            f"{argument}: servers cannot be asked yet; give a local folder, a hub id or predictions"
-        )
+        return served_model(argument)
     path = Path(argument)
     if path.is_dir():
         return _folder(argument, path, base)
@@ -120,9 +138,21 @@ def resolve(
     )
 
 
-def _folder(
-    argument: str, folder: Path, base: LocalModel | SavedPredictions | None = None
-) -> LocalModel | SavedPredictions:
+def served_model(argument: str) -> ServedModel:
+    """Read ``http(s)://host:port/v1#model``."""
+    url, _, name = argument.partition("#")
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise ModelError(
+            "a server's address must hold no password: it would be stored in every report; set "
+            "OPENAI_API_KEY instead"
+        )
+    if not parts.hostname or not name:
+        raise ModelError(f"{argument}: name the server and its model as http://host:port/v1#model")
+    return ServedModel(argument, url.rstrip("/"), name)
+
+
+def _folder(argument: str, folder: Path, base: AnyModel | None = None) -> AnyModel:
     if (folder / "adapter_config.json").is_file():
         return _adapter(argument, folder, base)
     if (folder / "config.json").is_file():
@@ -148,7 +178,7 @@ def _model(argument: str, folder: Path) -> LocalModel:
     return LocalModel(argument, folder, None)
 
 
-def _adapter(argument: str, folder: Path, base: LocalModel | SavedPredictions | None) -> LocalModel:
+def _adapter(argument: str, folder: Path, base: AnyModel | None) -> LocalModel:
     if not (folder / "adapter_model.safetensors").is_file():
         raise ModelError(f"{argument}: adapter_model.safetensors is missing in {folder}")
     named = _read_json(folder / "adapter_config.json").get("base_model_name_or_path")
@@ -195,9 +225,10 @@ def _run_folder(argument: str, folder: Path) -> SavedPredictions:
     files = [folder / "predictions" / f"{task}.jsonl" for task in manifest["tasks"]]
     for path, (task, facts) in zip(files, manifest["tasks"].items(), strict=True):
         answered = path.read_bytes().count(b"\n") if path.is_file() else 0
-        if answered < facts["items"]:
+        asked = facts["items"] * manifest["identity"].get("samples", 1)
+        if answered < asked:
             raise InputError(
-                f"{argument}: the run is not finished: {answered} of {facts['items']} items of "
+                f"{argument}: the run is not finished: {answered} of {asked} answers of "
                 f"task {task}; run the same command again to resume it"
             )
     saved = _saved(argument, files)

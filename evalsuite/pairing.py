@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from evalsuite.errors import PairingError
-from evalsuite.predictions import Prediction
+from evalsuite.predictions import Key, Prediction
 from stats.comparison import Flip, Unpaired
 from stats.paired import Answers, PairedAnswers, paired_answers
 from stats.published import PublishedAnswers
@@ -34,12 +34,12 @@ class Pairs:
 
 def pair(
     task: Task,
-    base: Mapping[str, Prediction],
-    checkpoint: Mapping[str, Prediction],
+    base: Mapping[Key, Prediction],
+    checkpoint: Mapping[Key, Prediction],
     *,
     allow_mismatch: bool = False,
 ) -> Pairs:
-    """Pair by item id; document, prompt and target must be the same.
+    """Pair by item id and number of the sample; document, prompt and target must be the same.
 
     Raises
     ------
@@ -51,8 +51,8 @@ def pair(
     if not common:
         raise PairingError(
             f"task {task.name}: base and checkpoint have no item in common "
-            f"({len(base)} and {len(checkpoint)} items, for example "
-            f"{next(iter(base))!r} and {next(iter(checkpoint))!r}); are they the same data set?"
+            f"({len(base)} and {len(checkpoint)} items, for example {next(iter(base))[0]!r} and "
+            f"{next(iter(checkpoint))[0]!r}); are they the same data set?"
         )
     for field in ("target_hash",) if allow_mismatch else _NAMES:
         differ = [
@@ -69,7 +69,7 @@ def pair(
             )
             raise PairingError(
                 f"task {task.name}: {_NAMES[field]} differ on {len(differ)} of {len(common)} "
-                f"items ({', '.join(differ[:_EXAMPLES])}"
+                f"items ({', '.join(_ids(differ))}"
                 f"{', …' if len(differ) > _EXAMPLES else ''}); {remedy}"
             )
     only_base = sorted(base.keys() - checkpoint.keys())
@@ -81,17 +81,26 @@ def pair(
         unpaired=Unpaired(
             len(only_base),
             len(only_checkpoint),
-            tuple(only_base[:_EXAMPLES]),
-            tuple(only_checkpoint[:_EXAMPLES]),
+            _ids(only_base),
+            _ids(only_checkpoint),
         ),
     )
 
 
+def _ids(keys: Sequence[Key]) -> tuple[str, ...]:
+    return tuple(item for item, _ in keys[:_EXAMPLES])
+
+
 def to_arrays(pairs: Pairs) -> PairedAnswers:
-    """The pairs as arrays; clusters only if every item has one and some share it."""
+    """The pairs as arrays; clusters only if every item has one and some share it.
+
+    Several samples of one item are a cluster, unless the item is in a larger one.
+    """
     labels = pairs.task.labels
     target = np.array([labels.index(p.target) for p in pairs.base])
     clusters = [p.cluster_id for p in pairs.base]
+    if any(p.sample_index for p in pairs.base):
+        clusters = [p.cluster_id or f"item {p.item_id}" for p in pairs.base]
     cluster = None
     if None not in clusters:
         names, index = np.unique(clusters, return_inverse=True)
@@ -148,7 +157,7 @@ def changed_items(pairs: Pairs, keep: int) -> tuple[int, tuple[Flip, ...]]:
         for b, c in zip(pairs.base, pairs.checkpoint, strict=True)
         if b.prediction != c.prediction
     ]
-    changed.sort(key=lambda both: (both[1].correct - both[0].correct, both[0].item_id))
+    changed.sort(key=lambda both: (both[1].correct - both[0].correct, both[0].key))
     broken = [both for both in changed if both[0].correct]
     mended = [both for both in changed if both[1].correct]
     others = [both for both in changed if not both[0].correct and not both[1].correct]

@@ -7,6 +7,7 @@ A real line, wrapped::
      "status": "answered", "correct": true, "confidence": 0.95,
      "label_probabilities": {"PASS": 0.02, "FAIL": 0.9, "NA": 0.08},
      "response": "LABEL=FAIL\\nCONF=0.95", "sample_index": 0,
+     "usage": {"prompt_tokens": 412, "response_tokens": 9, "truncated": false},
      "document": {"claim": "Henry Schein has less than 14,000 employees .", "evidence": ["…"]},
      "document_hash": "…", "prompt_hash": "…", "target_hash": "…", "published": null}
 """
@@ -14,13 +15,16 @@ A real line, wrapped::
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from evalsuite.errors import InputError
+
+Key = tuple[str, int]
+"""Item id and number of the sample."""
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -34,6 +38,14 @@ class ShownDocument(_Record):
 
     claim: str
     evidence: tuple[str, ...]
+
+
+class Usage(_Record):
+    """Tokens that an item's answers cost; on the first sample only."""
+
+    prompt_tokens: int = Field(ge=0)
+    response_tokens: int = Field(ge=0)
+    truncated: bool = False
 
 
 class PublishedReading(_Record):
@@ -58,6 +70,7 @@ class Prediction(_Record):
     label_probabilities: dict[str, Probability] | None = None
     response: str
     sample_index: int = Field(default=0, ge=0)
+    usage: Usage | None = None
     document: ShownDocument
     document_hash: str
     prompt_hash: str | None = None
@@ -75,6 +88,11 @@ class Prediction(_Record):
             if abs(total - 1) > 1e-6:
                 raise ValueError(f"`label_probabilities` must sum to 1, found {total:.6g}")
         return self
+
+    @property
+    def key(self) -> Key:
+        """Item id and number of the sample."""
+        return self.item_id, self.sample_index
 
     def to_line(self) -> str:
         """The prediction as one line of JSON, newline included."""
@@ -104,28 +122,26 @@ def first_problem(error: ValidationError) -> str:
     return f"`{field}`: {rule}, found {found[:80]}"
 
 
-def read_predictions(path: Path) -> list[Prediction]:
-    """All predictions of a JSON-lines file; the first bad line is an `InputError`."""
-    predictions = []
+def read_predictions(path: Path) -> Iterator[Prediction]:
+    """The predictions of a JSON-lines file; the first bad line is an `InputError`."""
     with path.open(encoding="utf-8-sig") as lines:
         try:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    predictions.append(parse_line(line, f"{path}:{number}"))
+                    yield parse_line(line, f"{path}:{number}")
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: not UTF-8 text ({error.reason})") from error
-    return predictions
 
 
-def by_task(predictions: Iterable[Prediction], where: str) -> dict[str, dict[str, Prediction]]:
-    """Predictions by task and item id; a repeated id is an `InputError`."""
-    tasks: dict[str, dict[str, Prediction]] = {}
+def by_task(predictions: Iterable[Prediction], where: str) -> dict[str, dict[Key, Prediction]]:
+    """Predictions by task and key; a repeated key is an `InputError`."""
+    tasks: dict[str, dict[Key, Prediction]] = {}
     for prediction in predictions:
         items = tasks.setdefault(prediction.task, {})
-        if prediction.item_id in items:
+        if prediction.key in items:
             raise InputError(
                 f"{where}: item {prediction.item_id!r} of task {prediction.task!r} occurs twice; "
-                "every item must have one prediction per model"
+                "every item must have one prediction per model and sample_index"
             )
-        items[prediction.item_id] = prediction
+        items[prediction.key] = prediction
     return tasks

@@ -1,22 +1,24 @@
-"""Asking a model the documents of a task, in chunks that are kept as they are finished.
+"""Asking a model the documents of a task, every answer kept as soon as it is finished.
 
 The harness's own loop keeps every answer in memory until the end. Here its task objects build the
-requests and its model class answers them, a chunk at a time, and every chunk is on disk before
-the next begins. Chunks are cut at fixed places, so an interrupted run continues with the same
-batches and ends with the same bytes as one that was not interrupted.
+requests, an engine answers them and yields each document once it is done, and that is on disk
+before the next is looked at. Batches are cut at fixed places, so an interrupted run continues with
+the same batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.engine import TransformersEngine
+from evalsuite.engines import Engine, Question
 from evalsuite.errors import InputError
 from evalsuite.hashing import hash_document, hash_text
-from evalsuite.predictions import Prediction, ShownDocument
+from evalsuite.predictions import Key, Prediction, ShownDocument, Usage
 from evalsuite.store import PredictionFile
 from tasks.answers import parse_answer
 from tasks.documents import DataError
@@ -27,8 +29,8 @@ from tasks.sampling import DEFAULT_SEED
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
-BATCHES_PER_CHUNK = 4
-"""Prompts of a chunk are sorted by length into batches; more would be lost in a crash."""
+ASKED_AT_ONCE = 4096
+"""Questions handed to an engine at a time: enough to keep it busy, few enough for any memory."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,12 @@ class Questions:
         The sample; see `tasks.sampling`.
     generation
         Changes to the task's generation settings, in lm-eval's names.
+    samples
+        Answers per item.
     chat_template
         Whether the prompt is put through the model's chat template.
+    system
+        System prompt, or None.
     """
 
     tasks: tuple[str, ...]
@@ -55,14 +61,18 @@ class Questions:
     per_label: str | None = None
     limit: int | None = None
     generation: dict[str, Any] | None = None
+    samples: int = 1
     chat_template: bool = False
+    system: str | None = None
 
     def identity(self) -> dict[str, Any]:
         """What of it decides which prompts are asked and how, for the manifest."""
         return {
             "sampling": {"seed": self.seed, "per_label": self.per_label, "limit": self.limit},
             "generation": self.generation or {},
+            "samples": self.samples,
             "chat_template": self.chat_template,
+            "system": self.system,
         }
 
 
@@ -78,6 +88,14 @@ class AskedTask:
     def ids(self) -> list[str]:
         """Item ids in the order in which they are asked."""
         return [document["id"] for document in self.documents]
+
+    def keys(self, samples: int) -> dict[Key, str]:
+        """Key of every answer that is asked for, and the hash of the document that it is to."""
+        return {
+            (document["id"], sample): hash_document(document)
+            for document in self.documents
+            for sample in range(samples)
+        }
 
     def facts(self) -> dict[str, Any]:
         """For the manifest: version, number of items, and a hash over all documents."""
@@ -121,74 +139,122 @@ def load_tasks(questions: Questions) -> list[AskedTask]:
     return asked
 
 
-def build_requests(
-    task: AskedTask, indices: Sequence[int], engine: TransformersEngine, chat_template: bool
-) -> list[list[Instance]]:
-    """The harness requests of some documents, one list per document."""
-    apply = engine.lm.apply_chat_template if chat_template else None
-    built = []
-    for index in indices:
-        document = task.documents[index]
-        context = task.harness_task.fewshot_context(
-            document, num_fewshot=0, apply_chat_template=chat_template, chat_template=apply
+def build_question(
+    task: AskedTask, index: int, engine: Engine, questions: Questions, adapter: Path | None = None
+) -> Question:
+    """The harness requests of one document."""
+    document = task.documents[index]
+    apply = engine.chat_template if questions.chat_template else None
+    context = task.harness_task.fewshot_context(
+        document,
+        num_fewshot=0,
+        system_instruction=questions.system,
+        apply_chat_template=questions.chat_template,
+        chat_template=apply,
+    )
+
+    def requests() -> list[Instance]:
+        built: list[Instance] = task.harness_task.construct_requests(
+            doc=document,
+            ctx=context,
+            metadata=(task.name, index, 1),
+            apply_chat_template=questions.chat_template,
+            chat_template=apply,
         )
-        built.append(
-            task.harness_task.construct_requests(
-                doc=document,
-                ctx=context,
-                metadata=(task.name, index, 1),
-                apply_chat_template=chat_template,
-                chat_template=apply,
-            )
-        )
-    return built
+        return built
+
+    generation, *scored = requests()
+    generations = [generation, *(requests()[0] for _ in range(questions.samples - 1))]
+    seeds = [_seed(questions.seed, document["id"], sample) for sample in range(questions.samples)]
+    return Question(generations, seeds, scored, adapter)
 
 
 def answer_task(
     task: AskedTask,
-    engine: TransformersEngine,
+    engine: Engine,
     file: PredictionFile,
+    questions: Questions,
     *,
-    chunk: int,
-    chat_template: bool,
+    adapter: Path | None = None,
     on_items: Callable[[int], None] = lambda count: None,
 ) -> None:
-    """Answer what is still open of a task; `on_items` hears how many items were finished."""
-    kept = len(file.finished(task.ids))
-    for start in range(kept // chunk * chunk, len(task.documents), chunk):
-        indices = range(start, min(start + chunk, len(task.documents)))
-        requests = build_requests(task, indices, engine, chat_template)
-        engine.answer([request for of_document in requests for request in of_document])
-        answered = [_prediction(task, of_document) for of_document in requests]
-        new = answered[max(kept - start, 0) :]
-        file.append(new)
-        on_items(len(new))
+    """Answer what is still open of a task; `on_items` hears how many items were finished.
+
+    A batch that a crash cut short is asked whole again, so that every answer comes from the batch
+    that it would have come from; what was kept of it stays.
+    """
+    kept = file.finished(task.keys(questions.samples))
+    finished = [
+        all((name, sample) in kept for sample in range(questions.samples)) for name in task.ids
+    ]
+    to_ask: list[int] = []
+    for start in range(0, len(finished), engine.together):
+        batch = range(start, min(start + engine.together, len(finished)))
+        if not all(finished[index] for index in batch):
+            to_ask += batch
+    size = math.ceil(ASKED_AT_ONCE / engine.together) * engine.together
+    with file.open() as append:
+        for start in range(0, len(to_ask), size):
+            asked = [
+                build_question(task, index, engine, questions, adapter)
+                for index in to_ask[start : start + size]
+            ]
+            for question in engine.answer(asked):
+                new = [p for p in _predictions(task, question) if p.key not in kept]
+                append(new)
+                on_items(bool(new))
 
 
-def _prediction(task: AskedTask, requests: Sequence[Instance]) -> Prediction:
-    generation, *scored = requests
-    document, response = generation.doc, generation.resps[0]
-    answer = parse_answer(response)
+def _predictions(task: AskedTask, question: Question) -> list[Prediction]:
+    document = question.generations[0].doc
     target = task.harness_task.doc_to_target(document)
-    return Prediction(
-        task=task.name,
-        item_id=document["id"],
-        cluster_id=document["cluster"],
-        target=target,
-        prediction=answer.label,
-        status=answer.status,
-        correct=answer.label == target,
-        confidence=answer.confidence,
-        label_probabilities=label_probabilities([request.resps[0][0] for request in scored]),
-        response=response,
-        sample_index=0,
-        document=ShownDocument(claim=document["claim"], evidence=tuple(document["evidence"])),
-        document_hash=hash_document(document),
-        prompt_hash=hash_text(generation.args[0]),
-        target_hash=hash_text(target),
+    probabilities = None
+    if question.scored and all(request.resps for request in question.scored):
+        probabilities = label_probabilities([r.resps[0][0] for r in question.scored])
+    found = []
+    for sample, generation in enumerate(question.generations):
+        response = generation.resps[0]
+        answer = parse_answer(response)
+        found.append(
+            Prediction(
+                task=task.name,
+                item_id=document["id"],
+                cluster_id=document["cluster"],
+                target=target,
+                prediction=answer.label,
+                status=answer.status,
+                correct=answer.label == target,
+                confidence=answer.confidence,
+                label_probabilities=probabilities,
+                response=response,
+                sample_index=sample,
+                usage=_usage(question) if sample == 0 else None,
+                document=ShownDocument(
+                    claim=document["claim"], evidence=tuple(document["evidence"])
+                ),
+                document_hash=hash_document(document),
+                prompt_hash=hash_text(generation.args[0]),
+                target_hash=hash_text(target),
+            )
+        )
+    return found
+
+
+def _usage(question: Question) -> Usage:
+    return Usage(
+        prompt_tokens=question.prompt_tokens,
+        response_tokens=question.response_tokens,
+        truncated=question.truncated,
     )
 
 
-def left_to_answer(task: AskedTask, folder: Path) -> int:
+def _seed(seed: int, item: str, sample: int) -> int:
+    """For one sample of one item: the same in every run, whatever else is asked."""
+    digest = hashlib.sha256(f"{seed} {item} {sample}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def left_to_answer(task: AskedTask, folder: Path, samples: int) -> int:
     """How many items of a task a run folder does not have yet."""
-    return len(task.documents) - len(PredictionFile(folder, task.name).finished(task.ids))
+    kept = PredictionFile(folder, task.name).finished(task.keys(samples))
+    return sum(any((n, sample) not in kept for sample in range(samples)) for n in task.ids)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -21,14 +21,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from evalsuite.engine import EngineOptions, TransformersEngine, prove_adapter_applied
-from evalsuite.models import LocalModel
+from evalsuite.engines import Engine, EngineOptions, Question, start
+from evalsuite.models import AskableModel, LocalModel
+from evalsuite.proofs import prove
 from evalsuite.runner import (
-    BATCHES_PER_CHUNK,
     AskedTask,
     Questions,
     answer_task,
-    build_requests,
+    build_question,
     left_to_answer,
 )
 from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed
@@ -41,7 +41,7 @@ _PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "
 class Run:
     """A model and the folder that its answers go to."""
 
-    model: LocalModel
+    model: AskableModel
     folder: Path
 
 
@@ -59,7 +59,7 @@ def progress_bar(console: Any) -> Progress:
 
 
 def run_manifest(
-    model: LocalModel, tasks: Sequence[AskedTask], questions: Questions, options: EngineOptions
+    model: AskableModel, tasks: Sequence[AskedTask], questions: Questions, options: EngineOptions
 ) -> dict[str, Any]:
     """Everything that decides the answers (`identity`, `tasks`), and the circumstances."""
     return {
@@ -75,7 +75,8 @@ def run_manifest(
             **questions.identity(),
         },
         "tasks": {task.name: task.facts() for task in tasks},
-        "model": {"argument": model.argument, "folder": str(model.folder)}
+        "model": {"argument": model.argument}
+        | ({"folder": str(model.folder)} if isinstance(model, LocalModel) else {})
         | ({"adapter": str(model.adapter)} if model.adapter else {}),
         "batch_size": options.batch_size,
         **circumstances(),
@@ -111,7 +112,7 @@ def answer(
     open_runs = []
     for run in runs:
         with claimed(run.folder, run_manifest(run.model, tasks, questions, options)):
-            left = sum(left_to_answer(task, run.folder) for task in tasks)
+            left = sum(left_to_answer(task, run.folder, questions.samples) for task in tasks)
         if left:
             open_runs.append((run, left))
     total = sum(len(task.documents) for task in tasks)
@@ -123,30 +124,41 @@ def answer(
     }
     for group in _by_base([run for run, _ in open_runs]):
         adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
-        loading = progress.add_task(f"loading {group[0].model.folder.name}", total=None)
-        engine = TransformersEngine(group[0].model.folder, adapters, options)
-        progress.remove_task(loading)
-        for run in group:
-            if run.model.adapter:
-                first = build_requests(
-                    tasks[0],
-                    range(min(_PROBES, len(tasks[0].documents))),
-                    engine,
-                    questions.chat_template,
-                )
-                prove_adapter_applied(engine, run.model, first)
-            engine.use(run.model.adapter)
-            with claimed(run.folder, run_manifest(run.model, tasks, questions, options)):
-                for task in tasks:
-                    answer_task(
-                        task,
-                        engine,
-                        PredictionFile(run.folder, task.name),
-                        chunk=options.batch_size * BATCHES_PER_CHUNK,
-                        chat_template=questions.chat_template,
-                        on_items=lambda count, bar=bars[run.folder]: progress.advance(bar, count),
-                    )
-        engine.close()
+        loading = progress.add_task(f"loading {group[0].model.name}", total=None)
+        engine = start(group[0].model, adapters, options)
+        try:
+            prove(engine, adapters, _probes(tasks[0], engine, questions), options.dtype)
+            progress.remove_task(loading)
+            for run in group:
+                with claimed(run.folder, run_manifest(run.model, tasks, questions, options)):
+                    for task in tasks:
+                        answer_task(
+                            task,
+                            engine,
+                            PredictionFile(run.folder, task.name),
+                            questions,
+                            adapter=run.model.adapter,
+                            on_items=lambda count, bar=bars[run.folder]: progress.advance(
+                                bar, count
+                            ),
+                        )
+        finally:
+            engine.close()
+
+
+def _probes(
+    task: AskedTask, engine: Engine, questions: Questions
+) -> Callable[[Path | None], list[Question]]:
+    """The label log-probabilities of the first documents, without an answer in words."""
+
+    def probes(adapter: Path | None) -> list[Question]:
+        built = [
+            build_question(task, index, engine, questions, adapter)
+            for index in range(min(_PROBES, len(task.documents)))
+        ]
+        return [replace(question, generations=[], seeds=[]) for question in built]
+
+    return probes
 
 
 def _by_base(runs: Sequence[Run]) -> list[list[Run]]:

@@ -3,14 +3,15 @@
 ::
 
     RUN/manifest.json              what answered, how, and which tasks; written before the answers
-    RUN/predictions/<task>.jsonl   one line per item, in the order of the sample, append-only
+    RUN/predictions/<task>.jsonl   one line per answer, append-only
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from evalsuite.errors import InputError, RunFolderError
-from evalsuite.predictions import Prediction, read_predictions
+from evalsuite.predictions import Key, Prediction, read_predictions
 from reports.write import write_file
 
 MANIFEST = "manifest.json"
 RUN_SCHEMA = "saeval.run/1"
+_SYNC_SECONDS = 0.5
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -126,39 +128,54 @@ class PredictionFile:
         self.path = folder / "predictions" / f"{task}.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
-    def finished(self, expected: Sequence[str]) -> list[Prediction]:
+    def finished(self, expected: Mapping[Key, str]) -> set[Key]:
         """What is there already, after cutting off a last line that a crash tore.
 
         Parameters
         ----------
         expected
-            The item ids in the order in which they are asked.
+            The answers that are asked for, and the hash of the document that each is to.
 
         Raises
         ------
         InputError
             If a line before the last is torn.
         RunFolderError
-            If the lines are not the beginning of what is expected.
+            If a line is no answer that is asked for, or occurs twice.
         """
+        found: set[Key] = set()
         if not self.path.exists():
-            return []
+            return found
         self._cut_torn_end()
-        found = read_predictions(self.path)
-        ids = [prediction.item_id for prediction in found]
-        if ids != list(expected[: len(ids)]):
-            raise RunFolderError(
-                f"{self.path}: its items are not the first {len(ids)} of this sample; "
-                "the file was changed from outside, remove it to answer the task again"
-            )
+        for prediction in read_predictions(self.path):
+            known = expected.get(prediction.key)
+            if known != prediction.document_hash or prediction.key in found:
+                what = "occurs twice" if prediction.key in found else "is not of this sample"
+                raise RunFolderError(
+                    f"{self.path}: item {prediction.item_id!r} {what}; the file was changed from "
+                    "outside, remove it to answer the task again"
+                )
+            found.add(prediction.key)
         return found
 
-    def append(self, predictions: Sequence[Prediction]) -> None:
-        """Add lines and return when they are on disk."""
+    @contextmanager
+    def open(self) -> Iterator[Callable[[Sequence[Prediction]], None]]:
+        """Append predictions: with the system at once, on the disk within half a second."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write("".join(prediction.to_line() for prediction in predictions))
-            file.flush()
-            os.fsync(file.fileno())
+            synced = time.monotonic()
+
+            def append(predictions: Sequence[Prediction]) -> None:
+                nonlocal synced
+                file.write("".join(prediction.to_line() for prediction in predictions))
+                file.flush()
+                if time.monotonic() - synced > _SYNC_SECONDS:
+                    os.fsync(file.fileno())
+                    synced = time.monotonic()
+
+            try:
+                yield append
+            finally:
+                os.fsync(file.fileno())
 
     def _cut_torn_end(self) -> None:
         content = self.path.read_bytes()

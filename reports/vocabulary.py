@@ -45,8 +45,8 @@ METRICS: dict[str, Metric] = {
     "ece_squared_debiased": Metric(
         "ECE²",
         "score",
-        "Squared calibration error, debiased; 0 is calibrated, and noise can push it below 0. Below "
-        "1,000 items its test is cautious: it errs in 3 to 4% of cases, not 5%.",
+        "Squared calibration error, debiased; 0 is calibrated, and noise can push it below 0. "
+        "Below 1,000 items its test is cautious: it errs in 3 to 4% of cases, not 5%.",
     ),
     "probed_accuracy": Metric(
         "Accuracy of the likeliest label", "share", "Right if the most probable label is."

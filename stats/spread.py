@@ -78,10 +78,10 @@ def compare_spread(
     Notes
     -----
     The jackknife leaves out one item, or one cluster, at a time and recomputes both standard
-    deviations [3]_. The influence value of item i on ln σ is ((x_i − μ)² − σ²)/(2σ²) (delta method). The
-    difference of the two models' values per item carries their correlation, whatever it is, and
-    needs no normal distribution, unlike the classical test of Pitman and Morgan [1]_. The
-    paired Brown–Forsythe test is the paired t test of |x_i − median| [2]_.
+    deviations [3]_. The influence value of item i on ln σ is ((x_i − μ)² − σ²)/(2σ²) (delta
+    method). The difference of the two models' values per item carries their correlation, whatever
+    it is, and needs no normal distribution, unlike the classical test of Pitman and Morgan [1]_.
+    The paired Brown–Forsythe test is the paired t test of |x_i − median| [2]_.
 
     References
     ----------
@@ -148,9 +148,7 @@ def _without_each(values: FloatArray, group: IntArray) -> FloatArray:
     """The standard deviation without each group in turn, shape (groups,)."""
     centred = values - values.mean()
     left = len(values) - np.bincount(group)
-    mean, square = (
-        (x.sum() - np.bincount(group, weights=x)) / left for x in (centred, centred**2)
-    )
+    mean, square = ((x.sum() - np.bincount(group, weights=x)) / left for x in (centred, centred**2))
     return np.asarray(np.sqrt(np.maximum(square - mean**2, 0)))
 
 

@@ -44,11 +44,11 @@ def test_stats_uses_only_the_libraries_it_may():
 
 
 def loaded_after(code: str) -> set[str]:
-    script = f"{code}\nimport sys; print(*sys.modules)"
+    script = f"{code}\nimport sys; print(chr(0), *sys.modules)"
     found = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    return {name.split(".")[0] for name in found.stdout.split()}
+    return {name.split(".")[0] for name in found.stdout.partition(chr(0))[2].split()}
 
 
 def test_help_loads_neither_torch_nor_lm_eval_nor_numpy():

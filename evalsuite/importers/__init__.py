@@ -40,7 +40,7 @@ def import_file(path: Path) -> ImportedFile:
             raise InputError(f"{path}:1: not JSON ({error})") from error
         if lm_eval_samples.recognises(first):
             return ImportedFile(path.parent.name, lm_eval_samples.read(path))
-        return ImportedFile(path.stem, read_predictions(path))
+        return ImportedFile(path.stem, list(read_predictions(path)))
     return ImportedFile(*study.read(path))
 
 

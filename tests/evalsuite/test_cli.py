@@ -229,7 +229,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys, monkeypatch):
 def test_answers_to_other_documents_are_found_before_a_model_is_asked(
     tmp_path, capsys, tiny_base, monkeypatch
 ):
-    from evalsuite.engine import TransformersEngine
+    from evalsuite.engines.on_transformers import TransformersEngine
 
     monkeypatch.setattr(TransformersEngine, "__init__", lambda *a: pytest.fail("model loaded"))
     saved = write_predictions(tmp_path / "s.jsonl", [prediction(0, task="factworld")])

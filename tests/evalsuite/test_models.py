@@ -7,7 +7,7 @@ import pytest
 from builders import prediction, study, study_result, two_files, write_predictions
 
 from evalsuite.errors import InputError, ModelError
-from evalsuite.models import LocalModel, SavedPredictions, resolve
+from evalsuite.models import LocalModel, SavedPredictions, ServedModel, resolve
 from evalsuite.store import RUN_SCHEMA
 
 
@@ -75,15 +75,15 @@ def test_a_finished_run_and_an_unfinished_one(tmp_path):
     assert isinstance(found, SavedPredictions)
     assert (found.name, list(found.predictions["fever"])) == (
         "tuned",
-        ["item-000", "item-001", "item-002"],
+        [("item-000", 0), ("item-001", 0), ("item-002", 0)],
     )
     half = run_folder(tmp_path / "half", 3, 2)
     with (half / "predictions" / "fever.jsonl").open("a") as file:
         file.write('{"torn')
-    with pytest.raises(InputError, match="not finished: 2 of 3 items of task fever; run the same"):
+    with pytest.raises(InputError, match="not finished: 2 of 3 answers of task fever; run"):
         resolve(str(half))
     (half / "predictions" / "fever.jsonl").unlink()
-    with pytest.raises(InputError, match="not finished: 0 of 3 items"):
+    with pytest.raises(InputError, match="not finished: 0 of 3 answers"):
         resolve(str(half))
 
 
@@ -206,12 +206,30 @@ def test_folders_that_are_not_models(tmp_path, files, message):
         resolve(bad_folder(tmp_path / "folder", **files))
 
 
-@pytest.mark.parametrize(
-    "argument", ["./none", "/none/at/all", "none.json", "none.jsonl", "a/b/c", "http://h/v1#m"]
-)
+@pytest.mark.parametrize("argument", ["./none", "/none/at/all", "none.json", "none.jsonl", "a/b/c"])
 def test_arguments_that_name_nothing(argument):
-    with pytest.raises(ModelError, match=r"no such file or folder|servers cannot be asked yet"):
+    with pytest.raises(ModelError, match="no such file or folder"):
         resolve(argument)
+
+
+def test_a_server_and_its_model():
+    found = resolve("http://127.0.0.1:8000/v1/#Qwen/Qwen3-8B")
+    assert isinstance(found, ServedModel)
+    assert (found.url, found.name) == ("http://127.0.0.1:8000/v1", "Qwen/Qwen3-8B")
+
+
+@pytest.mark.parametrize(
+    ("argument", "what"),
+    [
+        ("http://host/v1", "name the server and its model"),
+        ("http://#model", "name the server and its model"),
+        ("https://me:secret@host/v1#model", "must hold no password"),
+    ],
+)
+def test_a_bad_server_address_is_named_without_its_password(argument, what):
+    with pytest.raises(ModelError, match=what) as error:
+        resolve(argument)
+    assert "secret" not in str(error.value)
 
 
 def test_a_glob_that_matches_nothing(tmp_path):

@@ -14,7 +14,7 @@ FEVER = get_task("fever")
 
 
 def side(*predictions):
-    return {p.item_id: p for p in predictions}
+    return {p.key: p for p in predictions}
 
 
 def test_items_pair_by_id_whatever_their_order():

@@ -59,14 +59,14 @@ def test_a_torn_line_in_the_middle_is_named_by_line(tmp_path):
     lines[1] = lines[1][:40] + "\n"
     path.write_text("".join(lines))
     with pytest.raises(InputError, match=r"p.jsonl:2: not JSON \(EOF"):
-        read_predictions(path)
+        list(read_predictions(path))
 
 
 def test_bytes_that_are_no_text_are_an_error(tmp_path):
     path = tmp_path / "p.jsonl"
     path.write_bytes(prediction(0).to_line().encode() + b"\xff\xfe\n")
     with pytest.raises(InputError, match="not UTF-8 text"):
-        read_predictions(path)
+        list(read_predictions(path))
 
 
 def test_duplicate_ids_are_an_error():

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from evalsuite.engine import EngineOptions, TransformersEngine, prove_adapter_applied
+from evalsuite.engines import EngineOptions
+from evalsuite.engines.on_transformers import TransformersEngine
 from evalsuite.errors import ModelError, RunFolderError
 from evalsuite.models import LocalModel, resolve
 from evalsuite.predictions import read_predictions
-from evalsuite.runner import Questions, answer_task, build_requests, load_tasks
+from evalsuite.proofs import prove
+from evalsuite.runner import Questions, answer_task, build_question, load_tasks
 from evalsuite.running import Run, answer, progress_bar
 from evalsuite.store import PredictionFile
 from tasks.registry import FOLDER
@@ -21,7 +24,7 @@ from tasks.registry import FOLDER
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
 ASKED = Questions(tasks=("factworld",), limit=20, generation={"max_gen_toks": 12})
-OPTIONS = EngineOptions(device="cpu", dtype="float32", batch_size=2, threads=1)
+OPTIONS = EngineOptions(device="cpu", dtype="float32", batch_size=2, threads=1, name="transformers")
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +55,8 @@ def test_base_rows_of_a_shared_engine_are_those_of_the_base_alone(
     """Base, adapter, base again on one engine; then the base on an engine without adapters."""
     files = {}
     for name, adapter in (("base", None), ("adapter", tiny_adapter), ("again", None)):
-        engine.use(adapter)
         files[name] = PredictionFile(tmp_path / name, "factworld")
-        answer_task(factworld, engine, files[name], chunk=8, chat_template=False)
+        answer_task(factworld, engine, files[name], ASKED, adapter=adapter)
     alone = run(tiny_base, tmp_path / "alone")
     assert files["base"].path.read_bytes() == files["again"].path.read_bytes()
     assert files["base"].path.read_bytes() == alone.read_bytes()
@@ -85,7 +87,7 @@ def test_prompts_hashes_and_answers_equal_plain_lm_eval(which, tiny_base, tiny_a
     model = tiny_base if which == "base" else tiny_adapter
     arguments = f"pretrained={tiny_base}" + (f",peft={tiny_adapter}" if which == "adapter" else "")
     samples = plain_lm_eval(arguments)
-    ours = read_predictions(run(model, tmp_path))
+    ours = list(read_predictions(run(model, tmp_path)))
     assert len(ours) == len(samples) == 20
     for mine, theirs in zip(ours, samples, strict=True):
         assert mine.item_id == theirs["doc"]["id"]
@@ -104,14 +106,13 @@ def test_an_interrupted_run_ends_with_the_bytes_of_an_uninterrupted_one(
     kept, engine, factworld, tmp_path
 ):
     """Whatever number of lines survived, and with half a line more behind them."""
-    engine.use(None)
     whole = PredictionFile(tmp_path / "whole", "factworld")
-    answer_task(factworld, engine, whole, chunk=8, chat_template=False)
+    answer_task(factworld, engine, whole, ASKED)
     lines = whole.path.read_bytes().splitlines(keepends=True)
     part = PredictionFile(tmp_path / "part", "factworld")
     part.path.write_bytes(b"".join(lines[:kept]) + lines[kept][:100])
     finished = []
-    answer_task(factworld, engine, part, chunk=8, chat_template=False, on_items=finished.append)
+    answer_task(factworld, engine, part, ASKED, on_items=finished.append)
     assert part.path.read_bytes() == whole.path.read_bytes()
     assert sum(finished) == 20 - kept
 
@@ -136,8 +137,10 @@ def test_the_proof_passes_for_a_real_adapter_and_stops_an_empty_one(
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    probes = build_requests(factworld, range(3), engine, False)
-    prove_adapter_applied(engine, resolve(str(tiny_adapter)), probes)
+    def probes(adapter):
+        return [build_question(factworld, i, engine, ASKED, adapter) for i in range(3)]
+
+    prove(engine, [tiny_adapter], probes, "float32")
 
     untrained = get_peft_model(
         AutoModelForCausalLM.from_pretrained(tiny_base),
@@ -173,11 +176,12 @@ def test_a_broken_model_is_one_sentence(tiny_base, tmp_path):
 
 
 def test_the_chat_template_changes_the_prompt(engine, factworld):
-    plain = build_requests(factworld, [0], engine, False)[0][0].args[0]
+    plain = build_question(factworld, 0, engine, ASKED).generations[0].args[0]
     engine.lm.tokenizer.chat_template = (
         "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
         "{% if add_generation_prompt %}<assistant>{% endif %}"
     )
-    generation, *scored = build_requests(factworld, [0], engine, True)[0]
+    question = build_question(factworld, 0, engine, replace(ASKED, chat_template=True))
+    (generation,), scored = question.generations, question.scored
     assert generation.args[0] == f"<user>{plain}<assistant>"
     assert scored[0].args[0].endswith("<assistant>LABEL=")

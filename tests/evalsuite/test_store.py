@@ -9,7 +9,12 @@ from builders import prediction
 from evalsuite.errors import InputError, RunFolderError
 from evalsuite.store import MANIFEST, RUN_SCHEMA, PredictionFile, claimed, read_manifest
 
-IDS = [f"item-{i:03}" for i in range(5)]
+EXPECTED = {(f"item-{i:03}", 0): prediction(i).document_hash for i in range(5)}
+
+
+def append(kept, *predictions):
+    with kept.open() as write:
+        write(predictions)
 
 
 def manifest(tasks=("fever",), **identity):
@@ -24,12 +29,12 @@ def manifest(tasks=("fever",), **identity):
 @pytest.fixture
 def file(tmp_path):
     kept = PredictionFile(tmp_path, "fever")
-    kept.append([prediction(i) for i in range(3)])
+    append(kept, *(prediction(i) for i in range(3)))
     return kept
 
 
 def test_finished_lines_come_back(file):
-    assert [p.item_id for p in file.finished(IDS)] == IDS[:3]
+    assert file.finished(EXPECTED) == set(list(EXPECTED)[:3])
 
 
 @pytest.mark.parametrize("cut", [1, 30, 200])
@@ -37,7 +42,7 @@ def test_a_torn_last_line_is_cut_off_and_nothing_before_it_is_lost(file, cut):
     whole = file.path.read_bytes()
     torn = prediction(3).to_line().encode()[:-cut]
     file.path.write_bytes(whole + torn)
-    assert len(file.finished(IDS)) == 3
+    assert len(file.finished(EXPECTED)) == 3
     assert file.path.read_bytes() == whole
 
 
@@ -46,13 +51,24 @@ def test_a_torn_line_in_the_middle_is_an_error_and_the_file_is_left_alone(file):
     lines[1] = lines[1][:50] + b"\n"
     file.path.write_bytes(b"".join(lines))
     with pytest.raises(InputError, match=r"fever.jsonl:2: not JSON"):
-        file.finished(IDS)
+        file.finished(EXPECTED)
     assert file.path.read_bytes() == b"".join(lines)
 
 
 def test_other_items_than_the_sample_are_refused(file):
-    with pytest.raises(RunFolderError, match="not the first 3 of this sample"):
-        file.finished(["item-000", "item-009", "item-002"])
+    with pytest.raises(RunFolderError, match="item 'item-001' is not of this sample"):
+        file.finished({key: value for key, value in EXPECTED.items() if key[0] != "item-001"})
+
+
+def test_answers_to_another_document_are_refused(file):
+    with pytest.raises(RunFolderError, match="item 'item-000' is not of this sample"):
+        file.finished(dict.fromkeys(EXPECTED, "0" * 64))
+
+
+def test_an_item_answered_twice_is_refused(file):
+    append(file, prediction(1))
+    with pytest.raises(RunFolderError, match="item 'item-001' occurs twice"):
+        file.finished(EXPECTED)
 
 
 def test_a_folder_with_other_content_is_refused_and_untouched(tmp_path):
@@ -75,7 +91,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 
 def test_another_run_in_the_folder_is_refused_and_the_difference_named(tmp_path):
     with claimed(tmp_path, manifest(sampling={"seed": 43})):
-        PredictionFile(tmp_path, "fever").append([prediction(0)])
+        append(PredictionFile(tmp_path, "fever"), prediction(0))
     with (
         pytest.raises(RunFolderError, match=r"differs in sampling.seed \(43 there, 7 now\)"),
         claimed(tmp_path, manifest(sampling={"seed": 7})),
@@ -93,7 +109,7 @@ def test_a_run_that_failed_before_its_first_answer_does_not_stand_in_the_way(tmp
 def test_a_task_may_be_added_and_its_data_may_not_change(tmp_path):
     with claimed(tmp_path, manifest(("fever",))):
         pass
-    PredictionFile(tmp_path, "fever").append([prediction(0)])
+    append(PredictionFile(tmp_path, "fever"), prediction(0))
     with claimed(tmp_path, manifest(("vitaminc",))):
         assert set(read_manifest(tmp_path)["tasks"]) == {"fever", "vitaminc"}
     changed = manifest(("fever",))
