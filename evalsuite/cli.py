@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -197,6 +198,20 @@ def _check_per_label(_: click.Context, __: click.Parameter, value: str | None) -
     return value
 
 
+def _check_price(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    try:
+        read, written = (float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no pair of prices; give IN,OUT") from None
+    if not (0 <= read < math.inf and 0 <= written < math.inf):
+        raise click.BadParameter("prices must be 0 or more")
+    return read, written
+
+
 _seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -259,9 +274,20 @@ def run(model: str, out: Path | None, **options: Any) -> None:
 )
 @_level_option
 @click.option(
+    "--aa",
+    is_flag=True,
+    help="Ask the base twice, and show beside every difference how far it differs from itself.",
+)
+@click.option(
+    "--price",
+    metavar="IN,OUT",
+    callback=_check_price,
+    help="Price of a million tokens read and written, such as 0.5,1.5, for the report.",
+)
+@click.option(
     "--allow-mismatch",
     is_flag=True,
-    help="Compare items whose prompts or documents differ (never their targets).",
+    help="Compare what was asked differently: prompts, documents, settings (never targets).",
 )
 @_out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
 def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any) -> None:

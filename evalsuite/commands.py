@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from evalsuite.comparing import ByTask, compare_predictions
-from evalsuite.contract import cautions, check_documents
+from evalsuite.comparing import ByTask, compare_predictions, with_noise
+from evalsuite.contract import cautions, check_asked_alike, check_documents
 from evalsuite.engines import EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.hashing import hash_text
@@ -20,11 +20,18 @@ from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPrediction
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
-from stats.comparison import FAMILY_SCHEMA_VERSION, Comparison, ModelDescription, Settings
+from stats.comparison import (
+    FAMILY_SCHEMA_VERSION,
+    Comparison,
+    Cost,
+    ModelDescription,
+    Settings,
+)
 
 RUNS = Path("saeval-runs")
 COMPARISON = "comparison.json"
 INDEX = "family.json"
+AGAIN = "base-again"
 _OF_ASKING = {
     "limit": None,
     "per_label": None,
@@ -49,6 +56,7 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     folder = out or RUNS / _folder_name(model.name, _key(model, questions, engine))
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress)
+    _say_speed(Run(model, folder), console)
     _summarise(folder, console)
 
 
@@ -78,6 +86,8 @@ def compare_command(
         raise InputError(
             f"{', '.join(ignored)}: has no effect on answers that exist already; leave it out"
         )
+    if options["aa"] and isinstance(base, SavedPredictions):
+        raise InputError("--aa asks the base twice; give a BASE that can be asked, not predictions")
     identity = {
         name: {"content": m.content}
         if isinstance(m, SavedPredictions)
@@ -102,38 +112,67 @@ def compare_command(
     }
     for name, known in predictions.items():
         check_documents(asked, known, models[name].argument)
+    if not options["allow_mismatch"]:
+        check_asked_alike(_asked(models, questions))
     settings = Settings(options["level"], options["replicates"], questions.seed)
 
-    def compared() -> list[Comparison]:
+    def compared(with_model: AnyModel, name: str) -> Comparison:
         with console.status("") as status:
-            return [
-                compare_predictions(
-                    predictions["base"],
-                    predictions[name],
-                    base_model=_describe(base),
-                    checkpoint_model=_describe(model),
-                    settings=settings,
-                    allow_mismatch=options["allow_mismatch"],
-                    cautions=cautions(base, model),
-                    on_task=lambda task, of=model.name: status.update(f"statistics: {of}, {task}"),
-                )
-                for name, model in checkpoints.items()
-            ]
+            return compare_predictions(
+                predictions["base"],
+                predictions[name],
+                base_model=_describe(base, predictions["base"], options["price"]),
+                checkpoint_model=_describe(with_model, predictions[name], options["price"]),
+                settings=settings,
+                allow_mismatch=options["allow_mismatch"],
+                cautions=cautions(base, with_model),
+                on_task=lambda task: status.update(f"statistics: {with_model.name}, {task}"),
+            )
 
     if not to_ask:
-        comparisons = compared()
+        comparisons = [compared(model, name) for name, model in checkpoints.items()]
     with claimed(folder, manifest):
         if to_ask:
-            runs = [Run(model, places[name]) for name, model in to_ask.items()]
+            runs = {name: Run(model, places[name]) for name, model in to_ask.items()}
+            if options["aa"]:
+                runs[AGAIN] = Run(to_ask["base"], folder / AGAIN, again=True)
             with progress_bar(console) as progress:
-                answer(runs, asked, questions, engine, progress)
-            for run, name in zip(runs, to_ask, strict=True):
+                answer(list(runs.values()), asked, questions, engine, progress)
+            for name, run in runs.items():
                 answered = resolve(str(run.folder))
                 if not isinstance(answered, SavedPredictions):
                     raise SaevalError(f"{run.folder}: is no run folder any more")
                 predictions[name] = _of_tasks(answered.predictions, questions.tasks, name)
-            comparisons = compared()
+                _say_speed(run, console)
+            comparisons = [compared(model, name) for name, model in checkpoints.items()]
+            if options["aa"]:
+                again = compared(base, AGAIN)
+                comparisons = [with_noise(comparison, again) for comparison in comparisons]
         _report(comparisons, homes, folder, console)
+
+
+def _asked(models: Mapping[str, AnyModel], questions: Questions) -> dict[str, dict[str, Any]]:
+    """How each model whose run is known was asked, or will be."""
+    found = {}
+    for model in models.values():
+        if not isinstance(model, SavedPredictions):
+            found[model.argument] = questions.identity()
+        elif model.manifest is not None:
+            found[model.argument] = model.manifest["identity"]
+    return found
+
+
+def _say_speed(run: Run, console: Console) -> None:
+    """One line on the last session of a run, if there was one."""
+    sessions = read_manifest(run.folder).get("sessions", [])
+    if not sessions or not sessions[-1]["items"]:
+        return
+    items, seconds = sessions[-1]["items"], sessions[-1]["seconds"]
+    phases = ", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items())
+    rate = items / max(seconds["answer"], 1e-3)
+    console.print(
+        escape(f"{run.name}: {items} items, {rate:.1f} a second ({phases})"), highlight=False
+    )
 
 
 def report_command(folder: Path) -> None:
@@ -299,11 +338,30 @@ def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByT
     return {name: predictions[name] for name in names}
 
 
-def _describe(model: AnyModel) -> ModelDescription:
+def _describe(
+    model: AnyModel, predictions: ByTask, price: tuple[float, float] | None
+) -> ModelDescription:
     facts = {"content": model.content}
     if isinstance(model, LocalModel) and model.adapter_content:
         facts["adapter_content"] = model.adapter_content
-    return ModelDescription(model.name, model.argument, facts)
+    return ModelDescription(model.name, model.argument, facts, _cost(predictions, price))
+
+
+def _cost(predictions: ByTask, price: tuple[float, float] | None) -> Cost | None:
+    """Of what was answered by us; None if the tokens were not counted."""
+    items = [prediction for task in predictions.values() for prediction in task.values()]
+    counted = [prediction.usage for prediction in items if prediction.usage is not None]
+    if not counted:
+        return None
+    read = sum(usage.prompt_tokens for usage in counted)
+    written = sum(usage.response_tokens for usage in counted)
+    return Cost(
+        items=len(counted),
+        prompt_tokens=read,
+        response_tokens=written,
+        truncated=sum(usage.truncated for usage in counted),
+        money=None if price is None else (read * price[0] + written * price[1]) / 1e6,
+    )
 
 
 def _summarise(folder: Path, console: Console) -> None:

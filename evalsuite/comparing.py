@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -93,6 +94,34 @@ def compare_predictions(
         tasks=tuple(tasks),
         pooled=pooled,
         warnings=tuple(warnings),
+    )
+
+
+def with_noise(comparison: Comparison, again: Comparison) -> Comparison:
+    """The comparison with the differences of an A/A run beside its own.
+
+    Parameters
+    ----------
+    comparison
+        Of base and checkpoint.
+    again
+        Of the base and the base asked again, on the same tasks.
+    """
+    blocks = {task.task: task for task in (*again.tasks, again.pooled) if task is not None}
+
+    def beside(task: TaskComparison) -> TaskComparison:
+        noise = {(row.metric, row.label): row.difference for row in blocks[task.task].metrics}
+        return replace(
+            task,
+            metrics=tuple(
+                replace(row, noise=noise.get((row.metric, row.label))) for row in task.metrics
+            ),
+        )
+
+    return replace(
+        comparison,
+        tasks=tuple(beside(task) for task in comparison.tasks),
+        pooled=None if comparison.pooled is None else beside(comparison.pooled),
     )
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from evalsuite.errors import PairingError
 from evalsuite.hashing import hash_document
 from evalsuite.models import AnyModel, LocalModel, SavedPredictions
 from evalsuite.predictions import Key, Prediction
 from evalsuite.runner import AskedTask
+
+_ASKED_ALIKE = {
+    "generation": "--gen-kwargs",
+    "samples": "--samples",
+    "chat_template": "--apply-chat-template",
+    "system": "--system",
+}
+"""Settings of a run that must be the same for both models, and the option that sets each."""
 
 
 def check_documents(
@@ -36,6 +45,33 @@ def check_documents(
                 f"sample: {what if common else 'no item in common'}; use the same task version, "
                 "data, --limit, --per-label and --seed"
             )
+
+
+def check_asked_alike(asked: Mapping[str, Mapping[str, Any]]) -> None:
+    """Stop if two models were, or would be, asked in different ways.
+
+    Parameters
+    ----------
+    asked
+        By model argument: the identity of its run, as in its manifest.
+
+    Raises
+    ------
+    PairingError
+        Naming the first setting that differs.
+    """
+    if not asked:
+        return
+    (first, reference), *others = asked.items()
+    for argument, identity in others:
+        for name, option in _ASKED_ALIKE.items():
+            one, other = reference.get(name), identity.get(name)
+            if one != other and name in reference and name in identity:
+                raise PairingError(
+                    f"{first} and {argument} were asked in different ways: {option} is {one!r} "
+                    f"there and {other!r} here; ask both alike, or compare all the same with "
+                    "--allow-mismatch"
+                )
 
 
 def cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from evalsuite.errors import InputError, ModelError
@@ -76,8 +77,13 @@ class SavedPredictions:
     name: str
     files: tuple[Path, ...]
     predictions: dict[str, dict[Key, Prediction]]
-    base_content: str | None = None
-    """Of a run folder: the content of the (base) model that answered."""
+    manifest: dict[str, Any] | None = None
+    """Of a run folder."""
+
+    @property
+    def base_content(self) -> str | None:
+        """The content of the (base) model that answered, where it is known."""
+        return self.manifest and self.manifest["identity"]["model"]["content"]
 
     @cached_property
     def content(self) -> str:
@@ -233,7 +239,7 @@ def _run_folder(argument: str, folder: Path) -> SavedPredictions:
             )
     saved = _saved(argument, files)
     model = manifest["identity"]["model"]
-    return replace(saved, name=model["name"], base_content=model["content"])
+    return replace(saved, name=model["name"], manifest=manifest)
 
 
 def _saved(argument: str, files: list[Path]) -> SavedPredictions:

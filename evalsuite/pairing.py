@@ -72,6 +72,8 @@ def pair(
                 f"items ({', '.join(_ids(differ))}"
                 f"{', …' if len(differ) > _EXAMPLES else ''}); {remedy}"
             )
+    if not allow_mismatch:
+        _check_cut_alike(task, [(base[key], checkpoint[key]) for key in common])
     only_base = sorted(base.keys() - checkpoint.keys())
     only_checkpoint = sorted(checkpoint.keys() - base.keys())
     return Pairs(
@@ -85,6 +87,20 @@ def pair(
             _ids(only_checkpoint),
         ),
     )
+
+
+def _check_cut_alike(task: Task, both: Sequence[tuple[Prediction, Prediction]]) -> None:
+    cut = [
+        one.item_id
+        for one, other in both
+        if one.usage and other.usage and one.usage.truncated != other.usage.truncated
+    ]
+    if cut:
+        raise PairingError(
+            f"task {task.name}: {len(cut)} prompts were cut to fit one model and not the other "
+            f"({', '.join(cut[:_EXAMPLES])}); give both the same length with --model-args "
+            "max_length, or compare all the same with --allow-mismatch"
+        )
 
 
 def _ids(keys: Sequence[Key]) -> tuple[str, ...]:

@@ -53,6 +53,9 @@ class Questions:
         Whether the prompt is put through the model's chat template.
     system
         System prompt, or None.
+    again
+        Whether this is the second half of an A/A run: the same items in the opposite order, so in
+        other batches, and other seeds.
     """
 
     tasks: tuple[str, ...]
@@ -64,6 +67,7 @@ class Questions:
     samples: int = 1
     chat_template: bool = False
     system: str | None = None
+    again: bool = False
 
     def identity(self) -> dict[str, Any]:
         """What of it decides which prompts are asked and how, for the manifest."""
@@ -73,7 +77,7 @@ class Questions:
             "samples": self.samples,
             "chat_template": self.chat_template,
             "system": self.system,
-        }
+        } | ({"again": True} if self.again else {})
 
 
 @dataclass(frozen=True)
@@ -165,7 +169,10 @@ def build_question(
 
     generation, *scored = requests()
     generations = [generation, *(requests()[0] for _ in range(questions.samples - 1))]
-    seeds = [_seed(questions.seed, document["id"], sample) for sample in range(questions.samples)]
+    first = questions.samples if questions.again else 0
+    seeds = [
+        _seed(questions.seed, document["id"], first + sample) for sample in range(questions.samples)
+    ]
     return Question(generations, seeds, scored, adapter)
 
 
@@ -187,9 +194,12 @@ def answer_task(
     finished = [
         all((name, sample) in kept for sample in range(questions.samples)) for name in task.ids
     ]
+    order = list(range(len(finished)))
+    if questions.again:
+        order.reverse()
     to_ask: list[int] = []
-    for start in range(0, len(finished), engine.together):
-        batch = range(start, min(start + engine.together, len(finished)))
+    for start in range(0, len(order), engine.together):
+        batch = order[start : start + engine.together]
         if not all(finished[index] for index in batch):
             to_ask += batch
     size = math.ceil(ASKED_AT_ONCE / engine.together) * engine.together

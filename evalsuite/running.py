@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -16,6 +17,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -31,7 +33,7 @@ from evalsuite.runner import (
     build_question,
     left_to_answer,
 )
-from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed
+from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed, record_session
 
 _PROBES = 4
 _PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "numpy")
@@ -39,10 +41,20 @@ _PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "
 
 @dataclass(frozen=True)
 class Run:
-    """A model and the folder that its answers go to."""
+    """A model, the folder that its answers go to, and whether it is asked a second time (A/A)."""
 
     model: AskableModel
     folder: Path
+    again: bool = False
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.model.name} again" if self.again else self.model.name
+
+    def questions(self, questions: Questions) -> Questions:
+        """What this run asks."""
+        return replace(questions, again=self.again)
 
 
 def progress_bar(console: Any) -> Progress:
@@ -111,39 +123,65 @@ def answer(
     """
     open_runs = []
     for run in runs:
-        with claimed(run.folder, run_manifest(run.model, tasks, questions, options)):
+        with claimed(run.folder, run_manifest(run.model, tasks, run.questions(questions), options)):
             left = sum(left_to_answer(task, run.folder, questions.samples) for task in tasks)
         if left:
             open_runs.append((run, left))
     total = sum(len(task.documents) for task in tasks)
     bars = {
-        run.folder: progress.add_task(
-            f"{run.model.name} answers", total=total, completed=total - left
-        )
+        run.folder: progress.add_task(f"{run.name} answers", total=total, completed=total - left)
         for run, left in open_runs
     }
     for group in _by_base([run for run, _ in open_runs]):
         adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
         loading = progress.add_task(f"loading {group[0].model.name}", total=None)
+        clock = Clock()
         engine = start(group[0].model, adapters, options)
+        clock.lap("load")
         try:
             prove(engine, adapters, _probes(tasks[0], engine, questions), options.dtype)
+            clock.lap("prove")
             progress.remove_task(loading)
             for run in group:
-                with claimed(run.folder, run_manifest(run.model, tasks, questions, options)):
-                    for task in tasks:
-                        answer_task(
-                            task,
-                            engine,
-                            PredictionFile(run.folder, task.name),
-                            questions,
-                            adapter=run.model.adapter,
-                            on_items=lambda count, bar=bars[run.folder]: progress.advance(
-                                bar, count
-                            ),
-                        )
+                asked = run.questions(questions)
+                count = 0
+
+                def finished(items: int, bar: TaskID = bars[run.folder]) -> None:
+                    nonlocal count
+                    count += items
+                    progress.advance(bar, items)
+
+                with claimed(run.folder, run_manifest(run.model, tasks, asked, options)):
+                    try:
+                        for task in tasks:
+                            file = PredictionFile(run.folder, task.name)
+                            answer_task(
+                                task,
+                                engine,
+                                file,
+                                asked,
+                                adapter=run.model.adapter,
+                                on_items=finished,
+                            )
+                    finally:
+                        clock.lap("answer")
+                        record_session(run.folder, {"items": count, "seconds": clock.seconds})
         finally:
             engine.close()
+
+
+class Clock:
+    """Seconds per phase; a phase that comes again replaces its last time."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def lap(self, phase: str) -> None:
+        """The time since the last call was spent on this phase."""
+        now = time.monotonic()
+        self.seconds[phase] = round(now - self._since, 3)
+        self._since = now
 
 
 def _probes(

@@ -96,6 +96,14 @@ def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
     write_file(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
+def record_session(folder: Path, session: Mapping[str, Any]) -> None:
+    """Add to the manifest of a claimed folder what one process did and how long it took."""
+    manifest = read_manifest(folder)
+    sessions = [*manifest.get("sessions", []), dict(session)]
+    text = json.dumps({**manifest, "sessions": sessions}, indent=2, ensure_ascii=False)
+    write_file(folder / MANIFEST, text + "\n")
+
+
 def _holds_results(folder: Path) -> bool:
     """Whether more than manifests and empty files is there, which is all a failed start leaves."""
     return any(

@@ -37,7 +37,7 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
         _too_few,
         _unpaired,
     )
-    found = list(comparison.warnings)
+    found = [*comparison.warnings, *_cut_prompts(comparison)]
     for rule in rules:
         for task in comparison.tasks:
             sentence = rule(task, level)
@@ -46,6 +46,16 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
     found.extend(_spread_is_not_knowledge(comparison))
     found.extend(_pooled_gain_of_one_task(comparison))
     return tuple(found)
+
+
+def _cut_prompts(comparison: Comparison) -> list[str]:
+    costs = (("base", comparison.base.cost), ("checkpoint", comparison.checkpoint.cost))
+    return [
+        f"{say.count(cost.truncated)} of {say.items(cost.items)} had the beginning of their prompt "
+        f"cut off to fit the {who}."
+        for who, cost in costs
+        if cost is not None and cost.truncated
+    ]
 
 
 def _identical(task: TaskComparison, level: float) -> str | None:

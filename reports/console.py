@@ -82,7 +82,7 @@ class _Printer:
                 one_line(say.metric_name(row, abstention)),
                 say.value(row.base, scale),
                 say.value(row.checkpoint, scale),
-                say.difference(row.difference, scale),
+                say.change(row),
                 say.interval(row.difference_interval, scale),
                 say.p_value(row.p),
                 say.p_value(row.p_holm),

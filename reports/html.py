@@ -165,7 +165,7 @@ def _row(row: MetricComparison, task: TaskComparison, level: float) -> Row:
         base_interval=say.value_interval(row.base_interval, scale),
         checkpoint=say.value(row.checkpoint, scale),
         checkpoint_interval=say.value_interval(row.checkpoint_interval, scale),
-        difference=say.difference(row.difference, scale),
+        difference=say.change(row),
         interval=say.interval(row.difference_interval, scale),
         p=say.p_value(row.p),
         p_max_t=say.p_value(row.p_max_t),

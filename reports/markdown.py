@@ -97,7 +97,7 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
             sign = sign_of(row, level)
             unadjusted |= sign.beyond_noise and not sign.adjusted
             scale = say.metric_of(row).scale
-            change = say.difference(row.difference, scale)
+            change = say.change(row)
             reading = f"**{sign.text}**" if sign.beyond_noise else _plain(sign.text)
             values = f"{say.value(row.base, scale)} → {say.value(row.checkpoint, scale)}"
             limits = say.interval(row.difference_interval, scale)
@@ -156,7 +156,7 @@ def _metrics(rows: Sequence[MetricComparison], task: TaskComparison, level: floa
                 f"**{name}**" if row.headline else name,
                 say.value(row.base, scale),
                 say.value(row.checkpoint, scale),
-                say.difference(row.difference, scale),
+                say.change(row),
                 say.interval(row.difference_interval, scale),
                 say.p_value(row.p),
                 say.p_value(row.p_max_t),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reports import vocabulary as say
 from reports.hostile_text import one_line
 from stats.comparison import Comparison, ModelDescription, TaskComparison
@@ -30,12 +32,24 @@ def settings_lines(comparison: Comparison) -> list[tuple[str, str]]:
     lines = [
         ("Base", _model(comparison.base)),
         ("Checkpoint", _model(comparison.checkpoint)),
+        *_costs(comparison),
         ("Confidence level", say.level_in_words(settings.level)),
         ("Bootstrap replicates", say.count(settings.replicates)),
         ("Seed", str(settings.seed)),
         ("saeval", f"{comparison.saeval_version}, {comparison.schema}"),
     ]
     return [(name, one_line(text)) for name, text in lines]
+
+
+def _costs(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    for who, model in (("base", comparison.base), ("checkpoint", comparison.checkpoint)):
+        if (cost := model.cost) is not None:
+            money = "" if cost.money is None else f", {cost.money:,.4g} in money"
+            yield (
+                f"Cost of {who}",
+                f"{say.items(cost.items)}, {say.count(cost.prompt_tokens)} tokens read, "
+                f"{say.count(cost.response_tokens)} written{money}",
+            )
 
 
 def _model(model: ModelDescription) -> str:

@@ -110,6 +110,15 @@ def difference(number: float | None, scale: Scale) -> str:
     return f"{_signed(number, scale)} pp" if scale == "share" else _signed(number, scale)
 
 
+def change(row: MetricComparison) -> str:
+    """``+8.0 pp``, and beside it what an A/A run gave, if there was one: ``+8.0 pp, A/A +0.4``."""
+    scale = metric_of(row).scale
+    shown = difference(row.difference, scale)
+    if row.noise is None or row.difference is None:
+        return shown
+    return f"{shown}, A/A {_signed(row.noise, scale)}"
+
+
 def interval(limits: Interval | None, scale: Scale) -> str:
     """``[+5.7, +10.4]``, in the unit of the difference."""
     if limits is None:

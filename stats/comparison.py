@@ -45,6 +45,9 @@ class MetricComparison:
         None where neither direction is good in itself (NA rate, mean confidence).
     headline
         Whether it belongs to the family and the short table.
+    noise
+        The same difference between the base and the base asked again (an A/A run), or None
+        without one: differences of this size come from the engine or the sampling alone.
     """
 
     metric: str
@@ -63,6 +66,7 @@ class MetricComparison:
     p_bh: float | None
     higher_is_better: bool | None
     headline: bool
+    noise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -341,12 +345,29 @@ class TaskComparison:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a model's answers cost.
+
+    `prompt_tokens` and `response_tokens` are those read and written for `items` items, label
+    probabilities included; `truncated` counts prompts that were cut to fit the model; `money` is
+    in the unit of the prices given, None without.
+    """
+
+    items: int
+    prompt_tokens: int
+    response_tokens: int
+    truncated: int
+    money: float | None
+
+
+@dataclass(frozen=True)
 class ModelDescription:
-    """Which model answered: its display name, where it came from and facts worth printing."""
+    """Which model answered: its display name, where it came from, facts worth printing, cost."""
 
     name: str
     source: str
     facts: dict[str, str]
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
