@@ -118,6 +118,13 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
             help="Answers per item; give --gen-kwargs do_sample=true,temperature=0.7 with it.",
         ),
         click.option(
+            "--cache",
+            metavar="FOLDER",
+            type=click.Path(file_okay=False, path_type=Path),
+            envvar="SAEVAL_CACHE",
+            help="Keep answers here across runs: a base is asked once for all its checkpoints.",
+        ),
+        click.option(
             "--apply-chat-template",
             is_flag=True,
             help="Put prompts through the model's chat template (for instruct models).",

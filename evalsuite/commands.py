@@ -41,6 +41,7 @@ _OF_ASKING = {
     "system": None,
     "data_dir": None,
     "model_args": None,
+    "cache": None,
 }
 """Options that only matter where a model has to answer, and their defaults."""
 
@@ -55,7 +56,7 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     asked = load_tasks(questions)
     folder = out or RUNS / _folder_name(model.name, _key(model, questions, engine))
     with progress_bar(console) as progress:
-        answer([Run(model, folder)], asked, questions, engine, progress)
+        answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
     _say_speed(Run(model, folder), console)
     _summarise(folder, console)
 
@@ -137,7 +138,7 @@ def compare_command(
             if options["aa"]:
                 runs[AGAIN] = Run(to_ask["base"], folder / AGAIN, again=True)
             with progress_bar(console) as progress:
-                answer(list(runs.values()), asked, questions, engine, progress)
+                answer(list(runs.values()), asked, questions, engine, progress, options["cache"])
             for name, run in runs.items():
                 answered = resolve(str(run.folder))
                 if not isinstance(answered, SavedPredictions):

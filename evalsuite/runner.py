@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalsuite.cache import AnswerCache
 from evalsuite.engines import Engine, Question
 from evalsuite.errors import InputError
 from evalsuite.hashing import hash_document, hash_text
@@ -183,12 +184,14 @@ def answer_task(
     questions: Questions,
     *,
     adapter: Path | None = None,
+    cache: AnswerCache | None = None,
     on_items: Callable[[int], None] = lambda count: None,
 ) -> None:
     """Answer what is still open of a task; `on_items` hears how many items were finished.
 
     A batch that a crash cut short is asked whole again, so that every answer comes from the batch
-    that it would have come from; what was kept of it stays.
+    that it would have come from; what was kept of it stays. The same holds of a batch that the
+    cache knows in part.
     """
     kept = file.finished(task.keys(questions.samples))
     finished = [
@@ -209,10 +212,43 @@ def answer_task(
                 build_question(task, index, engine, questions, adapter)
                 for index in to_ask[start : start + size]
             ]
+            if cache is not None:
+                known, asked = _known(cache, task, asked, engine.together)
+                for found in known:
+                    append([prediction for prediction in found if prediction.key not in kept])
+                    on_items(1)
             for question in engine.answer(asked):
-                new = [p for p in _predictions(task, question) if p.key not in kept]
+                found = _predictions(task, question)
+                new = [prediction for prediction in found if prediction.key not in kept]
                 append(new)
                 on_items(bool(new))
+                if cache is not None:
+                    cache.add(found)
+
+
+def _known(
+    cache: AnswerCache, task: AskedTask, asked: Sequence[Question], together: int
+) -> tuple[list[list[Prediction]], list[Question]]:
+    """What the cache has of whole batches, and the questions left to ask."""
+    known, left = [], []
+    for start in range(0, len(asked), together):
+        batch = asked[start : start + together]
+        found = [
+            [
+                cache.get(
+                    (request.doc["id"], sample),
+                    hash_document(request.doc),
+                    hash_text(request.args[0]),
+                )
+                for sample, request in enumerate(question.generations)
+            ]
+            for question in batch
+        ]
+        if any(answer is None for answers in found for answer in answers):
+            left += batch
+        else:
+            known += [[a for a in answers if a is not None] for answers in found]
+    return known, left
 
 
 def _predictions(task: AskedTask, question: Question) -> list[Prediction]:

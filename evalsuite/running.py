@@ -23,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from evalsuite.cache import AnswerCache
 from evalsuite.engines import Engine, EngineOptions, Question, start
 from evalsuite.models import AskableModel, LocalModel
 from evalsuite.proofs import prove
@@ -115,6 +116,7 @@ def answer(
     questions: Questions,
     options: EngineOptions,
     progress: Progress,
+    cache: Path | None = None,
 ) -> None:
     """Let every run's model answer what its folder does not have yet.
 
@@ -155,12 +157,16 @@ def answer(
                     try:
                         for task in tasks:
                             file = PredictionFile(run.folder, task.name)
+                            known = None
+                            if cache is not None and not run.again:
+                                known = AnswerCache(cache, _speaker(run, task, asked, options))
                             answer_task(
                                 task,
                                 engine,
                                 file,
                                 asked,
                                 adapter=run.model.adapter,
+                                cache=known,
                                 on_items=finished,
                             )
                     finally:
@@ -168,6 +174,23 @@ def answer(
                         record_session(run.folder, {"items": count, "seconds": clock.seconds})
         finally:
             engine.close()
+
+
+def _speaker(
+    run: Run, task: AskedTask, questions: Questions, options: EngineOptions
+) -> dict[str, Any]:
+    """Everything that decides an answer but the prompt."""
+    generation = dict(task.harness_task.config.generation_kwargs)
+    return {
+        "content": run.model.content,
+        "adapter_content": run.model.adapter_content,
+        "engine": options.identity(),
+        "task": task.name,
+        "version": task.harness_task.VERSION,
+        "generation": generation,
+        "samples": questions.samples,
+        "seed": questions.seed if generation.get("do_sample") else None,
+    }
 
 
 class Clock:
