@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,9 +42,10 @@ Tokens = tuple[int, ...]
 
 @dataclass
 class _Pending:
-    """A question whose requests are in the engine's queue."""
+    """A question whose requests are in the engine's queue; each label with what precedes it."""
 
     question: Question
+    labels: list[tuple[Tokens, Tokens]]
     generations: dict[str, Instance] = field(default_factory=dict)
     prefixes: dict[str, Tokens] = field(default_factory=dict)
     scores: dict[Tokens, dict[int, float]] = field(default_factory=dict)
@@ -92,20 +94,20 @@ class VLLMEngine:
                     pending = waiting.pop(output.request_id)
                     self._receive(pending, output)
                     if not pending.left():
-                        self._fill_scores(pending)
+                        _fill_scores(pending)
                         yield pending.question
         finally:
             if waiting:
                 self._engine.abort_request(list(waiting))
 
     def _enqueue(self, question: Question, waiting: dict[str, _Pending]) -> None:
-        pending = _Pending(question)
         try:
+            pending = _Pending(question, [self._encoded(request) for request in question.scored])
             for request, seed in zip(question.generations, question.seeds, strict=True):
                 key = self._generate(question, request, seed)
                 pending.generations[key] = request
                 waiting[key] = pending
-            for prefix, tokens in self._distinct_prefixes(question).items():
+            for prefix, tokens in _distinct_prefixes(pending.labels).items():
                 key = self._score(question, prefix, sorted(tokens))
                 pending.prefixes[key] = prefix
                 waiting[key] = pending
@@ -121,7 +123,7 @@ class VLLMEngine:
 
         context, settings = request.args
         chosen, until, room = self.lm.modify_gen_kwargs(
-            settings, eos=self._end(), default_max_gen_toks=self.lm.max_gen_toks
+            settings, eos=self._end, default_max_gen_toks=self.lm.max_gen_toks
         )
         tokens = self.lm.tok_encode(context)
         kept, room = maybe_truncate(
@@ -131,7 +133,7 @@ class VLLMEngine:
             side=self.lm.truncation_side,
         )
         question.truncated |= len(kept) < len(tokens)
-        stop = [self._end()] if self.lm.think_end_token else until
+        stop = [self._end] if self.lm.think_end_token else until
         parameters = SamplingParams(max_tokens=room, stop=stop, seed=seed, **chosen)
         return self._queue(question, tuple(kept), parameters)
 
@@ -158,15 +160,6 @@ class VLLMEngine:
         question.prompt_tokens += len(tokens)
         return key
 
-    def _distinct_prefixes(self, question: Question) -> dict[Tokens, set[int]]:
-        """Every prefix of every label, and the tokens whose probability is wanted after it."""
-        found: dict[Tokens, set[int]] = {}
-        for request in question.scored:
-            prefix, label = self._encoded(request)
-            for position, token in enumerate(label):
-                found.setdefault(prefix + label[:position], set()).add(token)
-        return found
-
     def _encoded(self, request: Instance) -> tuple[Tokens, Tokens]:
         """Context and label as lm-eval's log-likelihood requests have them, cut from the left."""
         context, label = self.lm._encode_pair(*request.args)
@@ -184,19 +177,12 @@ class VLLMEngine:
             }
         else:
             request = pending.generations.pop(output.request_id)
-            until = handle_stop_sequences(request.args[1].get("until"), eos=self._end())
+            until = handle_stop_sequences(request.args[1].get("until"), eos=self._end)
             text = postprocess_generated_text(found.text, until, self.lm.think_end_token)
             request.resps.append(text)
             pending.question.response_tokens += len(found.token_ids)
 
-    def _fill_scores(self, pending: _Pending) -> None:
-        for request in pending.question.scored:
-            prefix, label = self._encoded(request)
-            steps = [(prefix + label[:at], token) for at, token in enumerate(label)]
-            total = sum(pending.scores[before][token] for before, token in steps)
-            greedy = all(pending.greedy[before] == token for before, token in steps)
-            request.resps.append((total, greedy))
-
+    @cached_property
     def _end(self) -> str:
         """The end-of-text token as text; some tokenizers decode it to nothing."""
         decoded = self.lm.tokenizer.decode(self.lm.eot_token_id)
@@ -208,6 +194,23 @@ class VLLMEngine:
 
         del self._engine, self.lm, self.chat_template
         cleanup_dist_env_and_memory()
+
+
+def _distinct_prefixes(labels: Sequence[tuple[Tokens, Tokens]]) -> dict[Tokens, set[int]]:
+    """Every prefix of every label, and the tokens whose probability is wanted after it."""
+    found: dict[Tokens, set[int]] = {}
+    for prefix, label in labels:
+        for position, token in enumerate(label):
+            found.setdefault(prefix + label[:position], set()).add(token)
+    return found
+
+
+def _fill_scores(pending: _Pending) -> None:
+    for request, (prefix, label) in zip(pending.question.scored, pending.labels, strict=True):
+        steps = [(prefix + label[:at], token) for at, token in enumerate(label)]
+        total = sum(pending.scores[before][token] for before, token in steps)
+        greedy = all(pending.greedy[before] == token for before, token in steps)
+        request.resps.append((total, greedy))
 
 
 def _arguments(adapters: Sequence[Path], options: EngineOptions) -> dict[str, Any]:
