@@ -169,16 +169,23 @@ class PredictionFile:
     @contextmanager
     def open(self) -> Iterator[Callable[[Sequence[Prediction]], None]]:
         """Append predictions: with the system at once, on the disk within half a second."""
-        with self.path.open("a", encoding="utf-8") as file:
+        with self.path.open("ab", buffering=0) as file:
             synced = time.monotonic()
 
             def append(predictions: Sequence[Prediction]) -> None:
                 nonlocal synced
-                file.write("".join(prediction.to_line() for prediction in predictions))
-                file.flush()
-                if time.monotonic() - synced > _SYNC_SECONDS:
-                    os.fsync(file.fileno())
-                    synced = time.monotonic()
+                lines = "".join(prediction.to_line() for prediction in predictions).encode("utf-8")
+                try:
+                    while lines:  # a disk that is nearly full takes a part
+                        lines = lines[file.write(lines) :]
+                    if time.monotonic() - synced > _SYNC_SECONDS:
+                        os.fsync(file.fileno())
+                        synced = time.monotonic()
+                except OSError as error:
+                    raise RunFolderError(
+                        f"{self.path}: cannot be written: {error.strerror}. What is finished is "
+                        "kept; make room and run the same command again to resume"
+                    ) from error
 
             try:
                 yield append

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -59,6 +60,31 @@ def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
     assert whole.keys() == killed.keys()
     assert {"comparison.json", "report.html", "base/predictions/factworld.jsonl"} <= whole.keys()
     assert [name for name in whole if whole[name] != killed[name]] == []
+
+
+@pytest.mark.xdist_group("tiny-models")
+def test_a_full_disk_is_one_sentence_and_what_is_finished_is_kept(tiny_base, tmp_path):
+    """A limit on the size of a file stands for the disk: the system refuses to write more."""
+    command = [
+        str(SAEVAL), "run", str(tiny_base), "--tasks", "factworld", "--limit", "40",
+        "--batch-size", "4", "--gen-kwargs", "max_gen_toks=8", "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+    limit = 16_000
+    full = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert full.returncode == 2
+    message = full.stderr.strip().splitlines()[-1]
+    assert "factworld.jsonl: cannot be written: File too large. What is finished is kept" in message
+    answers = tmp_path / "out" / "predictions" / "factworld.jsonl"
+    kept = answers.read_bytes()
+    assert 0 < kept.count(b"\n") < 40
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert lines_of(answers) == 40
+    assert answers.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
 
 
 @pytest.mark.xdist_group("tiny-models")
