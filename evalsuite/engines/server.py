@@ -137,7 +137,13 @@ class Server:
             sleep=sleep_using_event(stopping),
             reraise=True,
         )
-        answer: Answer = retrying(self._attempt, create, _has_choices, request)
+
+        def attempt() -> Answer:
+            if stopping.is_set():
+                raise Stumbled("nobody waits for it any more")
+            return self._attempt(create, _has_choices, request)
+
+        answer: Answer = retrying(attempt)
         self.last_answer = time.monotonic()
         return answer
 
