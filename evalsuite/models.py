@@ -140,7 +140,7 @@ def resolve(argument: str, *, base: AnyModel | None = None) -> AnyModel:
         return _folder(argument, _from_hub(argument))
     raise ModelError(
         f"{argument}: no such file or folder; give a model or adapter folder, a hub id, "
-        "a run folder or predictions (.json, .jsonl)"
+        "a server (http://host:port/v1#model), a run folder or predictions (.json, .jsonl)"
     )
 
 
