@@ -115,6 +115,9 @@ class Server:
         )
         try:
             answer = retrying(self._attempt, quick.models.with_raw_response.list, _has_list, {})
+        except Refused as error:
+            hint = "; the address usually ends in /v1" if error.status == 404 else ""
+            raise ModelError(f"{error}{hint}") from None
         except Stumbled as error:
             raise EngineError(
                 f"no server answers at {self.model.url} (tried for {patience:g} s: {error}); start "

@@ -23,6 +23,7 @@ from evalsuite.models import resolve
 from evalsuite.predictions import Prediction, read_predictions
 from evalsuite.runner import Questions, load_tasks
 from evalsuite.running import Run, answer, progress_bar
+from evalsuite.store import read_manifest
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
@@ -159,6 +160,7 @@ def test_a_refusal_is_said_in_words(server, tmp_path, capsys):
     server.fault = lambda number, body: "400" if "echo" in body else None
     code, _, err = typed(capsys, *command(server, tmp_path / "out"))
     assert code == 0
+    assert read_manifest(tmp_path / "out")["identity"]["engine"] == {"name": "server"}
     assert "this server gives no log-probabilities of prompts, so there are no label" in err
 
 
@@ -172,6 +174,18 @@ def command(server: TinyServer, out: Path, *more: str) -> list[str]:
 def test_a_model_that_is_not_there_is_named_beside_those_that_are(server, ask, tmp_path):
     with pytest.raises(ModelError, match=r"has no model 'other'; it has base, tuned, twin"):
         ask(tmp_path, f"{server.url}#other")
+
+
+def test_an_address_without_v1_is_hinted_at(server, ask, tmp_path):
+    with pytest.raises(ModelError, match=r"404: .*; the address usually ends in /v1"):
+        ask(tmp_path, f"{server.url.removesuffix('/v1')}#base")
+
+
+def test_a_cache_holds_nothing_of_a_server(server, tmp_path, capsys):
+    more = ("--cache", str(tmp_path / "cache"))
+    for out in ("first", "second"):
+        assert typed(capsys, *command(server, tmp_path / out, *more))[0] == 0
+    assert len(server.requests) == 4 * ITEMS
 
 
 def test_no_server(ask, tmp_path):

@@ -118,8 +118,10 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
+        if self.path != "/v1/models":
+            return self._send(404, "no such page")
         names = [{"id": name, "object": "model"} for name in self.tiny.models]
-        self._send(200, json.dumps({"object": "list", "data": names}))
+        return self._send(200, json.dumps({"object": "list", "data": names}))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
