@@ -75,7 +75,7 @@ class Server:
         self._key = _key()
         self._client = openai.OpenAI(
             base_url=model.url,
-            api_key=self._key,
+            api_key=self._key or "EMPTY",
             max_retries=0,
             timeout=options.request_timeout,
         )
@@ -84,12 +84,12 @@ class Server:
     def complete(self, stopping: Event, **request: Any) -> Answer:
         """Ask ``/completions`` until it is answered or `stopping` is set."""
         create = self._client.completions.with_raw_response.create
-        return self._insist(create, request, stopping)
+        return self._insist(create, _has_text, request, stopping)
 
     def chat(self, stopping: Event, **request: Any) -> Answer:
         """Ask ``/chat/completions`` until it is answered or `stopping` is set."""
         create = self._client.chat.completions.with_raw_response.create
-        return self._insist(create, request, stopping)
+        return self._insist(create, _has_message, request, stopping)
 
     def close(self) -> None:
         """Close the connections; requests that are under way fail."""
@@ -98,11 +98,14 @@ class Server:
     def without_key(self, text: str) -> str:
         """A model's text as it may be kept: encodable, and without the key."""
         if len(self._key) >= _LEAST_SECRET:
-            text = text.replace(self._key, "[key]")
+            text = self._hidden(text)
         return text.encode("utf-8", "replace").decode("utf-8")
 
     def _shown(self, text: str) -> str:
-        return one_line(text.replace(self._key, "[key]"), _SHOWN)
+        return one_line(self._hidden(text), _SHOWN)
+
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
 
     def _must_serve_the_model(self, request_timeout: float) -> None:
         patience = min(self.patience, START_PATIENCE)
@@ -131,7 +134,11 @@ class Server:
             )
 
     def _insist(
-        self, create: Callable[..., Any], request: Mapping[str, Any], stopping: Event
+        self,
+        create: Callable[..., Any],
+        usable: Usable,
+        request: Mapping[str, Any],
+        stopping: Event,
     ) -> Answer:
         retrying = Retrying(
             retry=retry_if_exception_type(Stumbled),
@@ -144,7 +151,7 @@ class Server:
         def attempt() -> Answer:
             if stopping.is_set():
                 raise Stumbled("nobody waits for it any more")
-            return self._attempt(create, _has_choices, request)
+            return self._attempt(create, usable, request)
 
         answer: Answer = retrying(attempt)
         self.last_answer = time.monotonic()
@@ -196,18 +203,25 @@ def _has_list(answer: Answer) -> bool:
     return isinstance(answer.get("data"), list)
 
 
-def _has_choices(answer: Answer) -> bool:
+def _has_text(answer: Answer) -> bool:
     """Whether there is at least one choice, and every one holds what a model wrote."""
+    return all(isinstance(choice.get("text"), str) for choice in _choices(answer))
+
+
+def _has_message(answer: Answer) -> bool:
+    """The same of a chat, where null is the text of a model that never stopped thinking."""
+    messages = [choice.get("message") for choice in _choices(answer)]
+    return all(
+        isinstance(message, dict) and isinstance(message.get("content", 0), str | None)
+        for message in messages
+    )
+
+
+def _choices(answer: Answer) -> list[Any]:
+    """A list of objects; one that is empty if there is nothing of the kind."""
     choices = answer.get("choices")
-    return isinstance(choices, list) and bool(choices) and all(_has_text(c) for c in choices)
-
-
-def _has_text(choice: Any) -> bool:
-    if not isinstance(choice, dict):
-        return False
-    if isinstance(message := choice.get("message"), dict):
-        return "content" in message and isinstance(message["content"], str | None)
-    return isinstance(choice.get("text"), str)
+    objects = isinstance(choices, list) and all(isinstance(choice, dict) for choice in choices)
+    return choices or [{}] if objects else [{}]
 
 
 def _said(error: openai.APIStatusError) -> str:
@@ -230,7 +244,7 @@ def _retry_after(headers: Mapping[str, str]) -> float:
 
 
 def _key() -> str:
-    key = os.environ.get("OPENAI_API_KEY", "").strip() or "EMPTY"
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
     if not (key.isascii() and key.isprintable()):
         raise ModelError("OPENAI_API_KEY: holds characters that no key may have")
     return key

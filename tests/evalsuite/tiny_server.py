@@ -25,8 +25,8 @@ class TinyServer:
     """``/v1`` with models by name; `fault` says of the n-th request how it fails, if at all.
 
     A fault is a status, ``hang``, ``reset``, ``cut`` (half of the JSON), ``short`` (a connection
-    closed before all was sent), ``no choices``, ``no field``, or a function that changes the
-    answer.
+    closed before all was sent), ``no choices``, ``no field``, ``another field``, or a function that
+    changes the answer.
     """
 
     def __init__(self, models: dict[str, tuple[Path, Path | None]]) -> None:
@@ -153,6 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
             answer["choices"] = []
         elif fault == "no field":
             del answer["choices"][0]["text"]
+        elif fault == "another field":
+            answer["choices"] = [{"index": 0, "message": {"content": "LABEL=NA"}}]
         text = json.dumps(answer)
         if fault == "cut":
             text = text[: len(text) // 2]
