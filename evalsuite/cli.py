@@ -122,7 +122,8 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="FOLDER",
             type=click.Path(file_okay=False, path_type=Path),
             envvar="SAEVAL_CACHE",
-            help="Keep answers here across runs: a base is asked once for all its checkpoints.",
+            help="Keep answers here across runs: a base is asked once for all its checkpoints "
+            "(not of a server, which may change its models).",
         ),
         click.option(
             "--apply-chat-template",
@@ -255,7 +256,8 @@ def _out_option(default: str) -> Callable[[Any], Any]:
 def run(model: str, out: Path | None, **options: Any) -> None:
     """Answer tasks with one MODEL and keep its predictions in a run folder.
 
-    MODEL is a model folder, a PEFT adapter folder or a hub id.
+    MODEL is a model folder, a PEFT adapter folder, a hub id, or a model of a server
+    (http://host:port/v1#model).
 
     \b
     saeval run ./base --tasks vitaminc --limit 500 --out runs/base
@@ -301,9 +303,9 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     """Compare BASE with each CHECKPOINT on the same items, and report what changed.
 
     Each is a model folder, a PEFT adapter folder (its base is found and loaded once for both), a
-    hub id, a finished run folder, or predictions: saeval's or lm-eval's samples_*.jsonl, or a
-    published study's JSON. Several files of one model are given as a quoted glob or joined with
-    commas. Tasks are needed where a model has to answer.
+    hub id, a model of a server (http://host:port/v1#model), a finished run folder, or predictions:
+    saeval's or lm-eval's samples_*.jsonl, or a published study's JSON. Several files of one model
+    are given as a quoted glob or joined with commas. Tasks are needed where a model has to answer.
 
     \b
     saeval compare ./base ./checkpoint --tasks fever,vitaminc --per-label 500,250,250

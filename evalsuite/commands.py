@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     model = resolve(argument)
     if isinstance(model, SavedPredictions):
         raise InputError(f"{argument}: these are predictions; `run` needs a model to ask")
-    questions, engine = _questions(options), _engine_options(options)
+    questions, engine = _questions(options), _engine_options(options, [model])
     asked = load_tasks(questions)
     folder = out or RUNS / _folder_name(model.name, _key(model, questions, engine))
     with progress_bar(console) as progress:
@@ -77,7 +77,7 @@ def compare_command(
     if to_ask := {name: m for name, m in models.items() if not isinstance(m, SavedPredictions)}:
         if not questions.tasks:
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
-        engine = _engine_options(options)
+        engine = _engine_options(options, to_ask.values())
         asked = load_tasks(questions)
     elif ignored := [
         f"--{name.replace('_', '-')}"
@@ -282,8 +282,8 @@ def _generation(text: str | None) -> dict[str, Any] | None:
     return generation
 
 
-def _engine_options(options: Mapping[str, Any]) -> EngineOptions:
-    return EngineOptions(
+def _engine_options(options: Mapping[str, Any], models: Iterable[AnyModel]) -> EngineOptions:
+    given = EngineOptions(
         name=options["engine"],
         device=options["device"],
         dtype=options["dtype"],
@@ -293,7 +293,8 @@ def _engine_options(options: Mapping[str, Any]) -> EngineOptions:
         concurrency=options["concurrency"],
         request_timeout=options["request_timeout"],
         patience=options["patience"],
-    ).resolved()
+    )
+    return given.resolved() if any(isinstance(m, LocalModel) for m in models) else given
 
 
 def _model_args(text: str | None) -> dict[str, Any]:
@@ -314,7 +315,7 @@ def _key(model: AskableModel, questions: Questions, engine: EngineOptions) -> di
     return {
         "content": model.content,
         "adapter_content": model.adapter_content,
-        "engine": engine.identity(),
+        "engine": engine.identity(model),
         **questions.identity(),
     }
 

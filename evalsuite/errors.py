@@ -3,6 +3,7 @@
 SaevalError               exit code 2; the message says what, where and what to do
 ├── InputError            a file or argument is not what it should be
 ├── ModelError            a model cannot be found or loaded
+├── EngineError           what answers for a model has stopped answering
 ├── PairingError          two sets of predictions do not answer the same questions
 └── RunFolderError        a run folder holds something else or is in use
 """
@@ -20,6 +21,10 @@ class InputError(SaevalError):
 
 class ModelError(SaevalError):
     """A model cannot be found or loaded."""
+
+
+class EngineError(SaevalError):
+    """What answers for a model has stopped answering."""
 
 
 class PairingError(SaevalError):

@@ -140,14 +140,18 @@ def resolve(argument: str, *, base: AnyModel | None = None) -> AnyModel:
         return _folder(argument, _from_hub(argument))
     raise ModelError(
         f"{argument}: no such file or folder; give a model or adapter folder, a hub id, "
-        "a run folder or predictions (.json, .jsonl)"
+        "a server (http://host:port/v1#model), a run folder or predictions (.json, .jsonl)"
     )
 
 
 def served_model(argument: str) -> ServedModel:
     """Read ``http(s)://host:port/v1#model``."""
     url, _, name = argument.partition("#")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ModelError(f"a server's address cannot be read ({error})") from error
     if parts.username or parts.password:
         raise ModelError(
             "a server's address must hold no password: it would be stored in every report; set "

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -25,8 +26,8 @@ from rich.progress import (
 
 from evalsuite.cache import AnswerCache
 from evalsuite.engines import Engine, EngineOptions, Question, start
-from evalsuite.models import AskableModel, LocalModel
-from evalsuite.proofs import prove
+from evalsuite.models import AskableModel, LocalModel, ServedModel
+from evalsuite.proofs import Scores, label_scores, prove, prove_apart
 from evalsuite.runner import (
     AskedTask,
     Questions,
@@ -84,7 +85,7 @@ def run_manifest(
                 "content": model.content,
                 "adapter_content": model.adapter_content,
             },
-            "engine": options.identity(),
+            "engine": options.identity(model),
             **questions.identity(),
         },
         "tasks": {task.name: task.facts() for task in tasks},
@@ -121,7 +122,7 @@ def answer(
     """Let every run's model answer what its folder does not have yet.
 
     Runs of the same base model share one loaded engine. An adapter is proved to be applied
-    before it answers anything.
+    before it answers anything, and two models of one server are proved to differ.
     """
     open_runs = []
     for run in runs:
@@ -134,6 +135,8 @@ def answer(
         run.folder: progress.add_task(f"{run.name} answers", total=total, completed=total - left)
         for run, left in open_runs
     }
+    if open_runs:
+        _prove_served_apart([run.model for run in runs], tasks[0], questions, options)
     for group in _by_base([run for run, _ in open_runs]):
         adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
         loading = progress.add_task(f"loading {group[0].model.name}", total=None)
@@ -158,7 +161,9 @@ def answer(
                         for task in tasks:
                             file = PredictionFile(run.folder, task.name)
                             known = None
-                            if cache is not None and not run.again:
+                            # Another model may stand behind a server's name tomorrow.
+                            knowable = isinstance(run.model, LocalModel)
+                            if cache is not None and knowable and not run.again:
                                 known = AnswerCache(cache, _speaker(run, task, asked, options))
                             answer_task(
                                 task,
@@ -174,6 +179,29 @@ def answer(
                         record_session(run.folder, {"items": count, "seconds": clock.seconds})
         finally:
             engine.close()
+        for note in getattr(engine, "notes", ()):
+            progress.console.print(escape(note), highlight=False, soft_wrap=True)
+
+
+def _prove_served_apart(
+    models: Sequence[AskableModel], task: AskedTask, questions: Questions, options: EngineOptions
+) -> None:
+    by_server: dict[str, dict[str, ServedModel]] = {}
+    for model in models:
+        if isinstance(model, ServedModel):
+            by_server.setdefault(model.url, {})[model.name] = model
+
+    def scores(model: ServedModel) -> Scores:
+        # One at a time: batches of other prompts may show in the last bits.
+        engine = start(model, [], replace(options, concurrency=1))
+        try:
+            return label_scores(engine, _probes(task, engine, questions)(None))
+        finally:
+            engine.close()
+
+    for url, served in by_server.items():
+        if len(served) > 1:
+            prove_apart(url, {name: scores(model) for name, model in served.items()})
 
 
 def _speaker(
@@ -184,7 +212,7 @@ def _speaker(
     return {
         "content": run.model.content,
         "adapter_content": run.model.adapter_content,
-        "engine": options.identity(),
+        "engine": options.identity(run.model),
         "task": task.name,
         "version": task.harness_task.VERSION,
         "generation": generation,

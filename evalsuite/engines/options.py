@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from evalsuite.errors import InputError
+from evalsuite.models import AskableModel, ServedModel
 
 _PLACEMENT = frozenset(
     {
@@ -105,12 +106,15 @@ class EngineOptions:
             batch_size=self.batch_size or (16 if on_cpu else 64),
         )
 
-    def identity(self) -> dict[str, Any]:
-        """What of it decides the answers, for the manifest.
+    def identity(self, model: AskableModel) -> dict[str, Any]:
+        """What of it decides the answers of a model, for the manifest.
 
         Batches, threads and the spread over devices change them in the last bits of a probability
-        at most, and a run that ran out of memory must be able to go on with other ones.
+        at most, and a run that ran out of memory must be able to go on with other ones. A server
+        decides all this by itself.
         """
+        if isinstance(model, ServedModel):
+            return {"name": "server"}
         deciding = {k: v for k, v in sorted(self.model_args.items()) if k not in _PLACEMENT}
         return {"name": self.name, "device": self.device.partition(":")[0], "dtype": self.dtype} | (
             {"model_args": deciding} if deciding else {}

@@ -224,6 +224,8 @@ def test_a_server_and_its_model():
         ("http://host/v1", "name the server and its model"),
         ("http://#model", "name the server and its model"),
         ("https://me:secret@host/v1#model", "must hold no password"),
+        ("https://me:secret@host:99999/v1#model", "cannot be read"),
+        ("https://me:secret@[::1/v1#model", "cannot be read"),
     ],
 )
 def test_a_bad_server_address_is_named_without_its_password(argument, what):
