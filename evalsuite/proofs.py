@@ -88,6 +88,26 @@ def prove_apart(url: str, scores: Mapping[str, Scores]) -> None:
             )
 
 
+def prove_unchanged(name: str, before: Scores, now: Scores) -> None:
+    """Stop if a served model is not the one that began the run.
+
+    Raises
+    ------
+    ModelError
+        If its label log-probabilities moved by more than numbers of low precision do. Where there
+        are none, nothing can be said.
+    """
+    if len(before) != len(now) or not (all(before) and all(now)):
+        return
+    apart = _distance(before, now)
+    if apart > TOLERANCE["bfloat16"]:
+        raise ModelError(
+            f"{name}: is not the model that began this run: its label log-probabilities are "
+            f"{apart:.3g} apart from then on {len(now)} probe prompts. Serve that model again, or "
+            "choose another --out"
+        )
+
+
 def label_scores(engine: Engine, questions: list[Question]) -> Scores:
     """Log-probabilities of every question's labels; none where the engine gives none."""
     for _ in engine.answer(questions):

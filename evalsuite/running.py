@@ -27,7 +27,7 @@ from rich.progress import (
 from evalsuite.cache import AnswerCache
 from evalsuite.engines import Engine, EngineOptions, Question, start
 from evalsuite.models import AskableModel, LocalModel, ServedModel
-from evalsuite.proofs import Scores, label_scores, prove, prove_apart
+from evalsuite.proofs import Scores, label_scores, prove, prove_apart, prove_unchanged
 from evalsuite.runner import (
     AskedTask,
     Questions,
@@ -35,7 +35,7 @@ from evalsuite.runner import (
     build_question,
     left_to_answer,
 )
-from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed, record_session
+from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed, record_session, recorded
 
 _PROBES = 4
 _PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "numpy")
@@ -136,7 +136,7 @@ def answer(
         for run, left in open_runs
     }
     if open_runs:
-        _prove_served_apart([run.model for run in runs], tasks[0], questions, options)
+        _prove_served(runs, tasks, questions, options)
     for group in _by_base([run for run, _ in open_runs]):
         adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
         loading = progress.add_task(f"loading {group[0].model.name}", total=None)
@@ -183,25 +183,31 @@ def answer(
             progress.console.print(escape(note), highlight=False, soft_wrap=True)
 
 
-def _prove_served_apart(
-    models: Sequence[AskableModel], task: AskedTask, questions: Questions, options: EngineOptions
+def _prove_served(
+    runs: Sequence[Run],
+    tasks: Sequence[AskedTask],
+    questions: Questions,
+    options: EngineOptions,
 ) -> None:
-    by_server: dict[str, dict[str, ServedModel]] = {}
-    for model in models:
-        if isinstance(model, ServedModel):
-            by_server.setdefault(model.url, {})[model.name] = model
-
-    def scores(model: ServedModel) -> Scores:
+    """Of served models: that two names are two models, and that each is still who it was."""
+    served = {run.model.argument: run.model for run in runs if isinstance(run.model, ServedModel)}
+    scores: dict[str, Scores] = {}
+    for argument, model in served.items():
         # One at a time: batches of other prompts may show in the last bits.
         engine = start(model, [], replace(options, concurrency=1))
         try:
-            return label_scores(engine, _probes(task, engine, questions)(None))
+            scores[argument] = label_scores(engine, _probes(tasks[0], engine, questions)(None))
         finally:
             engine.close()
-
-    for url, served in by_server.items():
-        if len(served) > 1:
-            prove_apart(url, {name: scores(model) for name, model in served.items()})
+    for url in {model.url for model in served.values()}:
+        prove_apart(url, {m.name: scores[a] for a, m in served.items() if m.url == url})
+    for run in runs:
+        if run.model.argument in scores:
+            now = scores[run.model.argument]
+            with claimed(
+                run.folder, run_manifest(run.model, tasks, run.questions(questions), options)
+            ):
+                prove_unchanged(run.model.argument, recorded(run.folder, "probe", now), now)
 
 
 def _speaker(

@@ -77,23 +77,44 @@ def claimed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
 
 def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
     tasks = dict(manifest.get("tasks", {}))
-    if (folder / MANIFEST).is_file() and _holds_results(folder):
-        found = read_manifest(folder)
+    if found := _earlier(folder):
         mine = {"kind": manifest["kind"], **manifest["identity"]}
         theirs = {"kind": found["kind"], **found["identity"]}
         for name, facts in found.get("tasks", {}).items():
             mine[f"task {name}"] = tasks.get(name, facts)
             theirs[f"task {name}"] = facts
-        if differences := _differences(theirs, mine):
+        differences = _differences(theirs, mine)
+        if not differences:
+            if set(tasks) <= set(found.get("tasks", {})):
+                return
+            manifest = {**found, "tasks": {**found["tasks"], **tasks}}
+        elif _holds_results(folder):
             raise RunFolderError(
                 f"{folder}: holds another run, which differs in {'; '.join(differences[:3])}; "
                 "choose another --out, or remove the folder to start afresh"
             )
-        if set(tasks) <= set(found.get("tasks", {})):
-            return
-        tasks = {**found["tasks"], **tasks}
-        manifest = {**found, "tasks": tasks}
     write_file(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+
+
+def _earlier(folder: Path) -> dict[str, Any] | None:
+    """The manifest of an earlier start; one that cannot be read counts only beside results."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    try:
+        return read_manifest(folder)
+    except InputError:
+        if _holds_results(folder):
+            raise
+        return None
+
+
+def recorded(folder: Path, name: str, value: Any) -> Any:
+    """What the manifest of a claimed folder holds under a name; it is written if it holds none."""
+    manifest = read_manifest(folder)
+    if name not in manifest:
+        text = json.dumps({**manifest, name: value}, indent=2, ensure_ascii=False)
+        write_file(folder / MANIFEST, text + "\n")
+    return manifest.get(name, value)
 
 
 def record_session(folder: Path, session: Mapping[str, Any]) -> None:

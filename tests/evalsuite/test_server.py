@@ -28,6 +28,7 @@ from evalsuite.store import read_manifest
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
 ITEMS = 12
+PROBES = 4
 ASKED = Questions(tasks=("factworld",), limit=ITEMS, generation={"max_gen_toks": 8})
 OPTIONS = EngineOptions(
     name="transformers", device="cpu", dtype="float32", batch_size=1, threads=1,
@@ -106,7 +107,7 @@ def test_a_server_that_stumbles_changes_nothing(fault, server, ask, undisturbed,
     server.fault = lambda number, body: fault if number in (3, 10) else None
     options = replace(OPTIONS, request_timeout=2)
     assert ask(tmp_path, f"{server.url}#base", options=options) == undisturbed
-    assert len(server.requests) == 2 * ITEMS + 2
+    assert len(server.requests) == PROBES + 2 * ITEMS + 2
 
 
 @pytest.mark.parametrize("fault", ["500", "hang", "reset", "no choices"])
@@ -125,7 +126,7 @@ def test_a_server_that_stops_ends_the_run_which_can_be_resumed(
     assert 0 < left < ITEMS
     server.afresh()
     assert ask(tmp_path, f"{server.url}#base") == undisturbed
-    assert len(server.requests) == 2 * left
+    assert len(server.requests) == PROBES + 2 * left
 
 
 @pytest.mark.parametrize("status", ["400", "401", "404", "422"])
@@ -153,7 +154,9 @@ def test_without_logprobs_of_prompts_there_are_no_label_probabilities(
     found = ask(tmp_path, f"{server.url}#base")
     assert {p.label_probabilities for p in found.values()} == {None}
     assert [p.response for p in found.values()] == [undisturbed[i].response for i in found]
-    assert sum("echo" in body for body in server.requests) == 1
+    assert sum("echo" in body for body in server.requests) == 2, (
+        "once by the probe and once by the run"
+    )
 
 
 def test_a_refusal_is_said_in_words(server, tmp_path, capsys):
@@ -185,7 +188,7 @@ def test_a_cache_holds_nothing_of_a_server(server, tmp_path, capsys):
     more = ("--cache", str(tmp_path / "cache"))
     for out in ("first", "second"):
         assert typed(capsys, *command(server, tmp_path / out, *more))[0] == 0
-    assert len(server.requests) == 4 * ITEMS
+    assert len(server.requests) == 2 * (PROBES + 2 * ITEMS)
 
 
 def test_no_server(ask, tmp_path):
@@ -258,6 +261,24 @@ def test_two_names_of_one_model_are_no_comparison(server, ask, tmp_path):
     ask(tmp_path, f"{server.url}#base", f"{server.url}#tuned")
 
 
+def test_another_model_behind_the_same_name_is_noticed_when_a_run_is_resumed(
+    server, ask, undisturbed, tmp_path
+):
+    server.fault = lambda number, body: "500" if number > 12 else None
+    with pytest.raises(EngineError):
+        ask(tmp_path, f"{server.url}#base", options=replace(OPTIONS, patience=1))
+    before = by_item(tmp_path / "0")
+    server.afresh()
+    server.models["base"], kept = server.models["tuned"], server.models["base"]
+    try:
+        with pytest.raises(ModelError, match="#base: is not the model that began this run"):
+            ask(tmp_path, f"{server.url}#base")
+    finally:
+        server.models["base"] = kept
+    assert by_item(tmp_path / "0") == before
+    assert ask(tmp_path, f"{server.url}#base") == undisturbed
+
+
 def test_hostile_answers_are_kept_as_harmless_text(server, ask, tmp_path):
     def hostile(answer):
         answer["choices"][0]["text"] = f"\ud800 {KEY}"
@@ -296,7 +317,7 @@ def test_killed_and_interrupted_clients_repeat_nothing(server, undisturbed, tmp_
     for most, how in ((4, signal.SIGKILL), (8, signal.SIGINT)):
         asked_before = 2 * lines_of(answers)
         server.afresh()
-        server.fault = lambda number, body, most=2 * most - asked_before: (
+        server.fault = lambda number, body, most=PROBES + 2 * most - asked_before: (
             "hang" if number > most else None
         )
         process = subprocess.Popen(
@@ -314,7 +335,7 @@ def test_killed_and_interrupted_clients_repeat_nothing(server, undisturbed, tmp_
     left = ITEMS - lines_of(answers)
     server.afresh()
     assert typed(capsys, *started[1:])[0] == 0
-    assert len(server.requests) == 2 * left
+    assert len(server.requests) == PROBES + 2 * left
     assert by_item(tmp_path / "out") == undisturbed
 
 
