@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.engines.options import EngineOptions
 from evalsuite.engines.question import Question
 from evalsuite.engines.quiet import quiet_libraries
-from evalsuite.errors import ModelError
+from evalsuite.errors import InputError, ModelError
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -61,6 +61,12 @@ class VLLMEngine:
     together = 1
 
     def __init__(self, base: Path, adapters: Sequence[Path], options: EngineOptions) -> None:
+        if options.model_args.get("data_parallel_size", 1) != 1:
+            raise InputError(
+                "--model-args data_parallel_size: serve the model with `vllm serve … "
+                "--data-parallel-size N` and name it as http://host:port/v1#model; see "
+                "docs/engines.md"
+            )
         quiet_libraries()
         for name, value in _ON_CPU.items() if options.device == "cpu" else ():
             os.environ.setdefault(name, value)

@@ -165,3 +165,28 @@ def test_aa_needs_a_base_that_can_be_asked(tiny_adapter, tmp_path, capsys):
 def test_a_price_that_is_none(price, tmp_path, capsys):
     saved = write_predictions(tmp_path / "base.jsonl", [prediction(0)])
     assert "price" in fails(capsys, "compare", saved, saved, "--price", price).lower()
+
+
+@pytest.mark.parametrize(
+    ("gpu", "installed", "chosen"),
+    [(True, True, "vllm"), (True, False, "transformers"), (False, True, "transformers")],
+)
+def test_the_default_engine_is_vllm_where_it_and_a_gpu_are(gpu, installed, chosen, monkeypatch):
+    import torch
+
+    from evalsuite.engines import options
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
+    monkeypatch.setattr(options, "find_spec", lambda name: object() if installed else None)
+    assert options.EngineOptions().resolved().name == chosen
+
+
+def test_an_engine_that_is_not_installed(tiny_base, tmp_path, capsys, monkeypatch):
+    from evalsuite.engines import options
+
+    monkeypatch.setattr(options, "find_spec", lambda name: None)
+    out = tmp_path / "out"
+    message = fails(capsys, "run", tiny_base, *ASK, "--engine", "vllm", "--out", out)
+    assert "vLLM is not installed here; pip install 'saeval[vllm]'" in message
+    assert not out.exists()
