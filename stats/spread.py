@@ -19,6 +19,8 @@ from stats._validation import FloatArray, IntArray
 from stats.clustered import mean_difference
 from stats.influence import DifferenceTest, conclude, jackknife_standard_error
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class SpreadComparison:
@@ -149,7 +151,9 @@ def _without_each(values: FloatArray, group: IntArray) -> FloatArray:
     centred = values - values.mean()
     left = len(values) - np.bincount(group)
     mean, square = ((x.sum() - np.bincount(group, weights=x)) / left for x in (centred, centred**2))
-    return np.asarray(np.sqrt(np.maximum(square - mean**2, 0)))
+    variance = square - mean**2
+    # What is left of a constant after rounding would look like a spread of 1e-9.
+    return np.asarray(np.sqrt(np.where(variance > _ROUNDING * centred.var(), variance, 0)))
 
 
 def _log_ratio(
