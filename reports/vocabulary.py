@@ -23,6 +23,20 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "accuracy": Metric("Accuracy", "share", "Right labels among all items; invalid is wrong."),
     "macro_f1": Metric("Macro-F1", "share", "Mean of the classes' F1; invalid is in no class."),
+    "incorrect_rate": Metric("Incorrect rate", "share", "Wrong answers among all items."),
+    "correct_given_attempted": Metric(
+        "Correct if attempted", "share", "Of the answers given, the right ones."
+    ),
+    "f_score": Metric(
+        "F-score",
+        "share",
+        "SimpleQA's: harmonic mean of the right answers among all items and among those attempted.",
+    ),
+    "hallucination_rate": Metric(
+        "Hallucination rate",
+        "share",
+        "Of the items without an answer, those answered all the same.",
+    ),
     "precision": Metric("{label} precision", "share", "Of the answers {label}, the right ones."),
     "recall": Metric("{label} recall", "share", "Of the items {label}, those answered {label}."),
     "f1": Metric("{label} F1", "share", "Harmonic mean of precision and recall of {label}."),

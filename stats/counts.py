@@ -103,13 +103,19 @@ def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
 
 
 def classification_metrics(
-    confusion: FloatArray, labels: tuple[str, ...], abstention: str | None
+    confusion: FloatArray,
+    labels: tuple[str, ...],
+    abstention: str | None,
+    wrong: str | None = None,
 ) -> dict[tuple[str, str | None], FloatArray]:
     """Accuracy, macro-F1, per-class precision, recall and F1, abstention and invalid rates.
 
     A class that is neither a target nor given has F1 0, as scikit-learn's `f1_score` with fixed
     `labels` and ``zero_division=0`` has it; a precision without any such answer is NaN.
+    With a label `wrong`, the metrics are those of `question_metrics`.
     """
+    if wrong is not None and abstention is not None:
+        return question_metrics(confusion, labels, abstention, wrong)
     k = len(labels)
     items = confusion.sum(axis=(1, 2))
     targets = confusion.sum(axis=2)
@@ -131,6 +137,48 @@ def classification_metrics(
         metrics["false_abstention_rate", None] = _ratio(given[:, na] - hits[:, na], answerable)
     metrics["invalid_rate", None] = _ratio(confusion[:, :, k].sum(axis=1), items)
     return metrics
+
+
+def question_metrics(
+    confusion: FloatArray, labels: tuple[str, ...], abstention: str, wrong: str
+) -> dict[tuple[str, str | None], FloatArray]:
+    """Metrics of open questions, whose labels are right, wrong and abstaining.
+
+    `wrong` is never a target: a question has a right answer or is one to abstain from. As SimpleQA
+    has it [1]_, an answer is correct, incorrect or not attempted; ``correct_given_attempted`` is
+    the share of right ones among the answers given, ``f_score`` its harmonic mean with the share
+    of right ones among all. Precision, recall and F1 are of abstaining, against whether the
+    question has an answer.
+
+    References
+    ----------
+    .. [1] Wei et al. (2024), Measuring short-form factuality in large language models,
+       arXiv:2411.04368.
+    """
+    k = len(labels)
+    unknown, missed = labels.index(abstention), labels.index(wrong)
+    answered = [index for index in range(k) if index not in (unknown, missed)]
+    items = confusion.sum(axis=(1, 2))
+    targets = confusion.sum(axis=2)
+    given = confusion[:, :, :k].sum(axis=1)
+    due = confusion[:, unknown, unknown]
+    right = np.einsum("bii->bi", confusion[:, :, :k])[:, answered].sum(axis=1)
+    attempted = given[:, [*answered, missed]].sum(axis=1)
+    hallucinated = confusion[:, unknown, :][:, [*answered, missed]].sum(axis=1)
+    answerable = items - targets[:, unknown]
+    return {
+        ("accuracy", None): _ratio(right + due, items),
+        ("incorrect_rate", None): _ratio(given[:, missed], items),
+        ("correct_given_attempted", None): _ratio(right, attempted),
+        ("f_score", None): _ratio(2 * right, items + attempted),
+        ("precision", abstention): _ratio(due, given[:, unknown]),
+        ("recall", abstention): _ratio(due, targets[:, unknown]),
+        ("f1", abstention): _ratio(2 * due, targets[:, unknown] + given[:, unknown]),
+        ("abstention_rate", None): _ratio(given[:, unknown], items),
+        ("false_abstention_rate", None): _ratio(given[:, unknown] - due, answerable),
+        ("hallucination_rate", None): _ratio(hallucinated, targets[:, unknown]),
+        ("invalid_rate", None): _ratio(confusion[:, :, k].sum(axis=1), items),
+    }
 
 
 def confidence_metrics(sums: Sums) -> dict[tuple[str, str | None], FloatArray]:

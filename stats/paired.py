@@ -50,6 +50,8 @@ class PairedAnswers:
     stratum
         Shape (n,): integer group whose size is fixed when resampling (the task, in a pooled
         comparison); None for one stratum.
+    wrong
+        In open questions the label of a wrong answer, which is never a target; else None.
     """
 
     labels: tuple[str, ...]
@@ -59,6 +61,7 @@ class PairedAnswers:
     checkpoint: Answers
     cluster: IntArray | None = None
     stratum: IntArray | None = None
+    wrong: str | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -87,13 +90,18 @@ def paired_answers(
     checkpoint: Answers,
     cluster: npt.ArrayLike | None = None,
     stratum: npt.ArrayLike | None = None,
+    wrong: str | None = None,
 ) -> PairedAnswers:
     """Check the arrays and put them together; errors name the argument and the rule."""
     if len(set(labels)) != len(labels) or len(labels) < 2:
         raise ValueError(f"`labels` must be two or more different classes, found {labels}")
     if abstention is not None and abstention not in labels:
         raise ValueError(f"`abstention` must be one of `labels`, found {abstention!r}")
+    if wrong is not None and (wrong not in labels or wrong == abstention or abstention is None):
+        raise ValueError(f"`wrong` must be one of `labels` beside `abstention`, found {wrong!r}")
     checked_target = check.classes("target", target, len(labels))
+    if wrong is not None and (checked_target == labels.index(wrong)).any():
+        raise ValueError(f"`target` must never be {wrong!r}, the label of a wrong answer")
     models = []
     for name, answers in (("base", base), ("checkpoint", checkpoint)):
         predicted = check.classes(f"{name}.predicted", answers.predicted, len(labels) + 1)
@@ -118,6 +126,7 @@ def paired_answers(
         models[1],
         groups.get("cluster"),
         groups.get("stratum"),
+        wrong,
     )
 
 

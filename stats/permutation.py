@@ -99,7 +99,9 @@ def swap_tests(
     def differences(base_table: FloatArray) -> dict[tuple[str, str | None], FloatArray]:
         """Of every metric, from the base's table; all other answers are the checkpoint's."""
         first, second = (
-            classification_metrics(table.reshape(-1, k, k + 1), pairs.labels, pairs.abstention)
+            classification_metrics(
+                table.reshape(-1, k, k + 1), pairs.labels, pairs.abstention, pairs.wrong
+            )
             for table in (base_table, base + checkpoint - base_table)
         )
         return {key: second[key] - first[key] for key in first}

@@ -89,7 +89,9 @@ def joint_bootstrap(
         tables = _Tables(units, model, classes * (classes + 1))
         data = sums_of_rows(tables.rows(units.counts[:, None]), classes, model.scale)
         for sums in (data, sums_of_rows(rows, classes, model.scale)):
-            of_classes = classification_metrics(sums.confusion, pairs.labels, pairs.abstention)
+            of_classes = classification_metrics(
+                sums.confusion, pairs.labels, pairs.abstention, pairs.wrong
+            )
             found.append(of_classes | confidence_metrics(sums))
         found[-1]["ece_squared_debiased", None] -= ece_bias(data)
     return JointBootstrap(found[0], found[2], found[1], found[3])

@@ -53,6 +53,10 @@ class MetricRule:
 RULES: dict[str, MetricRule] = {
     "accuracy": MetricRule(True, headline=True),
     "macro_f1": MetricRule(True, headline=True),
+    "incorrect_rate": MetricRule(False, headline=True),
+    "correct_given_attempted": MetricRule(True, headline=True),
+    "f_score": MetricRule(True, headline=True),
+    "hallucination_rate": MetricRule(False, headline=True),
     "precision": MetricRule(True),
     "recall": MetricRule(True),
     "f1": MetricRule(True),
@@ -232,6 +236,18 @@ def _share(key: Key, pairs: PairedAnswers) -> _Share | None:
             members = pairs.target == pairs.labels.index(str(label))
     elif name == "invalid_rate":
         happened = tuple(a.predicted == len(pairs.labels) for a in (pairs.base, pairs.checkpoint))
+    elif name == "incorrect_rate":
+        happened = tuple(
+            a.predicted == pairs.labels.index(str(pairs.wrong))
+            for a in (pairs.base, pairs.checkpoint)
+        )
+    elif name == "hallucination_rate":
+        na = pairs.labels.index(str(pairs.abstention))
+        members = pairs.target == na
+        happened = tuple(
+            (a.predicted != na) & (a.predicted != len(pairs.labels))
+            for a in (pairs.base, pairs.checkpoint)
+        )
     elif name in ("abstention_rate", "false_abstention_rate"):
         na = pairs.labels.index(str(pairs.abstention))
         happened = tuple(a.predicted == na for a in (pairs.base, pairs.checkpoint))
