@@ -10,7 +10,7 @@ from rich.text import Text
 from reports import vocabulary as say
 from reports.hostile_text import one_line
 from reports.readings import VERDICT_NAMES
-from reports.signs import UNADJUSTED_NOTE, Direction, sign_of
+from reports.signs import AA_NOTE, UNADJUSTED_NOTE, Direction, has_aa, sign_of
 from reports.words import Words, in_words
 from stats.comparison import Comparison, TaskComparison
 
@@ -53,6 +53,8 @@ class _Printer:
         if comparison.pooled is not None:
             self.task(comparison.pooled, comparison)
             self.line(UNADJUSTED_NOTE, style="dim")
+        if has_aa(comparison):
+            self.line(AA_NOTE, style="dim")
         self.words(in_words(comparison))
 
     def task(self, task: TaskComparison, comparison: Comparison) -> None:

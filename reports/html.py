@@ -11,7 +11,7 @@ from reports.hostile_text import clip, one_line, printable
 from reports.readings import VERDICT_NAMES, Verdict
 from reports.sentences import task_sentences
 from reports.settings import definitions, methods, settings_lines
-from reports.signs import UNADJUSTED_NOTE, Sign, sign_of
+from reports.signs import AA_NOTE, UNADJUSTED_NOTE, Sign, has_aa, sign_of
 from reports.words import in_words
 from stats.comparison import Comparison, Flip, MetricComparison, TaskComparison
 
@@ -95,6 +95,7 @@ def to_html(comparison: Comparison) -> str:
             methods=methods(comparison),
             definitions=definitions(comparison),
             unadjusted_note=UNADJUSTED_NOTE,
+            aa_note=AA_NOTE if has_aa(comparison) else "",
             head=RESPONSE_HEAD,
             tail=RESPONSE_TAIL,
         )

@@ -11,7 +11,7 @@ from reports.hostile_text import one_line
 from reports.readings import VERDICT_NAMES
 from reports.sentences import task_sentences
 from reports.settings import definitions, methods, settings_lines
-from reports.signs import UNADJUSTED_NOTE, sign_of
+from reports.signs import AA_NOTE, UNADJUSTED_NOTE, has_aa, sign_of
 from reports.words import TaskWords, in_words
 from stats.comparison import (
     Comparison,
@@ -68,6 +68,9 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     if comparison.pooled is not None:
         blocks.append(comparison.pooled)
     yield from _headline_table(blocks, level)
+    if has_aa(comparison):
+        yield AA_NOTE
+        yield ""
     for task in comparison.tasks:
         spoken = next(entry for entry in words.tasks if entry.task == task.task)
         yield from _task(task, level, spoken)

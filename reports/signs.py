@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from stats.comparison import Interval, MetricComparison, TaskComparison
+from stats.comparison import Comparison, Interval, MetricComparison, TaskComparison
 
 Direction = Literal["better", "worse", "higher", "lower", "noise", "same", "untested"]
 
@@ -21,6 +21,13 @@ GLYPHS: dict[Direction, str] = {
 
 LEGEND = "✓ better, ✗ worse, ↑↓ changed, ~ within noise, = the same."
 UNADJUSTED_NOTE = "A sign in parentheses rests on a p that is not adjusted for multiple testing."
+
+AA_NOTE = "A/A is the same difference between the base and the base asked again."
+
+
+def has_aa(comparison: Comparison) -> bool:
+    """Whether differences of an A/A run stand beside the others."""
+    return any(row.noise is not None for task in comparison.tasks for row in task.metrics)
 
 
 @dataclass(frozen=True)
