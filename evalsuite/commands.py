@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from evalsuite.comparing import ByTask, compare_predictions, with_noise
-from evalsuite.contract import cautions, check_asked_alike, check_documents
+from evalsuite.contract import asked_in_words, cautions, check_asked_alike, check_documents
 from evalsuite.engines import EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.hashing import hash_text
@@ -27,6 +27,9 @@ from stats.comparison import (
     ModelDescription,
     Settings,
 )
+
+Price = tuple[float, float] | None
+"""Of a million tokens read and written."""
 
 RUNS = Path("saeval-runs")
 COMPARISON = "comparison.json"
@@ -44,6 +47,17 @@ _OF_ASKING = {
     "cache": None,
 }
 """Options that only matter where a model has to answer, and their defaults."""
+_OF_LOADING = {
+    "engine": "auto",
+    "device": "auto",
+    "dtype": "auto",
+    "batch_size": 0,
+    "threads": 0,
+    "model_args": None,
+}
+"""Options that a server decides for itself, and their defaults."""
+_OF_SAMPLING = ("temperature", "top_p", "top_k", "min_p")
+"""Generation settings that only matter where tokens are drawn."""
 
 
 def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> None:
@@ -54,6 +68,7 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
         raise InputError(f"{argument}: these are predictions; `run` needs a model to ask")
     questions, engine = _questions(options), _engine_options(options, [model])
     asked = load_tasks(questions)
+    _check_samples(asked, questions)
     folder = out or RUNS / _folder_name(model.name, _key(model, questions, engine))
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
@@ -79,14 +94,9 @@ def compare_command(
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
         engine = _engine_options(options, to_ask.values())
         asked = load_tasks(questions)
-    elif ignored := [
-        f"--{name.replace('_', '-')}"
-        for name, default in _OF_ASKING.items()
-        if options[name] != default
-    ]:
-        raise InputError(
-            f"{', '.join(ignored)}: has no effect on answers that exist already; leave it out"
-        )
+        _check_samples(asked, questions)
+    elif ignored := _given(options, _OF_ASKING):
+        raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
     if options["aa"] and isinstance(base, SavedPredictions):
         raise InputError("--aa asks the base twice; give a BASE that can be asked, not predictions")
     identity = {
@@ -117,13 +127,20 @@ def compare_command(
         check_asked_alike(_asked(models, questions))
     settings = Settings(options["level"], options["replicates"], questions.seed)
 
+    def described(model: AnyModel, name: str) -> ModelDescription:
+        if not isinstance(model, SavedPredictions):
+            known = identity["base" if name == AGAIN else name]
+        else:
+            known = model.manifest["identity"] if model.manifest else {}
+        return _describe(model, predictions[name], known, options["price"])
+
     def compared(with_model: AnyModel, name: str) -> Comparison:
         with console.status("") as status:
             return compare_predictions(
                 predictions["base"],
                 predictions[name],
-                base_model=_describe(base, predictions["base"], options["price"]),
-                checkpoint_model=_describe(with_model, predictions[name], options["price"]),
+                base_model=described(base, "base"),
+                checkpoint_model=described(with_model, name),
                 settings=settings,
                 allow_mismatch=options["allow_mismatch"],
                 cautions=cautions(base, with_model),
@@ -168,12 +185,12 @@ def _say_speed(run: Run, console: Console) -> None:
     sessions = read_manifest(run.folder).get("sessions", [])
     if not sessions or not sessions[-1]["items"]:
         return
-    items, seconds = sessions[-1]["items"], sessions[-1]["seconds"]
+    items, cached = sessions[-1]["items"], sessions[-1]["from_cache"]
+    seconds = sessions[-1]["seconds"]
     phases = ", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items())
-    rate = items / max(seconds["answer"], 1e-3)
-    console.print(
-        escape(f"{run.name}: {items} items, {rate:.1f} a second ({phases})"), highlight=False
-    )
+    rate = f", {(items - cached) / max(seconds['answer'], 1e-3):.1f} a second" if not cached else ""
+    kept = f", {cached} of them from the cache" if cached else ""
+    console.print(escape(f"{run.name}: {items} items{kept}{rate} ({phases})"), highlight=False)
 
 
 def report_command(folder: Path) -> None:
@@ -262,10 +279,28 @@ def _questions(options: Mapping[str, Any]) -> Questions:
     )
 
 
+def _check_samples(tasks: Sequence[AskedTask], questions: Questions) -> None:
+    for task in tasks:
+        if questions.samples > 1 and not task.harness_task.config.generation_kwargs["do_sample"]:
+            raise InputError(
+                f"--samples {questions.samples}: without --gen-kwargs "
+                "do_sample=true,temperature=0.7 every answer to an item is the same"
+            )
+
+
 def _system_prompt(given: str | None) -> str | None:
     """The text itself, or that of the file it names."""
-    if given and Path(given).is_file():
-        return Path(given).read_text(encoding="utf-8").strip()
+    if not given:
+        return None
+    try:
+        if Path(given).is_file():
+            return Path(given).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--system: cannot read {given[:80]!r} ({error})") from error
+    if not re.search(r"\s", given) and ("/" in given or Path(given).suffix):
+        raise InputError(
+            f"--system: there is no file {given!r}; name a file, or give a text of several words"
+        )
     return given
 
 
@@ -279,6 +314,13 @@ def _generation(text: str | None) -> dict[str, Any] | None:
     generation = dict(simple_parse_args_string(text))
     if not isinstance(generation.get("max_gen_toks", 1), int):
         raise InputError(f"--gen-kwargs: max_gen_toks must be a whole number in {text!r}")
+    drawn, temperature = generation.get("do_sample", False), generation.get("temperature")
+    if drawn and not temperature:
+        raise InputError(
+            "--gen-kwargs: do_sample=true needs a temperature, such as temperature=0.7"
+        )
+    if not drawn and (useless := [n for n in _OF_SAMPLING if generation.get(n)]):
+        raise InputError(f"--gen-kwargs: {useless[0]} has no effect without do_sample=true")
     return generation
 
 
@@ -294,7 +336,17 @@ def _engine_options(options: Mapping[str, Any], models: Iterable[AnyModel]) -> E
         request_timeout=options["request_timeout"],
         patience=options["patience"],
     )
-    return given.resolved() if any(isinstance(m, LocalModel) for m in models) else given
+    if any(isinstance(m, LocalModel) for m in models):
+        return given.resolved()
+    if ignored := _given(options, _OF_LOADING):
+        raise InputError(f"{ignored}: has no effect on a server; leave it out")
+    return given
+
+
+def _given(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """Those of the options that were given, as a person types them."""
+    names = [name for name, default in defaults.items() if options[name] != default]
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
 def _model_args(text: str | None) -> dict[str, Any]:
@@ -341,28 +393,33 @@ def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByT
 
 
 def _describe(
-    model: AnyModel, predictions: ByTask, price: tuple[float, float] | None
+    model: AnyModel, predictions: ByTask, identity: Mapping[str, Any], price: Price
 ) -> ModelDescription:
+    """For the report: who answered, how it was asked, and at what cost."""
     facts = {"content": model.content}
     if isinstance(model, LocalModel) and model.adapter_content:
         facts["adapter_content"] = model.adapter_content
-    return ModelDescription(model.name, model.argument, facts, _cost(predictions, price))
+    return ModelDescription(
+        model.name, model.argument, facts | asked_in_words(identity), _cost(predictions, price)
+    )
 
 
-def _cost(predictions: ByTask, price: tuple[float, float] | None) -> Cost | None:
+def _cost(predictions: ByTask, price: Price) -> Cost | None:
     """Of what was answered by us; None if the tokens were not counted."""
     items = [prediction for task in predictions.values() for prediction in task.values()]
     counted = [prediction.usage for prediction in items if prediction.usage is not None]
     if not counted:
         return None
     read = sum(usage.prompt_tokens for usage in counted)
+    probed = sum(usage.probe_tokens for usage in counted)
     written = sum(usage.response_tokens for usage in counted)
     return Cost(
         items=len(counted),
         prompt_tokens=read,
+        probe_tokens=probed,
         response_tokens=written,
         truncated=sum(usage.truncated for usage in counted),
-        money=None if price is None else (read * price[0] + written * price[1]) / 1e6,
+        money=None if price is None else ((read + probed) * price[0] + written * price[1]) / 1e6,
     )
 
 

@@ -74,11 +74,17 @@ def compare_predictions(
         tasks.append(_task(pairs, answers, settings))
     tasks = list(adjust_family(tasks))
     pooled = None
-    if len(tasks) > 1:
+    shared = _sharing_items(paired)
+    if len(tasks) > 1 and not shared:
         on_task(POOLED)
         pooled = compare_task(POOLED, _pool(arrays), settings)
     left_out = sorted(set(base) ^ set(checkpoint))
     warnings = list(cautions)
+    if shared:
+        warnings.append(
+            f"Tasks {shared[0]} and {shared[1]} ask some items in common: they are not pooled, and "
+            "count twice in the correction for many tests."
+        )
     warnings += [f"Task {name} has predictions of one model only." for name in left_out]
     if few := too_few_replicates(tasks, settings):
         warnings.append(few)
@@ -135,6 +141,16 @@ def too_few_replicates(tasks: Sequence[TaskComparison], settings: Settings) -> s
         f"{settings.replicates:,} replicates are too few for Holm's correction over {tests} tests: "
         f"no resampling test can pass it. Give --replicates {needed:,} or more."
     )
+
+
+def _sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
+    """Two tasks that ask the same documents, if there are any."""
+    seen: dict[str, str] = {}
+    for pairs in paired:
+        for document in {prediction.document_hash for prediction in pairs.base}:
+            if (other := seen.setdefault(document, pairs.task.name)) != pairs.task.name:
+                return other, pairs.task.name
+    return None
 
 
 def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskComparison:

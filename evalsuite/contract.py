@@ -7,7 +7,7 @@ from typing import Any
 
 from evalsuite.errors import PairingError
 from evalsuite.hashing import hash_document
-from evalsuite.models import AnyModel, LocalModel, SavedPredictions
+from evalsuite.models import AnyModel, SavedPredictions, ServedModel
 from evalsuite.predictions import Key, Prediction
 from evalsuite.runner import AskedTask
 
@@ -74,24 +74,54 @@ def check_asked_alike(asked: Mapping[str, Mapping[str, Any]]) -> None:
                 )
 
 
+def asked_in_words(identity: Mapping[str, Any]) -> dict[str, str]:
+    """How a model was asked, for the report; nothing where it is not known."""
+    found = {}
+    if engine := identity.get("engine"):
+        arguments = {k: v for k, v in engine.items() if k != "name"}
+        found["engine"] = " ".join([engine["name"], *(str(value) for value in arguments.values())])
+    if (sampling := identity.get("sampling")) is not None:
+        chosen = {k: v for k, v in sampling.items() if v is not None}
+        found["items"] = ", ".join(f"{k} {v}" for k, v in chosen.items())
+    if generation := identity.get("generation"):
+        found["generation"] = ", ".join(f"{k}={v}" for k, v in generation.items())
+    if identity.get("samples", 1) > 1:
+        found["samples per item"] = str(identity["samples"])
+    if identity.get("chat_template"):
+        found["chat template"] = "applied"
+    if system := identity.get("system"):
+        found["system prompt"] = str(system)
+    return found
+
+
 def cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
     """Sentences on the two models that belong above the numbers."""
     found = [
         m.caution for m in (base, checkpoint) if not isinstance(m, SavedPredictions) and m.caution
     ]
-    if isinstance(checkpoint, LocalModel) and checkpoint.adapter is not None:
-        content = base.base_content if isinstance(base, SavedPredictions) else base.content
-        if content is not None and content != checkpoint.content:
+    if isinstance(base, ServedModel) != isinstance(checkpoint, ServedModel) and not any(
+        isinstance(model, SavedPredictions) for model in (base, checkpoint)
+    ):
+        found.append(
+            "One model was asked on a server and one here: whether they share a base is not known, "
+            "and differences of the two engines are in the numbers."
+        )
+        return tuple(found)
+    first, second = _contents(base), _contents(checkpoint)
+    if None not in (first[0], second[0]):
+        if second[1] is not None and first[0] != second[0]:
             found.append(
                 "The checkpoint is an adapter on another model than BASE: the differences are "
                 "those of the two base models as well."
             )
-    if (
-        isinstance(base, LocalModel)
-        and isinstance(checkpoint, LocalModel)
-        and base.adapter is not None
-        and checkpoint.adapter is None
-        and base.content == checkpoint.content
-    ):
-        found.append("BASE is an adapter on CHECKPOINT: are the two swapped?")
+        if first[1] is not None and second[1] is None and first[0] == second[0]:
+            found.append("BASE is an adapter on CHECKPOINT: are the two swapped?")
     return tuple(found)
+
+
+def _contents(model: AnyModel) -> tuple[str | None, str | None]:
+    """Contents of the (base) model and of the adapter, as far as they are known."""
+    if isinstance(model, SavedPredictions):
+        known = model.manifest["identity"]["model"] if model.manifest else {}
+        return known.get("content"), known.get("adapter_content")
+    return model.content, model.adapter_content

@@ -7,7 +7,8 @@ A real line, wrapped::
      "status": "answered", "correct": true, "confidence": 0.95,
      "label_probabilities": {"PASS": 0.02, "FAIL": 0.9, "NA": 0.08},
      "response": "LABEL=FAIL\\nCONF=0.95", "sample_index": 0,
-     "usage": {"prompt_tokens": 412, "response_tokens": 9, "truncated": false},
+     "usage": {"prompt_tokens": 412, "probe_tokens": 413, "response_tokens": 9,
+               "truncated": false},
      "document": {"claim": "Henry Schein has less than 14,000 employees .", "evidence": ["…"]},
      "document_hash": "…", "prompt_hash": "…", "target_hash": "…", "published": null}
 """
@@ -41,9 +42,10 @@ class ShownDocument(_Record):
 
 
 class Usage(_Record):
-    """Tokens that an item's answers cost; on the first sample only."""
+    """Tokens that an item cost, all its samples together; on the first sample only."""
 
     prompt_tokens: int = Field(ge=0)
+    probe_tokens: int = Field(default=0, ge=0)
     response_tokens: int = Field(ge=0)
     truncated: bool = False
 

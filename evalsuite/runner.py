@@ -186,8 +186,10 @@ def answer_task(
     adapter: Path | None = None,
     cache: AnswerCache | None = None,
     on_items: Callable[[int], None] = lambda count: None,
-) -> None:
+) -> int:
     """Answer what is still open of a task; `on_items` hears how many items were finished.
+
+    Returns how many of them the cache knew.
 
     A batch that a crash cut short is asked whole again, so that every answer comes from the batch
     that it would have come from; what was kept of it stays. The same holds of a batch that the
@@ -205,6 +207,7 @@ def answer_task(
         batch = order[start : start + engine.together]
         if not all(finished[index] for index in batch):
             to_ask += batch
+    from_cache = 0
     size = math.ceil(ASKED_AT_ONCE / engine.together) * engine.together
     with file.open() as append:
         for start in range(0, len(to_ask), size):
@@ -214,6 +217,7 @@ def answer_task(
             ]
             if cache is not None:
                 known, asked = _known(cache, task, asked, engine.together)
+                from_cache += len(known)
                 for found in known:
                     append([prediction for prediction in found if prediction.key not in kept])
                     on_items(1)
@@ -224,6 +228,7 @@ def answer_task(
                 on_items(bool(new))
                 if cache is not None:
                     cache.add(found)
+    return from_cache
 
 
 def _known(
@@ -289,6 +294,7 @@ def _predictions(task: AskedTask, question: Question) -> list[Prediction]:
 def _usage(question: Question) -> Usage:
     return Usage(
         prompt_tokens=question.prompt_tokens,
+        probe_tokens=question.probe_tokens,
         response_tokens=question.response_tokens,
         truncated=question.truncated,
     )

@@ -149,7 +149,7 @@ def answer(
             progress.remove_task(loading)
             for run in group:
                 asked = run.questions(questions)
-                count = 0
+                count = from_cache = 0
 
                 def finished(items: int, bar: TaskID = bars[run.folder]) -> None:
                     nonlocal count
@@ -165,7 +165,7 @@ def answer(
                             knowable = isinstance(run.model, LocalModel)
                             if cache is not None and knowable and not run.again:
                                 known = AnswerCache(cache, _speaker(run, task, asked, options))
-                            answer_task(
+                            from_cache += answer_task(
                                 task,
                                 engine,
                                 file,
@@ -176,7 +176,10 @@ def answer(
                             )
                     finally:
                         clock.lap("answer")
-                        record_session(run.folder, {"items": count, "seconds": clock.seconds})
+                        record_session(
+                            run.folder,
+                            {"items": count, "from_cache": from_cache, "seconds": clock.seconds},
+                        )
         finally:
             engine.close()
         for note in getattr(engine, "notes", ()):

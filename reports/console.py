@@ -68,10 +68,14 @@ class _Printer:
         gap = 1 if self.console.width >= 90 else 0
         table = Table(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
         table.add_column("Metric", no_wrap=True, overflow="ellipsis")
-        for name in ("Base", "Ckpt.", "Diff."):
+        aa = has_aa(comparison)
+        for name in ("Base", "Ckpt.", "Diff.", *(["A/A"] if aa else [])):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column(self.text(f"{level} interval"), justify="right", no_wrap=True)
-        table.add_column("p", justify="right", no_wrap=True)
+        # Where there is no room for both, A/A takes the place of the p that is not corrected.
+        raw_p = not aa or self.console.width >= 90
+        if raw_p:
+            table.add_column("p", justify="right", no_wrap=True)
         table.add_column("Holm p", justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
         abstention = say.abstention_label(task)
@@ -84,9 +88,10 @@ class _Printer:
                 one_line(say.metric_name(row, abstention)),
                 say.value(row.base, scale),
                 say.value(row.checkpoint, scale),
-                say.change(row),
+                say.difference(row.difference, scale),
+                *([say.difference(row.noise, scale)] if aa else []),
                 say.interval(row.difference_interval, scale),
-                say.p_value(row.p),
+                *([say.p_value(row.p)] if raw_p else []),
                 say.p_value(row.p_holm),
             )
             style = _STYLES[sign.direction]

@@ -44,10 +44,12 @@ def settings_lines(comparison: Comparison) -> list[tuple[str, str]]:
 def _costs(comparison: Comparison) -> Iterator[tuple[str, str]]:
     for who, model in (("base", comparison.base), ("checkpoint", comparison.checkpoint)):
         if (cost := model.cost) is not None:
-            money = "" if cost.money is None else f", {cost.money:,.4g} in money"
+            probed = f" (and {say.count(cost.probe_tokens)} for label probabilities)"
+            money = "" if cost.money is None else f", {cost.money:,.4g} at the prices given"
             yield (
                 f"Cost of {who}",
-                f"{say.items(cost.items)}, {say.count(cost.prompt_tokens)} tokens read, "
+                f"{say.items(cost.items)}, {say.count(cost.prompt_tokens)} tokens read"
+                f"{probed if cost.probe_tokens else ''}, "
                 f"{say.count(cost.response_tokens)} written{money}",
             )
 

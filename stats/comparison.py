@@ -348,13 +348,15 @@ class TaskComparison:
 class Cost:
     """What a model's answers cost.
 
-    `prompt_tokens` and `response_tokens` are those read and written for `items` items, label
-    probabilities included; `truncated` counts prompts that were cut to fit the model; `money` is
-    in the unit of the prices given, None without.
+    `prompt_tokens` and `response_tokens` are those read and written for the answers to `items`
+    items, `probe_tokens` those read for label probabilities, which depend on the engine;
+    `truncated` counts prompts that were cut to fit the model; `money` is all of it at the prices
+    given, None without.
     """
 
     items: int
     prompt_tokens: int
+    probe_tokens: int
     response_tokens: int
     truncated: int
     money: float | None

@@ -206,13 +206,20 @@ def proportion_evidence(
     base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, level: float
 ) -> Evidence:
     """Of a difference of two paired shares: McNemar and Tango, or robust to clusters."""
-    if cluster is not None:
-        return _of(
-            mean_difference(
-                base.astype(float), checkpoint.astype(float), cluster=cluster, level=level
-            )
-        )
     lost, won = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
+    if cluster is not None and lost + won == 0:
+        # Without a single change there is no variance to estimate; as if a cluster were one item,
+        # which is the least that the data can be worth.
+        interval = tango_interval(0, 0, len(np.unique(cluster)), level=level)
+        return Evidence(interval, 1.0, "cr3-t", len(base))
+    if cluster is not None:
+        found = mean_difference(
+            base.astype(float), checkpoint.astype(float), cluster=cluster, level=level
+        )
+        limits = found.interval
+        if limits is not None:
+            limits = replace(limits, low=max(limits.low, -1.0), high=min(limits.high, 1.0))
+        return replace(_of(found), interval=limits)
     interval = tango_interval(lost, won, len(base), level=level)
     return Evidence(interval, mcnemar(lost, won).p_mid, "mcnemar-mid-p", len(base))
 

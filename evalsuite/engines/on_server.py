@@ -172,7 +172,7 @@ class ServerEngine:
             if error.status in (400, 422, 501):
                 return False
             raise
-        _count(question, answer)
+        question.probe_tokens += _tokens(answer, "prompt_tokens")
         found = label_logprobs(answer, labels)
         for request, value in zip(question.scored, found or [], strict=False):
             request.resps.append((value, False))
@@ -230,9 +230,13 @@ def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
 
 
 def _count(question: Question, answer: Mapping[str, Any]) -> None:
-    usage = {k: v for k, v in _usage(answer).items() if isinstance(v, int) and v > 0}
-    question.prompt_tokens += usage.get("prompt_tokens", 0)
-    question.response_tokens += usage.get("completion_tokens", 0)
+    question.prompt_tokens += _tokens(answer, "prompt_tokens")
+    question.response_tokens += _tokens(answer, "completion_tokens")
+
+
+def _tokens(answer: Mapping[str, Any], which: str) -> int:
+    count = _usage(answer).get(which)
+    return count if isinstance(count, int) and count > 0 else 0
 
 
 def _usage(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,8 @@ class TransformersEngine:
         except (ValueError, TypeError, AssertionError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(
-                f"the model cannot answer with these settings (--gen-kwargs?): {reason}"
+                "the model cannot answer with these settings (--gen-kwargs, --model-args): "
+                f"{reason}"
             ) from error
         for request, response in zip(requests, responses, strict=True):
             request.resps.append(response)
@@ -117,7 +118,7 @@ class TransformersEngine:
             room = self.lm.max_length - settings.get("max_gen_toks", self.lm.max_gen_toks)
             question.truncated |= read > room
         for request in question.scored:
-            question.prompt_tokens += len(self.lm.tok_encode("".join(request.args)))
+            question.probe_tokens += len(self.lm.tok_encode("".join(request.args)))
 
     def close(self) -> None:
         """Release the model's memory."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -74,9 +75,11 @@ class VLLMEngine:
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         try:
             arguments = {**_arguments(adapters, options), **options.model_args}
-            self.lm: Any = _lm_eval_class()(
-                pretrained=str(base), dtype=options.dtype, trust_remote_code=False, **arguments
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of vLLM about its own libraries
+                self.lm: Any = _lm_eval_class()(
+                    pretrained=str(base), dtype=options.dtype, trust_remote_code=False, **arguments
+                )
         except Exception as error:  # of three libraries; all mean that this model cannot be used
             reason = " ".join(str(error).split())[:300]
             raise ModelError(
@@ -120,7 +123,8 @@ class VLLMEngine:
         except Exception as error:  # vLLM's own kinds among them; all mean settings it rejects
             reason = " ".join(str(error).split())[:200]
             raise ModelError(
-                f"the model cannot answer with these settings (--gen-kwargs?): {reason}"
+                "the model cannot answer with these settings (--gen-kwargs, --model-args): "
+                f"{reason}"
             ) from error
 
     def _generate(self, question: Question, request: Instance, seed: int) -> str:
@@ -139,6 +143,7 @@ class VLLMEngine:
             side=self.lm.truncation_side,
         )
         question.truncated |= len(kept) < len(tokens)
+        question.prompt_tokens += len(kept)
         stop = [self._end] if self.lm.think_end_token else until
         parameters = SamplingParams(max_tokens=room, stop=stop, seed=seed, **chosen)
         return self._queue(question, tuple(kept), parameters)
@@ -146,6 +151,7 @@ class VLLMEngine:
     def _score(self, question: Question, prefix: Tokens, tokens: list[int]) -> str:
         from vllm import SamplingParams
 
+        question.probe_tokens += len(prefix)
         parameters = SamplingParams(
             temperature=0, max_tokens=1, detokenize=False, logprob_token_ids=tokens
         )
@@ -163,7 +169,6 @@ class VLLMEngine:
         key = str(self._count)
         prompt = TokensPrompt(prompt_token_ids=list(tokens))
         self._engine.add_request(key, prompt, parameters, lora_request=adapter)
-        question.prompt_tokens += len(tokens)
         return key
 
     def _encoded(self, request: Instance) -> tuple[Tokens, Tokens]:

@@ -27,8 +27,9 @@ class Question:
     adapter
         The PEFT adapter that answers, or None for the base model.
     prompt_tokens, response_tokens
-        Tokens read and written for all of it, once it is answered; prompts that several requests
-        share are counted as often as the engine (or server) reads them.
+        Tokens read and written for the generations, once they are answered.
+    probe_tokens
+        Tokens read for the labels' log-probabilities: how many depends on the engine's way.
     truncated
         Whether the prompt was cut to fit the model.
     """
@@ -38,6 +39,7 @@ class Question:
     scored: list[Instance]
     adapter: Path | None = None
     prompt_tokens: int = field(default=0, init=False)
+    probe_tokens: int = field(default=0, init=False)
     response_tokens: int = field(default=0, init=False)
     truncated: bool = field(default=False, init=False)
 

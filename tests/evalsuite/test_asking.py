@@ -46,7 +46,8 @@ def test_an_aa_run_asks_the_base_again_and_stands_beside_every_difference(asked_
     assert [p.item_id for p in again] == [p.item_id for p in reversed(first)]
     rows = json.loads((out / "comparison.json").read_text())["tasks"][0]["metrics"]
     assert {row["noise"] for row in rows if row["metric"] == "accuracy"} == {0.0}
-    assert "A/A 0.0" in printed
+    assert re.search(r"Metric +Base +Ckpt. +Diff. +A/A +95% interval", printed)
+    assert "…" not in printed.split("factworld")[1].split("A/A is")[0], "no number is cut off"
     for text in (printed, *((out / f"report.{end}").read_text() for end in ("html", "md"))):
         assert "A/A is the same difference between the base and the base asked again." in text
 
@@ -56,14 +57,17 @@ def test_tokens_money_and_time_are_kept(asked_twice):
     answers = list(read_predictions(out / "base" / "predictions" / "factworld.jsonl"))
     read = sum(answer.usage.prompt_tokens for answer in answers)
     written = sum(answer.usage.response_tokens for answer in answers)
+    probed = sum(answer.usage.probe_tokens for answer in answers)
+    assert probed > 3 * read
     cost = json.loads((out / "comparison.json").read_text())["base"]["cost"]
     assert cost == {
-        "items": 20, "prompt_tokens": read, "response_tokens": written, "truncated": 0,
-        "money": pytest.approx((0.5 * read + 1.5 * written) / 1e6),
+        "items": 20, "prompt_tokens": read, "probe_tokens": probed, "response_tokens": written,
+        "truncated": 0, "money": pytest.approx((0.5 * (read + probed) + 1.5 * written) / 1e6),
     }  # fmt: skip
-    assert f"{read:,} tokens read, {written:,} written" in (out / "report.html").read_text()
+    said = f"{read:,} tokens read (and {probed:,} for label probabilities), {written:,} written"
+    assert said in (out / "report.html").read_text()
     (session,) = read_manifest(out / "base")["sessions"]
-    assert session["items"] == 20
+    assert (session["items"], session["from_cache"]) == (20, 0)
     assert set(session["seconds"]) == {"load", "prove", "answer"}
     assert re.search(r"base: 20 items, [\d.]+ a second \(load", printed)
 
@@ -190,3 +194,54 @@ def test_an_engine_that_is_not_installed(tiny_base, tmp_path, capsys, monkeypatc
     message = fails(capsys, "run", tiny_base, *ASK, "--engine", "vllm", "--out", out)
     assert "vLLM is not installed here; pip install 'saeval[vllm]'" in message
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--samples", "3"), "--samples 3: without --gen-kwargs do_sample=true"),
+        (("--gen-kwargs", "temperature=0.7"), "temperature has no effect without do_sample=true"),
+        (("--gen-kwargs", "do_sample=true"), "do_sample=true needs a temperature"),
+        (("--system", "prompts/sytem.txt"), "there is no file 'prompts/sytem.txt'"),
+        (("--system", "sytem.md"), "there is no file 'sytem.md'"),
+    ],
+)
+def test_settings_that_would_silently_do_nothing_are_refused(
+    options, message, tiny_base, tmp_path, capsys
+):
+    command = ("run", tiny_base, "--tasks", "factworld", "--limit", "4", *options)
+    assert message in fails(capsys, *command, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_report_says_how_the_models_were_asked(tiny_base, tiny_adapter, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ("compare", tiny_base, tiny_adapter, *DRAWN, "--gen-kwargs", AT_RANDOM)
+    more = ("--system", "Answer only if sure.", "--replicates", "1000", "--out", out)
+    assert typed(capsys, *command, *more)[0] == 0
+    for model in ("base", "checkpoint"):
+        facts = json.loads((out / "comparison.json").read_text())[model]["facts"]
+        assert facts["engine"] == "transformers cpu float32"
+        assert facts["items"] == "seed 43, limit 6"
+        assert facts["samples per item"] == "3"
+        assert facts["system prompt"] == "Answer only if sure."
+        assert "temperature=1.0" in facts["generation"]
+    assert "system prompt: Answer only if sure." in (out / "report.html").read_text()
+
+
+def test_tasks_that_share_items_are_not_pooled(tiny_base, tiny_adapter, tmp_path, capsys):
+    out = tmp_path / "out"
+    tasks = ("--tasks", "factworld,factworld_residents", "--limit", "30")
+    command = ("compare", tiny_base, tiny_adapter, *tasks, "--gen-kwargs", "max_gen_toks=4")
+    code, printed, _ = typed(capsys, *command, "--replicates", "1000", "--out", out)
+    assert code == 0
+    assert "Tasks factworld and factworld_residents ask some items in common" in printed
+    assert json.loads((out / "comparison.json").read_text())["pooled"] is None
+
+
+def test_swapped_run_folders_are_noticed(tiny_base, tiny_adapter, tmp_path, capsys):
+    for name, model in (("base", tiny_base), ("tuned", tiny_adapter)):
+        assert typed(capsys, "run", model, *ASK, "--out", tmp_path / name)[0] == 0
+    command = ("compare", tmp_path / "tuned", tmp_path / "base", "--replicates", "1000")
+    _, printed, _ = typed(capsys, *command, "--out", tmp_path / "out")
+    assert "BASE is an adapter on CHECKPOINT: are the two swapped?" in printed

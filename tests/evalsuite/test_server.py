@@ -254,6 +254,12 @@ def test_settings_that_a_server_cannot_be_given(setting, server, tmp_path, capsy
     assert fails(capsys, *arguments).startswith("Error: --gen-kwargs: ")
 
 
+@pytest.mark.parametrize("option", [("--device", "cuda"), ("--model-args", "max_length=9")])
+def test_what_a_server_decides_for_itself_is_refused(option, server, tmp_path, capsys):
+    message = fails(capsys, *command(server, tmp_path / "out", *option))
+    assert f"{option[0]}: has no effect on a server" in message
+
+
 def test_two_names_of_one_model_are_no_comparison(server, ask, tmp_path):
     with pytest.raises(ModelError, match="base and twin are one model"):
         ask(tmp_path, f"{server.url}#base", f"{server.url}#twin")

@@ -179,3 +179,27 @@ def test_holm_and_bh_keep_missing_values_in_place():
     assert adjusted_p([None], method="holm") == (None,)
     with pytest.raises(ValueError, match="`p` must lie in"):
         adjusted_p([1.5], method="holm")
+
+
+def test_no_change_at_all_in_clusters_is_not_certainty():
+    """300 items in 60 clusters, neither model ever abstains falsely: the interval has a width."""
+    target, cluster = np.arange(300) % 3, np.arange(300) % 60
+    answers = Answers(target, np.full(300, np.nan))
+    labels = ("PASS", "FAIL", "NA")
+    pairs = paired_answers(labels, "NA", target, answers, answers, cluster)
+    row = compare_task("x", pairs, Settings(0.95, 1000, 0)).metric("false_abstention_rate")
+    assert (row.difference, row.p) == (0, 1)
+    assert row.difference_interval.low < -0.05 < 0.05 < row.difference_interval.high
+
+
+def test_the_interval_of_a_share_stays_within_what_a_difference_can_be():
+    target, cluster = np.zeros(24, int), np.arange(24) % 3
+    labels = ("PASS", "FAIL", "NA")
+    base = Answers(np.where(cluster < 2, 1, 0), np.full(24, np.nan))
+    pairs = paired_answers(
+        labels, "NA", target, base, Answers(target, np.full(24, np.nan)), cluster
+    )
+    limits = (
+        compare_task("x", pairs, Settings(0.95, 1000, 0)).metric("accuracy").difference_interval
+    )
+    assert -1 <= limits.low < limits.high <= 1
