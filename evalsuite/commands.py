@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,14 @@ from evalsuite.engines import EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.hashing import hash_text
 from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPredictions, resolve
+from evalsuite.options import (
+    OF_ASKING,
+    OF_LOADING,
+    check_samples,
+    engine_options,
+    given_of,
+    questions_of,
+)
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
@@ -35,29 +43,6 @@ RUNS = Path("saeval-runs")
 COMPARISON = "comparison.json"
 INDEX = "family.json"
 AGAIN = "base-again"
-_OF_ASKING = {
-    "limit": None,
-    "per_label": None,
-    "gen_kwargs": None,
-    "samples": 1,
-    "apply_chat_template": False,
-    "system": None,
-    "data_dir": None,
-    "model_args": None,
-    "cache": None,
-}
-"""Options that only matter where a model has to answer, and their defaults."""
-_OF_LOADING = {
-    "engine": "auto",
-    "device": "auto",
-    "dtype": "auto",
-    "batch_size": 0,
-    "threads": 0,
-    "model_args": None,
-}
-"""Options that a server decides for itself, and their defaults."""
-_OF_SAMPLING = ("temperature", "top_p", "top_k", "min_p")
-"""Generation settings that only matter where tokens are drawn."""
 
 
 def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> None:
@@ -66,9 +51,9 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     model = resolve(argument)
     if isinstance(model, SavedPredictions):
         raise InputError(f"{argument}: these are predictions; `run` needs a model to ask")
-    questions, engine = _questions(options), _engine_options(options, [model])
+    questions, engine = questions_of(options), engine_options(options, [model])
     asked = load_tasks(questions)
-    _check_samples(asked, questions)
+    check_samples(asked, questions)
     folder = out or RUNS / _folder_name(model.name, _key(model, questions, engine))
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
@@ -87,15 +72,15 @@ def compare_command(
     base = resolve(base_argument)
     checkpoints = _named([resolve(argument, base=base) for argument in checkpoint_arguments])
     models: dict[str, AnyModel] = {"base": base, **checkpoints}
-    questions, engine = _questions(options), EngineOptions()
+    questions, engine = questions_of(options), EngineOptions()
     asked: list[AskedTask] = []
     if to_ask := {name: m for name, m in models.items() if not isinstance(m, SavedPredictions)}:
         if not questions.tasks:
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
-        engine = _engine_options(options, to_ask.values())
+        engine = engine_options(options, to_ask.values())
         asked = load_tasks(questions)
-        _check_samples(asked, questions)
-    elif ignored := _given(options, _OF_ASKING):
+        check_samples(asked, questions)
+    elif ignored := given_of(options, OF_ASKING | OF_LOADING):
         raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
     if options["aa"] and isinstance(base, SavedPredictions):
         raise InputError("--aa asks the base twice; give a BASE that can be asked, not predictions")
@@ -263,104 +248,6 @@ def _named(
             unique = f"{name}-{number}"
         named[unique] = checkpoint
     return named
-
-
-def _questions(options: Mapping[str, Any]) -> Questions:
-    return Questions(
-        tasks=options["tasks"] or (),
-        data_dir=options["data_dir"],
-        seed=options["seed"],
-        per_label=options["per_label"],
-        limit=options["limit"],
-        generation=_generation(options["gen_kwargs"]),
-        samples=options["samples"],
-        chat_template=options["apply_chat_template"],
-        system=_system_prompt(options["system"]),
-    )
-
-
-def _check_samples(tasks: Sequence[AskedTask], questions: Questions) -> None:
-    for task in tasks:
-        if questions.samples > 1 and not task.harness_task.config.generation_kwargs["do_sample"]:
-            raise InputError(
-                f"--samples {questions.samples}: without --gen-kwargs "
-                "do_sample=true,temperature=0.7 every answer to an item is the same"
-            )
-
-
-def _system_prompt(given: str | None) -> str | None:
-    """The text itself, or that of the file it names."""
-    if not given:
-        return None
-    try:
-        if Path(given).is_file():
-            return Path(given).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--system: cannot read {given[:80]!r} ({error})") from error
-    if not re.search(r"\s", given) and ("/" in given or Path(given).suffix):
-        raise InputError(
-            f"--system: there is no file {given!r}; name a file, or give a text of several words"
-        )
-    return given
-
-
-def _generation(text: str | None) -> dict[str, Any] | None:
-    if not text:
-        return None
-    from lm_eval.utils import simple_parse_args_string
-
-    if not all(re.fullmatch(r"\w+=[^=]+", part) for part in text.split(",")):
-        raise InputError(f"--gen-kwargs: cannot read {text!r}; give key=value,key=value")
-    generation = dict(simple_parse_args_string(text))
-    if not isinstance(generation.get("max_gen_toks", 1), int):
-        raise InputError(f"--gen-kwargs: max_gen_toks must be a whole number in {text!r}")
-    drawn, temperature = generation.get("do_sample", False), generation.get("temperature")
-    if drawn and not temperature:
-        raise InputError(
-            "--gen-kwargs: do_sample=true needs a temperature, such as temperature=0.7"
-        )
-    if not drawn and (useless := [n for n in _OF_SAMPLING if generation.get(n)]):
-        raise InputError(f"--gen-kwargs: {useless[0]} has no effect without do_sample=true")
-    return generation
-
-
-def _engine_options(options: Mapping[str, Any], models: Iterable[AnyModel]) -> EngineOptions:
-    given = EngineOptions(
-        name=options["engine"],
-        device=options["device"],
-        dtype=options["dtype"],
-        batch_size=options["batch_size"],
-        threads=options["threads"],
-        model_args=_model_args(options["model_args"]),
-        concurrency=options["concurrency"],
-        request_timeout=options["request_timeout"],
-        patience=options["patience"],
-    )
-    if any(isinstance(m, LocalModel) for m in models):
-        return given.resolved()
-    if ignored := _given(options, _OF_LOADING):
-        raise InputError(f"{ignored}: has no effect on a server; leave it out")
-    return given
-
-
-def _given(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """Those of the options that were given, as a person types them."""
-    names = [name for name, default in defaults.items() if options[name] != default]
-    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
-
-
-def _model_args(text: str | None) -> dict[str, Any]:
-    if not text:
-        return {}
-    from lm_eval.utils import simple_parse_args_string
-
-    if not all(re.fullmatch(r"\w+=[^=]+", part) for part in text.split(",")):
-        raise InputError(f"--model-args: cannot read {text!r}; give key=value,key=value")
-    arguments = dict(simple_parse_args_string(text))
-    for forbidden in ("trust_remote_code", "pretrained", "peft", "lora_local_path"):
-        if forbidden in arguments:
-            raise InputError(f"--model-args: {forbidden} cannot be set here")
-    return arguments
 
 
 def _key(model: AskableModel, questions: Questions, engine: EngineOptions) -> dict[str, Any]:
