@@ -320,7 +320,7 @@ def _summarise(folder: Path, console: Console) -> None:
         n = items["items"]
         counts = {
             "right": sum(answer.correct for answer in answers),
-            "NA": sum(answer.status == "abstained" for answer in answers),
+            "abstained": sum(answer.status == "abstained" for answer in answers),
             "invalid": sum(answer.status == "invalid" for answer in answers),
         }
         shares = ", ".join(f"{count / n:.1%} {what}" for what, count in counts.items())

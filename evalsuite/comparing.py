@@ -75,7 +75,8 @@ def compare_predictions(
     tasks = list(adjust_family(tasks))
     pooled = None
     shared = _sharing_items(paired)
-    if len(tasks) > 1 and not shared:
+    kinds = {pairs.task.kind for pairs in paired}
+    if len(tasks) > 1 and not shared and len(kinds) == 1:
         on_task(POOLED)
         pooled = compare_task(POOLED, _pool(arrays), settings)
     left_out = sorted(set(base) ^ set(checkpoint))
@@ -160,7 +161,9 @@ def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskCompar
         arrays,
         settings,
         published=_published(pairs, arrays, settings),
-        has_evidence=np.array([bool(p.document.evidence) for p in pairs.base]),
+        has_evidence=np.array([bool(p.document.evidence) for p in pairs.base])
+        if pairs.task.kind == "verification"
+        else None,
         unpaired=pairs.unpaired,
         flips=flips,
         flips_total=flips_total,
@@ -172,6 +175,8 @@ def _published(
 ) -> PublishedConvention | None:
     """How a study would count, if that differs: it read the answers itself, or some are invalid."""
     labels = pairs.task.labels
+    if pairs.task.kind != "verification":
+        return None
     from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
     if not from_file and all(p.status != "invalid" for p in (*pairs.base, *pairs.checkpoint)):
         return None
@@ -213,6 +218,7 @@ def _pool(arrays: Sequence[PairedAnswers]) -> PairedAnswers:
         _stack([task.checkpoint for task in arrays], len(labels)),
         cluster,
         np.repeat(np.arange(len(arrays)), sizes),
+        arrays[0].wrong,
     )
 
 

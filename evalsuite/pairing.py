@@ -15,6 +15,8 @@ from stats.published import PublishedAnswers
 from tasks.registry import Task
 
 _EXAMPLES = 5
+WRONG = "WRONG"
+"""The label of a wrong answer to an open question."""
 _NAMES = {
     "document_hash": "documents",
     "prompt_hash": "prompts",
@@ -125,13 +127,15 @@ def to_arrays(pairs: Pairs) -> PairedAnswers:
         labels,
         pairs.task.abstention,
         target,
-        _answers(pairs.base, labels),
-        _answers(pairs.checkpoint, labels),
+        _answers(pairs.base, pairs.task),
+        _answers(pairs.checkpoint, pairs.task),
         cluster,
+        wrong=WRONG if pairs.task.kind == "question" else None,
     )
 
 
-def _answers(predictions: tuple[Prediction, ...], labels: tuple[str, ...]) -> Answers:
+def _answers(predictions: tuple[Prediction, ...], task: Task) -> Answers:
+    labels = task.labels
     probabilities = np.full((len(predictions), len(labels)), np.nan)
     for row, prediction in enumerate(predictions):
         if prediction.label_probabilities is not None:
@@ -139,10 +143,16 @@ def _answers(predictions: tuple[Prediction, ...], labels: tuple[str, ...]) -> An
     return Answers(
         predicted=np.array([_index(p.prediction, labels) for p in predictions]),
         confidence=np.array(
-            [np.nan if p.confidence is None else p.confidence for p in predictions]
+            [np.nan if (c := _stated(p, task)) is None else c for p in predictions]
         ),
         label_probabilities=None if np.isnan(probabilities).all() else probabilities,
     )
+
+
+def _stated(prediction: Prediction, task: Task) -> float | None:
+    """The confidence in the answer; who declines an open question has given none to be sure of."""
+    declined = task.kind == "question" and prediction.status == "abstained"
+    return None if declined else prediction.confidence
 
 
 def _index(label: str | None, labels: tuple[str, ...]) -> int:
@@ -191,6 +201,7 @@ def _flip(base: Prediction, checkpoint: Prediction) -> Flip:
         checkpoint_confidence=checkpoint.confidence,
         claim=base.document.claim,
         evidence=base.document.evidence,
+        answers=base.document.answers,
         base_response=base.response,
         checkpoint_response=checkpoint.response,
     )

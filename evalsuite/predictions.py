@@ -16,9 +16,9 @@ A real line, wrapped::
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -35,10 +35,21 @@ class _Record(BaseModel):
 
 
 class ShownDocument(_Record):
-    """What the model was asked about, kept so that a report can show it."""
+    """What the model was asked about, kept so that a report can show it.
+
+    An open question stands as the claim, with its right answers and no evidence.
+    """
 
     claim: str
     evidence: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> ShownDocument:
+        """From a document row of a task."""
+        if "question" in row:
+            return cls(claim=row["question"], evidence=(), answers=tuple(row["answers"]))
+        return cls(claim=row["claim"], evidence=tuple(row["evidence"]))
 
 
 class Usage(_Record):
@@ -77,6 +88,8 @@ class Prediction(_Record):
     document_hash: str
     prompt_hash: str | None = None
     target_hash: str
+    answer: str | None = None
+    right_in_reasoning: bool = False
     published: PublishedReading | None = None
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +21,15 @@ from evalsuite.errors import InputError
 from evalsuite.hashing import hash_document, hash_text
 from evalsuite.predictions import Key, Prediction, ShownDocument, Usage
 from evalsuite.store import PredictionFile
-from tasks.answers import parse_answer
 from tasks.documents import DataError
 from tasks.harness_results import label_probabilities
-from tasks.registry import FOLDER
+from tasks.registry import FOLDER, get_task
 from tasks.sampling import DEFAULT_SEED
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
+
+_PROBED_WORDS = ("Yes", "No", "Unknown")
 
 ASKED_AT_ONCE = 4096
 """Questions handed to an engine at a time: enough to keep it busy, few enough for any memory."""
@@ -159,14 +160,14 @@ def build_question(
     )
 
     def requests() -> list[Instance]:
-        built: list[Instance] = task.harness_task.construct_requests(
+        built = task.harness_task.construct_requests(
             doc=document,
             ctx=context,
             metadata=(task.name, index, 1),
             apply_chat_template=questions.chat_template,
             chat_template=apply,
         )
-        return built
+        return list(built) if isinstance(built, list) else [built]
 
     generation, *scored = requests()
     generations = [generation, *(requests()[0] for _ in range(questions.samples - 1))]
@@ -175,6 +176,20 @@ def build_question(
         _seed(questions.seed, document["id"], first + sample) for sample in range(questions.samples)
     ]
     return Question(generations, seeds, scored, adapter)
+
+
+def build_probe(
+    task: AskedTask, index: int, engine: Engine, questions: Questions, adapter: Path | None = None
+) -> Question:
+    """A document's label log-probabilities alone; of some words where the task has no labels."""
+    question = build_question(task, index, engine, questions, adapter)
+    (generation, *_), scored = question.generations, question.scored
+    if not scored:
+        scored = [
+            replace(generation, request_type="loglikelihood", arguments=(generation.args[0], word))
+            for word in _PROBED_WORDS
+        ]
+    return Question([], [], scored, adapter)
 
 
 def answer_task(
@@ -259,33 +274,34 @@ def _known(
 def _predictions(task: AskedTask, question: Question) -> list[Prediction]:
     document = question.generations[0].doc
     target = task.harness_task.doc_to_target(document)
+    read = get_task(task.name).read
     probabilities = None
     if question.scored and all(request.resps for request in question.scored):
         probabilities = label_probabilities([r.resps[0][0] for r in question.scored])
     found = []
     for sample, generation in enumerate(question.generations):
         response = generation.resps[0]
-        answer = parse_answer(response)
+        reading = read(document, response)
         found.append(
             Prediction(
                 task=task.name,
                 item_id=document["id"],
                 cluster_id=document["cluster"],
                 target=target,
-                prediction=answer.label,
-                status=answer.status,
-                correct=answer.label == target,
-                confidence=answer.confidence,
+                prediction=reading.prediction,
+                status=reading.status,
+                correct=reading.prediction == target,
+                confidence=reading.confidence,
                 label_probabilities=probabilities,
                 response=response,
                 sample_index=sample,
                 usage=_usage(question) if sample == 0 else None,
-                document=ShownDocument(
-                    claim=document["claim"], evidence=tuple(document["evidence"])
-                ),
+                document=ShownDocument.of(document),
                 document_hash=hash_document(document),
                 prompt_hash=hash_text(generation.args[0]),
                 target_hash=hash_text(target),
+                answer=reading.answer,
+                right_in_reasoning=reading.right_in_reasoning,
             )
         )
     return found

@@ -32,7 +32,7 @@ from evalsuite.runner import (
     AskedTask,
     Questions,
     answer_task,
-    build_question,
+    build_probe,
     left_to_answer,
 )
 from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed, record_session, recorded
@@ -250,11 +250,10 @@ def _probes(
     """The label log-probabilities of the first documents, without an answer in words."""
 
     def probes(adapter: Path | None) -> list[Question]:
-        built = [
-            build_question(task, index, engine, questions, adapter)
+        return [
+            build_probe(task, index, engine, questions, adapter)
             for index in range(min(_PROBES, len(task.documents)))
         ]
-        return [replace(question, generations=[], seeds=[]) for question in built]
 
     return probes
 

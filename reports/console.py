@@ -72,13 +72,14 @@ class _Printer:
         for name in ("Base", "Ckpt.", "Diff.", *(["A/A"] if aa else [])):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column(self.text(f"{level} interval"), justify="right", no_wrap=True)
-        # Where there is no room for both, A/A takes the place of the p that is not corrected.
-        raw_p = not aa or self.console.width >= 90
+        # Where there is no room for all, the p that is not corrected is what can be missed.
+        abstention = say.abstention_label(task)
+        names = [say.metric_name(row, abstention) for row in task.metrics if row.headline]
+        raw_p = self.console.width >= 90 or not (aa or max(map(len, names), default=0) > 15)
         if raw_p:
             table.add_column("p", justify="right", no_wrap=True)
         table.add_column("Holm p", justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
-        abstention = say.abstention_label(task)
         for row in task.metrics:
             if not row.headline:
                 continue

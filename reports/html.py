@@ -74,6 +74,7 @@ def to_html(comparison: Comparison) -> str:
             ],
             "pictures": task_pictures(task, f"t{index}"),
             "abstention": say.abstention_label(task),
+            "question": any(row.metric == "incorrect_rate" for row in task.metrics),
             "groups": flip_groups(task),
         }
         for index, (task, pooled) in enumerate(blocks)

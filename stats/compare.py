@@ -230,7 +230,7 @@ def _warnings(pairs: PairedAnswers) -> tuple[str, ...]:
     missing = [
         label for index, label in enumerate(pairs.labels) if not (pairs.target == index).any()
     ]
-    if missing:
+    if missing and pairs.wrong is None:
         found.append(
             f"No item has the target {' or '.join(missing)}: its F1 counts as 0 in macro-F1."
         )

@@ -270,7 +270,10 @@ class PublishedConvention:
 
 @dataclass(frozen=True)
 class Flip:
-    """One item on which exactly one model was right, or whose label changed."""
+    """One item on which exactly one model was right, or whose label changed.
+
+    An open question stands as the claim, with its right answers.
+    """
 
     item_id: str
     target: str
@@ -282,6 +285,7 @@ class Flip:
     evidence: tuple[str, ...]
     base_response: str
     checkpoint_response: str
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

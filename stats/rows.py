@@ -107,7 +107,8 @@ def metric_rows(
         For the swap permutations.
     """
     swaps = swap_tests(pairs, permutations=settings.replicates, rng=rng)
-    rows = [_row(key, pairs, bootstrap, settings, swaps) for key in bootstrap.base]
+    keys = [key for key in bootstrap.base if _has_a_meaning(key, pairs)]
+    rows = [_row(key, pairs, bootstrap, settings, swaps) for key in keys]
     headline = [row for row in rows if row.headline]
     adjusted = max_t(
         {(row.metric, row.label): row.difference for row in headline},
@@ -122,6 +123,15 @@ def metric_rows(
         else row
         for row in rows
     )
+
+
+def _has_a_meaning(key: Key, pairs: PairedAnswers) -> bool:
+    """Whether open questions of which none is to be abstained from can show this metric at all."""
+    if pairs.wrong is None or pairs.abstention is None:
+        return True
+    name, label = key
+    of_abstention = name == "hallucination_rate" or label == pairs.abstention
+    return not of_abstention or bool((pairs.target == pairs.labels.index(pairs.abstention)).any())
 
 
 def _at_least(p: float | None, adjusted: float | None) -> float | None:
@@ -216,6 +226,12 @@ def proportion_evidence(
         found = mean_difference(
             base.astype(float), checkpoint.astype(float), cluster=cluster, level=level
         )
+        if found.p is None and abs(lost - won) == len(base):
+            # Every item changed the same way: no variance either, and no doubt.
+            clusters = len(np.unique(cluster))
+            all_lost, all_won = (clusters, 0) if lost else (0, clusters)
+            interval = tango_interval(all_lost, all_won, clusters, level=level)
+            return Evidence(interval, mcnemar(all_lost, all_won).p_mid, "mcnemar-mid-p", len(base))
         limits = found.interval
         if limits is not None:
             limits = replace(limits, low=max(limits.low, -1.0), high=min(limits.high, 1.0))

@@ -18,9 +18,8 @@ from typing import Any
 
 from evalsuite.errors import InputError
 from evalsuite.predictions import Prediction, ShownDocument
-from tasks.answers import parse_answer
 from tasks.harness_results import label_probabilities
-from tasks.registry import TASKS
+from tasks.registry import TASKS, get_task
 
 _FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
 
@@ -56,23 +55,25 @@ def _prediction(line: str, task: str, where: str) -> Prediction:
         sample = json.loads(line)
         document, response = sample["doc"], sample["resps"][0][0]
         logprobs = [float(resps[0][0]) for resps in sample["resps"][1:]]
-        answer = parse_answer(response)
+        reading = get_task(task).read(document, response)
         return Prediction(
             task=task,
             item_id=document["id"],
             cluster_id=document["cluster"],
             target=document["target"],
-            prediction=answer.label,
-            status=answer.status,
-            correct=answer.label == document["target"],
-            confidence=answer.confidence,
+            prediction=reading.prediction,
+            status=reading.status,
+            correct=reading.prediction == document["target"],
+            confidence=reading.confidence,
             label_probabilities=label_probabilities(logprobs) if logprobs else None,
             response=response,
             sample_index=0,
-            document=ShownDocument(claim=document["claim"], evidence=document["evidence"]),
+            document=ShownDocument.of(document),
             document_hash=sample["doc_hash"],
             prompt_hash=sample["prompt_hash"],
             target_hash=sample["target_hash"],
+            answer=reading.answer,
+            right_in_reasoning=reading.right_in_reasoning,
         )
     except json.JSONDecodeError as error:
         raise InputError(f"{where}: not JSON ({error})") from error

@@ -1,0 +1,111 @@
+"""Open questions from answers to the report: right, wrong, declined, and what the words say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from builders import write_predictions
+from command_line import typed
+
+from evalsuite.hashing import hash_document, hash_text
+from evalsuite.predictions import Prediction, ShownDocument
+from tasks.loading import load_documents
+from tasks.registry import get_task
+
+TASK = get_task("factworld_questions")
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return [question.as_row() for question in load_documents(TASK)][:400]
+
+
+def answered(rows, respond):
+    """Predictions of a model that answers a question, by its number and row, as `respond` says."""
+    found = []
+    for number, row in enumerate(rows):
+        response = respond(number, row)
+        reading = TASK.read(row, response)
+        found.append(
+            Prediction(
+                task=TASK.name, item_id=row["id"], cluster_id=row["cluster"], target=row["target"],
+                prediction=reading.prediction, status=reading.status,
+                correct=reading.prediction == row["target"], confidence=reading.confidence,
+                response=response, document=ShownDocument.of(row), answer=reading.answer,
+                right_in_reasoning=reading.right_in_reasoning,
+                document_hash=hash_document(row), target_hash=hash_text(row["target"]),
+            )
+        )  # fmt: skip
+    return found
+
+
+def boxed(answer, confidence=0.7):
+    return f"Let me think. \\boxed{{{answer}}}\nCONF={confidence}"
+
+
+def half(number, row):
+    """Knows half of what can be known, guesses the rest, and declines a third of the unknowable."""
+    if row["answers"]:
+        return boxed(row["answers"][0], 0.8) if number % 2 else boxed("Nobody at all", 0.6)
+    return boxed("Unknown") if number % 3 == 0 else boxed("Nobody at all", 0.5)
+
+
+def always_declines(number, row):
+    return boxed("Unknown")
+
+
+def never_declines(number, row):
+    return boxed("Nobody at all", 0.5) if "Unknown" in half(number, row) else half(number, row)
+
+
+def compared(rows, base, checkpoint, tmp_path, capsys):
+    files = [
+        write_predictions(tmp_path / f"{name}.jsonl", answered(rows, respond))
+        for name, respond in (("base", base), ("checkpoint", checkpoint))
+    ]
+    out = tmp_path / "out"
+    code, printed, _ = typed(capsys, "compare", *files, "--replicates", "2000", "--out", out)
+    assert code == 0
+    return json.loads((out / "comparison.json").read_text()), printed, out
+
+
+def values(comparison):
+    return {
+        row["metric"] if row["label"] is None else f"{row['label']} {row['metric']}": row
+        for row in comparison["tasks"][0]["metrics"]
+    }
+
+
+def test_both_error_directions_are_counted(rows, tmp_path, capsys):
+    found, printed, out = compared(rows, half, always_declines, tmp_path, capsys)
+    unknowable = [row for row in rows if not row["answers"]]
+    assert 0 < len(unknowable) < len(rows)
+    metrics = values(found)
+    assert metrics["false_abstention_rate"]["base"] == 0
+    assert metrics["false_abstention_rate"]["checkpoint"] == 1
+    assert metrics["hallucination_rate"]["checkpoint"] == 0
+    assert metrics["UNKNOWN recall"]["checkpoint"] == 1
+    assert metrics["incorrect_rate"]["checkpoint"] == 0
+    assert metrics["correct_given_attempted"]["checkpoint"] is None
+    assert metrics["accuracy"]["checkpoint"] == pytest.approx(len(unknowable) / len(rows))
+    assert "macro_f1" not in metrics
+    assert "Hallucination rate" in printed
+    assert "Right answers" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("checkpoint", [always_declines, never_declines])
+def test_a_checkpoint_that_declines_everything_or_nothing_is_not_called_better(
+    checkpoint, rows, tmp_path, capsys
+):
+    _, printed, _ = compared(rows, half, checkpoint, tmp_path, capsys)
+    first_paragraph = printed.strip().split("\n\n")[-1]  # stands last on a terminal
+    assert "worse" in first_paragraph.lower()
+    assert not first_paragraph.startswith("Better")
+
+
+def test_confidence_is_measured_on_answers_that_were_attempted(rows, tmp_path, capsys):
+    found, _, _ = compared(rows, half, half, tmp_path, capsys)
+    attempted = sum("Unknown" not in half(number, row) for number, row in enumerate(rows))
+    assert values(found)["auroc"]["items"] == attempted
+    assert values(found)["auroc"]["base"] > 0.5
