@@ -11,10 +11,11 @@ Reasoning may stand before it and may quote labels, the format or half an answer
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
-Status = Literal["answered", "abstained", "invalid"]
+from tasks.reading import CONFIDENCE_FIELD, Reading, Status, confidence_of, final_part
 
 LABELS = ("PASS", "FAIL", "NA")
 """The labels of fact verification: supported, refuted, not settled by the evidence."""
@@ -22,16 +23,6 @@ LABELS = ("PASS", "FAIL", "NA")
 ABSTENTION = "NA"
 ANSWER_PREFIX = "LABEL="
 
-# The reasoning is over after any of these. "assistantfinal" is what a decoder that drops
-# special tokens leaves of "<|start|>assistant<|channel|>final<|message|>".
-_END_OF_REASONING = re.compile(
-    r"</think>|</thinking>|</thought>|</reasoning>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>"
-    r"|<\|end_of_thought\|>|<\|channel\|>final(?:<\|message\|>)?|assistantfinal"
-)
-_START_OF_REASONING = re.compile(
-    r"<think>|<thinking>|<thought>|<reasoning>|\[THINK\]|◁think▷|<\|START_THINKING\|>"
-    r"|<\|begin_of_thought\|>|<\|channel\|>analysis"
-)
 # Label and confidence side by side or on consecutive lines, or a label alone on its line; bold,
 # quoted or listed, too. Every run is bounded, so that hostile text costs linear time, and the
 # pattern starts with a literal, so that long reasoning is skipped at the speed of a string search.
@@ -39,12 +30,11 @@ _MARKUP = r"[ \t>*_`#\"'-]{0,16}"
 _BLOCK = re.compile(
     r"LABEL(?<![\w=]LABEL)[ \t]{0,4}=[ \t]{0,4}(?P<label>PASS|FAIL|NA)(?![\w|/=-])(?:"
     rf"[ \t*_`.,;\"']{{0,16}}\s{{0,16}}{_MARKUP}"
-    r"CONF[ \t]{0,4}=[ \t]{0,4}(?P<confidence>[^\s*_`,;\"']{0,32})"
+    rf"{CONFIDENCE_FIELD}"
     rf"|(?P<line_end>{_MARKUP}\.?[ \t\r]{{0,16}}$))",
     re.MULTILINE,
 )
 _LINE_START = re.compile(_MARKUP)
-_CONFIDENCE = re.compile(r"0?\.[0-9]+|0\.?|1(?:\.0*)?")
 
 
 @dataclass(frozen=True)
@@ -89,27 +79,25 @@ def parse_answer(response: str) -> Answer:
     >>> parse_answer("I think it passes.").status
     'invalid'
     """
-    final = _final_part(response)
+    final = final_part(response)
     answer = INVALID
     for block in _BLOCK.finditer(final):
         if block["line_end"] is None:
-            if _CONFIDENCE.fullmatch(block["confidence"]):
-                answer = Answer(block["label"], float(block["confidence"]))
+            confidence = confidence_of(block["confidence"])
+            if confidence is not None:
+                answer = Answer(block["label"], confidence)
         elif _begins_its_line(final, block.start()):
             answer = Answer(block["label"], None)
     return answer
+
+
+def read_answer(row: Mapping[str, Any], response: str) -> Reading:
+    """`parse_answer` as every task reads its responses; the document itself is not needed."""
+    answer = parse_answer(response)
+    return Reading(answer.label, answer.status, answer.confidence, answer.label, False)
 
 
 def _begins_its_line(text: str, start: int) -> bool:
     """Whether nothing but markup stands before `start` on its line."""
     line = text[text.rfind("\n", 0, start) + 1 : start][-17:]
     return _LINE_START.fullmatch(line) is not None
-
-
-def _final_part(response: str) -> str:
-    """What follows the last end of reasoning; nothing if reasoning was begun and not ended."""
-    end = 0
-    for mark in _END_OF_REASONING.finditer(response):
-        end = mark.end()
-    final = response[end:]
-    return "" if _START_OF_REASONING.search(final) else final

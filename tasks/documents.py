@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from tasks.questions import Question
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,24 @@ class Document:
         }
 
 
+Item = Document | Question
+"""What a task asks, one at a time."""
+
+AnyItem = TypeVar("AnyItem", bound=Item)
+
+
 class DataError(ValueError):
     """A data set cannot be found or read as its schema says; the message says what and where."""
 
 
-def unique_ids(documents: list[Document]) -> list[Document]:
+def unique_ids(items: Sequence[AnyItem]) -> list[AnyItem]:
     """Number repeated ids (``x``, ``x#2``, ``x#3``) in the order of the file.
 
     Some published files repeat an id with another claim or other evidence; each row is an item.
     """
     seen: dict[str, int] = {}
     unique = []
-    for document in documents:
-        count = seen[document.id] = seen.get(document.id, 0) + 1
-        unique.append(document if count == 1 else replace(document, id=f"{document.id}#{count}"))
+    for item in items:
+        count = seen[item.id] = seen.get(item.id, 0) + 1
+        unique.append(item if count == 1 else replace(item, id=f"{item.id}#{count}"))
     return unique

@@ -1,8 +1,9 @@
-"""Fact verification as an lm-evaluation-harness task: one document, two kinds of request.
+"""Our tasks as tasks of the lm-evaluation-harness.
 
-Each document yields a generation (the stated label and confidence) and one log-likelihood request
-per label after the answer prefix (the model's own probabilities). The harness groups requests by
-kind and hands `process_results` all of a document's results in their order.
+An open question yields one generation. A document of fact verification yields a generation (the
+stated label and confidence) and one log-likelihood request per label after the answer prefix (the
+model's own probabilities). The harness groups requests by kind and hands `process_results` all of
+a document's results in their order.
 
 Used by the YAML files beside the task cards, so the tasks run under plain
 ``lm_eval --include_path`` as they run under saeval. ``--metadata '{"seed": 43, "per_label":
@@ -18,6 +19,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from tasks.answers import ANSWER_PREFIX, LABELS, parse_answer
+from tasks.grading import grade_question
 from tasks.harness_results import label_probabilities
 from tasks.loading import load_documents
 from tasks.registry import get_task
@@ -62,8 +64,23 @@ def process_results(document: dict[str, Any], results: list[Any]) -> dict[str, f
     }
 
 
+def process_question(row: dict[str, Any], results: list[str]) -> dict[str, float]:
+    """Per-question metrics from ``[text]``: what became of it, and whether that is the target.
+
+    ``acc`` counts an abstention as right where the question has no answer.
+    """
+    prediction = grade_question(row, results[0]).prediction
+    return {
+        "acc": float(prediction == row["target"]),
+        "correct": float(prediction == "RIGHT"),
+        "incorrect": float(prediction == "WRONG"),
+        "not_attempted": float(prediction == "UNKNOWN"),
+        "invalid": float(prediction is None),
+    }
+
+
 class VerificationTask(ConfigurableTask):  # type: ignore[misc]
-    """The task class that the YAML files name."""
+    """The task class that the YAML files of fact verification name."""
 
     def __init__(self, config: dict[str, Any] | None = None, **kwargs: Any) -> None:
         settings = dict(config or {})

@@ -1,16 +1,18 @@
-"""Documents of a task from the hub, from local files in the same schema, or generated."""
+"""Items of a task from the hub, from local files in the same schema, generated or mixed."""
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.documents import DataError, Document, unique_ids
-from tasks.factworld.world import generate
-from tasks.registry import GeneratedSource, HubSource, Task
+from tasks.documents import DataError, Item, unique_ids
+from tasks.registry import GeneratedSource, HubSource, MixedSource, Task, get_task
+from tasks.sampling import sample
 
 DATA_VARIABLE = "SAEVAL_DATA"
 
@@ -26,8 +28,8 @@ def data_folder(given: str | Path | None = None) -> Path | None:
     return folder
 
 
-def load_documents(task: Task, data_dir: str | Path | None = None) -> list[Document]:
-    """All documents of a task in the order of their source.
+def load_documents(task: Task, data_dir: str | Path | None = None) -> list[Item]:
+    """All documents or questions of a task in the order of their source.
 
     Raises
     ------
@@ -35,43 +37,91 @@ def load_documents(task: Task, data_dir: str | Path | None = None) -> list[Docum
         If the data cannot be found, or a row lacks a field or has an unknown label.
     """
     if isinstance(task.source, GeneratedSource):
-        return generate("test", task.source.size, domains=task.source.domains)
+        return task.source.generate()
+    if isinstance(task.source, MixedSource):
+        return [item for name in task.source.tasks for item in _share(name, task.source, data_dir)]
     folder = data_folder(data_dir)
     if folder is None:
         return _from_hub(task.name, task.source)
     return _from_files(task.name, task.source, folder)
 
 
-def _from_files(name: str, source: HubSource, folder: Path) -> list[Document]:
+def _share(name: str, source: MixedSource, data_dir: str | Path | None) -> list[Item]:
+    """What one task gives to a mixed one; its name is put before ids and clusters."""
+    items = load_documents(get_task(name), data_dir)
+    if len(items) < source.each:
+        raise DataError(f"task {name}: {source.each} items asked for, only {len(items)} exist")
+    return [
+        replace(
+            item,
+            id=f"{name}/{item.id}",
+            cluster=None if item.cluster is None else f"{name}/{item.cluster}",
+        )
+        for item in sample(items, limit=source.each)
+    ]
+
+
+def _from_files(name: str, source: HubSource, folder: Path) -> list[Item]:
     files = sorted(folder.glob(source.files))
     if not files:
         raise DataError(
             f"task {name}: no file matches {folder / source.files}; put rows of "
-            f"{source.path} there as JSON lines, or leave out --data-dir to load it from the hub"
+            f"{source.path} there, or leave out --data-dir to load it from the hub"
         )
-    rows = ((f"{path}:{number}", row) for path in files for number, row in _json_lines(path))
+    rows = (row for path in files for row in _rows(path))
     return _documents(name, source, rows, ", ".join(map(str, files)))
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of a .csv, .json or .jsonl file, each with where it stands."""
+    read = {".csv": _csv_rows, ".json": _json_rows}.get(path.suffix, _json_lines)
+    try:
+        for place, row in read(path):
+            if not isinstance(row, dict):
+                raise DataError(f"{place}: expected an object, found {str(row)[:40]}")
+            yield place, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 {path.suffix[1:]} ({error})") from error
+
+
+def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}:{number}: not JSON ({error})") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{path}:{number}: expected an object, found {str(row)[:40]}")
-            yield number, row
+            if line.strip():
+                yield f"{path}:{number}", _json(line, f"{path}:{number}")
 
 
-def _from_hub(name: str, source: HubSource) -> list[Document]:
+def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """Rows of one JSON list, which may stand under ``example``."""
+    content = _json(path.read_text(encoding="utf-8"), str(path))
+    rows = content.get("example") if isinstance(content, dict) else content
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: expected a list of rows, or an object with one under `example`")
+    for number, row in enumerate(rows, start=1):
+        yield f"{path} row {number}", row
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines)
+        for row in reader:
+            yield f"{path}:{reader.line_num}", row
+
+
+def _json(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{place}: not JSON ({error})") from error
+
+
+def _from_hub(name: str, source: HubSource) -> list[Item]:
     import datasets
 
     try:
-        rows = datasets.load_dataset(source.path, split=source.split)
+        rows = datasets.load_dataset(
+            source.path, source.config, split=source.split, data_files=source.hub_files
+        )
     except Exception as error:  # the hub client raises many kinds; all mean "cannot be loaded"
         raise DataError(
             f"task {name}: cannot load {source.path} from the hub "
@@ -84,15 +134,17 @@ def _from_hub(name: str, source: HubSource) -> list[Document]:
 
 def _documents(
     name: str, source: HubSource, rows: Iterable[tuple[str, Mapping[str, Any]]], where: str
-) -> list[Document]:
-    documents = []
+) -> list[Item]:
+    documents: list[Item] = []
     for place, row in rows:
         try:
-            documents.append(source.to_document(row))
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            document = source.to_document(row)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, SyntaxError) as error:
             raise DataError(
                 f"{place}: not a row of {source.path}: {type(error).__name__} {error}"
             ) from error
+        if document is not None:
+            documents.append(document)
     if not documents:
         raise DataError(f"task {name}: the data set is empty ({where})")
     return unique_ids(documents)

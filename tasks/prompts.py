@@ -24,3 +24,16 @@ def verification_prompt(document: Mapping[str, Any]) -> str:
     evidence = document["evidence"]
     shown = "\n".join(f"- {passage}" for passage in evidence) if evidence else "- none was found"
     return f"{INSTRUCTION}\n\nClaim: {document['claim']}\nEvidence:\n{shown}\n\nAnswer:\n"
+
+
+QUESTION_INSTRUCTION = """\
+Answer the question. Think step by step, then end with two lines:
+\\boxed{answer}
+CONF=the probability that your boxed answer is right, 0.00 to 1.00
+The answer in the box is a name, a number, a date or a few words. If you do not know it, or if the
+question has no answer, write \\boxed{Unknown}."""
+
+
+def question_prompt(row: Mapping[str, Any]) -> str:
+    """The prompt of an open question for one row (``question``); the instruction comes first."""
+    return f"{QUESTION_INSTRUCTION}\n\nQuestion: {row['question']}\n\nAnswer:\n"

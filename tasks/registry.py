@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from tasks.answers import ABSTENTION, LABELS
+from tasks.answers import ABSTENTION, LABELS, read_answer
 from tasks.climatefever.dataset import to_document as climatefever_document
-from tasks.documents import Document
+from tasks.documents import Item
 from tasks.factworld.domains import BY_NAME
+from tasks.factworld.questions import generate_questions
+from tasks.factworld.world import generate
 from tasks.fever.dataset import to_document as fever_document
+from tasks.grading import grade_question
+from tasks.kuq.dataset import to_question as kuq_question
+from tasks.nq_open.dataset import to_question as nq_open_question
+from tasks.popqa.dataset import to_question as popqa_question
+from tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS
+from tasks.reading import Reading
+from tasks.selfaware.dataset import to_question as selfaware_question
+from tasks.simpleqa.dataset import to_question as simpleqa_question
+from tasks.simpleqa.dataset import to_verified_question as simpleqa_verified_question
+from tasks.triviaqa.dataset import to_question as triviaqa_question
 from tasks.vitaminc.dataset import to_document as vitaminc_document
+
+Kind = Literal["verification", "question"]
 
 FOLDER = Path(__file__).parent
 """Give it to ``lm_eval --include_path``; the tasks' YAML files and cards lie under it."""
@@ -29,26 +43,39 @@ class HubSource:
     files
         Pattern under the data folder; files that match are read in the order of their names.
     to_document
-        One row as a document; KeyError for a field or label that it does not know.
+        One row as a document or question, or None for one that is to be left out; KeyError for a
+        field or label that it does not know.
+    config, hub_files
+        Which part of the data set, where it has several: as `datasets.load_dataset` takes its name,
+        or the file of the repository.
     """
 
     path: str
     split: str
     files: str
-    to_document: Callable[[Mapping[str, Any]], Document]
+    to_document: Callable[[Mapping[str, Any]], Item | None]
+    config: str | None = None
+    hub_files: str | None = None
 
 
 @dataclass(frozen=True)
 class GeneratedSource:
-    """Documents of factworld, which our own code generates, the same on every machine."""
+    """Items of factworld, which our own code generates, the same on every machine."""
 
-    domains: tuple[str, ...]
-    size: int = 1500
+    generate: Callable[[], list[Item]]
+
+
+@dataclass(frozen=True)
+class MixedSource:
+    """So many items of each of several tasks, the first of their seeded order."""
+
+    tasks: tuple[str, ...]
+    each: int
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task of fact verification.
+    """One task.
 
     Attributes
     ----------
@@ -60,16 +87,35 @@ class Task:
         Where its documents come from.
     card
         Folder of its card (README.md) and YAML.
+    kind
+        ``verification`` (does the evidence settle the claim?) or ``question`` (an open question).
     labels, abstention
-        The classes and the one that says "the evidence does not settle it".
+        What an answer is read as, and the one of them that declines to answer.
+    read
+        A row and a response as a reading; it calls no model.
     """
 
     name: str
     summary: str
-    source: HubSource | GeneratedSource
+    source: HubSource | GeneratedSource | MixedSource
     card: str
-    labels: tuple[str, ...] = LABELS
-    abstention: str = ABSTENTION
+    kind: Kind = "verification"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return LABELS if self.kind == "verification" else QUESTION_LABELS
+
+    @property
+    def abstention(self) -> str:
+        return ABSTENTION if self.kind == "verification" else QUESTION_ABSTENTION
+
+    @property
+    def read(self) -> Callable[[Mapping[str, Any], str], Reading]:
+        return read_answer if self.kind == "verification" else grade_question
+
+
+def _factworld(*domains: str) -> GeneratedSource:
+    return GeneratedSource(lambda: [*generate("test", 1500, domains=domains)])
 
 
 _ALL = (
@@ -110,17 +156,104 @@ _ALL = (
     Task(
         "factworld",
         "Made-up world for offline use: residents, collections and measures evenly",
-        GeneratedSource(tuple(BY_NAME)),
+        _factworld(*BY_NAME),
         "factworld",
     ),
     *(
         Task(
             f"factworld_{domain}",
             f"Made-up world: {domain} only",
-            GeneratedSource((domain,)),
+            _factworld(domain),
             "factworld",
         )
         for domain in BY_NAME
+    ),
+    Task(
+        "factworld_questions",
+        "Made-up world without evidence: facts that were told, were not, or cannot be known",
+        GeneratedSource(lambda: [*generate_questions(1500)]),
+        "factworld",
+        "question",
+    ),
+    Task(
+        "simpleqa",
+        "SimpleQA: short questions with one answer, hard for large models; by topic",
+        HubSource(
+            "basicv8vc/SimpleQA", "test", "simpleqa/simple_qa_test_set*.csv", simpleqa_question
+        ),
+        "simpleqa",
+        "question",
+    ),
+    Task(
+        "simpleqa_verified",
+        "SimpleQA Verified: 1,000 of its questions, checked again, with ranges for numbers",
+        HubSource(
+            "google/simpleqa-verified",
+            "eval",
+            "simpleqa/simpleqa_verified*.csv",
+            simpleqa_verified_question,
+        ),
+        "simpleqa",
+        "question",
+    ),
+    Task(
+        "popqa",
+        "PopQA: facts about things known well or hardly at all; by popularity",
+        HubSource("akariasai/PopQA", "test", "popqa/popqa*.jsonl", popqa_question),
+        "popqa",
+        "question",
+    ),
+    Task(
+        "triviaqa",
+        "TriviaQA without contexts, validation set; many aliases per answer",
+        HubSource(
+            "mandarjoshi/trivia_qa",
+            "validation",
+            "triviaqa/triviaqa*.jsonl",
+            triviaqa_question,
+            config="rc.nocontext",
+        ),
+        "triviaqa",
+        "question",
+    ),
+    Task(
+        "nq_open",
+        "NQ-open, validation set: questions that people asked a search engine",
+        HubSource(
+            "google-research-datasets/nq_open",
+            "validation",
+            "nq_open/NQ-open.dev*.jsonl",
+            nq_open_question,
+        ),
+        "nq_open",
+        "question",
+    ),
+    Task(
+        "selfaware",
+        "SelfAware: a third of the questions have no answer that anyone could give",
+        HubSource("JesusCrist/selfAware", "train", "selfaware/SelfAware*.json", selfaware_question),
+        "selfaware",
+        "question",
+    ),
+    Task(
+        "kuq",
+        "Known-Unknown Questions: half are open, ambiguous or falsely premised; by category",
+        HubSource(
+            "amayuelas/KUQ",
+            "train",
+            "kuq/knowns_unknowns*.jsonl",
+            kuq_question,
+            hub_files="knowns_unknowns.jsonl",
+        ),
+        "kuq",
+        "question",
+    ),
+    Task(
+        "abstention_mix",
+        "1,000 questions each of SimpleQA, PopQA, SelfAware and TriviaQA",
+        MixedSource(("simpleqa", "popqa", "selfaware", "triviaqa"), each=1000),
+        "abstention_mix",
+        "question",
     ),
 )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tasks.documents import DataError, Document
+from tasks.documents import AnyItem, DataError
 
 DEFAULT_SEED = 43
 
@@ -15,33 +16,33 @@ PER_LABEL_ORDER = ("NA", "PASS", "FAIL")
 
 
 def parse_per_label(text: str) -> dict[str, int]:
-    """``500,250,250`` (NA, PASS, FAIL) or ``NA=500,PASS=250,FAIL=250`` as counts per label.
+    """``500,250,250`` (NA, PASS, FAIL) or ``RIGHT=500,UNKNOWN=250`` as counts per label.
 
     Raises
     ------
     ValueError
-        If it is neither.
+        If it is neither. Whether a task has such labels is found by `sample`.
     """
     parts = [part.strip() for part in text.split(",")]
     if all(re.fullmatch(r"\d+", part) for part in parts) and len(parts) == len(PER_LABEL_ORDER):
         return dict(zip(PER_LABEL_ORDER, map(int, parts), strict=True))
     pairs = [re.fullmatch(r"(\w+)=(\d+)", part) for part in parts]
     found = {pair[1]: int(pair[2]) for pair in pairs if pair}
-    if len(found) != len(parts) or not set(found) <= set(PER_LABEL_ORDER):
+    if len(found) != len(parts):
         raise ValueError(
             f"found {text!r}; give three counts in the order NA,PASS,FAIL (500,250,250) "
-            "or name them (NA=500,PASS=250,FAIL=250)"
+            "or name each label once (NA=500,PASS=250,FAIL=250; RIGHT=500,UNKNOWN=250)"
         )
     return found
 
 
 def sample(
-    documents: Sequence[Document],
+    documents: Sequence[AnyItem],
     *,
     seed: int = DEFAULT_SEED,
     per_label: Mapping[str, int] | None = None,
     limit: int | None = None,
-) -> list[Document]:
+) -> list[AnyItem]:
     """Shuffle by seed, keep so many per label, then so many at all.
 
     The order is that of a hash of seed and id, so it does not depend on the order of the file,
@@ -50,13 +51,19 @@ def sample(
     Raises
     ------
     DataError
-        If a label has fewer documents than asked for.
+        If no document has such a label, or fewer than asked for.
     """
     order = sorted(
         documents, key=lambda d: (hashlib.sha256(f"{seed}:{d.id}".encode()).digest(), d.id)
     )
     if per_label is not None:
-        kept: list[Document] = []
+        exist = Counter(document.target for document in documents)
+        if unknown := set(per_label) - set(exist):
+            raise DataError(
+                f"documents of label {min(unknown)} asked for; the labels are "
+                f"{', '.join(sorted(exist))}"
+            )
+        kept: list[AnyItem] = []
         taken = dict.fromkeys(per_label, 0)
         for document in order:
             if taken.get(document.target, 0) < per_label.get(document.target, 0):

@@ -30,6 +30,8 @@ class Relation:
         Wordings with the fields ``{subject}`` and ``{value}``, as a claim and as evidence put it.
     values
         The values that claims name.
+    question
+        A question for the value, with the field ``{subject}``.
     agree, differ
         A value for evidence that settles the claim's value as right, or as wrong.
     """
@@ -37,6 +39,7 @@ class Relation:
     claim_forms: tuple[str, ...]
     evidence_forms: tuple[str, ...]
     values: tuple[str, ...]
+    question: str
     agree: Restatement
     differ: Restatement
 
@@ -75,8 +78,10 @@ def _other(relation: Relation, value: str, rng: Random) -> str:
     return rng.choice([other for other in relation.values if other != value])
 
 
-def _named(claim_forms: tuple[str, ...], evidence_forms: tuple[str, ...], values: str) -> Relation:
-    return Relation(claim_forms, evidence_forms, tuple(values.split()), _same, _other)
+def _named(
+    question: str, claim_forms: tuple[str, ...], evidence_forms: tuple[str, ...], values: str
+) -> Relation:
+    return Relation(claim_forms, evidence_forms, tuple(values.split()), question, _same, _other)
 
 
 _BOUNDS = tuple(
@@ -100,9 +105,9 @@ def _number(value: str, rng: Random, *, meets: bool) -> int:
     return rng.randint(int(bound) + 1, 99) if above else rng.randint(10, int(bound) - 1)
 
 
-def _counted(before: str, after: str) -> Relation:
+def _counted(question: str, before: str, after: str) -> Relation:
     forms = tuple(f"{{subject}} {verb} {{value}} {after}" for verb in before.split("/"))
-    return Relation(forms[:1], forms, _BOUNDS, _inside, _outside)
+    return Relation(forms[:1], forms, _BOUNDS, question, _inside, _outside)
 
 
 def _pairs(first: str, second: str, pattern: str) -> tuple[str, ...]:
@@ -125,9 +130,15 @@ RESIDENTS = Domain(
         "{} {}",
     ),
     relations=(
-        _named(_LIVES, _LIVES, _CITIES),
-        _named(_PLAYS, _PLAYS, "violin cello piano guitar trumpet tuba oboe banjo organ bassoon"),
+        _named("Where does {subject} live?", _LIVES, _LIVES, _CITIES),
         _named(
+            "Which instrument does {subject} play?",
+            _PLAYS,
+            _PLAYS,
+            "violin cello piano guitar trumpet tuba oboe banjo organ bassoon",
+        ),
+        _named(
+            "What does {subject} work as?",
             _WORKS,
             _WORKS,
             "baker pilot judge nurse miner barber farmer tailor porter waiter",
@@ -153,16 +164,19 @@ COLLECTIONS = Domain(
     ),
     relations=(
         _named(
+            "Where was {subject} made?",
             ("{subject} was made in {value}",),
             ("the workshop behind {subject} stood in {value}", "{value} is where {subject} began"),
             "Ghent Murano Meissen Toledo Kyoto Isfahan Delft Fez Bruges Lucca",
         ),
         _named(
+            "Who owned {subject}?",
             ("{subject} was owned by {value}",),
             ("{subject} was the property of {value}", "{value} had bought {subject}"),
             "Medici Fugger Rothschild Esterhazy Habsburg Orsini Borgia Welser Sforza Tudor",
         ),
         _named(
+            "In which hall is {subject} shown?",
             ("{subject} is shown in the {value} hall",),
             ("visitors see {subject} in the {value} hall", "the {value} hall displays {subject}"),
             "north south east west upper lower inner outer round great",
@@ -185,9 +199,9 @@ MEASURES = Domain(
         "the {} {}",
     ),
     relations=(
-        _counted("employs/gives work to", "people"),
-        _counted("has/contains", "rooms"),
-        _counted("owns/runs", "carts"),
+        _counted("How many people does {subject} employ?", "employs/gives work to", "people"),
+        _counted("How many rooms does {subject} have?", "has/contains", "rooms"),
+        _counted("How many carts does {subject} own?", "owns/runs", "carts"),
     ),
     sources=("Recent surveys", "Tax returns", "Inspectors"),
     confirming=(*_CONFIRMING, "report that"),

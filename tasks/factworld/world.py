@@ -102,6 +102,12 @@ def _validate(split: str, size: int, domains: Sequence[str]) -> None:
         )
 
 
+def in_test_split(domain: Domain, subject: str, relation: Relation) -> bool:
+    """Whether a subject's relation belongs to the test split, with whichever value."""
+    key = f"{domain.name}/{subject}/{relation.claim_forms[0]}"
+    return zlib.crc32(key.encode()) % _TEST_ONE_IN == 0
+
+
 @lru_cache
 def _facts(domain: Domain, split: Split) -> tuple[_Fact, ...]:
     """Every fact of one split; its number does not depend on the split or the seed."""
@@ -109,8 +115,7 @@ def _facts(domain: Domain, split: Split) -> tuple[_Fact, ...]:
     number = 0
     for subject in domain.subjects:
         for relation in domain.relations:
-            key = f"{domain.name}/{subject}/{relation.claim_forms[0]}"
-            is_test = zlib.crc32(key.encode()) % _TEST_ONE_IN == 0
+            is_test = in_test_split(domain, subject, relation)
             for value in relation.values:
                 if is_test == (split == "test"):
                     facts.append(_Fact(number, subject, relation, value))
@@ -128,7 +133,7 @@ def _cluster(domain: Domain, fact: _Fact, seed: int) -> list[Document]:
     """One claim asked with two or three labels, each at most once."""
     cluster = f"{domain.name}-{fact.number:06}"
     rng = Random(f"{seed}/{cluster}")
-    claim = _sentence(_told(rng.choice(fact.relation.claim_forms), fact.subject, fact.value))
+    claim = sentence(_told(rng.choice(fact.relation.claim_forms), fact.subject, fact.value))
     targets = ["PASS", "FAIL", "NA"]
     rng.shuffle(targets)
     documents = []
@@ -215,5 +220,6 @@ def _told(form: str, subject: str, value: str) -> str:
     return form.format(subject=subject, value=value)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
     return f"{text[0].upper()}{text[1:]}."

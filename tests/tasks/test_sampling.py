@@ -5,6 +5,7 @@ import random
 import pytest
 
 from tasks.documents import DataError, Document
+from tasks.questions import make_question
 from tasks.sampling import parse_per_label, sample
 
 
@@ -45,6 +46,17 @@ def test_labels_without_a_count_are_left_out():
     assert {d.target for d in sample(documents(), per_label={"NA": 3})} == {"NA"}
 
 
+def test_labels_that_the_task_does_not_have_are_named():
+    with pytest.raises(DataError, match="label RIGHT asked for; the labels are FAIL, NA, PASS"):
+        sample(documents(), per_label={"RIGHT": 3})
+
+
+def test_questions_are_sampled_by_their_own_labels():
+    questions = [make_question(f"Q{i}?", ("A",) * (i % 2), source_label="x") for i in range(20)]
+    chosen = sample(questions, per_label=parse_per_label("RIGHT=2,UNKNOWN=3"))
+    assert sorted(q.target for q in chosen) == ["RIGHT"] * 2 + ["UNKNOWN"] * 3
+
+
 def test_more_than_there_are_is_an_error():
     with pytest.raises(DataError, match="30 documents of label NA asked for, only 20 exist"):
         sample(documents(), per_label={"NA": 30})
@@ -55,7 +67,7 @@ def test_counts_are_read_in_the_studies_order_or_by_name():
     assert parse_per_label("FAIL=1, NA=2") == {"FAIL": 1, "NA": 2}
 
 
-@pytest.mark.parametrize("text", ["500", "500,250", "a,b,c", "NA=1,X=2", "NA=-1", "", "1,2,3,4"])
+@pytest.mark.parametrize("text", ["500", "500,250", "a,b,c", "NA=1,NA=2", "NA=-1", "", "1,2,3,4"])
 def test_other_counts_are_refused(text):
     with pytest.raises(ValueError, match="give three counts in the order NA,PASS,FAIL"):
         parse_per_label(text)
