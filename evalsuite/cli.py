@@ -414,3 +414,65 @@ def tasks_path() -> None:
     from tasks.registry import FOLDER
 
     click.echo(FOLDER)
+
+
+def _chosen_tasks(names: tuple[str, ...]) -> list[Any]:
+    from tasks.registry import TASKS
+
+    if unknown := [name for name in names if name not in TASKS]:
+        raise click.BadParameter(f"unknown task {unknown[0]!r}; known: {', '.join(TASKS)}")
+    return [TASKS[name] for name in names or TASKS]
+
+
+_data_dir_option = click.option(
+    "--data-dir",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False),
+    help="Local data in the hub's schemas instead of the hub (or set SAEVAL_DATA).",
+)
+
+
+@tasks.command("validate", context_settings=CONTEXT)
+@click.argument("names", metavar="[TASK]...", nargs=-1)
+@_data_dir_option
+def validate_tasks(names: tuple[str, ...], data_dir: str | None) -> None:
+    """Does each task's grader read its own gold answers as right? All tasks by default.
+
+    Each item's gold answers must be read as right, an abstention as one, and garbage as invalid.
+    Exit code 1 if anything is read as something else.
+    """
+    from tasks.documents import DataError
+    from tasks.validation import validate
+
+    failed = False
+    for task in _chosen_tasks(names):
+        try:
+            result = validate(task, data_dir)
+        except DataError as error:
+            raise SaevalError(str(error)) from error
+        click.echo(result)
+        for failure in result.failures:
+            click.echo(f"  {failure}")
+        failed |= not result.passed
+    if failed:
+        sys.exit(1)
+
+
+@tasks.command("prefetch", context_settings=CONTEXT)
+@click.argument("names", metavar="[TASK]...", nargs=-1)
+def prefetch_tasks(names: tuple[str, ...]) -> None:
+    """Load tasks from the hub once, so that a machine has them when it is offline.
+
+    The hub's own cache keeps them (HF_HOME).
+    """
+    from tasks.documents import DataError
+    from tasks.loading import DATA_VARIABLE, data_folder, load_documents
+
+    if data_folder() is not None:
+        raise SaevalError(f"{DATA_VARIABLE} is set, so nothing would be fetched; unset it")
+    for task in _chosen_tasks(names):
+        try:
+            items = load_documents(task)
+        except DataError as error:
+            raise SaevalError(str(error)) from error
+        click.echo(f"{task.name}: {len(items)} items")

@@ -158,6 +158,12 @@ def date(text: str) -> tuple[Date, ...]:
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
+def unit_of(word: str) -> str:
+    """A unit in the one form in which units are compared: its name in the singular."""
+    singular = word.removesuffix("s")
+    return _UNITS.get(word) or _UNITS.get(singular) or singular
+
+
 def _parsed(text: str, day_first: bool) -> Date | None:
     try:
         first, second = (
@@ -185,11 +191,7 @@ def _value(number: str) -> Fraction:
 def _measured(value: Fraction, words: tuple[str, ...]) -> Quantity | None:
     if any(re.search(r"\d", word) or word in {"and", "or", "to"} for word in words):
         return None
-    units = tuple(
-        _UNITS.get(word) or _UNITS.get(word.removesuffix("s")) or word.removesuffix("s")
-        for word in words
-        if word not in {"of", "the", "a", "an", "per"}
-    )
+    units = tuple(unit_of(word) for word in words if word not in {"of", "the", "a", "an", "per"})
     return Quantity(value, units) if len(units) <= 4 else None
 
 

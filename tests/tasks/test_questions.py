@@ -7,9 +7,11 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from tasks.documents import DataError
 from tasks.factworld.questions import generate_questions, told_facts
+from tasks.grading import is_right, variants
 from tasks.kuq.dataset import to_question as kuq_question
 from tasks.loading import load_documents
 from tasks.nq_open.dataset import to_question as nq_open_question
@@ -335,3 +337,50 @@ def test_the_harness_asks_and_scores_questions_by_the_same_prompt_and_grader():
     declined = task.process_results(row, ["\\boxed{Unknown}"])
     assert declined == one | {"acc": 1.0, "not_attempted": 1.0}
     assert task.process_results(row, ["\\boxed{Atlantis}"]) == one | {"incorrect": 1.0}
+
+
+def test_two_writings_of_one_answer_are_mostly_taken_for_the_same(real_data):
+    """SimpleQA and its verified set word 147 answers differently; some contradict each other."""
+    first, second = (
+        {question.id: question for question in load_documents(get_task(name), real_data)}
+        for name in ("simpleqa", "simpleqa_verified")
+    )
+    pairs = [
+        (first[i], second[i])
+        for i in first.keys() & second.keys()
+        if first[i].answers != second[i].answers
+    ]
+    assert len(pairs) == 147
+    forth = sum(is_right(a.answers[0], b.answers, b.question) for a, b in pairs)
+    back = sum(is_right(variants(b.answers[0])[0], a.answers, a.question) for a, b in pairs)
+    assert forth >= 138
+    assert back >= 133
+
+
+def command(*arguments):
+    from evalsuite.cli import cli
+
+    return CliRunner().invoke(cli, ["tasks", *arguments])
+
+
+def test_the_command_validates_and_says_so_in_one_line():
+    result = command("validate", "factworld_questions")
+    assert (result.exit_code, result.output.count("\n")) == (0, 1)
+    assert result.output.startswith("factworld_questions: passed on 1500 items")
+
+
+def test_the_command_fails_with_1_and_shows_what_was_misread(monkeypatch):
+    import tasks.validation
+
+    monkeypatch.setattr(tasks.validation, "GARBAGE", ("\\boxed{Ulm}",))
+    result = command("validate", "factworld_questions")
+    assert result.exit_code == 1
+    assert "FAILED on 1500 items (gold 1.0000, abstention 1.0000, garbage 0.0000)" in result.output
+    assert "is read as WRONG" in result.output
+
+
+def test_prefetching_says_what_it_loaded_and_why_it_cannot(monkeypatch, tmp_path):
+    assert command("prefetch", "factworld").output == "factworld: 1500 items\n"
+    assert "cannot load akariasai/PopQA from the hub" in str(command("prefetch", "popqa").exception)
+    monkeypatch.setenv("SAEVAL_DATA", str(tmp_path))
+    assert "nothing would be fetched" in str(command("prefetch", "popqa").exception)
