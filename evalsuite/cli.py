@@ -102,7 +102,7 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
             "--per-label",
             metavar="COUNTS",
             callback=_check_per_label,
-            help="Items per label: 500,250,250 for NA,PASS,FAIL, or by name: RIGHT=300,UNKNOWN=300.",
+            help="Items per label: 500,250,250 for NA,PASS,FAIL, or named: RIGHT=300,UNKNOWN=300.",
         ),
         click.option(
             "--gen-kwargs",
