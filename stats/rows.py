@@ -8,11 +8,11 @@
 | AUROC | influence functions (DeLong) | the same |
 | Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
 | debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
-| confidence standard deviation | percentile, joint bootstrap | paired Brown–Forsythe |
+| confidence standard deviation | jackknife, leaving out clusters with clusters | the same |
 
 Where such a test has nothing to go on (a single wrong answer, say), the joint bootstrap stands in,
-and the row says so. A difference that does not vary at all, or that rests on fewer than
-`FEWEST_ITEMS` items, has no p: no data say how sure it is.
+and the row says so; if that does not vary at all, there is no p. Nor has a difference one that
+rests on fewer than `FEWEST_ITEMS` items: no data say how sure it is.
 """
 
 from __future__ import annotations
@@ -174,7 +174,8 @@ def _row(
     p, test = found.p, found.test
     if p is None:
         p, test = bootstrap_p(differences), "paired-bootstrap"
-    if found.items < FEWEST_ITEMS or (checkpoint != base and np.ptp(differences) == 0):
+    nothing_varies = found.p is None and checkpoint != base and np.ptp(differences) == 0
+    if found.items < FEWEST_ITEMS or nothing_varies:
         p = None
     percentile = _percentile(pairs, settings.level)
     own = _own_intervals(key, pairs, settings.level)

@@ -84,6 +84,7 @@ def test_both_error_directions_are_counted(rows, tmp_path, capsys):
     metrics = values(found)
     assert metrics["false_abstention_rate"]["base"] == 0
     assert metrics["false_abstention_rate"]["checkpoint"] == 1
+    assert metrics["false_abstention_rate"]["p_holm"] < 0.001
     assert metrics["hallucination_rate"]["checkpoint"] == 0
     assert metrics["UNKNOWN recall"]["checkpoint"] == 1
     assert metrics["incorrect_rate"]["checkpoint"] == 0
