@@ -23,9 +23,18 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "accuracy": Metric("Accuracy", "share", "Right labels among all items; invalid is wrong."),
     "macro_f1": Metric("Macro-F1", "share", "Mean of the classes' F1; invalid is in no class."),
+    "correct_rate": Metric("Correct rate", "share", "Right answers given among all items."),
+    "coverage": Metric("Coverage", "share", "Answers attempted among all items."),
+    "process_correct_rate": Metric(
+        "Right in reasoning only",
+        "share",
+        "Items whose right answer stands in the reasoning and is not the final answer.",
+    ),
     "incorrect_rate": Metric("Incorrect rate", "share", "Wrong answers among all items."),
     "correct_given_attempted": Metric(
-        "Correct if attempted", "share", "Of the answers given, the right ones."
+        "Correct if attempted",
+        "share",
+        "Of the answers given, the right ones (selective accuracy).",
     ),
     "f_score": Metric(
         "F-score",
@@ -61,6 +70,11 @@ METRICS: dict[str, Metric] = {
         "score",
         "Squared calibration error, debiased; 0 is calibrated, and noise can push it below 0. "
         "Below 1,000 items its test is cautious: it errs in 3 to 4% of cases, not 5%.",
+    ),
+    "aurc": Metric(
+        "AURC",
+        "score",
+        "Area under risk and coverage: mean error rate among the most confident answers.",
     ),
     "probed_accuracy": Metric(
         "Accuracy of the likeliest label", "share", "Right if the most probable label is."
