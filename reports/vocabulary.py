@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from stats.comparison import Interval, MetricComparison, TaskComparison
+from stats.comparison import Interval, MetricComparison
 
 Scale = Literal["share", "score"]
 """A share is written in per cent and its difference in percentage points; a score is not."""
@@ -88,10 +88,37 @@ METRICS: dict[str, Metric] = {
     "confidence_distance": Metric(
         "Distance of stated and own", "score", "Mean size of that gap; 0 is full agreement."
     ),
+    "all_correct": Metric("All correct", "share", "Items of which every sample is correct."),
+    "partial_correct": Metric(
+        "Partly correct", "share", "Items of which some samples are correct, but not all."
+    ),
+    "partial_not_attempted": Metric(
+        "Partly declined",
+        "share",
+        "Items of which no sample is correct, and some, but not all, decline.",
+    ),
+    "all_not_attempted": Metric(
+        "All declined", "share", "Items with an answer of which every sample declines."
+    ),
+    "all_incorrect": Metric(
+        "All wrong", "share", "Items of which every sample is attempted and wrong."
+    ),
+    "pass_at_k": Metric(
+        "pass@{label}", "share", "Chance that one of {label} samples is correct, unbiased."
+    ),
+    "majority_accuracy": Metric(
+        "Majority accuracy", "share", "Right where the answer that most samples give is right."
+    ),
     "confidence_mean": Metric("Mean confidence", "score", "Mean of the stated confidence."),
     "confidence_std": Metric(
         "Confidence SD", "score", "Standard deviation of the stated confidence over items."
     ),
+}
+
+SOURCES: dict[str, str] = {
+    "stated": "Stated confidence",
+    "label probability": "Label probability",
+    "consistency": "Consistency",
 }
 
 TREATMENTS: dict[str, str] = {
@@ -107,11 +134,6 @@ MISSING = "–"
 def metric_of(row: MetricComparison) -> Metric:
     """The metric of a row; one that this module does not know is shown by its own name."""
     return METRICS.get(row.metric, Metric(row.metric.replace("_", " "), "score", ""))
-
-
-def abstention_label(task: TaskComparison) -> str | None:
-    """The class that abstains: the only one whose recall is a headline metric."""
-    return next((r.label for r in task.metrics if r.metric == "recall" and r.headline), None)
 
 
 def metric_name(row: MetricComparison, abstention: str | None) -> str:

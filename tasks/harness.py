@@ -67,15 +67,18 @@ def process_results(document: dict[str, Any], results: list[Any]) -> dict[str, f
 def process_question(row: dict[str, Any], results: list[str]) -> dict[str, float]:
     """Per-question metrics from ``[text]``: what became of it, and whether that is the target.
 
-    ``acc`` counts an abstention as right where the question has no answer.
+    ``acc`` counts an abstention as right where the question has no answer; ``process_correct`` is
+    whether the right answer stands in the reasoning and is not the final answer.
     """
-    prediction = grade_question(row, results[0]).prediction
+    reading = grade_question(row, results[0])
+    prediction = reading.prediction
     return {
         "acc": float(prediction == row["target"]),
         "correct": float(prediction == "RIGHT"),
         "incorrect": float(prediction == "WRONG"),
         "not_attempted": float(prediction == "UNKNOWN"),
         "invalid": float(prediction is None),
+        "process_correct": float(reading.right_in_reasoning),
     }
 
 
