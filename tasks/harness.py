@@ -21,8 +21,8 @@ from lm_eval.api.task import ConfigurableTask
 from tasks.answers import ANSWER_PREFIX, LABELS, parse_answer
 from tasks.grading import grade_question
 from tasks.harness_results import label_probabilities
-from tasks.loading import load_documents
-from tasks.registry import get_task
+from tasks.loading import load_documents, part_of
+from tasks.registry import MixedSource, get_task
 from tasks.sampling import DEFAULT_SEED, parse_per_label, sample
 
 
@@ -38,10 +38,12 @@ def load_dataset(
 
     Further keywords are the harness's own metadata (the version, model arguments).
     """
+    mixed = isinstance(get_task(task).source, MixedSource)
     documents = sample(
         load_documents(get_task(task), data_dir),
         seed=seed,
         per_label=None if per_label is None else parse_per_label(per_label),
+        part=part_of if mixed else None,
     )
     return {"test": datasets.Dataset.from_list([document.as_row() for document in documents])}
 
