@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports import vocabulary as say
+from reports.judge import judge_sentences
 from reports.readings import (
     error_counts,
     gain_is_only_format,
@@ -31,7 +32,8 @@ COIN = 0.1
 def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
     """Accuracy, both error directions, format, confidence, and whatever else moved."""
     if identical(task):
-        return (f"No difference at all on {say.items(task.items)}.",)
+        same = f"No difference at all on {say.items(task.items)}."
+        return (same, *judge_sentences(task, level))
     sentences = [
         _accuracy(task, level),
         _errors(task, level),
@@ -39,6 +41,7 @@ def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
         _confidence(task, level),
         _others(task, level),
         _outside_the_headline(task, level),
+        *judge_sentences(task, level),
     ]
     return tuple(sentence for sentence in sentences if sentence)
 
