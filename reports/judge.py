@@ -89,11 +89,9 @@ def _side(model: str, side: GraderAgreement, level: float) -> str:
         asked += f" ({say.count(side.not_asked)} more need no judge)"
     if side.agreement.value is None or side.agreement.interval is None:
         return f"{asked}."
-    limits = ", ".join(
-        say.value(limit, "share")
-        for limit in (side.agreement.interval.low, side.agreement.interval.high)
-    )
-    kappa = "" if side.kappa is None else f", Cohen’s κ {say.value(side.kappa, 'score')}"
+    low, high = side.agreement.interval.low, side.agreement.interval.high
+    limits = f"{say.value(low, 'share')} to {say.value(high, 'share')}"
+    kappa = "" if side.kappa is None else f"; Cohen’s κ {say.value(side.kappa, 'score')}"
     unreadable = sum(side.counts[-1][:-1])
     tail = f"; {say.count(unreadable)} more the default grader could not read" if unreadable else ""
     return (
