@@ -43,6 +43,17 @@ def agreement_tables(judge: JudgeAgreement) -> tuple[AgreementTable, ...]:
     )
 
 
+def judged_format(judge: JudgeAgreement) -> str:
+    """How many responses only the judge could read: no answer is lost for its form any more."""
+    base, checkpoint = (sum(side.counts[-1]) for side in (judge.base, judge.checkpoint))
+    if base == checkpoint == 0:
+        return "Format: every response of both models was readable."
+    return (
+        f"Format: responses without a readable box {say.count(base)} → {say.count(checkpoint)}; "
+        "the judge graded them by their words, so they do not count as invalid."
+    )
+
+
 def judge_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
     """Agreement and kappa of each model, and what has no grade; nothing without a judge."""
     judge = task.judge
@@ -92,12 +103,10 @@ def _side(model: str, side: GraderAgreement, level: float) -> str:
     low, high = side.agreement.interval.low, side.agreement.interval.high
     limits = f"{say.value(low, 'share')} to {say.value(high, 'share')}"
     kappa = "" if side.kappa is None else f"; Cohen’s κ {say.value(side.kappa, 'score')}"
-    unreadable = sum(side.counts[-1][:-1])
-    tail = f"; {say.count(unreadable)} more the default grader could not read" if unreadable else ""
     return (
         f"{asked} and agrees with the default grader on {say.count(side.agreement.count)} of "
         f"{say.count(side.agreement.total)}, {say.value(side.agreement.value, 'share')} "
-        f"({say.level_in_words(level)} Wilson interval {limits}{kappa}){tail}."
+        f"({say.level_in_words(level)} Wilson interval {limits}{kappa})."
     )
 
 

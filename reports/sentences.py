@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports import vocabulary as say
-from reports.judge import judge_sentences
+from reports.judge import judge_sentences, judged_format
 from reports.readings import (
     error_counts,
     gain_is_only_format,
@@ -93,6 +93,8 @@ def _errors(task: TaskComparison, level: float) -> str:
 def _format(task: TaskComparison, level: float) -> str:
     invalid, accuracy = find(task, "invalid_rate"), find(task, "accuracy")
     if task.base.invalid == task.checkpoint.invalid == 0:
+        if task.judge is not None:
+            return judged_format(task.judge)
         return "Format: every response of both models was readable."
     spoken = "" if invalid is None else f" ({_spoken(sign_of(invalid, level))})"
     invalid_counts = counts_from_to((task.base.invalid, task.checkpoint.invalid))

@@ -6,11 +6,12 @@ import io
 from dataclasses import replace
 
 import pytest
-from comparisons import HOSTILE, comparison, task
+from comparisons import HOSTILE, comparison, simulated, task
 from rich.console import Console
 
 from reports import from_json, in_words, print_comparison, to_html, to_json, to_markdown
 from reports.judge import judge_caution, judge_sentences
+from reports.sentences import task_sentences
 from stats.agreement import grader_agreement
 from stats.comparison import JudgeAgreement
 
@@ -46,10 +47,26 @@ def test_agreement_is_said_with_its_interval_and_kappa():
     base, checkpoint = judge_sentences(judged(side(95, 5, unreadable=3)), 0.95)
     assert base == (
         "The judge graded 103 of the base's responses (7 more need no judge) and agrees with the "
-        "default grader on 95 of 100, 95.0% (95% Wilson interval 88.8% to 97.8%; Cohen’s κ 0.900); "
-        "3 more the default grader could not read."
+        "default grader on 95 of 100, 95.0% (95% Wilson interval 88.8% to 97.8%; Cohen’s κ 0.900)."
     )
     assert checkpoint.startswith("The judge graded 100 of the checkpoint's responses")
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "said"),
+    [(0, "every response of both models was readable"), (3, "without a readable box 3 → 0; the")],
+)
+def test_format_is_what_the_default_grader_could_not_read(unreadable, said):
+    pairs = simulated(confident=False)
+    pairs.base.predicted[pairs.base.predicted == 3] = 0
+    pairs.checkpoint.predicted[pairs.checkpoint.predicted == 3] = 0
+    agreement = judged(side(unreadable=unreadable)).judge
+    (sentence,) = [
+        sentence
+        for sentence in task_sentences(task("simpleqa", pairs, judge=agreement), 0.95)
+        if sentence.startswith("Format: ")
+    ]
+    assert said in sentence
 
 
 def test_pairs_without_a_grade_are_counted_per_model_with_examples():
