@@ -56,14 +56,19 @@ class Judge:
 
     model: ServedModel
 
+    @property
+    def name(self) -> str:
+        """Where it is and what it is called there."""
+        return f"{self.model.url}#{self.model.name}"
+
     def identity(self) -> dict[str, object]:
         """What decides a verdict beside the response."""
-        return {"model": self.model.argument, "prompt_version": PROMPT_VERSION}
+        return {"model": self.name, "prompt_version": PROMPT_VERSION}
 
     @property
     def description(self) -> str:
         """For a report's settings."""
-        return f"{self.model.argument}, prompt version {PROMPT_VERSION}"
+        return f"{self.name}, prompt version {PROMPT_VERSION}"
 
     def key(self, prompt: str) -> str:
         """Of the verdict on a prompt."""
@@ -166,7 +171,7 @@ class Verdicts:
         kept = [(b, c) for b, c in zip(base, checkpoint, strict=True) if b and c]
         if not kept:
             raise EngineError(
-                f"task {pairs.task.name}: the judge {self.judge.model.argument} gave no grade "
+                f"task {pairs.task.name}: the judge {self.judge.name} gave no grade "
                 f"that can be read on any item; see its replies in {VERDICTS}"
             )
         judged = replace(

@@ -160,6 +160,15 @@ def test_the_same_response_is_judged_once(judge, files, tmp_path, capsys):
     assert len(judge.requests) == 12
 
 
+def test_a_slash_at_the_end_of_the_address_is_no_other_judge(judge, files, tmp_path, capsys):
+    arguments = command(files, judge, tmp_path / "out")
+    assert typed(capsys, *arguments)[0] == 0
+    judge.afresh()
+    slashed = [str(argument).replace("/v1#", "/v1/#") for argument in arguments]
+    assert typed(capsys, *slashed)[0] == 0
+    assert judge.requests == []
+
+
 def test_several_checkpoints_share_verdicts(judge, files, tmp_path, capsys):
     out = tmp_path / "out"
     third = write_predictions(tmp_path / "third.jsonl", answered(TASK, ROWS, base))
