@@ -294,6 +294,12 @@ def run(model: str, out: Path | None, **options: Any) -> None:
     help="Price of a million tokens read and written, such as 0.5,1.5, for the report.",
 )
 @click.option(
+    "--judge",
+    metavar="URL#MODEL",
+    help="Let a model of a server (http://host:port/v1#model) grade answers to open questions in "
+    "place of the default grader, and report how far the two agree.",
+)
+@click.option(
     "--allow-mismatch",
     is_flag=True,
     help="Compare what was asked differently: prompts, documents, settings (never targets).",
@@ -313,6 +319,7 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     saeval compare fever_base.json fever_grpo.json
     saeval compare 'study/*_base.json' 'study/*_grpo.json' --out report
     saeval compare ./base ./fever-only ./mixed --tasks fever,vitaminc
+    saeval compare runs/base runs/checkpoint --judge http://127.0.0.1:8000/v1#judge
 
     Several checkpoints are corrected for together, and set side by side: checkpoints × tasks.
     """

@@ -11,23 +11,29 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from evalsuite.comparing import ByTask, compare_predictions, with_noise
+from evalsuite.comparing import ByTask, compare_predictions, pair_tasks, with_noise
 from evalsuite.contract import asked_in_words, cautions, check_asked_alike, check_documents
 from evalsuite.engines import EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.hashing import hash_text
 from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPredictions, resolve
 from evalsuite.options import (
+    OF_ANSWERING,
     OF_ASKING,
     OF_LOADING,
+    check_has_questions,
     check_samples,
     engine_options,
     given_of,
+    judge_of,
     questions_of,
+    server_options,
 )
+from evalsuite.pairing import Pairs
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
+from evalsuite.verdicts import Verdicts
 from stats.comparison import (
     FAMILY_SCHEMA_VERSION,
     Comparison,
@@ -72,7 +78,7 @@ def compare_command(
     base = resolve(base_argument)
     checkpoints = _named([resolve(argument, base=base) for argument in checkpoint_arguments])
     models: dict[str, AnyModel] = {"base": base, **checkpoints}
-    questions, engine = questions_of(options), EngineOptions()
+    questions, engine, judge = questions_of(options), EngineOptions(), judge_of(options)
     asked: list[AskedTask] = []
     if to_ask := {name: m for name, m in models.items() if not isinstance(m, SavedPredictions)}:
         if not questions.tasks:
@@ -80,7 +86,7 @@ def compare_command(
         engine = engine_options(options, to_ask.values())
         asked = load_tasks(questions)
         check_samples(asked, questions)
-    elif ignored := given_of(options, OF_ASKING | OF_LOADING):
+    elif ignored := given_of(options, OF_LOADING | (OF_ASKING if judge is None else OF_ANSWERING)):
         raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
     if options["aa"] and isinstance(base, SavedPredictions):
         raise InputError("--aa asks the base twice; give a BASE that can be asked, not predictions")
@@ -90,6 +96,8 @@ def compare_command(
         else _key(m, questions, engine)
         for name, m in models.items()
     }
+    if judge is not None:
+        identity["judge"] = judge.identity()
     title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
     folder = out or RUNS / _folder_name(title, identity)
     homes = _homes(folder, list(checkpoints))
@@ -110,7 +118,17 @@ def compare_command(
         check_documents(asked, known, models[name].argument)
     if not options["allow_mismatch"]:
         check_asked_alike(_asked(models, questions))
-    settings = Settings(options["level"], options["replicates"], questions.seed)
+    if judge is not None:
+        from evalsuite.judging import ask_judge, check_judge
+
+        check_has_questions(questions.tasks or tuple(predictions["base"]))
+    verdicts: Verdicts | None = None
+    settings = Settings(
+        options["level"],
+        options["replicates"],
+        questions.seed,
+        None if judge is None else judge.description,
+    )
 
     def described(model: AnyModel, name: str) -> ModelDescription:
         if not isinstance(model, SavedPredictions):
@@ -129,11 +147,28 @@ def compare_command(
                 settings=settings,
                 allow_mismatch=options["allow_mismatch"],
                 cautions=cautions(base, with_model),
+                verdicts=verdicts,
                 on_task=lambda task: status.update(f"statistics: {with_model.name}, {task}"),
             )
 
-    if not to_ask:
+    def paired() -> list[Pairs]:
+        return [
+            pairs
+            for name in predictions
+            if name != "base"
+            for pairs in pair_tasks(
+                predictions["base"],
+                predictions[name],
+                allow_mismatch=options["allow_mismatch"],
+            )
+        ]
+
+    if judge is None and not to_ask:
         comparisons = [compared(model, name) for name, model in checkpoints.items()]
+    elif not to_ask:
+        paired()  # stops where the contract is broken
+    elif judge is not None:
+        check_judge(judge, folder, options["cache"], server_options(options))
     with claimed(folder, manifest):
         if to_ask:
             runs = {name: Run(model, places[name]) for name, model in to_ask.items()}
@@ -147,6 +182,12 @@ def compare_command(
                     raise SaevalError(f"{run.folder}: is no run folder any more")
                 predictions[name] = _of_tasks(answered.predictions, questions.tasks, name)
                 _say_speed(run, console)
+        if judge is not None:
+            with progress_bar(console) as progress:
+                verdicts = ask_judge(
+                    judge, paired(), folder, options["cache"], server_options(options), progress
+                )
+        if to_ask or judge is not None:
             comparisons = [compared(model, name) for name, model in checkpoints.items()]
             if options["aa"]:
                 again = compared(base, AGAIN)
@@ -243,7 +284,7 @@ def _named(
     for checkpoint in checkpoints:
         name = unique = _readable(checkpoint.name)
         number = 1
-        while unique in named or unique == "base":
+        while unique in named or unique in ("base", "judge"):
             number += 1
             unique = f"{name}-{number}"
         named[unique] = checkpoint

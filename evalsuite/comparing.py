@@ -14,10 +14,12 @@ from evalsuite.errors import PairingError
 from evalsuite.pairing import Pairs, changed_items, pair, published_answers, to_arrays
 from evalsuite.parts import groups_of, right_in_reasoning, to_samples
 from evalsuite.predictions import Key, Prediction
+from evalsuite.verdicts import Verdicts
 from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import (
     SCHEMA_VERSION,
     Comparison,
+    JudgeAgreement,
     ModelDescription,
     PublishedConvention,
     Settings,
@@ -41,6 +43,7 @@ def compare_predictions(
     settings: Settings,
     allow_mismatch: bool = False,
     cautions: Sequence[str] = (),
+    verdicts: Verdicts | None = None,
     on_task: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
     """Compare on every task that both sides have, and pooled if there are several.
@@ -51,6 +54,8 @@ def compare_predictions(
         Predictions by task and item id.
     cautions
         Sentences on the two models that reports must show.
+    verdicts
+        A judge's, which take the place of the default grader's on open questions.
     on_task
         Called with each task's name before its statistics are computed.
 
@@ -59,20 +64,17 @@ def compare_predictions(
     PairingError
         If no task is common or the pairing contract is broken.
     """
-    names = [name for name in base if name in checkpoint]
-    if not names:
-        raise PairingError(
-            f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
-        )
-    paired = [
-        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
-        for name in names
-    ]
+    paired = pair_tasks(base, checkpoint, allow_mismatch=allow_mismatch)
+    agreements: list[JudgeAgreement | None] = [None] * len(paired)
+    if verdicts is not None:
+        for index, pairs in enumerate(paired):
+            if pairs.task.kind == "question":
+                paired[index], agreements[index] = verdicts.graded(pairs, settings.level)
     arrays = [to_arrays(pairs) for pairs in paired]
     tasks = []
-    for pairs, answers in zip(paired, arrays, strict=True):
+    for pairs, answers, agreement in zip(paired, arrays, agreements, strict=True):
         on_task(pairs.task.name)
-        tasks.append(_task(pairs, answers, settings))
+        tasks.append(replace(_task(pairs, answers, settings), judge=agreement))
     tasks = list(adjust_family(tasks))
     pooled = None
     shared = _sharing_items(paired)
@@ -103,6 +105,25 @@ def compare_predictions(
         pooled=pooled,
         warnings=tuple(warnings),
     )
+
+
+def pair_tasks(base: ByTask, checkpoint: ByTask, *, allow_mismatch: bool = False) -> list[Pairs]:
+    """The pairs of every task that both sides have.
+
+    Raises
+    ------
+    PairingError
+        If no task is common or the pairing contract is broken.
+    """
+    names = [name for name in base if name in checkpoint]
+    if not names:
+        raise PairingError(
+            f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
+        )
+    return [
+        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
+        for name in names
+    ]
 
 
 def with_noise(comparison: Comparison, again: Comparison) -> Comparison:

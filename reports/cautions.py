@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reports import vocabulary as say
+from reports.judge import judge_caution
 from reports.readings import (
     gain_is_only_format,
     identical,
@@ -36,6 +37,7 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
         _shortcut,
         _too_few,
         _unpaired,
+        judge_caution,
     )
     found = [*comparison.warnings, *_cut_prompts(comparison)]
     for rule in rules:
