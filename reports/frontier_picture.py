@@ -1,0 +1,282 @@
+"""The frontier as SVG: right over wrong answers, a mark per prompt, a step line per model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from reports import vocabulary as say
+from reports.hostile_text import one_line
+from reports.labels import Box, nearest_edge, place_labels, text_width
+from reports.panels import NORMAL, SMALL, Panel, new_figure
+from reports.svg import (
+    BASE,
+    CHECKPOINT,
+    HEAT,
+    MUTED,
+    PAPER,
+    RIGHT,
+    THIRD,
+    WRONG,
+    to_svg,
+)
+from stats.comparison import Rate
+from stats.frontier import Frontier, Point
+
+WIDTH, TALL = 520.0, 330.0
+_LEFT, _BOTTOM, _SIDE, _ROW = 40.0, 34.0, 14.0, 13.0
+_COLOURS = (BASE, CHECKPOINT, HEAT, RIGHT, THIRD, WRONG)
+_MARKS = "os^Dvp"
+_NAME, _MODEL_NAME, _NAMES_TOGETHER = 22, 60, 3
+_SMALLEST_SPAN = 0.08
+_SAME_PLACE = 2.0
+_LEADER_FROM = 11.0
+
+Segment = tuple[tuple[float, float], tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A point in the figure's units, and how its model is drawn."""
+
+    point: Point
+    at: tuple[float, float]
+    colour: str
+    shape: str
+    size: float
+
+
+def frontier_picture(found: Frontier, name: str = "frontier") -> str:
+    """Draw every prompt of every model, with intervals, and the front of each model.
+
+    Parameters
+    ----------
+    found
+        The frontier.
+    name
+        Starts the ids inside the SVG.
+    """
+    models = [model.name for model in found.models]
+    top = _ROW * len(models) + 18
+    figure = new_figure(WIDTH, TALL + top + _BOTTOM)
+    box = (_LEFT, _BOTTOM, WIDTH - _LEFT - _SIDE, TALL)
+    xs = _limits([point.wrong for point in found.points])
+    ys = _limits([point.right for point in found.points])
+    panel = Panel(figure, box, xs, ys)
+    _axes(panel)
+    scale = (box[2] / (xs[1] - xs[0]), box[3] / (ys[1] - ys[0]))
+    marks = [
+        _Mark(
+            point,
+            (
+                ((point.wrong.value or 0) - xs[0]) * scale[0],
+                ((point.right.value or 0) - ys[0]) * scale[1],
+            ),
+            _COLOURS[index % len(_COLOURS)],
+            _MARKS[index % len(_MARKS)],
+            max(9.5 - 1.5 * index, 5.0),
+        )
+        for index, model in enumerate(models)
+        for point in found.points
+        if point.model == model
+    ]
+    _everything_answered(panel)
+    lines: list[Segment] = []
+    for index, model in enumerate(models):
+        own = [mark.point for mark in marks if mark.point.model == model]
+        lines += _front(panel, own, _COLOURS[index % len(_COLOURS)])
+    lines += _crosses(panel, marks)
+    for mark in marks:
+        panel.line(
+            (mark.point.wrong.value or 0,),
+            (mark.point.right.value or 0,),
+            mark.colour,
+            marker=mark.shape,
+            markersize=mark.size,
+            markerfacecolor=mark.colour if mark.point.on_front else PAPER,
+            markeredgewidth=1.2,
+        )
+    to_points = [
+        (
+            (low_x - xs[0]) * scale[0],
+            (low_y - ys[0]) * scale[1],
+            (high_x - xs[0]) * scale[0],
+            (high_y - ys[0]) * scale[1],
+        )
+        for (low_x, low_y), (high_x, high_y) in lines
+    ]
+    _labels(Panel(figure, box, (0, box[2]), (0, box[3])), marks, to_points)
+    _legend(Panel(figure, box, (0, box[2]), (0, box[3])), models, box[3])
+    return to_svg(figure, name=name, label=description(found))
+
+
+def standalone(svg: str) -> str:
+    """A picture for a file of its own: fixed colours, and paper under it."""
+    fixed = re.sub(r"var\(--[\w-]+,(#[0-9a-f]{6})\)", r"\1", svg)
+    start = fixed.index(">") + 1
+    fonts = ' font-family="system-ui, sans-serif"'
+    paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>\n'
+    return f"{fixed[: start - 1]}{fonts}>\n{paper}{fixed[start:]}\n"
+
+
+def description(found: Frontier) -> str:
+    """What the picture shows, for those who do not see it."""
+    parts = []
+    for model in found.models:
+        own = [point for point in found.points if point.model == model.name]
+        said = ", ".join(
+            f"{one_line(point.system, _NAME)} {say.value(point.right.value, 'share')} right "
+            f"{say.value(point.wrong.value, 'share')} wrong{' (front)' if point.on_front else ''}"
+            for point in own
+        )
+        parts.append(f"{one_line(model.name, _MODEL_NAME)}: {said}.")
+    return (
+        f"Right over wrong answers on {one_line(found.task)}, shares of all items, a point per "
+        f"system prompt. {' '.join(parts)}"
+    )
+
+
+def _limits(rates: Sequence[Rate]) -> tuple[float, float]:
+    """What the axis shows: every interval with a margin, and 0 or 1 where they are near."""
+    ends = [
+        end
+        for rate in rates
+        if rate.interval is not None
+        for end in (rate.interval.low, rate.interval.high)
+    ]
+    low, high = min(ends), max(ends)
+    missing = max(_SMALLEST_SPAN - (high - low), 0) / 2
+    margin = 0.07 * (high - low) + missing
+    # Half a margin beyond 0 or 1, so that a mark on the edge is seen whole.
+    return max(low - margin, -margin / 2), min(high + margin, 1 + margin / 2)
+
+
+def _axes(panel: Panel) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ticks = []
+    for low, high in (panel.x, panel.y):
+        found = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
+        ticks.append([t for t in found if max(low, -1e-9) <= t <= min(high, 1 + 1e-9)])
+    for draw, values in zip((panel.x_axis, panel.y_axis), ticks, strict=True):
+        draw(values, [f"{max(value, 0) * 100:.3g}%" for value in values])
+    title = "wrong or unreadable, share of all items"
+    panel.text(
+        sum(panel.x) / 2, panel.y[0], title, dy=-21, colour=MUTED, size=NORMAL, align="center"
+    )
+
+
+def _everything_answered(panel: Panel) -> None:
+    """The line on which right and wrong make up all items."""
+    low, high = max(panel.x[0], 1 - panel.y[1], 0), min(panel.x[1], 1 - panel.y[0], 1)
+    if low < high:
+        panel.line((low, high), (1 - low, 1 - high), MUTED, width=0.9, linestyle=(0, (3, 3)))
+
+
+def _front(panel: Panel, own: Sequence[Point], colour: str) -> list[Segment]:
+    """The step line through the front, and paler how far it dominates beyond its ends."""
+    steps = sorted({(p.wrong.value or 0, p.right.value or 0) for p in own if p.on_front})
+    corners = [steps[0]]
+    for x, y in steps[1:]:
+        corners += [(x, corners[-1][1]), (x, y)]
+    panel.line([x for x, _ in corners], [y for _, y in corners], colour, width=1.5)
+    (first_x, first_y), (last_x, last_y) = corners[0], corners[-1]
+    ends: list[Segment] = [
+        ((first_x, panel.y[0]), (first_x, first_y)),
+        ((last_x, last_y), (panel.x[1], last_y)),
+    ]
+    panel.segments(ends, colour, width=1.0, opacity=0.35)
+    between = [_ascending(*both) for both in pairwise(corners)]
+    return [*between, *ends]
+
+
+def _ascending(one: tuple[float, float], other: tuple[float, float]) -> Segment:
+    return (min(one[0], other[0]), min(one[1], other[1])), (
+        max(one[0], other[0]),
+        max(one[1], other[1]),
+    )
+
+
+def _crosses(panel: Panel, marks: Sequence[_Mark]) -> list[Segment]:
+    drawn: list[Segment] = []
+    for mark in marks:
+        right, wrong = mark.point.right, mark.point.wrong
+        x, y = wrong.value or 0, right.value or 0
+        cross: list[Segment] = []
+        if wrong.interval is not None:
+            cross.append(((wrong.interval.low, y), (wrong.interval.high, y)))
+        if right.interval is not None:
+            cross.append(((x, right.interval.low), (x, right.interval.high)))
+        panel.segments(cross, mark.colour, width=0.8, opacity=0.55)
+        drawn += cross
+    return drawn
+
+
+def _labels(panel: Panel, marks: Sequence[_Mark], lines: Sequence[Box]) -> None:
+    groups: list[list[_Mark]] = []
+    for mark in marks:
+        for group in groups:
+            first = group[0]
+            apart = max(abs(a - b) for a, b in zip(first.at, mark.at, strict=True))
+            if first.point.model == mark.point.model and apart < _SAME_PLACE:
+                group.append(mark)
+                break
+        else:
+            groups.append([mark])
+    texts = [_together([mark.point.system for mark in group]) for group in groups]
+    boxes = place_labels(
+        [group[0].at for group in groups],
+        [(text_width(text, SMALL) + 2, SMALL + 2.5) for text in texts],
+        (2, 2, panel.x[1] - 2, panel.y[1] - 2),
+        [_around(mark) for mark in marks],
+        [_thick(line) for line in lines],
+    )
+    for group, text, box in zip(groups, texts, boxes, strict=True):
+        mark = group[0]
+        edge = nearest_edge(box, mark.at)
+        if max(abs(a - b) for a, b in zip(edge, mark.at, strict=True)) > _LEADER_FROM:
+            panel.segments([(mark.at, edge)], mark.colour, width=0.5, opacity=0.8)
+        middle = (box[1] + box[3]) / 2
+        if edge[0] >= box[2]:
+            panel.text(box[2] - 1, middle, text, colour=mark.colour, size=SMALL, align="right")
+        elif edge[0] > box[0]:
+            centre = (box[0] + box[2]) / 2
+            panel.text(centre, middle, text, colour=mark.colour, size=SMALL, align="center")
+        else:
+            panel.text(box[0] + 1, middle, text, colour=mark.colour, size=SMALL)
+
+
+def _together(names: Sequence[str]) -> str:
+    """Names of points in one place."""
+    shown = [one_line(name, _NAME) for name in names[:_NAMES_TOGETHER]]
+    more = len(names) - len(shown)
+    return " = ".join(shown) + (f" = {more} more" if more else "")
+
+
+def _around(mark: _Mark) -> Box:
+    (x, y), reach = mark.at, mark.size / 2 + 1
+    return x - reach, y - reach, x + reach, y + reach
+
+
+def _thick(line: Box) -> Box:
+    left, bottom, right, top = line
+    return left - 0.5, bottom - 0.5, right + 0.5, top + 0.5
+
+
+def _legend(panel: Panel, models: Sequence[str], top: float) -> None:
+    panel.text(0, top, "right, share of all items", dx=-_LEFT + 6, dy=8, colour=MUTED)
+    panel.text(panel.x[1], top, "better: up and left", dy=8, colour=MUTED, align="right")
+    for index, name in enumerate(models):
+        colour = _COLOURS[index % len(_COLOURS)]
+        y = top + 8 + _ROW * (len(models) - index)
+        panel.line(
+            (4,),
+            (y,),
+            colour,
+            marker=_MARKS[index % len(_MARKS)],
+            markersize=6.5,
+            markeredgewidth=0,
+        )
+        panel.text(12, y, one_line(name, _MODEL_NAME), colour=colour, bold=True)
