@@ -39,6 +39,7 @@ from tasks.registry import Task, get_task
 
 _MANY_UNREADABLE = 0.05
 _FEW_ITEMS = 200
+_NAMED = 4
 
 Answered = Mapping[tuple[str, str], Sequence[Prediction]]
 """Predictions of the same items in the same order, by the names of model and system prompt."""
@@ -236,9 +237,8 @@ def _warnings(found: Frontier, answered: Answered) -> list[str]:
         if point.unreadable > _MANY_UNREADABLE
     ]
     if many:
-        warnings.append(
-            f"Answers that cannot be read count as wrong, and there are many: {'; '.join(many)}."
-        )
+        named = "; ".join(many[:_NAMED] + ([f"{len(many) - _NAMED} more"] * (len(many) > _NAMED)))
+        warnings.append(f"Answers that cannot be read count as wrong, and there are many: {named}.")
     if found.items < _FEW_ITEMS:
         warnings.append(f"Only {found.items} items: the intervals are wide.")
     if found.clusters is not None and found.clusters < _FEW_ITEMS:

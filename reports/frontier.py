@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -23,7 +24,7 @@ from reports.frontier_words import (
     right_is,
     sentences,
 )
-from reports.hostile_text import one_line
+from reports.hostile_text import one_line, shortened
 from reports.html import environment
 from reports.json_report import to_json
 from reports.markdown import escape, markdown_table
@@ -37,8 +38,12 @@ _COLUMNS = (
     "hallucination_items", "hallucination", "hallucination_low", "hallucination_high",
     "on_front", "beyond_base_front_p", "beyond_base_front_p_holm", "level",
 )  # fmt: skip
-_NAME = 40
+_NAME, _SHORT_NAME = 40, 11
+_NAMES = 2
 _WIDE = 120
+"""Columns from which the terminal gets the whole table."""
+_FOLDED = 30
+"""More rows than this are folded on the page."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ def frontier_to_html(found: Frontier, svg: str) -> str:
             sentences=sentences(found),
             tables=_tables(found),
             level=say.level_in_words(found.level),
+            folded=_FOLDED,
             how_to_read=HOW_TO_READ,
             right_is=right_is(found),
         )
@@ -158,19 +164,14 @@ def frontier_to_csv(found: Frontier) -> str:
 def print_frontier(found: Frontier, console: Console) -> None:
     """The points, and last, above the prompt, the words."""
     console.print(Text(f"{one_line(found.task, _NAME)}  {_items(found)}", "bold"))
-    shown = _points(found, intervals=console.width >= _WIDE)
+    wide = console.width >= _WIDE
+    shown = _points(found, full=wide)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for head in shown.heads:
-        name = head in shown.heads[:2]
-        table.add_column(
-            head,
-            justify="left" if name else "right",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=6 if name else len(head),
-        )
+    for index, head in enumerate(shown.heads):
+        justify: Literal["left", "right"] = "left" if index < _NAMES else "right"
+        table.add_column(head, justify=justify, no_wrap=True)
     for row in shown.rows:
-        names = [Text(one_line(name, _NAME)) for name in row.names]
+        names = [Text(shortened(name, _NAME if wide else _SHORT_NAME)) for name in row.names]
         table.add_row(*names, *map(Text, row.cells))
     console.print(table)
     for warning in found.warnings:
@@ -182,21 +183,20 @@ def print_frontier(found: Frontier, console: Console) -> None:
 
 def _tables(found: Frontier) -> list[Shown]:
     level = say.level_in_words(found.level)
-    tables = [_points(found)]
+    tables = [_points(found), _utilities(found, level)]
     if found.dominances:
         tables.append(_dominances(found, level))
-    tables.append(_utilities(found, level))
     return tables
 
 
-def _points(found: Frontier, *, intervals: bool = True) -> Shown:
+def _points(found: Frontier, *, full: bool = True) -> Shown:
     beyond = {(one.model, one.system): one for one in found.beyond}
-    with_hallucination = found.answerable < found.items
+    with_hallucination = full and found.answerable < found.items
     rows = []
     for point in found.points:
         cells = [
-            _share(point.right, intervals),
-            _share(point.wrong, intervals),
+            _share(point.right, full),
+            _share(point.wrong, full),
             say.value(point.declined, "share"),
             say.value(point.unreadable, "share"),
         ]
@@ -209,7 +209,7 @@ def _points(found: Frontier, *, intervals: bool = True) -> Shown:
         rows.append(Row((point.model, point.system), tuple(cells)))
     heads = ["Model", "Prompt", "Right", "Wrong", "Declined", "Unread."]
     heads += ["Halluc."] if with_hallucination else []
-    heads += ["Front", *(["Beyond base"] if found.beyond else [])]
+    heads += ["Front", *(["Beyond"] if found.beyond else [])]
     note = f"{say.level_in_words(found.level)} intervals in brackets."
     if with_hallucination:
         note += " Halluc.: of the items without an answer, those answered all the same."

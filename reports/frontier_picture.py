@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from reports import vocabulary as say
-from reports.hostile_text import one_line
+from reports.frontier_words import together
+from reports.hostile_text import one_line, shortened
 from reports.labels import Box, nearest_edge, place_labels, text_width
 from reports.panels import NORMAL, SMALL, Panel, new_figure
 from reports.svg import (
@@ -28,11 +29,12 @@ from stats.frontier import Frontier, Point
 WIDTH, TALL = 520.0, 330.0
 _LEFT, _BOTTOM, _SIDE, _ROW = 40.0, 34.0, 14.0, 13.0
 _COLOURS = (BASE, CHECKPOINT, HEAT, RIGHT, THIRD, WRONG)
-_MARKS = "os^Dvp"
-_NAME, _MODEL_NAME, _NAMES_TOGETHER = 22, 60, 3
+_MARKS = "os^DvpX"
+_NAME, _MODEL_NAME = 22, 60
 _SMALLEST_SPAN = 0.08
 _SAME_PLACE = 2.0
 _LEADER_FROM = 11.0
+_DOTS = 100
 
 Segment = tuple[tuple[float, float], tuple[float, float]]
 
@@ -59,7 +61,7 @@ def frontier_picture(found: Frontier, name: str = "frontier") -> str:
         Starts the ids inside the SVG.
     """
     models = [model.name for model in found.models]
-    top = _ROW * len(models) + 18
+    top = _ROW * len(models) + 26
     figure = new_figure(WIDTH, TALL + top + _BOTTOM)
     box = (_LEFT, _BOTTOM, WIDTH - _LEFT - _SIDE, TALL)
     xs = _limits([point.wrong for point in found.points])
@@ -76,14 +78,13 @@ def frontier_picture(found: Frontier, name: str = "frontier") -> str:
             ),
             _COLOURS[index % len(_COLOURS)],
             _MARKS[index % len(_MARKS)],
-            max(9.5 - 1.5 * index, 5.0),
+            max(10.5 - 3 * index, 5.5),
         )
         for index, model in enumerate(models)
         for point in found.points
         if point.model == model
     ]
-    _everything_answered(panel)
-    lines: list[Segment] = []
+    lines = _everything_answered(panel)
     for index, model in enumerate(models):
         own = [mark.point for mark in marks if mark.point.model == model]
         lines += _front(panel, own, _COLOURS[index % len(_COLOURS)])
@@ -115,10 +116,10 @@ def frontier_picture(found: Frontier, name: str = "frontier") -> str:
 def standalone(svg: str) -> str:
     """A picture for a file of its own: fixed colours, and paper under it."""
     fixed = re.sub(r"var\(--[\w-]+,(#[0-9a-f]{6})\)", r"\1", svg)
-    start = fixed.index(">") + 1
-    fonts = ' font-family="system-ui, sans-serif"'
-    paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>\n'
-    return f"{fixed[: start - 1]}{fonts}>\n{paper}{fixed[start:]}\n"
+    # The label's own quotes are escaped, so this is the end of the element's head.
+    head, end, body = fixed.partition('stroke-linecap="butt">')
+    paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>'
+    return f'{head}font-family="system-ui, sans-serif" {end}\n{paper}\n{body}\n'
 
 
 def description(found: Frontier) -> str:
@@ -127,11 +128,11 @@ def description(found: Frontier) -> str:
     for model in found.models:
         own = [point for point in found.points if point.model == model.name]
         said = ", ".join(
-            f"{one_line(point.system, _NAME)} {say.value(point.right.value, 'share')} right "
+            f"{shortened(point.system, _NAME)} {say.value(point.right.value, 'share')} right "
             f"{say.value(point.wrong.value, 'share')} wrong{' (front)' if point.on_front else ''}"
             for point in own
         )
-        parts.append(f"{one_line(model.name, _MODEL_NAME)}: {said}.")
+        parts.append(f"{shortened(model.name, _MODEL_NAME)}: {said}.")
     return (
         f"Right over wrong answers on {one_line(found.task)}, shares of all items, a point per "
         f"system prompt. {' '.join(parts)}"
@@ -168,11 +169,14 @@ def _axes(panel: Panel) -> None:
     )
 
 
-def _everything_answered(panel: Panel) -> None:
-    """The line on which right and wrong make up all items."""
+def _everything_answered(panel: Panel) -> list[Segment]:
+    """The line on which right and wrong make up all items, for labels as many dots."""
     low, high = max(panel.x[0], 1 - panel.y[1], 0), min(panel.x[1], 1 - panel.y[0], 1)
-    if low < high:
-        panel.line((low, high), (1 - low, 1 - high), MUTED, width=0.9, linestyle=(0, (3, 3)))
+    if low >= high:
+        return []
+    panel.line((low, high), (1 - low, 1 - high), MUTED, width=0.9, linestyle=(0, (3, 3)))
+    dots = [low + (high - low) * step / _DOTS for step in range(_DOTS + 1)]
+    return [((x, 1 - x), (x, 1 - x)) for x in dots]
 
 
 def _front(panel: Panel, own: Sequence[Point], colour: str) -> list[Segment]:
@@ -225,7 +229,7 @@ def _labels(panel: Panel, marks: Sequence[_Mark], lines: Sequence[Box]) -> None:
                 break
         else:
             groups.append([mark])
-    texts = [_together([mark.point.system for mark in group]) for group in groups]
+    texts = [together([mark.point.system for mark in group], _NAME) for group in groups]
     boxes = place_labels(
         [group[0].at for group in groups],
         [(text_width(text, SMALL) + 2, SMALL + 2.5) for text in texts],
@@ -248,13 +252,6 @@ def _labels(panel: Panel, marks: Sequence[_Mark], lines: Sequence[Box]) -> None:
             panel.text(box[0] + 1, middle, text, colour=mark.colour, size=SMALL)
 
 
-def _together(names: Sequence[str]) -> str:
-    """Names of points in one place."""
-    shown = [one_line(name, _NAME) for name in names[:_NAMES_TOGETHER]]
-    more = len(names) - len(shown)
-    return " = ".join(shown) + (f" = {more} more" if more else "")
-
-
 def _around(mark: _Mark) -> Box:
     (x, y), reach = mark.at, mark.size / 2 + 1
     return x - reach, y - reach, x + reach, y + reach
@@ -262,15 +259,15 @@ def _around(mark: _Mark) -> Box:
 
 def _thick(line: Box) -> Box:
     left, bottom, right, top = line
-    return left - 0.5, bottom - 0.5, right + 0.5, top + 0.5
+    return left - 1, bottom - 1, right + 1, top + 1
 
 
 def _legend(panel: Panel, models: Sequence[str], top: float) -> None:
-    panel.text(0, top, "right, share of all items", dx=-_LEFT + 6, dy=8, colour=MUTED)
-    panel.text(panel.x[1], top, "better: up and left", dy=8, colour=MUTED, align="right")
+    panel.text(0, top, "right, share of all items", dx=-_LEFT + 6, dy=13, colour=MUTED)
+    panel.text(panel.x[1], top, "better: up and left", dy=13, colour=MUTED, align="right")
     for index, name in enumerate(models):
         colour = _COLOURS[index % len(_COLOURS)]
-        y = top + 8 + _ROW * (len(models) - index)
+        y = top + 16 + _ROW * (len(models) - index)
         panel.line(
             (4,),
             (y,),
@@ -279,4 +276,4 @@ def _legend(panel: Panel, models: Sequence[str], top: float) -> None:
             markersize=6.5,
             markeredgewidth=0,
         )
-        panel.text(12, y, one_line(name, _MODEL_NAME), colour=colour, bold=True)
+        panel.text(12, y, shortened(name, _MODEL_NAME), colour=colour, bold=True)

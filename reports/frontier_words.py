@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reports import vocabulary as say
-from reports.hostile_text import one_line
+from reports.hostile_text import shortened
 from stats.frontier import BeyondFront, Dominance, Frontier, Point, Relation
 
 RELATIONS: dict[Relation, str] = {
@@ -37,6 +39,7 @@ HOW_USEFUL = (
 
 
 _NAME = 40
+_NAMES_TOGETHER = 3
 
 
 def right_is(found: Frontier) -> str:
@@ -56,36 +59,47 @@ def right_is(found: Frontier) -> str:
 
 def sentences(found: Frontier) -> tuple[str, ...]:
     """Each model's front, then of every checkpoint whether it lies beyond the base's."""
-    said = []
-    for model in found.models:
-        own = [point for point in found.points if point.model == model.name and point.on_front]
-        own.sort(key=_by_wrong)
-        names = say.listing([f"{_short(point.system)} ({_shares(point)})" for point in own])
-        said.append(f"{_short(model.name)}: the front is {names}.")
+    said = [_front(found, model.name) for model in found.models]
     said += [_verdict(found, model.name) for model in found.models[1:]]
     return tuple(said)
 
 
+def together(names: Sequence[str], limit: int) -> str:
+    """Names of points in one place, each cut to `limit` characters."""
+    shown = [shortened(name, limit) for name in names[:_NAMES_TOGETHER]]
+    more = len(names) - len(shown)
+    return " = ".join(shown) + (f" = {more} more" if more else "")
+
+
+def _front(found: Frontier, model: str) -> str:
+    places: dict[tuple[int, int], list[Point]] = {}
+    for point in found.points:
+        if point.model == model and point.on_front:
+            places.setdefault((point.wrong.count, point.right.count), []).append(point)
+    named = [
+        f"{together([point.system for point in points], _NAME)} ({_shares(points[0])})"
+        for _, points in sorted(places.items())
+    ]
+    return f"{_short(model)}: the front is {say.listing(named)}."
+
+
 def _verdict(found: Frontier, model: str) -> str:
-    points = [one for one in found.beyond if one.model == model]
-    pairs = [one for one in found.dominances if one.model == model]
+    """Of the checkpoint's own front, which is where one would run it."""
+    front = {point.system for point in found.points if point.model == model and point.on_front}
+    tested = [one for one in found.beyond if one.model == model and one.system in front]
+    pairs = [one for one in found.dominances if one.model == model and one.system in front]
     base, checkpoint = _short(found.models[0].name), _short(model)
-    if all(one.p is None for one in points):
+    if all(one.p is None for one in tested):
         return f"{checkpoint}: too few items to say whether a prompt takes {base} there."
-    if beyond := [one for one in points if one.beyond]:
+    if beyond := [one for one in tested if one.beyond]:
         return (
-            f"{checkpoint} lies beyond the front of {base} with {_named(beyond)}: against every "
-            f"prompt of {base} it has more right or fewer wrong answers."
+            f"{checkpoint} lies beyond the front of {base} with {_named(beyond)}: no prompt of "
+            f"{base} is as often right with no more wrong answers."
         )
+    nowhere = f"{checkpoint} is nowhere beyond the front of {base} beyond noise"
     if losing := [one for one in pairs if one.relation == "dominated"]:
-        return (
-            f"{checkpoint} is nowhere beyond the front of {base} beyond noise, and a prompt buys "
-            f"more: {_first_loss(losing[0], base)}."
-        )
-    return (
-        f"{checkpoint} is nowhere beyond the front of {base} beyond noise: a prompt may have "
-        "bought the same."
-    )
+        return f"{nowhere}, and a prompt buys more: {_loss(losing[0], base)}."
+    return f"{nowhere}: a prompt may have bought the same."
 
 
 def _named(beyond: list[BeyondFront]) -> str:
@@ -94,16 +108,12 @@ def _named(beyond: list[BeyondFront]) -> str:
     )
 
 
-def _first_loss(one: Dominance, base: str) -> str:
+def _loss(one: Dominance, base: str) -> str:
     return (
         f"{base} with {_short(one.base_system)} dominates it with {_short(one.system)} "
         f"(checkpoint − base: right {say.difference(one.right.difference, 'share')}, wrong "
         f"{say.difference(one.wrong.difference, 'share')})"
     )
-
-
-def _by_wrong(point: Point) -> tuple[int, int]:
-    return point.wrong.count, point.right.count
 
 
 def _shares(point: Point) -> str:
@@ -114,4 +124,4 @@ def _shares(point: Point) -> str:
 
 
 def _short(name: str) -> str:
-    return one_line(name, _NAME)
+    return shortened(name, _NAME)
