@@ -32,6 +32,7 @@ _COLOURS = (BASE, CHECKPOINT, HEAT, RIGHT, THIRD, WRONG)
 _MARKS = "os^DvpX"
 _NAME, _MODEL_NAME = 22, 60
 _SMALLEST_SPAN = 0.08
+_NEAR = 0.3
 _SAME_PLACE = 2.0
 _LEADER_FROM = 11.0
 _DOTS = 100
@@ -140,7 +141,7 @@ def description(found: Frontier) -> str:
 
 
 def _limits(rates: Sequence[Rate]) -> tuple[float, float]:
-    """What the axis shows: every interval with a margin, and 0 or 1 where they are near."""
+    """What the axis shows: every interval with a margin, and 0 where it is near."""
     ends = [
         end
         for rate in rates
@@ -148,6 +149,8 @@ def _limits(rates: Sequence[Rate]) -> tuple[float, float]:
         for end in (rate.interval.low, rate.interval.high)
     ]
     low, high = min(ends), max(ends)
+    if low < _NEAR * (high - low):
+        low = 0.0
     missing = max(_SMALLEST_SPAN - (high - low), 0) / 2
     margin = 0.07 * (high - low) + missing
     # Half a margin beyond 0 or 1, so that a mark on the edge is seen whole.

@@ -19,13 +19,20 @@ class PromptedServer(TinyServer):
 
     A model is surer of what it knows than of what it guesses, and answers where it is sure enough:
     without a prompt some certainty is enough, `CAUTIOUS` asks for more, `BOLD` for none. Told to be
-    `BARE` it forgets the format.
+    `BARE` it forgets the format. A model with a reserve asks for at least so much whatever it is
+    told: training taught it the caution, and nothing else.
     """
 
-    def __init__(self, knowledge: dict[str, float], task: str = "factworld_questions") -> None:
+    def __init__(
+        self,
+        knowledge: dict[str, float],
+        task: str = "factworld_questions",
+        reserve: dict[str, float] | None = None,
+    ) -> None:
         super().__init__({})
         self.models = dict.fromkeys(knowledge)
         self.knowledge = knowledge
+        self.reserve = reserve or {}
         rows = [document.as_row() for document in load_documents(get_task(task))]
         self.by_text = {str(row.get("question", row.get("claim"))): row for row in rows}
 
@@ -46,6 +53,7 @@ class PromptedServer(TinyServer):
         knows = answerable and chance("knows", row["id"]) < self.knowledge[model]
         sureness = 0.7 * chance(model, "sure", row["id"]) + 0.3 * knows
         needed = 0.0 if BOLD in system else 0.62 if CAUTIOUS in system else 0.3
+        needed = max(needed, self.reserve.get(model, 0.0))
         if BARE in system:
             return "Perhaps."
         if sureness < needed:
