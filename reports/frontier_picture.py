@@ -11,7 +11,7 @@ from reports import vocabulary as say
 from reports.frontier_words import together
 from reports.hostile_text import one_line, shortened
 from reports.labels import Box, nearest_edge, place_labels, text_width
-from reports.panels import NORMAL, SMALL, Panel, new_figure
+from reports.panels import SMALL, Panel, new_figure
 from reports.svg import (
     BASE,
     CHECKPOINT,
@@ -158,18 +158,23 @@ def _limits(rates: Sequence[Rate]) -> tuple[float, float]:
 
 
 def _axes(panel: Panel) -> None:
+    across, up = _ticks(panel.x), _ticks(panel.y)
+    panel.x_axis(across, [_percent(tick) for tick in across], at=panel.y[0])
+    panel.y_axis(up, [_percent(tick) for tick in up])
+    middle, title = sum(panel.x) / 2, "wrong or unreadable, share of all items"
+    panel.text(middle, panel.y[0], title, dy=-21, colour=MUTED, align="center")
+
+
+def _ticks(limits: tuple[float, float]) -> list[float]:
     from matplotlib.ticker import MaxNLocator
 
-    ticks = []
-    for low, high in (panel.x, panel.y):
-        found = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(low, high)
-        ticks.append([t for t in found if max(low, -1e-9) <= t <= min(high, 1 + 1e-9)])
-    for draw, values in zip((panel.x_axis, panel.y_axis), ticks, strict=True):
-        draw(values, [f"{max(value, 0) * 100:.3g}%" for value in values])
-    title = "wrong or unreadable, share of all items"
-    panel.text(
-        sum(panel.x) / 2, panel.y[0], title, dy=-21, colour=MUTED, size=NORMAL, align="center"
-    )
+    low, high = max(limits[0], -1e-9), min(limits[1], 1 + 1e-9)
+    found = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*limits)
+    return [float(tick) for tick in found if low <= tick <= high]
+
+
+def _percent(share: float) -> str:
+    return f"{max(share, 0) * 100:.3g}%"
 
 
 def _everything_answered(panel: Panel) -> list[Segment]:

@@ -63,6 +63,19 @@ def test_the_same_frontier_gives_the_same_text(name):
     assert frontier_to_markdown(case(name)) == frontier_to_markdown(case(name))
 
 
+@pytest.mark.parametrize("name", EVERY_CASE)
+def test_nothing_but_words_is_drawn_below_the_axis(name):
+    root = ET.fromstring(frontier_picture(case(name)))
+    height = float(root.get("viewBox").split()[3])
+    lowest = max(
+        float(y)
+        for path in root.iter(f"{SVG}path")
+        if "stroke: var(" in path.get("style", "")
+        for y in re.findall(r"[ML] [-\d.]+ ([-\d.]+)", path.get("d"))
+    )
+    assert lowest <= height - 34 + 0.5
+
+
 def test_a_picture_names_every_prompt_of_every_model():
     svg = frontier_picture(case("base and checkpoint"))
     texts = ["".join(element.itertext()) for element in ET.fromstring(svg).iter(f"{SVG}text")]
