@@ -26,15 +26,8 @@ from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed
 from evalsuite.systems import SystemPrompt, read_systems
 from stats.comparison import ModelDescription
-from stats.frontier import (
-    SCHEMA_VERSION,
-    Frontier,
-    Outcomes,
-    beyond_front,
-    dominances,
-    points,
-    utilities,
-)
+from stats.frontier import SCHEMA_VERSION, Frontier
+from stats.pareto import Outcomes, beyond_front, dominances, points, utilities
 from tasks.registry import Task, get_task
 
 _MANY_UNREADABLE = 0.05

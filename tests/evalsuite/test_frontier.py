@@ -22,8 +22,8 @@ ITEMS = 240
 
 @pytest.fixture(scope="module")
 def running_server():
-    knowledge = {"base": 0.4, "tuned": 0.8, "shy": 0.4}
-    with PromptedServer(knowledge, reserve={"shy": 0.62}) as server:
+    knowledge = {"base": 0.4, "tuned": 0.8, "shy": 0.4, "mute": 0.4}
+    with PromptedServer(knowledge, reserve={"shy": 0.62, "mute": 2.0}) as server:
         yield server
 
 
@@ -127,6 +127,16 @@ def test_a_checkpoint_that_only_became_more_cautious_is_not_beyond(
     assert "shy is nowhere beyond the front of base beyond noise" in printed
     found = points_of(out)
     assert float(found["shy", "none"]["wrong"]) < float(found["base", "none"]["wrong"]) / 2
+
+
+def test_a_checkpoint_that_declines_everything_is_not_beyond(server, prompts, tmp_path, capsys):
+    """No prompt of the base makes so few mistakes, but that takes no model."""
+    out = tmp_path / "out"
+    code, printed, _ = typed(capsys, *command(server, prompts, out, "base", "mute"))
+    assert code == 0
+    assert float(points_of(out)["mute", "none"]["wrong"]) == 0
+    assert "mute is nowhere beyond the front of base beyond noise" in printed
+    assert "mute gives the same answers under every prompt, word for word" in printed
 
 
 def test_what_cannot_be_read_is_wrong_and_said(server, prompts, tmp_path, capsys):

@@ -8,15 +8,8 @@ import numpy as np
 from comparisons import HOSTILE
 
 from stats.comparison import ModelDescription
-from stats.frontier import (
-    SCHEMA_VERSION,
-    Frontier,
-    Outcomes,
-    beyond_front,
-    dominances,
-    points,
-    utilities,
-)
+from stats.frontier import SCHEMA_VERSION, Frontier
+from stats.pareto import Outcomes, beyond_front, dominances, points, utilities
 
 Shares = tuple[float, float]
 """Right and wrong."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stats.frontier import (
+from stats.pareto import (
     Outcomes,
     beyond_front,
     dominances,
