@@ -10,9 +10,9 @@ from typing import Literal
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from reports import vocabulary as say
+from reports.console import as_text
 from reports.csv_report import Cell, csv_text
 from reports.frontier_picture import description, frontier_picture, standalone
 from reports.frontier_words import (
@@ -38,9 +38,9 @@ _COLUMNS = (
     "hallucination_items", "hallucination", "hallucination_low", "hallucination_high",
     "on_front", "beyond_base_front_p", "beyond_base_front_p_holm", "level",
 )  # fmt: skip
-_NAME, _SHORT_NAME = 40, 11
+_NAME, _WIDE_NAME, _SHORT_NAME = 40, 20, 11
 _NAMES = 2
-_WIDE = 120
+_WIDE = 130
 """Columns from which the terminal gets the whole table."""
 _FOLDED = 30
 """More rows than this are folded on the page."""
@@ -163,7 +163,6 @@ def frontier_to_csv(found: Frontier) -> str:
 
 def print_frontier(found: Frontier, console: Console) -> None:
     """The points, and last, above the prompt, the words."""
-    console.print(Text(f"{one_line(found.task, _NAME)}  {_items(found)}", "bold"))
     wide = console.width >= _WIDE
     shown = _points(found, full=wide)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
@@ -171,14 +170,15 @@ def print_frontier(found: Frontier, console: Console) -> None:
         justify: Literal["left", "right"] = "left" if index < _NAMES else "right"
         table.add_column(head, justify=justify, no_wrap=True)
     for row in shown.rows:
-        names = [Text(shortened(name, _NAME if wide else _SHORT_NAME)) for name in row.names]
-        table.add_row(*names, *map(Text, row.cells))
+        names = [shortened(name, _WIDE_NAME if wide else _SHORT_NAME) for name in row.names]
+        table.add_row(*(as_text(console, cell) for cell in (*names, *row.cells)))
+    console.print(as_text(console, f"{one_line(found.task, _NAME)}  {_items(found)}", "bold"))
     console.print(table)
     for warning in found.warnings:
-        console.print(Text(f"! {one_line(warning)}", "yellow"))
+        console.print(as_text(console, f"! {one_line(warning)}", "yellow"))
     console.print()
     for sentence in sentences(found):
-        console.print(Text(one_line(sentence)))
+        console.print(as_text(console, one_line(sentence)))
 
 
 def _tables(found: Frontier) -> list[Shown]:

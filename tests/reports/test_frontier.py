@@ -31,8 +31,9 @@ def page_of(found):
     return Page(frontier_to_html(found, frontier_picture(found)))
 
 
-def printed(found, width=80):
-    console = Console(width=width, record=True, file=io.StringIO())
+def printed(found, width=80, encoding="utf-8"):
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    console = Console(width=width, record=True, file=file)
     print_frontier(found, console)
     return console.export_text()
 
@@ -224,3 +225,9 @@ def test_the_terminal_fits_its_width_and_has_intervals_where_there_is_room():
     assert "…" not in narrow
     assert "[" not in narrow.split("base: the front")[0]
     assert "25.0% [21.0, 29.5]" in wide
+
+
+def test_a_terminal_without_unicode_gets_ascii():
+    shown = printed(case("long names"), encoding="ascii")
+    assert shown.isascii()
+    assert "+ p <0.001" in shown
