@@ -39,6 +39,7 @@ from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed, record_session,
 from evalsuite.systems import SystemPrompt
 
 _PROBES = 4
+_BARS_KEPT = 12
 _PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "numpy")
 
 
@@ -188,6 +189,8 @@ def answer(
                             run.folder,
                             {"items": count, "from_cache": from_cache, "seconds": clock.seconds},
                         )
+                # A terminal cuts off what is below its last line: the run at work stays on top.
+                progress.update(bars[run.folder], visible=len(open_runs) <= _BARS_KEPT)
         finally:
             engine.close()
         for note in getattr(engine, "notes", ()):
