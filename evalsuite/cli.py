@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,19 +61,7 @@ def _tasks_option(required: bool) -> Callable[[Any], Any]:
     def parse(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
         if value is None:
             return None
-        from tasks.registry import TASKS
-
-        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-        unknown = [name for name in names if name not in TASKS]
-        if not names:
-            raise click.BadParameter(f"names no task; known: {', '.join(TASKS)}")
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], TASKS)
-            hint = f"; did you mean {near[0]}?" if near else ";"
-            raise click.BadParameter(
-                f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(TASKS)}"
-            )
-        return names
+        return _known_tasks(value.split(","))
 
     return click.option(
         "--tasks",
@@ -82,6 +70,22 @@ def _tasks_option(required: bool) -> Callable[[Any], Any]:
         callback=parse,
         help="Tasks, separated by commas; see `saeval tasks list`.",
     )
+
+
+def _known_tasks(given: Sequence[str]) -> tuple[str, ...]:
+    from tasks.registry import TASKS
+
+    names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
+    unknown = [name for name in names if name not in TASKS]
+    if not names:
+        raise click.BadParameter(f"names no task; known: {', '.join(TASKS)}")
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], TASKS)
+        hint = f"; did you mean {near[0]}?" if near else ";"
+        raise click.BadParameter(
+            f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(TASKS)}"
+        )
+    return names
 
 
 def _question_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -129,11 +133,6 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
             "--apply-chat-template",
             is_flag=True,
             help="Put prompts through the model's chat template (for instruct models).",
-        ),
-        click.option(
-            "--system",
-            metavar="TEXT|FILE",
-            help="System prompt: text, or a file that holds it.",
         ),
         click.option(
             "--engine",
@@ -229,6 +228,13 @@ _seed_option = click.option(
 )
 
 
+_system_option = click.option(
+    "--system",
+    metavar="TEXT|FILE",
+    help="System prompt: text, or a file that holds it.",
+)
+
+
 _level_option = click.option(
     "--level",
     type=click.FloatRange(0.5, 1, max_open=True),
@@ -251,6 +257,7 @@ def _out_option(default: str) -> Callable[[Any], Any]:
 @click.argument("model")
 @_tasks_option(required=True)
 @_question_options
+@_system_option
 @_seed_option
 @_out_option("saeval-runs/MODEL-HASH")
 def run(model: str, out: Path | None, **options: Any) -> None:
@@ -273,6 +280,7 @@ def run(model: str, out: Path | None, **options: Any) -> None:
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
 @_tasks_option(required=False)
 @_question_options
+@_system_option
 @_seed_option
 @click.option(
     "--replicates",
@@ -326,6 +334,54 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     from evalsuite.commands import compare_command
 
     compare_command(base, checkpoints, out, options)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("model")
+@click.argument("checkpoints", metavar="[CHECKPOINT]...", nargs=-1)
+@click.option(
+    "--systems",
+    metavar="FILES",
+    required=True,
+    help="System prompts, a file each: a quoted glob, files joined with commas, or a folder.",
+)
+@click.option(
+    "--task",
+    metavar="NAME",
+    required=True,
+    callback=lambda _, __, value: _known_tasks([value])[0],
+    help="The task; see `saeval tasks list`.",
+)
+@click.option("--no-plain", is_flag=True, help="Leave out the run without a system prompt.")
+@_question_options
+@_seed_option
+@_level_option
+@_out_option("saeval-runs/MODELS-frontier-TASK-HASH")
+def frontier(
+    model: str,
+    checkpoints: tuple[str, ...],
+    systems: str,
+    task: str,
+    no_plain: bool,
+    out: Path | None,
+    **options: Any,
+) -> None:
+    """Is the CHECKPOINT better, or could a prompt have bought the same from MODEL?
+
+    Asks every model the same items under each system prompt ("answer only if sure", "always
+    answer", …) and without one, and draws the share of right answers over the share of wrong ones
+    with each model's Pareto front. Each checkpoint is tested, item by item, against every prompt
+    of MODEL. A file is a prompt; its name without the ending is the prompt's name.
+
+    \b
+    saeval frontier ./base ./checkpoint --systems 'prompts/*.txt' --task simpleqa
+    saeval frontier Qwen/Qwen3-8B --systems prompts/ --task fever --apply-chat-template
+
+    Prompts and checkpoints may be added with the same --out: only they are asked.
+    """
+    from evalsuite.frontier import frontier_command
+
+    frontier_command((model, *checkpoints), task, systems, not no_plain, out, options)
 
 
 @cli.command(context_settings=CONTEXT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from evalsuite.comparing import ByTask, compare_predictions, pair_tasks, with_no
 from evalsuite.contract import asked_in_words, cautions, check_asked_alike, check_documents
 from evalsuite.engines import EngineOptions
 from evalsuite.errors import InputError, SaevalError
-from evalsuite.hashing import hash_text
-from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPredictions, resolve
+from evalsuite.models import AnyModel, LocalModel, SavedPredictions, resolve
+from evalsuite.naming import RUNS, folder_name, readable, run_identity
 from evalsuite.options import (
     OF_ANSWERING,
     OF_ASKING,
@@ -45,7 +44,6 @@ from stats.comparison import (
 Price = tuple[float, float] | None
 """Of a million tokens read and written."""
 
-RUNS = Path("saeval-runs")
 COMPARISON = "comparison.json"
 INDEX = "family.json"
 AGAIN = "base-again"
@@ -60,7 +58,7 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     questions, engine = questions_of(options), engine_options(options, [model])
     asked = load_tasks(questions)
     check_samples(asked, questions)
-    folder = out or RUNS / _folder_name(model.name, _key(model, questions, engine))
+    folder = out or RUNS / folder_name(model.name, run_identity(model, questions, engine))
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
     _say_speed(Run(model, folder), console)
@@ -93,13 +91,13 @@ def compare_command(
     identity = {
         name: {"content": m.content}
         if isinstance(m, SavedPredictions)
-        else _key(m, questions, engine)
+        else run_identity(m, questions, engine)
         for name, m in models.items()
     }
     if judge is not None:
         identity["judge"] = judge.identity()
     title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
-    folder = out or RUNS / _folder_name(title, identity)
+    folder = out or RUNS / folder_name(title, identity)
     homes = _homes(folder, list(checkpoints))
     places = {"base": folder / "base", **{n: home / "checkpoint" for n, home in homes.items()}}
     manifest = {
@@ -282,31 +280,13 @@ def _named(
         return {"checkpoint": checkpoints[0]}
     named: dict[str, AnyModel] = {}
     for checkpoint in checkpoints:
-        name = unique = _readable(checkpoint.name)
+        name = unique = readable(checkpoint.name)
         number = 1
         while unique in named or unique in ("base", "judge"):
             number += 1
             unique = f"{name}-{number}"
         named[unique] = checkpoint
     return named
-
-
-def _key(model: AskableModel, questions: Questions, engine: EngineOptions) -> dict[str, Any]:
-    return {
-        "content": model.content,
-        "adapter_content": model.adapter_content,
-        "engine": engine.identity(model),
-        **questions.identity(),
-    }
-
-
-def _folder_name(title: str, identity: Mapping[str, Any]) -> str:
-    """A readable name that is the same whenever the same command is given again."""
-    return f"{_readable(title)}-{hash_text(json.dumps(identity, sort_keys=True))[:8]}"
-
-
-def _readable(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "model"
 
 
 def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByTask:

@@ -36,27 +36,36 @@ from evalsuite.runner import (
     left_to_answer,
 )
 from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed, record_session, recorded
+from evalsuite.systems import SystemPrompt
 
 _PROBES = 4
+_BARS_KEPT = 12
 _PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "numpy")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A model, the folder that its answers go to, and whether it is asked a second time (A/A)."""
+    """A model, the folder that its answers go to, and what of its questions is its own.
+
+    That is whether it is asked a second time (A/A), and a system prompt instead of that of the
+    questions.
+    """
 
     model: AskableModel
     folder: Path
     again: bool = False
+    system: SystemPrompt | None = None
 
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.model.name} again" if self.again else self.model.name
+        prompted = f" ({self.system.name})" if self.system else ""
+        return f"{self.model.name}{prompted}{' again' if self.again else ''}"
 
     def questions(self, questions: Questions) -> Questions:
         """What this run asks."""
-        return replace(questions, again=self.again)
+        asked = replace(questions, again=self.again)
+        return asked if self.system is None else replace(asked, system=self.system.text)
 
 
 def progress_bar(console: Any) -> Progress:
@@ -180,6 +189,8 @@ def answer(
                             run.folder,
                             {"items": count, "from_cache": from_cache, "seconds": clock.seconds},
                         )
+                # A terminal cuts off what is below its last line: the run at work stays on top.
+                progress.update(bars[run.folder], visible=len(open_runs) <= _BARS_KEPT)
         finally:
             engine.close()
         for note in getattr(engine, "notes", ()):

@@ -14,11 +14,13 @@ from stats.comparison import SCHEMA_VERSION, Comparison
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from stats.frontier import Frontier
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def to_json(comparison: Comparison) -> str:
-    """The comparison as JSON text that ends in a newline; the same comparison, the same text.
+def to_json(comparison: Comparison | Frontier) -> str:
+    """A comparison or frontier as JSON text that ends in a newline; the same one, the same text.
 
     Raises
     ------
