@@ -467,10 +467,14 @@ def prefetch_tasks(names: tuple[str, ...]) -> None:
     """
     from tasks.documents import DataError
     from tasks.loading import DATA_VARIABLE, data_folder, load_documents
+    from tasks.registry import AnswersSource
 
     if data_folder() is not None:
         raise SaevalError(f"{DATA_VARIABLE} is set, so nothing would be fetched; unset it")
     for task in _chosen_tasks(names):
+        if isinstance(task.source, AnswersSource):
+            click.echo(f"{task.name}: made of a model's own answers, nothing to load")
+            continue
         try:
             items = load_documents(task)
         except DataError as error:

@@ -37,7 +37,8 @@ class _Record(BaseModel):
 class ShownDocument(_Record):
     """What the model was asked about, kept so that a report can show it.
 
-    An open question stands as the claim, with its right answers and no evidence.
+    An open question stands as the claim, with its right answers and no evidence; of a question
+    about the model's own answer, that answer is not kept again, and two questions are one claim.
     """
 
     claim: str
@@ -47,8 +48,10 @@ class ShownDocument(_Record):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> ShownDocument:
         """From a document row of a task."""
+        if "first" in row:
+            return cls(claim=f"A: {row['first']}\nB: {row['second']}", evidence=())
         if "question" in row:
-            return cls(claim=row["question"], evidence=(), answers=tuple(row["answers"]))
+            return cls(claim=row["question"], evidence=(), answers=tuple(row.get("answers", ())))
         return cls(claim=row["claim"], evidence=tuple(row["evidence"]))
 
 
