@@ -229,6 +229,15 @@ _seed_option = click.option(
 )
 
 
+_replicates_option = click.option(
+    "--replicates",
+    type=click.IntRange(min=1000),
+    default=10_000,
+    show_default=True,
+    help="Bootstrap replicates.",
+)
+
+
 _level_option = click.option(
     "--level",
     type=click.FloatRange(0.5, 1, max_open=True),
@@ -274,13 +283,7 @@ def run(model: str, out: Path | None, **options: Any) -> None:
 @_tasks_option(required=False)
 @_question_options
 @_seed_option
-@click.option(
-    "--replicates",
-    type=click.IntRange(min=1000),
-    default=10_000,
-    show_default=True,
-    help="Bootstrap replicates.",
-)
+@_replicates_option
 @_level_option
 @click.option(
     "--aa",
@@ -319,6 +322,37 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     from evalsuite.commands import compare_command
 
     compare_command(base, checkpoints, out, options)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("base")
+@click.argument("checkpoints", metavar="[CHECKPOINT]...", nargs=-1)
+@_tasks_option(required=True)
+@_question_options
+@_seed_option
+@_replicates_option
+@_level_option
+@_out_option("saeval-runs/metacognition-BASE-CHECKPOINT-HASH")
+def metacognition(
+    base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any
+) -> None:
+    """Does BASE know which of its own answers are right, and does a CHECKPOINT know better?
+
+    Each model answers tasks of open questions. Then it is asked about its own answers in two ways:
+    how certain it is of each, and which of two questions it is more likely to get right, of which
+    it got exactly one right; in both orders. Models are named as for `saeval compare`, but
+    predictions cannot be asked.
+
+    \b
+    saeval metacognition ./base --tasks triviaqa,popqa --limit 1000
+    saeval metacognition ./base ./trained-on-triviaqa ./trained-on-popqa --tasks triviaqa,popqa
+
+    With checkpoints, a table shows what each gained over the base on each task: a row per
+    checkpoint, a column per task and way of asking, p values corrected over all of it.
+    """
+    from evalsuite.metacognition import metacognition_command
+
+    metacognition_command(base, checkpoints, out, options)
 
 
 @cli.command(context_settings=CONTEXT)

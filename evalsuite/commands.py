@@ -54,10 +54,10 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     questions, engine = questions_of(options), engine_options(options, [model])
     asked = load_tasks(questions)
     check_samples(asked, questions)
-    folder = out or RUNS / _folder_name(model.name, _key(model, questions, engine))
+    folder = out or RUNS / folder_name(model.name, run_key(model, questions, engine))
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
-    _say_speed(Run(model, folder), console)
+    say_speed(Run(model, folder), console)
     _summarise(folder, console)
 
 
@@ -70,7 +70,7 @@ def compare_command(
     """``saeval compare``: answer what has to be answered, compare, write and print the reports."""
     console = Console(stderr=True)
     base = resolve(base_argument)
-    checkpoints = _named([resolve(argument, base=base) for argument in checkpoint_arguments])
+    checkpoints = named([resolve(argument, base=base) for argument in checkpoint_arguments])
     models: dict[str, AnyModel] = {"base": base, **checkpoints}
     questions, engine = questions_of(options), EngineOptions()
     asked: list[AskedTask] = []
@@ -87,11 +87,11 @@ def compare_command(
     identity = {
         name: {"content": m.content}
         if isinstance(m, SavedPredictions)
-        else _key(m, questions, engine)
+        else run_key(m, questions, engine)
         for name, m in models.items()
     }
     title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
-    folder = out or RUNS / _folder_name(title, identity)
+    folder = out or RUNS / folder_name(title, identity)
     homes = _homes(folder, list(checkpoints))
     places = {"base": folder / "base", **{n: home / "checkpoint" for n, home in homes.items()}}
     manifest = {
@@ -117,7 +117,7 @@ def compare_command(
             known = identity["base" if name == AGAIN else name]
         else:
             known = model.manifest["identity"] if model.manifest else {}
-        return _describe(model, predictions[name], known, options["price"])
+        return describe(model, predictions[name], known, options["price"])
 
     def compared(with_model: AnyModel, name: str) -> Comparison:
         with console.status("") as status:
@@ -146,7 +146,7 @@ def compare_command(
                 if not isinstance(answered, SavedPredictions):
                     raise SaevalError(f"{run.folder}: is no run folder any more")
                 predictions[name] = _of_tasks(answered.predictions, questions.tasks, name)
-                _say_speed(run, console)
+                say_speed(run, console)
             comparisons = [compared(model, name) for name, model in checkpoints.items()]
             if options["aa"]:
                 again = compared(base, AGAIN)
@@ -165,7 +165,7 @@ def _asked(models: Mapping[str, AnyModel], questions: Questions) -> dict[str, di
     return found
 
 
-def _say_speed(run: Run, console: Console) -> None:
+def say_speed(run: Run, console: Console) -> None:
     """One line on the last session of a run, if there was one."""
     sessions = read_manifest(run.folder).get("sessions", [])
     if not sessions or not sessions[-1]["items"]:
@@ -233,7 +233,7 @@ def _read_comparison(folder: Path) -> Comparison:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
-def _named(
+def named(
     checkpoints: Sequence[AnyModel],
 ) -> dict[str, AnyModel]:
     """Checkpoints by the name of their folder in the output, each name once."""
@@ -250,7 +250,8 @@ def _named(
     return named
 
 
-def _key(model: AskableModel, questions: Questions, engine: EngineOptions) -> dict[str, Any]:
+def run_key(model: AskableModel, questions: Questions, engine: EngineOptions) -> dict[str, Any]:
+    """Everything about a run that decides its answers, for the name of its folder."""
     return {
         "content": model.content,
         "adapter_content": model.adapter_content,
@@ -259,7 +260,7 @@ def _key(model: AskableModel, questions: Questions, engine: EngineOptions) -> di
     }
 
 
-def _folder_name(title: str, identity: Mapping[str, Any]) -> str:
+def folder_name(title: str, identity: Mapping[str, Any]) -> str:
     """A readable name that is the same whenever the same command is given again."""
     return f"{_readable(title)}-{hash_text(json.dumps(identity, sort_keys=True))[:8]}"
 
@@ -279,7 +280,7 @@ def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByT
     return {name: predictions[name] for name in names}
 
 
-def _describe(
+def describe(
     model: AnyModel, predictions: ByTask, identity: Mapping[str, Any], price: Price
 ) -> ModelDescription:
     """For the report: who answered, how it was asked, and at what cost."""

@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from stats.comparison import SCHEMA_VERSION, Comparison
+from stats.metacognition import Metacognition
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def to_json(comparison: Comparison) -> str:
-    """The comparison as JSON text that ends in a newline; the same comparison, the same text.
+def to_json(comparison: Comparison | Metacognition) -> str:
+    """The result as JSON text that ends in a newline; the same result, the same text.
 
     Raises
     ------

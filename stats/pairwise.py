@@ -18,7 +18,7 @@ from stats import _validation as check
 from stats._validation import FloatArray, IntArray
 from stats.clustered import mean_difference
 from stats.comparison import Interval, MetricComparison
-from stats.proportions import mcnemar
+from stats.proportions import mcnemar, tango_interval
 from stats.rows import FEWEST_ITEMS, Evidence, proportion_evidence
 
 NO_CHOICE = -1
@@ -251,6 +251,9 @@ def _row(
 
 def _means(base: FloatArray, checkpoint: FloatArray, level: float) -> Evidence:
     found = mean_difference(base, checkpoint, level=level)
+    if np.array_equal(base, checkpoint):  # not one change is no certainty that there is none
+        unchanged = tango_interval(0, 0, found.items, level=level)
+        return Evidence(unchanged, 1.0, found.method, found.items)
     if found.p is None:  # every pair changed by the same amount: no variance, and no doubt
         lost, won = int((checkpoint < base).sum()), int((checkpoint > base).sum())
         return Evidence(None, mcnemar(lost, won).p_mid, "mcnemar-mid-p", found.items)
