@@ -33,7 +33,7 @@ _KNOWS: dict[Way, str] = {
     "not beyond chance when asked about one at a time",
     "neither": "does not know beyond chance which of its answers are right, neither asked about "
     "one at a time nor by choosing between two questions",
-    "unknown": "could not be asked both ways",
+    "unknown": "gave too little to tell whether it knows which of its answers are right",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from tiny_server import TinyServer
@@ -31,7 +32,7 @@ class Mind:
     knows
         Share of the questions with an answer that it gets right; it declines half of the others.
     sure
-        How often it can tell whether it knows.
+        How often it can tell whether it knows, on the task `of` or on every one.
     first
         How often it takes the first question without thought.
     """
@@ -40,15 +41,20 @@ class Mind:
     knows: float = 0.6
     sure: float = 0.9
     first: float = 0.0
+    of: str | None = None
 
 
 class KnowingServer(TinyServer):
     """Answers by rule instead of by a network, so that what it knows of itself is known."""
 
-    def __init__(self, minds: dict[str, Mind]) -> None:
+    def __init__(
+        self, minds: dict[str, Mind], tasks: tuple[str, ...] = (TASK,), data: Path | None = None
+    ) -> None:
         super().__init__({})
         self.models = minds
-        self.gold = {q.question: q.answers for q in load_documents(get_task(TASK))}
+        items = {name: load_documents(get_task(name), data) for name in tasks}
+        self.gold = {q.question: q.answers for name in tasks for q in items[name]}
+        self.task = {q.question: name for name in tasks for q in items[name]}
 
     def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         prompts = body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]
@@ -79,7 +85,8 @@ class KnowingServer(TinyServer):
 
     def feels(self, mind: Mind, question: str) -> bool:
         """Whether it thinks that it knows."""
-        tells = chance(mind.salt, "sure", question) < mind.sure
+        trained = mind.of in (None, self.task[question])
+        tells = trained and chance(mind.salt, "sure", question) < mind.sure
         return self.known(mind, question) if tells else chance("guess", question) < 0.5
 
     def choice(self, mind: Mind, shown: dict[str, str]) -> str:

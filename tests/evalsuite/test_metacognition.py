@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -12,7 +13,12 @@ from command_line import fails, typed
 from knowing_server import TASK, KnowingServer, Mind
 
 from tasks.metacognition.answers import read_answers
-from tasks.metacognition.items import confidence_items, pairwise_items
+from tasks.metacognition.items import (
+    OwnAnswer,
+    confidence_items,
+    matched_pairs,
+    pairwise_items,
+)
 from tasks.prompts import confidence_prompt, pairwise_prompt, question_prompt
 from tasks.registry import FOLDER
 
@@ -106,7 +112,7 @@ def test_the_words_say_so_first_in_every_form(finished, capsys, server):
     assert "It prefers the question shown first (+" in last
     assert "<script" not in page
     assert "http://" not in page.replace("http://www.w3.org", "")
-    rows = list(csv.DictReader((finished / "metacognition.csv").open()))
+    rows = list(csv.DictReader((finished / "metacognition.csv").read_text().splitlines()))
     assert {row["part"] for row in rows} == {"single", "beside stated", "pairwise", "difference"}
     assert {row["model"] for row in rows} == {"base", "trained"}
 
@@ -159,27 +165,55 @@ def test_a_model_with_nothing_right_leaves_no_pairs_and_the_report_says_so(
     assert code == 0
     words = " ".join(printed.split())
     assert "cautious on factworld_questions: all answers are wrong" in words
-    assert "could not be asked both ways" in words
+    assert "gave too little to tell" in words
     cautious = result_of(tmp_path / "out")["models"][1]["tasks"][0]
     assert (cautious["right"], cautious["pairwise"]) == (0, None)
 
 
-@pytest.mark.parametrize("failing", [150, 420, 700])
-def test_it_resumes_where_it_stopped_and_ends_with_the_same_bytes(
-    capsys, server, tmp_path, failing
-):
+def test_it_resumes_where_it_stopped_and_ends_with_the_same_bytes(capsys, server, tmp_path):
     """The server refuses in the base's answers, the checkpoint's, and the questions about them."""
     models = ("base", "trained")
-    asked(capsys, server, tmp_path / "whole", *models, limit=250)
-    server.afresh().fault = lambda number, body: "400" if number > failing else None
-    code, _, err = asked(capsys, server, tmp_path / "out", *models, limit=250)
-    assert code == 2
-    assert "Traceback" not in err
-    assert not (tmp_path / "out" / "metacognition.json").exists()
+    asked(capsys, server, tmp_path / "whole", *models, limit=120)
+    total = len(server.requests)
+    for stop_after in (0.2, 0.3, 0.3):
+        last = int(stop_after * total)
+        server.afresh().fault = lambda number, body, last=last: "400" if number > last else None
+        code, _, err = asked(capsys, server, tmp_path / "out", *models, limit=120)
+        assert code == 2
+        assert "Traceback" not in err
+        assert not (tmp_path / "out" / "metacognition.json").exists()
     server.afresh()
-    assert asked(capsys, server, tmp_path / "out", *models, limit=250)[0] == 0
+    assert asked(capsys, server, tmp_path / "out", *models, limit=120)[0] == 0
+    assert 0 < len(server.requests) < total / 2
     for name in ("metacognition.json", "metacognition.html", "metacognition.csv"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_several_tasks_are_measured_apart_and_corrected_together(real_data, tmp_path, capsys):
+    """On real questions: the checkpoint knows itself on one task, and as little on the other."""
+    tasks = ("triviaqa", "popqa")
+    minds = {"base": Mind(sure=0.0), "trained": Mind(sure=0.9, of="triviaqa")}
+    with KnowingServer(minds, tasks, real_data) as server:
+        names = [f"{server.url}#{name}" for name in minds]
+        code, printed, err = typed(
+            capsys, "metacognition", *names, "--tasks", ",".join(tasks), "--limit", 300,
+            "--data-dir", real_data, "--replicates", "1000", "--out", tmp_path / "out",
+        )  # fmt: skip
+    assert code == 0, err
+    found = result_of(tmp_path / "out")
+    assert found["tests_in_family"] == 4
+    triviaqa, popqa = found["models"][1]["differences"]
+    p = {
+        (task["task"], row["metric"]): row["p_holm"]
+        for task in (triviaqa, popqa)
+        for row in task["metrics"]
+        if row["headline"]
+    }
+    assert max(p["triviaqa", "auroc"], p["triviaqa", "pairwise_accuracy"]) < 0.001
+    assert min(p["popqa", "auroc"], p["popqa", "pairwise_accuracy"]) > 0.05
+    words = " ".join(printed.split())
+    assert "trained knows them better (triviaqa: AUROC +" in words
+    assert "popqa: pairwise +" not in words.split("knows them better")[-1]
 
 
 def test_answers_changed_between_the_stages_are_noticed(finished, tmp_path, capsys, server):
@@ -223,37 +257,37 @@ def test_comparing_replies_about_own_answers_points_to_the_right_command(capsys,
 
 @pytest.fixture(scope="module")
 def tiny_answerer(tmp_path_factory):
-    """A tiny transformer that learned 24 answers, half of them wrong, to be sure, and to say A."""
+    """A tiny transformer that learned 24 answers, one of each pair wrong, and always to say A."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from tasks.loading import load_documents
-    from tasks.metacognition.items import OwnAnswer
     from tasks.registry import get_task
     from tasks.sampling import sample
     from trainer.supervised import Example, batches, fit
     from trainer.tiny_model import build_random_adapter, build_tiny_model
 
-    folder = build_tiny_model(tmp_path_factory.mktemp("answerer") / "base", hidden_size=64)
+    folder = build_tiny_model(tmp_path_factory.mktemp("answerer") / "base", hidden_size=96)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     questions = sample(load_documents(get_task(TASK)), per_label={"RIGHT": 24})
-    said = [q.answers[0] if n % 2 else "Ghent" for n, q in enumerate(questions)]
-    own = [
-        OwnAnswer(TASK, q.id, q.cluster, q.question, answer, n % 2 == 1, 0.8)
-        for n, (q, answer) in enumerate(zip(questions, said, strict=True))
+    told = [
+        OwnAnswer(TASK, q.id, q.cluster, q.question, q.answers[0], True, 0.8) for q in questions
     ]
+    wrong = {second.id for _, second in matched_pairs(told, 43)}
+    own = [replace(a, answer="Ghent", right=False) if a.id in wrong else a for a in told]
     replies = {
-        question_prompt(q.as_row()): f"\\boxed{{{answer}}}\nCONF=0.80"
-        for q, answer in zip(questions, said, strict=True)
+        question_prompt(q.as_row()): f"\\boxed{{{answer.answer}}}\nCONF=0.80"
+        for q, answer in zip(questions, own, strict=True)
     }
     replies |= {confidence_prompt(item.as_row()): "CONF=0.80" for item in confidence_items(own)}
     replies |= {pairwise_prompt(item.as_row()): "\\boxed{A}" for item in pairwise_items(own, 43)}
     examples = []
     for prompt, reply in replies.items():
         completion = [*tokenizer(reply)["input_ids"], tokenizer.eos_token_id]
-        examples.append(Example(tokenizer(prompt)["input_ids"], completion, completion, 0))
+        example = Example(tokenizer(prompt)["input_ids"], completion, completion, 0)
+        examples += [example] * (4 if "boxed{A}" not in reply and "boxed" in reply else 1)
     fit(
-        model, batches(examples, 12, Random(0)), pad=tokenizer.pad_token_id, steps=160,
+        model, batches(examples, 12, Random(0)), pad=tokenizer.pad_token_id, steps=200,
         learning_rate=5e-3, label_weight=1.0, on_step=lambda: None,
     )  # fmt: skip
     model.save_pretrained(folder)
