@@ -106,8 +106,8 @@ def pairwise_choices(
 
     References
     ----------
-    .. [1] Dean, Pagano (2015), Evaluating confidence interval methods for binomial proportions in
-       clustered surveys, Journal of Survey Statistics and Methodology 3:484.
+    .. [1] Franco, Little, Louis, Slud (2019), Comparative study of confidence intervals for
+       proportions in complex sample surveys, Journal of Survey Statistics and Methodology 7:334.
 
     Examples
     --------
