@@ -24,16 +24,10 @@ Way = Literal["both", "single", "choices", "neither", "unknown"]
 HEADLINE = (("auroc", "AUROC"), ("pairwise_accuracy", "pairwise"))
 """The metrics of the transfer table and of Holm's family, and their columns' names."""
 
-_KNOWS: dict[Way, str] = {
-    "both": "knows which of its answers are right, asked about one at a time as well as by "
-    "choosing between two questions",
-    "single": "knows which of its answers are right when asked about one at a time, but not "
-    "beyond chance when it chooses between two questions",
-    "choices": "knows which of its answers are right when it chooses between two questions, but "
-    "not beyond chance when asked about one at a time",
-    "neither": "does not know beyond chance which of its answers are right, neither asked about "
-    "one at a time nor by choosing between two questions",
-    "unknown": "gave too little to tell whether it knows which of its answers are right",
+_HOW: dict[Way, str] = {
+    "both": "asked either way",
+    "single": "only when asked about one at a time",
+    "choices": "only by choosing between two questions",
 }
 
 
@@ -59,14 +53,22 @@ class Sheet:
 def in_sentences(result: Metacognition) -> tuple[str, ...]:
     """Does the base know which of its answers are right? Then a sentence per checkpoint."""
     return (
-        _of_model(result.base),
+        f"{_knows(result.base)} {_bias(result.base)}",
         *(_of_checkpoint(result.base, model, result) for model in result.checkpoints),
     )
 
 
+def headline(result: Metacognition) -> tuple[str, tuple[str, ...]]:
+    """One or two sentences for the top, and the others."""
+    sentences = in_sentences(result)
+    shown = 2 if len(result.checkpoints) == 1 else 1
+    return " ".join(sentences[:shown]), sentences[shown:]
+
+
 def details(result: Metacognition) -> tuple[str, ...]:
-    """What each checkpoint knows, in the words of the first sentence."""
-    return tuple(_of_model(model) for model in result.checkpoints)
+    """What each checkpoint knows, in the words of the first sentence, and the numbers of all."""
+    known = [f"{_knows(model)} {_bias(model)}" for model in result.checkpoints]
+    return (*known, *(_numbers(model) for model in result.models))
 
 
 def way_of(task: TaskMetacognition) -> Way:
@@ -84,74 +86,99 @@ def way_of(task: TaskMetacognition) -> Way:
     return found[single.low > 0.5, choices.low > 0.5]
 
 
-def _of_model(model: ModelMetacognition) -> str:
-    by_way: dict[Way, list[TaskMetacognition]] = {}
+def _knows(model: ModelMetacognition) -> str:
+    by_way: dict[Way, list[str]] = {}
     for task in model.tasks:
-        by_way.setdefault(way_of(task), []).append(task)
-    several = len(model.tasks) > 1
-    parts = [
-        f"{_KNOWS[way]} ({'; '.join(_of(task.task, _numbers(task), several) for task in tasks)})"
-        for way, tasks in by_way.items()
+        by_way.setdefault(way_of(task), []).append(task.task)
+
+    def on(way: Way) -> str:
+        return f" on {say.listing(by_way[way])}" if len(model.tasks) > 1 else ""
+
+    name = model.model.name
+    known = [
+        f"{on(way)}{',' if way == 'both' else ''} {_HOW[way]}" for way in _HOW if way in by_way
     ]
-    return f"{model.model.name} {'; it '.join(parts)}. {_bias(model)}"
-
-
-def _numbers(task: TaskMetacognition) -> str:
-    auroc = None if task.single is None else task.single.estimate("auroc").value
-    right = None if task.pairwise is None else task.pairwise.accuracy.value
-    return f"AUROC {say.value(auroc, 'score')}, choices {say.value(right, 'share')}"
-
-
-def _of(task: str, numbers: str, several: bool) -> str:
-    """With the task's name where there are several."""
-    return f"{task}: {numbers}" if several else numbers
+    parts = [f"{name} knows which of its answers are right{' and'.join(known)}"] if known else []
+    if "neither" in by_way:
+        parts.append(
+            f"not beyond chance{on('neither')}"
+            if known
+            else f"{name} does not know beyond chance which of its answers are right{on('neither')}"
+        )
+    if "unknown" in by_way:
+        parts.append(
+            f"too little to tell{on('unknown')}"
+            if parts
+            else f"{name} gave too little to tell whether it knows which of its answers are right"
+        )
+    return f"{'; '.join(parts)}."
 
 
 def _bias(model: ModelMetacognition) -> str:
     found: dict[str, list[str]] = {}
+    measured = False
     for task in model.tasks:
         bias = None if task.pairwise is None else task.pairwise.position_bias
-        if bias is None or bias.value is None or not _leaves_out(bias.interval):
+        if bias is None or bias.value is None:
             continue
-        position = "first" if bias.value > 0 else "second"
-        shown = say.difference(abs(bias.value), "share")
-        found.setdefault(position, []).append(_of(task.task, shown, len(model.tasks) > 1))
-    if found:
-        preferred = [f"{where} ({'; '.join(tasks)})" for where, tasks in found.items()]
-        return f"It prefers the question shown {say.listing(preferred)}."
-    if any(task.pairwise and task.pairwise.position_bias.value is not None for task in model.tasks):
+        measured = True
+        if _leaves_out(bias.interval):
+            found.setdefault("first" if bias.value > 0 else "second", []).append(task.task)
+    if not measured:
+        return "Its preference for a position could not be measured."
+    if not found:
         return "No preference for a position was found."
-    return "Its preference for a position could not be measured."
+    several = len(model.tasks) > 1
+    where = [
+        f"the question shown {position}{f' on {say.listing(tasks)}' if several else ''}"
+        for position, tasks in found.items()
+    ]
+    return f"It prefers {say.listing(where)}."
+
+
+def _numbers(model: ModelMetacognition) -> str:
+    parts = []
+    for task in model.tasks:
+        auroc = None if task.single is None else task.single.estimate("auroc").value
+        choices = task.pairwise
+        right = None if choices is None else choices.accuracy.value
+        bias = None if choices is None else choices.position_bias.value
+        where = f" on {task.task}" if len(model.tasks) > 1 else ""
+        parts.append(
+            f"AUROC {say.value(auroc, 'score')}, {say.value(right, 'share')} of choices right, "
+            f"the first {say.difference(bias, 'share')}{where}"
+        )
+    return f"{model.model.name}: {'; '.join(parts)}."
 
 
 def _of_checkpoint(
     base: ModelMetacognition, model: ModelMetacognition, result: Metacognition
 ) -> str:
+    several = len(model.differences) > 1
     moved: dict[str, list[str]] = {"better": [], "worse": []}
     tested = False
     for task in model.differences:
+        changes: dict[str, list[str]] = {"better": [], "worse": []}
         for metric, name in HEADLINE:
             row = task.metric(metric)
             if row is None or row.p_holm is None:
                 continue
             tested = True
             direction = sign_of(row, result.settings.level).direction
-            if direction in moved:
+            if direction in changes:
                 change = say.difference(row.difference, say.metric_of(row).scale)
-                several = len(model.differences) > 1
-                moved[direction].append(_of(task.task, f"{name} {change}", several))
+                changes[direction].append(f"{name} {change}")
+        where = f" on {task.task}" if several else ""
+        for word, rows in changes.items():
+            if rows:
+                moved[word].append(f"{where} ({', '.join(rows)})")
+    name, than = model.model.name, base.model.name
     if not tested:
-        return f"Whether {model.model.name} is better than {base.model.name} could not be tested."
-    parts = [f"{word} ({'; '.join(rows)})" for word, rows in moved.items() if rows]
+        return f"Whether {name} knows its answers better than {than} could not be tested."
+    parts = [f"{word}{' and'.join(rows)}" for word, rows in moved.items() if rows]
     if not parts:
-        return (
-            f"{model.model.name} knows them neither better nor worse than {base.model.name} beyond "
-            "noise (Holm)."
-        )
-    return (
-        f"{model.model.name} knows them {say.listing(parts)} than {base.model.name}, beyond noise "
-        "(Holm)."
-    )
+        return f"{name} knows its answers neither better nor worse than {than} beyond noise (Holm)."
+    return f"{name} knows its answers {' and '.join(parts)} than {than}, beyond noise (Holm)."
 
 
 def _leaves_out(interval: Interval | None) -> bool:

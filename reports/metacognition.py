@@ -16,7 +16,7 @@ from reports.csv_report import csv_text
 from reports.hostile_text import one_line
 from reports.html import environment
 from reports.json_report import to_json
-from reports.knowing import Entry, Sheet, details, in_sentences, sheets, transfer_table
+from reports.knowing import Entry, Sheet, details, headline, in_sentences, sheets, transfer_table
 from reports.markdown import escape, markdown_table
 from reports.signs import LEGEND, UNADJUSTED_NOTE
 from reports.transfer import TransferTable
@@ -63,14 +63,14 @@ def write_metacognition(result: Metacognition, folder: Path) -> list[Path]:
 
 def to_html(result: Metacognition) -> str:
     """One self-contained page that loads nothing and runs nothing."""
-    first, *others = in_sentences(result)
+    first, others = headline(result)
     return (
         environment()
         .get_template("metacognition.html")
         .render(
             result=result,
-            headline=" ".join([first, *others[:1]]),
-            sentences=(*others[1:], *details(result)),
+            headline=first,
+            sentences=(*others, *details(result)),
             transfer=transfer_table(result),
             transfer_note=TRANSFER_NOTE,
             tasks=[(task, sheets(result, task)) for task in result.task_names],
@@ -92,12 +92,12 @@ def to_markdown(result: Metacognition) -> str:
 
 
 def _markdown(result: Metacognition) -> Iterator[str]:
-    first, *others = in_sentences(result)
+    first, others = headline(result)
     yield "## Does it know which of its answers are right?"
     yield ""
-    yield f"**{escape(' '.join([first, *others[:1]]))}**"
+    yield f"**{escape(first)}**"
     yield ""
-    for sentence in (*others[1:], *details(result)):
+    for sentence in (*others, *details(result)):
         yield f"- {escape(sentence)}"
     for warning in result.warnings:
         yield f"- ⚠ {escape(warning)}"

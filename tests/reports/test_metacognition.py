@@ -76,10 +76,10 @@ def result(*models: ModelMetacognition, warnings=()) -> Metacognition:
 @pytest.mark.parametrize(
     ("single", "pairs", "way", "words"),
     [
-        (True, True, "both", "asked about one at a time as well as by choosing"),
-        (True, False, "single", "asked about one at a time, but not beyond chance"),
-        (False, True, "choices", "chooses between two questions, but not beyond chance"),
-        (False, False, "neither", "does not know beyond chance"),
+        (True, True, "both", "knows which of its answers are right, asked either way."),
+        (True, False, "single", "are right only when asked about one at a time."),
+        (False, True, "choices", "are right only by choosing between two questions."),
+        (False, False, "neither", "does not know beyond chance which of its answers are right."),
     ],
 )
 def test_the_first_sentence_says_by_which_way_it_knows(single, pairs, way, words):
@@ -94,9 +94,12 @@ def test_the_first_sentence_says_by_which_way_it_knows(single, pairs, way, words
 def test_tasks_on_which_it_differs_are_named():
     found = result(model("base", task("popqa", True, True), task("kuq", False, False, first=True)))
     (sentence,) = in_sentences(found)
-    assert "by choosing between two questions (popqa: AUROC " in sentence
-    assert "; it does not know beyond chance" in sentence
-    assert "It prefers the question shown first (kuq: +" in sentence
+    assert sentence == (
+        "base knows which of its answers are right on popqa, asked either way; not beyond chance "
+        "on kuq. It prefers the question shown first on kuq."
+    )
+    assert details(found)[0].startswith("base: AUROC 1.000, 9")
+    assert " on popqa; AUROC 0." in details(found)[0]
 
 
 def test_a_preference_for_the_second_question_is_named():
@@ -104,7 +107,7 @@ def test_a_preference_for_the_second_question_is_named():
         task("popqa", True, True),
         pairwise=pairwise_choices(1 - choices(False, first=True), side(True)),
     )
-    assert "It prefers the question shown second (+" in in_sentences(result(model("base", only)))[0]
+    assert "It prefers the question shown second." in in_sentences(result(model("base", only)))[0]
 
 
 def test_what_was_not_measured_is_not_claimed():
@@ -131,9 +134,12 @@ def test_better_worse_and_noise_are_told_apart_after_holm():
     )
     assert found.tests_in_family == 8
     _, of_moved, of_still = in_sentences(found)
-    assert of_moved.startswith("moved knows them better (popqa: AUROC +0.")
-    assert "and worse (kuq: AUROC −0." in of_moved
-    assert of_still == "still knows them neither better nor worse than base beyond noise (Holm)."
+    assert of_moved.startswith("moved knows its answers better on popqa (AUROC +0.")
+    assert " and worse on kuq (AUROC −0." in of_moved
+    assert of_moved.endswith(" pp) than base, beyond noise (Holm).")
+    assert of_still == (
+        "still knows its answers neither better nor worse than base beyond noise (Holm)."
+    )
     table = transfer_table(found)
     assert table.columns == ("popqa AUROC", "popqa pairwise", "kuq AUROC", "kuq pairwise")
     signs = [cell.sign.direction for _, cells in table.rows for cell in cells]
@@ -144,7 +150,10 @@ def test_few_pairs_are_not_called_noise():
     base = model("base", task("popqa", True, True))
     none = TaskDifferences("popqa", 0, 0, ())
     found = result(base, model("other", *base.tasks, differences=[none]))
-    assert in_sentences(found)[1] == "Whether other is better than base could not be tested."
+    assert (
+        in_sentences(found)[1]
+        == "Whether other knows its answers better than base could not be tested."
+    )
     assert transfer_table(found).rows[0][1] == (None, None)
     assert "Transfer" in to_markdown(found)
 
@@ -152,7 +161,7 @@ def test_few_pairs_are_not_called_noise():
 def test_without_a_checkpoint_there_is_no_transfer_table():
     found = result(model("base", task("popqa", True, True)))
     assert transfer_table(found) is None
-    assert details(found) == ()
+    assert len(details(found)) == 1
     assert [sheet.title for sheet in sheets(found, "popqa")] == [
         "One answer at a time",
         "Beside the confidence stated with the answer",
