@@ -66,9 +66,8 @@ def headline(result: Metacognition) -> tuple[str, tuple[str, ...]]:
 
 
 def details(result: Metacognition) -> tuple[str, ...]:
-    """What each checkpoint knows, in the words of the first sentence, and the numbers of all."""
-    known = [f"{_knows(model)} {_bias(model)}" for model in result.checkpoints]
-    return (*known, *(_numbers(model) for model in result.models))
+    """What each checkpoint knows, in the words of the first sentence."""
+    return tuple(f"{_knows(model)} {_bias(model)}" for model in result.checkpoints)
 
 
 def way_of(task: TaskMetacognition) -> Way:
@@ -134,21 +133,6 @@ def _bias(model: ModelMetacognition) -> str:
         for position, tasks in found.items()
     ]
     return f"It prefers {say.listing(where)}."
-
-
-def _numbers(model: ModelMetacognition) -> str:
-    parts = []
-    for task in model.tasks:
-        auroc = None if task.single is None else task.single.estimate("auroc").value
-        choices = task.pairwise
-        right = None if choices is None else choices.accuracy.value
-        bias = None if choices is None else choices.position_bias.value
-        where = f" on {task.task}" if len(model.tasks) > 1 else ""
-        parts.append(
-            f"AUROC {say.value(auroc, 'score')}, {say.value(right, 'share')} of choices right, "
-            f"the first {say.difference(bias, 'share')}{where}"
-        )
-    return f"{model.model.name}: {'; '.join(parts)}."
 
 
 def _of_checkpoint(

@@ -98,8 +98,6 @@ def test_tasks_on_which_it_differs_are_named():
         "base knows which of its answers are right on popqa, asked either way; not beyond chance "
         "on kuq. It prefers the question shown first on kuq."
     )
-    assert details(found)[0].startswith("base: AUROC 1.000, 9")
-    assert " on popqa; AUROC 0." in details(found)[0]
 
 
 def test_a_preference_for_the_second_question_is_named():
@@ -161,7 +159,7 @@ def test_few_pairs_are_not_called_noise():
 def test_without_a_checkpoint_there_is_no_transfer_table():
     found = result(model("base", task("popqa", True, True)))
     assert transfer_table(found) is None
-    assert len(details(found)) == 1
+    assert details(found) == ()
     assert [sheet.title for sheet in sheets(found, "popqa")] == [
         "One answer at a time",
         "Beside the confidence stated with the answer",
