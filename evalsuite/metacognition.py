@@ -21,7 +21,7 @@ from evalsuite.options import engine_options, questions_of
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed
-from stats.comparison import Settings
+from stats.comparison import ModelDescription, Settings
 from stats.metacognition import METACOGNITION_SCHEMA_VERSION, Metacognition, adjust
 from tasks.metacognition.answers import read_answers
 from tasks.metacognition.items import OwnAnswer, confidence_items, pairwise_items
@@ -161,7 +161,7 @@ def _result(
     )
 
 
-def _described(model: AskableModel, about: Run, identity: Mapping[str, Any]) -> Any:
+def _described(model: AskableModel, about: Run, identity: Mapping[str, Any]) -> ModelDescription:
     """With the cost of both runs."""
     predictions = {}
     for folder in (about.folder.parent / ANSWERS, about.folder):

@@ -10,10 +10,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from stats.comparison import SCHEMA_VERSION, Comparison
-from stats.metacognition import Metacognition
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+    from stats.metacognition import Metacognition
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
