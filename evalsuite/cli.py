@@ -235,6 +235,15 @@ _system_option = click.option(
 )
 
 
+_replicates_option = click.option(
+    "--replicates",
+    type=click.IntRange(min=1000),
+    default=10_000,
+    show_default=True,
+    help="Bootstrap replicates.",
+)
+
+
 _level_option = click.option(
     "--level",
     type=click.FloatRange(0.5, 1, max_open=True),
@@ -282,13 +291,7 @@ def run(model: str, out: Path | None, **options: Any) -> None:
 @_question_options
 @_system_option
 @_seed_option
-@click.option(
-    "--replicates",
-    type=click.IntRange(min=1000),
-    default=10_000,
-    show_default=True,
-    help="Bootstrap replicates.",
-)
+@_replicates_option
 @_level_option
 @click.option(
     "--aa",
@@ -382,6 +385,38 @@ def frontier(
     from evalsuite.frontier import frontier_command
 
     frontier_command((model, *checkpoints), task, systems, not no_plain, out, options)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("base")
+@click.argument("checkpoints", metavar="[CHECKPOINT]...", nargs=-1)
+@_tasks_option(required=True)
+@_question_options
+@_system_option
+@_seed_option
+@_replicates_option
+@_level_option
+@_out_option("saeval-runs/metacognition-BASE-CHECKPOINT-HASH")
+def metacognition(
+    base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any
+) -> None:
+    """Does BASE know which of its own answers are right, and does a CHECKPOINT know better?
+
+    Each model answers tasks of open questions. Then it is asked about its own answers in two ways:
+    how certain it is of each, and which of two questions it is more likely to get right, of which
+    it got exactly one right; in both orders. Models are named as for `saeval compare`, but
+    predictions cannot be asked.
+
+    \b
+    saeval metacognition ./base --tasks triviaqa,popqa --limit 1000
+    saeval metacognition ./base ./trained-on-triviaqa ./trained-on-popqa --tasks triviaqa,popqa
+
+    With checkpoints, a table shows what each gained over the base on each task: a row per
+    checkpoint, a column per task and way of asking, p values corrected over all of it.
+    """
+    from evalsuite.metacognition import metacognition_command
+
+    metacognition_command(base, checkpoints, out, options)
 
 
 @cli.command(context_settings=CONTEXT)
@@ -530,10 +565,14 @@ def prefetch_tasks(names: tuple[str, ...]) -> None:
     """
     from tasks.documents import DataError
     from tasks.loading import DATA_VARIABLE, data_folder, load_documents
+    from tasks.registry import AnswersSource
 
     if data_folder() is not None:
         raise SaevalError(f"{DATA_VARIABLE} is set, so nothing would be fetched; unset it")
     for task in _chosen_tasks(names):
+        if isinstance(task.source, AnswersSource):
+            click.echo(f"{task.name}: made of a model's own answers, nothing to load")
+            continue
         try:
             items = load_documents(task)
         except DataError as error:

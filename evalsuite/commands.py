@@ -61,7 +61,7 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     folder = out or RUNS / folder_name(model.name, run_identity(model, questions, engine))
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
-    _say_speed(Run(model, folder), console)
+    say_speed(Run(model, folder), console)
     _summarise(folder, console)
 
 
@@ -74,7 +74,7 @@ def compare_command(
     """``saeval compare``: answer what has to be answered, compare, write and print the reports."""
     console = Console(stderr=True)
     base = resolve(base_argument)
-    checkpoints = _named([resolve(argument, base=base) for argument in checkpoint_arguments])
+    checkpoints = named([resolve(argument, base=base) for argument in checkpoint_arguments])
     models: dict[str, AnyModel] = {"base": base, **checkpoints}
     questions, engine, judge = questions_of(options), EngineOptions(), judge_of(options)
     asked: list[AskedTask] = []
@@ -133,7 +133,7 @@ def compare_command(
             known = identity["base" if name == AGAIN else name]
         else:
             known = model.manifest["identity"] if model.manifest else {}
-        return _describe(model, predictions[name], known, options["price"])
+        return describe(model, predictions[name], known, options["price"])
 
     def compared(with_model: AnyModel, name: str) -> Comparison:
         with console.status("") as status:
@@ -179,7 +179,7 @@ def compare_command(
                 if not isinstance(answered, SavedPredictions):
                     raise SaevalError(f"{run.folder}: is no run folder any more")
                 predictions[name] = _of_tasks(answered.predictions, questions.tasks, name)
-                _say_speed(run, console)
+                say_speed(run, console)
         if judge is not None:
             with progress_bar(console) as progress:
                 verdicts = ask_judge(
@@ -204,7 +204,7 @@ def _asked(models: Mapping[str, AnyModel], questions: Questions) -> dict[str, di
     return found
 
 
-def _say_speed(run: Run, console: Console) -> None:
+def say_speed(run: Run, console: Console) -> None:
     """One line on the last session of a run, if there was one."""
     sessions = read_manifest(run.folder).get("sessions", [])
     if not sessions or not sessions[-1]["items"]:
@@ -272,7 +272,7 @@ def _read_comparison(folder: Path) -> Comparison:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
-def _named(
+def named(
     checkpoints: Sequence[AnyModel],
 ) -> dict[str, AnyModel]:
     """Checkpoints by the name of their folder in the output, each name once."""
@@ -300,7 +300,7 @@ def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByT
     return {name: predictions[name] for name in names}
 
 
-def _describe(
+def describe(
     model: AnyModel, predictions: ByTask, identity: Mapping[str, Any], price: Price
 ) -> ModelDescription:
     """For the report: who answered, how it was asked, and at what cost."""

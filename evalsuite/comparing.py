@@ -27,7 +27,7 @@ from stats.comparison import (
 )
 from stats.paired import Answers, PairedAnswers, paired_answers
 from stats.published import published_convention
-from tasks.registry import get_task
+from tasks.registry import AnswersSource, get_task
 
 ByTask = Mapping[str, Mapping[Key, Prediction]]
 FLIPS_KEPT = 200
@@ -62,7 +62,8 @@ def compare_predictions(
     Raises
     ------
     PairingError
-        If no task is common or the pairing contract is broken.
+        If no task is common, one asks each model about its own answers, or the pairing contract is
+        broken.
     """
     paired = pair_tasks(base, checkpoint, allow_mismatch=allow_mismatch)
     agreements: list[JudgeAgreement | None] = [None] * len(paired)
@@ -113,12 +114,18 @@ def pair_tasks(base: ByTask, checkpoint: ByTask, *, allow_mismatch: bool = False
     Raises
     ------
     PairingError
-        If no task is common or the pairing contract is broken.
+        If no task is common, one asks each model about its own answers, or the pairing contract is
+        broken.
     """
     names = [name for name in base if name in checkpoint]
     if not names:
         raise PairingError(
             f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
+        )
+    if own := [name for name in names if isinstance(get_task(name).source, AnswersSource)]:
+        raise PairingError(
+            f"task {own[0]}: each model was asked about answers of its own, so their items are not "
+            "the same; `saeval metacognition BASE CHECKPOINT` compares what they know of them"
         )
     return [
         pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)

@@ -58,7 +58,7 @@ def family_to_csv(family: Family) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:
-    """A table whose text cells no spreadsheet runs."""
+    """A table with a header line; text that a spreadsheet would run is made harmless."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

@@ -95,7 +95,7 @@ def share_interval(
     Parameters
     ----------
     happened
-        Shape (n,): yes or no per item.
+        Shape (n,): yes or no per item; with clusters also a half for a tie.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
     level
@@ -129,16 +129,17 @@ def share_interval(
     >>> round(alone.low, 2), round(together.low, 2)
     (0.39, 0.06)
     """
-    yes = check.outcomes("happened", happened)
     if cluster is None:
-        return wilson_interval(int(yes.sum()), len(yes), level=level)
+        counted = check.outcomes("happened", happened)
+        return wilson_interval(int(counted.sum()), len(counted), level=level)
+    yes = check.confidences("happened", happened)
     check.level_in_range(level)
     group = check.groups("cluster", cluster)
     check.same_length(happened=yes, cluster=group)
     clusters, n, share = int(group.max()) + 1, len(yes), float(yes.mean())
     z = float(norm.ppf((1 + level) / 2))
     effective = float(clusters)
-    error = jackknife_standard_error(yes.astype(np.float64) - share, group)
+    error = jackknife_standard_error(yes - share, group)
     if error and 0 < share < 1:
         effective = min(n, share * (1 - share) / error**2)
         effective *= (z / float(t.ppf((1 + level) / 2, clusters - 1))) ** 2

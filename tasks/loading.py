@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tasks.documents import DataError, Item, unique_ids
-from tasks.registry import GeneratedSource, HubSource, MixedSource, Task, get_task
-from tasks.sampling import sample
+from tasks.metacognition.answers import read_answers
+from tasks.registry import AnswersSource, GeneratedSource, HubSource, MixedSource, Task, get_task
+from tasks.sampling import DEFAULT_SEED, sample
 
 DATA_VARIABLE = "SAEVAL_DATA"
 
@@ -28,14 +29,38 @@ def data_folder(given: str | Path | None = None) -> Path | None:
     return folder
 
 
-def load_documents(task: Task, data_dir: str | Path | None = None) -> list[Item]:
+def load_documents(
+    task: Task,
+    data_dir: str | Path | None = None,
+    *,
+    answers: str | Path | Sequence[str | Path] | None = None,
+    seed: int = DEFAULT_SEED,
+) -> list[Item]:
     """All documents or questions of a task in the order of their source.
+
+    Parameters
+    ----------
+    task
+        From the registry.
+    data_dir
+        Folder of local data; see `data_folder`.
+    answers, seed
+        Of a task about a model's own answers: the file or files of its predictions, and the seed
+        that matches pairs.
 
     Raises
     ------
     DataError
         If the data cannot be found, or a row lacks a field or has an unknown label.
     """
+    if isinstance(task.source, AnswersSource):
+        items = list(task.source.build(read_answers(task.name, answers), seed))
+        if not items:
+            raise DataError(
+                f"task {task.name}: these answers leave nothing to ask; there must be answers "
+                "that were not declined and can be read, right and wrong ones"
+            )
+        return items
     if isinstance(task.source, GeneratedSource):
         return task.source.generate()
     if isinstance(task.source, MixedSource):
