@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
 from trainer.rewards.completion import Completion
+from trainer.rewards.parameters import Amount
 
 
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 class ClassWeights(TypedDict):
     """What each class is worth, by its right label."""
 
@@ -54,7 +57,7 @@ def weighted_correctness(
 
 
 def weighted_false_abstention(
-    completion: Completion, *, weights: ClassWeights = PUBLISHED, penalty: float = 0.5
+    completion: Completion, *, weights: ClassWeights = PUBLISHED, penalty: Amount = 0.5
 ) -> float:
     """Charge for declining although evidence settles the matter, what the class is worth.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from trainer.rewards.completion import Completion, warmed
+from trainer.rewards.parameters import Amount, Margin, Share, Steps
 
 
 def brier(
-    completion: Completion, *, scale: float = 1.0, missing: float = 0.5, warmup_steps: int = 0
+    completion: Completion, *, scale: Amount = 1.0, missing: Share = 0.5, warmup_steps: Steps = 0
 ) -> float:
     """Charge the squared distance of the stated confidence from being right.
 
@@ -36,7 +37,7 @@ def brier(
 
 
 def log_score(
-    completion: Completion, *, scale: float = 1.0, clip: float = 0.001, missing: float = -7.0
+    completion: Completion, *, scale: Amount = 1.0, clip: Margin = 0.001, missing: float = -7.0
 ) -> float:
     """Pay the logarithm of the probability that was given to what came true.
 
@@ -65,7 +66,7 @@ def log_score(
 
 
 def alignment(
-    completion: Completion, *, scale: float = 0.15, missing: float = 0.5, warmup_steps: int = 0
+    completion: Completion, *, scale: Amount = 0.15, missing: Share = 0.5, warmup_steps: Steps = 0
 ) -> float:
     """Charge the distance of the stated confidence from the policy's probability of its label.
 
@@ -91,7 +92,7 @@ def alignment(
 
 
 def gold_log_probability(
-    completion: Completion, *, scale: float = 0.1, floor: float = 1e-10
+    completion: Completion, *, scale: Amount = 0.1, floor: Margin = 1e-10
 ) -> float:
     """Pay the policy's log-probability of the right label.
 
@@ -113,7 +114,7 @@ def gold_log_probability(
     return scale * math.log(max(completion.probed[completion.target], floor))
 
 
-def inconsistency(completion: Completion, *, penalty: float = 0.25) -> float:
+def inconsistency(completion: Completion, *, penalty: Amount = 0.25) -> float:
     """Charge for a label that is not the one the policy thinks likeliest.
 
     .. math:: r = -penalty \\text{ if label ≠ argmax } q \\text{, else } 0

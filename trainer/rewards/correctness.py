@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trainer.rewards.completion import Completion
+from trainer.rewards.parameters import Amount, Share
 
 
 def correctness(completion: Completion, *, right: float = 1.0, wrong: float = 0.0) -> float:
@@ -57,7 +58,7 @@ def ternary(
     return float(declined if completion.abstained else wrong)
 
 
-def format_error(completion: Completion, *, penalty: float = 0.25) -> float:
+def format_error(completion: Completion, *, penalty: Amount = 0.25) -> float:
     """Charge for an answer that cannot be read or states no confidence.
 
     .. math:: r = -penalty \\text{ unless well-formed, else } 0
@@ -76,7 +77,7 @@ def format_error(completion: Completion, *, penalty: float = 0.25) -> float:
     return 0.0 if completion.well_formed else -penalty
 
 
-def false_abstention(completion: Completion, *, penalty: float = 2.0) -> float:
+def false_abstention(completion: Completion, *, penalty: Amount = 2.0) -> float:
     """Charge for declining although there is evidence, and it settles the matter.
 
     .. math:: r = -penalty \\text{ if evidence, target ≠ NA and prediction = NA, else } 0
@@ -98,7 +99,7 @@ def false_abstention(completion: Completion, *, penalty: float = 2.0) -> float:
     return -penalty if completion.evidence and not due and completion.abstained else 0.0
 
 
-def exploration(completion: Completion, *, bonus: float = 8.0) -> float:
+def exploration(completion: Completion, *, bonus: Amount = 8.0) -> float:
     """Pay for any answer that does not decline, right or wrong.
 
     .. math:: r = bonus \\text{ if answered, else } 0
@@ -116,7 +117,7 @@ def exploration(completion: Completion, *, bonus: float = 8.0) -> float:
     return float(bonus) if completion.reading.status == "answered" else 0.0
 
 
-def unlikeliness(completion: Completion, *, strength: float = 0.25, right: float = 1.0) -> float:
+def unlikeliness(completion: Completion, *, strength: Share = 0.25, right: float = 1.0) -> float:
     """Take from right answers the more, the likelier they were: rare right ones gain.
 
     .. math:: r = -right · strength · (G - rank) / G \\text{ if right, else } 0

@@ -7,6 +7,7 @@ answers rightly cannot (yet): declining is paid. Both together are "fact" and "c
 from __future__ import annotations
 
 from trainer.rewards.completion import Completion
+from trainer.rewards.parameters import Share
 
 
 def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: float = 0.5) -> float:
@@ -35,7 +36,7 @@ def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: floa
 
 
 def group_caution(
-    completion: Completion, *, declined: float = 1.0, starts_at: float = 0.0
+    completion: Completion, *, declined: float = 1.0, starts_at: Share = 0.0
 ) -> float:
     """Pay for declining where no completion of the group is right.
 

@@ -1,0 +1,80 @@
+"""The ``satrain`` command. Heavy imports happen inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from trainer.errors import SatrainError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; every expected error is one sentence and exit code 2."""
+    try:
+        cli(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SatrainError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read it has left; nothing more can be said
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {where}{error.strerror or error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="saeval")
+def cli() -> None:
+    """Train a checkpoint that knows what it does not know, by a recipe.
+
+    \b
+    See the recipes, and what one of them rewards, before a GPU is touched:
+      satrain recipes list
+      satrain check mixed
+    """
+
+
+@cli.group(context_settings=CONTEXT)
+def recipes() -> None:
+    """The recipes that come with satrain: published ones and its own."""
+
+
+@recipes.command("list", context_settings=CONTEXT)
+def list_recipes() -> None:
+    """Names and one line on each."""
+    from trainer.recipe_files import load_recipe, recipe_names
+
+    names = recipe_names()
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:{width}}  {load_recipe(name).summary}")
+
+
+@recipes.command("show", context_settings=CONTEXT)
+@click.argument("name")
+def show_recipe(name: str) -> None:
+    """The recipe's file; save it, change it, and give it to the other commands.
+
+    \b
+    satrain recipes show mixed > mine.yaml
+    """
+    from trainer.recipe_files import recipe_path
+
+    click.echo(recipe_path(name).read_text(encoding="utf-8"), nl=False)
+
+
+if __name__ == "__main__":
+    main()
