@@ -76,5 +76,32 @@ def show_recipe(name: str) -> None:
     click.echo(recipe_path(name).read_text(encoding="utf-8"), nl=False)
 
 
+@cli.command(context_settings=CONTEXT)
+@click.argument("recipe")
+@click.argument("changes", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option(
+    "--base",
+    metavar="MODEL",
+    help="Base model, a hub id or a folder: checks its tokens for probing, too.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is any warning.")
+def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool) -> None:
+    """What RECIPE rewards, and what will go wrong, before any training.
+
+    RECIPE is a name of `satrain recipes list` or a YAML file. Prints what each answer pays, which
+    one is best for a model that knows more or less, and warnings. Exit code 0 with warnings or
+    without, 1 under --strict, 2 for a mistake in the recipe.
+
+    \b
+    satrain check mixed
+    satrain check hard-only reward.exploration.bonus=0.1
+    satrain check mine.yaml hardware.devices=8 --base ./base --strict
+    """
+    from trainer.check import check_command
+
+    if check_command(recipe, changes, base) and strict:
+        sys.exit(1)
+
+
 if __name__ == "__main__":
     main()
