@@ -59,8 +59,6 @@ class Knowledge:
         ``RIGHT``, it has an answer, or ``UNKNOWN``, it knows that there is none.
     chance
         How often it is right.
-    evidence
-        Whether the prompt shows any.
     others_decline
         Whether the other completions of the group decline, and do not say what it believes.
     """
@@ -68,7 +66,6 @@ class Knowledge:
     kind: Kind
     believes: str
     chance: float = 1.0
-    evidence: bool = True
     others_decline: bool = False
 
     @property
@@ -187,7 +184,6 @@ class Payoffs:
                     self.completion(
                         action,
                         target=target,
-                        evidence=knowledge.evidence,
                         probabilities=beliefs,
                         others_right=right,
                     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from trainer.cli import main
 from trainer.payoffs import Knowledge, Payoffs, answers_from
 from trainer.plan_findings import token_findings
 from trainer.recipe_files import load_recipe, recipe_names
+from trainer.rewards.registry import COMPONENTS
 
 
 def codes(name: str, *changes: str) -> set[str]:
@@ -42,6 +44,14 @@ WARNED = {
 @pytest.mark.parametrize("name", recipe_names())
 def test_shipped_recipes_are_warned_of_what_is_wrong_with_them(name):
     assert codes(name) == WARNED[name]
+
+
+def test_the_documentation_says_what_is_found():
+    lines = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+    said = {row[0]: row[-1] for row in rows if row[0] in WARNED}
+    assert {name: set(cell.split(", ")) - {"nothing"} for name, cell in said.items()} == WARNED
+    assert {row[0].strip("`") for row in rows} >= set(COMPONENTS)
 
 
 def text(code: str, name: str, *changes: str) -> str:
