@@ -71,6 +71,8 @@ def _data(recipe: Recipe) -> Iterator[Mistake]:
 
 def _reward(recipe: Recipe) -> Iterator[Mistake]:
     kinds = {TASKS[task].kind for task in recipe.tasks}
+    if recipe.probing.every and "verification" not in kinds:
+        yield ("probing", "every"), "there are labels to probe in verification tasks only"
     for term in recipe.terms:
         if lacking := sorted(kinds - term.component.kinds):
             yield (

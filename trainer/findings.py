@@ -46,7 +46,12 @@ class Finding:
 
 
 def reward_findings(recipe: Recipe) -> list[Finding]:
-    """What the pay-offs of a recipe's reward show, for each kind of task that it trains on."""
+    """What the pay-offs of a recipe's reward show, for each kind of task that it trains on.
+
+    Nothing, where there is no reward: supervised fine-tuning has none.
+    """
+    if not recipe.terms:
+        return []
     kinds = dict.fromkeys(get_task(name).kind for name in recipe.tasks)
     found: dict[Finding, None] = {}
     for kind in kinds:

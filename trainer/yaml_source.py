@@ -21,6 +21,14 @@ Path_ = tuple[str | int, ...]
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
 
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Without aliases: a few of them can stand for more values than memory holds."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "an alias; write the value out", mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
 
 for _tag, _pattern, _first in (
     ("bool", r"true|false", "tf"),
@@ -46,8 +54,8 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
     Raises
     ------
     RecipeError
-        If it is no YAML, a key stands twice or is no text, or it uses a tag of its own; the message
-        begins with ``name:line``.
+        If it is no YAML, a key stands twice or is no text, or it has aliases or tags of its own;
+        the message begins with ``name:line``.
 
     Examples
     --------
@@ -68,6 +76,8 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
         raise RecipeError(f"{where}: not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise RecipeError(f"{name}: not YAML: {str(error).splitlines()[0]}") from error
+    except RecursionError as error:
+        raise RecipeError(f"{name}: is nested too deeply") from error
     finally:
         loader.dispose()
 

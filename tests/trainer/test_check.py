@@ -121,6 +121,18 @@ def test_split_groups_and_inexact_resuming_are_found(changes, code):
     assert codes("recommended-verification", *changes) == expected
 
 
+def test_supervised_fine_tuning_has_no_reward_to_judge(capsys, tmp_path):
+    file = tmp_path / "supervised.yaml"
+    file.write_text(
+        "name: supervised\nsummary: S\nsource: test\nbackend: trl-sft\n"
+        "data: {sources: [{task: fever}]}\noptimisation: {steps: 5, learning_rate: 1e-5}\n"
+    )
+    code, out, _ = run(capsys, "check", str(file), "--strict")
+    assert code == 0
+    assert "What an answer pays" not in out
+    assert "no warnings" in out
+
+
 @pytest.fixture(scope="module")
 def tokenizer():
     from trainer.tiny_model import build_tokenizer
@@ -180,6 +192,7 @@ def test_strict_fails_on_warnings_and_not_on_notes(capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("check", "ternary", "probing.every=1"), "there are labels to probe in verification"),
         (("check", "nowhere"), "there is no recipe 'nowhere'"),
         (("check", "mixed", "optimisation.stesp=1"), "did you mean `optimisation.steps`?"),
         (("check", "mixed", "--base", "no/such/model"), "--base no/such/model: has no tokenizer"),
