@@ -12,6 +12,7 @@ import numpy as np
 
 from evalsuite.errors import PairingError
 from evalsuite.pairing import Pairs, changed_items, pair, published_answers, to_arrays
+from evalsuite.parts import groups_of, right_in_reasoning, to_samples
 from evalsuite.predictions import Key, Prediction
 from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import (
@@ -167,6 +168,9 @@ def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskCompar
         unpaired=pairs.unpaired,
         flips=flips,
         flips_total=flips_total,
+        right_in_reasoning=right_in_reasoning(pairs),
+        groups=groups_of(pairs),
+        samples=to_samples(pairs),
     )
 
 

@@ -289,6 +289,77 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class ConfidenceSource:
+    """One way to be confident in the same answers: its metrics for both models.
+
+    `source` is ``stated``, ``label probability`` or ``consistency``.
+    """
+
+    source: str
+    metrics: tuple[MetricComparison, ...]
+
+
+@dataclass(frozen=True)
+class SourceDifference:
+    """AUROC of consistency − AUROC of another source, for one model on the same answers.
+
+    `model` is ``base`` or ``checkpoint``.
+    """
+
+    model: str
+    source: str
+    difference: float | None
+    interval: Interval | None
+    p: float | None
+
+
+@dataclass(frozen=True)
+class RepeatedSamples:
+    """Several samples per item, every item counted once.
+
+    Attributes
+    ----------
+    samples, items
+        Samples per item, and items that have them all from both models.
+    outcomes, counts
+        The five classes of `stats.repeats`, and `counts[i][j]` items that went from class i with
+        the base to class j with the checkpoint.
+    stuart_maxwell_p
+        Test that the shares of the classes are the same; it takes items as independent.
+    metrics
+        Shares of the classes (``all_correct``, …), ``pass_at_k`` with k as the label, and
+        ``majority_accuracy`` of the answer that most samples give.
+    confident_items, sources, source_differences
+        Confidence in the majority answers: what the samples that gave it stated on average, the
+        model's own probability of its label, and the share of samples that gave it (consistency,
+        of which invalid samples are no part). All rest on the same items.
+    """
+
+    samples: int
+    items: int
+    outcomes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    stuart_maxwell_p: float
+    metrics: tuple[MetricComparison, ...]
+    confident_items: int
+    sources: tuple[ConfidenceSource, ...]
+    source_differences: tuple[SourceDifference, ...]
+
+
+@dataclass(frozen=True)
+class GroupComparison:
+    """Both models on the items of one group; p is adjusted (Holm) over its dimension.
+
+    `dimension` is what items are grouped by (``topic``, ``popularity``).
+    """
+
+    dimension: str
+    name: str
+    items: int
+    metrics: tuple[MetricComparison, ...]
+
+
+@dataclass(frozen=True)
 class Unpaired:
     """Items that only one side has; `examples` holds the first few ids of each."""
 
@@ -306,8 +377,8 @@ class TaskComparison:
     ----------
     items, clusters
         Paired items, and the number of clusters resampled (None: items are independent).
-    labels
-        The classes, fixed by the task.
+    labels, abstention
+        The classes, fixed by the task, and the one of them that declines to answer, if any.
     targets
         Items per class.
     evidence_shortcut
@@ -317,6 +388,10 @@ class TaskComparison:
         How many items changed label, and the ones kept for reading.
     warnings
         Sentences a reader must see before the numbers.
+    repeated
+        The items with all their samples; None where each was asked once.
+    groups
+        The same comparison by topic and popularity, where the task has them.
     """
 
     task: str
@@ -339,6 +414,9 @@ class TaskComparison:
     flips_total: int
     flips: tuple[Flip, ...]
     warnings: tuple[str, ...]
+    abstention: str | None = None
+    repeated: RepeatedSamples | None = None
+    groups: tuple[GroupComparison, ...] = ()
 
     def metric(self, name: str, label: str | None = None) -> MetricComparison:
         """The row of a metric; raises KeyError if the task has none of that name."""

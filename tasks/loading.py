@@ -61,6 +61,11 @@ def _share(name: str, source: MixedSource, data_dir: str | Path | None) -> list[
     ]
 
 
+def part_of(item: Item) -> str:
+    """The task that gave an item to a mixed one."""
+    return item.id.partition("/")[0]
+
+
 def _from_files(name: str, source: HubSource, folder: Path) -> list[Item]:
     files = sorted(folder.glob(source.files))
     if not files:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tasks.documents import AnyItem, DataError
 
@@ -42,11 +42,13 @@ def sample(
     seed: int = DEFAULT_SEED,
     per_label: Mapping[str, int] | None = None,
     limit: int | None = None,
+    part: Callable[[AnyItem], str] | None = None,
 ) -> list[AnyItem]:
     """Shuffle by seed, keep so many per label, then so many at all.
 
     The order is that of a hash of seed and id, so it does not depend on the order of the file,
-    and a smaller sample is the beginning of a larger one.
+    and a smaller sample is the beginning of a larger one. With `part`, the parts of a mixture take
+    turns in that order, so that any beginning of it holds them evenly.
 
     Raises
     ------
@@ -56,6 +58,13 @@ def sample(
     order = sorted(
         documents, key=lambda d: (hashlib.sha256(f"{seed}:{d.id}".encode()).digest(), d.id)
     )
+    if part is not None:
+        place = Counter[str]()
+        turn = {}
+        for document in order:
+            turn[document.id] = place[part(document)]
+            place[part(document)] += 1
+        order.sort(key=lambda document: turn[document.id])
     if per_label is not None:
         exist = Counter(document.target for document in documents)
         if unknown := set(per_label) - set(exist):
