@@ -32,6 +32,8 @@ _MODEL_FILES = (
     "*.model",
     "*.jinja",
 )
+TRAINING_DATA = "data.json"
+"""In a checkpoint's folder: what it was trained on, as `satrain run` writes it."""
 _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
@@ -215,7 +217,7 @@ def _from_hub(identifier: str) -> Path:
     """Download (or find in the cache) a model without anything pickled or executable."""
     from huggingface_hub import snapshot_download
 
-    patterns = [*_MODEL_FILES, *_ADAPTER_FILES]
+    patterns = [*_MODEL_FILES, *_ADAPTER_FILES, TRAINING_DATA]
     try:
         return Path(snapshot_download(identifier, allow_patterns=patterns))
     except Exception as error:  # many kinds: no network, not found, gated, bad name

@@ -53,6 +53,11 @@ def data_sets(task: Task) -> tuple[str, ...]:
     return (task.card,)
 
 
+def item_key(task: Task, item_id: str) -> str:
+    """An item's id with its data set's name: the same whichever task asks it."""
+    return item_id if isinstance(task.source, MixedSource) else f"{task.card}/{item_id}"
+
+
 def identity(task: Task, row: Mapping[str, Any]) -> Identity:
     """What an item's row can be recognised by.
 
@@ -77,7 +82,7 @@ def identity(task: Task, row: Mapping[str, Any]) -> Identity:
         titles = filter(None, map(_TITLE.match, row.get("evidence", ())))
         clusters += [f"{within}page/{words(title[1])}" for title in titles]
     return Identity(
-        _hashed(f"{within}{row['id']}"),
+        _hashed(item_key(task, row["id"])),
         _hashed(words(row["claim"] if "claim" in row else row["question"])),
         tuple(map(_hashed, dict.fromkeys(clusters))),
     )
