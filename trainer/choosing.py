@@ -117,13 +117,15 @@ class Chooser:
         documents = self._load(source)
         keep = self._keep(source, {}, Counter())
         if source.per_label is None:
-            count = None if source.count is None else times * source.count
+            most = source.filter.top_by_variance if source.filter else None
+            wanted = source.count or most
+            count = None if wanted is None else times * wanted
             items = self._sample(source, documents, None, count, keep)
         else:
             items = []
-            for label, wanted in source.per_label.items():
+            for label, number in source.per_label.items():
                 of_label = [item for item in documents if item.target == label]
-                items += self._sample(source, of_label, None, times * wanted, keep)
+                items += self._sample(source, of_label, None, times * number, keep)
         return [(item_key(task, i.id), training_row(task, i, self.prompt)) for i in items]
 
     def _load(self, source: Source) -> list[Item]:
