@@ -2,8 +2,9 @@
 
 SatrainError              exit code 2; the message says what, where and what to do
 ├── RecipeError           a recipe, or a change to it on the command line, is not what it should be
-├── BackendError          a backend is unknown or cannot be loaded
-└── RewardError           a component gave no finite number, or lacks what it needs
+├── BackendError          a backend is unknown, cannot be loaded, or cannot train
+├── RewardError           a component gave no finite number, or lacks what it needs
+└── RunError              an output folder is taken, or a run cannot begin or go on
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ class RecipeError(SatrainError):
 
 
 class BackendError(SatrainError):
-    """A backend is unknown or cannot be loaded."""
+    """A backend is unknown, cannot be loaded, or cannot train."""
 
 
 class RewardError(SatrainError):
     """A reward component gave no finite number, or lacks what it needs."""
+
+
+class RunError(SatrainError):
+    """An output folder is taken, or a run cannot begin or go on."""
