@@ -109,7 +109,7 @@ class Recorder(AbstractContextManager["Recorder"]):
         return self.stop or bool(self.stopped_by)
 
     def on_evaluation(self, step: int, responses: Sequence[str]) -> None:
-        """Note what the held-out responses show, and draw the pictures anew."""
+        """Note what the held-out responses show; in between, draw the pictures anew."""
         row = {"step": step, **evaluate(self._held_out, responses)}
         add_row(self._out / EVALUATION, row)
         metrics = self._training["metrics"]
@@ -119,7 +119,8 @@ class Recorder(AbstractContextManager["Recorder"]):
             f"{words} {row[name]:.3f}" for name, words in _SHOWN.items() if row[name] is not None
         )
         self._console.print(f"step {step}, held out: {', '.join(said)}", highlight=False)
-        draw(self._out, self._recipe, self._training)
+        if 0 < step < self._recipe.optimisation.steps:
+            draw(self._out, self._recipe, self._training)
 
     def on_save(self, step: int, folder: Path) -> None:
         """Count on a checkpoint from now on."""

@@ -82,7 +82,8 @@ def draw(folder: Path, recipe: Recipe, training: Mapping[str, Any]) -> None:
 def _figure(recipe: Recipe, steps: Rows, evaluations: Rows) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    figure = Figure(figsize=(10, 6.4))
+    figure.subplots_adjust(left=0.06, right=0.98, top=0.95, bottom=0.07, wspace=0.14, hspace=0.22)
     accuracy, reward, outcomes, components = figure.subplots(2, 2).flat
     _lines(accuracy, "Accuracy", steps, {"accuracy": "accuracy, training"}, faint=True)
     _lines(
