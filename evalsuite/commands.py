@@ -28,6 +28,7 @@ from evalsuite.options import (
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
+from evalsuite.training_data import training_data
 from stats.comparison import (
     FAMILY_SCHEMA_VERSION,
     Comparison,
@@ -108,6 +109,7 @@ def compare_command(
     }
     for name, known in predictions.items():
         check_documents(asked, known, models[name].argument)
+    training = {name: training_data(model) for name, model in checkpoints.items()}
     if not options["allow_mismatch"]:
         check_asked_alike(_asked(models, questions))
     settings = Settings(options["level"], options["replicates"], questions.seed)
@@ -129,6 +131,7 @@ def compare_command(
                 settings=settings,
                 allow_mismatch=options["allow_mismatch"],
                 cautions=cautions(base, with_model),
+                training=training.get(name),
                 on_task=lambda task: status.update(f"statistics: {with_model.name}, {task}"),
             )
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from evalsuite.errors import PairingError
 from evalsuite.pairing import Pairs, changed_items, pair, published_answers, to_arrays
+from evalsuite.parts import groups_of, right_in_reasoning, to_samples
 from evalsuite.predictions import Key, Prediction
+from evalsuite.training_data import TrainingData, overlap
 from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import (
     SCHEMA_VERSION,
@@ -40,6 +42,7 @@ def compare_predictions(
     settings: Settings,
     allow_mismatch: bool = False,
     cautions: Sequence[str] = (),
+    training: TrainingData | None = None,
     on_task: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
     """Compare on every task that both sides have, and pooled if there are several.
@@ -50,6 +53,8 @@ def compare_predictions(
         Predictions by task and item id.
     cautions
         Sentences on the two models that reports must show.
+    training
+        What the checkpoint was trained on, where that is known.
     on_task
         Called with each task's name before its statistics are computed.
 
@@ -71,7 +76,7 @@ def compare_predictions(
     tasks = []
     for pairs, answers in zip(paired, arrays, strict=True):
         on_task(pairs.task.name)
-        tasks.append(_task(pairs, answers, settings))
+        tasks.append(_task(pairs, answers, settings, training))
     tasks = list(adjust_family(tasks))
     pooled = None
     shared = _sharing_items(paired)
@@ -154,7 +159,9 @@ def _sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
     return None
 
 
-def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskComparison:
+def _task(
+    pairs: Pairs, arrays: PairedAnswers, settings: Settings, training: TrainingData | None
+) -> TaskComparison:
     flips_total, flips = changed_items(pairs, FLIPS_KEPT)
     return compare_task(
         pairs.task.name,
@@ -167,6 +174,10 @@ def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskCompar
         unpaired=pairs.unpaired,
         flips=flips,
         flips_total=flips_total,
+        right_in_reasoning=right_in_reasoning(pairs),
+        groups=groups_of(pairs),
+        samples=to_samples(pairs),
+        overlap=None if training is None else overlap(pairs, arrays, training, settings.level),
     )
 
 

@@ -20,6 +20,8 @@ from tasks.model_files import MODEL_FILES, hash_files, matching, model_content
 from tasks.registry import TASKS
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
+TRAINING_DATA = "data.json"
+"""In a checkpoint's folder: what it was trained on, as `satrain run` writes it."""
 _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
@@ -203,7 +205,7 @@ def _from_hub(identifier: str) -> Path:
     """Download (or find in the cache) a model without anything pickled or executable."""
     from huggingface_hub import snapshot_download
 
-    patterns = [*MODEL_FILES, *_ADAPTER_FILES]
+    patterns = [*MODEL_FILES, *_ADAPTER_FILES, TRAINING_DATA]
     try:
         return Path(snapshot_download(identifier, allow_patterns=patterns))
     except Exception as error:  # many kinds: no network, not found, gated, bad name

@@ -37,18 +37,27 @@ class _Record(BaseModel):
 class ShownDocument(_Record):
     """What the model was asked about, kept so that a report can show it.
 
-    An open question stands as the claim, with its right answers and no evidence.
+    An open question stands as the claim, with its right answers and no evidence, and with its
+    topic and popularity where the data set says them.
     """
 
     claim: str
     evidence: tuple[str, ...]
     answers: tuple[str, ...] = ()
+    topic: str | None = None
+    popularity: int | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> ShownDocument:
         """From a document row of a task."""
         if "question" in row:
-            return cls(claim=row["question"], evidence=(), answers=tuple(row["answers"]))
+            return cls(
+                claim=row["question"],
+                evidence=(),
+                answers=tuple(row["answers"]),
+                topic=row.get("topic"),
+                popularity=row.get("popularity"),
+            )
         return cls(claim=row["claim"], evidence=tuple(row["evidence"]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reports import vocabulary as say
+from reports.overlap import overlap_caution
 from reports.readings import (
     gain_is_only_format,
     identical,
@@ -27,6 +28,7 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
     level = comparison.settings.level
     rules: tuple[Callable[[TaskComparison, float], str | None], ...] = (
         _identical,
+        _trained_on,
         _only_format,
         _refuses_more,
         _answers_more,
@@ -67,6 +69,10 @@ def _identical(task: TaskComparison, level: float) -> str | None:
     )
 
 
+def _trained_on(task: TaskComparison, level: float) -> str | None:
+    return overlap_caution(task)
+
+
 def _only_format(task: TaskComparison, level: float) -> str | None:
     both = valid_on_both_sides(task)
     if both is None or not gain_is_only_format(task, level):
@@ -81,7 +87,7 @@ def _refuses_more(task: TaskComparison, level: float) -> str | None:
     rise = refusal_rise(task, level)
     if rise is None:
         return None
-    label = say.abstention_label(task)
+    label = task.abstention
     gain, cost = say.difference(rise[0], "share"), say.difference(rise[1], "share")
     if rise[1] >= rise[0]:
         return (
@@ -95,7 +101,7 @@ def _refuses_more(task: TaskComparison, level: float) -> str | None:
 
 
 def _answers_more(task: TaskComparison, level: float) -> str | None:
-    label = say.abstention_label(task)
+    label = task.abstention
     recall, refusals = find(task, "recall", label), find(task, "false_abstention_rate")
     if recall is None or refusals is None:
         return None
@@ -115,7 +121,7 @@ def _abstains_always(task: TaskComparison, level: float) -> str | None:
     if share < NEARLY_ALWAYS or task.items < ENOUGH_TO_SEE_A_HABIT:
         return None
     return (
-        f"the checkpoint answers {say.abstention_label(task)} to {say.value(share, 'share')} of "
+        f"the checkpoint answers {task.abstention} to {say.value(share, 'share')} of "
         "all items, which gives a high recall and knows nothing."
     )
 
@@ -157,7 +163,7 @@ def _condition(treatment: str) -> str:
 
 
 def _shortcut(task: TaskComparison, level: float) -> str | None:
-    label = say.abstention_label(task)
+    label = task.abstention
     if task.evidence_shortcut is None or label is None:
         return None
     share = task.targets[task.labels.index(label)] / sum(task.targets)

@@ -73,7 +73,7 @@ class _Printer:
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column(self.text(f"{level} interval"), justify="right", no_wrap=True)
         # Where there is no room for all, the p that is not corrected is what can be missed.
-        abstention = say.abstention_label(task)
+        abstention = task.abstention
         names = [say.metric_name(row, abstention) for row in task.metrics if row.headline]
         raw_p = self.console.width >= 90 or not (aa or max(map(len, names), default=0) > 15)
         if raw_p:

@@ -15,7 +15,7 @@ from reports import vocabulary as say
 from reports.csv_report import family_to_csv
 from reports.hostile_text import one_line
 from reports.html import environment
-from reports.markdown import escape, markdown_table
+from reports.markdown_text import escape, markdown_table
 from reports.signs import LEGEND, UNADJUSTED_NOTE
 from reports.transfer import Cell, transfer_tables
 from reports.words import in_words

@@ -39,9 +39,9 @@ def _blocks(comparison: Comparison, scale: str) -> list[Block]:
             if not row.headline or row.difference is None:
                 continue
             if say.metric_of(row).scale == scale:
-                name = say.metric_name(row, say.abstention_label(task))
+                name = say.metric_name(row, task.abstention)
                 entry = (
-                    one_line(task.task.removeprefix(family), 14),
+                    one_line(task.task.removeprefix(family), 20),
                     row,
                     task is comparison.pooled,
                 )
@@ -71,7 +71,7 @@ def _forest(blocks: list[Block], level: float, scale: say.Scale) -> str:
     low, high = low - pad, high + pad
     tall = sum(_HEAD + _ROW * len(rows) for _, rows in blocks)
     figure = new_figure(WIDTH, tall + _TOP + _BOTTOM)
-    panel = Panel(figure, (72, _BOTTOM, 160, tall), (low, high), (0, tall))
+    panel = Panel(figure, (86, _BOTTOM, 146, tall), (low, high), (0, tall))
     ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
     unit = "percentage points" if scale == "share" else "scores"
     panel.x_axis(ticks, [_tick(tick) for tick in ticks], title=f"checkpoint − base, {unit}")
@@ -79,7 +79,7 @@ def _forest(blocks: list[Block], level: float, scale: say.Scale) -> str:
     y = tall
     for name, rows in blocks:
         y -= _HEAD
-        panel.text(low, y + 4, name, dx=-70, bold=True)
+        panel.text(low, y + 4, name, dx=-84, bold=True)
         for task, row, is_pooled in rows:
             y -= _ROW
             _row(panel, y + _ROW / 2, task, row, level, MUTED if is_pooled else INK)
@@ -103,7 +103,7 @@ def _row(
     factor = 100 if scale == "share" else 1
     sign = sign_of(row, level)
     low, high = panel.x
-    panel.text(low, y, task, dx=-66, colour=colour, size=SMALL)
+    panel.text(low, y, task, dx=-80, colour=colour, size=SMALL)
     limits = row.difference_interval
     if limits is not None:
         ends = (limits.low * factor, limits.high * factor)

@@ -8,37 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from reports import vocabulary as say
 from reports.hostile_text import clip, one_line, printable
+from reports.overlap import clean_rows, overlap_summary
+from reports.parts import dimensions_of, samples_of
 from reports.readings import VERDICT_NAMES, Verdict
 from reports.sentences import task_sentences
 from reports.settings import definitions, methods, settings_lines
-from reports.signs import AA_NOTE, UNADJUSTED_NOTE, Sign, has_aa, sign_of
+from reports.signs import AA_NOTE, UNADJUSTED_NOTE, has_aa
+from reports.table_rows import Row, row_of
 from reports.words import in_words
-from stats.comparison import Comparison, Flip, MetricComparison, TaskComparison
+from stats.comparison import Comparison, Flip, TaskComparison
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 RESPONSE_HEAD, RESPONSE_TAIL = 300, 700
-
-
-@dataclass(frozen=True)
-class Row:
-    """A metric as it is written in a table."""
-
-    name: str
-    base: str
-    base_interval: str
-    checkpoint: str
-    checkpoint_interval: str
-    difference: str
-    interval: str
-    p: str
-    p_max_t: str
-    p_holm: str
-    p_bh: str
-    items: str
-    sign: Sign
-    headline: bool
 
 
 @dataclass(frozen=True)
@@ -67,13 +50,17 @@ def to_html(comparison: Comparison) -> str:
             "pooled": pooled,
             "verdict": None if pooled else verdicts[task.task],
             "sentences": task_sentences(task, level),
-            "rows": [_row(row, task, level) for row in task.metrics],
+            "rows": [row_of(row, task, level) for row in task.metrics],
             "probed_rows": [
-                _row(row, task, level)
+                row_of(row, task, level)
                 for row in (task.label_probabilities.metrics if task.label_probabilities else ())
             ],
+            "samples": samples_of(task, level, f"t{index}"),
+            "dimensions": dimensions_of(task, level),
+            "clean_rows": clean_rows(task, level),
+            "overlap_summary": overlap_summary(task),
             "pictures": task_pictures(task, f"t{index}"),
-            "abstention": say.abstention_label(task),
+            "abstention": task.abstention,
             "question": any(row.metric == "incorrect_rate" for row in task.metrics),
             "groups": flip_groups(task),
         }
@@ -157,26 +144,6 @@ def flip_groups(task: TaskComparison) -> tuple[FlipGroup, ...]:
         else:
             groups["Wrong before and after"].append(flip)
     return tuple(FlipGroup(title, tuple(flips)) for title, flips in groups.items() if flips)
-
-
-def _row(row: MetricComparison, task: TaskComparison, level: float) -> Row:
-    scale = say.metric_of(row).scale
-    return Row(
-        name=say.metric_name(row, say.abstention_label(task)),
-        base=say.value(row.base, scale),
-        base_interval=say.value_interval(row.base_interval, scale),
-        checkpoint=say.value(row.checkpoint, scale),
-        checkpoint_interval=say.value_interval(row.checkpoint_interval, scale),
-        difference=say.change(row),
-        interval=say.interval(row.difference_interval, scale),
-        p=say.p_value(row.p),
-        p_max_t=say.p_value(row.p_max_t),
-        p_holm=say.p_value(row.p_holm),
-        p_bh=say.p_value(row.p_bh),
-        items=say.count(row.items),
-        sign=sign_of(row, level),
-        headline=row.headline,
-    )
 
 
 def _headline_table(tasks: list[dict[str, Any]]) -> list[tuple[str, list[Row | None]]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterator, Sequence
 
 from reports import vocabulary as say
 from reports.hostile_text import one_line
+from reports.markdown_parts import clean_table, group_tables, sample_tables
+from reports.markdown_text import details, escape, markdown_table, plain
 from reports.readings import VERDICT_NAMES
 from reports.sentences import task_sentences
 from reports.settings import definitions, methods, settings_lines
@@ -26,25 +26,6 @@ from stats.comparison import (
 
 BROKEN_SHOWN = 5
 CLAIM_SHOWN = 160
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$]|^[-+=])")
-_AUTOLINK = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
-
-
-def escape(text: str) -> str:
-    """`text` on one line, with nothing in it read as Markdown, HTML, a mention or a link.
-
-    Examples
-    --------
-    >>> print(escape("a|b <script> @someone [x](https://y)"))
-    a\\|b \\<script\\> @<!-- -->someone \\[x\\](https:<!-- -->//y)
-    """
-    return _AUTOLINK.sub("<!-- -->", _SPECIAL.sub(r"\\\1", one_line(text)))
-
-
-def _escape_html(text: str) -> str:
-    """As `escape`, for inside an HTML element, where GitHub does not read Markdown."""
-    return _AUTOLINK.sub("<!-- -->", html.escape(one_line(text)))
 
 
 def to_markdown(comparison: Comparison) -> str:
@@ -76,14 +57,14 @@ def _lines(comparison: Comparison) -> Iterator[str]:
         yield from _task(task, level, spoken)
     if comparison.pooled is not None:
         yield from _task(comparison.pooled, level, None)
-    yield from _details("Settings and definitions", _settings(comparison))
+    yield from details("Settings and definitions", _settings(comparison))
 
 
 def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[str]:
     columns: list[dict[str, MetricComparison]] = []
     names: dict[str, None] = {}
     for task in blocks:
-        label = say.abstention_label(task)
+        label = task.abstention
         column = {say.metric_name(row, label): row for row in task.metrics if row.headline}
         columns.append(column)
         names.update(dict.fromkeys(column))
@@ -101,7 +82,7 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
             unadjusted |= sign.beyond_noise and not sign.adjusted
             scale = say.metric_of(row).scale
             change = say.change(row)
-            reading = f"**{sign.text}**" if sign.beyond_noise else _plain(sign.text)
+            reading = f"**{sign.text}**" if sign.beyond_noise else plain(sign.text)
             values = f"{say.value(row.base, scale)} → {say.value(row.checkpoint, scale)}"
             limits = say.interval(row.difference_interval, scale)
             cells.append(f"{change} {reading}<br><sub>{values} {limits}</sub>")
@@ -118,7 +99,7 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
 def _task(task: TaskComparison, level: float, words: TaskWords | None) -> Iterator[str]:
     verdict = "" if words is None else f": {VERDICT_NAMES[words.verdict]}"
     title = f"{task.task}{verdict}, {say.items(task.items)}"
-    yield from _details(title, _task_body(task, level))
+    yield from details(title, _task_body(task, level))
 
 
 def _task_body(task: TaskComparison, level: float) -> Iterator[str]:
@@ -140,6 +121,9 @@ def _task_body(task: TaskComparison, level: float) -> Iterator[str]:
         yield "**The model’s own probability of the label it wrote, as a second confidence**"
         yield ""
         yield from _metrics(task.label_probabilities.metrics, task, level)
+    yield from clean_table(task, level)
+    yield from sample_tables(task, level)
+    yield from group_tables(task, level)
     yield from _transitions(task.transitions, level)
     yield from _treatments("Accuracy by treatment of unreadable answers", task.invalid_treatments)
     yield from _tests(task)
@@ -149,7 +133,7 @@ def _task_body(task: TaskComparison, level: float) -> Iterator[str]:
 
 
 def _metrics(rows: Sequence[MetricComparison], task: TaskComparison, level: float) -> Iterator[str]:
-    label = say.abstention_label(task)
+    label = task.abstention
     body = []
     for row in rows:
         scale = say.metric_of(row).scale
@@ -166,7 +150,7 @@ def _metrics(rows: Sequence[MetricComparison], task: TaskComparison, level: floa
                 say.p_value(row.p_holm),
                 say.p_value(row.p_bh),
                 say.count(row.items),
-                _plain(sign_of(row, level).text),
+                plain(sign_of(row, level).text),
             ]
         )
     interval = f"{say.level_in_words(level)} interval"
@@ -313,28 +297,3 @@ def _settings(comparison: Comparison) -> Iterator[str]:
     yield ""
     yield from (f"- **{escape(name)}**: {escape(text)}" for name, text in definitions(comparison))
     yield ""
-
-
-def _details(title: str, body: Iterator[str]) -> Iterator[str]:
-    """Folded, with the empty lines that GitHub needs to read Markdown inside."""
-    yield f"<details><summary>{_escape_html(title)}</summary>"
-    yield ""
-    yield from body
-    yield "</details>"
-    yield ""
-
-
-def markdown_table(
-    heads: Sequence[str], body: Sequence[Sequence[str]], *, right: bool = True
-) -> Iterator[str]:
-    """Lines of a table whose cells are escaped already; all columns but the first are aligned."""
-    yield f"| {' | '.join(heads)} |"
-    rule = "--:" if right else ":--"
-    yield f"|{'|'.join([':--', *[rule] * (len(heads) - 1)])}|"
-    yield from (f"| {' | '.join(row)} |" for row in body)
-    yield ""
-
-
-def _plain(text: str) -> str:
-    """A sign's text; its tilde must not strike anything through."""
-    return text.replace("~", "\\~")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reports.signs import Sign, find, leaves_out_zero, sign_of
-from reports.vocabulary import abstention_label
 from stats.comparison import InvalidTreatment, MetricComparison, ModelResult, TaskComparison
 
 Verdict = Literal[
@@ -61,7 +60,7 @@ def signed_rows(task: TaskComparison, level: float) -> Iterator[tuple[MetricComp
 
 def error_counts(task: TaskComparison) -> ErrorCounts | None:
     """Both error directions, or None if the task has no class that abstains."""
-    label = abstention_label(task)
+    label = task.abstention
     if label is None:
         return None
     at = task.labels.index(label)
@@ -113,7 +112,7 @@ def refusal_rise(task: TaskComparison, level: float) -> tuple[float, float] | No
     A gain has to pass the adjusted p; for the cost its interval is enough, so that a doubt about
     a gain is raised more easily than the gain is granted.
     """
-    recall = find(task, "recall", abstention_label(task))
+    recall = find(task, "recall", task.abstention)
     refusals = find(task, "false_abstention_rate")
     if recall is None or refusals is None:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reports import vocabulary as say
 from reports.readings import (
     error_counts,
@@ -37,6 +39,7 @@ def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
         _errors(task, level),
         _format(task, level),
         _confidence(task, level),
+        _samples(task),
         _others(task, level),
         _outside_the_headline(task, level),
     ]
@@ -63,7 +66,7 @@ def _accuracy(task: TaskComparison, level: float) -> str:
 
 
 def _errors(task: TaskComparison, level: float) -> str:
-    counts, label = error_counts(task), say.abstention_label(task)
+    counts, label = error_counts(task), task.abstention
     recall, refusals = find(task, "recall", label), find(task, "false_abstention_rate")
     if counts is None:
         return ""
@@ -140,6 +143,23 @@ def confidence_tells(task: TaskComparison, level: float) -> str:
     return f"{start} no better than a coin {numbers}."
 
 
+def _samples(task: TaskComparison) -> str:
+    """What became of the items that were asked several times, as counts."""
+    repeated = task.repeated
+    if repeated is None:
+        return ""
+    base = [sum(row) for row in repeated.counts]
+    checkpoint = [sum(column) for column in zip(*repeated.counts, strict=True)]
+    moved = [
+        f"{say.METRICS[name].name.lower()} {counts_from_to(pair)}"
+        for name, *pair in zip(repeated.outcomes, base, checkpoint, strict=True)
+        if any(pair)
+    ]
+    return (
+        f"Of {say.items(repeated.items)} asked {repeated.samples} times each: {say.listing(moved)}."
+    )
+
+
 def _others(task: TaskComparison, level: float) -> str:
     moved = [
         f"{name_in_sentence(task, row)} {say.difference(row.difference, say.metric_of(row).scale)} "
@@ -168,7 +188,9 @@ def name_in_sentence(task: TaskComparison, row: MetricComparison) -> str:
         return "calibration error ECE²"
     if row.metric == "brier":
         return "Brier score"
-    name = say.metric_name(row, say.abstention_label(task))
+    name = say.metric_name(row, task.abstention)
+    if row.metric == "f_score":
+        return name
     is_common_word = row.label is None and "{label}" not in say.metric_of(row).name
     return name[:1].lower() + name[1:] if is_common_word and not name.isupper() else name
 
@@ -179,7 +201,7 @@ def from_to(row: MetricComparison) -> str:
     return f"{say.value(row.base, scale)} → {say.value(row.checkpoint, scale)}"
 
 
-def counts_from_to(pair: tuple[int, int]) -> str:
+def counts_from_to(pair: Sequence[int]) -> str:
     """``720 → 659``."""
     return f"{say.count(pair[0])} → {say.count(pair[1])}"
 

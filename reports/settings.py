@@ -70,7 +70,7 @@ def methods(comparison: Comparison) -> list[str]:
             if row.difference_interval is not None and row.difference_interval.method != row.test:
                 method = row.difference_interval.method
                 used.append(METHODS.get(method, method))
-            name = say.metric_name(row, say.abstention_label(task))
+            name = say.metric_name(row, task.abstention)
             users.setdefault(" and ".join(used), {})[name] = None
     found = [f"{one_line(say.listing(list(names)))}: {how}." for how, names in users.items()]
     own = sum(row.p_holm is not None for task in comparison.tasks for row in task.metrics)
@@ -88,7 +88,7 @@ def definitions(comparison: Comparison) -> list[tuple[str, str]]:
     blocks: list[TaskComparison] = list(comparison.tasks)
     found: dict[str, str] = {}
     for task in blocks:
-        abstention = say.abstention_label(task)
+        abstention = task.abstention
         for row in task.metrics:
             if row.label in (None, abstention):
                 name = one_line(say.metric_name(row, abstention))

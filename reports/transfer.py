@@ -60,13 +60,13 @@ def transfer_tables(family: Family) -> tuple[TransferTable, ...]:
             cells: list[Cell | None] = []
             for column in columns:
                 task = _task(comparison, column)
-                label = say.abstention_label(task) if task and of_abstention else None
+                label = task.abstention if task and of_abstention else None
                 row = None if task is None else find(task, metric, label)
                 if task is None or row is None:
                     cells.append(None)
                     continue
                 scale = say.metric_of(row).scale
-                name = say.metric_name(row, say.abstention_label(task))
+                name = say.metric_name(row, task.abstention)
                 base[column] = say.value(row.base, scale)
                 cells.append(
                     Cell(

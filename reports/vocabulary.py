@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from stats.comparison import Interval, MetricComparison, TaskComparison
+from stats.comparison import Interval, MetricComparison
 
 Scale = Literal["share", "score"]
 """A share is written in per cent and its difference in percentage points; a score is not."""
@@ -23,9 +23,18 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "accuracy": Metric("Accuracy", "share", "Right labels among all items; invalid is wrong."),
     "macro_f1": Metric("Macro-F1", "share", "Mean of the classes' F1; invalid is in no class."),
+    "correct_rate": Metric("Correct rate", "share", "Right answers given among all items."),
+    "coverage": Metric("Coverage", "share", "Answers attempted among all items."),
+    "process_correct_rate": Metric(
+        "Right in reasoning only",
+        "share",
+        "Items whose right answer stands in the reasoning and is not the final answer.",
+    ),
     "incorrect_rate": Metric("Incorrect rate", "share", "Wrong answers among all items."),
     "correct_given_attempted": Metric(
-        "Correct if attempted", "share", "Of the answers given, the right ones."
+        "Correct if attempted",
+        "share",
+        "Of the answers given, the right ones (selective accuracy).",
     ),
     "f_score": Metric(
         "F-score",
@@ -62,6 +71,11 @@ METRICS: dict[str, Metric] = {
         "Squared calibration error, debiased; 0 is calibrated, and noise can push it below 0. "
         "Below 1,000 items its test is cautious: it errs in 3 to 4% of cases, not 5%.",
     ),
+    "aurc": Metric(
+        "AURC",
+        "score",
+        "Area under risk and coverage: mean error rate among the most confident answers.",
+    ),
     "probed_accuracy": Metric(
         "Accuracy of the likeliest label", "share", "Right if the most probable label is."
     ),
@@ -74,10 +88,37 @@ METRICS: dict[str, Metric] = {
     "confidence_distance": Metric(
         "Distance of stated and own", "score", "Mean size of that gap; 0 is full agreement."
     ),
+    "all_correct": Metric("All correct", "share", "Items of which every sample is correct."),
+    "partial_correct": Metric(
+        "Partly correct", "share", "Items of which some samples are correct, but not all."
+    ),
+    "partial_not_attempted": Metric(
+        "Partly declined",
+        "share",
+        "Items of which no sample is correct, and some, but not all, decline.",
+    ),
+    "all_not_attempted": Metric(
+        "All declined", "share", "Items with an answer of which every sample declines."
+    ),
+    "all_incorrect": Metric(
+        "All wrong", "share", "Items of which every sample is attempted and wrong."
+    ),
+    "pass_at_k": Metric(
+        "pass@{label}", "share", "Chance that one of {label} samples is correct, unbiased."
+    ),
+    "majority_accuracy": Metric(
+        "Majority accuracy", "share", "Right where the answer that most samples give is right."
+    ),
     "confidence_mean": Metric("Mean confidence", "score", "Mean of the stated confidence."),
     "confidence_std": Metric(
         "Confidence SD", "score", "Standard deviation of the stated confidence over items."
     ),
+}
+
+SOURCES: dict[str, str] = {
+    "stated": "Stated confidence",
+    "label probability": "Label probability",
+    "consistency": "Consistency",
 }
 
 TREATMENTS: dict[str, str] = {
@@ -93,11 +134,6 @@ MISSING = "–"
 def metric_of(row: MetricComparison) -> Metric:
     """The metric of a row; one that this module does not know is shown by its own name."""
     return METRICS.get(row.metric, Metric(row.metric.replace("_", " "), "score", ""))
-
-
-def abstention_label(task: TaskComparison) -> str | None:
-    """The class that abstains: the only one whose recall is a headline metric."""
-    return next((r.label for r in task.metrics if r.metric == "recall" and r.headline), None)
 
 
 def metric_name(row: MetricComparison, abstention: str | None) -> str:

@@ -156,7 +156,7 @@ def _named(rows: list[tuple[TaskComparison, MetricComparison]], several: bool) -
 def _overall_errors(tasks: Sequence[TaskComparison]) -> str:
     """Both error directions and the format, counted over all tasks."""
     parts = []
-    label = next((name for task in tasks if (name := say.abstention_label(task))), None)
+    label = next((name for task in tasks if (name := task.abstention)), None)
     counts = [found for task in tasks if (found := error_counts(task)) is not None]
     unanswerable = sum(c.unanswerable for c in counts)
     answerable = sum(c.answerable for c in counts)

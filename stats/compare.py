@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from stats._validation import BoolArray, FloatArray
 from stats.comparison import (
     ConfidenceHistogram,
     Flip,
+    MetricComparison,
     ModelResult,
+    Overlap,
     PairedSpread,
     PublishedConvention,
     Settings,
@@ -22,6 +25,7 @@ from stats.comparison import (
 )
 from stats.confidence import expected_calibration_error, levene, reliability, risk_coverage
 from stats.corp import brier_decomposition
+from stats.groups import compare_groups
 from stats.invalid import invalid_treatments
 from stats.multiplicity import adjusted_p
 from stats.paired import Answers, PairedAnswers
@@ -29,7 +33,9 @@ from stats.probed import compare_label_probabilities
 from stats.proportions import mcnemar, wilson_rate
 from stats.resampling import joint_bootstrap
 from stats.rows import metric_rows
+from stats.samples import PairedSamples, compare_samples
 from stats.selective import auarc, augrc
+from stats.shares import share_row
 from stats.spread import compare_spread
 from stats.symmetry import bowker, stuart_maxwell
 
@@ -46,6 +52,10 @@ def compare_task(
     unpaired: Unpaired | None = None,
     flips: tuple[Flip, ...] = (),
     flips_total: int | None = None,
+    right_in_reasoning: tuple[BoolArray, BoolArray] | None = None,
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    samples: PairedSamples | None = None,
+    overlap: Overlap | None = None,
 ) -> TaskComparison:
     """Every statistic of one task; adjusted p values come with `adjust_family`.
 
@@ -57,10 +67,17 @@ def compare_task(
         The paired answers.
     settings
         Confidence level, replicates and seed.
-    published, unpaired, flips, flips_total
+    published, unpaired, flips, flips_total, overlap
         Parts made elsewhere that travel with the task.
     has_evidence
         Shape (n,): whether the item showed any evidence; None if the task has no evidence.
+    right_in_reasoning
+        Shape (n,) each: whether base and checkpoint had the right answer in their reasoning and
+        gave another one; None if the task cannot tell.
+    groups
+        Dimensions (``topic``) with the name of each item's group.
+    samples
+        The same answers by item, where items were asked several times.
     """
     rng = np.random.default_rng([settings.seed, zlib.crc32(task.encode())])
     bootstrap = joint_bootstrap(pairs, replicates=settings.replicates, rng=rng)
@@ -72,7 +89,10 @@ def compare_task(
         clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
         labels=pairs.labels,
         targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
-        metrics=metric_rows(pairs, bootstrap, settings, rng),
+        metrics=(
+            *metric_rows(pairs, bootstrap, settings, rng),
+            *_process_correct(pairs, right_in_reasoning, settings.level),
+        ),
         mcnemar=mcnemar(*_discordant(pairs)),
         levene=tuple(
             levene(
@@ -103,6 +123,14 @@ def compare_task(
         flips_total=int(both_changed.sum()) if flips_total is None else flips_total,
         flips=flips,
         warnings=_warnings(pairs),
+        abstention=pairs.abstention,
+        repeated=None if samples is None else compare_samples(samples, settings, rng),
+        groups=tuple(
+            found
+            for dimension, names in groups.items()
+            for found in compare_groups(pairs, dimension, names, settings.level)
+        ),
+        overlap=overlap,
     )
 
 
@@ -214,6 +242,14 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
 def _histogram(confidence: FloatArray) -> tuple[int, ...]:
     counts = np.bincount(np.minimum((confidence * 10 + 1e-9).astype(int), 9), minlength=10)
     return tuple(counts.tolist())
+
+
+def _process_correct(
+    pairs: PairedAnswers, happened: tuple[BoolArray, BoolArray] | None, level: float
+) -> tuple[MetricComparison, ...]:
+    if happened is None:
+        return ()
+    return (share_row(("process_correct_rate", None), *happened, pairs.cluster, level, None),)
 
 
 def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> float | None:

@@ -289,6 +289,103 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class ConfidenceSource:
+    """One way to be confident in the same answers: its metrics for both models.
+
+    `source` is ``stated``, ``label probability`` or ``consistency``.
+    """
+
+    source: str
+    metrics: tuple[MetricComparison, ...]
+
+
+@dataclass(frozen=True)
+class SourceDifference:
+    """AUROC of consistency − AUROC of another source, for one model on the same answers.
+
+    `model` is ``base`` or ``checkpoint``.
+    """
+
+    model: str
+    source: str
+    difference: float | None
+    interval: Interval | None
+    p: float | None
+
+
+@dataclass(frozen=True)
+class RepeatedSamples:
+    """Several samples per item, every item counted once.
+
+    Attributes
+    ----------
+    samples, items
+        Samples per item, and items that have them all from both models.
+    outcomes, counts
+        The five classes of `stats.repeats`, and `counts[i][j]` items that went from class i with
+        the base to class j with the checkpoint.
+    stuart_maxwell_p
+        Test that the shares of the classes are the same; it takes items as independent.
+    metrics
+        Shares of the classes (``all_correct``, …), ``pass_at_k`` with k as the label, and
+        ``majority_accuracy`` of the answer that most samples give.
+    confident_items, sources, source_differences
+        Confidence in the majority answers: what the samples that gave it stated on average, the
+        model's own probability of its label, and the share of samples that gave it (consistency,
+        of which invalid samples are no part). All rest on the same items.
+    """
+
+    samples: int
+    items: int
+    outcomes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    stuart_maxwell_p: float
+    metrics: tuple[MetricComparison, ...]
+    confident_items: int
+    sources: tuple[ConfidenceSource, ...]
+    source_differences: tuple[SourceDifference, ...]
+
+
+@dataclass(frozen=True)
+class GroupComparison:
+    """Both models on the items of one group; p is adjusted (Holm) over its dimension.
+
+    `dimension` is what items are grouped by (``topic``, ``popularity``).
+    """
+
+    dimension: str
+    name: str
+    items: int
+    metrics: tuple[MetricComparison, ...]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Items that the checkpoint was trained on, and the comparison without them.
+
+    Attributes
+    ----------
+    by_id, by_text, by_cluster
+        Items known by their id; of the others, by their wording; of the others, by their cluster.
+    clean_items
+        Items that share none of these with the training data.
+    metrics
+        Accuracy and abstention on the clean items; none where all are clean, or no item is.
+    """
+
+    by_id: int
+    by_text: int
+    by_cluster: int
+    clean_items: int
+    metrics: tuple[MetricComparison, ...]
+
+    @property
+    def items(self) -> int:
+        """Items that share anything with the training data."""
+        return self.by_id + self.by_text + self.by_cluster
+
+
+@dataclass(frozen=True)
 class Unpaired:
     """Items that only one side has; `examples` holds the first few ids of each."""
 
@@ -306,8 +403,8 @@ class TaskComparison:
     ----------
     items, clusters
         Paired items, and the number of clusters resampled (None: items are independent).
-    labels
-        The classes, fixed by the task.
+    labels, abstention
+        The classes, fixed by the task, and the one of them that declines to answer, if any.
     targets
         Items per class.
     evidence_shortcut
@@ -317,6 +414,12 @@ class TaskComparison:
         How many items changed label, and the ones kept for reading.
     warnings
         Sentences a reader must see before the numbers.
+    repeated
+        The items with all their samples; None where each was asked once.
+    groups
+        The same comparison by topic and popularity, where the task has them.
+    overlap
+        What of it the checkpoint was trained on; None where that is not known.
     """
 
     task: str
@@ -339,6 +442,10 @@ class TaskComparison:
     flips_total: int
     flips: tuple[Flip, ...]
     warnings: tuple[str, ...]
+    abstention: str | None = None
+    repeated: RepeatedSamples | None = None
+    groups: tuple[GroupComparison, ...] = ()
+    overlap: Overlap | None = None
 
     def metric(self, name: str, label: str | None = None) -> MetricComparison:
         """The row of a metric; raises KeyError if the task has none of that name."""

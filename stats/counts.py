@@ -145,10 +145,11 @@ def question_metrics(
     """Metrics of open questions, whose labels are right, wrong and abstaining.
 
     `wrong` is never a target: a question has a right answer or is one to abstain from. As SimpleQA
-    has it [1]_, an answer is correct, incorrect or not attempted; ``correct_given_attempted`` is
-    the share of right ones among the answers given, ``f_score`` its harmonic mean with the share
-    of right ones among all. Precision, recall and F1 are of abstaining, against whether the
-    question has an answer.
+    has it [1]_, an answer is correct, incorrect or not attempted; ``correct_rate`` is the share of
+    right answers given, ``coverage`` the share attempted, ``correct_given_attempted`` that of right
+    ones among those (the selective accuracy), ``f_score`` the harmonic mean of the first and the
+    third. Accuracy counts due abstentions as right, too. Precision, recall and F1 are of
+    abstaining, against whether the question has an answer.
 
     References
     ----------
@@ -168,7 +169,9 @@ def question_metrics(
     answerable = items - targets[:, unknown]
     return {
         ("accuracy", None): _ratio(right + due, items),
+        ("correct_rate", None): _ratio(right, items),
         ("incorrect_rate", None): _ratio(given[:, missed], items),
+        ("coverage", None): _ratio(attempted, items),
         ("correct_given_attempted", None): _ratio(right, attempted),
         ("f_score", None): _ratio(2 * right, items + attempted),
         ("precision", abstention): _ratio(due, given[:, unknown]),

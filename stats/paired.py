@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,15 @@ class Answers:
     predicted: IntArray
     confidence: FloatArray
     label_probabilities: FloatArray | None = None
+
+    def subset(self, items: IntArray) -> Answers:
+        """Those of some items, by index."""
+        probabilities = self.label_probabilities
+        return Answers(
+            self.predicted[items],
+            self.confidence[items],
+            None if probabilities is None else probabilities[items],
+        )
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,17 @@ class PairedAnswers:
     def both_confident(self) -> BoolArray:
         """Shape (n,): whether both models stated a confidence."""
         return np.asarray(~np.isnan(self.base.confidence) & ~np.isnan(self.checkpoint.confidence))
+
+    def subset(self, items: IntArray) -> PairedAnswers:
+        """The pairs of some items, by index."""
+        return replace(
+            self,
+            target=self.target[items],
+            base=self.base.subset(items),
+            checkpoint=self.checkpoint.subset(items),
+            cluster=None if self.cluster is None else self.cluster[items],
+            stratum=None if self.stratum is None else self.stratum[items],
+        )
 
 
 def paired_answers(

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from stats._validation import FloatArray, IntArray
-from stats.clustered import mean_difference
+from stats._validation import FloatArray
 from stats.comparison import LabelProbabilities, MetricComparison, Settings
 from stats.paired import Answers, PairedAnswers
 from stats.resampling import joint_bootstrap
-from stats.rows import FEWEST_ITEMS, RULES, Evidence, metric_rows, proportion_evidence
+from stats.rows import RULES, metric_rows
+from stats.shares import mean_row, share_row
 
 
 def compare_label_probabilities(
@@ -33,7 +33,7 @@ def compare_label_probabilities(
     )
     if len(usable) == 0:
         return None
-    own = _subset(pairs, usable)
+    own = pairs.subset(usable)
     of_label = replace(
         own, base=_by_own_probability(own.base), checkpoint=_by_own_probability(own.checkpoint)
     )
@@ -53,8 +53,7 @@ def compare_label_probabilities(
             False,
         ),
     ):
-        found = proportion_evidence(first, second, own.cluster, settings.level)
-        rows.append(_row(name, first, second, found, higher))
+        rows.append(share_row((name, None), first, second, own.cluster, settings.level, higher))
     rows += _gaps(own, of_label, settings.level)
     return LabelProbabilities(len(usable), tuple(rows))
 
@@ -72,40 +71,9 @@ def _gaps(own: PairedAnswers, of_label: PairedAnswers, level: float) -> list[Met
         ("confidence_gap", gap, gap_after),
         ("confidence_distance", np.abs(gap), np.abs(gap_after)),
     ):
-        test = mean_difference(first, second, cluster=cluster, level=level)
-        evidence = Evidence(test.interval, test.p, test.method, test.items)
-        rows.append(
-            _row(name, first, second, evidence, None if name == "confidence_gap" else False)
-        )
+        higher = None if name == "confidence_gap" else False
+        rows.append(mean_row((name, None), first, second, cluster, level, higher))
     return rows
-
-
-def _row(
-    name: str,
-    base: FloatArray,
-    checkpoint: FloatArray,
-    found: Evidence,
-    higher_is_better: bool | None,
-) -> MetricComparison:
-    p = found.p if found.items >= FEWEST_ITEMS else None
-    return MetricComparison(
-        metric=name,
-        label=None,
-        items=len(base),
-        base=float(base.mean()),
-        checkpoint=float(checkpoint.mean()),
-        difference=float(checkpoint.mean() - base.mean()),
-        base_interval=None,
-        checkpoint_interval=None,
-        difference_interval=found.interval,
-        p=p,
-        test=None if p is None else found.test,
-        p_max_t=None,
-        p_holm=None,
-        p_bh=None,
-        higher_is_better=higher_is_better,
-        headline=False,
-    )
 
 
 def _probabilities(answers: Answers) -> FloatArray:
@@ -128,19 +96,3 @@ def _by_own_probability(answers: Answers) -> Answers:
     probabilities = _probabilities(answers)
     given = probabilities[np.arange(len(answers.predicted)), answers.predicted]
     return Answers(answers.predicted, np.clip(given, 0, 1), probabilities)
-
-
-def _subset(pairs: PairedAnswers, items: IntArray) -> PairedAnswers:
-    def some(answers: Answers) -> Answers:
-        return Answers(
-            answers.predicted[items], answers.confidence[items], _probabilities(answers)[items]
-        )
-
-    return replace(
-        pairs,
-        target=pairs.target[items],
-        base=some(pairs.base),
-        checkpoint=some(pairs.checkpoint),
-        cluster=None if pairs.cluster is None else pairs.cluster[items],
-        stratum=None if pairs.stratum is None else pairs.stratum[items],
-    )

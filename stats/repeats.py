@@ -6,45 +6,33 @@ compared afterwards is compared over items.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from stats import _validation as check
 from stats._validation import FloatArray, IntArray
 
+OUTCOMES = (
+    "all_correct",
+    "partial_correct",
+    "partial_not_attempted",
+    "all_not_attempted",
+    "all_incorrect",
+)
+"""How the samples of an item came out; every item is in exactly one class.
 
-@dataclass(frozen=True)
-class RepeatOutcomes:
-    """Items by how their samples came out; every item is in exactly one class.
-
-    Attributes
-    ----------
-    all_correct
-        Every sample is correct.
-    partial_correct
-        Some samples are correct, but not all: the model knows and does not always say so.
-    partial_not_attempted
-        No sample is correct; some, but not all, are not attempted: it guesses or abstains.
-    all_not_attempted
-        No sample is attempted.
-    all_incorrect
-        Every sample is attempted and incorrect: it is confidently wrong.
-    """
-
-    items: int
-    all_correct: int
-    partial_correct: int
-    partial_not_attempted: int
-    all_not_attempted: int
-    all_incorrect: int
+- all correct;
+- some correct, but not all: the model knows and does not always say so;
+- none correct, some, but not all, not attempted: it guesses or abstains;
+- none attempted;
+- all attempted and incorrect: it is confidently wrong.
+"""
 
 
 def repeat_outcomes(
     correct: npt.ArrayLike, not_attempted: npt.ArrayLike, samples: npt.ArrayLike
-) -> RepeatOutcomes:
-    """The five-way table of items with several samples each.
+) -> IntArray:
+    """The class of each item with several samples: the five-way table, item by item.
 
     Parameters
     ----------
@@ -53,6 +41,11 @@ def repeat_outcomes(
         are incorrect; a sample that could not be parsed is one of them.
     samples
         Shape (n,), or one number for all items: samples per item, at least 1.
+
+    Returns
+    -------
+    array
+        Shape (n,): index into `OUTCOMES`.
 
     Raises
     ------
@@ -63,9 +56,8 @@ def repeat_outcomes(
     --------
     Four samples of each of five items.
 
-    >>> found = repeat_outcomes([4, 1, 0, 0, 0], [0, 3, 1, 4, 0], 4)
-    >>> found.partial_correct, found.partial_not_attempted, found.all_incorrect
-    (1, 1, 1)
+    >>> [OUTCOMES[i] for i in repeat_outcomes([4, 1, 0, 0, 0], [0, 3, 1, 4, 0], 4)][1:4]
+    ['partial_correct', 'partial_not_attempted', 'all_not_attempted']
     """
     right = _counts("correct", correct)
     declined = _counts("not_attempted", not_attempted)
@@ -78,14 +70,10 @@ def repeat_outcomes(
             "`correct` and `not_attempted` must not exceed `samples`: "
             f"found {right[index]} and {declined[index]} of {total[index]} at index {index}"
         )
-    none_right = right == 0
-    return RepeatOutcomes(
-        items=len(right),
-        all_correct=int((right == total).sum()),
-        partial_correct=int((~none_right & (right < total)).sum()),
-        partial_not_attempted=int((none_right & (declined > 0) & (declined < total)).sum()),
-        all_not_attempted=int((declined == total).sum()),
-        all_incorrect=int((none_right & (declined == 0)).sum()),
+    return np.select(
+        [right == total, right > 0, declined == total, declined > 0],
+        [0, 1, 3, 2],
+        default=4,
     )
 
 

@@ -2,13 +2,13 @@
 
 | metric | interval of the difference | test |
 |---|---|---|
-| accuracy, recall, rates of abstention and invalid | Tango's score interval | McNemar mid-p |
+| accuracy, recall, coverage, rates | Tango's score interval | McNemar mid-p |
 | the same with clusters | cluster-robust t | cluster-robust t |
 | F1, precision | percentile, joint bootstrap | A/B swap permutation |
 | AUROC | influence functions (DeLong) | the same |
 | Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
 | debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
-| confidence standard deviation | jackknife, leaving out clusters with clusters | the same |
+| confidence standard deviation, AURC | jackknife, by cluster with clusters | the same |
 
 Where such a test has nothing to go on (a single wrong answer, say), the joint bootstrap stands in,
 and the row says so; if that does not vary at all, there is no p. Nor has a difference one that
@@ -23,22 +23,26 @@ from typing import TypedDict
 
 import numpy as np
 
-from stats._validation import BoolArray, FloatArray, IntArray
+from stats._validation import FloatArray, IntArray
+from stats.aurc import aurc, aurc_difference
 from stats.clustered import mean_difference
 from stats.comparison import Interval, MetricComparison, Settings
 from stats.delong import auroc_difference, auroc_interval
-from stats.influence import DifferenceTest
 from stats.multiplicity import max_t
 from stats.paired import PairedAnswers
 from stats.permutation import SwapTest, swap_tests
-from stats.proportions import mcnemar, tango_interval, wilson_interval
+from stats.proportions import wilson_interval
 from stats.resampling import JointBootstrap, bootstrap_p, percentile_interval
+from stats.shares import (
+    FEWEST_ITEMS,
+    Evidence,
+    Key,
+    evidence_of,
+    outside_row,
+    proportion_evidence,
+    share_of,
+)
 from stats.spread import compare_spread
-
-Key = tuple[str, str | None]
-
-FEWEST_ITEMS = 20
-"""Below this a metric is shown and not tested: a handful of items can agree by accident."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class MetricRule:
 RULES: dict[str, MetricRule] = {
     "accuracy": MetricRule(True, headline=True),
     "macro_f1": MetricRule(True, headline=True),
+    "correct_rate": MetricRule(True),
     "incorrect_rate": MetricRule(False, headline=True),
     "correct_given_attempted": MetricRule(True, headline=True),
     "f_score": MetricRule(True, headline=True),
@@ -62,9 +67,11 @@ RULES: dict[str, MetricRule] = {
     "f1": MetricRule(True),
     "abstention_rate": MetricRule(None, headline=True),
     "false_abstention_rate": MetricRule(False, headline=True),
+    "coverage": MetricRule(None),
     "invalid_rate": MetricRule(False, headline=True),
     "auroc": MetricRule(True, headline=True, of_confidence=True),
     "brier": MetricRule(False, headline=True, of_confidence=True),
+    "aurc": MetricRule(False, of_confidence=True),
     "ece_squared_debiased": MetricRule(False, headline=True, of_confidence=True),
     "confidence_mean": MetricRule(None, of_confidence=True),
     "confidence_std": MetricRule(None, headline=True, of_confidence=True),
@@ -75,19 +82,6 @@ _HEADLINE_OF_ABSTENTION = ("recall", "precision")
 class _Options(TypedDict):
     cluster: IntArray | None
     level: float
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Interval, p and the name of the test behind it; what is None is left to the bootstrap.
-
-    `items` is how many the difference rests on.
-    """
-
-    interval: Interval | None
-    p: float | None
-    test: str
-    items: int
 
 
 def metric_rows(
@@ -109,6 +103,7 @@ def metric_rows(
     swaps = swap_tests(pairs, permutations=settings.replicates, rng=rng)
     keys = [key for key in bootstrap.base if _has_a_meaning(key, pairs)]
     rows = [_row(key, pairs, bootstrap, settings, swaps) for key in keys]
+    rows += _aurc_row(pairs, settings.level)
     headline = [row for row in rows if row.headline]
     adjusted = max_t(
         {(row.metric, row.label): row.difference for row in headline},
@@ -123,6 +118,18 @@ def metric_rows(
         else row
         for row in rows
     )
+
+
+def _aurc_row(pairs: PairedAnswers, level: float) -> list[MetricComparison]:
+    """It is no sum over items and so not in the bootstrap; nothing where none is confident."""
+    if not pairs.both_confident.any():
+        return []
+    stated, right, stated_after, right_after = _stated(pairs)
+    cluster = _cluster(pairs)
+    found = aurc_difference(stated, right, stated_after, right_after, cluster=cluster, level=level)
+    values = aurc(stated, right), aurc(stated_after, right_after)
+    rule = RULES["aurc"]
+    return [outside_row(("aurc", None), *values, evidence_of(found), rule.higher_is_better)]
 
 
 def _has_a_meaning(key: Key, pairs: PairedAnswers) -> bool:
@@ -195,92 +202,22 @@ def _evidence(
     key: Key, pairs: PairedAnswers, settings: Settings, swaps: dict[Key, SwapTest]
 ) -> Evidence:
     name, _ = key
-    if (share := _share(key, pairs)) is not None:
+    if (share := share_of(key, pairs)) is not None:
         return proportion_evidence(share.base, share.checkpoint, share.cluster, settings.level)
     if key in swaps:
         return Evidence(None, swaps[key].p, swaps[key].method, len(pairs))
     stated, right, stated_after, right_after = _stated(pairs)
     options: _Options = {"cluster": _cluster(pairs), "level": settings.level}
     if name == "auroc":
-        return _of(auroc_difference(stated, right, stated_after, right_after, **options))
+        return evidence_of(auroc_difference(stated, right, stated_after, right_after, **options))
     if name == "brier":
         loss, loss_after = (stated - right) ** 2, (stated_after - right_after) ** 2
-        return _of(mean_difference(loss, loss_after, **options))
+        return evidence_of(mean_difference(loss, loss_after, **options))
     if name == "confidence_mean":
-        return _of(mean_difference(stated, stated_after, **options))
+        return evidence_of(mean_difference(stated, stated_after, **options))
     if name == "confidence_std":
-        return _of(compare_spread(stated, stated_after, **options).difference)
+        return evidence_of(compare_spread(stated, stated_after, **options).difference)
     return Evidence(None, None, "", len(stated))
-
-
-def proportion_evidence(
-    base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, level: float
-) -> Evidence:
-    """Of a difference of two paired shares: McNemar and Tango, or robust to clusters."""
-    lost, won = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
-    if cluster is not None and lost + won == 0:
-        # Without a single change there is no variance to estimate; as if a cluster were one item,
-        # which is the least that the data can be worth.
-        interval = tango_interval(0, 0, len(np.unique(cluster)), level=level)
-        return Evidence(interval, 1.0, "cr3-t", len(base))
-    if cluster is not None:
-        found = mean_difference(
-            base.astype(float), checkpoint.astype(float), cluster=cluster, level=level
-        )
-        if found.p is None and abs(lost - won) == len(base):
-            # Every item changed the same way: no variance either, and no doubt.
-            clusters = len(np.unique(cluster))
-            all_lost, all_won = (clusters, 0) if lost else (0, clusters)
-            interval = tango_interval(all_lost, all_won, clusters, level=level)
-            return Evidence(interval, mcnemar(all_lost, all_won).p_mid, "mcnemar-mid-p", len(base))
-        limits = found.interval
-        if limits is not None:
-            limits = replace(limits, low=max(limits.low, -1.0), high=min(limits.high, 1.0))
-        return replace(_of(found), interval=limits)
-    interval = tango_interval(lost, won, len(base), level=level)
-    return Evidence(interval, mcnemar(lost, won).p_mid, "mcnemar-mid-p", len(base))
-
-
-@dataclass(frozen=True)
-class _Share:
-    """Whether something happened, per item that can show it, and the items' clusters."""
-
-    base: BoolArray
-    checkpoint: BoolArray
-    cluster: IntArray | None
-
-
-def _share(key: Key, pairs: PairedAnswers) -> _Share | None:
-    """The metric as a share of items, or None if it is none."""
-    name, label = key
-    members = np.ones(len(pairs), dtype=np.bool_)
-    if name in ("accuracy", "recall"):
-        happened = (pairs.base_correct, pairs.checkpoint_correct)
-        if name == "recall":
-            members = pairs.target == pairs.labels.index(str(label))
-    elif name == "invalid_rate":
-        happened = tuple(a.predicted == len(pairs.labels) for a in (pairs.base, pairs.checkpoint))
-    elif name == "incorrect_rate":
-        happened = tuple(
-            a.predicted == pairs.labels.index(str(pairs.wrong))
-            for a in (pairs.base, pairs.checkpoint)
-        )
-    elif name == "hallucination_rate":
-        na = pairs.labels.index(str(pairs.abstention))
-        members = pairs.target == na
-        happened = tuple(
-            (a.predicted != na) & (a.predicted != len(pairs.labels))
-            for a in (pairs.base, pairs.checkpoint)
-        )
-    elif name in ("abstention_rate", "false_abstention_rate"):
-        na = pairs.labels.index(str(pairs.abstention))
-        happened = tuple(a.predicted == na for a in (pairs.base, pairs.checkpoint))
-        if name == "false_abstention_rate":
-            members = pairs.target != na
-    else:
-        return None
-    cluster = None if pairs.cluster is None else pairs.cluster[members]
-    return _Share(happened[0][members], happened[1][members], cluster)
 
 
 def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -298,15 +235,11 @@ def _cluster(pairs: PairedAnswers) -> IntArray | None:
     return None if pairs.cluster is None else pairs.cluster[pairs.both_confident]
 
 
-def _of(test: DifferenceTest) -> Evidence:
-    return Evidence(test.interval, test.p, test.method, test.items)
-
-
 def _own_intervals(
     key: Key, pairs: PairedAnswers, level: float
 ) -> tuple[Interval | None, Interval | None]:
     """Each model's own interval where there is a better one than the bootstrap's."""
-    if (share := _share(key, pairs)) is not None and share.cluster is None:
+    if (share := share_of(key, pairs)) is not None and share.cluster is None:
         first, second = (
             wilson_interval(int(h.sum()), len(h), level=level)
             for h in (share.base, share.checkpoint)

@@ -21,8 +21,8 @@ from lm_eval.api.task import ConfigurableTask
 from tasks.answers import ANSWER_PREFIX, LABELS, parse_answer
 from tasks.grading import grade_question
 from tasks.harness_results import label_probabilities
-from tasks.loading import load_documents
-from tasks.registry import get_task
+from tasks.loading import load_documents, part_of
+from tasks.registry import MixedSource, get_task
 from tasks.sampling import DEFAULT_SEED, parse_per_label, sample
 
 
@@ -38,10 +38,12 @@ def load_dataset(
 
     Further keywords are the harness's own metadata (the version, model arguments).
     """
+    mixed = isinstance(get_task(task).source, MixedSource)
     documents = sample(
         load_documents(get_task(task), data_dir),
         seed=seed,
         per_label=None if per_label is None else parse_per_label(per_label),
+        part=part_of if mixed else None,
     )
     return {"test": datasets.Dataset.from_list([document.as_row() for document in documents])}
 
@@ -67,15 +69,18 @@ def process_results(document: dict[str, Any], results: list[Any]) -> dict[str, f
 def process_question(row: dict[str, Any], results: list[str]) -> dict[str, float]:
     """Per-question metrics from ``[text]``: what became of it, and whether that is the target.
 
-    ``acc`` counts an abstention as right where the question has no answer.
+    ``acc`` counts an abstention as right where the question has no answer; ``process_correct`` is
+    whether the right answer stands in the reasoning and is not the final answer.
     """
-    prediction = grade_question(row, results[0]).prediction
+    reading = grade_question(row, results[0])
+    prediction = reading.prediction
     return {
         "acc": float(prediction == row["target"]),
         "correct": float(prediction == "RIGHT"),
         "incorrect": float(prediction == "WRONG"),
         "not_attempted": float(prediction == "UNKNOWN"),
         "invalid": float(prediction is None),
+        "process_correct": float(reading.right_in_reasoning),
     }
 
 

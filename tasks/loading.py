@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.documents import DataError, Item, unique_ids
-from tasks.registry import GeneratedSource, HubSource, MixedSource, Task, get_task
+from tasks.registry import EVALUATED, GeneratedSource, HubSource, MixedSource, Task, get_task
 from tasks.sampling import sample
 
 DATA_VARIABLE = "SAEVAL_DATA"
@@ -28,22 +28,37 @@ def data_folder(given: str | Path | None = None) -> Path | None:
     return folder
 
 
-def load_documents(task: Task, data_dir: str | Path | None = None) -> list[Item]:
-    """All documents or questions of a task in the order of their source.
+def load_documents(
+    task: Task, data_dir: str | Path | None = None, *, split: str = EVALUATED
+) -> list[Item]:
+    """All documents or questions of a task's split in the order of their source.
+
+    Parameters
+    ----------
+    task, data_dir
+        Which task, and the folder of local data, if not from the hub.
+    split
+        ``test``, which `saeval` evaluates, or another of `Task.splits`.
 
     Raises
     ------
     DataError
-        If the data cannot be found, or a row lacks a field or has an unknown label.
+        If there is no such split, its data cannot be found, or a row lacks a field or has an
+        unknown label.
     """
-    if isinstance(task.source, GeneratedSource):
-        return task.source.generate()
-    if isinstance(task.source, MixedSource):
-        return [item for name in task.source.tasks for item in _share(name, task.source, data_dir)]
+    source = task.source if split == EVALUATED else task.splits.get(split)
+    if source is None:
+        raise DataError(
+            f"task {task.name} has no split {split}; it has {', '.join((EVALUATED, *task.splits))}"
+        )
+    if isinstance(source, GeneratedSource):
+        return source.generate()
+    if isinstance(source, MixedSource):
+        return [item for name in source.tasks for item in _share(name, source, data_dir)]
     folder = data_folder(data_dir)
     if folder is None:
-        return _from_hub(task.name, task.source)
-    return _from_files(task.name, task.source, folder)
+        return _from_hub(task.name, source)
+    return _from_files(task, source, folder)
 
 
 def _share(name: str, source: MixedSource, data_dir: str | Path | None) -> list[Item]:
@@ -61,15 +76,23 @@ def _share(name: str, source: MixedSource, data_dir: str | Path | None) -> list[
     ]
 
 
-def _from_files(name: str, source: HubSource, folder: Path) -> list[Item]:
-    files = sorted(folder.glob(source.files))
+def part_of(item: Item) -> str:
+    """The task that gave an item to a mixed one."""
+    return item.id.partition("/")[0]
+
+
+def _from_files(task: Task, source: HubSource, folder: Path) -> list[Item]:
+    """From the files of a source's pattern, but those that another split has a pattern for."""
+    others = [s.files for s in task.splits.values() if s != source and isinstance(s, HubSource)]
+    taken = {path for pattern in others for path in folder.glob(pattern)}
+    files = sorted(set(folder.glob(source.files)) - taken)
     if not files:
         raise DataError(
-            f"task {name}: no file matches {folder / source.files}; put rows of "
+            f"task {task.name}: no file matches {folder / source.files}; put rows of "
             f"{source.path} there, or leave out --data-dir to load it from the hub"
         )
     rows = (row for path in files for row in _rows(path))
-    return _documents(name, source, rows, ", ".join(map(str, files)))
+    return _documents(task.name, source, rows, ", ".join(map(str, files)))
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

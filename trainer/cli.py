@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tasks.documents import DataError
 from trainer.errors import SatrainError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except SatrainError as error:
+    except (SatrainError, DataError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except BrokenPipeError:

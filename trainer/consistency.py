@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from tasks.registry import TASKS
+from tasks.registry import EVALUATED, TASKS
 from trainer.backends import backend_names
 from trainer.recipe import Recipe
 from trainer.yaml_source import Path_
@@ -45,6 +45,13 @@ def _data(recipe: Recipe) -> Iterator[Mistake]:
             near = _near(source.task, list(TASKS))
             yield (*key, "task"), f"there is no task {source.task!r}{near}"
             continue
+        splits = (EVALUATED, *TASKS[source.task].splits)
+        if source.split not in splits:
+            yield (
+                (*key, "split"),
+                f"task {source.task} has no split {source.split}; it has {', '.join(splits)}"
+                f" (of `{EVALUATED}`, a share is held out for evaluation)",
+            )
         labels = TASKS[source.task].labels
         for label in source.per_label or {}:
             if label not in labels:

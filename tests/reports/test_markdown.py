@@ -8,7 +8,7 @@ from comparisons import EVERY_CASE, comparison, hostile_comparison, task
 from markdown_it import MarkdownIt
 
 from reports import in_words, to_markdown
-from reports.markdown import escape
+from reports.markdown_text import escape
 
 GITHUB_COMMENT_LIMIT = 65_536
 

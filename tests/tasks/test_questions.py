@@ -323,12 +323,14 @@ def test_the_harness_asks_and_scores_questions_by_the_same_prompt_and_grader():
     task = manager.load(["factworld_questions"])["tasks"]["factworld_questions"]
     rows = list(task.test_docs())
     assert len(rows) == 1500
-    row = next(row for row in rows if row["target"] == "RIGHT")
+    row = next(row for row in rows if row["answers"] and row["answers"][0].istitle())
     assert task.doc_to_text(row) == question_prompt(row)
-    one = {"acc": 0.0, "correct": 0.0, "incorrect": 0.0, "not_attempted": 0.0, "invalid": 0.0}
+    names = ("acc", "correct", "incorrect", "not_attempted", "invalid", "process_correct")
+    one = dict.fromkeys(names, 0.0)
     for response, scores in {
         f"\\boxed{{{row['answers'][0]}}}": {"acc": 1.0, "correct": 1.0},
         "\\boxed{Atlantis}": {"incorrect": 1.0},
+        f"{row['answers'][0]}? \\boxed{{Atlantis}}": {"incorrect": 1.0, "process_correct": 1.0},
         "\\boxed{Unknown}": {"not_attempted": 1.0},
         "Atlantis": {"invalid": 1.0},
     }.items():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 import pytest
 
@@ -35,6 +36,18 @@ def test_the_order_is_the_same_on_every_machine():
 
 def test_a_smaller_sample_is_the_beginning_of_a_larger_one():
     assert ids(sample(documents(), limit=10)) == ids(sample(documents(), limit=30))[:10]
+
+
+def test_parts_of_a_mixture_take_turns():
+    def part(document):
+        return "rare" if int(document.id[1:]) % 5 == 0 else "common"
+
+    order = sample(documents(), part=part)
+    assert sorted(ids(order)) == sorted(ids(documents()))
+    assert Counter(map(part, order[:8])) == {"rare": 4, "common": 4}
+    assert [d for d in order if part(d) == "rare"] == [
+        d for d in sample(documents()) if part(d) == "rare"
+    ]
 
 
 def test_per_label_counts_are_kept():
