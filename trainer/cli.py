@@ -44,9 +44,10 @@ def cli() -> None:
     """Train a checkpoint that knows what it does not know, by a recipe.
 
     \b
-    See the recipes, and what one of them rewards, before a GPU is touched:
+    See the recipes, what one of them rewards before a GPU is touched, and train:
       satrain recipes list
       satrain check mixed
+      satrain run mixed --base MODEL
     """
 
 
@@ -109,6 +110,47 @@ def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool)
 @cli.command(context_settings=CONTEXT)
 @click.argument("recipe")
 @click.argument("changes", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option(
+    "--base",
+    metavar="MODEL",
+    help="Base model, a hub id or a folder; needed to begin, known when a run goes on.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the checkpoint goes.  [default: satrain-runs/ and the recipe's name]",
+)
+@click.option("--data-dir", envvar="SAEVAL_DATA", metavar="DIR", help="Data sets as local files.")
+def run(
+    recipe: str,
+    changes: tuple[str, ...],
+    base: str | None,
+    out: Path | None,
+    data_dir: str | None,
+) -> None:
+    """Train a checkpoint by RECIPE.
+
+    RECIPE is a name of `satrain recipes list` or a YAML file. DIR becomes what `saeval compare BASE
+    DIR` takes, with curves in run.html. After a crash or Ctrl-C the same command goes on where the
+    last checkpoint was saved. Exit code 0 when finished, 1 if an alarm stopped it, 2 for what a
+    person can mend, 130 if interrupted.
+
+    \b
+    satrain run recommended-verification --base Qwen/Qwen2.5-1.5B-Instruct --out runs/mine
+    satrain run mine.yaml --base ./base optimisation.steps=50
+    accelerate launch -m trainer.cli run mixed --base ./base hardware.devices=8
+    """
+    from trainer.run import run_command
+
+    code = run_command(recipe, changes, base=base, out=out, data_dir=data_dir)
+    if code:
+        sys.exit(code)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("recipe")
+@click.argument("changes", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--base", metavar="MODEL", required=True, help="Base model, a hub id or a folder.")
 @click.option(
     "--samples",
@@ -132,11 +174,7 @@ def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool)
     show_default=True,
     help="Items answered at once, each with all its samples.",
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(file_okay=False),
-    help="Folder of local data; else SAEVAL_DATA, else the hub.",
-)
+@click.option("--data-dir", envvar="SAEVAL_DATA", metavar="DIR", help="Data sets as local files.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

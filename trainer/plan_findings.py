@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 def plan_findings(recipe: Recipe) -> list[Finding]:
     """What sizes and settings show."""
-    return [*_split_groups(recipe), *_inexact_resume(recipe), *_profile(recipe)]
+    return [*split_groups(recipe), *_inexact_resume(recipe), *_profile(recipe)]
 
 
-def _split_groups(recipe: Recipe) -> Iterator[Finding]:
+def split_groups(recipe: Recipe) -> Iterator[Finding]:
     """Groups lie whole on a device only if each device's completions are a multiple of them."""
     optimisation, devices = recipe.optimisation, recipe.hardware.devices
     generated = recipe.completions_per_step * optimisation.steps_per_generation
     share = generated // devices
     if share % optimisation.group_size == 0:
         return
-    at_once = recipe.hardware.completions_per_device or recipe.completions_per_step // devices
+    at_once = recipe.completions_at_once
     yield Finding(
         "split-groups",
         f"each of {devices} devices gets {share} completions at a time ({at_once} at once × "

@@ -160,6 +160,25 @@ class Adapter(Part):
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
 
+class Vllm(Part):
+    """vLLM as what samples the completions, on GPUs.
+
+    Attributes
+    ----------
+    mode
+        ``colocate`` beside the training on each of its GPUs, or ``server``: one that
+        ``trl vllm-serve`` has started on others.
+    memory_share
+        Of each GPU's memory, in ``colocate``.
+    server_url
+        Where the server listens, in ``server``.
+    """
+
+    mode: Literal["colocate", "server"] = "colocate"
+    memory_share: Share = 0.3
+    server_url: str = "http://127.0.0.1:8000"
+
+
 class Hardware(Part):
     """How the work is spread; it changes no result beyond rounding.
 
@@ -170,10 +189,13 @@ class Hardware(Part):
     completions_per_device
         How many completions one device trains on at once; a device's whole share of a step where
         not given. Lower it when memory runs out.
+    vllm
+        What samples the completions; transformers where not given.
     """
 
     devices: Count = 1
     completions_per_device: Count | None = None
+    vllm: Vllm | None = None
 
 
 class Probing(Part):
@@ -299,3 +321,14 @@ class Recipe(Part):
     def completions_per_step(self) -> int:
         """Over all devices."""
         return self.optimisation.prompts_per_step * self.optimisation.group_size
+
+    @property
+    def completions_at_once(self) -> int:
+        """How many one device trains on at once."""
+        hardware = self.hardware
+        return hardware.completions_per_device or self.completions_per_step // hardware.devices
+
+    @property
+    def generation_period(self) -> int:
+        """Steps from one generation to the next; between two, resuming is not exact."""
+        return self.optimisation.steps_per_generation * self.optimisation.iterations

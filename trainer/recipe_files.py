@@ -23,7 +23,7 @@ from typing_extensions import is_typeddict
 from trainer.consistency import inconsistencies
 from trainer.errors import RecipeError
 from trainer.recipe import Recipe
-from trainer.yaml_source import Path_, read_file, read_value
+from trainer.yaml_source import Path_, read_file, read_value, write_yaml
 
 FOLDER = Path(__file__).parent / "recipes"
 """The recipes that come with satrain."""
@@ -96,6 +96,15 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
     if found:
         raise RecipeError("\n".join(found))
     return checked
+
+
+def written(recipe: Recipe) -> str:
+    """A recipe as YAML, with every default; `load_recipe` reads the same recipe from it."""
+    content = recipe.model_dump(mode="json", exclude_none=True)
+    # What is null by choice, where leaving it out means something else.
+    content |= {"adapter": content.get("adapter")}
+    content["alarms"] = recipe.alarms.model_dump(mode="json")
+    return write_yaml(content)
 
 
 def _apply(change: str, content: dict[str, Any], changed: dict[Path_, str]) -> None:

@@ -82,6 +82,25 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
         loader.dispose()
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes the text that `_Loader` would take for something else."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+def write_yaml(content: Any) -> str:
+    """YAML that `read_yaml` reads as `content`, which is of plain types.
+
+    Examples
+    --------
+    >>> print(write_yaml({"label": "NO", "rate": 2e-6, "version": "1e5"}), end="")
+    label: NO
+    rate: 2.0e-06
+    version: '1e5'
+    """
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
 def read_value(text: str, name: str) -> Any:
     """One value as YAML writes it, such as ``3``, ``true``, ``fever`` or ``[1, 2]``."""
     return read_yaml(text, name)[0]

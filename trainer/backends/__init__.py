@@ -40,7 +40,9 @@ class Plan:
     recipe
         Checked, with every change made.
     base
-        The base model: a hub id or a local folder.
+        The base model as it was named: a hub id or a local folder.
+    base_folder
+        Where it lies on this machine, with weights in safetensors and a tokenizer.
     out
         Where to save; it exists and belongs to this run.
     training
@@ -53,10 +55,16 @@ class Plan:
 
     recipe: Recipe
     base: str
+    base_folder: Path
     out: Path
     training: Sequence[TrainingRow]
     held_out: Sequence[TrainingRow]
     resume_from: Path | None = None
+
+    @property
+    def work(self) -> Path:
+        """Where checkpoints to resume from are saved; it is gone when the run is finished."""
+        return self.out / ".resume"
 
 
 @dataclass(frozen=True)
@@ -129,7 +137,7 @@ def get_backend(name: str) -> Backend:
         raise BackendError(f"there is no backend {name!r}; known: {', '.join(backend_names())}")
     try:
         made = getattr(import_module(module), attribute)()
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, RuntimeError) as error:  # what lazy modules raise, too
         raise BackendError(f"backend {name}: cannot load {module}:{attribute} ({error})") from error
     if not isinstance(made, Backend):
         raise BackendError(f"backend {name}: {module}:{attribute} has no `train`")

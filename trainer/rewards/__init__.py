@@ -7,3 +7,6 @@ formula, the source and an example; its signature is the schema of its parameter
 "Right" is the same everywhere: the prediction is the target. To decline where nothing can be known
 is right; an answer that cannot be read never is.
 """
+
+VERSION = 1
+"""Raised whenever a component pays anything else than before; every checkpoint records it."""
