@@ -70,7 +70,7 @@ def run_command(
     out = out or FOLDER / recipe.name
     named = base or _earlier_base(out)
     folder = find_base(named)
-    items = build(recipe, data_dir=data_dir)
+    items = build(recipe, data_dir=data_dir, base_content=model_content(folder))
     return run(recipe, named, folder, out, items, Console(quiet=not _first_process()))
 
 
