@@ -63,7 +63,7 @@ class GrpoBackend:
         return Checkpoint(plan.out, step, finished=step >= recipe.optimisation.steps)
 
 
-class _Progress(TrainerCallback):  # type: ignore[misc]  # untyped in transformers
+class _Progress(TrainerCallback):
     """Passes on what happens, evaluates, and stops where a run can be resumed exactly."""
 
     def __init__(
@@ -100,7 +100,7 @@ class _Progress(TrainerCallback):  # type: ignore[misc]  # untyped in transforme
         # Between two generations: completions in memory are not part of a checkpoint.
         stopping = self._stop and step % recipe.generation_period == 0
         every = recipe.evaluation.every
-        if last or stopping or (every and step % every == 0):
+        if last or (every and step % every == 0):
             self._evaluate(step)
         if stopping and not last:
             control.should_save = control.should_training_stop = True
