@@ -32,6 +32,7 @@ from evalsuite.pairing import Pairs
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
+from evalsuite.training_data import training_data
 from evalsuite.verdicts import Verdicts
 from stats.comparison import (
     FAMILY_SCHEMA_VERSION,
@@ -114,6 +115,7 @@ def compare_command(
     }
     for name, known in predictions.items():
         check_documents(asked, known, models[name].argument)
+    training = {name: training_data(model) for name, model in checkpoints.items()}
     if not options["allow_mismatch"]:
         check_asked_alike(_asked(models, questions))
     if judge is not None:
@@ -145,6 +147,7 @@ def compare_command(
                 settings=settings,
                 allow_mismatch=options["allow_mismatch"],
                 cautions=cautions(base, with_model),
+                training=training.get(name),
                 verdicts=verdicts,
                 on_task=lambda task: status.update(f"statistics: {with_model.name}, {task}"),
             )

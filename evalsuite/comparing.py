@@ -14,6 +14,7 @@ from evalsuite.errors import PairingError
 from evalsuite.pairing import Pairs, changed_items, pair, published_answers, to_arrays
 from evalsuite.parts import groups_of, right_in_reasoning, to_samples
 from evalsuite.predictions import Key, Prediction
+from evalsuite.training_data import TrainingData, overlap
 from evalsuite.verdicts import Verdicts
 from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import (
@@ -43,6 +44,7 @@ def compare_predictions(
     settings: Settings,
     allow_mismatch: bool = False,
     cautions: Sequence[str] = (),
+    training: TrainingData | None = None,
     verdicts: Verdicts | None = None,
     on_task: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
@@ -54,6 +56,8 @@ def compare_predictions(
         Predictions by task and item id.
     cautions
         Sentences on the two models that reports must show.
+    training
+        What the checkpoint was trained on, where that is known.
     verdicts
         A judge's, which take the place of the default grader's on open questions.
     on_task
@@ -75,7 +79,8 @@ def compare_predictions(
     tasks = []
     for pairs, answers, agreement in zip(paired, arrays, agreements, strict=True):
         on_task(pairs.task.name)
-        tasks.append(replace(_task(pairs, answers, settings), judge=agreement))
+        made = _task(pairs, answers, settings, training)
+        tasks.append(replace(made, judge=agreement))
     tasks = list(adjust_family(tasks))
     pooled = None
     shared = _sharing_items(paired)
@@ -183,7 +188,9 @@ def _sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
     return None
 
 
-def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskComparison:
+def _task(
+    pairs: Pairs, arrays: PairedAnswers, settings: Settings, training: TrainingData | None
+) -> TaskComparison:
     flips_total, flips = changed_items(pairs, FLIPS_KEPT)
     return compare_task(
         pairs.task.name,
@@ -199,6 +206,7 @@ def _task(pairs: Pairs, arrays: PairedAnswers, settings: Settings) -> TaskCompar
         right_in_reasoning=right_in_reasoning(pairs),
         groups=groups_of(pairs),
         samples=to_samples(pairs),
+        overlap=None if training is None else overlap(pairs, arrays, training, settings.level),
     )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from pathlib import Path
 
 
 def hash_text(text: str) -> str:
@@ -16,14 +14,3 @@ def hash_text(text: str) -> str:
 def hash_document(document: dict[str, object]) -> str:
     """SHA-256 of a document row, equal to lm-eval's doc_hash."""
     return hash_text(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def hash_files(folder: Path, names: Iterable[str]) -> str:
-    """SHA-256 over names and contents of files, in the order of their names."""
-    digest = hashlib.sha256()
-    for name in sorted(names):
-        digest.update(name.encode() + b"\0")
-        with (folder / name).open("rb") as content:
-            while block := content.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

@@ -12,26 +12,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evalsuite.errors import InputError, ModelError
-from evalsuite.hashing import hash_files, hash_text
+from evalsuite.hashing import hash_text
 from evalsuite.importers import import_file, lm_eval_samples
 from evalsuite.predictions import Key, Prediction, by_task
 from evalsuite.store import MANIFEST, read_manifest
+from tasks.model_files import MODEL_FILES, hash_files, matching, model_content
 from tasks.registry import TASKS
 
 _HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
-_MODEL_FILES = (
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "config.json",
-    "generation_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.*",
-    "merges.txt",
-    "*.model",
-    "*.jinja",
-)
+TRAINING_DATA = "data.json"
+"""In a checkpoint's folder: what it was trained on, as `satrain run` writes it."""
 _ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
 
 
@@ -56,7 +46,7 @@ class LocalModel:
     @cached_property
     def content(self) -> str:
         """SHA-256 of the weights, configuration and tokenizer of the (base) model."""
-        return hash_files(self.folder, _matching(self.folder, _MODEL_FILES))
+        return model_content(self.folder)
 
     @cached_property
     def adapter_content(self) -> str | None:
@@ -178,12 +168,12 @@ def _folder(argument: str, folder: Path, base: AnyModel | None = None) -> AnyMod
 
 
 def _model(argument: str, folder: Path) -> LocalModel:
-    if not _matching(folder, ("*.safetensors",)):
+    if not matching(folder, ("*.safetensors",)):
         raise ModelError(
             f"{argument}: no weights in safetensors format in {folder}; "
             "pickled weights are not loaded, convert them with `save_pretrained` first"
         )
-    if not _matching(folder, ("tokenizer.json", "tokenizer.model", "vocab.*", "*.model")):
+    if not matching(folder, ("tokenizer.json", "tokenizer.model", "vocab.*", "*.model")):
         raise ModelError(f"{argument}: no tokenizer in {folder} (tokenizer.json)")
     return LocalModel(argument, folder, None)
 
@@ -215,7 +205,7 @@ def _from_hub(identifier: str) -> Path:
     """Download (or find in the cache) a model without anything pickled or executable."""
     from huggingface_hub import snapshot_download
 
-    patterns = [*_MODEL_FILES, *_ADAPTER_FILES]
+    patterns = [*MODEL_FILES, *_ADAPTER_FILES, TRAINING_DATA]
     try:
         return Path(snapshot_download(identifier, allow_patterns=patterns))
     except Exception as error:  # many kinds: no network, not found, gated, bad name
@@ -275,10 +265,6 @@ def _latest_samples(folder: Path) -> list[Path]:
         if (task := lm_eval_samples.task_of(path)) in TASKS:
             latest[task] = path
     return list(latest.values())
-
-
-def _matching(folder: Path, patterns: tuple[str, ...]) -> list[str]:
-    return sorted({p.name for pattern in patterns for p in folder.glob(pattern) if p.is_file()})
 
 
 def _read_json(path: Path) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from reports import vocabulary as say
 from reports.judge import judge_caution
+from reports.overlap import overlap_caution
 from reports.readings import (
     gain_is_only_format,
     identical,
@@ -28,6 +29,7 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
     level = comparison.settings.level
     rules: tuple[Callable[[TaskComparison, float], str | None], ...] = (
         _identical,
+        _trained_on,
         _only_format,
         _refuses_more,
         _answers_more,
@@ -67,6 +69,10 @@ def _identical(task: TaskComparison, level: float) -> str | None:
         "both models gave the same label and confidence on every item; if the checkpoint is an "
         "adapter, check that it was applied."
     )
+
+
+def _trained_on(task: TaskComparison, level: float) -> str | None:
+    return overlap_caution(task)
 
 
 def _only_format(task: TaskComparison, level: float) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from reports import vocabulary as say
 from reports.hostile_text import clip, one_line, printable
 from reports.judge import TABLE_NOTE, agreement_tables
+from reports.overlap import clean_rows, overlap_summary
 from reports.parts import dimensions_of, samples_of
 from reports.readings import VERDICT_NAMES, Verdict
 from reports.sentences import task_sentences
@@ -57,6 +58,8 @@ def to_html(comparison: Comparison) -> str:
             ],
             "samples": samples_of(task, level, f"t{index}"),
             "dimensions": dimensions_of(task, level),
+            "clean_rows": clean_rows(task, level),
+            "overlap_summary": overlap_summary(task),
             "pictures": task_pictures(task, f"t{index}"),
             "abstention": task.abstention,
             "question": any(row.metric == "incorrect_rate" for row in task.metrics),

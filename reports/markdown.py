@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from reports import vocabulary as say
 from reports.hostile_text import one_line
 from reports.judge import TABLE_NOTE, agreement_tables
-from reports.markdown_parts import group_tables, sample_tables
+from reports.markdown_parts import clean_table, group_tables, sample_tables
 from reports.markdown_text import details, escape, markdown_table, plain
 from reports.readings import VERDICT_NAMES
 from reports.sentences import task_sentences
@@ -123,6 +123,7 @@ def _task_body(task: TaskComparison, level: float) -> Iterator[str]:
         yield "**The model’s own probability of the label it wrote, as a second confidence**"
         yield ""
         yield from _metrics(task.label_probabilities.metrics, task, level)
+    yield from clean_table(task, level)
     yield from sample_tables(task, level)
     yield from group_tables(task, level)
     yield from _transitions(task.transitions, level)

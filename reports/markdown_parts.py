@@ -1,4 +1,4 @@
-"""Repeated samples and groups of items as Markdown tables."""
+"""Parts that some tasks have (samples, groups, trained-on items) as Markdown tables."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reports import vocabulary as say
 from reports.hostile_text import one_line
 from reports.markdown_text import escape, markdown_table, plain
+from reports.overlap import clean_rows, overlap_summary
 from reports.parts import dimensions_of, source_sentences
 from reports.table_rows import Row, row_of
 from stats.comparison import TaskComparison
@@ -45,6 +46,19 @@ def sample_tables(task: TaskComparison, level: float) -> Iterator[str]:
         yield from markdown_table(["Source", "Metric", *heads[1:]], table)
         yield from (f"- {escape(sentence)}" for sentence in source_sentences(task, level))
         yield ""
+
+
+def clean_table(task: TaskComparison, level: float) -> Iterator[str]:
+    """Accuracy and abstention on the items that the checkpoint was not trained on."""
+    if task.overlap is None:
+        return
+    yield f"**{escape(overlap_summary(task))}**"
+    yield ""
+    interval = f"{say.level_in_words(level)} interval"
+    heads = ["Clean items", "Base", "Checkpoint", "Difference", interval, "p", "Reading"]
+    rows = [[escape(row.name), *_cells(row)] for row in clean_rows(task, level)]
+    if rows:
+        yield from markdown_table(heads, rows)
 
 
 def group_tables(task: TaskComparison, level: float) -> Iterator[str]:

@@ -15,6 +15,7 @@ from stats.comparison import (
     Flip,
     MetricComparison,
     ModelResult,
+    Overlap,
     PairedSpread,
     PublishedConvention,
     Settings,
@@ -54,6 +55,7 @@ def compare_task(
     right_in_reasoning: tuple[BoolArray, BoolArray] | None = None,
     groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
     samples: PairedSamples | None = None,
+    overlap: Overlap | None = None,
 ) -> TaskComparison:
     """Every statistic of one task; adjusted p values come with `adjust_family`.
 
@@ -65,7 +67,7 @@ def compare_task(
         The paired answers.
     settings
         Confidence level, replicates and seed.
-    published, unpaired, flips, flips_total
+    published, unpaired, flips, flips_total, overlap
         Parts made elsewhere that travel with the task.
     has_evidence
         Shape (n,): whether the item showed any evidence; None if the task has no evidence.
@@ -128,6 +130,7 @@ def compare_task(
             for dimension, names in groups.items()
             for found in compare_groups(pairs, dimension, names, settings.level)
         ),
+        overlap=overlap,
     )
 
 

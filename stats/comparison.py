@@ -360,6 +360,32 @@ class GroupComparison:
 
 
 @dataclass(frozen=True)
+class Overlap:
+    """Items that the checkpoint was trained on, and the comparison without them.
+
+    Attributes
+    ----------
+    by_id, by_text, by_cluster
+        Items known by their id; of the others, by their wording; of the others, by their cluster.
+    clean_items
+        Items that share none of these with the training data.
+    metrics
+        Accuracy and abstention on the clean items; none where all are clean, or no item is.
+    """
+
+    by_id: int
+    by_text: int
+    by_cluster: int
+    clean_items: int
+    metrics: tuple[MetricComparison, ...]
+
+    @property
+    def items(self) -> int:
+        """Items that share anything with the training data."""
+        return self.by_id + self.by_text + self.by_cluster
+
+
+@dataclass(frozen=True)
 class Unpaired:
     """Items that only one side has; `examples` holds the first few ids of each."""
 
@@ -433,6 +459,8 @@ class TaskComparison:
         The items with all their samples; None where each was asked once.
     groups
         The same comparison by topic and popularity, where the task has them.
+    overlap
+        What of it the checkpoint was trained on; None where that is not known.
     judge
         The judge that graded open questions beside the default grader, or None without one.
     """
@@ -460,6 +488,7 @@ class TaskComparison:
     abstention: str | None = None
     repeated: RepeatedSamples | None = None
     groups: tuple[GroupComparison, ...] = ()
+    overlap: Overlap | None = None
     judge: JudgeAgreement | None = None
 
     def metric(self, name: str, label: str | None = None) -> MetricComparison:

@@ -12,7 +12,15 @@ from typing import Any
 
 from tasks.documents import DataError, Item, unique_ids
 from tasks.metacognition.answers import read_answers
-from tasks.registry import AnswersSource, GeneratedSource, HubSource, MixedSource, Task, get_task
+from tasks.registry import (
+    EVALUATED,
+    AnswersSource,
+    GeneratedSource,
+    HubSource,
+    MixedSource,
+    Task,
+    get_task,
+)
 from tasks.sampling import DEFAULT_SEED, sample
 
 DATA_VARIABLE = "SAEVAL_DATA"
@@ -33,10 +41,11 @@ def load_documents(
     task: Task,
     data_dir: str | Path | None = None,
     *,
+    split: str = EVALUATED,
     answers: str | Path | Sequence[str | Path] | None = None,
     seed: int = DEFAULT_SEED,
 ) -> list[Item]:
-    """All documents or questions of a task in the order of their source.
+    """All documents or questions of a task's split in the order of their source.
 
     Parameters
     ----------
@@ -44,6 +53,8 @@ def load_documents(
         From the registry.
     data_dir
         Folder of local data; see `data_folder`.
+    split
+        ``test``, which `saeval` evaluates, or another of `Task.splits`.
     answers, seed
         Of a task about a model's own answers: the file or files of its predictions, and the seed
         that matches pairs.
@@ -51,24 +62,30 @@ def load_documents(
     Raises
     ------
     DataError
-        If the data cannot be found, or a row lacks a field or has an unknown label.
+        If there is no such split, its data cannot be found, or a row lacks a field or has an
+        unknown label.
     """
-    if isinstance(task.source, AnswersSource):
-        items = list(task.source.build(read_answers(task.name, answers), seed))
+    source = task.source if split == EVALUATED else task.splits.get(split)
+    if source is None:
+        raise DataError(
+            f"task {task.name} has no split {split}; it has {', '.join((EVALUATED, *task.splits))}"
+        )
+    if isinstance(source, AnswersSource):
+        items = list(source.build(read_answers(task.name, answers), seed))
         if not items:
             raise DataError(
                 f"task {task.name}: these answers leave nothing to ask; there must be answers "
                 "that were not declined and can be read, right and wrong ones"
             )
         return items
-    if isinstance(task.source, GeneratedSource):
-        return task.source.generate()
-    if isinstance(task.source, MixedSource):
-        return [item for name in task.source.tasks for item in _share(name, task.source, data_dir)]
+    if isinstance(source, GeneratedSource):
+        return source.generate()
+    if isinstance(source, MixedSource):
+        return [item for name in source.tasks for item in _share(name, source, data_dir)]
     folder = data_folder(data_dir)
     if folder is None:
-        return _from_hub(task.name, task.source)
-    return _from_files(task.name, task.source, folder)
+        return _from_hub(task.name, source)
+    return _from_files(task, source, folder)
 
 
 def _share(name: str, source: MixedSource, data_dir: str | Path | None) -> list[Item]:
@@ -91,15 +108,18 @@ def part_of(item: Item) -> str:
     return item.id.partition("/")[0]
 
 
-def _from_files(name: str, source: HubSource, folder: Path) -> list[Item]:
-    files = sorted(folder.glob(source.files))
+def _from_files(task: Task, source: HubSource, folder: Path) -> list[Item]:
+    """From the files of a source's pattern, but those that another split has a pattern for."""
+    others = [s.files for s in task.splits.values() if s != source and isinstance(s, HubSource)]
+    taken = {path for pattern in others for path in folder.glob(pattern)}
+    files = sorted(set(folder.glob(source.files)) - taken)
     if not files:
         raise DataError(
-            f"task {name}: no file matches {folder / source.files}; put rows of "
+            f"task {task.name}: no file matches {folder / source.files}; put rows of "
             f"{source.path} there, or leave out --data-dir to load it from the hub"
         )
     rows = (row for path in files for row in _rows(path))
-    return _documents(name, source, rows, ", ".join(map(str, files)))
+    return _documents(task.name, source, rows, ", ".join(map(str, files)))
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +34,9 @@ from tasks.triviaqa.dataset import to_question as triviaqa_question
 from tasks.vitaminc.dataset import to_document as vitaminc_document
 
 Kind = Literal["verification", "question", "confidence", "pairwise"]
+
+EVALUATED = "test"
+"""Name of the split that `saeval` evaluates, whatever its data set calls it."""
 
 FOLDER = Path(__file__).parent
 """Give it to ``lm_eval --include_path``; the tasks' YAML files and cards lie under it."""
@@ -98,7 +101,7 @@ class Task:
     summary
         One line for ``saeval tasks list``.
     source
-        Where its documents come from.
+        Where its documents come from: those of the split that is evaluated.
     card
         Folder of its card (README.md) and YAML.
     kind
@@ -108,6 +111,8 @@ class Task:
         What an answer is read as, and the one of them that declines to answer.
     read
         A row and a response as a reading; it calls no model.
+    splits
+        Where those of other splits (``train``, ``validation``) come from, where there are any.
     """
 
     name: str
@@ -115,6 +120,7 @@ class Task:
     source: HubSource | GeneratedSource | MixedSource | AnswersSource
     card: str
     kind: Kind = "verification"
+    splits: Mapping[str, HubSource | GeneratedSource] = field(default_factory=dict, hash=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -142,28 +148,52 @@ def _factworld(*domains: str) -> GeneratedSource:
     return GeneratedSource(lambda: [*generate("test", 1500, domains=domains)])
 
 
+def _factworld_training(*domains: str) -> GeneratedSource:
+    return GeneratedSource(lambda: [*generate("train", 9000, domains=domains)])
+
+
+def _also(source: HubSource, **files: str) -> dict[str, HubSource]:
+    """Other splits of a data set, by their name on the hub, each with the pattern of its files."""
+    return {split: replace(source, split=split, files=files[split]) for split in files}
+
+
+_FEVER = HubSource(
+    "copenlu/fever_gold_evidence", "test", "fever/fever_gold_evidence*.jsonl", fever_document
+)
+_VITAMINC = HubSource("tals/vitaminc", "test", "vitaminc/test*.jsonl", vitaminc_document)
+_TRIVIAQA = HubSource(
+    "mandarjoshi/trivia_qa",
+    "validation",
+    "triviaqa/triviaqa*.jsonl",
+    triviaqa_question,
+    config="rc.nocontext",
+)
+_NQ_OPEN = HubSource(
+    "google-research-datasets/nq_open",
+    "validation",
+    "nq_open/NQ-open.dev*.jsonl",
+    nq_open_question,
+)
+
 _ALL = (
     Task(
         "fever",
         "FEVER claims with gold evidence; NA items mostly have none",
-        HubSource(
-            "copenlu/fever_gold_evidence",
-            "test",
-            "fever/fever_gold_evidence*.jsonl",
-            fever_document,
-        ),
+        _FEVER,
         "fever",
+        splits=_also(_FEVER, train="fever/*train*.jsonl", validation="fever/*valid*.jsonl"),
     ),
     Task(
         "vitaminc",
         "VitaminC test set: contrastive claims over Wikipedia revisions",
-        HubSource("tals/vitaminc", "test", "vitaminc/test*.jsonl", vitaminc_document),
+        _VITAMINC,
         "vitaminc",
+        splits=_also(_VITAMINC, train="vitaminc/*train*.jsonl", validation="vitaminc/dev*.jsonl"),
     ),
     Task(
         "vitaminc_dev",
         "VitaminC validation set, which the published studies evaluate on",
-        HubSource("tals/vitaminc", "validation", "vitaminc/dev*.jsonl", vitaminc_document),
+        replace(_VITAMINC, split="validation", files="vitaminc/dev*.jsonl"),
         "vitaminc",
     ),
     Task(
@@ -182,6 +212,7 @@ _ALL = (
         "Made-up world for offline use: residents, collections and measures evenly",
         _factworld(*BY_NAME),
         "factworld",
+        splits={"train": _factworld_training(*BY_NAME)},
     ),
     *(
         Task(
@@ -189,6 +220,7 @@ _ALL = (
             f"Made-up world: {domain} only",
             _factworld(domain),
             "factworld",
+            splits={"train": _factworld_training(domain)},
         )
         for domain in BY_NAME
     ),
@@ -230,27 +262,18 @@ _ALL = (
     Task(
         "triviaqa",
         "TriviaQA without contexts, validation set; many aliases per answer",
-        HubSource(
-            "mandarjoshi/trivia_qa",
-            "validation",
-            "triviaqa/triviaqa*.jsonl",
-            triviaqa_question,
-            config="rc.nocontext",
-        ),
+        _TRIVIAQA,
         "triviaqa",
         "question",
+        _also(_TRIVIAQA, train="triviaqa/*train*.jsonl"),
     ),
     Task(
         "nq_open",
         "NQ-open, validation set: questions that people asked a search engine",
-        HubSource(
-            "google-research-datasets/nq_open",
-            "validation",
-            "nq_open/NQ-open.dev*.jsonl",
-            nq_open_question,
-        ),
+        _NQ_OPEN,
         "nq_open",
         "question",
+        _also(_NQ_OPEN, train="nq_open/*train*.jsonl"),
     ),
     Task(
         "selfaware",

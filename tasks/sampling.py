@@ -43,12 +43,14 @@ def sample(
     per_label: Mapping[str, int] | None = None,
     limit: int | None = None,
     part: Callable[[AnyItem], str] | None = None,
+    keep: Callable[[AnyItem], bool] | None = None,
 ) -> list[AnyItem]:
     """Shuffle by seed, keep so many per label, then so many at all.
 
     The order is that of a hash of seed and id, so it does not depend on the order of the file,
     and a smaller sample is the beginning of a larger one. With `part`, the parts of a mixture take
-    turns in that order, so that any beginning of it holds them evenly.
+    turns in that order, so that any beginning of it holds them evenly. With `keep`, documents are
+    put to it in that order and passed over where it refuses them, until there are enough.
 
     Raises
     ------
@@ -65,23 +67,27 @@ def sample(
             turn[document.id] = place[part(document)]
             place[part(document)] += 1
         order.sort(key=lambda document: turn[document.id])
+    wanted = limit if per_label is None else sum(per_label.values())
     if per_label is not None:
-        exist = Counter(document.target for document in documents)
-        if unknown := set(per_label) - set(exist):
+        exist = {document.target for document in documents}
+        if unknown := set(per_label) - exist:
             raise DataError(
                 f"documents of label {min(unknown)} asked for; the labels are "
                 f"{', '.join(sorted(exist))}"
             )
-        kept: list[AnyItem] = []
-        taken = dict.fromkeys(per_label, 0)
-        for document in order:
-            if taken.get(document.target, 0) < per_label.get(document.target, 0):
-                taken[document.target] += 1
-                kept.append(document)
-        for label, wanted in per_label.items():
-            if taken[label] < wanted:
-                raise DataError(
-                    f"{wanted} documents of label {label} asked for, only {taken[label]} exist"
-                )
-        order = kept
-    return order if limit is None else order[:limit]
+    kept: list[AnyItem] = []
+    taken = Counter[str]()
+    for document in order:
+        if len(kept) == wanted:
+            break
+        if per_label is not None and taken[document.target] == per_label.get(document.target, 0):
+            continue
+        if keep is None or keep(document):
+            taken[document.target] += 1
+            kept.append(document)
+    for label, count in (per_label or {}).items():
+        if taken[label] < count:
+            raise DataError(
+                f"{count} documents of label {label} asked for, only {taken[label]} exist"
+            )
+    return kept if limit is None else kept[:limit]

@@ -60,6 +60,15 @@ def test_help_loads_neither_torch_nor_lm_eval_nor_numpy():
     assert not loaded_after(code) & {"torch", "lm_eval", "transformers", "numpy", "matplotlib"}
 
 
+def test_help_of_training_loads_neither_torch_nor_matplotlib():
+    code = (
+        "from trainer.cli import cli\n"
+        "for a in (['--help'], ['run', '--help'], ['check', '--help'], ['recipes', 'list']):\n"
+        "    cli(a, standalone_mode=False)"
+    )
+    assert not loaded_after(code) & {"torch", "trl", "transformers", "numpy", "matplotlib"}
+
+
 def test_stats_work_without_torch():
     assert not loaded_after("import stats.compare, stats.published") & {"torch", "lm_eval"}
 

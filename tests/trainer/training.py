@@ -1,0 +1,56 @@
+"""`satrain run` on a tiny model and the made-up world, in this process or one of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tasks.registry import get_task
+from trainer.cli import cli
+from trainer.recipe_files import load_recipe
+
+SMALL = (
+    "optimisation.prompts_per_step=2",
+    "optimisation.group_size=4",
+    "optimisation.temperature=1",
+    "optimisation.max_completion_length=12",
+    "optimisation.learning_rate=1e-3",
+    "evaluation.items=8",
+    "evaluation.every=0",
+)
+"""Sizes for a tiny model, and a learning rate at which each step changes its weights."""
+
+HEAVY = ("adapter_model.safetensors", "model.safetensors")
+
+
+def arguments(base: Path, out: Path, recipe: str, *changes: str) -> list[str]:
+    """Of ``satrain``; the made-up world takes the place of the recipe's data."""
+    question = any(get_task(task).kind == "question" for task in load_recipe(recipe).tasks)
+    task, split = ("factworld_questions", "test") if question else ("factworld", "train")
+    data = (
+        f"data.sources=[{{task: {task}, split: {split}, count: 24}}]",
+        f"evaluation.tasks=[{task}]",
+    )
+    return ["run", recipe, "--base", str(base), "--out", str(out), *data, *SMALL, *changes]
+
+
+def train(base: Path, out: Path, recipe: str, *changes: str) -> int:
+    """Train in this process and return the exit code; errors are raised."""
+    try:
+        cli(arguments(base, out, recipe, *changes), standalone_mode=False)
+    except SystemExit as error:
+        return int(error.code or 0)
+    return 0
+
+
+def start(base: Path, out: Path, recipe: str, *changes: str) -> subprocess.Popen[str]:
+    """Train in a process of its own."""
+    command = [sys.executable, "-m", "trainer.cli", *arguments(base, out, recipe, *changes)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def weights(out: Path) -> bytes:
+    """Of the checkpoint, bit by bit."""
+    (path,) = (out / name for name in HEAVY if (out / name).is_file())
+    return path.read_bytes()

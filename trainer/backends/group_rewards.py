@@ -1,0 +1,166 @@
+"""A recipe's reward as TRL asks for it: one function for each component, read once for all.
+
+TRL logs every function alone as ``rewards/NAME/mean`` and pays their sum by weights. The first one
+that it calls with a batch reads the batch; the others find it read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tasks.registry import get_task
+from trainer.backends.policy import Policy, Prompt, Tokens
+from trainer.data import read_group
+from trainer.errors import RewardError
+from trainer.recipe import Recipe
+from trainer.rewards.completion import Completion
+from trainer.rewards.diagnostics import diagnose
+from trainer.rewards.registry import values
+
+if TYPE_CHECKING:
+    from transformers import TrainerState
+
+LogMetric = Callable[[str, float], None]
+
+
+class RewardFunction(Protocol):
+    """What TRL calls: keyword arguments in, one number for each completion out."""
+
+    __name__: str
+
+    def __call__(self, **batch: Any) -> list[float]: ...
+
+
+class GroupRewards:
+    """The reward functions of a recipe.
+
+    Attributes
+    ----------
+    policy
+        What is probed; set before training begins.
+    """
+
+    policy: Policy
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe, self._terms = recipe, recipe.terms
+        needs = {need for term in self._terms for need in term.component.needs}
+        self._ranked = "likelihood_rank" in needs
+        self._batch: Any = None
+        self._values: dict[str, list[float]] = {}
+
+    @property
+    def weights(self) -> list[float]:
+        """Of the functions; 0 is computed and logged, and not paid."""
+        return [term.weight for term in self._terms]
+
+    @property
+    def functions(self) -> list[RewardFunction]:
+        """One for each component, with its name."""
+        return [self._function(term.name) for term in self._terms]
+
+    def _function(self, name: str) -> RewardFunction:
+        def component(**batch: Any) -> list[float]:
+            # The very list, which is held on to: another batch cannot be taken for it.
+            if self._batch is not batch["completions"]:
+                self._values = self._read(**batch)
+                self._batch = batch["completions"]
+            return self._values[name]
+
+        component.__name__ = name
+        return component
+
+    def _read(
+        self,
+        *,
+        prompts: Sequence[Prompt],
+        completions: Sequence[Any],
+        completion_ids: Sequence[Tokens],
+        task: Sequence[str],
+        item: Sequence[str],
+        trainer_state: TrainerState,
+        log_metric: LogMetric,
+        **_: Any,
+    ) -> dict[str, list[float]]:
+        size, step = self._recipe.optimisation.group_size, trainer_state.global_step
+        starts = range(0, len(completions), size)
+        for start in starts:
+            if len(completions) % size or len(set(item[start : start + size])) > 1:
+                raise RewardError(
+                    f"a group of {size} completions is not whole on its device, so that what is "
+                    "counted in it would be wrong"
+                )
+        responses = [_text(completion) for completion in completions]
+        likelihoods = self.policy.log_likelihoods(prompts, completion_ids) if self._ranked else None
+        probed = self._probe([prompts[at] for at in starts], [task[at] for at in starts], step)
+        read: list[Completion] = []
+        for start, probabilities in zip(starts, probed, strict=True):
+            group = slice(start, start + size)
+            read += read_group(
+                task[start],
+                item[start],
+                responses[group],
+                step=step,
+                steps=self._recipe.optimisation.steps,
+                probabilities=probabilities,
+                likelihoods=None if likelihoods is None else likelihoods[group],
+            )
+        found = values(self._terms, read)
+        for name, value in _metrics(read, self._totals(found)).items():
+            log_metric(name, value)
+        return found
+
+    def _probe(
+        self, prompts: Sequence[Prompt], tasks: Sequence[str], step: int
+    ) -> list[dict[str, float] | None]:
+        """The label probabilities of each prompt that has labels, if it is time to probe."""
+        every = self._recipe.probing.every
+        probed: list[dict[str, float] | None] = [None] * len(prompts)
+        places = [
+            place for place, task in enumerate(tasks) if get_task(task).kind == "verification"
+        ]
+        if every and step % every == 0 and places:
+            found = self.policy.label_probabilities([prompts[place] for place in places])
+            for place, probabilities in zip(places, found, strict=True):
+                probed[place] = probabilities
+        return probed
+
+    def _totals(self, found: dict[str, list[float]]) -> list[float]:
+        """What each completion is paid."""
+        columns = [[term.weight * value for value in found[term.name]] for term in self._terms]
+        return [sum(row) for row in zip(*columns, strict=True)]
+
+
+def outcome(completion: Completion) -> str:
+    """``right`` (to decline where it is due, too), ``wrong``, ``declined`` or ``invalid``."""
+    if completion.right:
+        return "right"
+    if completion.abstained:
+        return "declined"
+    return "invalid" if completion.reading.status == "invalid" else "wrong"
+
+
+def _metrics(read: Sequence[Completion], totals: Sequence[float]) -> dict[str, float]:
+    """Numbers of a batch that are logged and never paid.
+
+    The diagnostics of `trainer.rewards.diagnostics`, and ``accuracy``; ``outcome/NAME``, the share
+    of completions; ``reward_when/NAME``, their mean reward; ``probed/target``, the mean probability
+    of the right label.
+    """
+    found = {**diagnose(read), "accuracy": sum(each.right for each in read) / len(read)}
+    outcomes = [outcome(completion) for completion in read]
+    for name in ("right", "wrong", "declined", "invalid"):
+        paid = [total for total, mine in zip(totals, outcomes, strict=True) if mine == name]
+        found[f"outcome/{name}"] = len(paid) / len(read)
+        if paid:
+            found[f"reward_when/{name}"] = sum(paid) / len(paid)
+    probed = [each.probabilities[each.target] for each in read if each.probabilities is not None]
+    if probed:
+        found["probed/target"] = sum(probed) / len(probed)
+    return found
+
+
+def _text(completion: Any) -> str:
+    """What was said: as text, or as the last message of a conversation."""
+    return str(completion if isinstance(completion, str) else completion[-1]["content"])

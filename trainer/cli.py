@@ -1,0 +1,201 @@
+"""The ``satrain`` command. Heavy imports happen inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tasks.documents import DataError
+from trainer.errors import SatrainError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; every expected error is one sentence and exit code 2."""
+    try:
+        cli(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (SatrainError, DataError) as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read it has left; nothing more can be said
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"Error: {where}{error.strerror or error}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nInterrupted.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(package_name="saeval")
+def cli() -> None:
+    """Train a checkpoint that knows what it does not know, by a recipe.
+
+    \b
+    See the recipes, what one of them rewards before a GPU is touched, and train:
+      satrain recipes list
+      satrain check mixed
+      satrain run mixed --base MODEL
+    """
+
+
+@cli.group(context_settings=CONTEXT)
+def recipes() -> None:
+    """The recipes that come with satrain: published ones and its own."""
+
+
+@recipes.command("list", context_settings=CONTEXT)
+def list_recipes() -> None:
+    """Names and one line on each."""
+    from trainer.recipe_files import load_recipe, recipe_names
+
+    names = recipe_names()
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:{width}}  {load_recipe(name).summary}")
+
+
+@recipes.command("show", context_settings=CONTEXT)
+@click.argument("name")
+def show_recipe(name: str) -> None:
+    """The recipe's file; save it, change it, and give it to the other commands.
+
+    \b
+    satrain recipes show mixed > mine.yaml
+    """
+    from trainer.recipe_files import recipe_path
+
+    click.echo(recipe_path(name).read_text(encoding="utf-8"), nl=False)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("recipe")
+@click.argument("changes", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option(
+    "--base",
+    metavar="MODEL",
+    help="Base model, a hub id or a folder: checks its tokens for probing, too.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is any warning.")
+def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool) -> None:
+    """What RECIPE rewards, and what will go wrong, before any training.
+
+    RECIPE is a name of `satrain recipes list` or a YAML file. Prints what each answer pays, which
+    one is best for a model that knows more or less, and warnings. Exit code 0 with warnings or
+    without, 1 under --strict, 2 for a mistake in the recipe.
+
+    \b
+    satrain check mixed
+    satrain check hard-only reward.exploration.bonus=0.1
+    satrain check mine.yaml hardware.devices=8 --base ./base --strict
+    """
+    from trainer.check import check_command
+
+    if check_command(recipe, changes, base) and strict:
+        sys.exit(1)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("recipe")
+@click.argument("changes", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option(
+    "--base",
+    metavar="MODEL",
+    help="Base model, a hub id or a folder; needed to begin, known when a run goes on.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where the checkpoint goes.  [default: satrain-runs/ and the recipe's name]",
+)
+@click.option("--data-dir", envvar="SAEVAL_DATA", metavar="DIR", help="Data sets as local files.")
+def run(
+    recipe: str,
+    changes: tuple[str, ...],
+    base: str | None,
+    out: Path | None,
+    data_dir: str | None,
+) -> None:
+    """Train a checkpoint by RECIPE.
+
+    RECIPE is a name of `satrain recipes list` or a YAML file. DIR becomes what `saeval compare BASE
+    DIR` takes, with curves in run.html. After a crash or Ctrl-C the same command goes on where the
+    last checkpoint was saved. Exit code 0 when finished, 1 if an alarm stopped it, 2 for what a
+    person can mend, 130 if interrupted.
+
+    \b
+    satrain run recommended-verification --base Qwen/Qwen2.5-1.5B-Instruct --out runs/mine
+    satrain run mine.yaml --base ./base optimisation.steps=50
+    accelerate launch -m trainer.cli run mixed --base ./base hardware.devices=8
+    """
+    from trainer.run import run_command
+
+    code = run_command(recipe, changes, base=base, out=out, data_dir=data_dir)
+    if code:
+        sys.exit(code)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("recipe")
+@click.argument("changes", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--base", metavar="MODEL", required=True, help="Base model, a hub id or a folder.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="How often each item is answered.",
+)
+@click.option(
+    "--pool",
+    "times",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Items profiled for each one that a source with a filter asks for.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Items answered at once, each with all its samples.",
+)
+@click.option("--data-dir", envvar="SAEVAL_DATA", metavar="DIR", help="Data sets as local files.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Profile to write or go on with.  [default: RECIPE-MODEL.profile.jsonl]",
+)
+def profile(recipe: str, changes: tuple[str, ...], **options: Any) -> None:
+    """What the base knows: how often it answers each item of RECIPE rightly.
+
+    The base answers every item as training would ask it, several times. The file that comes of it
+    goes into the recipe as data.profile, for `filter` and `order: easy_first`. It can be broken
+    off at any time; the same command goes on.
+
+    \b
+    satrain profile hard-only --base ./base --out hard.jsonl
+    satrain check hard-only data.profile=hard.jsonl
+    """
+    from trainer.profiling import profile_command
+
+    profile_command(recipe, changes, **options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The class-weighted reward of fact verification: classes that are worth more or less."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict
+
+from trainer.rewards.completion import Completion
+from trainer.rewards.parameters import Amount
+
+
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+class ClassWeights(TypedDict):
+    """What each class is worth, by its right label."""
+
+    PASS: float
+    FAIL: float
+    NA: float
+
+
+PUBLISHED: ClassWeights = {"PASS": 2.5, "FAIL": 3.5, "NA": 0.15}
+"""Of the hard-only, hard-weighted and balanced recipes, which state no others."""
+
+Class = Literal["PASS", "FAIL", "NA"]
+
+
+def weighted_correctness(
+    completion: Completion,
+    *,
+    weights: ClassWeights = PUBLISHED,
+    right: float = 4.0,
+    wrong: float = -0.5,
+) -> float:
+    """Pay for a right prediction what its class is worth.
+
+    .. math:: r = w(target) · right \\text{ if label = target, else } w(target) · wrong
+
+    An answer that cannot be read counts as NA, as the recipes count it: where the target is NA, it
+    is paid for. `format_error` must cost more than that.
+
+    References
+    ----------
+    The class-weighted recipes: +4/−0.5 with weights PASS 2.5, FAIL 3.5 and NA 0.15.
+
+    Examples
+    --------
+    >>> from trainer.rewards.example import says
+    >>> [weighted_correctness(says(it, target="FAIL")) for it in ("FAIL", "PASS")]
+    [14.0, -1.75]
+    >>> weighted_correctness(says(None, target="NA"))
+    0.6
+    """
+    weight = _weight(weights, completion)
+    return weight * (right if completion.label == completion.target else wrong)
+
+
+def weighted_false_abstention(
+    completion: Completion, *, weights: ClassWeights = PUBLISHED, penalty: Amount = 0.5
+) -> float:
+    """Charge for declining although evidence settles the matter, what the class is worth.
+
+    .. math:: r = -penalty · w(target) \\text{ if evidence, target ≠ NA and label = NA, else } 0
+
+    An answer that cannot be read counts as NA.
+
+    References
+    ----------
+    The class-weighted recipes; 0.5 is the only constant seen with them.
+
+    Examples
+    --------
+    >>> from trainer.rewards.example import says
+    >>> weighted_false_abstention(says("NA", target="PASS", evidence=True))
+    -1.25
+    """
+    due = completion.target == completion.abstention
+    declined = completion.label == completion.abstention
+    if due or not declined or not completion.evidence:
+        return 0.0
+    return -penalty * _weight(weights, completion)
+
+
+def _weight(weights: ClassWeights, completion: Completion) -> float:
+    target: Class = completion.target  # type: ignore[assignment]  # a label of verification
+    return weights[target]

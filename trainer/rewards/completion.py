@@ -1,0 +1,114 @@
+"""What a reward may look at: one completion as it was read, and where it stands in its group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tasks.reading import Reading
+from trainer.errors import RewardError
+
+
+@dataclass(frozen=True)
+class Group:
+    """The completions of one prompt, counted.
+
+    Attributes
+    ----------
+    size
+        How many there are.
+    right
+        How many of them gave the right answer; to decline is no answer, not even where it is due.
+    """
+
+    size: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One completion.
+
+    Attributes
+    ----------
+    reading
+        What its task reads in it: prediction, status, stated confidence.
+    target
+        The right prediction.
+    abstention
+        The prediction that declines: ``NA`` for verification, ``UNKNOWN`` for questions.
+    evidence
+        Whether the prompt shows any evidence; False for questions.
+    probabilities
+        The policy's own probability of each label, given the prompt; None if not probed.
+    group
+        The completions of the same prompt, this one among them; None if not counted.
+    likelihood_rank
+        Place among the group by sequence probability, 0 for the likeliest; None if not ranked.
+    step, steps
+        Optimisation steps done, and how many there will be.
+    """
+
+    reading: Reading
+    target: str
+    abstention: str
+    evidence: bool = False
+    probabilities: Mapping[str, float] | None = None
+    group: Group | None = None
+    likelihood_rank: int | None = None
+    step: int = 0
+    steps: int = 1
+
+    @property
+    def right(self) -> bool:
+        """Whether the prediction is the target."""
+        return self.reading.prediction == self.target
+
+    @property
+    def answered_rightly(self) -> bool:
+        """Whether it is right and does not decline."""
+        return self.right and self.reading.status == "answered"
+
+    @property
+    def abstained(self) -> bool:
+        """Whether it declines."""
+        return self.reading.status == "abstained"
+
+    @property
+    def well_formed(self) -> bool:
+        """Whether it could be read and states a confidence."""
+        return self.reading.status != "invalid" and self.reading.confidence is not None
+
+    @property
+    def probed(self) -> Mapping[str, float]:
+        """`probabilities`; RewardError if they were not probed."""
+        if self.probabilities is None:
+            raise RewardError("the policy's label probabilities were not probed")
+        return self.probabilities
+
+    @property
+    def counted(self) -> Group:
+        """`group`; RewardError if it was not counted."""
+        if self.group is None:
+            raise RewardError("the completions of the prompt were not counted")
+        return self.group
+
+    @property
+    def ranked(self) -> int:
+        """`likelihood_rank`; RewardError if it was not ranked."""
+        if self.likelihood_rank is None:
+            raise RewardError("the completions of the prompt were not ranked by likelihood")
+        return self.likelihood_rank
+
+    @property
+    def label(self) -> str:
+        """The prediction, where what cannot be read counts as declining."""
+        return self.reading.prediction or self.abstention
+
+
+def warmed(completion: Completion, warmup_steps: int) -> float:
+    """A factor that rises linearly to 1 in the first `warmup_steps` steps.
+
+    ``min(1, (step + 1) / warmup_steps)``, and 1 throughout without a warm-up.
+    """
+    return min(1.0, (completion.step + 1) / warmup_steps) if warmup_steps else 1.0

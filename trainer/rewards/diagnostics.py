@@ -1,0 +1,58 @@
+"""What to watch while rewards work: numbers of a batch that are logged and never paid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import pstdev
+
+from trainer.rewards.completion import Completion
+
+
+def diagnose(completions: Sequence[Completion]) -> dict[str, float]:
+    """The diagnostics of one batch; what cannot be counted is left out.
+
+    ``abstention_rate``
+        Share that declines; near 0 or 1, it has collapsed.
+    ``format_rate``
+        Share that can be read and states a confidence.
+    ``recall/LABEL``
+        Of the completions whose target it is, the share that says it.
+    ``confidence_spread``
+        Standard deviation of the stated confidences; near 0, confidence has collapsed to one value.
+    ``any_right``
+        Share of groups, weighted by their completions, with any right answer. As it falls,
+        "caution" pays for declining everywhere.
+
+    Examples
+    --------
+    >>> from trainer.rewards.example import says
+    >>> diagnose([says("PASS", 0.5), says("NA", 1.0), says(None)])["confidence_spread"]
+    0.25
+    >>> sorted(diagnose([says("NA", 0.5, target="NA")]))
+    ['abstention_rate', 'confidence_spread', 'format_rate', 'recall/NA']
+    """
+    found: dict[str, float] = {}
+    if not completions:
+        return found
+    found["abstention_rate"] = _share(completion.abstained for completion in completions)
+    found["format_rate"] = _share(completion.well_formed for completion in completions)
+    for target in sorted({completion.target for completion in completions}):
+        found[f"recall/{target}"] = _share(
+            completion.right for completion in completions if completion.target == target
+        )
+    stated = [
+        completion.reading.confidence
+        for completion in completions
+        if completion.reading.confidence is not None
+    ]
+    if stated:
+        found["confidence_spread"] = pstdev(stated)
+    groups = [completion.group for completion in completions if completion.group is not None]
+    if groups:
+        found["any_right"] = _share(group.right > 0 for group in groups)
+    return found
+
+
+def _share(events: Iterable[bool]) -> float:
+    values = list(events)
+    return sum(values) / len(values)

@@ -1,0 +1,61 @@
+"""Components that look at the other completions of the same prompt.
+
+A prompt that any completion answers rightly can be known: answers are paid. A prompt that none
+answers rightly cannot (yet): declining is paid. Both together are "fact" and "caution".
+"""
+
+from __future__ import annotations
+
+from trainer.rewards.completion import Completion
+from trainer.rewards.parameters import Share
+
+
+def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: float = 0.5) -> float:
+    """Pay for knowing.
+
+    .. math:: r = right \\text{ if answered rightly, else } in\\_reasoning \\text{ if any of the
+        group is right and the right answer stands in the reasoning, else } 0
+
+    References
+    ----------
+    The group reward of the QA recipes: any correct → correct 1, process-correct 0.5.
+
+    Examples
+    --------
+    >>> from trainer.rewards.example import says
+    >>> from trainer.rewards.completion import Group
+    >>> group_fact(says("RIGHT", target="RIGHT", group=Group(8, 1)))
+    1.0
+    >>> group_fact(says("UNKNOWN", target="RIGHT", group=Group(8, 1), in_reasoning=True))
+    0.5
+    """
+    known = completion.counted.right > 0
+    if completion.answered_rightly:
+        return float(right)
+    return float(in_reasoning) if known and completion.reading.right_in_reasoning else 0.0
+
+
+def group_caution(
+    completion: Completion, *, declined: float = 1.0, starts_at: Share = 0.0
+) -> float:
+    """Pay for declining where no completion of the group is right.
+
+    .. math:: r = declined \\text{ if it declines and none of the group is right, else } 0
+
+    It pays nothing before the share `starts_at` of the steps is done.
+
+    References
+    ----------
+    The group reward of the QA recipes: none correct → not attempted 1. "Fact then caution" is
+    `group_fact` with this from the middle on; where it switches is not stated, 0.5 is what worked.
+
+    Examples
+    --------
+    >>> from trainer.rewards.example import says
+    >>> from trainer.rewards.completion import Group
+    >>> [group_caution(says("UNKNOWN", target="RIGHT", group=Group(8, n))) for n in (0, 1)]
+    [1.0, 0.0]
+    """
+    begun = completion.step >= starts_at * completion.steps
+    due = completion.counted.right == 0 and completion.abstained
+    return float(declined) if begun and due else 0.0
