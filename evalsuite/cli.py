@@ -497,8 +497,7 @@ def show_task(name: str) -> None:
     """The task card: what is asked, source, labels, traps."""
     from tasks.registry import FOLDER, TASKS
 
-    if name not in TASKS:
-        raise click.BadParameter(f"unknown task {name!r}; known: {', '.join(TASKS)}")
+    (name,) = _known_tasks([name])
     click.echo((FOLDER / TASKS[name].card / "README.md").read_text(encoding="utf-8"), nl=False)
 
 
@@ -517,9 +516,7 @@ def tasks_path() -> None:
 def _chosen_tasks(names: tuple[str, ...]) -> list[Any]:
     from tasks.registry import TASKS
 
-    if unknown := [name for name in names if name not in TASKS]:
-        raise click.BadParameter(f"unknown task {unknown[0]!r}; known: {', '.join(TASKS)}")
-    return [TASKS[name] for name in names or TASKS]
+    return [TASKS[name] for name in (_known_tasks(names) if names else TASKS)]
 
 
 _data_dir_option = click.option(

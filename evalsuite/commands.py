@@ -268,7 +268,10 @@ def _read_comparison(folder: Path) -> Comparison:
 
     path = folder / COMPARISON
     if not path.is_file():
-        raise InputError(f"{folder}: holds no {COMPARISON}; give the folder of a comparison")
+        raise InputError(
+            f"{folder}: holds no {COMPARISON}; give the folder of a comparison (a frontier or "
+            "metacognition is rendered again by giving its command again, which asks nothing anew)"
+        )
     try:
         return from_json(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:

@@ -179,10 +179,10 @@ def too_few_replicates(tasks: Sequence[TaskComparison], settings: Settings) -> s
 
 
 def _sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
-    """Two tasks that ask the same documents, if there are any."""
-    seen: dict[str, str] = {}
+    """Two tasks that ask the same, if there are any; a mixture names its items anew."""
+    seen: dict[tuple[str, tuple[str, ...]], str] = {}
     for pairs in paired:
-        for document in {prediction.document_hash for prediction in pairs.base}:
+        for document in {(p.document.claim, p.document.evidence) for p in pairs.base}:
             if (other := seen.setdefault(document, pairs.task.name)) != pairs.task.name:
                 return other, pairs.task.name
     return None

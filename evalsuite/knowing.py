@@ -181,7 +181,10 @@ def cautions_on(models: Sequence[ModelMetacognition]) -> list[str]:
             who = f"{model.model.name} on {task.task}"
             pairs = task.pairwise.pairs if task.pairwise else 0
             if task.single is None:
-                found.append(f"{who}: gave no answer that can be read; there is nothing to ask.")
+                found.append(
+                    f"{who}: declined every question, or gave nothing that can be read; there is "
+                    "nothing to ask about."
+                )
             elif task.right in (0, task.attempted):
                 what = "right" if task.right else "wrong"
                 found.append(f"{who}: all answers are {what}; there is nothing to tell apart.")

@@ -164,15 +164,18 @@ class Verdicts:
         Raises
         ------
         EngineError
-            If no pair is left.
+            If more than half of the responses have no grade, or no pair is left.
         """
         base, of_base = self._side(pairs.base, pairs.task.labels, level)
         checkpoint, of_checkpoint = self._side(pairs.checkpoint, pairs.task.labels, level)
         kept = [(b, c) for b, c in zip(base, checkpoint, strict=True) if b and c]
-        if not kept:
+        judged = sum(map(sum, (*of_base.counts, *of_checkpoint.counts)))
+        unscored = sum(row[-1] for side in (of_base, of_checkpoint) for row in side.counts)
+        if not kept or unscored > judged / 2:
             raise EngineError(
-                f"task {pairs.task.name}: the judge {self.judge.name} gave no grade "
-                f"that can be read on any item; see its replies in {VERDICTS}"
+                f"task {pairs.task.name}: the judge {self.judge.name} gave no grade that can be "
+                f"read on {unscored} of {judged} responses, too many to compare what is left; see "
+                f"its replies in {VERDICTS}, and take another judge"
             )
         judged = replace(
             pairs, base=tuple(b for b, _ in kept), checkpoint=tuple(c for _, c in kept)

@@ -10,6 +10,8 @@ from reports.overlap import overlap_caution
 from reports.readings import (
     gain_is_only_format,
     identical,
+    knowledge_lost,
+    only_declines,
     refusal_rise,
     too_few_items,
     treatments_disagree,
@@ -22,12 +24,14 @@ from stats.comparison import Comparison, InvalidTreatment, TaskComparison
 SHORTCUT_ABOVE_CHANCE = 0.05
 NEARLY_ALWAYS = 0.9
 ENOUGH_TO_SEE_A_HABIT = 20
+MOSTLY = 0.5
 
 
 def cautions(comparison: Comparison) -> tuple[str, ...]:
     """Sentences, the gravest first; each names its task."""
     level = comparison.settings.level
     rules: tuple[Callable[[TaskComparison, float], str | None], ...] = (
+        _cannot_be_read,
         _identical,
         _trained_on,
         _only_format,
@@ -85,7 +89,26 @@ def _only_format(task: TaskComparison, level: float) -> str | None:
     )
 
 
+def _cannot_be_read(task: TaskComparison, level: float) -> str | None:
+    share = task.checkpoint.invalid / task.items if task.items else 0.0
+    if share <= MOSTLY:
+        return None
+    return (
+        f"{say.value(share, 'share')} of the checkpoint's responses could not be read; nothing "
+        "else about it can be believed before that is mended (template, length, format)."
+    )
+
+
 def _refuses_more(task: TaskComparison, level: float) -> str | None:
+    lost = knowledge_lost(task, level)
+    if lost is not None:
+        fewer = say.difference(-lost, "share")
+        if only_declines(task, level):
+            return (
+                f"it only declines more: fewer questions are answered rightly ({fewer}), and those "
+                "still answered are answered no better."
+            )
+        return f"it declines some of what it knew: right answers fell ({fewer})."
     rise = refusal_rise(task, level)
     if rise is None:
         return None
@@ -108,6 +131,8 @@ def _answers_more(task: TaskComparison, level: float) -> str | None:
     if recall is None or refusals is None:
         return None
     if sign_of(recall, level).direction != "worse" or (refusals.difference or 0) >= 0:
+        return None
+    if task.checkpoint.invalid > task.base.invalid:
         return None
     if not leaves_out_zero(refusals.difference_interval):
         return None

@@ -133,6 +133,7 @@ _TONES: dict[Verdict, str] = {
     "noise": "noise",
     "too few items": "noise",
     "identical": "noise",
+    "unreadable": "worse",
 }
 
 

@@ -19,7 +19,11 @@ from stats.metacognition import (
 )
 from stats.pairwise import Share
 
-Way = Literal["both", "single", "choices", "neither", "unknown"]
+Way = Literal["both", "single", "choices", "untold", "neither", "unknown"]
+"""``untold``: it knows one at a time, and there are too few pairs to choose between."""
+
+FEWEST_PAIRS = 20
+"""Below it choices are shown and nothing is said of them."""
 
 HEADLINE = (("auroc", "AUROC"), ("pairwise_accuracy", "pairwise"))
 """The metrics of the transfer table and of Holm's family, and their columns' names."""
@@ -28,6 +32,7 @@ _HOW: dict[Way, str] = {
     "both": "asked either way",
     "single": "only when asked about one at a time",
     "choices": "only by choosing between two questions",
+    "untold": "when asked about one at a time (there were too few pairs to choose between)",
 }
 
 
@@ -73,8 +78,12 @@ def details(result: Metacognition) -> tuple[str, ...]:
 def way_of(task: TaskMetacognition) -> Way:
     """By which of the two ways a model shows that it knows, beyond chance by the intervals."""
     single = None if task.single is None else task.single.estimate("auroc").interval
-    choices = None if task.pairwise is None else task.pairwise.accuracy.interval
-    if single is None or choices is None:
+    if single is None:
+        return "unknown"
+    if task.pairwise is None or task.pairwise.pairs < FEWEST_PAIRS:
+        return "untold" if single.low > 0.5 else "unknown"
+    choices = task.pairwise.accuracy.interval
+    if choices is None:
         return "unknown"
     found: dict[tuple[bool, bool], Way] = {
         (True, True): "both",
@@ -117,14 +126,16 @@ def _bias(model: ModelMetacognition) -> str:
     found: dict[str, list[str]] = {}
     measured = False
     for task in model.tasks:
-        bias = None if task.pairwise is None else task.pairwise.position_bias
-        if bias is None or bias.value is None:
+        if task.pairwise is None or task.pairwise.pairs < FEWEST_PAIRS:
+            continue
+        bias = task.pairwise.position_bias
+        if bias.value is None:
             continue
         measured = True
         if _leaves_out(bias.interval):
             found.setdefault("first" if bias.value > 0 else "second", []).append(task.task)
     if not measured:
-        return "Its preference for a position could not be measured."
+        return "There was too little to tell whether it prefers a position."
     if not found:
         return "No preference for a position was found."
     several = len(model.tasks) > 1

@@ -18,6 +18,7 @@ Verdict = Literal[
     "noise",
     "too few items",
     "identical",
+    "unreadable",
 ]
 
 VERDICT_NAMES: dict[Verdict, str] = {
@@ -29,6 +30,7 @@ VERDICT_NAMES: dict[Verdict, str] = {
     "noise": "no change beyond noise",
     "too few items": "too few items to tell",
     "identical": "identical",
+    "unreadable": "cannot be read",
 }
 
 TOO_WIDE = 0.05
@@ -41,11 +43,11 @@ SIZE_MATTERS = 0.01
 class ErrorCounts:
     """The two ways to be wrong about what one knows, as counts of base and checkpoint.
 
-    `answered` of the `unanswerable` items got an answer although the class that abstains was
+    `missed` of the `unanswerable` items did not get the class that abstains, although it was
     right; `refused` of the `answerable` items got that class although they have an answer.
     """
 
-    answered: tuple[int, int]
+    missed: tuple[int, int]
     unanswerable: int
     refused: tuple[int, int]
     answerable: int
@@ -65,24 +67,40 @@ def error_counts(task: TaskComparison) -> ErrorCounts | None:
         return None
     at = task.labels.index(label)
 
-    def answered(model: ModelResult) -> int:
-        return sum(model.confusion[at][: len(task.labels)]) - model.confusion[at][at]
+    def missed(model: ModelResult) -> int:
+        return sum(model.confusion[at]) - model.confusion[at][at]
 
     def refused(model: ModelResult) -> int:
         return sum(row[at] for index, row in enumerate(model.confusion) if index != at)
 
     return ErrorCounts(
-        answered=(answered(task.base), answered(task.checkpoint)),
+        missed=(missed(task.base), missed(task.checkpoint)),
         unanswerable=task.targets[at],
         refused=(refused(task.base), refused(task.checkpoint)),
         answerable=sum(task.targets) - task.targets[at],
     )
 
 
+def unreadable(task: TaskComparison) -> bool:
+    """Whether not one response of either model could be read."""
+    return task.base.invalid == task.checkpoint.invalid == task.items
+
+
+def is_question(task: TaskComparison) -> bool:
+    """Whether the task asks open questions, which may be declined at no fault."""
+    return find_any(task, "incorrect_rate")
+
+
+def find_any(task: TaskComparison, metric: str) -> bool:
+    """Whether the task has a metric, with or without values."""
+    return any(row.metric == metric for row in task.metrics)
+
+
 def identical(task: TaskComparison) -> bool:
     """Whether both models gave the same labels and confidences."""
     return (
-        task.flips_total == 0
+        not unreadable(task)
+        and task.flips_total == 0
         and task.base == task.checkpoint
         and all(row.difference in (0, None) for row in task.metrics)
     )
@@ -109,18 +127,41 @@ def gain_is_only_format(task: TaskComparison, level: float) -> bool:
 def refusal_rise(task: TaskComparison, level: float) -> tuple[float, float] | None:
     """The rise of abstention recall and of false abstention, where the one comes with the other.
 
-    A gain has to pass the adjusted p; for the cost its interval is enough, so that a doubt about
-    a gain is raised more easily than the gain is granted.
+    Of claims that the evidence settles or not; for open questions see `knowledge_lost`. A gain has
+    to pass the adjusted p; for the cost its interval is enough, so that a doubt about a gain is
+    raised more easily than the gain is granted.
     """
     recall = find(task, "recall", task.abstention)
     refusals = find(task, "false_abstention_rate")
-    if recall is None or refusals is None:
+    if recall is None or refusals is None or is_question(task):
         return None
     gain, cost = recall.difference or 0.0, refusals.difference or 0.0
     better = sign_of(recall, level).direction == "better"
     if better and cost > 0 and leaves_out_zero(refusals.difference_interval):
         return gain, cost
     return None
+
+
+def knowledge_lost(task: TaskComparison, level: float) -> float | None:
+    """By how much fewer open questions are answered rightly, where more are declined."""
+    declined = find(task, "abstention_rate")
+    right = find(task, "correct_rate") or find(task, "accuracy")
+    if not is_question(task) or declined is None or right is None:
+        return None
+    lost = (right.difference or 0) < 0 and leaves_out_zero(right.difference_interval)
+    return (
+        -(right.difference or 0)
+        if lost and sign_of(declined, level).direction == "higher"
+        else None
+    )
+
+
+def only_declines(task: TaskComparison, level: float) -> bool:
+    """Whether right answers were lost to declining, and what is still answered is no better."""
+    if knowledge_lost(task, level) is None:
+        return False
+    attempted = find(task, "correct_given_attempted")
+    return attempted is None or sign_of(attempted, level).direction != "better"
 
 
 def too_few_items(task: TaskComparison) -> bool:
@@ -134,11 +175,13 @@ def too_few_items(task: TaskComparison) -> bool:
 
 def verdict(task: TaskComparison, level: float) -> Verdict:
     """One word for the task."""
+    if unreadable(task):
+        return "unreadable"
     if identical(task):
         return "identical"
     directions = {sign.direction for _, sign in signed_rows(task, level)}
     rise = refusal_rise(task, level)
-    if rise is not None and rise[1] >= rise[0]:
+    if only_declines(task, level) or (rise is not None and rise[1] >= rise[0]):
         return "refuses more"
     if "better" in directions and "worse" in directions:
         return "mixed"

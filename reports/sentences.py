@@ -10,11 +10,12 @@ from reports.readings import (
     error_counts,
     gain_is_only_format,
     identical,
+    is_question,
     signed_rows,
     too_few_items,
     valid_on_both_sides,
 )
-from reports.signs import Sign, find, sign_of
+from reports.signs import Sign, find, sign_of, significance_level
 from stats.comparison import MetricComparison, TaskComparison
 
 _SPOKEN_OF = {
@@ -63,6 +64,11 @@ def _accuracy(task: TaskComparison, level: float) -> str:
     if sign.beyond_noise:
         verb = "rose" if (row.difference or 0) > 0 else "fell"
         return f"Accuracy {verb}: {from_to(row)} ({change}, {_p_in_words(row)})."
+    if row.p is not None and row.p < significance_level(level) and row.p_holm is not None:
+        return (
+            f"Accuracy did not change beyond noise after correction for many tests: "
+            f"{from_to(row)} ({change}, {_p_in_words(row)})."
+        )
     if too_few_items(task):
         return f"Too few items to tell about accuracy: {from_to(row)} ({change})."
     return f"Accuracy did not change beyond noise: {from_to(row)} ({change})."
@@ -76,7 +82,7 @@ def _errors(task: TaskComparison, level: float) -> str:
     parts = []
     if counts.unanswerable:
         text = (
-            f"wrongly answered {label} items {counts_from_to(counts.answered)} of "
+            f"missed {label} items {counts_from_to(counts.missed)} of "
             f"{say.count(counts.unanswerable)}"
         )
         if recall is not None:
@@ -84,13 +90,39 @@ def _errors(task: TaskComparison, level: float) -> str:
         parts.append(text)
     if counts.answerable:
         text = (
-            f"refused answerable items {counts_from_to(counts.refused)} of "
+            f"answered {label} on answerable items {counts_from_to(counts.refused)} of "
             f"{say.count(counts.answerable)}"
         )
-        if refusals is not None:
+        if is_question(task):
+            text += _newly_declined(task)
+        elif refusals is not None:
             text += f" ({_spoken(sign_of(refusals, level))})"
         parts.append(text)
     return f"Both error directions: {'; '.join(parts)}." if parts else ""
+
+
+def _newly_declined(task: TaskComparison) -> str:
+    """What the base had said to the questions that only the checkpoint declines."""
+    labels, counts = task.transitions.labels, task.transitions.counts
+    declined = labels.index(str(task.abstention))
+    moved = {label: row[declined] for label, row in zip(labels, counts, strict=True)}
+    right = sum(moved.get(label, 0) for label in _right_labels(task))
+    others = sum(moved.values()) - moved[labels[declined]] - right
+    if right + others == 0:
+        return ""
+    return (
+        f"; newly declined were {say.count(right)} that the base had right and "
+        f"{say.count(others)} that it had not"
+    )
+
+
+def _right_labels(task: TaskComparison) -> list[str]:
+    """The labels of right answers: those that are a target and do not abstain."""
+    return [
+        label
+        for label, items in zip(task.labels, task.targets, strict=True)
+        if items and label != task.abstention
+    ]
 
 
 def _format(task: TaskComparison, level: float) -> str:
@@ -119,7 +151,8 @@ def _format(task: TaskComparison, level: float) -> str:
 
 def _confidence(task: TaskComparison, level: float) -> str:
     if task.base.stated_confidence == 0 or task.checkpoint.stated_confidence == 0:
-        return "Confidence: not stated by both models, so nothing can be said about it."
+        what = "no answer with a confidence" if is_question(task) else "no confidence stated"
+        return f"Confidence: {what} by one of the models, so nothing can be said about it."
     moved = []
     for name in ("ece_squared_debiased", "brier"):
         row = find(task, name)

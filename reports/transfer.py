@@ -17,6 +17,10 @@ POOLED = "pooled"
 METRICS: tuple[tuple[str, bool], ...] = (
     ("accuracy", False),
     ("macro_f1", False),
+    ("correct_rate", False),
+    ("incorrect_rate", False),
+    ("correct_given_attempted", False),
+    ("f_score", False),
     ("recall", True),
     ("false_abstention_rate", False),
     ("invalid_rate", False),
@@ -27,9 +31,13 @@ METRICS: tuple[tuple[str, bool], ...] = (
 """The metrics of the tables, and whether it is the one of the abstaining class."""
 
 
+_OF_CONFIDENCE = ("auroc", "brier", "ece_squared_debiased")
+"""They rest on what both models answered, so the base has another value for each checkpoint."""
+
+
 @dataclass(frozen=True)
 class Cell:
-    """One checkpoint on one task: its value, and its difference from the base."""
+    """One checkpoint on one task: its value (or both models'), and its difference from the base."""
 
     value: str
     difference: str
@@ -67,10 +75,14 @@ def transfer_tables(family: Family) -> tuple[TransferTable, ...]:
                     continue
                 scale = say.metric_of(row).scale
                 name = say.metric_name(row, task.abstention)
-                base[column] = say.value(row.base, scale)
+                value = say.value(row.checkpoint, scale)
+                if metric in _OF_CONFIDENCE:
+                    value = f"{say.value(row.base, scale)} → {value}"
+                else:
+                    base[column] = say.value(row.base, scale)
                 cells.append(
                     Cell(
-                        say.value(row.checkpoint, scale),
+                        value,
                         say.difference(row.difference, scale),
                         say.interval(row.difference_interval, scale),
                         sign_of(row, family.settings.level),

@@ -24,13 +24,15 @@ METRICS: dict[str, Metric] = {
     "accuracy": Metric("Accuracy", "share", "Right labels among all items; invalid is wrong."),
     "macro_f1": Metric("Macro-F1", "share", "Mean of the classes' F1; invalid is in no class."),
     "correct_rate": Metric("Correct rate", "share", "Right answers given among all items."),
-    "coverage": Metric("Coverage", "share", "Answers attempted among all items."),
+    "coverage": Metric("Coverage", "share", "Items that were not declined."),
     "process_correct_rate": Metric(
         "Right in reasoning only",
         "share",
         "Items whose right answer stands in the reasoning and is not the final answer.",
     ),
-    "incorrect_rate": Metric("Incorrect rate", "share", "Wrong answers among all items."),
+    "incorrect_rate": Metric(
+        "Incorrect rate", "share", "Wrong or unreadable answers among all items."
+    ),
     "correct_given_attempted": Metric(
         "Correct if attempted",
         "share",
@@ -44,7 +46,7 @@ METRICS: dict[str, Metric] = {
     "hallucination_rate": Metric(
         "Hallucination rate",
         "share",
-        "Of the items without an answer, those answered all the same.",
+        "Of the items without an answer, those not declined: 1 − recall.",
     ),
     "precision": Metric("{label} precision", "share", "Of the answers {label}, the right ones."),
     "recall": Metric("{label} recall", "share", "Of the items {label}, those answered {label}."),

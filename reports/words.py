@@ -18,6 +18,8 @@ from reports.sentences import (
 from stats.comparison import Comparison, MetricComparison, TaskComparison
 
 _NAMED_AT_MOST = 4
+_DETAILED_AT_MOST = 2
+"""With more tasks the headline only names those that are mixed."""
 
 _CLAUSES: dict[Verdict, str] = {
     "better": "better on {}",
@@ -28,6 +30,7 @@ _CLAUSES: dict[Verdict, str] = {
     "noise": "neither better nor worse beyond noise on {}",
     "too few items": "too few items to tell on {}",
     "identical": "identical on {}",
+    "unreadable": "nothing could be read on {}",
 }
 
 
@@ -83,13 +86,14 @@ def _headline(comparison: Comparison) -> str:
     if all(identical(task) for task in comparison.tasks):
         items = sum(task.items for task in comparison.tasks)
         return (
-            f"No difference at all: the checkpoint answers all {say.items(items)} exactly as "
-            "the base does."
+            f"No difference at all: the checkpoint gives the base's label and confidence on all "
+            f"{say.items(items)}."
         )
     by_verdict: dict[Verdict, list[str]] = {kind: [] for kind in _CLAUSES}
     for task in comparison.tasks:
         kind = verdict(task, level)
-        by_verdict[kind].append(task.task + (_both_ways(task, level) if kind == "mixed" else ""))
+        detail = len(comparison.tasks) <= _DETAILED_AT_MOST and kind == "mixed"
+        by_verdict[kind].append(task.task + (_both_ways(task, level) if detail else ""))
     clauses = [
         _CLAUSES[kind].format(say.listing(names)) for kind, names in by_verdict.items() if names
     ]
@@ -161,11 +165,11 @@ def _overall_errors(tasks: Sequence[TaskComparison]) -> str:
     unanswerable = sum(c.unanswerable for c in counts)
     answerable = sum(c.answerable for c in counts)
     if unanswerable:
-        answered = counts_from_to(_total([c.answered for c in counts]))
-        parts.append(f"{label} items wrongly answered {answered} of {say.count(unanswerable)}")
+        missed = counts_from_to(_total([c.missed for c in counts]))
+        parts.append(f"{label} items missed {missed} of {say.count(unanswerable)}")
     if answerable:
         refused = counts_from_to(_total([c.refused for c in counts]))
-        parts.append(f"answerable items refused {refused} of {say.count(answerable)}")
+        parts.append(f"answerable items answered {label} {refused} of {say.count(answerable)}")
     invalid = _total([(task.base.invalid, task.checkpoint.invalid) for task in tasks])
     parts.append(f"unreadable responses {counts_from_to(invalid)}")
     over = say.items(sum(task.items for task in tasks))

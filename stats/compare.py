@@ -122,7 +122,7 @@ def compare_task(
         unpaired=unpaired or Unpaired(0, 0, (), ()),
         flips_total=int(both_changed.sum()) if flips_total is None else flips_total,
         flips=flips,
-        warnings=_warnings(pairs),
+        warnings=_warnings(pairs, samples),
         abstention=pairs.abstention,
         repeated=None if samples is None else compare_samples(samples, settings, rng),
         groups=tuple(
@@ -206,9 +206,10 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
         int(confusion[:, pairs.labels.index(pairs.abstention)].sum()) if pairs.abstention else 0
     )
     invalid = int(confusion[:, k].sum())
-    stated = ~np.isnan(answers.confidence)
-    confidence, predicted = answers.confidence[stated], answers.predicted[stated]
-    correct = (answers.predicted == pairs.target)[stated]
+    # Of both models' items, as the metrics are, so that the pictures show what the tables say.
+    both = pairs.both_confident
+    confidence, predicted = answers.confidence[both], answers.predicted[both]
+    correct = (answers.predicted == pairs.target)[both]
     some = len(confidence) > 0
     brier = brier_decomposition(confidence, correct) if some else None
     return ModelResult(
@@ -216,7 +217,7 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
         answered=len(pairs) - abstained - invalid,
         abstained=abstained,
         invalid=invalid,
-        stated_confidence=len(confidence),
+        stated_confidence=int((~np.isnan(answers.confidence)).sum()),
         reliability=reliability(confidence, correct, level=level) if some else (),
         histogram=ConfidenceHistogram(
             by_outcome={
@@ -258,7 +259,7 @@ def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> 
     return float(((pairs.target == pairs.labels.index(pairs.abstention)) == ~has_evidence).mean())
 
 
-def _warnings(pairs: PairedAnswers) -> tuple[str, ...]:
+def _warnings(pairs: PairedAnswers, samples: PairedSamples | None) -> tuple[str, ...]:
     found = []
     n = len(pairs)
     if n < 200:
@@ -270,15 +271,22 @@ def _warnings(pairs: PairedAnswers) -> tuple[str, ...]:
         found.append(
             f"No item has the target {' or '.join(missing)}: its F1 counts as 0 in macro-F1."
         )
+    if samples is not None:
+        items, k = samples.base.predicted.shape
+        found.append(
+            f"Each of {items:,} items was asked {k} times: the tables count answers as items, and "
+            "take the answers to one item together."
+        )
     confident = int(pairs.both_confident.sum())
+    stated = "stated a confidence" if pairs.wrong is None else "gave an answer with a confidence"
     if 0 < confident < n:
         found.append(
-            f"Confidence metrics rest on the {confident} of {n} items "
-            "on which both models stated a confidence."
+            f"Confidence metrics rest on the {confident} of {n} items on which both models "
+            f"{stated}."
         )
     if confident == 0:
-        found.append("No item has a stated confidence from both models: no confidence metrics.")
-    if pairs.cluster is not None and len(np.unique(pairs.cluster)) < 200:
+        found.append(f"There is no item on which both models {stated}: no confidence metrics.")
+    if pairs.cluster is not None and len(np.unique(pairs.cluster)) < min(200, n - 1):
         found.append(
             f"Only {len(np.unique(pairs.cluster))} clusters: "
             "cluster bootstrap intervals are somewhat too narrow below 200."

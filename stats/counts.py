@@ -145,11 +145,12 @@ def question_metrics(
     """Metrics of open questions, whose labels are right, wrong and abstaining.
 
     `wrong` is never a target: a question has a right answer or is one to abstain from. As SimpleQA
-    has it [1]_, an answer is correct, incorrect or not attempted; ``correct_rate`` is the share of
-    right answers given, ``coverage`` the share attempted, ``correct_given_attempted`` that of right
-    ones among those (the selective accuracy), ``f_score`` the harmonic mean of the first and the
-    third. Accuracy counts due abstentions as right, too. Precision, recall and F1 are of
-    abstaining, against whether the question has an answer.
+    has it [1]_, an answer is correct, incorrect or not attempted, and what cannot be read is an
+    incorrect attempt. ``correct_rate`` is the share of right answers given, ``coverage`` the share
+    attempted, ``correct_given_attempted`` that of right ones among those (the selective accuracy),
+    ``f_score`` the harmonic mean of the first and the third. Accuracy counts due abstentions as
+    right, too. Precision, recall and F1 are of abstaining, against whether the question has an
+    answer; ``hallucination_rate`` is 1 − recall.
 
     References
     ----------
@@ -164,13 +165,12 @@ def question_metrics(
     given = confusion[:, :, :k].sum(axis=1)
     due = confusion[:, unknown, unknown]
     right = np.einsum("bii->bi", confusion[:, :, :k])[:, answered].sum(axis=1)
-    attempted = given[:, [*answered, missed]].sum(axis=1)
-    hallucinated = confusion[:, unknown, :][:, [*answered, missed]].sum(axis=1)
+    attempted = items - given[:, unknown]
     answerable = items - targets[:, unknown]
     return {
         ("accuracy", None): _ratio(right + due, items),
         ("correct_rate", None): _ratio(right, items),
-        ("incorrect_rate", None): _ratio(given[:, missed], items),
+        ("incorrect_rate", None): _ratio(attempted - right, items),
         ("coverage", None): _ratio(attempted, items),
         ("correct_given_attempted", None): _ratio(right, attempted),
         ("f_score", None): _ratio(2 * right, items + attempted),
@@ -179,7 +179,7 @@ def question_metrics(
         ("f1", abstention): _ratio(2 * due, targets[:, unknown] + given[:, unknown]),
         ("abstention_rate", None): _ratio(given[:, unknown], items),
         ("false_abstention_rate", None): _ratio(given[:, unknown] - due, answerable),
-        ("hallucination_rate", None): _ratio(hallucinated, targets[:, unknown]),
+        ("hallucination_rate", None): _ratio(targets[:, unknown] - due, targets[:, unknown]),
         ("invalid_rate", None): _ratio(confusion[:, :, k].sum(axis=1), items),
     }
 

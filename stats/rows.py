@@ -57,11 +57,11 @@ class MetricRule:
 RULES: dict[str, MetricRule] = {
     "accuracy": MetricRule(True, headline=True),
     "macro_f1": MetricRule(True, headline=True),
-    "correct_rate": MetricRule(True),
+    "correct_rate": MetricRule(True, headline=True),
     "incorrect_rate": MetricRule(False, headline=True),
     "correct_given_attempted": MetricRule(True, headline=True),
     "f_score": MetricRule(True, headline=True),
-    "hallucination_rate": MetricRule(False, headline=True),
+    "hallucination_rate": MetricRule(False),
     "precision": MetricRule(True),
     "recall": MetricRule(True),
     "f1": MetricRule(True),
@@ -133,12 +133,18 @@ def _aurc_row(pairs: PairedAnswers, level: float) -> list[MetricComparison]:
 
 
 def _has_a_meaning(key: Key, pairs: PairedAnswers) -> bool:
-    """Whether open questions of which none is to be abstained from can show this metric at all."""
+    """Whether the metric says something that no other does.
+
+    Open questions that all have an answer show nothing of those that have none; right answers
+    are their accuracy, and every abstention is a false one.
+    """
     if pairs.wrong is None or pairs.abstention is None:
         return True
+    if (pairs.target == pairs.labels.index(pairs.abstention)).any():
+        return True
     name, label = key
-    of_abstention = name == "hallucination_rate" or label == pairs.abstention
-    return not of_abstention or bool((pairs.target == pairs.labels.index(pairs.abstention)).any())
+    needless = ("hallucination_rate", "correct_rate", "false_abstention_rate")
+    return name not in needless and label != pairs.abstention
 
 
 def _at_least(p: float | None, adjusted: float | None) -> float | None:
@@ -171,7 +177,7 @@ def _row(
         p_max_t=None,
         p_holm=None,
         p_bh=None,
-        higher_is_better=rule.higher_is_better,
+        higher_is_better=None if _is_open(key, pairs) else rule.higher_is_better,
         headline=rule.headline or (name in _HEADLINE_OF_ABSTENTION and label == pairs.abstention),
     )
     if base is None or checkpoint is None:
@@ -181,10 +187,19 @@ def _row(
     p, test = found.p, found.test
     if p is None:
         p, test = bootstrap_p(differences), "paired-bootstrap"
-    nothing_varies = found.p is None and checkpoint != base and np.ptp(differences) == 0
+    constant = all(
+        np.ptp(replicates[key]) == 0
+        for replicates in (bootstrap.base_replicates, bootstrap.checkpoint_replicates)
+    )
+    nothing_varies = found.p is None and (
+        constant or (checkpoint != base and np.ptp(differences) == 0)
+    )
     if found.items < FEWEST_ITEMS or nothing_varies:
         p = None
     percentile = _percentile(pairs, settings.level)
+    interval = found.interval
+    if interval is None and not (nothing_varies and constant):
+        interval = percentile(differences)
     own = _own_intervals(key, pairs, settings.level)
     return replace(
         row,
@@ -192,10 +207,20 @@ def _row(
         difference=checkpoint - base,
         base_interval=own[0] or percentile(bootstrap.base_replicates[key]),
         checkpoint_interval=own[1] or percentile(bootstrap.checkpoint_replicates[key]),
-        difference_interval=found.interval or percentile(differences),
+        difference_interval=interval,
         p=p,
         test=None if p is None else test,
     )
+
+
+def _is_open(key: Key, pairs: PairedAnswers) -> bool:
+    """Whether a metric is good or bad only by what it was that was declined.
+
+    To decline a question instead of answering it wrongly is what training to abstain is for, also
+    where somebody could have answered; the right answers lost by it are in the correct rate.
+    """
+    of_answerability = ("false_abstention_rate", "precision", "f1")
+    return pairs.wrong is not None and key[0] in of_answerability
 
 
 def _evidence(

@@ -100,7 +100,7 @@ def _abstained(pairs: PairedAnswers, given: IntArray) -> BoolArray:
 
 
 def _attempted(pairs: PairedAnswers, given: IntArray) -> BoolArray:
-    return np.asarray((given != _abstention(pairs)) & (given != len(pairs.labels)))
+    return np.asarray(given != _abstention(pairs))
 
 
 def _answered_rightly(pairs: PairedAnswers, given: IntArray) -> BoolArray:
@@ -108,7 +108,8 @@ def _answered_rightly(pairs: PairedAnswers, given: IntArray) -> BoolArray:
 
 
 def _answered_wrongly(pairs: PairedAnswers, given: IntArray) -> BoolArray:
-    return np.asarray(given == pairs.labels.index(str(pairs.wrong)))
+    """Neither right nor declined; what cannot be read is wrong."""
+    return _attempted(pairs, given) & ~_answered_rightly(pairs, given)
 
 
 def _invalid(pairs: PairedAnswers, given: IntArray) -> BoolArray:

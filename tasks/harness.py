@@ -21,6 +21,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from tasks.answers import ANSWER_PREFIX, LABELS, parse_answer
+from tasks.documents import DataError
 from tasks.grading import grade_question
 from tasks.harness_results import label_probabilities
 from tasks.loading import load_documents, part_of
@@ -45,12 +46,15 @@ def load_dataset(
     chosen = get_task(task)
     documents = load_documents(chosen, data_dir, answers=answers, seed=seed)
     if not isinstance(chosen.source, AnswersSource):
-        documents = sample(
-            documents,
-            seed=seed,
-            per_label=None if per_label is None else parse_per_label(per_label),
-            part=part_of if isinstance(chosen.source, MixedSource) else None,
-        )
+        try:
+            documents = sample(
+                documents,
+                seed=seed,
+                per_label=None if per_label is None else parse_per_label(per_label),
+                part=part_of if isinstance(chosen.source, MixedSource) else None,
+            )
+        except DataError as error:
+            raise DataError(f"task {task}, per_label {per_label}: {error}") from error
     return {"test": datasets.Dataset.from_list([document.as_row() for document in documents])}
 
 

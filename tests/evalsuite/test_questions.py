@@ -70,7 +70,7 @@ def test_both_error_directions_are_counted(rows, tmp_path, capsys):
     assert metrics["correct_given_attempted"]["checkpoint"] is None
     assert metrics["accuracy"]["checkpoint"] == pytest.approx(len(unknowable) / len(rows))
     assert "macro_f1" not in metrics
-    assert "Hallucination rate" in printed
+    assert "Incorrect rate" in printed
     assert "Right answers" in (out / "report.html").read_text()
 
 
@@ -89,3 +89,48 @@ def test_confidence_is_measured_on_answers_that_were_attempted(rows, tmp_path, c
     attempted = sum("Unknown" not in half(number, row) for number, row in enumerate(rows))
     assert values(found)["auroc"]["items"] == attempted
     assert values(found)["auroc"]["base"] > 0.5
+
+
+def knows_when_to_decline(number, row):
+    """Declines exactly what `half` answers wrongly."""
+    response = half(number, row)
+    return boxed("Unknown") if TASK.read(row, response).prediction == "WRONG" else response
+
+
+def unreadable(number, row):
+    return "It is hard to say."
+
+
+def test_to_decline_only_what_was_wrong_is_better_and_nothing_else(rows, tmp_path, capsys):
+    found, printed, _ = compared(rows, half, knows_when_to_decline, tmp_path, capsys)
+    words = " ".join(printed.split())
+    assert "Better on factworld_questions." in words
+    assert "No headline metric is worse beyond noise" in words
+    assert "newly declined were 0 that the base had right and " in words
+    assert values(found)["false_abstention_rate"]["checkpoint"] > 0.4
+
+
+def test_to_decline_at_random_is_only_refusing_more(rows, tmp_path, capsys):
+    def declines_half(number, row):
+        return boxed("Unknown") if number % 4 < 2 else half(number, row)
+
+    _, printed, _ = compared(rows, half, declines_half, tmp_path, capsys)
+    words = " ".join(printed.split())
+    assert "Not better at knowing, only refusing more, on factworld_questions." in words
+    assert "it only declines more: fewer questions are answered rightly" in words
+
+
+def test_what_cannot_be_read_is_wrong_and_earns_nothing(rows, tmp_path, capsys):
+    found, printed, _ = compared(rows, half, unreadable, tmp_path, capsys)
+    metrics = values(found)
+    assert metrics["incorrect_rate"]["checkpoint"] == 1
+    assert metrics["hallucination_rate"]["checkpoint"] == 1
+    words = " ".join(printed.split())
+    assert "Worse on factworld_questions." in words
+    assert "100.0% of the checkpoint's responses could not be read" in words
+
+
+def test_two_models_of_which_nothing_can_be_read_are_not_called_identical(rows, tmp_path, capsys):
+    _, printed, _ = compared(rows, unreadable, unreadable, tmp_path, capsys)
+    assert "Nothing could be read on factworld_questions." in " ".join(printed.split())
+    assert "check that it was applied" not in printed

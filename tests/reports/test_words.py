@@ -84,19 +84,19 @@ def test_better_in_one_way_and_worse_in_another_is_mixed():
 def test_both_error_directions_and_format_are_always_counted():
     words = in_words(comparison(task()))
     for words_said in (" ".join(words.summary), " ".join(words.tasks[0].sentences)):
-        assert "wrongly answered" in words_said
-        assert "refused" in words_said
+        assert "NA items" in words_said
+        assert "answerable items" in words_said
         assert "unreadable responses" in words_said
 
 
 def test_error_counts_are_those_of_the_confusion_table():
     found = task()
     base, checkpoint = found.base.confusion, found.checkpoint.confusion
-    answered = f"{base[2][0] + base[2][1]} → {checkpoint[2][0] + checkpoint[2][1]}"
+    missed = " → ".join(str(sum(rows[2]) - rows[2][2]) for rows in (base, checkpoint))
     refused = f"{base[0][2] + base[1][2]} → {checkpoint[0][2] + checkpoint[1][2]}"
     sentence = next(s for s in in_words(comparison(found)).tasks[0].sentences if "error" in s)
-    assert f"wrongly answered NA items {answered} of {found.targets[2]}" in sentence
-    assert f"refused answerable items {refused} of {sum(found.targets[:2])}" in sentence
+    assert f"missed NA items {missed} of {found.targets[2]}" in sentence
+    assert f"answered NA on answerable items {refused} of {sum(found.targets[:2])}" in sentence
 
 
 def test_a_gain_that_vanishes_on_items_valid_on_both_sides_is_only_format():
@@ -142,7 +142,9 @@ def test_a_recall_gain_that_costs_some_refusals_is_partly_refusing_more():
 
 
 def test_fewer_refusals_bought_with_recall_is_abstaining_less():
-    words = in_words(comparison(with_recall_and_refusals(-0.2, -0.1)))
+    found = with_recall_and_refusals(-0.2, -0.1)
+    found = replace(found, checkpoint=replace(found.checkpoint, invalid=found.base.invalid))
+    words = in_words(comparison(found))
     assert any("it abstains less everywhere" in caution for caution in words.cautions)
 
 
@@ -191,7 +193,7 @@ def test_wide_intervals_without_a_finding_are_too_few_items():
 
 def test_identical_models_are_no_difference_at_all():
     words = in_words(identical_comparison())
-    assert words.headline.startswith("No difference at all: the checkpoint answers all 600 items")
+    assert words.headline.startswith("No difference at all: the checkpoint gives the base's label")
     assert words.summary == ()
     assert all(entry.verdict == "identical" for entry in words.tasks)
     assert any("check that it was applied" in caution for caution in words.cautions)
@@ -217,7 +219,10 @@ def test_confidence_is_judged_by_the_interval_of_its_auroc(limits, said):
 
 def test_without_confidences_nothing_is_said_about_them():
     sentences = in_words(EVERY_CASE["no confidences"]()).tasks[0].sentences
-    assert "Confidence: not stated by both models, so nothing can be said about it." in sentences
+    assert (
+        "Confidence: no confidence stated by one of the models, so nothing can be said about it."
+        in sentences
+    )
 
 
 def test_more_spread_without_more_discrimination_is_not_knowledge():

@@ -113,9 +113,10 @@ def test_spread_symmetry_and_brier_parts_travel_with_the_task():
     base = found.base
     parts = base.brier_miscalibration - base.brier_discrimination + base.brier_uncertainty
     stated = simulated(500, 1)
-    own = ~np.isnan(stated.base.confidence)
-    brier = np.mean((stated.base.confidence[own] - stated.base_correct[own]) ** 2)
+    both = stated.both_confident
+    brier = np.mean((stated.base.confidence[both] - stated.base_correct[both]) ** 2)
     assert parts == pytest.approx(brier, abs=1e-12)
+    assert parts == pytest.approx(found.metric("brier").base, abs=1e-12)
     assert found.spread.base_std == pytest.approx(found.metric("confidence_std").base, abs=1e-12)
     assert 0 <= found.transitions.bowker_p <= 1
     assert 0 <= found.transitions.stuart_maxwell_p <= 1

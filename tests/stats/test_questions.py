@@ -39,15 +39,17 @@ def counted(target, predicted):
         return sum(happened(*row) for row in kept) / len(kept) if kept else np.nan
 
     right = sum(t == p == "RIGHT" for t, p in rows)
-    attempted = sum(p in ("RIGHT", "WRONG") for _, p in rows)
+    attempted = sum(p != "UNKNOWN" for _, p in rows)  # an unreadable answer is a wrong one
     return {
         "accuracy": share(lambda t, p: t == p),
-        "incorrect_rate": share(lambda t, p: p == "WRONG"),
+        "correct_rate": share(lambda t, p: t == p == "RIGHT"),
+        "incorrect_rate": share(lambda t, p: p in ("WRONG", None)),
+        "coverage": share(lambda t, p: p != "UNKNOWN"),
         "correct_given_attempted": right / attempted if attempted else np.nan,
         "f_score": 2 * right / (len(rows) + attempted),
         "abstention_rate": share(lambda t, p: p == "UNKNOWN"),
         "false_abstention_rate": share(lambda t, p: p == "UNKNOWN", lambda t, p: t == "RIGHT"),
-        "hallucination_rate": share(lambda t, p: p in LABELS[:2], lambda t, p: t == "UNKNOWN"),
+        "hallucination_rate": share(lambda t, p: p != "UNKNOWN", lambda t, p: t == "UNKNOWN"),
         "recall": share(lambda t, p: p == "UNKNOWN", lambda t, p: t == "UNKNOWN"),
         "precision": share(lambda t, p: t == "UNKNOWN", lambda t, p: p == "UNKNOWN"),
         "invalid_rate": share(lambda t, p: p is None),
