@@ -204,7 +204,7 @@ def _signals(recorder: Recorder, console: Console) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM saves and stops; a second Ctrl-C stops at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if recorder.stop:
+        if recorder.stop and number == signal.SIGINT:
             raise KeyboardInterrupt
         recorder.stop = True
         console.print("Saving after this step; Ctrl-C again to stop at once.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from evalsuite.models import LocalModel, resolve
 from tasks.model_files import model_content
-from trainer.errors import RunError, SatrainError
+from trainer.errors import RewardError, RunError, SatrainError
 from trainer.recipe_files import load_recipe, recipe_names
 from trainer.run_folder import read_rows
 
@@ -171,6 +172,23 @@ def test_more_devices_than_it_was_started_on_are_refused(
         train(answering_base, tmp_path / "out", "mixed", "hardware.devices=2")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("hardware.vllm={mode: colocate}", "vLLM is not available"),
+        ("trackers=[trackio]", "trackio is not installed"),
+    ],
+)
+def test_a_library_that_is_missing_is_named(
+    change: str, said: str, answering_base: Path, tmp_path: Path
+) -> None:
+    library = "vllm" if "vllm" in change else "trackio"
+    if find_spec(library) is not None:
+        pytest.skip(f"{library} is installed")
+    with pytest.raises(SatrainError, match=said):
+        train(answering_base, tmp_path / "out", "correctness-brier", change)
+
+
 def test_memory_that_runs_out_says_what_to_lower(
     answering_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,3 +224,45 @@ def test_an_alarm_stops_it_and_the_checkpoint_is_whole(
     assert (training["step"], training["finished"]) == (2, False)
     assert [alarm["name"] for alarm in training["alarms"]] == ["confidence"]
     assert isinstance(resolve(str(out)), LocalModel)
+
+
+def test_a_reward_that_is_not_finite_stops_it_with_its_name(
+    answering_base: Path, tmp_path: Path
+) -> None:
+    changes = ("optimisation.steps=6", "reward.log_score={scale: 1e200, missing: -1e200}")
+    with pytest.raises(RewardError, match="reward component log_score: is -inf"):
+        train(answering_base, tmp_path / "out", "correctness-brier", *changes)
+
+
+def test_a_component_of_no_weight_is_logged_and_changes_nothing(
+    answering_base: Path, tmp_path: Path
+) -> None:
+    for name, change in (("with", ["reward.exploration={bonus: 1, weight: 0}"]), ("without", [])):
+        train(answering_base, tmp_path / name, "correctness-brier", "optimisation.steps=2", *change)
+    assert weights(tmp_path / "with") == weights(tmp_path / "without")
+    rows = read_rows(tmp_path / "with" / "metrics.jsonl")
+    assert all("rewards/exploration/mean" in row for row in rows)
+
+
+def test_rare_right_answers_are_ranked_by_likelihood(answering_base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    changes = ("optimisation.steps=3", "reward.unlikeliness.strength=0.5")
+    assert train(answering_base, out, "correctness-brier", *changes) == 0
+    rows = read_rows(out / "metrics.jsonl")
+    assert any(row["rewards/unlikeliness/mean"] < 0 for row in rows)
+
+
+def test_completions_of_one_generation_train_several_steps(
+    answering_base: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    changes = (
+        "optimisation.steps=4",
+        "optimisation.steps_per_generation=2",
+        "optimisation.iterations=2",
+        "hardware.completions_per_device=4",
+    )
+    assert train(answering_base, out, "correctness-brier", *changes) == 0
+    rows = read_rows(out / "metrics.jsonl")
+    # Rewards are computed where completions are generated, once in four steps.
+    assert ["reward" in row for row in rows] == [True, False, False, False]
