@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,19 +61,7 @@ def _tasks_option(required: bool) -> Callable[[Any], Any]:
     def parse(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
         if value is None:
             return None
-        from tasks.registry import TASKS
-
-        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
-        unknown = [name for name in names if name not in TASKS]
-        if not names:
-            raise click.BadParameter(f"names no task; known: {', '.join(TASKS)}")
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], TASKS)
-            hint = f"; did you mean {near[0]}?" if near else ";"
-            raise click.BadParameter(
-                f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(TASKS)}"
-            )
-        return names
+        return _known_tasks(value.split(","))
 
     return click.option(
         "--tasks",
@@ -82,6 +70,22 @@ def _tasks_option(required: bool) -> Callable[[Any], Any]:
         callback=parse,
         help="Tasks, separated by commas; see `saeval tasks list`.",
     )
+
+
+def _known_tasks(given: Sequence[str]) -> tuple[str, ...]:
+    from tasks.registry import TASKS
+
+    names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
+    unknown = [name for name in names if name not in TASKS]
+    if not names:
+        raise click.BadParameter(f"names no task; known: {', '.join(TASKS)}")
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], TASKS)
+        hint = f"; did you mean {near[0]}?" if near else ";"
+        raise click.BadParameter(
+            f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(TASKS)}"
+        )
+    return names
 
 
 def _question_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -129,11 +133,6 @@ def _question_options(command: Callable[..., None]) -> Callable[..., None]:
             "--apply-chat-template",
             is_flag=True,
             help="Put prompts through the model's chat template (for instruct models).",
-        ),
-        click.option(
-            "--system",
-            metavar="TEXT|FILE",
-            help="System prompt: text, or a file that holds it.",
         ),
         click.option(
             "--engine",
@@ -229,6 +228,22 @@ _seed_option = click.option(
 )
 
 
+_system_option = click.option(
+    "--system",
+    metavar="TEXT|FILE",
+    help="System prompt: text, or a file that holds it.",
+)
+
+
+_replicates_option = click.option(
+    "--replicates",
+    type=click.IntRange(min=1000),
+    default=10_000,
+    show_default=True,
+    help="Bootstrap replicates.",
+)
+
+
 _level_option = click.option(
     "--level",
     type=click.FloatRange(0.5, 1, max_open=True),
@@ -251,6 +266,7 @@ def _out_option(default: str) -> Callable[[Any], Any]:
 @click.argument("model")
 @_tasks_option(required=True)
 @_question_options
+@_system_option
 @_seed_option
 @_out_option("saeval-runs/MODEL-HASH")
 def run(model: str, out: Path | None, **options: Any) -> None:
@@ -273,14 +289,9 @@ def run(model: str, out: Path | None, **options: Any) -> None:
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
 @_tasks_option(required=False)
 @_question_options
+@_system_option
 @_seed_option
-@click.option(
-    "--replicates",
-    type=click.IntRange(min=1000),
-    default=10_000,
-    show_default=True,
-    help="Bootstrap replicates.",
-)
+@_replicates_option
 @_level_option
 @click.option(
     "--aa",
@@ -292,6 +303,12 @@ def run(model: str, out: Path | None, **options: Any) -> None:
     metavar="IN,OUT",
     callback=_check_price,
     help="Price of a million tokens read and written, such as 0.5,1.5, for the report.",
+)
+@click.option(
+    "--judge",
+    metavar="URL#MODEL",
+    help="Let a model of a server (http://host:port/v1#model) grade answers to open questions in "
+    "place of the default grader, and report how far the two agree.",
 )
 @click.option(
     "--allow-mismatch",
@@ -313,12 +330,93 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     saeval compare fever_base.json fever_grpo.json
     saeval compare 'study/*_base.json' 'study/*_grpo.json' --out report
     saeval compare ./base ./fever-only ./mixed --tasks fever,vitaminc
+    saeval compare runs/base runs/checkpoint --judge http://127.0.0.1:8000/v1#judge
 
     Several checkpoints are corrected for together, and set side by side: checkpoints × tasks.
     """
     from evalsuite.commands import compare_command
 
     compare_command(base, checkpoints, out, options)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("model")
+@click.argument("checkpoints", metavar="[CHECKPOINT]...", nargs=-1)
+@click.option(
+    "--systems",
+    metavar="FILES",
+    required=True,
+    help="System prompts, a file each: a quoted glob, files joined with commas, or a folder.",
+)
+@click.option(
+    "--task",
+    metavar="NAME",
+    required=True,
+    callback=lambda _, __, value: _known_tasks([value])[0],
+    help="The task; see `saeval tasks list`.",
+)
+@click.option("--no-plain", is_flag=True, help="Leave out the run without a system prompt.")
+@_question_options
+@_seed_option
+@_level_option
+@_out_option("saeval-runs/MODELS-frontier-TASK-HASH")
+def frontier(
+    model: str,
+    checkpoints: tuple[str, ...],
+    systems: str,
+    task: str,
+    no_plain: bool,
+    out: Path | None,
+    **options: Any,
+) -> None:
+    """Is the CHECKPOINT better, or could a prompt have bought the same from MODEL?
+
+    Asks every model the same items under each system prompt ("answer only if sure", "always
+    answer", …) and without one, and draws the share of right answers over the share of wrong ones
+    with each model's Pareto front. Each checkpoint is tested, item by item, against every prompt
+    of MODEL. A file is a prompt; its name without the ending is the prompt's name.
+
+    \b
+    saeval frontier ./base ./checkpoint --systems 'prompts/*.txt' --task simpleqa
+    saeval frontier Qwen/Qwen3-8B --systems prompts/ --task fever --apply-chat-template
+
+    Prompts and checkpoints may be added with the same --out: only they are asked.
+    """
+    from evalsuite.frontier import frontier_command
+
+    frontier_command((model, *checkpoints), task, systems, not no_plain, out, options)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("base")
+@click.argument("checkpoints", metavar="[CHECKPOINT]...", nargs=-1)
+@_tasks_option(required=True)
+@_question_options
+@_system_option
+@_seed_option
+@_replicates_option
+@_level_option
+@_out_option("saeval-runs/metacognition-BASE-CHECKPOINT-HASH")
+def metacognition(
+    base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any
+) -> None:
+    """Does BASE know which of its own answers are right, and does a CHECKPOINT know better?
+
+    Each model answers tasks of open questions. Then it is asked about its own answers in two ways:
+    how certain it is of each, and which of two questions it is more likely to get right, of which
+    it got exactly one right; in both orders. Models are named as for `saeval compare`, but
+    predictions cannot be asked.
+
+    \b
+    saeval metacognition ./base --tasks triviaqa,popqa --limit 1000
+    saeval metacognition ./base ./trained-on-triviaqa ./trained-on-popqa --tasks triviaqa,popqa
+
+    With checkpoints, a table shows what each gained over the base on each task: a row per
+    checkpoint, a column per task and way of asking, p values corrected over all of it.
+    """
+    from evalsuite.metacognition import metacognition_command
+
+    metacognition_command(base, checkpoints, out, options)
 
 
 @cli.command(context_settings=CONTEXT)
@@ -467,10 +565,14 @@ def prefetch_tasks(names: tuple[str, ...]) -> None:
     """
     from tasks.documents import DataError
     from tasks.loading import DATA_VARIABLE, data_folder, load_documents
+    from tasks.registry import AnswersSource
 
     if data_folder() is not None:
         raise SaevalError(f"{DATA_VARIABLE} is set, so nothing would be fetched; unset it")
     for task in _chosen_tasks(names):
+        if isinstance(task.source, AnswersSource):
+            click.echo(f"{task.name}: made of a model's own answers, nothing to load")
+            continue
         try:
             items = load_documents(task)
         except DataError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,30 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from evalsuite.comparing import ByTask, compare_predictions, with_noise
+from evalsuite.comparing import ByTask, compare_predictions, pair_tasks, with_noise
 from evalsuite.contract import asked_in_words, cautions, check_asked_alike, check_documents
 from evalsuite.engines import EngineOptions
 from evalsuite.errors import InputError, SaevalError
-from evalsuite.hashing import hash_text
-from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPredictions, resolve
+from evalsuite.models import AnyModel, LocalModel, SavedPredictions, resolve
+from evalsuite.naming import RUNS, folder_name, readable, run_identity
 from evalsuite.options import (
+    OF_ANSWERING,
     OF_ASKING,
     OF_LOADING,
+    check_has_questions,
     check_samples,
     engine_options,
     given_of,
+    judge_of,
     questions_of,
+    server_options,
 )
+from evalsuite.pairing import Pairs
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
 from evalsuite.training_data import training_data
+from evalsuite.verdicts import Verdicts
 from stats.comparison import (
     FAMILY_SCHEMA_VERSION,
     Comparison,
@@ -40,7 +45,6 @@ from stats.comparison import (
 Price = tuple[float, float] | None
 """Of a million tokens read and written."""
 
-RUNS = Path("saeval-runs")
 COMPARISON = "comparison.json"
 INDEX = "family.json"
 AGAIN = "base-again"
@@ -55,10 +59,10 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     questions, engine = questions_of(options), engine_options(options, [model])
     asked = load_tasks(questions)
     check_samples(asked, questions)
-    folder = out or RUNS / _folder_name(model.name, _key(model, questions, engine))
+    folder = out or RUNS / folder_name(model.name, run_identity(model, questions, engine))
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
-    _say_speed(Run(model, folder), console)
+    say_speed(Run(model, folder), console)
     _summarise(folder, console)
 
 
@@ -71,9 +75,9 @@ def compare_command(
     """``saeval compare``: answer what has to be answered, compare, write and print the reports."""
     console = Console(stderr=True)
     base = resolve(base_argument)
-    checkpoints = _named([resolve(argument, base=base) for argument in checkpoint_arguments])
+    checkpoints = named([resolve(argument, base=base) for argument in checkpoint_arguments])
     models: dict[str, AnyModel] = {"base": base, **checkpoints}
-    questions, engine = questions_of(options), EngineOptions()
+    questions, engine, judge = questions_of(options), EngineOptions(), judge_of(options)
     asked: list[AskedTask] = []
     if to_ask := {name: m for name, m in models.items() if not isinstance(m, SavedPredictions)}:
         if not questions.tasks:
@@ -81,18 +85,20 @@ def compare_command(
         engine = engine_options(options, to_ask.values())
         asked = load_tasks(questions)
         check_samples(asked, questions)
-    elif ignored := given_of(options, OF_ASKING | OF_LOADING):
+    elif ignored := given_of(options, OF_LOADING | (OF_ASKING if judge is None else OF_ANSWERING)):
         raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
     if options["aa"] and isinstance(base, SavedPredictions):
         raise InputError("--aa asks the base twice; give a BASE that can be asked, not predictions")
     identity = {
         name: {"content": m.content}
         if isinstance(m, SavedPredictions)
-        else _key(m, questions, engine)
+        else run_identity(m, questions, engine)
         for name, m in models.items()
     }
+    if judge is not None:
+        identity["judge"] = judge.identity()
     title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
-    folder = out or RUNS / _folder_name(title, identity)
+    folder = out or RUNS / folder_name(title, identity)
     homes = _homes(folder, list(checkpoints))
     places = {"base": folder / "base", **{n: home / "checkpoint" for n, home in homes.items()}}
     manifest = {
@@ -112,14 +118,24 @@ def compare_command(
     training = {name: training_data(model) for name, model in checkpoints.items()}
     if not options["allow_mismatch"]:
         check_asked_alike(_asked(models, questions))
-    settings = Settings(options["level"], options["replicates"], questions.seed)
+    if judge is not None:
+        from evalsuite.judging import ask_judge, check_judge
+
+        check_has_questions(questions.tasks or tuple(predictions["base"]))
+    verdicts: Verdicts | None = None
+    settings = Settings(
+        options["level"],
+        options["replicates"],
+        questions.seed,
+        None if judge is None else judge.description,
+    )
 
     def described(model: AnyModel, name: str) -> ModelDescription:
         if not isinstance(model, SavedPredictions):
             known = identity["base" if name == AGAIN else name]
         else:
             known = model.manifest["identity"] if model.manifest else {}
-        return _describe(model, predictions[name], known, options["price"])
+        return describe(model, predictions[name], known, options["price"])
 
     def compared(with_model: AnyModel, name: str) -> Comparison:
         with console.status("") as status:
@@ -132,11 +148,28 @@ def compare_command(
                 allow_mismatch=options["allow_mismatch"],
                 cautions=cautions(base, with_model),
                 training=training.get(name),
+                verdicts=verdicts,
                 on_task=lambda task: status.update(f"statistics: {with_model.name}, {task}"),
             )
 
-    if not to_ask:
+    def paired() -> list[Pairs]:
+        return [
+            pairs
+            for name in predictions
+            if name != "base"
+            for pairs in pair_tasks(
+                predictions["base"],
+                predictions[name],
+                allow_mismatch=options["allow_mismatch"],
+            )
+        ]
+
+    if judge is None and not to_ask:
         comparisons = [compared(model, name) for name, model in checkpoints.items()]
+    elif not to_ask:
+        paired()  # stops where the contract is broken
+    elif judge is not None:
+        check_judge(judge, folder, options["cache"], server_options(options))
     with claimed(folder, manifest):
         if to_ask:
             runs = {name: Run(model, places[name]) for name, model in to_ask.items()}
@@ -149,7 +182,13 @@ def compare_command(
                 if not isinstance(answered, SavedPredictions):
                     raise SaevalError(f"{run.folder}: is no run folder any more")
                 predictions[name] = _of_tasks(answered.predictions, questions.tasks, name)
-                _say_speed(run, console)
+                say_speed(run, console)
+        if judge is not None:
+            with progress_bar(console) as progress:
+                verdicts = ask_judge(
+                    judge, paired(), folder, options["cache"], server_options(options), progress
+                )
+        if to_ask or judge is not None:
             comparisons = [compared(model, name) for name, model in checkpoints.items()]
             if options["aa"]:
                 again = compared(base, AGAIN)
@@ -168,7 +207,7 @@ def _asked(models: Mapping[str, AnyModel], questions: Questions) -> dict[str, di
     return found
 
 
-def _say_speed(run: Run, console: Console) -> None:
+def say_speed(run: Run, console: Console) -> None:
     """One line on the last session of a run, if there was one."""
     sessions = read_manifest(run.folder).get("sessions", [])
     if not sessions or not sessions[-1]["items"]:
@@ -236,7 +275,7 @@ def _read_comparison(folder: Path) -> Comparison:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
-def _named(
+def named(
     checkpoints: Sequence[AnyModel],
 ) -> dict[str, AnyModel]:
     """Checkpoints by the name of their folder in the output, each name once."""
@@ -244,31 +283,13 @@ def _named(
         return {"checkpoint": checkpoints[0]}
     named: dict[str, AnyModel] = {}
     for checkpoint in checkpoints:
-        name = unique = _readable(checkpoint.name)
+        name = unique = readable(checkpoint.name)
         number = 1
-        while unique in named or unique == "base":
+        while unique in named or unique in ("base", "judge"):
             number += 1
             unique = f"{name}-{number}"
         named[unique] = checkpoint
     return named
-
-
-def _key(model: AskableModel, questions: Questions, engine: EngineOptions) -> dict[str, Any]:
-    return {
-        "content": model.content,
-        "adapter_content": model.adapter_content,
-        "engine": engine.identity(model),
-        **questions.identity(),
-    }
-
-
-def _folder_name(title: str, identity: Mapping[str, Any]) -> str:
-    """A readable name that is the same whenever the same command is given again."""
-    return f"{_readable(title)}-{hash_text(json.dumps(identity, sort_keys=True))[:8]}"
-
-
-def _readable(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:80] or "model"
 
 
 def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByTask:
@@ -282,7 +303,7 @@ def _of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByT
     return {name: predictions[name] for name in names}
 
 
-def _describe(
+def describe(
     model: AnyModel, predictions: ByTask, identity: Mapping[str, Any], price: Price
 ) -> ModelDescription:
     """For the report: who answered, how it was asked, and at what cost."""

@@ -15,10 +15,12 @@ from evalsuite.pairing import Pairs, changed_items, pair, published_answers, to_
 from evalsuite.parts import groups_of, right_in_reasoning, to_samples
 from evalsuite.predictions import Key, Prediction
 from evalsuite.training_data import TrainingData, overlap
+from evalsuite.verdicts import Verdicts
 from stats.compare import adjust_family, compare_task, family_size
 from stats.comparison import (
     SCHEMA_VERSION,
     Comparison,
+    JudgeAgreement,
     ModelDescription,
     PublishedConvention,
     Settings,
@@ -26,7 +28,7 @@ from stats.comparison import (
 )
 from stats.paired import Answers, PairedAnswers, paired_answers
 from stats.published import published_convention
-from tasks.registry import get_task
+from tasks.registry import AnswersSource, get_task
 
 ByTask = Mapping[str, Mapping[Key, Prediction]]
 FLIPS_KEPT = 200
@@ -43,6 +45,7 @@ def compare_predictions(
     allow_mismatch: bool = False,
     cautions: Sequence[str] = (),
     training: TrainingData | None = None,
+    verdicts: Verdicts | None = None,
     on_task: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
     """Compare on every task that both sides have, and pooled if there are several.
@@ -55,28 +58,29 @@ def compare_predictions(
         Sentences on the two models that reports must show.
     training
         What the checkpoint was trained on, where that is known.
+    verdicts
+        A judge's, which take the place of the default grader's on open questions.
     on_task
         Called with each task's name before its statistics are computed.
 
     Raises
     ------
     PairingError
-        If no task is common or the pairing contract is broken.
+        If no task is common, one asks each model about its own answers, or the pairing contract is
+        broken.
     """
-    names = [name for name in base if name in checkpoint]
-    if not names:
-        raise PairingError(
-            f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
-        )
-    paired = [
-        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
-        for name in names
-    ]
+    paired = pair_tasks(base, checkpoint, allow_mismatch=allow_mismatch)
+    agreements: list[JudgeAgreement | None] = [None] * len(paired)
+    if verdicts is not None:
+        for index, pairs in enumerate(paired):
+            if pairs.task.kind == "question":
+                paired[index], agreements[index] = verdicts.graded(pairs, settings.level)
     arrays = [to_arrays(pairs) for pairs in paired]
     tasks = []
-    for pairs, answers in zip(paired, arrays, strict=True):
+    for pairs, answers, agreement in zip(paired, arrays, agreements, strict=True):
         on_task(pairs.task.name)
-        tasks.append(_task(pairs, answers, settings, training))
+        made = _task(pairs, answers, settings, training)
+        tasks.append(replace(made, judge=agreement))
     tasks = list(adjust_family(tasks))
     pooled = None
     shared = _sharing_items(paired)
@@ -107,6 +111,31 @@ def compare_predictions(
         pooled=pooled,
         warnings=tuple(warnings),
     )
+
+
+def pair_tasks(base: ByTask, checkpoint: ByTask, *, allow_mismatch: bool = False) -> list[Pairs]:
+    """The pairs of every task that both sides have.
+
+    Raises
+    ------
+    PairingError
+        If no task is common, one asks each model about its own answers, or the pairing contract is
+        broken.
+    """
+    names = [name for name in base if name in checkpoint]
+    if not names:
+        raise PairingError(
+            f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
+        )
+    if own := [name for name in names if isinstance(get_task(name).source, AnswersSource)]:
+        raise PairingError(
+            f"task {own[0]}: each model was asked about answers of its own, so their items are not "
+            "the same; `saeval metacognition BASE CHECKPOINT` compares what they know of them"
+        )
+    return [
+        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
+        for name in names
+    ]
 
 
 def with_noise(comparison: Comparison, again: Comparison) -> Comparison:

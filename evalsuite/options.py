@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.engines import EngineOptions
-from evalsuite.errors import InputError
-from evalsuite.models import AnyModel, LocalModel
+from evalsuite.errors import InputError, ModelError
+from evalsuite.models import AnyModel, LocalModel, served_model
 from evalsuite.runner import AskedTask, Questions
+from evalsuite.verdicts import Judge
+from tasks.registry import get_task
 
-OF_ASKING = {
+OF_ANSWERING = {
     "limit": None,
     "per_label": None,
     "gen_kwargs": None,
@@ -20,9 +22,10 @@ OF_ASKING = {
     "apply_chat_template": False,
     "system": None,
     "data_dir": None,
-    "cache": None,
 }
 """Options that only matter where a model has to answer, and their defaults."""
+OF_ASKING = {**OF_ANSWERING, "cache": None}
+"""Options that only matter where a model or a judge is asked, and their defaults."""
 OF_LOADING = {
     "engine": "auto",
     "device": "auto",
@@ -117,6 +120,43 @@ def engine_options(options: Mapping[str, Any], models: Iterable[AnyModel]) -> En
     if ignored := given_of(options, OF_LOADING):
         raise InputError(f"{ignored}: has no effect on a server; leave it out")
     return given
+
+
+def server_options(options: Mapping[str, Any]) -> EngineOptions:
+    """How a server is asked that is no model under comparison."""
+    return EngineOptions(
+        concurrency=options["concurrency"],
+        request_timeout=options["request_timeout"],
+        patience=options["patience"],
+    )
+
+
+def judge_of(options: Mapping[str, Any]) -> Judge | None:
+    """Who grades open questions; None for the default grader alone."""
+    if (given := options["judge"]) is None:
+        return None
+    if not re.match(r"https?://", given):
+        raise InputError(
+            f"--judge {given[:80]!r}: give a model of a server, such as http://127.0.0.1:8000/v1#model"
+        )
+    try:
+        return Judge(served_model(given))
+    except ModelError as error:
+        raise InputError(f"--judge: {error}") from error
+
+
+def check_has_questions(tasks: Sequence[str]) -> None:
+    """Stop if no task has open questions, since a judge would have nothing to grade.
+
+    Raises
+    ------
+    InputError
+        Naming the tasks.
+    """
+    if not any(get_task(name).kind == "question" for name in tasks):
+        raise InputError(
+            f"--judge: there is no open question to grade in {', '.join(tasks)}; leave it out"
+        )
 
 
 def given_of(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from evalsuite.errors import PairingError
 from evalsuite.predictions import Key, Prediction
@@ -110,28 +111,32 @@ def _ids(keys: Sequence[Key]) -> tuple[str, ...]:
 
 
 def to_arrays(pairs: Pairs) -> PairedAnswers:
-    """The pairs as arrays; clusters only if every item has one and some share it.
-
-    Several samples of one item are a cluster, unless the item is in a larger one.
-    """
+    """The pairs as arrays."""
     labels = pairs.task.labels
     target = np.array([labels.index(p.target) for p in pairs.base])
-    clusters = [p.cluster_id for p in pairs.base]
-    if any(p.sample_index for p in pairs.base):
-        clusters = [p.cluster_id or f"item {p.item_id}" for p in pairs.base]
-    cluster = None
-    if None not in clusters:
-        names, index = np.unique(clusters, return_inverse=True)
-        cluster = index if len(names) < len(clusters) else None
     return paired_answers(
         labels,
         pairs.task.abstention,
         target,
         _answers(pairs.base, pairs.task),
         _answers(pairs.checkpoint, pairs.task),
-        cluster,
+        clusters_of(pairs.base),
         wrong=WRONG if pairs.task.kind == "question" else None,
     )
+
+
+def clusters_of(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] | None:
+    """The items' clusters as numbers; None unless every item has one and some share it.
+
+    Several samples of one item are a cluster, unless the item is in a larger one.
+    """
+    clusters = [p.cluster_id for p in predictions]
+    if any(p.sample_index for p in predictions):
+        clusters = [p.cluster_id or f"item {p.item_id}" for p in predictions]
+    if None in clusters:
+        return None
+    names, index = np.unique(clusters, return_inverse=True)
+    return index if len(names) < len(clusters) else None
 
 
 def _answers(predictions: tuple[Prediction, ...], task: Task) -> Answers:

@@ -38,7 +38,8 @@ class ShownDocument(_Record):
     """What the model was asked about, kept so that a report can show it.
 
     An open question stands as the claim, with its right answers and no evidence, and with its
-    topic and popularity where the data set says them.
+    topic and popularity where the data set says them. Of a question about the model's own answer,
+    that answer is not kept again, and two questions are one claim.
     """
 
     claim: str
@@ -50,11 +51,13 @@ class ShownDocument(_Record):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> ShownDocument:
         """From a document row of a task."""
+        if "first" in row:
+            return cls(claim=f"A: {row['first']}\nB: {row['second']}", evidence=())
         if "question" in row:
             return cls(
                 claim=row["question"],
                 evidence=(),
-                answers=tuple(row["answers"]),
+                answers=tuple(row.get("answers", ())),
                 topic=row.get("topic"),
                 popularity=row.get("popularity"),
             )

@@ -58,6 +58,9 @@ class Questions:
     again
         Whether this is the second half of an A/A run: the same items in the opposite order, so in
         other batches, and other seeds.
+    answers
+        Files of a model's own answers, for the tasks that ask about those; they are known by the
+        documents that come of them.
     """
 
     tasks: tuple[str, ...]
@@ -70,6 +73,7 @@ class Questions:
     chat_template: bool = False
     system: str | None = None
     again: bool = False
+    answers: tuple[str, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         """What of it decides which prompts are asked and how, for the manifest."""
@@ -130,6 +134,7 @@ def load_tasks(questions: Questions) -> list[AskedTask]:
         "seed": questions.seed,
         "per_label": questions.per_label,
         "data_dir": questions.data_dir,
+        "answers": list(questions.answers),
     }
     manager = TaskManager(include_path=str(FOLDER), include_defaults=False, metadata=sampling)
     asked = []

@@ -36,27 +36,41 @@ from evalsuite.runner import (
     left_to_answer,
 )
 from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed, record_session, recorded
+from evalsuite.systems import SystemPrompt
 
 _PROBES = 4
+_BARS_KEPT = 12
 _PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "numpy")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A model, the folder that its answers go to, and whether it is asked a second time (A/A)."""
+    """A model, the folder that its answers go to, and what of its questions is its own.
+
+    That is whether it is asked a second time (A/A), a system prompt instead of that of the
+    questions, and tasks instead of those of all runs.
+    """
 
     model: AskableModel
     folder: Path
     again: bool = False
+    system: SystemPrompt | None = None
+    own_tasks: tuple[AskedTask, ...] | None = None
 
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.model.name} again" if self.again else self.model.name
+        prompted = f" ({self.system.name})" if self.system else ""
+        return f"{self.model.name}{prompted}{' again' if self.again else ''}"
 
     def questions(self, questions: Questions) -> Questions:
         """What this run asks."""
-        return replace(questions, again=self.again)
+        asked = replace(questions, again=self.again)
+        return asked if self.system is None else replace(asked, system=self.system.text)
+
+    def tasks(self, tasks: Sequence[AskedTask]) -> Sequence[AskedTask]:
+        """Its own tasks, or those of all runs."""
+        return tasks if self.own_tasks is None else self.own_tasks
 
 
 def progress_bar(console: Any) -> Progress:
@@ -122,22 +136,24 @@ def answer(
     """Let every run's model answer what its folder does not have yet.
 
     Runs of the same base model share one loaded engine. An adapter is proved to be applied
-    before it answers anything, and two models of one server are proved to differ.
+    before it answers anything, and two models of one server are proved to differ; `tasks` are
+    asked of every run without tasks of its own, and the first of them is what is proved on.
     """
     open_runs = []
+    bars = {}
     for run in runs:
-        with claimed(run.folder, run_manifest(run.model, tasks, run.questions(questions), options)):
-            left = sum(left_to_answer(task, run.folder, questions.samples) for task in tasks)
+        asked = run.tasks(tasks)
+        with claimed(run.folder, run_manifest(run.model, asked, run.questions(questions), options)):
+            left = sum(left_to_answer(task, run.folder, questions.samples) for task in asked)
         if left:
-            open_runs.append((run, left))
-    total = sum(len(task.documents) for task in tasks)
-    bars = {
-        run.folder: progress.add_task(f"{run.name} answers", total=total, completed=total - left)
-        for run, left in open_runs
-    }
+            open_runs.append(run)
+            total = sum(len(task.documents) for task in asked)
+            bars[run.folder] = progress.add_task(
+                f"{run.name} answers", total=total, completed=total - left
+            )
     if open_runs:
         _prove_served(runs, tasks, questions, options)
-    for group in _by_base([run for run, _ in open_runs]):
+    for group in _by_base(open_runs):
         adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
         loading = progress.add_task(f"loading {group[0].model.name}", total=None)
         clock = Clock()
@@ -148,7 +164,7 @@ def answer(
             clock.lap("prove")
             progress.remove_task(loading)
             for run in group:
-                asked = run.questions(questions)
+                asked, own = run.questions(questions), run.tasks(tasks)
                 count = from_cache = 0
 
                 def finished(items: int, bar: TaskID = bars[run.folder]) -> None:
@@ -156,9 +172,9 @@ def answer(
                     count += items
                     progress.advance(bar, items)
 
-                with claimed(run.folder, run_manifest(run.model, tasks, asked, options)):
+                with claimed(run.folder, run_manifest(run.model, own, asked, options)):
                     try:
-                        for task in tasks:
+                        for task in own:
                             file = PredictionFile(run.folder, task.name)
                             known = None
                             # Another model may stand behind a server's name tomorrow.
@@ -180,6 +196,8 @@ def answer(
                             run.folder,
                             {"items": count, "from_cache": from_cache, "seconds": clock.seconds},
                         )
+                # A terminal cuts off what is below its last line: the run at work stays on top.
+                progress.update(bars[run.folder], visible=len(open_runs) <= _BARS_KEPT)
         finally:
             engine.close()
         for note in getattr(engine, "notes", ()):
@@ -207,9 +225,8 @@ def _prove_served(
     for run in runs:
         if run.model.argument in scores:
             now = scores[run.model.argument]
-            with claimed(
-                run.folder, run_manifest(run.model, tasks, run.questions(questions), options)
-            ):
+            manifest = run_manifest(run.model, run.tasks(tasks), run.questions(questions), options)
+            with claimed(run.folder, manifest):
                 prove_unchanged(run.model.argument, recorded(run.folder, "probe", now), now)
 
 

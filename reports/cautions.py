@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reports import vocabulary as say
+from reports.judge import judge_caution
 from reports.overlap import overlap_caution
 from reports.readings import (
     gain_is_only_format,
@@ -38,6 +39,7 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
         _shortcut,
         _too_few,
         _unpaired,
+        judge_caution,
     )
     found = [*comparison.warnings, *_cut_prompts(comparison)]
     for rule in rules:

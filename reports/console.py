@@ -41,6 +41,16 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     _Printer(console).comparison(comparison)
 
 
+def as_text(console: Console, text: str, style: str = "") -> Text:
+    """As Text, so that markup in it stays text; reduced to what the terminal can encode."""
+    encoding = console.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+    return Text(text, style=style)
+
+
 class _Printer:
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -128,13 +138,7 @@ class _Printer:
         self.console.print(self.text(one_line(text), style))
 
     def text(self, text: str, style: str = "") -> Text:
-        """As Text, so that markup in it stays text; reduced to what the terminal can encode."""
-        encoding = self.console.encoding or "utf-8"
-        try:
-            text.encode(encoding)
-        except UnicodeEncodeError:
-            text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
-        return Text(text, style=style)
+        return as_text(self.console, text, style)
 
 
 def _counts(task: TaskComparison) -> str:

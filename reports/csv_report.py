@@ -48,16 +48,17 @@ def to_csv(comparison: Comparison) -> str:
     Numbers are written in full. A text cell that a spreadsheet would run as a formula gets an
     apostrophe in front (OWASP, "CSV Injection").
     """
-    return _write(COLUMNS, _rows(comparison))
+    return csv_text(COLUMNS, _rows(comparison))
 
 
 def family_to_csv(family: Family) -> str:
     """The same of every checkpoint, with its name in the first column."""
     rows = ((c.checkpoint.name, *row) for c in family.comparisons for row in _rows(c))
-    return _write(("checkpoint_name", *COLUMNS), rows)
+    return csv_text(("checkpoint_name", *COLUMNS), rows)
 
 
-def _write(columns: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:
+    """A table with a header line; text that a spreadsheet would run is made harmless."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)

@@ -32,6 +32,21 @@ def one_line(text: str, limit: int | None = None) -> str:
     return line
 
 
+def shortened(text: str, limit: int) -> str:
+    """`text` on one line, cut in its middle: names of one family differ at their end.
+
+    Examples
+    --------
+    >>> shortened("answer-only-if-you-are-sure-2", 15)
+    'answer-o…sure-2'
+    """
+    line = one_line(text)
+    if len(line) <= limit:
+        return line
+    tail = limit * 2 // 5
+    return f"{line[: limit - 1 - tail]}…{line[-tail:]}"
+
+
 def clip(text: str, head: int, tail: int) -> tuple[str, int, str]:
     """The first `head` and the last `tail` characters, and how many between them are left out.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import vocabulary as say
 from reports.hostile_text import clip, one_line, printable
+from reports.judge import TABLE_NOTE, agreement_tables
 from reports.overlap import clean_rows, overlap_summary
 from reports.parts import dimensions_of, samples_of
 from reports.readings import VERDICT_NAMES, Verdict
@@ -63,6 +64,7 @@ def to_html(comparison: Comparison) -> str:
             "abstention": task.abstention,
             "question": any(row.metric == "incorrect_rate" for row in task.metrics),
             "groups": flip_groups(task),
+            "judge": () if task.judge is None else agreement_tables(task.judge),
         }
         for index, (task, pooled) in enumerate(blocks)
     ]
@@ -83,6 +85,7 @@ def to_html(comparison: Comparison) -> str:
             methods=methods(comparison),
             definitions=definitions(comparison),
             unadjusted_note=UNADJUSTED_NOTE,
+            judge_note=TABLE_NOTE,
             aa_note=AA_NOTE if has_aa(comparison) else "",
             head=RESPONSE_HEAD,
             tail=RESPONSE_TAIL,

@@ -14,11 +14,14 @@ from stats.comparison import SCHEMA_VERSION, Comparison
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+    from stats.frontier import Frontier
+    from stats.metacognition import Metacognition
+
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def to_json(comparison: Comparison) -> str:
-    """The comparison as JSON text that ends in a newline; the same comparison, the same text.
+def to_json(result: Comparison | Frontier | Metacognition) -> str:
+    """The result as JSON text that ends in a newline; the same result, the same text.
 
     Raises
     ------
@@ -31,11 +34,9 @@ def to_json(comparison: Comparison) -> str:
     escape, which reads back as the same character.
     """
     try:
-        text = json.dumps(
-            comparison, default=_fields, indent=2, ensure_ascii=False, allow_nan=False
-        )
+        text = json.dumps(result, default=_fields, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError:
-        where = _not_finite(comparison, "comparison")
+        where = _not_finite(result, type(result).__name__.lower())
         raise ValueError(f"{where} is not finite; a value that does not exist is None") from None
     return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 

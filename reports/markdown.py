@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reports import vocabulary as say
 from reports.hostile_text import one_line
+from reports.judge import TABLE_NOTE, agreement_tables
 from reports.markdown_parts import clean_table, group_tables, sample_tables
 from reports.markdown_text import details, escape, markdown_table, plain
 from reports.readings import VERDICT_NAMES
@@ -16,6 +17,7 @@ from reports.words import TaskWords, in_words
 from stats.comparison import (
     Comparison,
     InvalidTreatment,
+    JudgeAgreement,
     McNemar,
     MetricComparison,
     PublishedConvention,
@@ -126,6 +128,8 @@ def _task_body(task: TaskComparison, level: float) -> Iterator[str]:
     yield from group_tables(task, level)
     yield from _transitions(task.transitions, level)
     yield from _treatments("Accuracy by treatment of unreadable answers", task.invalid_treatments)
+    if task.judge is not None:
+        yield from _judge(task.judge)
     yield from _tests(task)
     yield from _broken(task)
     if task.published is not None:
@@ -198,6 +202,16 @@ def _treatments(title: str, treatments: Sequence[InvalidTreatment]) -> Iterator[
     yield from markdown_table(
         ["Treatment", "Items", "Base", "Checkpoint", "Difference", "Interval"], body
     )
+
+
+def _judge(judge: JudgeAgreement) -> Iterator[str]:
+    for table in agreement_tables(judge):
+        yield f"**Judge and default grader, {table.model.lower()}**"
+        yield ""
+        body = [[f"**{escape(label)}**", *counts] for label, counts in table.rows]
+        yield from markdown_table(["Default", *map(escape, table.columns)], body)
+    yield TABLE_NOTE
+    yield ""
 
 
 def _tests(task: TaskComparison) -> Iterator[str]:

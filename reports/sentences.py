@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports import vocabulary as say
+from reports.judge import judge_sentences, judged_format
 from reports.readings import (
     error_counts,
     gain_is_only_format,
@@ -33,7 +34,8 @@ COIN = 0.1
 def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
     """Accuracy, both error directions, format, confidence, and whatever else moved."""
     if identical(task):
-        return (f"No difference at all on {say.items(task.items)}.",)
+        same = f"No difference at all on {say.items(task.items)}."
+        return (same, *judge_sentences(task, level))
     sentences = [
         _accuracy(task, level),
         _errors(task, level),
@@ -42,6 +44,7 @@ def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
         _samples(task),
         _others(task, level),
         _outside_the_headline(task, level),
+        *judge_sentences(task, level),
     ]
     return tuple(sentence for sentence in sentences if sentence)
 
@@ -93,6 +96,8 @@ def _errors(task: TaskComparison, level: float) -> str:
 def _format(task: TaskComparison, level: float) -> str:
     invalid, accuracy = find(task, "invalid_rate"), find(task, "accuracy")
     if task.base.invalid == task.checkpoint.invalid == 0:
+        if task.judge is not None:
+            return judged_format(task.judge)
         return "Format: every response of both models was readable."
     spoken = "" if invalid is None else f" ({_spoken(sign_of(invalid, level))})"
     invalid_counts = counts_from_to((task.base.invalid, task.checkpoint.invalid))

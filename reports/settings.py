@@ -36,6 +36,7 @@ def settings_lines(comparison: Comparison) -> list[tuple[str, str]]:
         ("Confidence level", say.level_in_words(settings.level)),
         ("Bootstrap replicates", say.count(settings.replicates)),
         ("Seed", str(settings.seed)),
+        *([("Judge", settings.judge)] if settings.judge else []),
         ("saeval", f"{comparison.saeval_version}, {comparison.schema}"),
     ]
     return [(name, one_line(text)) for name, text in lines]

@@ -109,6 +109,23 @@ METRICS: dict[str, Metric] = {
     "majority_accuracy": Metric(
         "Majority accuracy", "share", "Right where the answer that most samples give is right."
     ),
+    "pairwise_accuracy": Metric(
+        "Pairwise accuracy",
+        "share",
+        "Of two questions, how often it names the one it got right, over both orders; 50% is a "
+        "coin, and a reply that names neither is wrong.",
+    ),
+    "position_bias": Metric(
+        "Position bias", "share", "How much more than half of the choices are the first question."
+    ),
+    "consistency": Metric(
+        "Consistency", "share", "Pairs of which it names the same question in both orders."
+    ),
+    "agreement": Metric(
+        "Agreement",
+        "share",
+        "Choices of the question whose answer it is more certain of when asked about it alone.",
+    ),
     "confidence_mean": Metric("Mean confidence", "score", "Mean of the stated confidence."),
     "confidence_std": Metric(
         "Confidence SD", "score", "Standard deviation of the stated confidence over items."

@@ -396,6 +396,47 @@ class Unpaired:
 
 
 @dataclass(frozen=True)
+class GraderAgreement:
+    """How a judge graded one model's responses, beside the default grader.
+
+    `counts[i][j]` of the responses that the judge was asked about had default label i and judge
+    label j; `not_asked` were decided without it. `agreement` and Cohen's `kappa` rest on those
+    that both graders gave a label. `unscored_examples` holds the first few ids without a grade.
+    """
+
+    counts: tuple[tuple[int, ...], ...]
+    not_asked: int
+    agreement: Rate
+    kappa: float | None
+    unscored_examples: tuple[str, ...]
+
+    @property
+    def asked(self) -> int:
+        """Responses that the judge was asked about."""
+        return sum(map(sum, self.counts))
+
+    @property
+    def unscored(self) -> int:
+        """Those of them without a grade."""
+        return sum(row[-1] for row in self.counts)
+
+
+@dataclass(frozen=True)
+class JudgeAgreement:
+    """Judge and default grader on the paired responses of both models.
+
+    `default_labels` are the classes and ``INVALID``, `judge_labels` the classes and ``UNSCORED``.
+    `left_out` pairs are in no other number of the task, since one response or both had no grade.
+    """
+
+    default_labels: tuple[str, ...]
+    judge_labels: tuple[str, ...]
+    left_out: int
+    base: GraderAgreement
+    checkpoint: GraderAgreement
+
+
+@dataclass(frozen=True)
 class TaskComparison:
     """Both models on one task (or, as ``pooled``, on all items of all tasks).
 
@@ -420,6 +461,8 @@ class TaskComparison:
         The same comparison by topic and popularity, where the task has them.
     overlap
         What of it the checkpoint was trained on; None where that is not known.
+    judge
+        The judge that graded open questions beside the default grader, or None without one.
     """
 
     task: str
@@ -446,6 +489,7 @@ class TaskComparison:
     repeated: RepeatedSamples | None = None
     groups: tuple[GroupComparison, ...] = ()
     overlap: Overlap | None = None
+    judge: JudgeAgreement | None = None
 
     def metric(self, name: str, label: str | None = None) -> MetricComparison:
         """The row of a metric; raises KeyError if the task has none of that name."""
@@ -485,11 +529,12 @@ class ModelDescription:
 
 @dataclass(frozen=True)
 class Settings:
-    """How the statistics were made."""
+    """How the statistics were made; `judge` is who graded open questions, None without one."""
 
     level: float
     replicates: int
     seed: int
+    judge: str | None = None
 
 
 @dataclass(frozen=True)

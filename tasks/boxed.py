@@ -75,8 +75,8 @@ def parse_boxed(response: str) -> BoxedAnswer:
     """
     final = final_part(response)
     following = len(final)
-    for start, end in reversed(list(_innermost_boxes(final))):
-        text = _plain(final[start:end])
+    for start, end in reversed(list(innermost_boxes(final))):
+        text = plain(final[start:end])
         confidence = _CONFIDENCE.search(final, end, following)
         stated = confidence_of(confidence["confidence"]) if confidence else None
         following = start
@@ -88,7 +88,7 @@ def parse_boxed(response: str) -> BoxedAnswer:
     return BoxedAnswer(None, False, None)
 
 
-def _innermost_boxes(text: str) -> Iterator[tuple[int, int]]:
+def innermost_boxes(text: str) -> Iterator[tuple[int, int]]:
     """Where the contents of the boxes that hold no other box begin and end, in one pass."""
     boxes = {match.end(): match.end() + 1 for match in _BOX.finditer(text)}
     if not boxes:
@@ -105,7 +105,7 @@ def _innermost_boxes(text: str) -> Iterator[tuple[int, int]]:
                 yield boxes[start], brace.start()
 
 
-def _plain(content: str) -> str:
+def plain(content: str) -> str:
     """Without LaTeX's styles, spaces, escapes and dollars."""
     text = _FRACTION.sub(r"\1/\2", content)
     text = _STYLE.sub("", text)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from tasks.metacognition.items import JudgedAnswer, QuestionPair
 from tasks.questions import Question
 
 
@@ -49,7 +50,7 @@ class Document:
         }
 
 
-Item = Document | Question
+Item = Document | Question | JudgedAnswer | QuestionPair
 """What a task asks, one at a time."""
 
 AnyItem = TypeVar("AnyItem", bound=Item)

@@ -7,7 +7,9 @@ a document's results in their order.
 
 Used by the YAML files beside the task cards, so the tasks run under plain
 ``lm_eval --include_path`` as they run under saeval. ``--metadata '{"seed": 43, "per_label":
-"500,250,250", "data_dir": "…"}'`` samples as saeval's options of the same names do.
+"500,250,250", "data_dir": "…"}'`` samples as saeval's options of the same names do, and
+``--metadata '{"answers": "RUN/predictions/triviaqa.jsonl"}'`` gives the tasks about a model's own
+answers what they ask about.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from tasks.answers import ANSWER_PREFIX, LABELS, parse_answer
 from tasks.grading import grade_question
 from tasks.harness_results import label_probabilities
 from tasks.loading import load_documents, part_of
-from tasks.registry import MixedSource, get_task
+from tasks.registry import AnswersSource, MixedSource, get_task
 from tasks.sampling import DEFAULT_SEED, parse_per_label, sample
 
 
@@ -32,19 +34,23 @@ def load_dataset(
     seed: int = DEFAULT_SEED,
     per_label: str | None = None,
     data_dir: str | None = None,
+    answers: str | list[str] | None = None,
     **_: Any,
 ) -> dict[str, datasets.Dataset]:
     """The sampled documents of a task as the harness wants them.
 
+    A task about a model's own answers has an item for all of them: they were sampled before.
     Further keywords are the harness's own metadata (the version, model arguments).
     """
-    mixed = isinstance(get_task(task).source, MixedSource)
-    documents = sample(
-        load_documents(get_task(task), data_dir),
-        seed=seed,
-        per_label=None if per_label is None else parse_per_label(per_label),
-        part=part_of if mixed else None,
-    )
+    chosen = get_task(task)
+    documents = load_documents(chosen, data_dir, answers=answers, seed=seed)
+    if not isinstance(chosen.source, AnswersSource):
+        documents = sample(
+            documents,
+            seed=seed,
+            per_label=None if per_label is None else parse_per_label(per_label),
+            part=part_of if isinstance(chosen.source, MixedSource) else None,
+        )
     return {"test": datasets.Dataset.from_list([document.as_row() for document in documents])}
 
 
@@ -82,6 +88,39 @@ def process_question(row: dict[str, Any], results: list[str]) -> dict[str, float
         "invalid": float(prediction is None),
         "process_correct": float(reading.right_in_reasoning),
     }
+
+
+def process_confidence(row: dict[str, Any], results: list[str]) -> dict[str, Any]:
+    """Metrics of one reply about an own answer; ``brier`` and ``auroc`` of those with a number.
+
+    ``acc`` is whether the certainty is on the right side of one half.
+    """
+    reading = get_task("confidence").read(row, results[0])
+    scores: dict[str, Any] = {
+        "acc": float(reading.prediction == row["target"]),
+        "invalid": float(reading.confidence is None),
+    }
+    if reading.confidence is not None:
+        right = row["target"] == "RIGHT"
+        scores["brier"] = (reading.confidence - right) ** 2
+        scores["auroc"] = (reading.confidence, right)
+    return scores
+
+
+def area_under_roc(items: list[tuple[float, bool]]) -> float:
+    """AUROC over ``(confidence, right)``; NaN where all are right or all wrong."""
+    from sklearn.metrics import roc_auc_score
+
+    confidence, right = zip(*items, strict=True)
+    return float(roc_auc_score(right, confidence)) if len(set(right)) == 2 else float("nan")
+
+
+def process_choice(row: dict[str, Any], results: list[str]) -> dict[str, float]:
+    """Metrics of one reply about two questions; ``first`` is of those that name one."""
+    reading = get_task("pairwise").read(row, results[0])
+    named = reading.status == "answered"
+    scores = {"acc": float(reading.prediction == row["target"]), "invalid": float(not named)}
+    return scores | ({"first": float(reading.prediction == "A")} if named else {})
 
 
 class VerificationTask(ConfigurableTask):  # type: ignore[misc]

@@ -5,14 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tasks.documents import DataError, Item, unique_ids
-from tasks.registry import EVALUATED, GeneratedSource, HubSource, MixedSource, Task, get_task
-from tasks.sampling import sample
+from tasks.metacognition.answers import read_answers
+from tasks.registry import (
+    EVALUATED,
+    AnswersSource,
+    GeneratedSource,
+    HubSource,
+    MixedSource,
+    Task,
+    get_task,
+)
+from tasks.sampling import DEFAULT_SEED, sample
 
 DATA_VARIABLE = "SAEVAL_DATA"
 
@@ -29,16 +38,26 @@ def data_folder(given: str | Path | None = None) -> Path | None:
 
 
 def load_documents(
-    task: Task, data_dir: str | Path | None = None, *, split: str = EVALUATED
+    task: Task,
+    data_dir: str | Path | None = None,
+    *,
+    split: str = EVALUATED,
+    answers: str | Path | Sequence[str | Path] | None = None,
+    seed: int = DEFAULT_SEED,
 ) -> list[Item]:
     """All documents or questions of a task's split in the order of their source.
 
     Parameters
     ----------
-    task, data_dir
-        Which task, and the folder of local data, if not from the hub.
+    task
+        From the registry.
+    data_dir
+        Folder of local data; see `data_folder`.
     split
         ``test``, which `saeval` evaluates, or another of `Task.splits`.
+    answers, seed
+        Of a task about a model's own answers: the file or files of its predictions, and the seed
+        that matches pairs.
 
     Raises
     ------
@@ -51,6 +70,14 @@ def load_documents(
         raise DataError(
             f"task {task.name} has no split {split}; it has {', '.join((EVALUATED, *task.splits))}"
         )
+    if isinstance(source, AnswersSource):
+        items = list(source.build(read_answers(task.name, answers), seed))
+        if not items:
+            raise DataError(
+                f"task {task.name}: these answers leave nothing to ask; there must be answers "
+                "that were not declined and can be read, right and wrong ones"
+            )
+        return items
     if isinstance(source, GeneratedSource):
         return source.generate()
     if isinstance(source, MixedSource):

@@ -37,3 +37,30 @@ question has no answer, write \\boxed{Unknown}."""
 def question_prompt(row: Mapping[str, Any]) -> str:
     """The prompt of an open question for one row (``question``); the instruction comes first."""
     return f"{QUESTION_INSTRUCTION}\n\nQuestion: {row['question']}\n\nAnswer:\n"
+
+
+CONFIDENCE_INSTRUCTION = """\
+You were asked the question below and gave the answer below. How certain are you that the answer is
+right? Do not answer the question again. End with one line:
+CONF=the probability that the answer is right, 0.00 to 1.00"""
+
+
+def confidence_prompt(row: Mapping[str, Any]) -> str:
+    """Asks for the certainty of one own answer (``question``, ``answer``)."""
+    return (
+        f"{CONFIDENCE_INSTRUCTION}\n\nQuestion: {row['question']}\n"
+        f"Your answer: {row['answer']}\n\nReply:\n"
+    )
+
+
+PAIRWISE_INSTRUCTION = """\
+Which of the two questions below are you more likely to answer correctly? Do not answer them. End
+with one line that names the question, \\boxed{A} or \\boxed{B}."""
+
+
+def pairwise_prompt(row: Mapping[str, Any]) -> str:
+    """Asks which of two questions (``first``, ``second``) the model is surer to get right."""
+    return (
+        f"{PAIRWISE_INSTRUCTION}\n\nQuestion A: {row['first']}\nQuestion B: {row['second']}\n\n"
+        "Reply:\n"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,13 @@ from tasks.factworld.world import generate
 from tasks.fever.dataset import to_document as fever_document
 from tasks.grading import grade_question
 from tasks.kuq.dataset import to_question as kuq_question
+from tasks.metacognition.items import (
+    CHOICE_LABELS,
+    OwnAnswer,
+    confidence_items,
+    pairwise_items,
+)
+from tasks.metacognition.replies import read_choice, read_confidence
 from tasks.nq_open.dataset import to_question as nq_open_question
 from tasks.popqa.dataset import to_question as popqa_question
 from tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS
@@ -26,7 +33,7 @@ from tasks.simpleqa.dataset import to_verified_question as simpleqa_verified_que
 from tasks.triviaqa.dataset import to_question as triviaqa_question
 from tasks.vitaminc.dataset import to_document as vitaminc_document
 
-Kind = Literal["verification", "question"]
+Kind = Literal["verification", "question", "confidence", "pairwise"]
 
 EVALUATED = "test"
 """Name of the split that `saeval` evaluates, whatever its data set calls it."""
@@ -77,6 +84,13 @@ class MixedSource:
 
 
 @dataclass(frozen=True)
+class AnswersSource:
+    """Items made of a model's own answers to open questions, by a seed."""
+
+    build: Callable[[Sequence[OwnAnswer], int], Sequence[Item]]
+
+
+@dataclass(frozen=True)
 class Task:
     """One task.
 
@@ -91,7 +105,8 @@ class Task:
     card
         Folder of its card (README.md) and YAML.
     kind
-        ``verification`` (does the evidence settle the claim?) or ``question`` (an open question).
+        ``verification`` (does the evidence settle the claim?), ``question`` (an open question),
+        ``confidence`` or ``pairwise`` (about one own answer, or two questions).
     labels, abstention
         What an answer is read as, and the one of them that declines to answer.
     read
@@ -102,14 +117,14 @@ class Task:
 
     name: str
     summary: str
-    source: HubSource | GeneratedSource | MixedSource
+    source: HubSource | GeneratedSource | MixedSource | AnswersSource
     card: str
     kind: Kind = "verification"
     splits: Mapping[str, HubSource | GeneratedSource] = field(default_factory=dict, hash=False)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return LABELS if self.kind == "verification" else QUESTION_LABELS
+        return _READING[self.kind][0]
 
     @property
     def abstention(self) -> str:
@@ -117,7 +132,16 @@ class Task:
 
     @property
     def read(self) -> Callable[[Mapping[str, Any], str], Reading]:
-        return read_answer if self.kind == "verification" else grade_question
+        return _READING[self.kind][1]
+
+
+_READING: dict[Kind, tuple[tuple[str, ...], Callable[[Mapping[str, Any], str], Reading]]] = {
+    "verification": (LABELS, read_answer),
+    "question": (QUESTION_LABELS, grade_question),
+    "confidence": (QUESTION_LABELS, read_confidence),
+    "pairwise": (CHOICE_LABELS, read_choice),
+}
+"""Per kind of task: what an answer is read as, and how."""
 
 
 def _factworld(*domains: str) -> GeneratedSource:
@@ -277,6 +301,20 @@ _ALL = (
         MixedSource(("simpleqa", "popqa", "selfaware", "triviaqa"), each=1000),
         "abstention_mix",
         "question",
+    ),
+    Task(
+        "confidence",
+        "How certain is a model of an answer of its own? See `saeval metacognition`",
+        AnswersSource(confidence_items),
+        "metacognition",
+        "confidence",
+    ),
+    Task(
+        "pairwise",
+        "Which of two questions is a model more likely to get right? See `saeval metacognition`",
+        AnswersSource(pairwise_items),
+        "metacognition",
+        "pairwise",
     ),
 )
 

@@ -2,6 +2,7 @@
 
 For every item the reader is given a right answer in the prompt's format, an abstention, and text
 that holds no answer. All three must be read as what they are, or the task measures its reader.
+Tasks about a model's own answers are given those of one that knows half of factworld.
 """
 
 from __future__ import annotations
@@ -11,11 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.documents import Document, Item
+from tasks.factworld.questions import generate_questions
 from tasks.grading import variants
 from tasks.loading import load_documents
-from tasks.registry import Task
+from tasks.metacognition.items import JudgedAnswer, OwnAnswer, QuestionPair
+from tasks.questions import Question
+from tasks.registry import AnswersSource, Task
+from tasks.sampling import DEFAULT_SEED
 
 GARBAGE = ("", "The answer follows from what was asked.", "LABEL=\nCONF=", "\\boxed{}\nCONF=0.5")
+
+GARBAGE_ON_OWN_ANSWERS = (
+    "", "CONF=", "CONF=0.xx", "CONF=75", "\\boxed{}", "\\boxed{A} or \\boxed{B}", "\\boxed{A, B}",
+)  # fmt: skip
 
 _CONFIDENCE = 0.75
 _SHOWN = 5
@@ -72,7 +81,10 @@ def validate(task: Task, data_dir: str | Path | None = None) -> ValidationResult
     DataError
         If the data cannot be loaded.
     """
-    items = load_documents(task, data_dir)
+    if isinstance(task.source, AnswersSource):
+        items = list(task.source.build(_example_answers(), DEFAULT_SEED))
+    else:
+        items = load_documents(task, data_dir)
     passed = {"gold": 0, "abstained": 0, "garbage": 0}
     failures: list[str] = []
     for item in items:
@@ -84,30 +96,56 @@ def validate(task: Task, data_dir: str | Path | None = None) -> ValidationResult
     return ValidationResult(task.name, len(items), **shares, failures=tuple(failures[:_SHOWN]))
 
 
+def _example_answers() -> list[OwnAnswer]:
+    """Of a model that knows every other question of factworld and answers all."""
+    return [
+        OwnAnswer("factworld_questions", q.id, q.cluster, q.question, "Lima", number % 2 == 0, 0.5)
+        for number, q in enumerate(generate_questions(1500))
+    ]
+
+
 def _failures(task: Task, item: Item) -> Iterator[tuple[str, str]]:
     row = item.as_row()
-    for answer in _right_answers(item):
-        response = _written(item, answer)
+    for response, confidence in _right_responses(item):
         reading = task.read(row, response)
-        if (reading.prediction, reading.confidence) != (item.target, _CONFIDENCE):
+        if (reading.prediction, reading.confidence) != (item.target, confidence):
             yield "gold", f"{item.id}: {response!r} is read as {reading.prediction}"
-    response = _written(item, "Unknown" if task.kind == "question" else task.abstention)
+    response = _abstention(task, item)
     reading = task.read(row, response)
     if (reading.prediction, reading.status) != (task.abstention, "abstained"):
         yield "abstained", f"{item.id}: {response!r} is read as {reading.prediction}"
-    for response in GARBAGE:
+    on_own_answers = isinstance(task.source, AnswersSource)
+    for response in GARBAGE_ON_OWN_ANSWERS if on_own_answers else GARBAGE:
         reading = task.read(row, response)
         if reading.prediction is not None or reading.status != "invalid":
             yield "garbage", f"{item.id}: {response!r} is read as {reading.prediction}"
 
 
-def _right_answers(item: Item) -> tuple[str, ...]:
+def _right_responses(item: Item) -> Iterator[tuple[str, float | None]]:
+    """Each with the confidence that it states."""
+    if isinstance(item, JudgedAnswer):
+        confidence = _CONFIDENCE if item.target == "RIGHT" else 1 - _CONFIDENCE
+        yield f"Let me think.\nCONF={confidence}\n", confidence
+    elif isinstance(item, QuestionPair):
+        yield f"Let me think.\n\\boxed{{{item.target}}}\n", None
+    else:
+        for answer in _right_answers(item):
+            yield _written(item, answer), _CONFIDENCE
+
+
+def _abstention(task: Task, item: Item) -> str:
+    if isinstance(item, (JudgedAnswer, QuestionPair)):
+        return "Let me think. I do not know."
+    return _written(item, "Unknown" if task.kind == "question" else task.abstention)
+
+
+def _right_answers(item: Document | Question) -> tuple[str, ...]:
     if isinstance(item, Document):
         return (item.target,)
     return tuple(way for gold in item.answers for way in variants(gold)) or ("Unknown",)
 
 
-def _written(item: Item, answer: str) -> str:
+def _written(item: Document | Question, answer: str) -> str:
     """An answer as the prompt asks for it."""
     final = f"LABEL={answer}" if isinstance(item, Document) else f"\\boxed{{{answer}}}"
     return f"Let me think.\n{final}\nCONF={_CONFIDENCE}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -145,6 +146,55 @@ def run(
     code = run_command(recipe, changes, base=base, out=out, data_dir=data_dir)
     if code:
         sys.exit(code)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("recipe")
+@click.argument("changes", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--base", metavar="MODEL", required=True, help="Base model, a hub id or a folder.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="How often each item is answered.",
+)
+@click.option(
+    "--pool",
+    "times",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Items profiled for each one that a source with a filter asks for.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Items answered at once, each with all its samples.",
+)
+@click.option("--data-dir", envvar="SAEVAL_DATA", metavar="DIR", help="Data sets as local files.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Profile to write or go on with.  [default: RECIPE-MODEL.profile.jsonl]",
+)
+def profile(recipe: str, changes: tuple[str, ...], **options: Any) -> None:
+    """What the base knows: how often it answers each item of RECIPE rightly.
+
+    The base answers every item as training would ask it, several times. The file that comes of it
+    goes into the recipe as data.profile, for `filter` and `order: easy_first`. It can be broken
+    off at any time; the same command goes on.
+
+    \b
+    satrain profile hard-only --base ./base --out hard.jsonl
+    satrain check hard-only data.profile=hard.jsonl
+    """
+    from trainer.profiling import profile_command
+
+    profile_command(recipe, changes, **options)
 
 
 if __name__ == "__main__":

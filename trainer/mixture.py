@@ -21,27 +21,17 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from tasks.documents import DataError, Item
-from tasks.identity import Identity, identity
-from tasks.loading import load_documents, part_of
-from tasks.registry import EVALUATED, MixedSource, get_task
-from tasks.sampling import sample
+from tasks.documents import DataError
+from trainer.choosing import Chooser, Chosen
 from trainer.data import TrainingRow, training_row
-from trainer.held_out import Apart, evaluated_items
-from trainer.recipe import Recipe, Source
+from trainer.held_out import evaluated_items
+from trainer.profile import read_profile
+from trainer.recipe import Recipe
 
 SCHEMA = "satrain.data/1"
-
-REASONS = {
-    "held out": "held out for evaluation",
-    "id": "evaluated, by id",
-    "text": "evaluated, by wording",
-    "cluster": "in a cluster or page that is evaluated",
-    "in another source": "taken by an earlier source",
-}
-"""Why a document is passed over."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +54,12 @@ class Mixture:
     manifest: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class _Chosen:
-    """An item of a source."""
-
-    row: TrainingRow
-    identity: Identity
-
-
 def build(
     recipe: Recipe,
     *,
     data_dir: str | None = None,
     seed: int | None = None,
+    base_content: str | None = None,
     on_task: Callable[[str], None] = lambda name: None,
 ) -> Mixture:
     """Choose the items of every source, apart from what is evaluated, and put them in order.
@@ -91,25 +74,30 @@ def build(
         Folder of local data; else ``SAEVAL_DATA``, else the hub.
     seed
         The recipe's where not given.
+    base_content
+        `tasks.model_files.model_content` of the base; where given, a profile of another is refused.
     on_task
         Called with what is loaded before it is.
 
     Raises
     ------
     DataError
-        If a task has no such split, data cannot be found or read, or fewer items are left than
-        asked for.
+        If a task has no such split, data or profile cannot be found, read or used, or fewer items
+        are left than asked for.
     """
     seed = recipe.seed if seed is None else seed
+    profile = None
+    if recipe.data.profile is not None:
+        profile = read_profile(Path(recipe.data.profile))
+        profile.check(recipe, base_content)
     on_task("evaluation")
     evaluated = evaluated_items(recipe, data_dir, seed)
-    chosen: list[list[_Chosen]] = []
+    chooser = Chooser(recipe.prompt, evaluated.apart, seed, data_dir, profile)
+    chosen: list[list[Chosen]] = []
     dropped: list[Counter[str]] = []
-    taken: set[str] = set()
     for number, source in enumerate(recipe.data.sources):
         on_task(source.task)
-        kept, passed_over = _choose(recipe, number, source, evaluated.apart, taken, data_dir, seed)
-        taken.update(item.identity.id for item in kept)
+        kept, passed_over = chooser.choose(number, source)
         chosen.append(kept)
         dropped.append(passed_over)
     prompts = recipe.optimisation.steps * recipe.optimisation.prompts_per_step
@@ -118,6 +106,8 @@ def build(
         order = sorted((item for part in chosen for item in part), key=lambda i: _place(i, seed))
     else:
         order = _in_turns(chosen, [weight or 0.0 for weight in weights], prompts)
+    if recipe.data.order == "easy_first":
+        order = _easy_first(order)
     held_out = [
         [training_row(task, item, recipe.prompt) for item in items]
         for task, items in evaluated.rows
@@ -152,64 +142,15 @@ def build(
     )
 
 
-def _choose(
-    recipe: Recipe,
-    number: int,
-    source: Source,
-    apart: Apart,
-    taken: set[str],
-    data_dir: str | None,
-    seed: int,
-) -> tuple[list[_Chosen], Counter[str]]:
-    """The items of a source in seeded order, and how many were passed over and why."""
-    task = get_task(source.task)
-    where = f"data.sources.{number} (task {source.task}, split {source.split})"
-    documents = load_documents(task, data_dir, split=source.split)
-    dropped = Counter[str]()
-    identities: dict[str, Identity] = {}
-
-    def keep(item: Item) -> bool:
-        found = identities[item.id] = identity(task, item.as_row())
-        reason = apart.shared(found)
-        if reason == "id" and source.split == EVALUATED:
-            reason = "held out"
-        elif reason is None and found.id in taken:
-            reason = "in another source"
-        if reason is not None:
-            dropped[reason] += 1
-        return reason is None
-
-    mixed = isinstance(task.source, MixedSource)
-    wanted = source.count
-    try:
-        items = sample(
-            documents,
-            seed=seed,
-            per_label=source.per_label,
-            limit=wanted,
-            part=part_of if mixed else None,
-            keep=keep,
-        )
-        if not items or (wanted is not None and len(items) < wanted):
-            raise DataError(f"{wanted or 'some'} items asked for, only {len(items)} exist")
-    except DataError as error:
-        passed_over = "".join(f"; {n} are {REASONS[reason]}" for reason, n in dropped.items())
-        raise DataError(f"{where}: {error}{passed_over}") from error
-    chosen = [
-        _Chosen(training_row(task, item, recipe.prompt), identities[item.id]) for item in items
-    ]
-    return chosen, dropped
-
-
-def _place(item: _Chosen, seed: int) -> tuple[bytes, str]:
+def _place(item: Chosen, seed: int) -> tuple[bytes, str]:
     """Where an item comes among those of all sources, whatever the others are."""
     key = item.identity.id
     return hashlib.sha256(f"{seed}:{key}".encode()).digest(), key
 
 
 def _in_turns(
-    parts: Sequence[Sequence[_Chosen]], weights: Sequence[float], prompts: int
-) -> list[_Chosen]:
+    parts: Sequence[Sequence[Chosen]], weights: Sequence[float], prompts: int
+) -> list[Chosen]:
     """Parts in proportion to their weights, evenly spread, each gone through again when it ends.
 
     As long as the part that is drawn most rarely for its size needs to come once, but no longer
@@ -223,6 +164,18 @@ def _in_turns(
         times = max(1, round(length * share))
         turns += [((turn + 0.5) / times, number, part[turn % len(part)]) for turn in range(times)]
     return [item for *_, item in sorted(turns, key=lambda turn: turn[:2])]
+
+
+def _easy_first(order: Sequence[Chosen]) -> list[Chosen]:
+    """From what the base mostly answers rightly to what it does not; equals stay as they were."""
+    unknown = sum(item.right_share is None for item in order)
+    if unknown:
+        raise DataError(
+            f"`data.order: easy_first` needs a profile of every item; {unknown} of {len(order)} "
+            "have none: make it with `satrain profile RECIPE --base MODEL --out FILE` and give "
+            "data.profile=FILE"
+        )
+    return sorted(order, key=lambda item: -(item.right_share or 0.0))
 
 
 def _summary(rows: Iterable[TrainingRow]) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def _profile(recipe: Recipe) -> Iterator[Finding]:
     if recipe.data.profile is None and (filtered or recipe.data.order == "easy_first"):
         yield Finding(
             "needs-profile",
-            "it chooses items by how often the base answers them rightly; give data.profile=FILE",
+            "it chooses items by how often the base answers them rightly; make a profile with "
+            "`satrain profile` and give data.profile=FILE",
             "note",
         )
 

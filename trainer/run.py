@@ -70,8 +70,15 @@ def run_command(
     out = out or FOLDER / recipe.name
     named = base or _earlier_base(out)
     folder = find_base(named)
-    items = build(recipe, data_dir=data_dir)
-    return run(recipe, named, folder, out, items, Console(quiet=not _first_process()))
+    console = Console(quiet=not _first_process())
+    with console.status("loading items") as status:
+        items = build(
+            recipe,
+            data_dir=data_dir,
+            base_content=model_content(folder),
+            on_task=lambda name: status.update(f"loading {name}"),
+        )
+    return run(recipe, named, folder, out, items, console)
 
 
 def run(

@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from queue import Empty, SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 from typing import Any
 
+from evalsuite.engines.at_once import at_once
 from evalsuite.engines.options import EngineOptions
 from evalsuite.engines.question import Question
-from evalsuite.engines.server import Refused, Server
-from evalsuite.errors import EngineError, ModelError
+from evalsuite.engines.server import Refused, Server, tokens, usage
+from evalsuite.errors import ModelError
 from evalsuite.models import ServedModel
 
-_TICK = 0.2
 _MOST_STOPS = 4
 _NOT_OURS_TO_SET = ("model", "prompt", "messages", "n", "best_of", "stream", "echo", "logprobs")
 _NO_LOGPROBS = "no log-probabilities of prompts, so there are no label probabilities."
@@ -61,64 +60,9 @@ class ServerEngine:
         ModelError
             If the server declines.
         """
-        waiting: SimpleQueue[Question] = SimpleQueue()
-        for question in questions:
-            waiting.put(question)
-        done: SimpleQueue[Question | BaseException] = SimpleQueue()
-        stopping = Event()
-        # Daemons, not a pool: the interpreter waits for the threads of a pool when it ends, and a
-        # request that hangs would keep it from ending for minutes.
-        for _ in range(min(self._options.concurrency, len(questions))):
-            Thread(target=self._work, args=(waiting, done, stopping), daemon=True).start()
-        try:
-            for _ in questions:
-                finished = self._next(done)
-                if isinstance(finished, BaseException):
-                    raise finished
-                yield finished
-        finally:
-            stopping.set()
+        return at_once(self.server, questions, self._answer, self._options)
 
-    def _work(
-        self,
-        waiting: SimpleQueue[Question],
-        done: SimpleQueue[Question | BaseException],
-        stopping: Event,
-    ) -> None:
-        while not stopping.is_set():
-            try:
-                question = waiting.get_nowait()
-            except Empty:
-                return
-            try:
-                self._answer(question, stopping)
-                done.put(question)
-            except BaseException as error:
-                done.put(error)
-
-    def _next(self, done: SimpleQueue[Question | BaseException]) -> Question | BaseException:
-        """What is finished next.
-
-        Silence is counted in ticks, so that a process that was stopped for a while (Ctrl-Z) does
-        not blame the server.
-        """
-        patience = self._options.patience
-        silent, last_answer = 0.0, self.server.last_answer
-        while silent < patience:
-            tick = min(_TICK, patience - silent)
-            try:
-                return done.get(timeout=tick)
-            except Empty:
-                silent += tick
-            if self.server.last_answer != last_answer:
-                silent, last_answer = 0.0, self.server.last_answer
-        raise EngineError(
-            f"{self.server.model.url}: has answered nothing for {patience:g} s "
-            f"({self.server.last_stumble}); what is finished is kept; "
-            "run the same command again to resume"
-        )
-
-    def _answer(self, question: Question, stopping: Event) -> None:
+    def _answer(self, question: Question, stopping: Event) -> Question:
         for request, seed in zip(question.generations, question.seeds, strict=True):
             prompt, settings = request.args
             body, stops = _translated(settings)
@@ -135,6 +79,7 @@ class ServerEngine:
             _count(question, answer)
         if question.scored:
             self._score(question, stopping)
+        return question
 
     def _score(self, question: Question, stopping: Event) -> None:
         if isinstance(question.scored[0].args[0], ChatPrompt):
@@ -172,7 +117,7 @@ class ServerEngine:
             if error.status in (400, 422, 501):
                 return False
             raise
-        question.probe_tokens += _tokens(answer, "prompt_tokens")
+        question.probe_tokens += tokens(answer, "prompt_tokens")
         found = label_logprobs(answer, labels)
         for request, value in zip(question.scored, found or [], strict=False):
             request.resps.append((value, False))
@@ -192,7 +137,7 @@ def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[flo
     """
     try:
         choices = {choice["index"]: choice["logprobs"] for choice in answer["choices"]}
-        written = _usage(answer).get("completion_tokens", len(labels)) // len(labels)
+        written = usage(answer).get("completion_tokens", len(labels)) // len(labels)
         found = []
         for index, label in enumerate(labels):
             tokens, values = choices[index]["tokens"], choices[index]["token_logprobs"]
@@ -230,15 +175,5 @@ def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
 
 
 def _count(question: Question, answer: Mapping[str, Any]) -> None:
-    question.prompt_tokens += _tokens(answer, "prompt_tokens")
-    question.response_tokens += _tokens(answer, "completion_tokens")
-
-
-def _tokens(answer: Mapping[str, Any], which: str) -> int:
-    count = _usage(answer).get(which)
-    return count if isinstance(count, int) and count > 0 else 0
-
-
-def _usage(answer: Mapping[str, Any]) -> dict[str, Any]:
-    usage = answer.get("usage")
-    return usage if isinstance(usage, dict) else {}
+    question.prompt_tokens += tokens(answer, "prompt_tokens")
+    question.response_tokens += tokens(answer, "completion_tokens")

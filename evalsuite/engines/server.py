@@ -20,11 +20,13 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     sleep_using_event,
+    stop_after_attempt,
     stop_after_delay,
     stop_when_event_set,
     wait_random,
     wait_random_exponential,
 )
+from tenacity.stop import stop_base
 
 from evalsuite.engines.options import EngineOptions
 from evalsuite.errors import EngineError, ModelError
@@ -54,11 +56,16 @@ class Refused(ModelError):
 
 
 class Stumbled(Exception):
-    """No answer this time; `pause` is how long the server wants to be left alone."""
+    """No answer this time.
 
-    def __init__(self, reason: str, pause: float = 0.0) -> None:
+    `pause` is how long the server wants to be left alone, `busy` whether it says that it has too
+    much to do, whatever the request.
+    """
+
+    def __init__(self, reason: str, pause: float = 0.0, *, busy: bool = False) -> None:
         super().__init__(reason)
         self.pause = pause
+        self.busy = busy
 
 
 class Server:
@@ -86,10 +93,18 @@ class Server:
         create = self._client.completions.with_raw_response.create
         return self._insist(create, _has_text, request, stopping)
 
-    def chat(self, stopping: Event, **request: Any) -> Answer:
-        """Ask ``/chat/completions`` until it is answered or `stopping` is set."""
+    def chat(self, stopping: Event, *, tries: int | None = None, **request: Any) -> Answer:
+        """Ask ``/chat/completions`` until it is answered, `stopping` is set, or `tries` failed.
+
+        Raises
+        ------
+        Refused
+            If the server declines.
+        Stumbled
+            If there is no answer and no further try.
+        """
         create = self._client.chat.completions.with_raw_response.create
-        return self._insist(create, _has_message, request, stopping)
+        return self._insist(create, _has_message, request, stopping, tries)
 
     def close(self) -> None:
         """Close the connections; requests that are under way fail."""
@@ -139,11 +154,13 @@ class Server:
         usable: Usable,
         request: Mapping[str, Any],
         stopping: Event,
+        tries: int | None = None,
     ) -> Answer:
+        stop: stop_base = stop_when_event_set(stopping)
         retrying = Retrying(
             retry=retry_if_exception_type(Stumbled),
             wait=self._pause,
-            stop=stop_when_event_set(stopping),
+            stop=stop if tries is None else stop | stop_after_attempt(tries),
             sleep=sleep_using_event(stopping),
             reraise=True,
         )
@@ -172,7 +189,8 @@ class Server:
             if error.status_code in (408, 409, 429) or (
                 error.status_code >= 500 and error.status_code != 501
             ):
-                stumble = Stumbled(reason, _retry_after(error.response.headers))
+                pause = _retry_after(error.response.headers)
+                stumble = Stumbled(reason, pause, busy=error.status_code in (429, 503))
             else:
                 raise Refused(
                     f"{self.model.url}: refuses to answer as {self.model.name}: {reason}",
@@ -187,6 +205,18 @@ class Server:
             stumble = error
         self.last_stumble = str(stumble)
         raise stumble from None
+
+
+def tokens(answer: Mapping[str, Any], which: str) -> int:
+    """How many tokens the server says it read or wrote; 0 if it does not say."""
+    count = usage(answer).get(which)
+    return count if isinstance(count, int) and count > 0 else 0
+
+
+def usage(answer: Mapping[str, Any]) -> Answer:
+    """The answer's own count of its tokens; empty if there is none."""
+    found = answer.get("usage")
+    return found if isinstance(found, dict) else {}
 
 
 def _read(content: bytes, usable: Usable) -> Answer:

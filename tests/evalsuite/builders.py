@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalsuite.hashing import hash_document, hash_text
-from evalsuite.predictions import Prediction
+from evalsuite.predictions import Prediction, ShownDocument
+from tasks.registry import Task
 
 LABELS = ("PASS", "FAIL", "NA")
 
@@ -34,6 +36,27 @@ def prediction(number: int, label: str | None = "PASS", **changed: Any) -> Predi
         "target_hash": hash_text(target),
     }
     return Prediction(**fields | changed)
+
+
+def answered(
+    task: Task, rows: Sequence[dict[str, Any]], respond: Callable[[int, dict[str, Any]], str]
+) -> list[Prediction]:
+    """Predictions of a model that answers a question, by its number and row, as `respond` says."""
+    found = []
+    for number, row in enumerate(rows):
+        response = respond(number, row)
+        reading = task.read(row, response)
+        found.append(
+            Prediction(
+                task=task.name, item_id=row["id"], cluster_id=row["cluster"], target=row["target"],
+                prediction=reading.prediction, status=reading.status,
+                correct=reading.prediction == row["target"], confidence=reading.confidence,
+                response=response, document=ShownDocument.of(row), answer=reading.answer,
+                right_in_reasoning=reading.right_in_reasoning,
+                document_hash=hash_document(row), target_hash=hash_text(row["target"]),
+            )
+        )  # fmt: skip
+    return found
 
 
 def write_predictions(path: Path, predictions: list[Prediction]) -> Path:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from builders import write_predictions
+from builders import answered, write_predictions
 from command_line import typed
 
-from evalsuite.hashing import hash_document, hash_text
-from evalsuite.predictions import Prediction, ShownDocument
 from tasks.loading import load_documents
 from tasks.registry import get_task
 
@@ -19,25 +17,6 @@ TASK = get_task("factworld_questions")
 @pytest.fixture(scope="module")
 def rows():
     return [question.as_row() for question in load_documents(TASK)][:400]
-
-
-def answered(rows, respond):
-    """Predictions of a model that answers a question, by its number and row, as `respond` says."""
-    found = []
-    for number, row in enumerate(rows):
-        response = respond(number, row)
-        reading = TASK.read(row, response)
-        found.append(
-            Prediction(
-                task=TASK.name, item_id=row["id"], cluster_id=row["cluster"], target=row["target"],
-                prediction=reading.prediction, status=reading.status,
-                correct=reading.prediction == row["target"], confidence=reading.confidence,
-                response=response, document=ShownDocument.of(row), answer=reading.answer,
-                right_in_reasoning=reading.right_in_reasoning,
-                document_hash=hash_document(row), target_hash=hash_text(row["target"]),
-            )
-        )  # fmt: skip
-    return found
 
 
 def boxed(answer, confidence=0.7):
@@ -61,7 +40,7 @@ def never_declines(number, row):
 
 def compared(rows, base, checkpoint, tmp_path, capsys):
     files = [
-        write_predictions(tmp_path / f"{name}.jsonl", answered(rows, respond))
+        write_predictions(tmp_path / f"{name}.jsonl", answered(TASK, rows, respond))
         for name, respond in (("base", base), ("checkpoint", checkpoint))
     ]
     out = tmp_path / "out"

@@ -1,59 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 from comparisons import EVERY_CASE, HOSTILE, comparison, hostile_comparison, task
+from pages import Page
 
 from reports import in_words, to_html
 from reports.html import RESPONSE_HEAD, RESPONSE_TAIL
 from stats.comparison import Flip
-
-VOID = {"meta", "br", "hr", "img", "input", "link"}
-EMPTY_IN_SVG = {"path", "use", "rect", "circle", "line"}
-
-
-class Page(HTMLParser):
-    """The page's elements and text, failing on anything left open or closed twice."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.ids, self.headings, self.links = [], [], [], [], []
-        self.text = ""
-        self.pres = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.tags.append((tag, found))
-        if tag not in VOID:
-            self.open.append(tag)
-        if "id" in found:
-            self.ids.append(found["id"])
-        if tag in {"h1", "h2", "h3", "h4"}:
-            self.headings.append(int(tag[1]))
-        if tag == "pre":
-            self.pres.append("")
-        self.links += [value for name, value in attrs if name in {"href", "src", "xlink:href"}]
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.handle_endtag(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open[-1:] == ["pre"]:
-            self.pres[-1] += data
-        if "style" not in self.open:
-            self.text += data
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)

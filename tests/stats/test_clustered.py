@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from stats.clustered import mean_difference
+from stats.clustered import mean_difference, share_interval
 from stats.influence import jackknife_standard_error
+from stats.proportions import wilson_interval
 
 values = st.sampled_from([0.0, 0.25, 1.0])
 rows = st.lists(st.tuples(values, values, st.integers(0, 4)), min_size=1, max_size=40)
@@ -125,3 +126,46 @@ def test_wrong_input_names_the_argument_and_the_rule(arguments, message):
         mean_difference([0], [1], level=0)
     with pytest.raises(ValueError, match="`cluster` has 1"):
         mean_difference([0, 1], [1, 1], cluster=[1])
+
+
+def test_a_share_without_clusters_has_wilsons_interval():
+    assert share_interval([1, 0, 0, 1, 1]) == wilson_interval(3, 5)
+
+
+def test_clusters_of_one_are_nearly_independent_items():
+    happened = np.random.default_rng(2).random(1000) < 0.3
+    alone, together = share_interval(happened), share_interval(happened, cluster=range(1000))
+    assert together.low == pytest.approx(alone.low, abs=2e-4)
+    assert together.high == pytest.approx(alone.high, abs=2e-4)
+
+
+def test_items_asked_many_times_count_about_once():
+    happened = np.random.default_rng(2).random(300) < 0.3
+    once = share_interval(happened)
+    repeated = share_interval(np.repeat(happened, 5), cluster=np.repeat(np.arange(300), 5))
+    assert repeated.low == pytest.approx(once.low, abs=1e-3)
+    assert repeated.high == pytest.approx(once.high, abs=1e-3)
+
+
+def test_where_all_agree_a_cluster_is_an_item():
+    none = share_interval([0] * 60, cluster=np.arange(60) // 6)
+    assert (none.low, none.high) == pytest.approx(
+        (wilson_interval(0, 10).low, wilson_interval(0, 10).high)
+    )
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=40))
+def test_the_interval_of_a_share_holds_the_share_and_lies_in_its_range(found):
+    happened, cluster = zip(*found, strict=True)
+    limits = share_interval(happened, cluster=cluster)
+    assert 0 <= limits.low <= np.mean(happened) + 1e-12
+    assert np.mean(happened) - 1e-12 <= limits.high <= 1
+
+
+def test_a_share_of_something_else_is_refused():
+    with pytest.raises(ValueError, match="`happened` must hold only True and False"):
+        share_interval([0.5])
+    with pytest.raises(ValueError, match="same length"):
+        share_interval([1, 0], cluster=[1])
+    with pytest.raises(ValueError, match="`level`"):
+        share_interval([1, 0], cluster=[1, 2], level=1)

@@ -84,3 +84,19 @@ def test_counts_are_read_in_the_studies_order_or_by_name():
 def test_other_counts_are_refused(text):
     with pytest.raises(ValueError, match="give three counts in the order NA,PASS,FAIL"):
         parse_per_label(text)
+
+
+def test_refused_documents_are_passed_over_until_there_are_enough():
+    asked = []
+
+    def keep(document):
+        asked.append(document.id)
+        return int(document.id[1:]) % 2 == 0
+
+    kept = sample(documents(), keep=keep, per_label={"NA": 5, "PASS": 1})
+    everything = [d for d in sample(documents()) if int(d.id[1:]) % 2 == 0]
+    assert [d for d in kept if d.target == "NA"] == [d for d in everything if d.target == "NA"][:5]
+    assert len(kept) == 6
+    assert len(asked) < 40, "it stops when there are enough"
+    with pytest.raises(DataError, match="11 documents of label NA asked for, only 10 exist"):
+        sample(documents(), keep=keep, per_label={"NA": 11})

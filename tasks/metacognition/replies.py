@@ -1,0 +1,81 @@
+r"""The one place where replies about one's own answers are read.
+
+A reply about one answer ends with ``CONF=0.85``, one about two questions with ``\boxed{A}`` or
+``\boxed{B}``. Reasoning may stand before it, and may hold the like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from tasks.boxed import innermost_boxes, parse_boxed, plain
+from tasks.questions import QUESTION_ABSTENTION
+from tasks.reading import CONFIDENCE_FIELD, Reading, confidence_of, final_part
+from tasks.refusals import is_refusal
+
+_CONFIDENCE = re.compile(rf"(?<![\w=]){CONFIDENCE_FIELD}")
+_CHOICE = re.compile(r"(?:question )?\(?([ab])\)?\.?", re.IGNORECASE)
+_ALTERNATIVE = re.compile(r"\}[\s$*]{0,8}(?:and/or|or|and|[/|,&])[\s$*]{0,8}\\boxed\s{0,4}\{")
+"""Between two boxes that name both questions, as the format itself does."""
+_LONGEST_ALTERNATIVE = 40
+
+_DECLINED = Reading(QUESTION_ABSTENTION, "abstained", None, None, False)
+_INVALID = Reading(None, "invalid", None, None, False)
+
+
+def read_confidence(row: Mapping[str, Any], response: str) -> Reading:
+    """The last ``CONF=`` after the reasoning that holds a number in [0, 1].
+
+    From 0.5 up the reply is read as ``RIGHT``, below as ``WRONG``. A reply without a number that
+    plainly declines is an abstention.
+
+    Examples
+    --------
+    >>> read_confidence({}, "I may be off.\\nCONF=0.35").prediction
+    'WRONG'
+    >>> read_confidence({}, "CONF=0.xx").status
+    'invalid'
+    """
+    written = [found["confidence"] for found in _CONFIDENCE.finditer(final_part(response))]
+    for text in reversed(written):
+        if (stated := confidence_of(text)) is not None:
+            prediction = "RIGHT" if stated >= 0.5 else "WRONG"
+            return Reading(prediction, "answered", stated, text, False)
+    return _DECLINED if parse_boxed(response).abstained else _INVALID
+
+
+def read_choice(row: Mapping[str, Any], response: str) -> Reading:
+    r"""The last box after the reasoning that holds one letter, A or B, in either case.
+
+    Boxes that are joined to each other (``\boxed{A} or \boxed{B}``) name no choice. A reply that
+    plainly declines, in a later box or without one, is an abstention.
+
+    Examples
+    --------
+    >>> read_choice({}, "At first \\boxed{A}, but no: \\boxed{\\text{B}}").prediction
+    'B'
+    >>> read_choice({}, "\\boxed{A} or \\boxed{B}").status
+    'invalid'
+    """
+    final = final_part(response)
+    boxes = list(innermost_boxes(final))
+    joined = {box for both in pairwise(boxes) if _are_alternatives(final, *both) for box in both}
+    for start, end in reversed(boxes):
+        text = plain(final[start:end])
+        if (start, end) in joined:
+            continue
+        if choice := _CHOICE.fullmatch(text):
+            return Reading(choice[1].upper(), "answered", None, text, False)
+        if is_refusal(text):
+            return _DECLINED
+    return _DECLINED if parse_boxed(response).abstained else _INVALID
+
+
+def _are_alternatives(text: str, first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether nothing but a word such as "or" stands between two boxes."""
+    if second[0] - first[1] > _LONGEST_ALTERNATIVE:
+        return False
+    return _ALTERNATIVE.fullmatch(text, first[1], second[0]) is not None
