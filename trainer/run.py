@@ -111,6 +111,12 @@ def run(
     """
     for finding in split_groups(recipe):
         raise RunError(finding.text)
+    started, devices = int(os.environ.get("WORLD_SIZE", "1")), recipe.hardware.devices
+    if started != devices:
+        raise RunError(
+            f"it was started on {started} devices, and `hardware.devices` is {devices}; make them "
+            "the same (`accelerate launch` starts several)"
+        )
     if not items.training:
         raise RunError("the mixture has no items to train on; see `data.sources`")
     backend = get_backend(recipe.backend)

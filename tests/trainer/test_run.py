@@ -170,6 +170,7 @@ def test_more_devices_than_it_was_started_on_are_refused(
 ) -> None:
     with pytest.raises(SatrainError, match="started on 1 devices"):
         train(answering_base, tmp_path / "out", "mixed", "hardware.devices=2")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

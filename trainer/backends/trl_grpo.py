@@ -137,11 +137,6 @@ def _trainer(plan: Plan, rewards: GroupRewards) -> GRPOTrainer:
         peft_config=_adapter(recipe),
     )
     trainer.remove_callback(PrinterCallback)
-    if trainer.accelerator.num_processes != recipe.hardware.devices:
-        raise BackendError(
-            f"it was started on {trainer.accelerator.num_processes} devices, and "
-            f"`hardware.devices` is {recipe.hardware.devices}; make them the same"
-        )
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     if trainer.args.use_cpu and parameters < _TINY:
         torch.set_num_threads(1)
