@@ -75,7 +75,7 @@ def run_command(
         items = build(
             recipe,
             data_dir=data_dir,
-            base_content=model_content(folder),
+            base_content=model_content(folder) if recipe.data.profile else None,
             on_task=lambda name: status.update(f"loading {name}"),
         )
     return run(recipe, named, folder, out, items, console)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
-from training import train, weights
+from training import SMALL, train, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from evalsuite.models import LocalModel, resolve
 from tasks.model_files import model_content
+from trainer.cli import cli
 from trainer.errors import RewardError, RunError, SatrainError
 from trainer.recipe_files import load_recipe, recipe_names
 from trainer.run_folder import read_rows
@@ -44,6 +45,19 @@ def test_every_recipe_trains(name: str, answering_base: Path, tmp_path: Path) ->
     assert (out / "adapter_model.safetensors").exists() == (recipe.adapter is not None)
     assert ("kl" in rows[0]) == (recipe.optimisation.kl_beta > 0)
     assert ("probed/target" in rows[0]) == (recipe.probing.every > 0)
+
+
+@pytest.mark.slow
+def test_it_trains_on_real_items(answering_base: Path, real_data: Path, tmp_path: Path) -> None:
+    out, tasks = tmp_path / "out", ("fever", "vitaminc", "climatefever")
+    sources = ", ".join(f"{{task: {task}, split: test, count: 8}}" for task in tasks)
+    command = ["run", "mixed", "--base", str(answering_base), "--out", str(out)]
+    changes = (*SMALL, f"data.sources=[{sources}]", "optimisation.steps=2")
+    cli([*command, "--data-dir", str(real_data), *changes], standalone_mode=False)
+    (row,) = (row for row in read_rows(out / "evaluation.jsonl") if row["step"] == 2)
+    assert row["tasks"].keys() == {"fever", "vitaminc_dev", "climatefever"}
+    data = json.loads((out / "data.json").read_text())
+    assert [source["items"] for source in data["sources"]] == [8, 8, 8]
 
 
 def test_the_checkpoint_is_what_compare_takes(finished: Path, answering_base: Path) -> None:
@@ -150,8 +164,6 @@ def test_an_adapter_is_no_base(finished: Path, tmp_path: Path) -> None:
 
 
 def test_missing_data_leaves_nothing(answering_base: Path, tmp_path: Path) -> None:
-    from trainer.cli import cli
-
     command = ["run", "mixed", "--base", str(answering_base), "--out", str(tmp_path / "out")]
     with pytest.raises(Exception, match="fever") as caught:
         cli([*command, "--data-dir", str(tmp_path)], standalone_mode=False)
