@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines validity clean
+.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train validity clean
 
 setup: $(VENV)/.complete
 
@@ -55,6 +55,10 @@ bench: setup
 # Base and checkpoint on one vLLM engine beside two separate lm_eval runs, and our layers' share.
 bench-engines: setup-vllm
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/bench_engines.py
+
+# A training step beside plain TRL's with the same reward, without probing and with it; minutes.
+bench-train: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench_train.py
 
 # Type I error and coverage by simulation; half an hour on two quiet cores.
 validity: setup

@@ -75,7 +75,7 @@ def run_command(
         items = build(
             recipe,
             data_dir=data_dir,
-            base_content=model_content(folder),
+            base_content=model_content(folder) if recipe.data.profile else None,
             on_task=lambda name: status.update(f"loading {name}"),
         )
     return run(recipe, named, folder, out, items, console)
@@ -111,6 +111,12 @@ def run(
     """
     for finding in split_groups(recipe):
         raise RunError(finding.text)
+    started, devices = int(os.environ.get("WORLD_SIZE", "1")), recipe.hardware.devices
+    if started != devices:
+        raise RunError(
+            f"it was started on {started} devices, and `hardware.devices` is {devices}; make them "
+            "the same (`accelerate launch` starts several)"
+        )
     if not items.training:
         raise RunError("the mixture has no items to train on; see `data.sources`")
     backend = get_backend(recipe.backend)
@@ -211,7 +217,7 @@ def _signals(recorder: Recorder, console: Console) -> Iterator[None]:
     """The first Ctrl-C or SIGTERM saves and stops; a second Ctrl-C stops at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if recorder.stop:
+        if recorder.stop and number == signal.SIGINT:
             raise KeyboardInterrupt
         recorder.stop = True
         console.print("Saving after this step; Ctrl-C again to stop at once.")

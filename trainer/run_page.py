@@ -82,8 +82,8 @@ def draw(folder: Path, recipe: Recipe, training: Mapping[str, Any]) -> None:
 def _figure(recipe: Recipe, steps: Rows, evaluations: Rows) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 6.4))
-    figure.subplots_adjust(left=0.06, right=0.98, top=0.95, bottom=0.07, wspace=0.14, hspace=0.22)
+    figure = Figure(figsize=(10, 7.2))
+    figure.subplots_adjust(left=0.06, right=0.98, top=0.96, bottom=0.13, wspace=0.14, hspace=0.42)
     accuracy, reward, outcomes, components = figure.subplots(2, 2).flat
     _lines(accuracy, "Accuracy", steps, {"accuracy": "accuracy, training"}, faint=True)
     _lines(
@@ -115,8 +115,6 @@ def _figure(recipe: Recipe, steps: Rows, evaluations: Rows) -> Figure:
         weighted,
         {name: name.split("/")[1] for name in weights},
     )
-    for axes in (outcomes, components):
-        axes.set_xlabel("step")
     return figure
 
 
@@ -146,4 +144,6 @@ def _lines(
                 label=words,
             )
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(
+            frameon=False, fontsize=7, ncols=3, loc="upper left", bbox_to_anchor=(-0.02, -0.1)
+        )

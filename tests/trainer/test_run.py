@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 from peft import PeftModel
-from training import train, weights
+from training import SMALL, train, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from evalsuite.models import LocalModel, resolve
 from tasks.model_files import model_content
-from trainer.errors import RunError, SatrainError
+from trainer.cli import cli
+from trainer.errors import RewardError, RunError, SatrainError
 from trainer.recipe_files import load_recipe, recipe_names
 from trainer.run_folder import read_rows
 
@@ -43,6 +45,19 @@ def test_every_recipe_trains(name: str, answering_base: Path, tmp_path: Path) ->
     assert (out / "adapter_model.safetensors").exists() == (recipe.adapter is not None)
     assert ("kl" in rows[0]) == (recipe.optimisation.kl_beta > 0)
     assert ("probed/target" in rows[0]) == (recipe.probing.every > 0)
+
+
+@pytest.mark.slow
+def test_it_trains_on_real_items(answering_base: Path, real_data: Path, tmp_path: Path) -> None:
+    out, tasks = tmp_path / "out", ("fever", "vitaminc", "climatefever")
+    sources = ", ".join(f"{{task: {task}, split: test, count: 8}}" for task in tasks)
+    command = ["run", "mixed", "--base", str(answering_base), "--out", str(out)]
+    changes = (*SMALL, f"data.sources=[{sources}]", "optimisation.steps=2")
+    cli([*command, "--data-dir", str(real_data), *changes], standalone_mode=False)
+    (row,) = (row for row in read_rows(out / "evaluation.jsonl") if row["step"] == 2)
+    assert row["tasks"].keys() == {"fever", "vitaminc_dev", "climatefever"}
+    data = json.loads((out / "data.json").read_text())
+    assert [source["items"] for source in data["sources"]] == [8, 8, 8]
 
 
 def test_the_checkpoint_is_what_compare_takes(finished: Path, answering_base: Path) -> None:
@@ -149,8 +164,6 @@ def test_an_adapter_is_no_base(finished: Path, tmp_path: Path) -> None:
 
 
 def test_missing_data_leaves_nothing(answering_base: Path, tmp_path: Path) -> None:
-    from trainer.cli import cli
-
     command = ["run", "mixed", "--base", str(answering_base), "--out", str(tmp_path / "out")]
     with pytest.raises(Exception, match="fever") as caught:
         cli([*command, "--data-dir", str(tmp_path)], standalone_mode=False)
@@ -169,6 +182,24 @@ def test_more_devices_than_it_was_started_on_are_refused(
 ) -> None:
     with pytest.raises(SatrainError, match="started on 1 devices"):
         train(answering_base, tmp_path / "out", "mixed", "hardware.devices=2")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("hardware.vllm={mode: colocate}", "vLLM is not available"),
+        ("trackers=[trackio]", "trackio is not installed"),
+    ],
+)
+def test_a_library_that_is_missing_is_named(
+    change: str, said: str, answering_base: Path, tmp_path: Path
+) -> None:
+    library = "vllm" if "vllm" in change else "trackio"
+    if find_spec(library) is not None:
+        pytest.skip(f"{library} is installed")
+    with pytest.raises(SatrainError, match=said):
+        train(answering_base, tmp_path / "out", "correctness-brier", change)
 
 
 def test_memory_that_runs_out_says_what_to_lower(
@@ -206,3 +237,45 @@ def test_an_alarm_stops_it_and_the_checkpoint_is_whole(
     assert (training["step"], training["finished"]) == (2, False)
     assert [alarm["name"] for alarm in training["alarms"]] == ["confidence"]
     assert isinstance(resolve(str(out)), LocalModel)
+
+
+def test_a_reward_that_is_not_finite_stops_it_with_its_name(
+    answering_base: Path, tmp_path: Path
+) -> None:
+    changes = ("optimisation.steps=6", "reward.log_score={scale: 1e200, missing: -1e200}")
+    with pytest.raises(RewardError, match="reward component log_score: is -inf"):
+        train(answering_base, tmp_path / "out", "correctness-brier", *changes)
+
+
+def test_a_component_of_no_weight_is_logged_and_changes_nothing(
+    answering_base: Path, tmp_path: Path
+) -> None:
+    for name, change in (("with", ["reward.exploration={bonus: 1, weight: 0}"]), ("without", [])):
+        train(answering_base, tmp_path / name, "correctness-brier", "optimisation.steps=2", *change)
+    assert weights(tmp_path / "with") == weights(tmp_path / "without")
+    rows = read_rows(tmp_path / "with" / "metrics.jsonl")
+    assert all("rewards/exploration/mean" in row for row in rows)
+
+
+def test_rare_right_answers_are_ranked_by_likelihood(answering_base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    changes = ("optimisation.steps=3", "reward.unlikeliness.strength=0.5")
+    assert train(answering_base, out, "correctness-brier", *changes) == 0
+    rows = read_rows(out / "metrics.jsonl")
+    assert any(row["rewards/unlikeliness/mean"] < 0 for row in rows)
+
+
+def test_completions_of_one_generation_train_several_steps(
+    answering_base: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    changes = (
+        "optimisation.steps=4",
+        "optimisation.steps_per_generation=2",
+        "optimisation.iterations=2",
+        "hardware.completions_per_device=4",
+    )
+    assert train(answering_base, out, "correctness-brier", *changes) == 0
+    rows = read_rows(out / "metrics.jsonl")
+    # Rewards are computed where completions are generated, once in four steps.
+    assert ["reward" in row for row in rows] == [True, False, False, False]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -135,11 +137,6 @@ def _trainer(plan: Plan, rewards: GroupRewards) -> GRPOTrainer:
         peft_config=_adapter(recipe),
     )
     trainer.remove_callback(PrinterCallback)
-    if trainer.accelerator.num_processes != recipe.hardware.devices:
-        raise BackendError(
-            f"it was started on {trainer.accelerator.num_processes} devices, and "
-            f"`hardware.devices` is {recipe.hardware.devices}; make them the same"
-        )
     parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
     if trainer.args.use_cpu and parameters < _TINY:
         torch.set_num_threads(1)
@@ -184,9 +181,18 @@ def _settings(plan: Plan, weights: Sequence[float]) -> GRPOConfig:
         logging_steps=1,
         logging_nan_inf_filter=False,
         disable_tqdm=True,
-        report_to=list(recipe.trackers) or "none",
+        report_to=_trackers(plan) or "none",
         **_sampler(recipe),
     )
+
+
+def _trackers(plan: Plan) -> list[str]:
+    for name in plan.recipe.trackers:
+        if find_spec(name) is None:
+            raise BackendError(f"`trackers`: {name} is not installed; pip install {name}")
+    # Beside the checkpoint: the folder that TRL works in is deleted in the end.
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(plan.out / "tensorboard"))
+    return list(plan.recipe.trackers)
 
 
 def _sampler(recipe: Recipe) -> dict[str, Any]:
