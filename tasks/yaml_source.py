@@ -1,0 +1,137 @@
+"""YAML that remembers on which line each key stands.
+
+The scalars are those of YAML 1.2's core schema: only ``true`` and ``false`` are truth values
+(``NO`` is text), ``2e-6`` is a number, and there are no dates.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class YamlError(ValueError):
+    """The text is no YAML that can be read; the message begins with ``name:line``."""
+
+
+Path_ = tuple[str | int, ...]
+"""Keys and list positions from the top of a document down to a value."""
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Without aliases: a few of them can stand for more values than memory holds."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "an alias; write the value out", mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|false", "tf"),
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("float", r"[-+]?\.inf|\.nan", "-+."),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
+    )
+# SafeLoader's own reading of numbers is YAML 1.1's, where 010 is eight.
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
+_Loader.add_constructor(
+    "tag:yaml.org,2002:float",
+    lambda loader, node: float(node.value.replace(".inf", "inf").replace(".nan", "nan")),
+)
+
+
+def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
+    """A document and the line of every key and list entry in it.
+
+    Raises
+    ------
+    YamlError
+        If it is no YAML, a key stands twice or is no text, or it has aliases or tags of its own;
+        the message begins with ``name:line``.
+
+    Examples
+    --------
+    >>> read_yaml("a: 1\\nb:\\n  - {c: 2e-6}", "it.yaml")
+    ({'a': 1, 'b': [{'c': 2e-06}]}, {(): 1, ('a',): 1, ('b',): 2, ('b', 0): 3, ('b', 0, 'c'): 3})
+    """
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None, {(): 1}
+        lines: dict[Path_, int] = {(): 1}
+        _collect(node, (), lines, name)
+        return loader.construct_document(node), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise YamlError(f"{where}: not YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise YamlError(f"{name}: not YAML: {str(error).splitlines()[0]}") from error
+    except RecursionError as error:
+        raise YamlError(f"{name}: is nested too deeply") from error
+    finally:
+        loader.dispose()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes the text that `_Loader` would take for something else."""
+
+    yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+def write_yaml(content: Any) -> str:
+    """YAML that `read_yaml` reads as `content`, which is of plain types.
+
+    Examples
+    --------
+    >>> print(write_yaml({"label": "NO", "rate": 2e-6, "version": "1e5"}), end="")
+    label: NO
+    rate: 2.0e-06
+    version: '1e5'
+    """
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def read_value(text: str, name: str) -> Any:
+    """One value as YAML writes it, such as ``3``, ``true``, ``fever`` or ``[1, 2]``."""
+    return read_yaml(text, name)[0]
+
+
+def read_file(path: Path) -> tuple[Any, dict[Path_, int]]:
+    """`read_yaml` of a file."""
+    try:
+        return read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise YamlError(f"{path}: is not UTF-8 text") from error
+
+
+def _collect(node: yaml.Node, path: Path_, lines: dict[Path_, int], name: str) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for number, entry in enumerate(node.value):
+            lines[(*path, number)] = entry.start_mark.line + 1
+            _collect(entry, (*path, number), lines, name)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+                shown = getattr(key, "value", "")
+                raise YamlError(f"{name}:{line}: a key must be a name, found {shown!r}")
+            inner = (*path, key.value)
+            if inner in lines:
+                raise YamlError(
+                    f"{name}:{line}: `{key.value}` stands twice, first on line {lines[inner]}"
+                )
+            lines[inner] = line
+            _collect(value, inner, lines, name)
