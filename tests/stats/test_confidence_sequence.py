@@ -46,7 +46,7 @@ def test_what_comes_later_changes_nothing_before(values, more):
 
 
 def test_the_bet_is_fair_at_the_limit():
-    """Over every sequence of three items the mean wealth is exactly 1 where the mean is the limit."""
+    """Over all sequences of three items the mean wealth is 1 where the truth is the limit."""
     p = {1: 0.24, 0: 0.5, -1: 0.26}
     total = 0.0
     for a in p:
@@ -112,9 +112,7 @@ def test_a_rule_once_decided_stays_decided(clusters):
     for n in range(100, 901, 100):
         whole = int(np.searchsorted(unit, unit[n - 1])) if n < 900 else 900
         items = np.arange(whole)
-        seen = look(
-            rules, pairs.subset(items), unit[items], largest=largest, level=0.95, watched=3
-        )
+        seen = look(rules, pairs.subset(items), unit[items], largest=largest, level=0.95, watched=3)
         for number, found in seen.items():
             if number in decided:
                 assert (found.verdict, found.decided_after) == decided[number]
