@@ -60,7 +60,7 @@ bench-engines: setup-vllm
 validity: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/validity.py
 
-# How often the gate errs, with and without early stop, by simulation; five minutes.
+# How often the gate errs, with and without early stop, by simulation; ten minutes.
 gate-validity: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/gate_validity.py
 

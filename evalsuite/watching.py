@@ -105,13 +105,13 @@ class Watch:
         if not self.until_decided or name not in self._tasks:
             return {}
         task, answers = self._tasks[name], self._answers(name)
-        ids = self._whole_units(task, answers)
-        if not ids:
+        whole = set(self._whole_units(task, answers))
+        if not whole:
             return {}
-        pairs = self._pairs(name, {key: p for key, p in answers.items() if key[0] in set(ids)})
+        counted = {key: answer for key, answer in answers.items() if key[0] in whole}
+        pairs = self._pairs(name, counted)
         unit_of = dict(zip(task.asked.ids, _numbered(task.units), strict=True))
-        keys = sorted(key for key in answers if key[0] in set(ids))
-        unit = np.array([unit_of[item] for item, _ in keys])
+        unit = np.array([unit_of[item] for item, _ in sorted(counted)])  # as `pair` orders them
         order = np.argsort(unit, kind="stable")
         sizes = np.unique(list(unit_of.values()), return_counts=True)[1]
         watched = sum(rule.is_mean for other in self._tasks.values() for rule in other.rules)

@@ -80,6 +80,19 @@ def test_a_rule_that_is_no_mean_is_decided_at_the_full_size(gate, tmp_path):
     assert after["macro_f1"] is None
 
 
+def test_samples_of_an_item_are_decided_together(gate, tmp_path):
+    drawn = "max_gen_toks=2,do_sample=true,temperature=1.0"
+    code, _, found = gate(
+        ["metric: accuracy, not_worse_by: 0.5"], "--samples", 2, "--gen-kwargs", drawn
+    )
+    assert code == 0
+    assert found["tasks"][0]["planned"] == 600
+    assert 0 < found["tasks"][0]["asked"] < 300
+    for task in TASKS:
+        samples = [answer.sample_index for answer in asked(tmp_path, task)]
+        assert samples.count(0) == samples.count(1)
+
+
 def test_the_order_has_nothing_to_do_with_the_sample_and_clusters_are_whole():
     questions = Questions(tasks=(TASKS[0],), limit=200)
     (plain,) = load_tasks(questions)
