@@ -25,8 +25,9 @@ def metric_of(rule: Rule) -> Metric:
 
 
 def rule_name(rule: Rule) -> str:
-    """``NA recall``, ``False-abstention rate``."""
-    return metric_of(rule).name.format(label=rule.label or "abstention")
+    """``NA recall``, ``False-abstention rate``, ``Abstention recall``."""
+    name = metric_of(rule).name.format(label=rule.label or "abstention")
+    return name[0].upper() + name[1:]
 
 
 def demand(rule: Rule) -> str:
@@ -137,7 +138,7 @@ def explain(
             yield f"{title}:"
             for rule in rules:
                 yield f"- {rule_name(rule)} {demand(rule)}  ({rule.source})"
-                yield f"    {metric_of(rule).definition.format(label=rule.label or 'abstention')}"
+                yield f"    {_definition(rule)}"
                 yield f"    {_verdicts(rule, level)}"
     yield ""
     yield from guarantee(level)
@@ -146,6 +147,11 @@ def explain(
         "that would decide it."
     )
     yield "A rule on every task that a task cannot be held to is left out there, and that is said."
+
+
+def _definition(rule: Rule) -> str:
+    label = "NA or UNKNOWN" if rule.label in (None, "abstention") else rule.label
+    return metric_of(rule).definition.format(label=label)
 
 
 def _verdicts(rule: Rule, level: float) -> str:

@@ -208,6 +208,13 @@ def test_every_rule_is_explained_with_its_guarantee(capsys, policy):
         assert text in out
 
 
+def test_the_built_in_policy_is_explained(capsys):
+    code, out, _ = typed(capsys, "gate", "--explain")
+    assert code == 0
+    assert "- Abstention recall not worse by 5 pp  (default_policy.yaml:10)" in out
+    assert "Of the items NA or UNKNOWN, those answered NA or UNKNOWN." in out
+
+
 def test_verdicts_of_the_published_checkpoint(real_data, tmp_path):
     """As docs/gate.md argues them: calibration on fever alone stands in the way."""
     folder = real_data / "predictions" / "fever_only"
