@@ -24,7 +24,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import InputError
-from stats.gate import Kind, Rule, Skipped, higher_is_better, metrics_of
+from stats.gate import Skipped
+from stats.gate_rules import Kind, Rule, higher_is_better, metrics_of
 from stats.limits import NEGATIVE_FLIPS
 from stats.rows import RULES
 from tasks.registry import TASKS, get_task

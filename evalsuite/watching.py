@@ -17,7 +17,8 @@ from evalsuite.policy import Policy
 from evalsuite.predictions import Key, Prediction, read_predictions
 from evalsuite.runner import AskedTask
 from evalsuite.store import PredictionFile
-from stats.gate import Held, Rule, Skipped, look
+from stats.gate import Held, Skipped, look
+from stats.gate_rules import Rule
 from stats.paired import PairedAnswers
 from stats.rows import RULES
 from stats.watching import Seen

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from reports import gate_words as words
 from reports.hostile_text import one_line
-from stats.gate import Gate, Rule, RuleResult
+from stats.gate import Gate, RuleResult
+from stats.gate_rules import Rule
 
 
 def to_junit(gate: Gate, *, strict: bool) -> str:

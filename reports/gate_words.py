@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from reports import vocabulary as say
 from reports.vocabulary import METRICS, Metric
-from stats.gate import CHANCE, Gate, Rule, RuleResult, higher_is_better
+from stats.gate import CHANCE, Gate, RuleResult
+from stats.gate_rules import Rule, higher_is_better
 from stats.limits import NEGATIVE_FLIPS
 
 _NEGATIVE_FLIPS = Metric(

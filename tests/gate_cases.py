@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 from validity import Case, draw
 
-from stats.gate import Held, Kind, Rule, RuleResult, higher_is_better, judge, look, overall
+from stats.gate import Held, RuleResult, judge, look, overall
+from stats.gate_rules import Kind, Rule, higher_is_better
 from stats.limits import difference_against, value_against
 from stats.paired import Answers, PairedAnswers, paired_answers
 from stats.resampling import JointBootstrap, joint_bootstrap

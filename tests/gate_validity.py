@@ -37,7 +37,7 @@ from gate_cases import (
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from validity import Case
 
-from stats.gate import Rule
+from stats.gate_rules import Rule
 
 
 def limits_table(

@@ -6,7 +6,7 @@ import pytest
 
 from evalsuite.errors import InputError
 from evalsuite.policy import BUILT_IN, load_policy
-from stats.gate import Rule
+from stats.gate_rules import Rule
 from stats.rows import RULES
 from tasks.registry import TASKS, get_task
 

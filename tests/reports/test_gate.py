@@ -14,7 +14,8 @@ from rich.console import Console
 from reports.gate import gate_json, gate_markdown, print_gate, write_gate
 from reports.gate_junit import github_annotations, to_junit
 from stats.comparison import Interval
-from stats.gate import Gate, Gated, Rule, RuleResult, Skipped
+from stats.gate import Gate, Gated, RuleResult, Skipped
+from stats.gate_rules import Rule
 
 HOSTILE = 'x|<img src=a onerror=b>\n::error::owned\x1b[31m @everyone "]]>&'
 

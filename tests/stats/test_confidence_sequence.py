@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from strategies import simulated
 
 from stats.confidence_sequence import confidence_sequence, log_wealth
-from stats.gate import Rule, look
+from stats.gate import look
+from stats.gate_rules import Rule
 
 CHANGES = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=60)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from strategies import LABELS, simulated, small_pairs
 
 from stats.comparison import Interval
-from stats.gate import Held, Rule, judge, overall
+from stats.gate import Held, judge, overall
+from stats.gate_rules import Rule
 from stats.multiplicity import adjusted_p
 from stats.paired import Answers, PairedAnswers, paired_answers
 from stats.watching import Seen
