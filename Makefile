@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train validity clean
+.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train validity gate-validity clean
 
 setup: $(VENV)/.complete
 
@@ -63,6 +63,10 @@ bench-train: setup
 # Type I error and coverage by simulation; half an hour on two quiet cores.
 validity: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/validity.py
+
+# How often the gate errs, with and without early stop, by simulation; ten minutes.
+gate-validity: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/gate_validity.py
 
 clean:
 	rm -rf $(VENV) $(VLLM) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

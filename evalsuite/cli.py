@@ -420,6 +420,70 @@ def metacognition(
 
 
 @cli.command(context_settings=CONTEXT)
+@click.argument("base", required=False)
+@click.argument("checkpoint", required=False)
+@click.option(
+    "--policy",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rules on metrics, as YAML; see --explain.  [default: the built-in policy]",
+)
+@click.option("--explain", is_flag=True, help="Say every rule of the policy in words, and leave.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if the verdict is INCONCLUSIVE.")
+@click.option(
+    "--until-decided",
+    is_flag=True,
+    help="Ask the checkpoint in shuffled batches and stop once every rule is decided. That works "
+    "for rules that are means over items (shares, Brier score); with any other rule (F1, "
+    "precision, AUROC, ECE²) only a REGRESSION ends a run early.",
+)
+@click.option(
+    "--github",
+    is_flag=True,
+    help="Print annotations of a GitHub workflow and append to its job summary.",
+)
+@_tasks_option(required=False)
+@_question_options
+@_system_option
+@_seed_option
+@_replicates_option
+@click.option(
+    "--allow-mismatch",
+    is_flag=True,
+    help="Compare what was asked differently: prompts, documents, settings (never targets).",
+)
+@_out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
+def gate(
+    base: str | None,
+    checkpoint: str | None,
+    policy: Path | None,
+    explain: bool,
+    out: Path | None,
+    **options: Any,
+) -> None:
+    """May CHECKPOINT ship? Hold it to BASE by a policy: PASS, REGRESSION or INCONCLUSIVE.
+
+    Both are what `saeval compare` takes. The exit code is 0 for PASS, 1 for REGRESSION, 0 for
+    INCONCLUSIVE (3 with --strict) and 2 for bad usage or input. The folder gets junit.xml, gate.md
+    and gate.json beside the reports of the comparison.
+
+    \b
+    saeval gate runs/base ./checkpoint --tasks fever,vitaminc --policy gate.yaml
+    saeval gate base.jsonl checkpoint.jsonl --strict
+    saeval gate --explain --policy gate.yaml
+    """
+    from evalsuite.gating import explain_command, gate_command
+
+    if explain:
+        explain_command(policy)
+        return
+    if base is None or checkpoint is None:
+        raise click.UsageError("BASE and CHECKPOINT are needed (or --explain)")
+    if code := gate_command(base, checkpoint, out, policy, options):
+        sys.exit(code)
+
+
+@cli.command(context_settings=CONTEXT)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def report(folder: Path) -> None:
     """Render the reports of a comparison FOLDER again and print its table.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -74,6 +76,53 @@ def compare_command(
 ) -> None:
     """``saeval compare``: answer what has to be answered, compare, write and print the reports."""
     console = Console(stderr=True)
+    with comparing(base_argument, checkpoint_arguments, out, options, console) as found:
+        report_comparisons(found.comparisons, found.homes, found.folder, console)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Comparisons whose folder is still claimed, and the answers behind them.
+
+    `homes` says by the checkpoints' names where their reports go, `predictions` has those names and
+    ``base``.
+    """
+
+    comparisons: list[Comparison]
+    predictions: Mapping[str, ByTask]
+    homes: Mapping[str, Path]
+    folder: Path
+
+
+class Attendant(Protocol):
+    """Who attends a comparison of one checkpoint: `evalsuite.watching.Watch` does."""
+
+    def check(self, tasks: Sequence[str], checkpoint: AnyModel) -> None:
+        """Hear which tasks are compared, before anything is asked or written."""
+
+    def begin(self, tasks: Sequence[AskedTask], base: ByTask | Path, checkpoint: Path) -> None:
+        """Hear what is asked, where the base's answers are and the checkpoint's will be."""
+
+    def more(self, task: AskedTask) -> int | None:
+        """How many items to ask the checkpoint next: None for all that are left, 0 to stop."""
+
+    def answered(self) -> ByTask:
+        """The checkpoint's answers."""
+
+
+@contextmanager
+def comparing(
+    base_argument: str,
+    checkpoint_arguments: Sequence[str],
+    out: Path | None,
+    options: Mapping[str, Any],
+    console: Console,
+    attendant: Attendant | None = None,
+) -> Iterator[Compared]:
+    """Answer what has to be answered and compare; the folder is claimed until the reports are made.
+
+    With an `attendant` there is one checkpoint, and it may be asked less than everything.
+    """
     base = resolve(base_argument)
     checkpoints = named([resolve(argument, base=base) for argument in checkpoint_arguments])
     models: dict[str, AnyModel] = {"base": base, **checkpoints}
@@ -129,6 +178,10 @@ def compare_command(
         questions.seed,
         None if judge is None else judge.description,
     )
+    if attendant is not None:
+        of_each = [list(known) for known in predictions.values()]
+        common = [name for name in (of_each or [[]])[0] if all(name in one for one in of_each)]
+        attendant.check(questions.tasks or common, checkpoints["checkpoint"])
 
     def described(model: AnyModel, name: str) -> ModelDescription:
         if not isinstance(model, SavedPredictions):
@@ -175,9 +228,26 @@ def compare_command(
             runs = {name: Run(model, places[name]) for name, model in to_ask.items()}
             if options["aa"]:
                 runs[AGAIN] = Run(to_ask["base"], folder / AGAIN, again=True)
+            watch = {}
+            if attendant is not None:
+                known = predictions.get("base", places["base"])
+                attendant.begin(asked, known, places["checkpoint"])
+                watch[places["checkpoint"]] = attendant.more
             with progress_bar(console) as progress:
-                answer(list(runs.values()), asked, questions, engine, progress, options["cache"])
+                answer(
+                    list(runs.values()),
+                    asked,
+                    questions,
+                    engine,
+                    progress,
+                    options["cache"],
+                    watch,
+                )
             for name, run in runs.items():
+                if attendant is not None and name == "checkpoint":
+                    predictions[name] = attendant.answered()
+                    say_speed(run, console)
+                    continue
                 answered = resolve(str(run.folder))
                 if not isinstance(answered, SavedPredictions):
                     raise SaevalError(f"{run.folder}: is no run folder any more")
@@ -193,7 +263,7 @@ def compare_command(
             if options["aa"]:
                 again = compared(base, AGAIN)
                 comparisons = [with_noise(comparison, again) for comparison in comparisons]
-        _report(comparisons, homes, folder, console)
+        yield Compared(comparisons, predictions, homes, folder)
 
 
 def _asked(models: Mapping[str, AnyModel], questions: Questions) -> dict[str, dict[str, Any]]:
@@ -225,7 +295,7 @@ def report_command(folder: Path) -> None:
     names = list(_read_index(folder / INDEX)) if (folder / INDEX).is_file() else ["checkpoint"]
     homes = _homes(folder, names)
     comparisons = [_read_comparison(home) for home in homes.values()]
-    _report(comparisons, homes, folder, Console(stderr=True))
+    report_comparisons(comparisons, homes, folder, Console(stderr=True))
 
 
 def _homes(folder: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -233,12 +303,13 @@ def _homes(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     return {names[0]: folder} if len(names) == 1 else {name: folder / name for name in names}
 
 
-def _report(
+def report_comparisons(
     comparisons: Sequence[Comparison],
     homes: Mapping[str, Path],
     folder: Path,
     console: Console,
 ) -> None:
+    """Write the reports of one comparison or of several, and print them."""
     from reports import print_comparison, print_family, write_family, write_reports
     from stats.family import family
 

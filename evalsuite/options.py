@@ -51,6 +51,7 @@ def questions_of(options: Mapping[str, Any]) -> Questions:
         samples=options["samples"],
         chat_template=options["apply_chat_template"],
         system=_system_prompt(options["system"]),
+        shuffled=options.get("until_decided", False),
     )
 
 

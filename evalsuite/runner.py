@@ -61,6 +61,9 @@ class Questions:
     answers
         Files of a model's own answers, for the tasks that ask about those; they are known by the
         documents that come of them.
+    shuffled
+        Whether items are asked in an order that has nothing to do with how they were sampled,
+        clusters whole, so that one may stop at any time.
     """
 
     tasks: tuple[str, ...]
@@ -74,6 +77,7 @@ class Questions:
     system: str | None = None
     again: bool = False
     answers: tuple[str, ...] = ()
+    shuffled: bool = False
 
     def identity(self) -> dict[str, Any]:
         """What of it decides which prompts are asked and how, for the manifest."""
@@ -83,7 +87,9 @@ class Questions:
             "samples": self.samples,
             "chat_template": self.chat_template,
             "system": self.system,
-        } | ({"again": True} if self.again else {})
+            **({"again": True} if self.again else {}),
+            **({"shuffled": True} if self.shuffled else {}),
+        }
 
 
 @dataclass(frozen=True)
@@ -146,8 +152,19 @@ def load_tasks(questions: Questions) -> list[AskedTask]:
         if questions.generation:
             task.set_config("generation_kwargs", questions.generation, update=True)
         documents = tuple(task.eval_docs)[: questions.limit]
+        if questions.shuffled:
+            documents = _shuffled(documents, questions.seed)
         asked.append(AskedTask(name, task, documents))
     return asked
+
+
+def _shuffled(documents: Sequence[dict[str, Any]], seed: int) -> tuple[dict[str, Any], ...]:
+    """In the order of a hash, items of one cluster side by side."""
+
+    def place(name: str) -> bytes:
+        return hashlib.sha256(f"shuffled {seed} {name}".encode()).digest()
+
+    return tuple(sorted(documents, key=lambda d: (place(d["cluster"] or d["id"]), place(d["id"]))))
 
 
 def build_question(
@@ -206,9 +223,11 @@ def answer_task(
     adapter: Path | None = None,
     cache: AnswerCache | None = None,
     on_items: Callable[[int], None] = lambda count: None,
+    more: Callable[[AskedTask], int | None] = lambda task: None,
 ) -> int:
     """Answer what is still open of a task; `on_items` hears how many items were finished.
 
+    `more` is asked again and again how many items to ask next, None being all and 0 the end.
     Returns how many of them the cache knew.
 
     A batch that a crash cut short is asked whole again, so that every answer comes from the batch
@@ -228,13 +247,11 @@ def answer_task(
         if not all(finished[index] for index in batch):
             to_ask += batch
     from_cache = 0
-    size = math.ceil(ASKED_AT_ONCE / engine.together) * engine.together
     with file.open() as append:
-        for start in range(0, len(to_ask), size):
-            asked = [
-                build_question(task, index, engine, questions, adapter)
-                for index in to_ask[start : start + size]
-            ]
+        while to_ask and (wanted := more(task)) != 0:
+            size = math.ceil(min(wanted or ASKED_AT_ONCE, ASKED_AT_ONCE) / engine.together)
+            indices, to_ask = to_ask[: size * engine.together], to_ask[size * engine.together :]
+            asked = [build_question(task, index, engine, questions, adapter) for index in indices]
             if cache is not None:
                 known, asked = _known(cache, task, asked, engine.together)
                 from_cache += len(known)

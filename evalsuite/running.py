@@ -6,11 +6,12 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.markup import escape
@@ -132,9 +133,11 @@ def answer(
     options: EngineOptions,
     progress: Progress,
     cache: Path | None = None,
+    watch: Mapping[Path, Callable[[AskedTask], int | None]] = MappingProxyType({}),
 ) -> None:
     """Let every run's model answer what its folder does not have yet.
 
+    `watch` says by run folder who decides how many items of a task to ask next, and 0 to stop.
     Runs of the same base model share one loaded engine. An adapter is proved to be applied
     before it answers anything, and two models of one server are proved to differ; `tasks` are
     asked of every run without tasks of its own, and the first of them is what is proved on.
@@ -189,6 +192,7 @@ def answer(
                                 adapter=run.model.adapter,
                                 cache=known,
                                 on_items=finished,
+                                more=watch.get(run.folder, _all_that_is_left),
                             )
                     finally:
                         clock.lap("answer")
@@ -202,6 +206,10 @@ def answer(
             engine.close()
         for note in getattr(engine, "notes", ()):
             progress.console.print(escape(note), highlight=False, soft_wrap=True)
+
+
+def _all_that_is_left(_: AskedTask) -> None:
+    """Nobody watches: ask on."""
 
 
 def _prove_served(

@@ -63,11 +63,20 @@ def proportion_evidence(
 
 @dataclass(frozen=True)
 class Share:
-    """Whether something happened, per item that can show it, and the items' clusters."""
+    """Whether something happened, per item that can show it, and the items' clusters.
+
+    `members`, of shape (all items,), says which items those are.
+    """
 
     base: BoolArray
     checkpoint: BoolArray
     cluster: IntArray | None
+    members: BoolArray
+
+
+def is_share(key: Key) -> bool:
+    """Whether a metric is a share of items."""
+    return key[0] in _EVENTS
 
 
 def share_of(key: Key, pairs: PairedAnswers) -> Share | None:
@@ -84,7 +93,7 @@ def share_of(key: Key, pairs: PairedAnswers) -> Share | None:
     elif name == "false_abstention_rate":
         members = pairs.target != _abstention(pairs)
     cluster = None if pairs.cluster is None else pairs.cluster[members]
-    return Share(happened[0][members], happened[1][members], cluster)
+    return Share(happened[0][members], happened[1][members], cluster, members)
 
 
 def _abstention(pairs: PairedAnswers) -> int:

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from tasks.registry import EVALUATED, TASKS
+from tasks.yaml_source import Path_
 from trainer.backends import backend_names
 from trainer.recipe import Recipe
-from trainer.yaml_source import Path_
 
 Mistake = tuple[Path_, str]
 """Where, and what is wrong there."""

@@ -20,10 +20,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import is_typeddict
 
+from tasks.yaml_source import Path_, YamlError, read_file, read_value, write_yaml
 from trainer.consistency import inconsistencies
 from trainer.errors import RecipeError
 from trainer.recipe import Recipe
-from trainer.yaml_source import Path_, read_file, read_value, write_yaml
 
 FOLDER = Path(__file__).parent / "recipes"
 """The recipes that come with satrain."""
@@ -67,7 +67,10 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
         file and line or the change that made it.
     """
     path = recipe_path(recipe)
-    content, lines = read_file(path)
+    try:
+        content, lines = read_file(path)
+    except YamlError as error:
+        raise RecipeError(str(error)) from error
     if not isinstance(content, dict):
         raise RecipeError(f"{path}:1: a recipe is a mapping of keys, found {_shown(content)}")
     changed: dict[Path_, str] = {}
@@ -112,7 +115,10 @@ def _apply(change: str, content: dict[str, Any], changed: dict[Path_, str]) -> N
     dotted, sign, written = change.partition("=")
     if not sign or not dotted:
         raise RecipeError(f"`{change}`: a change is key=value, such as optimisation.steps=100")
-    value = read_value(written, f"`{change}`")
+    try:
+        value = read_value(written, f"`{change}`")
+    except YamlError as error:
+        raise RecipeError(str(error)) from error
     parts = dotted.split(".")
     place: Any = content
     key: Path_ = ()

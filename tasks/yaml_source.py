@@ -12,7 +12,10 @@ from typing import Any
 
 import yaml
 
-from trainer.errors import RecipeError
+
+class YamlError(ValueError):
+    """The text is no YAML that can be read; the message begins with ``name:line``."""
+
 
 Path_ = tuple[str | int, ...]
 """Keys and list positions from the top of a document down to a value."""
@@ -53,7 +56,7 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
 
     Raises
     ------
-    RecipeError
+    YamlError
         If it is no YAML, a key stands twice or is no text, or it has aliases or tags of its own;
         the message begins with ``name:line``.
 
@@ -73,11 +76,11 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
-        raise RecipeError(f"{where}: not YAML: {error.problem}") from error
+        raise YamlError(f"{where}: not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise RecipeError(f"{name}: not YAML: {str(error).splitlines()[0]}") from error
+        raise YamlError(f"{name}: not YAML: {str(error).splitlines()[0]}") from error
     except RecursionError as error:
-        raise RecipeError(f"{name}: is nested too deeply") from error
+        raise YamlError(f"{name}: is nested too deeply") from error
     finally:
         loader.dispose()
 
@@ -111,7 +114,7 @@ def read_file(path: Path) -> tuple[Any, dict[Path_, int]]:
     try:
         return read_yaml(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
-        raise RecipeError(f"{path}: is not UTF-8 text") from error
+        raise YamlError(f"{path}: is not UTF-8 text") from error
 
 
 def _collect(node: yaml.Node, path: Path_, lines: dict[Path_, int], name: str) -> None:
@@ -124,10 +127,10 @@ def _collect(node: yaml.Node, path: Path_, lines: dict[Path_, int], name: str) -
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
                 shown = getattr(key, "value", "")
-                raise RecipeError(f"{name}:{line}: a key must be a name, found {shown!r}")
+                raise YamlError(f"{name}:{line}: a key must be a name, found {shown!r}")
             inner = (*path, key.value)
             if inner in lines:
-                raise RecipeError(
+                raise YamlError(
                     f"{name}:{line}: `{key.value}` stands twice, first on line {lines[inner]}"
                 )
             lines[inner] = line
