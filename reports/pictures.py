@@ -132,7 +132,7 @@ def confidence_histograms(task: TaskComparison, name: str) -> str:
     outcome = (("correct", RIGHT), ("wrong", WRONG))
     by_label = tuple(
         (label, _LABEL_COLOURS[index % len(_LABEL_COLOURS)])
-        for index, label in enumerate(task.labels)
+        for index, label in enumerate(task.base.histogram.by_label)
     )
     most = max(
         (
@@ -193,7 +193,7 @@ def risk_coverage_curves(task: TaskComparison, name: str) -> str:
     highest = max((_highest_risk(curve) for curve in curves if curve is not None), default=1.0)
     top = next(limit for limit in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if highest <= limit)
     panel = Panel(figure, (34, 32, 250, 132), (0, 1), (0, top))
-    title = "coverage: the most confident share of the items"
+    title = "the most confident share of the answers"
     panel.x_axis((0, 0.25, 0.5, 0.75, 1), ("0", "25%", "50%", "75%", "100%"), title=title)
     panel.y_axis((0, top / 2, top), [f"{tick:.0%}" for tick in (0, top / 2, top)])
     panel.text(0, top, "error rate", dx=4, dy=-7, colour=MUTED, size=SMALL)

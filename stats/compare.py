@@ -227,6 +227,7 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
             by_label={
                 label: _histogram(confidence[predicted == index])
                 for index, label in enumerate(pairs.labels)
+                if pairs.wrong is None or label != pairs.abstention
             },
         ),
         risk_coverage=risk_coverage(confidence, correct) if some else None,

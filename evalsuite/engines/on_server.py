@@ -7,6 +7,7 @@ server does.
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -154,6 +155,18 @@ def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[flo
     return found if all(map(math.isfinite, found)) else None
 
 
+_KNOWN = frozenset(
+    {
+        *("top_p", "frequency_penalty", "presence_penalty", "logit_bias", "reasoning_effort"),
+        *("top_k", "min_p", "repetition_penalty", "min_tokens", "length_penalty", "ignore_eos"),
+        *("stop_token_ids", "bad_words", "allowed_token_ids", "include_stop_str_in_output"),
+        *("skip_special_tokens", "spaces_between_special_tokens", "truncate_prompt_tokens"),
+        *("chat_template_kwargs", "max_completion_tokens"),
+    }
+)
+"""Settings that OpenAI's interface or vLLM's knows; a server ignores a mistyped one in silence."""
+
+
 def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """lm-eval's generation settings as a request has them, and the texts that end an answer."""
     from lm_eval.models.utils import normalize_gen_kwargs
@@ -165,6 +178,11 @@ def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     if forbidden := [name for name in _NOT_OURS_TO_SET if name in kwargs]:
         raise ModelError(f"--gen-kwargs: {forbidden[0]} cannot be set for a server")
     stops = [str(stop) for stop in kwargs.pop("until") if stop]
+    if strange := kwargs.keys() - _KNOWN - {"do_sample", "max_gen_toks", "temperature"}:
+        name = min(strange)
+        near = difflib.get_close_matches(name, (*_KNOWN, "temperature", "do_sample"), 1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(_KNOWN))}"
+        raise ModelError(f"--gen-kwargs: a server is not asked for {name!r}; {hint}")
     drawn = kwargs.pop("do_sample")
     body: dict[str, Any] = {
         "max_tokens": kwargs.pop("max_gen_toks"),

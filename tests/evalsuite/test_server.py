@@ -248,7 +248,7 @@ def test_generation_settings_are_translated(server, ask, tmp_path):
         assert not re.search("[abcd]", prediction.response)
 
 
-@pytest.mark.parametrize("setting", ["stream=true", "n=2", "temperature=hot"])
+@pytest.mark.parametrize("setting", ["temprature=0.7", "stream=true", "n=2", "temperature=hot"])
 def test_settings_that_a_server_cannot_be_given(setting, server, tmp_path, capsys):
     arguments = command(server, tmp_path / "out", "--gen-kwargs", setting)
     assert fails(capsys, *arguments).startswith("Error: --gen-kwargs: ")
