@@ -35,7 +35,7 @@ from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
 from evalsuite.training_data import training_data
-from evalsuite.verdicts import Verdicts
+from evalsuite.verdicts import Judge, Verdicts
 from stats.comparison import (
     FAMILY_SCHEMA_VERSION,
     Comparison,
@@ -199,7 +199,7 @@ def comparing(
                 checkpoint_model=described(with_model, name),
                 settings=settings,
                 allow_mismatch=options["allow_mismatch"],
-                cautions=cautions(base, with_model),
+                cautions=(*cautions(base, with_model), *_own_judge(judge, base, with_model)),
                 training=training.get(name),
                 verdicts=verdicts,
                 on_task=lambda task: status.update(f"statistics: {with_model.name}, {task}"),
@@ -264,6 +264,12 @@ def comparing(
                 again = compared(base, AGAIN)
                 comparisons = [with_noise(comparison, again) for comparison in comparisons]
         yield Compared(comparisons, predictions, homes, folder)
+
+
+def _own_judge(judge: Judge | None, *models: AnyModel) -> tuple[str, ...]:
+    if judge is None or judge.model.argument not in [model.argument for model in models]:
+        return ()
+    return (f"{judge.model.name} judges its own answers; take a judge that is not compared.",)
 
 
 def _asked(models: Mapping[str, AnyModel], questions: Questions) -> dict[str, dict[str, Any]]:
