@@ -114,7 +114,7 @@ def test_a_crash_after_the_last_step_loses_nothing(
     answering_base: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr("trainer.backends.trl_grpo._save", lambda *_: 1 / 0)
+    monkeypatch.setattr("trainer.backends.trl_common._save", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         train(answering_base, out, "mixed", *STEPS)
     monkeypatch.undo()
