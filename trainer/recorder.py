@@ -56,6 +56,7 @@ class Recorder(AbstractContextManager["Recorder"]):
         self.stopped_by: list[str] = []
         self._recipe, self._out, self._held_out = recipe, out, held_out
         self._training, self._console = training, console
+        self._numbers = ("loss",) if recipe.supervised else ("reward", "accuracy")
         self._watch = Watch(recipe.alarms)
         self._since = time.perf_counter()
         self._progress = Progress(
@@ -102,9 +103,7 @@ class Recorder(AbstractContextManager["Recorder"]):
         self._progress.update(
             self._bar,
             completed=step,
-            numbers=f"reward {row['reward']:.3f}  accuracy {row['accuracy']:.3f}"
-            if {"reward", "accuracy"} <= row.keys()
-            else "",
+            numbers="  ".join(f"{name} {row[name]:.3f}" for name in self._numbers if name in row),
         )
         return self.stop or bool(self.stopped_by)
 
