@@ -291,7 +291,7 @@ class Alarms(Part):
     kl_above
         Divergence from the base, in nats per token; needs `kl_beta`.
     patience
-        For so many steps in a row.
+        For so many steps in a row; so many evaluations, in supervised fine-tuning.
     stop
         Whether an alarm ends the run, after saving.
     """

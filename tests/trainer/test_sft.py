@@ -123,6 +123,21 @@ def test_it_learns_what_it_is_taught(answering_base: Path, tmp_path: Path) -> No
     assert losses[-1] < 0.1 < losses[0]
 
 
+def test_an_alarm_looks_at_the_held_out_items(
+    answering_base: Path, given_profile: str, tmp_path: Path
+) -> None:
+    """The tiny model cannot answer open questions, and is stopped at the second look."""
+    out = tmp_path / "out"
+    alarms = ("alarms.patience=2", "alarms.stop=true", "evaluation.every=2")
+    changes = (given_profile, "optimisation.steps=12", *alarms)
+    assert train(answering_base, out, "sft-multitask", *changes) == 1
+    training = json.loads((out / "training.json").read_text())
+    assert [(alarm["name"], alarm["step"]) for alarm in training["alarms"]] == [("format", 4)]
+    assert "below 0.8 for 2 evaluations" in training["alarms"][0]["text"]
+    assert training["step"] == 5
+    assert (out / "adapter_model.safetensors").is_file()
+
+
 def test_a_real_profile_will_do(answering_base: Path, tmp_path: Path) -> None:
     """`satrain profile` of the same recipe finds what `satrain run` needs."""
     path = tmp_path / "profile.jsonl"
