@@ -94,7 +94,7 @@ def plain(plan: Plan) -> list[float]:
     from trl import GRPOTrainer
 
     from tasks.registry import get_task
-    from trainer.backends import trl_grpo
+    from trainer.backends import trl_common, trl_grpo
     from trainer.rewards.completion import Completion
     from trainer.rewards.registry import reward
 
@@ -113,8 +113,8 @@ def plain(plan: Plan) -> list[float]:
         args=trl_grpo._settings(plan, [1.0]),
         reward_funcs=paid,
         train_dataset=trl_grpo._dataset(plan),
-        processing_class=trl_grpo._tokenizer(plan.base_folder, plan.recipe),
-        peft_config=trl_grpo._adapter(plan.recipe),
+        processing_class=trl_common.load_tokenizer(plan.base_folder, plan.recipe),
+        peft_config=trl_common.adapter(plan.recipe),
     )
     ends: list[float] = []
 

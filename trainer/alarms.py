@@ -63,6 +63,13 @@ _RULES = (
 class Watch:
     """Looks at every step's numbers.
 
+    Parameters
+    ----------
+    alarms
+        Bounds, and for how many looks a number has to be beyond one.
+    what
+        What is looked at, in the plural, for the message.
+
     Examples
     --------
     >>> watch = Watch(Alarms(patience=2))
@@ -74,8 +81,8 @@ class Watch:
     trainer.errors.RunError: step 4: loss is nan
     """
 
-    def __init__(self, alarms: Alarms) -> None:
-        self._alarms = alarms
+    def __init__(self, alarms: Alarms, what: str = "steps") -> None:
+        self._alarms, self._what = alarms, what
         self._seen = {rule.name: 0 for rule in _RULES}
 
     def look(self, step: int, metrics: Mapping[str, float]) -> list[Alarm]:
@@ -104,5 +111,5 @@ class Watch:
             step,
             rule.name,
             f"{rule.meaning}: {rule.metric} is {value:.3g}, {sign} {bound:g} for "
-            f"{self._alarms.patience} steps",
+            f"{self._alarms.patience} {self._what}",
         )

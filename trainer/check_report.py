@@ -13,7 +13,7 @@ from tasks.answers import LABELS
 from tasks.registry import get_task
 from trainer.findings import Finding
 from trainer.payoffs import TIE, Action, Knowledge, Payoffs, amount, answers_from
-from trainer.recipe import Recipe
+from trainer.recipe import Objective, Recipe
 
 _SHOWN = (0.05, 0.5, 0.95)
 _CHANCES = (0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
@@ -25,9 +25,11 @@ def show(recipe: Recipe, findings: Sequence[Finding], console: Console) -> None:
     """Print what a recipe pays, what is best under it, and what was found."""
     console.print(f"[bold]{escape(recipe.name)}[/]  {escape(recipe.summary)}")
     optimisation = recipe.optimisation
+    step = f"{optimisation.prompts_per_step} targets"
+    if not recipe.supervised:
+        step = f"{optimisation.prompts_per_step} prompts × {optimisation.group_size} completions"
     console.print(
-        f"{', '.join(recipe.tasks)}; {optimisation.steps} steps of "
-        f"{optimisation.prompts_per_step} prompts × {optimisation.group_size} completions, "
+        f"{', '.join(recipe.tasks)}; {optimisation.steps} steps of {step}, "
         f"temperature {optimisation.temperature:g}, learning rate {optimisation.learning_rate:g}, "
         + (f"LoRA {recipe.adapter.rank}" if recipe.adapter else "all weights"),
         highlight=False,
@@ -47,6 +49,10 @@ def show(recipe: Recipe, findings: Sequence[Finding], console: Console) -> None:
                 console.print(table)
             if kind == "question":
                 console.print(_threshold(payoffs), highlight=False)
+    if recipe.objective is not None:
+        console.print("\n[bold]Targets[/]")
+        console.print(_objective(recipe.objective))
+        console.print("Pay-offs are of rewards; supervised fine-tuning has none.")
     for finding in findings:
         style = "bold yellow" if finding.severity == "warning" else "dim"
         console.print(
@@ -60,6 +66,25 @@ def show(recipe: Recipe, findings: Sequence[Finding], console: Console) -> None:
 
 def _table() -> Table:
     return Table(box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _objective(objective: Objective) -> Table:
+    """What is taught, and how many of the targets."""
+    known = f"{objective.known_from:g}"
+    taught = {
+        "abstention": f"right at least {known} of the time: the right answer; else declining",
+        "confidence": "an answer of the base's own, with the share of right samples",
+        "own_answer": "that share alone, after question and own answer",
+        "pairwise": "which of two questions the base is right on more often",
+    }
+    table = _table()
+    table.add_column("")
+    table.add_column("share", justify="right")
+    table.add_column("what is taught")
+    whole = sum(objective.weights.values())
+    for name, weight in objective.weights.items():
+        table.add_row(name, f"{weight / whole:.0%}", taught[name])
+    return table
 
 
 def _components(payoffs: Payoffs) -> Table:

@@ -8,10 +8,20 @@ from collections.abc import Iterator, Sequence
 from tasks.registry import EVALUATED, TASKS
 from tasks.yaml_source import Path_
 from trainer.backends import backend_names
-from trainer.recipe import Recipe
+from trainer.recipe import Objective, Recipe
 
 Mistake = tuple[Path_, str]
 """Where, and what is wrong there."""
+
+_WITHOUT_EFFECT = (
+    *(
+        ("optimisation", name)
+        for name in ("group_size", "kl_beta", "clip_epsilon", "iterations", "steps_per_generation")
+    ),
+    ("hardware", "vllm"),
+    ("probing", "every"),
+)
+"""Settings of sampling and rewards; temperature and length are those of the profile."""
 
 
 def inconsistencies(recipe: Recipe) -> Iterator[Mistake]:
@@ -31,10 +41,33 @@ def _backend(recipe: Recipe) -> Iterator[Mistake]:
     names = backend_names()
     if recipe.backend not in names:
         yield ("backend",), f"there is no backend {recipe.backend!r}{_near(recipe.backend, names)}"
+    if recipe.backend == "trl-grpo" and recipe.supervised:
+        yield ("objective",), "`objective` has no effect in `trl-grpo`; leave it out"
     if recipe.backend == "trl-grpo" and not recipe.terms:
         yield ("reward",), "`reward` must have a component; `trl-grpo` learns from nothing else"
     if recipe.backend == "trl-sft" and recipe.terms:
         yield ("reward",), "`reward` has no effect in supervised fine-tuning; leave it out"
+    if recipe.backend == "trl-sft" and not recipe.supervised:
+        yield ("objective",), "`objective` is missing; `trl-sft` learns from nothing else"
+    if recipe.objective is not None and recipe.backend != "trl-grpo":
+        yield from _objective(recipe, recipe.objective)
+
+
+def _objective(recipe: Recipe, objective: Objective) -> Iterator[Mistake]:
+    if not objective.weights:
+        yield ("objective",), "`objective` must give a weight above 0 to something"
+    kinds = {TASKS[task].kind for task in recipe.tasks if task in TASKS}
+    for name in {"own_answer", "pairwise"} & objective.weights.keys():
+        if kinds and "question" not in kinds:
+            yield (
+                ("objective", name),
+                f"`objective.{name}` is about open questions; no source is a task of that kind",
+            )
+    for key in _WITHOUT_EFFECT:
+        part, name = key
+        settings = getattr(recipe, part)
+        if getattr(settings, name) != type(settings).model_fields[name].default:
+            yield key, f"`{part}.{name}` has no effect in supervised fine-tuning; leave it out"
 
 
 def _data(recipe: Recipe) -> Iterator[Mistake]:
@@ -96,10 +129,12 @@ def _reward(recipe: Recipe) -> Iterator[Mistake]:
 
 def _sizes(recipe: Recipe) -> Iterator[Mistake]:
     hardware, total = recipe.hardware, recipe.completions_per_step
-    said = (
-        f"{recipe.optimisation.prompts_per_step} prompts × {recipe.optimisation.group_size} "
-        f"completions = {total} per step"
-    )
+    said = f"{total} targets per step"
+    if not recipe.supervised:
+        said = (
+            f"{recipe.optimisation.prompts_per_step} prompts × {recipe.optimisation.group_size} "
+            f"completions = {total} per step"
+        )
     if total % hardware.devices:
         yield (
             ("hardware", "devices"),

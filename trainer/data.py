@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tasks.documents import Item
-from tasks.prompts import question_prompt, verification_prompt
 from tasks.registry import Task, get_task
+from tasks.writing import write_prompt
 from trainer.recipe import Prompt
 from trainer.rewards.completion import Completion, Group
 
@@ -46,6 +46,8 @@ class TrainingRow:
         The right prediction.
     cluster
         Items that share it are not independent; None where the task has no such grouping.
+    completion
+        What is to be said, in supervised fine-tuning; None where completions are sampled.
     """
 
     prompt: str | Messages
@@ -53,6 +55,7 @@ class TrainingRow:
     item: str
     target: str
     cluster: str | None
+    completion: str | None = None
 
     def as_row(self) -> dict[str, Any]:
         """The fields as the plain types a `datasets.Dataset` keeps."""
@@ -72,7 +75,7 @@ def training_row(task: Task, item: Item, prompt: Prompt) -> TrainingRow:
     ['user']
     """
     row = item.as_row()
-    text = verification_prompt(row) if task.kind == "verification" else question_prompt(row)
+    text = write_prompt(task.kind, row)
     asked: str | Messages = text
     if prompt.chat_template:
         system = () if prompt.system is None else ({"role": "system", "content": prompt.system},)

@@ -47,8 +47,12 @@ def measures(rows: Sequence[TrainingRow], read: Sequence[Reading]) -> Measures:
         Of the items where declining is right, the share that declines.
     ``false_abstention``
         Of the others, the share that declines.
+    ``abstention_rate``
+        Share of all items that declines.
     ``invalid``
         Share that cannot be read.
+    ``format_rate``
+        Share that can be read and states a confidence.
     ``brier``
         Mean squared distance of the stated confidence from being right, where one is stated.
     ``confidence_spread``
@@ -71,7 +75,11 @@ def measures(rows: Sequence[TrainingRow], read: Sequence[Reading]) -> Measures:
         "false_abstention": _mean(
             [it for it, is_due in zip(declined, due, strict=True) if not is_due]
         ),
+        "abstention_rate": _mean(declined),
         "invalid": _mean([reading.status == "invalid" for reading in read]),
+        "format_rate": _mean(
+            [reading.status != "invalid" and reading.confidence is not None for reading in read]
+        ),
         "brier": _mean([(confidence - hit) ** 2 for confidence, hit in stated]),
         "confidence_spread": pstdev(confidence for confidence, _ in stated) if stated else None,
     }

@@ -12,7 +12,8 @@ The manifest of a mixture, which lies as ``data.json`` in a checkpoint's folder:
 
 ``documents`` is a hash of the rows, ``dropped`` counts those passed over on the way to them, and
 ``training`` holds the hashes of `tasks.identity` of what is trained on, by which `saeval compare`
-finds evaluated items among them.
+finds evaluated items among them. In supervised fine-tuning ``objective`` says how many targets each
+part of it has, and how many items have none and why.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tasks.documents import DataError
 from trainer.choosing import Chooser, Chosen
@@ -30,8 +31,11 @@ from trainer.data import TrainingRow, training_row
 from trainer.held_out import evaluated_items
 from trainer.profile import read_profile
 from trainer.recipe import Recipe
+from trainer.targets import needed_profile, targets
 
 SCHEMA = "satrain.data/1"
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,9 @@ class Mixture:
     Attributes
     ----------
     training
-        In the order of training. Where sources have weights, rows are repeated so that any stretch
-        holds the sources in that proportion.
+        In the order of training, with their targets in supervised fine-tuning. Where sources, or
+        parts of the objective, have weights, rows are repeated so that any stretch holds them in
+        that proportion.
     held_out
         For evaluation during training; none shares an id, a wording or a cluster with `training`.
     manifest
@@ -87,6 +92,8 @@ def build(
     """
     seed = recipe.seed if seed is None else seed
     profile = None
+    if recipe.supervised and recipe.data.profile is None:
+        raise needed_profile(recipe)
     if recipe.data.profile is not None:
         profile = read_profile(Path(recipe.data.profile))
         profile.check(recipe, base_content)
@@ -137,9 +144,16 @@ def build(
             "clusters": sorted({cluster for one in identities for cluster in one.clusters}),
         },
     }
-    return Mixture(
-        tuple(item.row for item in order), tuple(row for rows in held_out for row in rows), manifest
-    )
+    training = [item.row for item in order]
+    if recipe.objective is not None and profile is not None:
+        made = targets(training, profile, recipe)
+        shares = list(recipe.objective.weights.values())
+        training = _in_turns([each.rows for each in made.values()], shares, prompts)
+        manifest["objective"] = {
+            name: {"targets": len(each.rows), "left_out": dict(each.left_out)}
+            for name, each in made.items()
+        }
+    return Mixture(tuple(training), tuple(row for rows in held_out for row in rows), manifest)
 
 
 def _place(item: Chosen, seed: int) -> tuple[bytes, str]:
@@ -149,8 +163,8 @@ def _place(item: Chosen, seed: int) -> tuple[bytes, str]:
 
 
 def _in_turns(
-    parts: Sequence[Sequence[Chosen]], weights: Sequence[float], prompts: int
-) -> list[Chosen]:
+    parts: Sequence[Sequence[Part]], weights: Sequence[float], prompts: int
+) -> list[Part]:
     """Parts in proportion to their weights, evenly spread, each gone through again when it ends.
 
     As long as the part that is drawn most rarely for its size needs to come once, but no longer

@@ -26,7 +26,7 @@ def split_groups(recipe: Recipe) -> Iterator[Finding]:
     optimisation, devices = recipe.optimisation, recipe.hardware.devices
     generated = recipe.completions_per_step * optimisation.steps_per_generation
     share = generated // devices
-    if share % optimisation.group_size == 0:
+    if recipe.supervised or share % optimisation.group_size == 0:
         return
     at_once = recipe.completions_at_once
     yield Finding(
@@ -58,10 +58,12 @@ def _inexact_resume(recipe: Recipe) -> Iterator[Finding]:
 
 def _profile(recipe: Recipe) -> Iterator[Finding]:
     filtered = any(source.filter is not None for source in recipe.data.sources)
-    if recipe.data.profile is None and (filtered or recipe.data.order == "easy_first"):
+    chooses = filtered or recipe.data.order == "easy_first"
+    if recipe.data.profile is None and (chooses or recipe.supervised):
+        does = "makes its targets from" if recipe.supervised else "chooses items by"
         yield Finding(
             "needs-profile",
-            "it chooses items by how often the base answers them rightly; make a profile with "
+            f"it {does} how often the base answers them rightly; make a profile with "
             "`satrain profile` and give data.profile=FILE",
             "note",
         )

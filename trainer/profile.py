@@ -6,11 +6,11 @@ A profile is a file of JSON lines, a header and one line for each item::
      "prompt": {"chat_template": false, "system": null},
      "sampling": {"samples": 16, "temperature": 0.3, "max_completion_length": 512, "seed": 0}}
     {"item": "fever/96622", "prompt": "5ab1…", "right": 5, "abstained": 2, "invalid": 1,
-     "confidence": 0.71}
+     "confidence": 0.71, "answer": "FAIL"}
 
 The header says of what: another base, prompt or sampling knows other things. ``prompt`` of an item
-is a hash of how it was asked, ``confidence`` the mean of what was stated, and to decline what
-nobody can know is right.
+is a hash of how it was asked, ``confidence`` the mean of what was stated, ``answer`` what the first
+sample says that can be read, and to decline what nobody can know is right.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class Entry(BaseModel):
     abstained: int = Field(ge=0)
     invalid: int = Field(ge=0)
     confidence: float | None = Field(ge=0, le=1)
+    answer: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tasks.documents import DataError
 from tasks.model_files import model_content
-from tasks.registry import get_task
+from tasks.reading import Reading
+from tasks.registry import Task, get_task
+from tasks.writing import DECLINING
 from trainer.base_model import find_base
 from trainer.choosing import Chooser
 from trainer.data import TrainingRow
@@ -81,7 +83,7 @@ def _items(recipe: Recipe, times: int, data_dir: str | None) -> list[Asked]:
     chooser = Chooser(recipe.prompt, evaluated.apart, recipe.seed, data_dir)
     sources = recipe.data.sources
     filtered = [source for source in sources if source.filter is not None]
-    every = recipe.data.order == "easy_first" or not filtered
+    every = recipe.data.order == "easy_first" or recipe.supervised or not filtered
     found: dict[str, TrainingRow] = {}
     for source in sources if every else filtered:
         found.update(chooser.candidates(source, 1 if source.filter is None else times))
@@ -249,7 +251,13 @@ def entry_of(key: str, row: TrainingRow, responses: Sequence[str]) -> Entry:
         abstained=sum(one.status == "abstained" for one in read),
         invalid=sum(one.status == "invalid" for one in read),
         confidence=sum(stated) / len(stated) if stated else None,
+        answer=next((_answer(task, one) for one in read if one.status != "invalid"), None),
     )
+
+
+def _answer(task: Task, read: Reading) -> str | None:
+    """In the response's own words, or the one way to decline."""
+    return DECLINING[task.kind] if read.status == "abstained" else read.answer
 
 
 def _seed(seed: int, batch: Sequence[Asked]) -> int:

@@ -101,6 +101,38 @@ class Prompt(Part):
     system: str | None = None
 
 
+class Objective(Part):
+    """What supervised fine-tuning teaches, each with its share of the targets.
+
+    Every target is made from the profile: the base's own samples of the item.
+
+    Attributes
+    ----------
+    abstention
+        The right answer to what the base knows, and declining what it does not.
+    confidence
+        An answer of the base's own with the share of its samples that are right as confidence.
+    own_answer
+        That share alone, after question and own answer: the task ``confidence``.
+    pairwise
+        Which of two questions the base is right on more often: the task of that name.
+    known_from
+        The share of right samples from which `abstention` counts an item as known.
+    """
+
+    abstention: NotNegative = 0.0
+    confidence: NotNegative = 0.0
+    own_answer: NotNegative = 0.0
+    pairwise: NotNegative = 0.0
+    known_from: Share = 0.5
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of those that are taught."""
+        names = ("abstention", "confidence", "own_answer", "pairwise")
+        return {name: weight for name in names if (weight := getattr(self, name)) > 0}
+
+
 class Optimisation(Part):
     """How the policy is sampled and updated.
 
@@ -111,7 +143,7 @@ class Optimisation(Part):
     prompts_per_step, group_size
         Prompts in one step, and completions of each.
     temperature
-        Of the completions.
+        Of the completions; in supervised fine-tuning of the profile's samples.
     max_completion_length
         In tokens.
     learning_rate, schedule, warmup_steps
@@ -259,7 +291,7 @@ class Alarms(Part):
     kl_above
         Divergence from the base, in nats per token; needs `kl_beta`.
     patience
-        For so many steps in a row.
+        For so many steps in a row; so many evaluations, in supervised fine-tuning.
     stop
         Whether an alarm ends the run, after saving.
     """
@@ -283,6 +315,8 @@ class Recipe(Part):
         What it is called, in one line what it does, and where its numbers come from.
     backend
         What trains: ``trl-grpo``, ``trl-sft`` or an entry point of ``saeval.trainers``.
+    reward, objective
+        What is paid for, in reinforcement learning, or taught, in supervised fine-tuning.
     adapter
         LoRA, or null to train every weight.
     seed
@@ -296,6 +330,7 @@ class Recipe(Part):
     data: Data
     prompt: Prompt = Prompt()
     reward: RewardSettings = RewardSettings()  # type: ignore[valid-type]  # made from signatures
+    objective: Objective | None = None
     optimisation: Optimisation
     adapter: Adapter | None = Adapter()
     hardware: Hardware = Hardware()
@@ -313,14 +348,20 @@ class Recipe(Part):
         return terms
 
     @property
+    def supervised(self) -> bool:
+        """Whether targets are learnt, and not completions paid for."""
+        return self.objective is not None
+
+    @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks that are trained on, each once."""
         return tuple(dict.fromkeys(source.task for source in self.data.sources))
 
     @property
     def completions_per_step(self) -> int:
-        """Over all devices."""
-        return self.optimisation.prompts_per_step * self.optimisation.group_size
+        """Over all devices; in supervised fine-tuning there is one target for each prompt."""
+        prompts = self.optimisation.prompts_per_step
+        return prompts if self.supervised else prompts * self.optimisation.group_size
 
     @property
     def completions_at_once(self) -> int:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trainer.alarms import Watch
+from trainer.alarms import Alarm, Watch
 from trainer.data import TrainingRow
 from trainer.errors import RunError
 from trainer.evaluation import evaluate
@@ -21,6 +21,7 @@ from trainer.recipe import Recipe
 from trainer.run_folder import EVALUATION, METRICS, TRAINING, add_row, complete, write_json
 from trainer.run_page import draw
 
+_WATCHED = ("abstention_rate", "format_rate", "confidence_spread")
 _SHOWN = {"accuracy": "accuracy", "abstention_recall": "abstention recall", "brier": "Brier"}
 
 
@@ -56,7 +57,10 @@ class Recorder(AbstractContextManager["Recorder"]):
         self.stopped_by: list[str] = []
         self._recipe, self._out, self._held_out = recipe, out, held_out
         self._training, self._console = training, console
+        self._numbers = ("loss",) if recipe.supervised else ("reward", "accuracy")
         self._watch = Watch(recipe.alarms)
+        # In supervised fine-tuning nothing is sampled but at evaluations.
+        self._held_out_watch = Watch(recipe.alarms, "evaluations") if recipe.supervised else None
         self._since = time.perf_counter()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -94,17 +98,11 @@ class Recorder(AbstractContextManager["Recorder"]):
             ) from error
         add_row(self._out / METRICS, row)
         self._training["metrics"]["last_step"] = row
-        self._training["alarms"] += [asdict(alarm) for alarm in alarms]
-        for alarm in alarms:
-            self._console.print(f"[yellow]Alarm[/] at step {step}: {escape(alarm.text)}")
-        if self._recipe.alarms.stop:
-            self.stopped_by += [alarm.name for alarm in alarms]
+        self._note_alarms(alarms)
         self._progress.update(
             self._bar,
             completed=step,
-            numbers=f"reward {row['reward']:.3f}  accuracy {row['accuracy']:.3f}"
-            if {"reward", "accuracy"} <= row.keys()
-            else "",
+            numbers="  ".join(f"{name} {row[name]:.3f}" for name in self._numbers if name in row),
         )
         return self.stop or bool(self.stopped_by)
 
@@ -119,6 +117,9 @@ class Recorder(AbstractContextManager["Recorder"]):
             f"{words} {row[name]:.3f}" for name, words in _SHOWN.items() if row[name] is not None
         )
         self._console.print(f"step {step}, held out: {', '.join(said)}", highlight=False)
+        if self._held_out_watch is not None and step > 0:
+            seen = {name: row[name] for name in _WATCHED if row[name] is not None}
+            self._note_alarms(self._held_out_watch.look(step, seen))
         if 0 < step < self._recipe.optimisation.steps:
             draw(self._out, self._recipe, self._training)
 
@@ -126,6 +127,13 @@ class Recorder(AbstractContextManager["Recorder"]):
         """Count on a checkpoint from now on."""
         complete(folder, keep=self._recipe.saving.keep)
         self.note(step=step)
+
+    def _note_alarms(self, alarms: Sequence[Alarm]) -> None:
+        self._training["alarms"] += [asdict(alarm) for alarm in alarms]
+        for alarm in alarms:
+            self._console.print(f"[yellow]Alarm[/] at step {alarm.step}: {escape(alarm.text)}")
+        if self._recipe.alarms.stop:
+            self.stopped_by += [alarm.name for alarm in alarms]
 
     def note(self, **facts: Any) -> None:
         """Write facts into ``training.json``."""

@@ -94,6 +94,13 @@ def _figure(recipe: Recipe, steps: Rows, evaluations: Rows) -> Figure:
         marker="o",
     )
     accuracy.set_ylim(-0.03, 1.03)
+    if recipe.supervised:
+        _lines(reward, "Loss", steps, {"loss": "of the targets, nats per token"})
+        confidence = {"brier": "Brier score, held out", "confidence_spread": "spread, held out"}
+        _lines(outcomes, "Stated confidence", evaluations, confidence, marker="o")
+        predicted = {"mean_token_accuracy": "share predicted rightly, training"}
+        _lines(components, "Tokens of the targets", steps, predicted)
+        return figure
     paid = [row for row in steps if "reward" in row]
     sums = accumulate(row["reward"] for row in paid)
     summed = [{"step": row["step"], "sum": value} for row, value in zip(paid, sums, strict=True)]

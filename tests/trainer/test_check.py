@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,9 @@ WARNED = {
     "log-score": {"dominated-right-answer"},
     "recommended-verification": set(),
     "recommended-questions": set(),
+    "sft-abstention": set(),
+    "sft-confidence": set(),
+    "sft-multitask": set(),
 }
 
 
@@ -125,11 +129,15 @@ def test_supervised_fine_tuning_has_no_reward_to_judge(capsys, tmp_path):
     file = tmp_path / "supervised.yaml"
     file.write_text(
         "name: supervised\nsummary: S\nsource: test\nbackend: trl-sft\n"
+        "objective: {abstention: 3, confidence: 1}\n"
         "data: {sources: [{task: fever}]}\noptimisation: {steps: 5, learning_rate: 1e-5}\n"
     )
     code, out, _ = run(capsys, "check", str(file), "--strict")
     assert code == 0
     assert "What an answer pays" not in out
+    assert "Pay-offs are of rewards" in out
+    assert re.search(r"abstention +75%", out)
+    assert "[needs-profile] it makes its targets from" in out
     assert "no warnings" in out
 
 

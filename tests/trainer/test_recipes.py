@@ -56,6 +56,9 @@ def test_the_published_recipes_are_all_there():
         "correctness-brier",
         "ternary",
         "log-score",
+        "sft-abstention",
+        "sft-confidence",
+        "sft-multitask",
     }
 
 
@@ -74,6 +77,9 @@ def test_a_published_recipe_holds_what_was_published():
     assert balanced.data.sources[0].per_label == {"NA": 460, "PASS": 460, "FAIL": 380}
     assert (balanced.optimisation.steps, balanced.optimisation.learning_rate) == (200, 5e-6)
     assert load_recipe("qa-fact-then-caution-full").adapter is None
+
+
+REWARD = "reward:\n  correctness: {right: 1}\n"
 
 
 def wrong_lines() -> dict[str, tuple[str, str, str]]:
@@ -140,6 +146,41 @@ def wrong_lines() -> dict[str, tuple[str, str, str]]:
             "name: small",
             "name: small\nbackend: trl-sft",
             ":9: `reward` has no effect",
+        ),
+        "an objective for reinforcement learning": (
+            "source: test",
+            "source: test\nobjective: {abstention: 1}",
+            ":4: `objective` has no effect in `trl-grpo`; leave it out",
+        ),
+        "no objective": (
+            "reward:\n  correctness: {right: 1}\n",
+            "backend: trl-sft\n",
+            ":1: `objective` is missing; `trl-sft` learns from nothing else",
+        ),
+        "an objective of nothing": (
+            REWARD,
+            "backend: trl-sft\nobjective: {abstention: 0}\n",
+            ":9: `objective` must give a weight above 0",
+        ),
+        "a part of an objective": (
+            REWARD,
+            "backend: trl-sft\nobjective:\n  abstain: 1\n",
+            r":10: there is no key `objective.abstain`; did you mean `objective.abstention`\?",
+        ),
+        "a negative weight": (
+            REWARD,
+            "backend: trl-sft\nobjective: {pairwise: -1}\n",
+            ":9: `objective.pairwise` must be greater than or equal to 0, found -1",
+        ),
+        "an objective about another kind of task": (
+            REWARD,
+            "backend: trl-sft\nobjective:\n  pairwise: 1\n",
+            ":10: `objective.pairwise` is about open questions; no source is a task of that kind",
+        ),
+        "a setting without effect": (
+            f"{REWARD}optimisation:\n",
+            "backend: trl-sft\nobjective: {confidence: 1}\noptimisation:\n  group_size: 4\n",
+            ":11: `optimisation.group_size` has no effect in supervised fine-tuning; leave it out",
         ),
         "sizes": (
             "optimisation:\n",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 from random import Random
 
 import pytest
 from filelock import FileLock
-from training import start, train, weights
+from training import same, start, train, wait_for
 
 from trainer.errors import BackendError, RunError
 from trainer.run_folder import read_rows
@@ -24,25 +23,6 @@ def unbroken(answering_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     out = tmp_path_factory.mktemp("unbroken") / "out"
     assert train(answering_base, out, "mixed", *STEPS) == 0
     return out
-
-
-def wait_for(process: subprocess.Popen[str], out: Path, step: int) -> None:
-    """Until that step is done."""
-    metrics = out / "metrics.jsonl"
-    while not (metrics.is_file() and metrics.read_bytes().count(b"\n") >= step):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.005)
-
-
-def without_times(path: Path) -> list[dict[str, object]]:
-    return [{key: row[key] for key in row if key != "step_time"} for row in read_rows(path)]
-
-
-def same(out: Path, unbroken: Path) -> None:
-    assert weights(out) == weights(unbroken)
-    for name in ("metrics.jsonl", "evaluation.jsonl"):
-        assert without_times(out / name) == without_times(unbroken / name)
-    assert not (out / ".resume").exists()
 
 
 @pytest.mark.slow
@@ -114,7 +94,7 @@ def test_a_crash_after_the_last_step_loses_nothing(
     answering_base: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr("trainer.backends.trl_grpo._save", lambda *_: 1 / 0)
+    monkeypatch.setattr("trainer.backends.trl_common._save", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         train(answering_base, out, "mixed", *STEPS)
     monkeypatch.undo()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tasks.registry import get_task
 from trainer.cli import cli
 from trainer.recipe_files import load_recipe
+from trainer.run_folder import read_rows
 
 SMALL = (
     "optimisation.prompts_per_step=2",
@@ -32,7 +34,9 @@ def arguments(base: Path, out: Path, recipe: str, *changes: str) -> list[str]:
         f"data.sources=[{{task: {task}, split: {split}, count: 24}}]",
         f"evaluation.tasks=[{task}]",
     )
-    return ["run", recipe, "--base", str(base), "--out", str(out), *data, *SMALL, *changes]
+    supervised = load_recipe(recipe).supervised
+    small = [change for change in SMALL if not (supervised and "group_size" in change)]
+    return ["run", recipe, "--base", str(base), "--out", str(out), *data, *small, *changes]
 
 
 def train(base: Path, out: Path, recipe: str, *changes: str) -> int:
@@ -54,3 +58,23 @@ def weights(out: Path) -> bytes:
     """Of the checkpoint, bit by bit."""
     (path,) = (out / name for name in HEAVY if (out / name).is_file())
     return path.read_bytes()
+
+
+def wait_for(process: subprocess.Popen[str], out: Path, step: int) -> None:
+    """Until that step is done."""
+    metrics = out / "metrics.jsonl"
+    while not (metrics.is_file() and metrics.read_bytes().count(b"\n") >= step):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+
+
+def without_times(path: Path) -> list[dict[str, object]]:
+    return [{key: row[key] for key in row if key != "step_time"} for row in read_rows(path)]
+
+
+def same(out: Path, unbroken: Path) -> None:
+    """Whether a run that was broken off is the same as one that was not; asserts."""
+    assert weights(out) == weights(unbroken)
+    for name in ("metrics.jsonl", "evaluation.jsonl"):
+        assert without_times(out / name) == without_times(unbroken / name)
+    assert not (out / ".resume").exists()

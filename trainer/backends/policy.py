@@ -54,7 +54,7 @@ class Policy:
     ) -> None:
         self._model, self._tokenizer, self._batch_size = model, tokenizer, batch_size
         self._generating = generating or (lambda: nullcontext(model))
-        self._labels = {label: self._ids(label, special=False) for label in LABELS}
+        self._labels = {label: _tokens(tokenizer, label, special=False) for label in LABELS}
         self._checked = False
 
     def label_probabilities(self, prompts: Sequence[Prompt]) -> list[dict[str, float]]:
@@ -131,15 +131,7 @@ class Policy:
 
     def tokens(self, prompt: Prompt, after: str = "") -> Tokens:
         """The tokens of a prompt and what stands after it, as the trainer makes them."""
-        if isinstance(prompt, str):
-            return self._ids(prompt + after)
-        text = self._tokenizer.apply_chat_template(
-            list(prompt), tokenize=False, add_generation_prompt=True
-        )
-        return self._ids(f"{text}{after}", special=False)
-
-    def _ids(self, text: str, *, special: bool = True) -> Tokens:
-        return list(self._tokenizer(text, add_special_tokens=special).input_ids)
+        return prompt_tokens(self._tokenizer, prompt, after)
 
     def _check_labels(self, prompt: Prompt) -> None:
         if self._checked:
@@ -186,6 +178,18 @@ class Policy:
             yield
         finally:
             model.train(training)
+
+
+def prompt_tokens(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, after: str = "") -> Tokens:
+    """The tokens of a prompt, through the chat template where it is messages."""
+    if isinstance(prompt, str):
+        return _tokens(tokenizer, prompt + after, special=True)
+    text = tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True)
+    return _tokens(tokenizer, f"{text}{after}", special=False)
+
+
+def _tokens(tokenizer: PreTrainedTokenizerBase, text: str, *, special: bool) -> Tokens:
+    return list(tokenizer(text, add_special_tokens=special).input_ids)
 
 
 def _listed(value: int | list[int] | None) -> list[int | None]:

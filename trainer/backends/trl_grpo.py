@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from importlib.util import find_spec
+from collections.abc import Sequence
 from math import ceil
-from pathlib import Path
 from typing import Any
 
-import torch
-from accelerate.utils import broadcast_object_list, gather_object
 from datasets import Dataset
-from peft import LoraConfig
-from transformers import (
-    AutoTokenizer,
-    PreTrainedTokenizerBase,
-    PrinterCallback,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-)
-from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
-from trl.models import unwrap_model_for_generation
 
 from trainer.backends import Callbacks, Checkpoint, Plan
 from trainer.backends.group_rewards import GroupRewards
-from trainer.backends.policy import NOT_FINITE, Policy
-from trainer.errors import BackendError
+from trainer.backends.policy import Policy
+from trainer.backends.trl_common import (
+    accumulated,
+    adapter,
+    again_and_again,
+    load_tokenizer,
+    run,
+    settings,
+)
 from trainer.recipe import Recipe
-
-_SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
-_TINY = 10_000_000
-"""Parameters up to which a second thread costs more than it gains."""
 
 
 class GrpoBackend:
@@ -44,155 +28,42 @@ class GrpoBackend:
 
     def train(self, plan: Plan, callbacks: Callbacks) -> Checkpoint:
         """Train as planned; see `trainer.backends.Backend`."""
-        recipe = plan.recipe
-        logging.disable_progress_bar()
-        with _explained(recipe):
-            rewards = GroupRewards(recipe)
-            trainer = _trainer(plan, rewards)
-            rewards.policy = Policy(
-                trainer.model,
-                trainer.processing_class,
-                batch_size=recipe.completions_at_once,
-                generating=partial(
-                    unwrap_model_for_generation, trainer.model_wrapped, trainer.accelerator
-                ),
-            )
-            trainer.add_callback(_Progress(plan, callbacks, trainer, rewards.policy))
-            resume = None if plan.resume_from is None else str(plan.resume_from)
-            trainer.train(resume_from_checkpoint=resume)
-            _save(trainer, plan)
-        step = trainer.state.global_step
-        return Checkpoint(plan.out, step, finished=step >= recipe.optimisation.steps)
+        rewards = GroupRewards(plan.recipe)
 
+        def probe(policy: Policy) -> None:
+            rewards.policy = policy
 
-class _Progress(TrainerCallback):
-    """Passes on what happens, evaluates, and stops where a run can be resumed exactly."""
-
-    def __init__(
-        self, plan: Plan, callbacks: Callbacks, trainer: GRPOTrainer, policy: Policy
-    ) -> None:
-        self._plan, self._callbacks, self._trainer, self._policy = plan, callbacks, trainer, policy
-        self._stop = False
-
-    def on_train_begin(
-        self, args: Any, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
-        if state.global_step == 0:
-            self._evaluate(0)
-
-    def on_log(
-        self,
-        args: Any,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any],
-        **_: Any,
-    ) -> None:
-        if "loss" not in logs:  # the summary at the end
-            return
-        recipe, step = self._plan.recipe, state.global_step
-        if state.is_world_process_zero:
-            numbers = {
-                name: value for name, value in logs.items() if isinstance(value, int | float)
-            }
-            self._stop = self._callbacks.on_step(step, numbers) or self._stop
-        if self._trainer.accelerator.num_processes > 1:
-            (self._stop,) = broadcast_object_list([self._stop])
-        last = step >= recipe.optimisation.steps
-        # Between two generations: completions in memory are not part of a checkpoint.
-        stopping = self._stop and step % recipe.generation_period == 0
-        every = recipe.evaluation.every
-        if last or (every and step % every == 0):
-            self._evaluate(step)
-        if stopping and not last:
-            control.should_save = control.should_training_stop = True
-
-    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if state.is_world_process_zero:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            (folder / "training_args.bin").unlink()
-            self._callbacks.on_save(state.global_step, folder)
-
-    def _evaluate(self, step: int) -> None:
-        """Each device answers its part of the held-out rows."""
-        rows, accelerator = self._plan.held_out, self._trainer.accelerator
-        mine = range(accelerator.process_index, len(rows), accelerator.num_processes)
-        responses = self._policy.responses(
-            [rows[place].prompt for place in mine],
-            self._plan.recipe.optimisation.max_completion_length,
-        )
-        answered = gather_object(list(zip(mine, responses, strict=True)))
-        if accelerator.is_main_process and rows:
-            self._callbacks.on_evaluation(step, [response for _, response in sorted(answered)])
+        return run(plan, callbacks, lambda: _trainer(plan, rewards), probe)
 
 
 def _trainer(plan: Plan, rewards: GroupRewards) -> GRPOTrainer:
     recipe = plan.recipe
-    trainer = GRPOTrainer(
+    return GRPOTrainer(
         model=str(plan.base_folder),
         args=_settings(plan, rewards.weights),
         reward_funcs=rewards.functions,
         train_dataset=_dataset(plan),
-        processing_class=_tokenizer(plan.base_folder, recipe),
-        peft_config=_adapter(recipe),
+        processing_class=load_tokenizer(plan.base_folder, recipe),
+        peft_config=adapter(recipe),
     )
-    trainer.remove_callback(PrinterCallback)
-    parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-    if trainer.args.use_cpu and parameters < _TINY:
-        torch.set_num_threads(1)
-    return trainer
 
 
 def _settings(plan: Plan, weights: Sequence[float]) -> GRPOConfig:
     """The recipe in TRL's words; what a recipe does not say is TRL's default."""
     recipe = plan.recipe
-    wanted, on_cpu = recipe.optimisation, not torch.cuda.is_available()
-    accumulated = recipe.completions_per_step // (
-        recipe.completions_at_once * recipe.hardware.devices
-    )
-    # Only an adapter is small enough to be kept in full precision beside rounded weights.
-    dtype = "float32" if on_cpu or recipe.adapter is None else "bfloat16"
+    wanted = recipe.optimisation
     return GRPOConfig(
-        output_dir=str(plan.work),
-        run_name=recipe.name,
-        seed=recipe.seed,
-        use_cpu=on_cpu,
-        bf16=not on_cpu,
-        gradient_checkpointing=not on_cpu,
-        model_init_kwargs={"dtype": dtype, "use_safetensors": True},
-        max_steps=wanted.steps,
-        per_device_train_batch_size=recipe.completions_at_once,
-        gradient_accumulation_steps=accumulated,
-        steps_per_generation=accumulated * wanted.steps_per_generation,
+        **settings(plan),
+        steps_per_generation=accumulated(recipe) * wanted.steps_per_generation,
         num_generations=wanted.group_size,
         num_iterations=wanted.iterations,
         max_completion_length=wanted.max_completion_length,
         temperature=wanted.temperature,
-        learning_rate=wanted.learning_rate,
-        lr_scheduler_type=_SCHEDULES[wanted.schedule],
-        warmup_steps=wanted.warmup_steps,
-        max_grad_norm=wanted.max_grad_norm,
         beta=wanted.kl_beta,
         epsilon=wanted.clip_epsilon,
         reward_weights=list(weights),
-        shuffle_dataset=False,  # the mixture has an order
-        save_strategy="steps",
-        save_steps=recipe.saving.every,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
-        report_to=_trackers(plan) or "none",
         **_sampler(recipe),
     )
-
-
-def _trackers(plan: Plan) -> list[str]:
-    for name in plan.recipe.trackers:
-        if find_spec(name) is None:
-            raise BackendError(f"`trackers`: {name} is not installed; pip install {name}")
-    # Beside the checkpoint: the folder that TRL works in is deleted in the end.
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(plan.out / "tensorboard"))
-    return list(plan.recipe.trackers)
 
 
 def _sampler(recipe: Recipe) -> dict[str, Any]:
@@ -207,80 +78,15 @@ def _sampler(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _adapter(recipe: Recipe) -> LoraConfig | None:
-    if recipe.adapter is None:
-        return None
-    targets = recipe.adapter.targets
-    return LoraConfig(
-        r=recipe.adapter.rank,
-        lora_alpha=recipe.adapter.alpha,
-        lora_dropout=recipe.adapter.dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        task_type="CAUSAL_LM",
-    )
-
-
 def _dataset(plan: Plan) -> Dataset:
-    """As many rows as all steps take, the training rows again and again.
-
-    In one pass: TRL drops the rows that are left over at the end of a pass.
-    """
+    """As many rows as all generations take."""
     recipe = plan.recipe
     prompts = recipe.optimisation.prompts_per_step * recipe.optimisation.steps_per_generation
-    needed = prompts * ceil(recipe.optimisation.steps / recipe.generation_period)
     rows = [
         {"prompt": row["prompt"], "task": row["task"], "item": row["item"]}
         for row in (row.as_row() for row in plan.training)
     ]
-    return Dataset.from_list(rows).select([place % len(rows) for place in range(needed)])
-
-
-def _tokenizer(folder: Path, recipe: Recipe) -> PreTrainedTokenizerBase:
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", truncation_side="left")
-    if recipe.prompt.chat_template and tokenizer.chat_template is None:
-        raise BackendError(
-            "`prompt.chat_template` is true, and the base's tokenizer has no chat template"
-        )
-    return tokenizer
-
-
-def _save(trainer: GRPOTrainer, plan: Plan) -> None:
-    """An adapter or a model with its tokenizer, without pickles and empty model cards."""
-    trainer.save_model(str(plan.out))
-    if not trainer.accelerator.is_main_process:
-        return
-    (plan.out / "training_args.bin").unlink()
-    (plan.out / "README.md").unlink(missing_ok=True)
-    config = plan.out / "adapter_config.json"
-    if plan.recipe.adapter is not None:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-        settings["base_model_name_or_path"] = plan.base
-        config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _explained(recipe: Recipe) -> Iterator[None]:
-    """What can go wrong in torch, in words of the recipe."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(recipe) from error
-    except RuntimeError as error:
-        said = str(error)
-        if "not enough memory" in said or "allocate memory" in said:
-            raise _out_of_memory(recipe) from error
-        if "probability tensor contains" in said:
-            raise BackendError(NOT_FINITE) from error
-        raise
-    except ImportError as error:
-        raise BackendError(f"a library is missing: {error}") from error
-
-
-def _out_of_memory(recipe: Recipe) -> BackendError:
-    wanted = recipe.optimisation
-    return BackendError(
-        f"out of memory; lower hardware.completions_per_device (now {recipe.completions_at_once}) "
-        "and run the same command again, which goes on from the last checkpoint; if that is not "
-        f"enough, lower optimisation.max_completion_length (now {wanted.max_completion_length}) "
-        "in a new --out"
+    return again_and_again(
+        Dataset.from_list(rows),
+        prompts * ceil(recipe.optimisation.steps / recipe.generation_period),
     )

@@ -1,0 +1,269 @@
+"""What TRL's trainers share: how they are set up, watched, stopped and saved."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list, gather_object
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import (
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+)
+from transformers.utils import logging
+from trl.models import unwrap_model_for_generation
+
+from trainer.backends import Callbacks, Checkpoint, Plan
+from trainer.backends.policy import NOT_FINITE, Policy
+from trainer.errors import BackendError
+from trainer.recipe import Recipe
+
+_SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
+_TINY = 10_000_000
+"""Parameters up to which a second thread costs more than it gains."""
+
+
+def run(
+    plan: Plan,
+    callbacks: Callbacks,
+    make: Callable[[], Trainer],
+    on_policy: Callable[[Policy], None] = lambda policy: None,
+    *,
+    unlogged: frozenset[str] = frozenset(),
+) -> Checkpoint:
+    """Train as planned; see `trainer.backends.Backend`.
+
+    Parameters
+    ----------
+    plan, callbacks
+        As the backend got them.
+    make
+        Makes TRL's trainer.
+    on_policy
+        Called with the policy before the first step.
+    unlogged
+        Numbers of TRL's that are not passed on.
+    """
+    recipe = plan.recipe
+    logging.disable_progress_bar()
+    with _explained(recipe):
+        trainer = make()
+        trainer.remove_callback(PrinterCallback)
+        parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
+        if trainer.args.use_cpu and parameters < _TINY:
+            torch.set_num_threads(1)
+        policy = Policy(
+            trainer.model,
+            trainer.processing_class,
+            batch_size=recipe.completions_at_once,
+            generating=partial(
+                unwrap_model_for_generation, trainer.model_wrapped, trainer.accelerator
+            ),
+        )
+        on_policy(policy)
+        trainer.add_callback(_Progress(plan, callbacks, trainer, policy, unlogged))
+        resume = None if plan.resume_from is None else str(plan.resume_from)
+        trainer.train(resume_from_checkpoint=resume)
+        _save(trainer, plan)
+    step = trainer.state.global_step
+    return Checkpoint(plan.out, step, finished=step >= recipe.optimisation.steps)
+
+
+def settings(plan: Plan) -> dict[str, Any]:
+    """The recipe in TRL's words, as far as every trainer takes them."""
+    recipe = plan.recipe
+    wanted, on_cpu = recipe.optimisation, not torch.cuda.is_available()
+    # Only an adapter is small enough to be kept in full precision beside rounded weights.
+    dtype = "float32" if on_cpu or recipe.adapter is None else "bfloat16"
+    return {
+        "output_dir": str(plan.work),
+        "run_name": recipe.name,
+        "seed": recipe.seed,
+        "use_cpu": on_cpu,
+        "bf16": not on_cpu,
+        "gradient_checkpointing": not on_cpu,
+        "model_init_kwargs": {"dtype": dtype, "use_safetensors": True},
+        "max_steps": wanted.steps,
+        "per_device_train_batch_size": recipe.completions_at_once,
+        "gradient_accumulation_steps": accumulated(recipe),
+        "learning_rate": wanted.learning_rate,
+        "lr_scheduler_type": _SCHEDULES[wanted.schedule],
+        "warmup_steps": wanted.warmup_steps,
+        "max_grad_norm": wanted.max_grad_norm,
+        "shuffle_dataset": False,  # the mixture has an order
+        "save_strategy": "steps",
+        "save_steps": recipe.saving.every,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "disable_tqdm": True,
+        "report_to": _trackers(plan) or "none",
+    }
+
+
+def accumulated(recipe: Recipe) -> int:
+    """Over how many passes each device's share of a step is spread."""
+    return recipe.completions_per_step // (recipe.completions_at_once * recipe.hardware.devices)
+
+
+def again_and_again(rows: Dataset, needed: int) -> Dataset:
+    """As many rows as all steps take, from the first on again when they end.
+
+    In one pass: TRL drops the rows that are left over at the end of a pass.
+    """
+    return rows.select([place % len(rows) for place in range(needed)])
+
+
+def adapter(recipe: Recipe) -> LoraConfig | None:
+    if recipe.adapter is None:
+        return None
+    targets = recipe.adapter.targets
+    return LoraConfig(
+        r=recipe.adapter.rank,
+        lora_alpha=recipe.adapter.alpha,
+        lora_dropout=recipe.adapter.dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        task_type="CAUSAL_LM",
+    )
+
+
+def load_tokenizer(folder: Path, recipe: Recipe) -> PreTrainedTokenizerBase:
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", truncation_side="left")
+    if recipe.prompt.chat_template and tokenizer.chat_template is None:
+        raise BackendError(
+            "`prompt.chat_template` is true, and the base's tokenizer has no chat template"
+        )
+    return tokenizer
+
+
+class _Progress(TrainerCallback):
+    """Passes on what happens, evaluates, and stops where a run can be resumed exactly."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        callbacks: Callbacks,
+        trainer: Trainer,
+        policy: Policy,
+        unlogged: frozenset[str],
+    ) -> None:
+        self._plan, self._callbacks, self._trainer, self._policy = plan, callbacks, trainer, policy
+        self._unlogged = unlogged
+        self._stop = False
+
+    def on_train_begin(
+        self, args: Any, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if state.global_step == 0:
+            self._evaluate(0)
+
+    def on_log(
+        self,
+        args: Any,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any],
+        **_: Any,
+    ) -> None:
+        if "loss" not in logs:  # the summary at the end
+            return
+        recipe, step = self._plan.recipe, state.global_step
+        if state.is_world_process_zero:
+            numbers = {
+                name: value
+                for name, value in logs.items()
+                if isinstance(value, int | float) and name not in self._unlogged
+            }
+            self._stop = self._callbacks.on_step(step, numbers) or self._stop
+        if self._trainer.accelerator.num_processes > 1:
+            (self._stop,) = broadcast_object_list([self._stop])
+        last = step >= recipe.optimisation.steps
+        # Between two generations: completions in memory are not part of a checkpoint.
+        stopping = self._stop and step % recipe.generation_period == 0
+        every = recipe.evaluation.every
+        if last or (every and step % every == 0):
+            self._evaluate(step)
+        if stopping and not last:
+            control.should_save = control.should_training_stop = True
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            (folder / "training_args.bin").unlink()
+            self._callbacks.on_save(state.global_step, folder)
+
+    def _evaluate(self, step: int) -> None:
+        """Each device answers its part of the held-out rows."""
+        rows, accelerator = self._plan.held_out, self._trainer.accelerator
+        mine = range(accelerator.process_index, len(rows), accelerator.num_processes)
+        responses = self._policy.responses(
+            [rows[place].prompt for place in mine],
+            self._plan.recipe.optimisation.max_completion_length,
+        )
+        answered = gather_object(list(zip(mine, responses, strict=True)))
+        if accelerator.is_main_process and rows:
+            self._callbacks.on_evaluation(step, [response for _, response in sorted(answered)])
+
+
+def _trackers(plan: Plan) -> list[str]:
+    for name in plan.recipe.trackers:
+        if find_spec(name) is None:
+            raise BackendError(f"`trackers`: {name} is not installed; pip install {name}")
+    # Beside the checkpoint: the folder that TRL works in is deleted in the end.
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(plan.out / "tensorboard"))
+    return list(plan.recipe.trackers)
+
+
+def _save(trainer: Trainer, plan: Plan) -> None:
+    """An adapter or a model with its tokenizer, without pickles and empty model cards."""
+    trainer.save_model(str(plan.out))
+    if not trainer.accelerator.is_main_process:
+        return
+    (plan.out / "training_args.bin").unlink()
+    (plan.out / "README.md").unlink(missing_ok=True)
+    config = plan.out / "adapter_config.json"
+    if plan.recipe.adapter is not None:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+        settings["base_model_name_or_path"] = plan.base
+        config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _explained(recipe: Recipe) -> Iterator[None]:
+    """What can go wrong in torch, in words of the recipe."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(recipe) from error
+    except RuntimeError as error:
+        said = str(error)
+        if "not enough memory" in said or "allocate memory" in said:
+            raise _out_of_memory(recipe) from error
+        if "probability tensor contains" in said:
+            raise BackendError(NOT_FINITE) from error
+        raise
+    except ImportError as error:
+        raise BackendError(f"a library is missing: {error}") from error
+
+
+def _out_of_memory(recipe: Recipe) -> BackendError:
+    wanted = recipe.optimisation
+    return BackendError(
+        f"out of memory; lower hardware.completions_per_device (now {recipe.completions_at_once}) "
+        "and run the same command again, which goes on from the last checkpoint; if that is not "
+        f"enough, lower optimisation.max_completion_length (now {wanted.max_completion_length}) "
+        "in a new --out"
+    )

@@ -1,0 +1,78 @@
+"""Supervised fine-tuning by TRL on targets from the base's own samples; only they are learnt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from datasets import Dataset
+from trl import SFTConfig, SFTTrainer
+
+from trainer.backends import Callbacks, Checkpoint, Plan
+from trainer.backends.policy import Tokens, prompt_tokens
+from trainer.backends.trl_common import adapter, again_and_again, load_tokenizer, run, settings
+from trainer.data import TrainingRow
+from trainer.errors import BackendError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+IGNORED = -100
+"""A label that counts for nothing: the loss is of the completion alone."""
+
+
+class SftBackend:
+    """Supervised fine-tuning by TRL's `SFTTrainer`."""
+
+    def train(self, plan: Plan, callbacks: Callbacks) -> Checkpoint:
+        """Train as planned; see `trainer.backends.Backend`."""
+        # TRL counts the tokens of this process alone: after a break, too few.
+        return run(plan, callbacks, lambda: _trainer(plan), unlogged=frozenset({"num_tokens"}))
+
+
+def _trainer(plan: Plan) -> SFTTrainer:
+    recipe = plan.recipe
+    tokenizer = load_tokenizer(plan.base_folder, recipe)
+    return SFTTrainer(
+        model=str(plan.base_folder),
+        args=SFTConfig(
+            **settings(plan),
+            train_sampling_strategy="sequential",
+            max_length=None,  # a target that is cut off teaches something else
+        ),
+        train_dataset=_dataset(plan, tokenizer),
+        processing_class=tokenizer,
+        peft_config=adapter(recipe),
+    )
+
+
+def _dataset(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+    """As many rows as all steps take, as tokens: prompts as they are evaluated."""
+    optimisation = plan.recipe.optimisation
+    rows = []
+    for row in plan.training:
+        before, said = prompt_tokens(tokenizer, row.prompt), completion_tokens(tokenizer, row)
+        rows.append({"input_ids": [*before, *said], "labels": [IGNORED] * len(before) + said})
+    return again_and_again(
+        Dataset.from_list(rows), optimisation.steps * optimisation.prompts_per_step
+    )
+
+
+def completion_tokens(tokenizer: PreTrainedTokenizerBase, row: TrainingRow) -> Tokens:
+    """A row's completion, as it would be sampled, with what ends the model's turn.
+
+    Raises
+    ------
+    BackendError
+        If the row has no completion, or the tokenizer nothing to end one with.
+    """
+    if row.completion is None:
+        raise BackendError("a training row has no completion; see `objective` in the recipe")
+    end = ""
+    if not isinstance(row.prompt, str):
+        said = {"role": "assistant", "content": row.completion}
+        whole = str(tokenizer.apply_chat_template([*row.prompt, said], tokenize=False))
+        end = whole.rpartition(row.completion)[2].strip()
+    if not (end or tokenizer.eos_token):
+        raise BackendError("the base's tokenizer has no end token, so that no answer would end")
+    text = row.completion + (end or str(tokenizer.eos_token))
+    return list(tokenizer(text, add_special_tokens=False).input_ids)
