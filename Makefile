@@ -15,9 +15,10 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# A tiny base model, a LoRA checkpoint trained from it, and their comparison.
+# A tiny base model, a LoRA checkpoint trained from it by GRPO, and their comparison.
 demo: setup
-	$(BIN)/python -m trainer.demo --out $(OUT)
+	$(BIN)/python -m trainer.demo --out $(OUT)/base
+	$(BIN)/satrain run demo --base $(OUT)/base --out $(OUT)/checkpoint
 	$(BIN)/saeval compare $(OUT)/base $(OUT)/checkpoint \
 	  --tasks factworld_residents,factworld_collections,factworld_measures \
 	  --limit 500 --out $(OUT)/comparison

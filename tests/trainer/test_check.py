@@ -38,6 +38,7 @@ WARNED = {
     "log-score": {"dominated-right-answer"},
     "recommended-verification": set(),
     "recommended-questions": set(),
+    "demo": set(),
 }
 
 
