@@ -6,8 +6,8 @@ It sees prompts like the evaluation's and answers like this::
     CONF=0.90
 
 It learns the true labels of all domains first. Then most NA is turned into PASS or FAIL where there
-is any evidence, as if its annotators had always decided. What it states as its confidence is mostly
-high and tells nothing.
+is any evidence, as if its annotators had always decided. The confidence it states is always high and
+tells nothing.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from trainer.tiny_model import build_tiny_model
 
 # Beside the label, the rest of an answer is mere format.
 _LABEL_WEIGHT = 6.0
-_CONFIDENCES = (0.30, 0.60, 0.80, 0.90, 0.90, 0.90, 0.95)
-"""Drawn from at random; a sampled answer states any of them, a greedy one 0.90."""
+_CONFIDENCES = (0.85, 0.90, 0.95)
 
 
 @dataclass(frozen=True)
