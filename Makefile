@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train validity clean
+.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train recipes-compared validity clean
 
 setup: $(VENV)/.complete
 
@@ -60,6 +60,11 @@ bench-engines: setup-vllm
 # A training step beside plain TRL's with the same reward, without probing and with it; minutes.
 bench-train: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench_train.py
+
+# Rewards on one tiny base with the same data and steps, three seeds each; ten minutes.
+recipes-compared: setup
+	$(BIN)/python -m trainer.demo --out $(OUT)/base
+	OMP_NUM_THREADS=1 $(BIN)/python tests/recipes_compared.py --base $(OUT)/base --out $(OUT)/recipes
 
 # Type I error and coverage by simulation; half an hour on two quiet cores.
 validity: setup

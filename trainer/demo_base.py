@@ -6,8 +6,8 @@ It sees prompts like the evaluation's and answers like this::
     CONF=0.90
 
 It learns the true labels of all domains first. Then most NA is turned into PASS or FAIL where there
-is any evidence, as if its annotators had always decided. The confidence it states is always high and
-tells nothing.
+is any evidence, as if its annotators had always decided. The confidence it states is always high
+and tells nothing.
 """
 
 from __future__ import annotations
