@@ -19,8 +19,6 @@ from statistics import fmean
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 RECIPES = ("recommended-verification", "fever-only", "balanced")
 SEEDS = (0, 1, 2)
@@ -64,31 +62,30 @@ def metrics(comparison: Path) -> dict[tuple[str, str | None], dict[str, Any]]:
 
 
 def cell(rows: list[dict[str, Any]]) -> str:
-    """Mean of the checkpoints, and the lowest and highest of the seeds."""
-    values = [row["checkpoint"] for row in rows if row["checkpoint"] is not None]
-    return f"{fmean(values):.3f} ({min(values):.3f} to {max(values):.3f})" if values else "–"
+    """Mean of the seeds, and the lowest and highest where they differ."""
+    values = [row["checkpoint"] for row in rows]
+    mean, low, high = (f"{value:.3f}" for value in (fmean(values), min(values), max(values)))
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 @click.command()
 @click.option("--base", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(base: Path, out: Path) -> None:
-    """Train, compare and print one row for each recipe."""
+    """Train, compare and print a Markdown table with one row for each recipe."""
     checkpoints = {f"{recipe}-{seed}": (recipe, seed) for recipe in RECIPES for seed in SEEDS}
     for name, (recipe, seed) in checkpoints.items():
         train(base, out / name, recipe, seed)
     compare(base, [out / name for name in checkpoints], out / "comparison")
     found = {name: metrics(out / "comparison" / name / "comparison.json") for name in checkpoints}
-    table = Table(title=f"{TASK}, {ITEMS} items: mean of {len(SEEDS)} seeds (lowest to highest)")
-    table.add_column("reward of")
-    for metric, label in METRICS:
-        table.add_column(" ".join(filter(None, (label, metric))).replace("_", " "))
     before = next(iter(found.values()))
-    table.add_row("the base", *(f"{before[key]['base']:.3f}" for key in METRICS))
+    named = [" ".join(filter(None, (label, metric))).replace("_", " ") for metric, label in METRICS]
+    table = [["reward of", *named], [":--", *["--:"] * len(METRICS)]]
+    table.append(["the base", *(f"{before[key]['base']:.3f}" for key in METRICS)])
     for recipe in RECIPES:
         of_seeds = [found[f"{recipe}-{seed}"] for seed in SEEDS]
-        table.add_row(recipe, *(cell([rows[key] for rows in of_seeds]) for key in METRICS))
-    Console(width=160).print(table)
+        table.append([f"`{recipe}`", *(cell([rows[key] for rows in of_seeds]) for key in METRICS)])
+    click.echo("\n".join(f"| {' | '.join(cells)} |" for cells in table))
 
 
 if __name__ == "__main__":
