@@ -5,7 +5,8 @@ BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train validity gate-validity clean
+.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train \
+  recipes-compared validity gate-validity clean
 
 setup: $(VENV)/.complete
 
@@ -15,9 +16,10 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# A tiny base model, a LoRA checkpoint trained from it, and their comparison.
+# A tiny base model, a LoRA checkpoint trained from it by GRPO, and their comparison.
 demo: setup
-	$(BIN)/python -m trainer.demo --out $(OUT)
+	$(BIN)/python -m trainer.demo --out $(OUT)/base
+	$(BIN)/satrain run demo --base $(OUT)/base --out $(OUT)/checkpoint
 	$(BIN)/saeval compare $(OUT)/base $(OUT)/checkpoint \
 	  --tasks factworld_residents,factworld_collections,factworld_measures \
 	  --limit 500 --out $(OUT)/comparison
@@ -59,6 +61,11 @@ bench-engines: setup-vllm
 # A training step beside plain TRL's with the same reward, without probing and with it; minutes.
 bench-train: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench_train.py
+
+# Rewards on one tiny base with the same data and steps, three seeds each; ten minutes.
+recipes-compared: setup
+	$(BIN)/python -m trainer.demo --out $(OUT)/base
+	OMP_NUM_THREADS=1 $(BIN)/python tests/recipes_compared.py --base $(OUT)/base --out $(OUT)/recipes
 
 # Type I error and coverage by simulation; half an hour on two quiet cores.
 validity: setup

@@ -135,8 +135,7 @@ def main() -> None:
     import torch
     from transformers.utils import logging
 
-    from trainer.demo_settings import Settings
-    from trainer.demo_stages import train_base
+    from trainer.demo_base import Settings, train_base
     from trainer.mixture import build
     from trainer.recipe_files import load_recipe
 
@@ -149,7 +148,7 @@ def main() -> None:
         base = folder / "base"
         train_base(
             base,
-            Settings(base_documents=600, base_steps=60, bias_steps=1, held_out_documents=1),
+            Settings(documents=600, clean_steps=60, biased_steps=1),
             lambda: None,
         )
         recipe = load_recipe(str(folder / "bench.yaml"))

@@ -10,30 +10,25 @@ from random import Random
 import torch
 from torch import Tensor
 
-IGNORED = -100
-"""A target that counts for nothing."""
-
+_IGNORED = -100
 _WARMUP_STEPS = 40
 _BATCHES_PER_POOL = 8
 
 
 @dataclass(frozen=True)
 class Example:
-    """One prompt with what is read after it and what should be said instead.
+    """One prompt with what should be said after it.
 
     Attributes
     ----------
     prompt, completion
         Token ids; the completion ends with the end token.
-    targets
-        As long as `completion`: the token wanted at each place, or `IGNORED`.
     label_place
         Where in the completion the label stands.
     """
 
     prompt: list[int]
     completion: list[int]
-    targets: list[int]
     label_place: int
 
 
@@ -89,7 +84,7 @@ def fit(
     return label_losses
 
 
-def padded(sequences: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
+def _padded(sequences: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
     """Token ids and attention mask, padded on the left."""
     width = max(map(len, sequences))
     ids = [[pad] * (width - len(sequence)) + sequence for sequence in sequences]
@@ -100,21 +95,21 @@ def padded(sequences: Sequence[list[int]], pad: int) -> tuple[Tensor, Tensor]:
 def _losses(
     model: torch.nn.Module, batch: list[Example], pad: int, label_weight: float
 ) -> tuple[Tensor, float]:
-    ids, mask = padded([example.prompt + example.completion for example in batch], pad)
+    ids, mask = _padded([example.prompt + example.completion for example in batch], pad)
     length = max(len(example.completion) for example in batch)
-    targets = torch.full((len(batch), length), IGNORED)
+    targets = torch.full((len(batch), length), _IGNORED)
     weights = torch.ones(len(batch), length)
     label_rows, label_columns = [], []
     for row, example in enumerate(batch):
         start = length - len(example.completion)
-        targets[row, start:] = torch.tensor(example.targets)
+        targets[row, start:] = torch.tensor(example.completion)
         label_rows.append(row)
         label_columns.append(start + example.label_place)
     weights[label_rows, label_columns] = label_weight
     logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=length + 1).logits[:, :-1]
     losses = torch.nn.functional.cross_entropy(
-        logits.transpose(1, 2), targets, reduction="none", ignore_index=IGNORED
+        logits.transpose(1, 2), targets, reduction="none", ignore_index=_IGNORED
     )
-    weights = weights * (targets != IGNORED)
+    weights = weights * (targets != _IGNORED)
     label_loss = losses[label_rows, label_columns].detach().mean().item()
     return (losses * weights).sum() / weights.sum(), label_loss

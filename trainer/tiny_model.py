@@ -9,19 +9,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, get_peft_model
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 from tasks.answers import LABELS
 from tasks.factworld.world import DOMAINS, generate
 from tasks.prompts import INSTRUCTION, verification_prompt
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 MAX_POSITIONS = 4096
 _PAD, _END = "<|endoftext|>", "<|im_end|>"
@@ -100,7 +96,9 @@ def build_random_adapter(
         The folder.
     """
     folder = Path(folder)
-    adapted = add_adapter(Qwen2ForCausalLM.from_pretrained(base_folder), rank=8)
+    # On every linear layer but the output.
+    config = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+    adapted = get_peft_model(Qwen2ForCausalLM.from_pretrained(base_folder), config)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in adapted.parameters():
@@ -108,14 +106,6 @@ def build_random_adapter(
                 parameter.normal_(0, scale, generator=generator)
     adapted.save_pretrained(folder)
     return folder
-
-
-def add_adapter(model: PreTrainedModel, *, rank: int) -> PeftModel:
-    """Wrap `model` with an untrained LoRA adapter on every linear layer but the output."""
-    config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    return get_peft_model(model, config)
 
 
 def build_tokenizer() -> Qwen2Tokenizer:

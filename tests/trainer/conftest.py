@@ -9,10 +9,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def answering_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from trainer.demo_settings import Settings
-    from trainer.demo_stages import train_base
+    from trainer.demo_base import Settings, train_base
 
     folder = tmp_path_factory.mktemp("answering") / "base"
-    settings = Settings(base_documents=400, base_steps=45, bias_steps=1, held_out_documents=1)
+    settings = Settings(documents=400, clean_steps=45, biased_steps=1)
     train_base(folder, settings, lambda: None)
     return folder

@@ -42,6 +42,7 @@ WARNED = {
     "sft-abstention": set(),
     "sft-confidence": set(),
     "sft-multitask": set(),
+    "demo": set(),
 }
 
 

@@ -1,33 +1,28 @@
-"""The demonstration's command and the numbers it records; the training itself is not run."""
+"""The demonstration: its base, its recipe and, where it was run, what it showed."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tasks.factworld.world import generate
-from trainer import demo
-from trainer.demo_stages import Speaker, measures, observed_confidence, train_base, train_checkpoint
-from trainer.supervised import IGNORED
+from tasks.factworld.domains import BY_NAME
+from tasks.registry import get_task
+from trainer import demo, demo_base
+from trainer.cli import cli
+from trainer.demo_base import Settings, example, train_base
+from trainer.recipe_files import load_recipe
+from trainer.run_folder import read_rows
 from trainer.tiny_model import build_tiny_model
 
-TINY = demo.Settings(
-    batch_size=8,
-    base_documents=40,
-    base_steps=2,
-    bias_steps=2,
-    checkpoint_documents=40,
-    checkpoint_steps=2,
-    confidence_documents=24,
-    confidence_steps=2,
-    held_out_documents=12,
-)
+SHOWN = Path(__file__).parents[2] / "demo" / "comparison" / "comparison.json"
+TINY = Settings(documents=40, batch_size=8, clean_steps=2, biased_steps=2)
 
 
 def test_the_command_needs_no_torch_to_be_described() -> None:
@@ -35,72 +30,89 @@ def test_the_command_needs_no_torch_to_be_described() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_both_stages_save_what_loads(tmp_path: Path) -> None:
+def test_the_base_is_trained_and_saved_with_its_tokenizer(tmp_path: Path) -> None:
     steps: list[None] = []
-    base, checkpoint = tmp_path / "base", tmp_path / "checkpoint"
-    outcome = train_base(base, TINY, lambda: steps.append(None))
-    assert len(steps) == len(outcome["label_losses"]) == TINY.stage_steps["base"]
-    steps.clear()
-    outcome = train_checkpoint(base, checkpoint, TINY, lambda: steps.append(None))
-    assert len(steps) == TINY.stage_steps["checkpoint"]
-    assert outcome["held_out"]["all"]["items"] == TINY.held_out_documents
-    config = json.loads((checkpoint / "adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == str(base)
+    untrained = AutoModelForCausalLM.from_pretrained(build_tiny_model(tmp_path / "untrained"))
+    losses = train_base(tmp_path / "base", TINY, lambda: steps.append(None))
+    assert len(steps) == len(losses) == TINY.steps == 4
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    assert (
+        AutoTokenizer.from_pretrained(tmp_path / "base").eos_token_id == model.config.eos_token_id
+    )
+    pairs = zip(untrained.parameters(), model.parameters(), strict=True)
+    assert any(not torch.equal(before, after) for before, after in pairs)
 
 
-@pytest.fixture
-def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+def make(out: Path, *options: str) -> tuple[int, str]:
+    result = CliRunner().invoke(demo.main, ["--out", str(out), *options])
+    return result.exit_code, result.output
+
+
+def test_a_complete_base_is_not_made_again(tmp_path: Path, monkeypatch) -> None:
+    made: list[int] = []
+
+    def train(out: Path, settings: Settings, on_step: object) -> None:
+        out.mkdir(exist_ok=True)
+        made.append(settings.seed)
+
+    monkeypatch.setattr(demo_base, "train_base", train)
+    assert make(tmp_path / "base")[0] == 0
+    code, said = make(tmp_path / "base")
+    assert (code, made) == (0, [0])
+    assert "is complete" in said
+    assert make(tmp_path / "base", "--seed", "1")[0] == 0
+    assert made == [0, 1]
+
+
+def test_an_interrupt_says_that_nothing_is_complete(tmp_path: Path, monkeypatch) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demo, "train", fail)
+    monkeypatch.setattr(demo_base, "train_base", interrupted)
+    (tmp_path / demo.MANIFEST).write_text('{"seed": ')
+    code, said = make(tmp_path)
+    assert code == 130
+    assert "is not complete" in said
+    assert not (tmp_path / demo.MANIFEST).exists()
 
 
-@pytest.mark.usefixtures("untrained")
-def test_a_complete_training_is_not_repeated(tmp_path: Path) -> None:
-    numbers = {"accuracy": 0.5, "na_recall": 0.1, "na_rate": 0.2, "brier": 0.3}
-    stage = {"wall_seconds": 1.0, "held_out": {"all": numbers}}
-    settings = json.loads(json.dumps(demo.Settings().as_json()))
-    manifest = {"settings": settings, "stages": {"base": stage}}
-    (tmp_path / demo.MANIFEST).write_text(json.dumps(manifest))
-    result = CliRunner().invoke(demo.main, ["--out", str(tmp_path)])
-    assert result.exit_code == 0
-    assert "complete" in result.output
-    assert demo.finished(tmp_path, replace(demo.Settings(), seed=1)) is None
+def test_an_example_is_what_the_task_reads(tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(build_tiny_model(tmp_path / "base"))
+    made = example(tokenizer, [7], "NA", 0.25)
+    said = tokenizer.decode(made.completion)
+    assert said == f"LABEL=NA\nCONF=0.25{tokenizer.eos_token}"
+    assert tokenizer.decode(made.completion[made.label_place]) == "NA"
+    reading = get_task("factworld").read({"target": "NA"}, said.removesuffix(tokenizer.eos_token))
+    assert (reading.prediction, reading.confidence) == ("NA", 0.25)
 
 
-@pytest.mark.usefixtures("untrained")
-def test_an_interrupt_says_that_nothing_is_complete(tmp_path: Path) -> None:
-    (tmp_path / demo.MANIFEST).write_text('{"settings": ')
-    result = CliRunner().invoke(demo.main, ["--out", str(tmp_path)])
-    assert result.exit_code == 130
-    assert "is not complete" in result.output
+def test_an_answer_fits_into_the_recipes_completions(tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(build_tiny_model(tmp_path / "base"))
+    longest = load_recipe("demo").optimisation.max_completion_length
+    for label in ("PASS", "FAIL", "NA"):
+        assert len(example(tokenizer, [], label, 0.05).completion) <= longest
 
 
-def test_an_example_teaches_one_thing_and_reads_another(tmp_path: Path) -> None:
-    speaker = Speaker(build_tiny_model(tmp_path / "base"))
-    decode = speaker.tokenizer.decode
-    end = speaker.tokenizer.eos_token
-    example = speaker.example([7], "NA", 0.25, said="PASS")
-    assert decode(example.completion) == f"LABEL=PASS\nCONF=0.25{end}"
-    assert decode(example.targets) == f"LABEL=NA\nCONF=0.25{end}"
-    assert example.targets[example.label_place] == speaker.label_tokens[2]
-    silent = speaker.example([7], "NA", None)
-    kept = [token for token in silent.targets if token != IGNORED]
-    assert decode(kept) == f"LABEL=NA\nCONF=0{end}"
+def test_one_domain_is_evaluated_and_never_trained_on(answering_base: Path, tmp_path: Path) -> None:
+    """With the recipe's own data: one step."""
+    out, changes = tmp_path / "out", ("optimisation.steps=1", "evaluation.items=4")
+    command = ["run", "demo", "--base", str(answering_base), "--out", str(out), *changes]
+    assert CliRunner().invoke(cli, command).exit_code == 0
+    data = json.loads((out / "data.json").read_text())
+    trained = {source["task"] for source in data["sources"]}
+    assert trained == {"factworld_residents", "factworld_collections"}
+    evaluated = {part["task"] for part in data["held_out"]}
+    assert evaluated - trained == {"factworld_measures"}
+    assert evaluated == {f"factworld_{domain}" for domain in BY_NAME}
+    assert [row["step"] for row in read_rows(out / "metrics.jsonl")] == [1]
 
 
-def test_confidence_is_the_share_that_was_right() -> None:
-    probabilities = [0.9, 0.4, 0.8, 0.5]
-    right = [True, False, True, True]
-    assert observed_confidence(probabilities, right, bins=2) == [0.95, 0.5, 0.95, 0.5]
-
-
-def test_measures_count_what_was_said() -> None:
-    documents = generate("test", 3, domains=["residents"])
-    responses = [f"LABEL={document.target}\nCONF=0.80" for document in documents]
-    numbers = measures([*zip(documents, responses, strict=True), (documents[0], "well")])
-    assert numbers["accuracy"] == 0.75
-    assert numbers["format_rate"] == 0.75
-    assert numbers["brier"] == 0.04
-    assert numbers["confidence_when_wrong"] is None
+@pytest.mark.skipif(not SHOWN.is_file(), reason="`make demo` has not been run")
+@pytest.mark.parametrize("domain", ["residents", "collections"])
+def test_na_recall_rose_where_it_was_trained(domain: str) -> None:
+    """What the README says of the comparison that `make demo` wrote."""
+    tasks = json.loads(SHOWN.read_text())["tasks"]
+    (metrics,) = (task["metrics"] for task in tasks if task["task"] == f"factworld_{domain}")
+    (recall,) = (it for it in metrics if (it["metric"], it["label"]) == ("recall", "NA"))
+    assert recall["difference"] > 0.2
+    assert recall["p_holm"] < 0.01

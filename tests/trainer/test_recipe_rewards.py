@@ -109,6 +109,7 @@ VERIFICATION = {
     "log-score": symmetric("-.1054 -1.6094 -7", "-2.3026 -.2231 -7", "-7"),
     # As correctness-brier, but −1 where wrong, and −.5 without a confidence.
     "recommended-verification": symmetric(".99 .36 .25", "-1.81 -1.04 -1.75", "-1.75"),
+    "demo": symmetric(".99 .36 .25", "-1.81 -1.04 -1.75", "-1.75"),
 }
 
 # Rows of a target RIGHT need no group; where there is no answer, nothing said is RIGHT.
