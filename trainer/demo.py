@@ -54,6 +54,8 @@ def main(out: Path, seed: int) -> None:
     except KeyboardInterrupt:
         click.echo(f"Interrupted; {out} is not complete. The same command starts anew.", err=True)
         raise SystemExit(130) from None
+    finally:
+        torch.set_flush_denormal(False)
     manifest.write_text(wanted, encoding="utf-8")
 
 
