@@ -286,7 +286,7 @@ def tiny_answerer(tmp_path_factory):
     examples = []
     for prompt, reply in replies.items():
         completion = [*tokenizer(reply)["input_ids"], tokenizer.eos_token_id]
-        example = Example(tokenizer(prompt)["input_ids"], completion, completion, 0)
+        example = Example(tokenizer(prompt)["input_ids"], completion, 0)
         examples += [example] * (4 if "boxed{A}" not in reply and "boxed" in reply else 1)
     fit(
         model, batches(examples, 12, Random(0)), pad=tokenizer.pad_token_id, steps=200,
