@@ -51,6 +51,16 @@ def confidences(name: str, values: npt.ArrayLike, *, missing: bool = False) -> F
     return array
 
 
+def answers(
+    prefix: str, confidence: npt.ArrayLike, correct: npt.ArrayLike
+) -> tuple[FloatArray, BoolArray]:
+    """Confidences and outcomes of the same items; errors name them with the prefix."""
+    stated = confidences(f"{prefix}confidence", confidence)
+    right = outcomes(f"{prefix}correct", correct)
+    same_length(**{f"{prefix}confidence": stated, f"{prefix}correct": right})
+    return stated, right
+
+
 def classes(name: str, values: npt.ArrayLike, count: int) -> IntArray:
     """Class indices in 0 … count−1."""
     array = vector(name, values)

@@ -32,7 +32,7 @@ def aurc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     >>> round(aurc([.9, .9, .9, .5, .5, .1], [1, 0, 1, 0, 1, 0]), 7)
     0.3791667
     """
-    stated, right = _checked("", confidence, correct)
+    stated, right = check.answers("", confidence, correct)
     levels = _Levels(stated, right)
     return float(levels.risks.sum() / len(stated))
 
@@ -92,8 +92,8 @@ def aurc_difference(
     (True, True)
     """
     check.level_in_range(level)
-    first, first_right = _checked("base_", base_confidence, base_correct)
-    second, second_right = _checked("checkpoint_", checkpoint_confidence, checkpoint_correct)
+    first, first_right = check.answers("base_", base_confidence, base_correct)
+    second, second_right = check.answers("checkpoint_", checkpoint_confidence, checkpoint_correct)
     check.same_length(base_confidence=first, checkpoint_confidence=second)
     group = np.arange(len(first)) if cluster is None else check.groups("cluster", cluster)
     check.same_length(base_confidence=first, cluster=group)
@@ -167,12 +167,3 @@ def _influence(confidence: FloatArray, correct: BoolArray) -> FloatArray:
         without[wrong] = above + own + below - wrong * lost
     left_out = without[(~correct).astype(int), levels.of_item] / (n - 1)
     return np.asarray((n - 1) * (total / n - left_out))
-
-
-def _checked(
-    prefix: str, confidence: npt.ArrayLike, correct: npt.ArrayLike
-) -> tuple[FloatArray, BoolArray]:
-    stated = check.confidences(f"{prefix}confidence", confidence)
-    right = check.outcomes(f"{prefix}correct", correct)
-    check.same_length(**{f"{prefix}confidence": stated, f"{prefix}correct": right})
-    return stated, right

@@ -10,6 +10,7 @@ from scipy import stats
 
 from stats import _validation as check
 from stats._validation import FloatArray
+from stats.aurc import aurc
 from stats.comparison import Levene, ReliabilityBin, RiskCoverage
 from stats.proportions import wilson_interval
 
@@ -65,9 +66,7 @@ def brier_score(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     >>> brier_score([1.0, 0.5], [True, False])
     0.125
     """
-    stated = check.confidences("confidence", confidence)
-    right = check.outcomes("correct", correct)
-    check.same_length(confidence=stated, correct=right)
+    stated, right = check.answers("", confidence, correct)
     return float(np.mean((stated - right) ** 2))
 
 
@@ -82,9 +81,7 @@ def expected_calibration_error(
     """
     if bins < 1:
         raise ValueError(f"`bins` must be at least 1, found {bins}")
-    stated = check.confidences("confidence", confidence)
-    right = check.outcomes("correct", correct)
-    check.same_length(confidence=stated, correct=right)
+    stated, right = check.answers("", confidence, correct)
     # The small shift keeps 0.3 in (0.2, 0.3] although 0.3 * 10 is a little more than 3.
     bin_of = np.clip(np.ceil(stated * bins - 1e-9).astype(int) - 1, 0, bins - 1)
     gap = np.bincount(bin_of, weights=stated - right, minlength=bins)
@@ -118,9 +115,7 @@ def reliability(
     confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = 10, level: float = 0.95
 ) -> tuple[ReliabilityBin, ...]:
     """Accuracy with Wilson interval per level of confidence, for a reliability diagram."""
-    stated = check.confidences("confidence", confidence)
-    right = check.outcomes("correct", correct)
-    check.same_length(confidence=stated, correct=right)
+    stated, right = check.answers("", confidence, correct)
     levels, index, counts = np.unique(stated, return_inverse=True, return_counts=True)
     bin_of = calibration_bins(levels, counts.astype(np.float64), bins=bins)[index]
     found = []
@@ -167,9 +162,7 @@ def expected_errors(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> FloatA
     array
         Shape (n,); the last is the number of errors.
     """
-    stated = check.confidences("confidence", confidence)
-    right = check.outcomes("correct", correct)
-    check.same_length(confidence=stated, correct=right)
+    stated, right = check.answers("", confidence, correct)
     _, group = np.unique(-stated, return_inverse=True)
     size = np.bincount(group)
     errors = np.bincount(group, weights=~right)
@@ -206,5 +199,5 @@ def risk_coverage(
     return RiskCoverage(
         coverage=tuple((covered[kept] / n).tolist()),
         risk=tuple(risk[kept].tolist()),
-        aurc=float(risk.mean()),
+        aurc=aurc(confidence, correct),
     )

@@ -82,7 +82,7 @@ def auroc_interval(
     (0.8333, 0.4561)
     """
     check.level_in_range(level)
-    stated, right = _checked("", confidence, correct)
+    stated, right = check.answers("", confidence, correct)
     group = _group(cluster, confidence=stated)
     value = auroc(stated, right)
     influence = auroc_influence(stated, right)
@@ -159,8 +159,8 @@ def auroc_difference(
     (True, True)
     """
     check.level_in_range(level)
-    first, first_right = _checked("base_", base_confidence, base_correct)
-    second, second_right = _checked("checkpoint_", checkpoint_confidence, checkpoint_correct)
+    first, first_right = check.answers("base_", base_confidence, base_correct)
+    second, second_right = check.answers("checkpoint_", checkpoint_confidence, checkpoint_correct)
     check.same_length(base_confidence=first, checkpoint_confidence=second)
     group = _group(cluster, base_confidence=first)
     before, after = auroc(first, first_right), auroc(second, second_right)
@@ -210,15 +210,6 @@ def auroc_influence(confidence: FloatArray, correct: BoolArray) -> FloatArray | 
     component[~correct] = 1 - (ranks[~correct] - stats.rankdata(confidence[~correct])) / right
     kind = np.where(correct, right * (right - 1), wrong * (wrong - 1))
     return np.asarray((component - component[correct].mean()) * items / np.sqrt(kind))
-
-
-def _checked(
-    prefix: str, confidence: npt.ArrayLike, correct: npt.ArrayLike
-) -> tuple[FloatArray, BoolArray]:
-    stated = check.confidences(f"{prefix}confidence", confidence)
-    right = check.outcomes(f"{prefix}correct", correct)
-    check.same_length(**{f"{prefix}confidence": stated, f"{prefix}correct": right})
-    return stated, right
 
 
 def _group(cluster: npt.ArrayLike | None, **items: FloatArray) -> IntArray | None:

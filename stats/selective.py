@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import numpy.typing as npt
 
+from stats.aurc import aurc
 from stats.confidence import expected_errors
 
 
@@ -34,8 +34,7 @@ def auarc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     >>> round(auarc([.9, .9, .9, .5, .5, .1], [1, 0, 1, 0, 1, 0]), 7)
     0.6208333
     """
-    errors = expected_errors(confidence, correct)
-    return float(1 - np.mean(errors / np.arange(1, len(errors) + 1)))
+    return 1 - aurc(confidence, correct)
 
 
 def augrc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
