@@ -293,7 +293,7 @@ def report(folder: Path) -> None:
     \b
     saeval report saeval-runs/base-vs-checkpoint-1a2b3c4d
     """
-    from evalsuite.commands import report_command
+    from evalsuite.reporting import report_command
 
     report_command(folder)
 

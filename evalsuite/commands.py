@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,13 +30,13 @@ from evalsuite.options import (
     server_options,
 )
 from evalsuite.pairing import Pairs
+from evalsuite.reporting import homes_of, report_comparisons
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
 from evalsuite.training_data import training_data
 from evalsuite.verdicts import Judge, Verdicts
 from stats.comparison import (
-    FAMILY_SCHEMA_VERSION,
     Comparison,
     Cost,
     ModelDescription,
@@ -47,8 +46,6 @@ from stats.comparison import (
 Price = tuple[float, float] | None
 """Of a million tokens read and written."""
 
-COMPARISON = "comparison.json"
-INDEX = "family.json"
 AGAIN = "base-again"
 
 
@@ -148,7 +145,7 @@ def comparing(
         identity["judge"] = judge.identity()
     title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
     folder = out or RUNS / folder_name(title, identity)
-    homes = _homes(folder, list(checkpoints))
+    homes = homes_of(folder, list(checkpoints))
     places = {"base": folder / "base", **{n: home / "checkpoint" for n, home in homes.items()}}
     manifest = {
         "schema": RUN_SCHEMA,
@@ -294,65 +291,6 @@ def say_speed(run: Run, console: Console) -> None:
     rate = f", {(items - cached) / max(seconds['answer'], 1e-3):.1f} a second" if not cached else ""
     kept = f", {cached} of them from the cache" if cached else ""
     console.print(escape(f"{run.name}: {items} items{kept}{rate} ({phases})"), highlight=False)
-
-
-def report_command(folder: Path) -> None:
-    """``saeval report``: the reports of a finished comparison once more."""
-    names = list(_read_index(folder / INDEX)) if (folder / INDEX).is_file() else ["checkpoint"]
-    homes = _homes(folder, names)
-    comparisons = [_read_comparison(home) for home in homes.values()]
-    report_comparisons(comparisons, homes, folder, Console(stderr=True))
-
-
-def _homes(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """Where each checkpoint's reports go: the folder itself if there is only one."""
-    return {names[0]: folder} if len(names) == 1 else {name: folder / name for name in names}
-
-
-def report_comparisons(
-    comparisons: Sequence[Comparison],
-    homes: Mapping[str, Path],
-    folder: Path,
-    console: Console,
-) -> None:
-    """Write the reports of one comparison or of several, and print them."""
-    from reports import print_comparison, print_family, write_family, write_reports
-    from stats.family import family
-
-    if len(comparisons) == 1:
-        written = write_reports(comparisons[0], folder)
-        print_comparison(comparisons[0], Console())
-    else:
-        together = family(comparisons)
-        written = write_family(together, homes, folder)
-        print_family(together, Console())
-    for path in written:
-        console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
-
-
-def _read_index(path: Path) -> dict[str, str]:
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        if index["schema"] != FAMILY_SCHEMA_VERSION:
-            raise InputError(f"{path}: schema {index['schema']!r} is not {FAMILY_SCHEMA_VERSION!r}")
-        return dict(index["comparisons"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not an index of comparisons ({error})") from error
-
-
-def _read_comparison(folder: Path) -> Comparison:
-    from reports import from_json
-
-    path = folder / COMPARISON
-    if not path.is_file():
-        raise InputError(
-            f"{folder}: holds no {COMPARISON}; give the folder of a comparison (a frontier or "
-            "metacognition is rendered again by giving its command again, which asks nothing anew)"
-        )
-    try:
-        return from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
 
 
 def named(
