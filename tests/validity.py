@@ -25,6 +25,7 @@ import click
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from stats.aurc import aurc
 from stats.comparison import Settings
 from stats.paired import Answers, PairedAnswers, paired_answers
 from stats.resampling import joint_bootstrap
@@ -36,6 +37,7 @@ REPLICATES = 1000
 BLOCK = 100
 SETTINGS = Settings(level=0.95, replicates=REPLICATES, seed=0)
 
+AURC = ("aurc", None)
 METRICS = (
     ("accuracy", None),
     ("macro_f1", None),
@@ -48,6 +50,7 @@ METRICS = (
     ("auroc", None),
     ("brier", None),
     ("ece_squared_debiased", None),
+    AURC,
     ("confidence_mean", None),
     ("confidence_std", None),
 )
@@ -109,7 +112,15 @@ def truth(case: Case) -> dict[tuple[str, str | None], float]:
         return dict.fromkeys(METRICS, 0.0)
     pairs = replace(draw(case, np.random.default_rng(1), 4_000_000), cluster=None)
     found = joint_bootstrap(pairs, replicates=1)
-    return {key: float(found.checkpoint[key][0] - found.base[key][0]) for key in METRICS}
+    differences = {
+        key: float(found.checkpoint[key][0] - found.base[key][0]) for key in METRICS if key != AURC
+    }
+    stated = pairs.both_confident
+    after = aurc(pairs.checkpoint.confidence[stated], pairs.checkpoint_correct[stated])
+    return {
+        **differences,
+        AURC: after - aurc(pairs.base.confidence[stated], pairs.base_correct[stated]),
+    }
 
 
 def block(case: Case, seed: int) -> dict[tuple[str, str | None], list[int]]:

@@ -16,7 +16,14 @@ Mistake = tuple[Path_, str]
 _WITHOUT_EFFECT = (
     *(
         ("optimisation", name)
-        for name in ("group_size", "kl_beta", "clip_epsilon", "iterations", "steps_per_generation")
+        for name in (
+            "group_size",
+            "kl_beta",
+            "clip_epsilon",
+            "scale_rewards",
+            "iterations",
+            "steps_per_generation",
+        )
     ),
     ("hardware", "vllm"),
     ("probing", "every"),

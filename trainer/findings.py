@@ -62,6 +62,7 @@ def reward_findings(recipe: Recipe) -> list[Finding]:
             abstention_collapse(payoffs),
             abstention_never_paid(payoffs),
             confidence_findings(payoffs),
+            scaled_confidence(recipe, payoffs),
         )
         for check in checks:
             found.update(dict.fromkeys(check))
@@ -237,3 +238,24 @@ def confidence_findings(payoffs: Payoffs) -> Iterator[Finding]:
             "stated confidence is not paid for: nothing makes it honest; add `brier`",
             "note",
         )
+
+
+def scaled_confidence(recipe: Recipe, payoffs: Payoffs) -> Iterator[Finding]:
+    """Proper rewards whose honest answer is lost by dividing by the spread of each group."""
+    if recipe.optimisation.scale_rewards != "group":
+        return
+    for chance in _CHANCES_OF_CONFIDENCE:
+        knowledge = Knowledge(
+            payoffs.kind, "PASS" if payoffs.kind == "verification" else "RIGHT", chance
+        )
+        honest = payoffs.best(knowledge, knowledge.believes)[0].confidence
+        learnt = payoffs.learnt_confidence(knowledge)
+        if None not in (learnt, honest) and abs(learnt - honest) > _CONFIDENCE_OFF:
+            yield Finding(
+                "scaled-confidence",
+                f"a model that is right {chance:.0%} of the time is paid most for stating "
+                f"{honest:.2f} and will learn {learnt:.2f}: GRPO divides by the spread of each "
+                "group, so that only which way a reward rises counts; set "
+                "`optimisation.scale_rewards: none`",
+            )
+            return

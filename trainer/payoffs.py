@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
+from itertools import pairwise, product
+from math import copysign
 
 from tasks.answers import ABSTENTION, LABELS
 from tasks.questions import QUESTION_ABSTENTION
@@ -165,6 +166,29 @@ class Payoffs:
         top = max(pays)
         first = next(place for place, pay in enumerate(pays) if pay >= top - TIE)
         return actions[first], top
+
+    def learnt_confidence(self, knowledge: Knowledge) -> float | None:
+        """The confidence that GRPO ends at if it divides by the spread of each group's rewards.
+
+        Completions of a group that give the same answer differ in their confidence only. Divided by
+        their spread, a group where more confidence gains a little counts as much as one where it
+        costs a lot: of the reward's slope only the sign is left. None where no confidence is
+        better than another.
+        """
+        height, heights = 0.0, [0.0]
+        for low, high in pairwise(STATED):
+            for (chance, before), (_, after) in zip(
+                self._outcomes(Action(knowledge.believes, low), knowledge),
+                self._outcomes(Action(knowledge.believes, high), knowledge),
+                strict=True,
+            ):
+                change = reward(self.terms, after) - reward(self.terms, before)
+                if abs(change) > TIE:
+                    height += copysign(chance, change)
+            heights.append(round(height, 9))
+        if len(set(heights)) == 1:
+            return None
+        return STATED[heights.index(max(heights))]
 
     def ranking(self, knowledge: Knowledge) -> list[tuple[Action, float]]:
         """The best way to give each answer, best first; of equals the believed one first."""

@@ -154,6 +154,9 @@ class Optimisation(Part):
         Clip of the probability ratio.
     max_grad_norm
         Clip of the gradient's norm.
+    scale_rewards
+        What a reward's distance from its group's mean is divided by, as TRL names it: the spread
+        of its ``group``, that of the whole ``batch``, or ``none``.
     iterations
         How often the completions of one generation are gone through.
     steps_per_generation
@@ -171,6 +174,7 @@ class Optimisation(Part):
     kl_beta: NotNegative = 0.0
     clip_epsilon: Positive = 0.2
     max_grad_norm: Positive = 1.0
+    scale_rewards: Literal["group", "batch", "none"] = "group"
     iterations: Count = 1
     steps_per_generation: Count = 1
 

@@ -111,6 +111,35 @@ def test_a_confidence_reward_that_is_not_proper_is_found():
     assert "improper-confidence" in codes("recommended-verification", turned)
 
 
+@pytest.mark.parametrize("name", ["correctness-brier", "log-score", "recommended-questions"])
+def test_dividing_by_the_groups_spread_takes_the_honesty_out_of_a_proper_reward(name):
+    scaled = "optimisation.scale_rewards=group"
+    assert codes(name, scaled) == codes(name) | {"scaled-confidence"}
+    assert codes(name, "optimisation.scale_rewards=batch") == codes(name)
+    said = text("scaled-confidence", name, scaled)
+    assert "right 60% of the time is paid most for stating 0.60 and will learn 1.00" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "chance", "learnt"),
+    [
+        ("correctness-brier", 0.9, 1.0),  # nine groups push up for one that pushes down
+        ("correctness-brier", 0.5, None),  # one for one: nothing is learnt
+        ("correctness-brier", 0.4, 0.0),
+        # Aligning with the policy's own probability holds it there: from 0.75 on it costs .15 to go
+        # up, and being right pays .5·(1 − c) < .15; below, both pay for going up.
+        ("fever-only", 0.75, 0.75),
+        ("ternary", 0.75, None),  # confidence is not paid for
+    ],
+)
+def test_what_confidence_is_learnt_when_only_the_sign_of_a_change_counts(name, chance, learnt):
+    recipe = load_recipe(name)
+    kind = "question" if name == "ternary" else "verification"
+    believes = "RIGHT" if name == "ternary" else "PASS"
+    payoffs = Payoffs(recipe, kind)
+    assert payoffs.learnt_confidence(Knowledge(kind, believes, chance)) == learnt
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

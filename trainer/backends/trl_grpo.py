@@ -61,6 +61,7 @@ def _settings(plan: Plan, weights: Sequence[float]) -> GRPOConfig:
         temperature=wanted.temperature,
         beta=wanted.kl_beta,
         epsilon=wanted.clip_epsilon,
+        scale_rewards=wanted.scale_rewards,
         reward_weights=list(weights),
         **_sampler(recipe),
     )
