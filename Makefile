@@ -6,7 +6,7 @@ VLLM ?= .venv-vllm
 OUT ?= demo
 
 .PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train \
-  recipes-compared validity gate-validity clean
+  recipes-compared frontier-example validity gate-validity clean
 
 setup: $(VENV)/.complete
 
@@ -62,10 +62,18 @@ bench-engines: setup-vllm
 bench-train: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench_train.py
 
-# Rewards on one tiny base with the same data and steps, three seeds each; ten minutes.
+# Rewards on two tiny bases with the same data and steps, three seeds each; forty minutes.
 recipes-compared: setup
 	$(BIN)/python -m trainer.demo --out $(OUT)/base
-	OMP_NUM_THREADS=1 $(BIN)/python tests/recipes_compared.py --base $(OUT)/base --out $(OUT)/recipes
+	$(BIN)/python tests/question_base.py --out $(OUT)/question-base
+	OMP_NUM_THREADS=1 $(BIN)/python tests/recipes_compared.py verification \
+	  --base $(OUT)/base --out $(OUT)/recipes/verification
+	OMP_NUM_THREADS=1 $(BIN)/python tests/recipes_compared.py questions \
+	  --base $(OUT)/question-base --out $(OUT)/recipes/questions
+
+# The example of docs/frontier.md: made-up models on a server of the tests; a minute.
+frontier-example: setup
+	$(BIN)/python tests/evalsuite/frontier_example.py --out $(OUT)/frontier-example
 
 # Type I error and coverage by simulation; half an hour on two quiet cores.
 validity: setup

@@ -301,7 +301,7 @@ class Alarms(Part):
     """
 
     abstention_rate_above: Share | None = 0.95
-    abstention_rate_below: Share | None = None
+    abstention_rate_below: Share | None = 0.005
     format_rate_below: Share | None = 0.8
     confidence_spread_below: NotNegative | None = 0.01
     any_right_below: Share | None = 0.1
