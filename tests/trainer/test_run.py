@@ -257,6 +257,16 @@ def test_a_component_of_no_weight_is_logged_and_changes_nothing(
     assert all("rewards/exploration/mean" in row for row in rows)
 
 
+def test_how_rewards_are_scaled_decides_the_weights(answering_base: Path, tmp_path: Path) -> None:
+    found = set()
+    for scaled in ("group", "batch", "none"):
+        out = tmp_path / scaled
+        change = f"optimisation.scale_rewards={scaled}"
+        assert train(answering_base, out, "correctness-brier", change, "optimisation.steps=3") == 0
+        found.add(weights(out))
+    assert len(found) == 3
+
+
 def test_rare_right_answers_are_ranked_by_likelihood(answering_base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     changes = ("optimisation.steps=3", "reward.unlikeliness.strength=0.5")
