@@ -158,3 +158,10 @@ def test_policies_say_of_real_predictions_what_the_page_says(
         main(["gate", *files, *given, "--replicates", "1000", "--out", str(tmp_path)])
     assert json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))["verdict"] == verdict
     assert f"\n{verdict}: " in capsys.readouterr().out
+
+
+def test_pictures_are_shown_and_small():
+    pictures = set((DOCS / "pictures").iterdir())
+    shown = {(DOCS / link).resolve() for link in _LINK.findall(prose(DOCS / "gallery.md"))}
+    assert pictures <= shown
+    assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
