@@ -2,7 +2,7 @@
 
 FOLDER is what ``make demo`` left. Its pages are photographed as they are. Pages with several
 samples, system prompts and questions about own answers are made first: one from the demo's models,
-the others from the made-up models of the tests, of which it is known what they know. Needs Chromium.
+the others from the made-up models of the tests, whose knowledge is known. Needs Chromium.
 """
 
 from __future__ import annotations

@@ -54,6 +54,11 @@ def test_every_link_leads_somewhere(page):
             assert anchor in anchors(target), f"{named(page)}: {link} names no heading"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_block_of_code_is_closed(page):
+    assert "```" not in _FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
 def test_every_page_can_be_reached_from_the_index():
     reached, open_ = set(), [DOCS / "README.md"]
     while open_:
