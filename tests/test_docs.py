@@ -6,7 +6,10 @@ import contextlib
 import doctest
 import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -170,3 +173,15 @@ def test_pictures_are_shown_and_small():
     shown = {(DOCS / link).resolve() for link in _LINK.findall(prose(DOCS / "gallery.md"))}
     assert pictures <= shown
     assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
+
+
+def test_without_a_browser_the_gallery_says_what_it_needs(tmp_path):
+    found = subprocess.run(
+        [sys.executable, DOCS / "gallery.py", tmp_path],
+        env={**os.environ, "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 1
+    assert "Chromium is needed for the gallery's pictures and for nothing else" in found.stderr
+    assert "Traceback" not in found.stderr
