@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train \
-  recipes-compared frontier-example validity gate-validity clean
+.PHONY: setup setup-vllm demo test test-vllm lint format docs gallery bench bench-engines \
+  bench-train recipes-compared frontier-example validity gate-validity clean
 
 setup: $(VENV)/.complete
 
@@ -48,6 +48,14 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What the documentation quotes: help of the commands, recipes, policies, prompts; the tests compare.
+docs: setup
+	$(BIN)/python docs/generate.py
+
+# The pictures of docs/gallery.md, from what `make demo` left in OUT; needs Chromium. Two minutes.
+gallery: setup
+	$(BIN)/python docs/gallery.py $(OUT)
 
 # Our bootstrap beside other ways to the same numbers, packaged peers among them; ten minutes.
 bench: setup

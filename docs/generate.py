@@ -1,0 +1,193 @@
+"""Writes what the documentation quotes from the project: ``make docs``.
+
+Whole pages: `commands.md` (the help of every command), a page per recipe and per policy. Parts of
+pages: what stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, by name. A test
+(`tests/test_docs.py`) fails where any of it is not what the code says now.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import click
+from click.testing import CliRunner
+from rich.console import Console
+
+from evalsuite.cli import cli as saeval
+from evalsuite.policy import BUILT_IN, load_policy
+from reports.gate_words import explain
+from tasks.factworld.questions import generate_questions
+from tasks.factworld.world import generate
+from tasks.prompts import confidence_prompt, pairwise_prompt, question_prompt, verification_prompt
+from trainer.check import check
+from trainer.check_report import show
+from trainer.cli import cli as satrain
+from trainer.recipe_files import load_recipe, recipe_names, recipe_path
+
+DOCS = Path(__file__).parent
+WIDTH = 100
+_PART = re.compile(r"(<!-- generated: (?P<name>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+_HEAD = "<!-- Written by `make docs`; do not edit. -->\n\n"
+
+QUESTION = {"question": "Which city is the capital of Peru?"}
+OWN_ANSWER = {**QUESTION, "answer": "Lima"}
+TWO_QUESTIONS = {"first": QUESTION["question"], "second": "Who was mayor of Lima in 1937?"}
+
+
+def pages() -> dict[Path, str]:
+    """Every page that is written or quotes something, by its path, as it should be."""
+    found = {DOCS / "commands.md": commands_page()}
+    for name in recipe_names():
+        found[DOCS / "recipes" / f"{name}.md"] = recipe_page(name)
+    for path in policy_files():
+        found[DOCS / "policies" / f"{policy_name(path)}.md"] = policy_page(path)
+    for path in sorted(DOCS.rglob("*.md")):
+        if path not in found:
+            text = path.read_text(encoding="utf-8")
+            if _PART.search(text):
+                found[path] = _PART.sub(lambda part: part[1] + quoted(part["name"]) + part[3], text)
+    return found
+
+
+def quoted(name: str) -> str:
+    """What stands in a page under a name."""
+    if name == "factworld cases":
+        return factworld_cases()
+    prompts = {
+        "prompt verification": lambda: verification_prompt(
+            next(iter(generate("test", 1))).as_row()
+        ),
+        "prompt question": lambda: question_prompt(QUESTION),
+        "prompt confidence": lambda: confidence_prompt(OWN_ANSWER),
+        "prompt pairwise": lambda: pairwise_prompt(TWO_QUESTIONS),
+    }
+    if name not in prompts:
+        raise KeyError(f"nothing is generated as {name!r}; known: {', '.join(prompts)}")
+    return block(prompts[name]())
+
+
+def commands_page() -> str:
+    """The help of every command and subcommand."""
+    parts = [_HEAD, "# Commands\n\nWhat `--help` says.\n"]
+    for name, root in (("saeval", saeval), ("satrain", satrain)):
+        for words in _walk(root):
+            said = CliRunner().invoke(
+                root,
+                [*words, "--help"],
+                prog_name=name,
+                terminal_width=WIDTH,
+                catch_exceptions=False,
+            )
+            if said.exit_code:
+                raise RuntimeError(f"{name} {' '.join(words)} --help: {said.output}")
+            parts.append(f"\n## {' '.join([name, *words])}\n\n{block(said.output)}")
+    return "".join(parts)
+
+
+def _walk(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield words
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            inner = command.commands[name]
+            if not inner.hidden:
+                yield from _walk(inner, (*words, name))
+
+
+def recipe_page(name: str) -> str:
+    """A recipe: what its file says of itself, the file, and what `satrain check` prints."""
+    recipe = load_recipe(name)
+    comment, content = split_comment(recipe_path(name))
+    findings = check(recipe)
+    out = StringIO()
+    show(recipe, findings, Console(file=out, width=WIDTH, color_system=None, force_terminal=False))
+    warned = dict.fromkeys(f.code for f in findings if f.severity == "warning")
+    codes = ", ".join(f"[{code}](../recipes.md#what-check-looks-for)" for code in warned)
+    return (
+        f"{_HEAD}# {name}\n\n{comment}\nSource: {recipe.source}. `check` warns of "
+        f"{codes or 'nothing'}.\n\n"
+        f"```\nsatrain recipes show {name} > mine.yaml\nsatrain run {name} --base MODEL\n```\n\n"
+        f"## The recipe\n\n{block(content, 'yaml')}\n"
+        f"## `satrain check {name}`\n\n{block(out.getvalue())}\n"
+        "[All recipes](../recipes.md)\n"
+    )
+
+
+def policy_files() -> list[Path]:
+    """The built-in policy and those of this folder."""
+    return [BUILT_IN, *sorted((DOCS / "policies").glob("*.yaml"))]
+
+
+def policy_name(path: Path) -> str:
+    return "built-in" if path == BUILT_IN else path.stem
+
+
+def policy_page(path: Path) -> str:
+    """A policy: what its file says of itself, the file, and what ``--explain`` prints."""
+    policy = load_policy(path)
+    comment, content = split_comment(path)
+    name = policy_name(path)
+    option = "" if path == BUILT_IN else f" --policy {path.name}"
+    words = "\n".join(explain(policy.name, policy.level, policy.general, policy.of_task))
+    said = words.replace(f"{path.parent}/", "")
+    return (
+        f"{_HEAD}# {name}\n\n{comment}\n```\nsaeval gate BASE CHECKPOINT{option}\n```\n\n"
+        f"## The policy\n\n{block(content, 'yaml')}\n"
+        f"## `saeval gate --explain{option}`\n\n{block(said)}\n[All policies](../policies.md)\n"
+    )
+
+
+def split_comment(path: Path) -> tuple[str, str]:
+    """The comment at the head of a YAML file as prose, and the rest."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    end = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    prose = "".join(line.removeprefix("#").removeprefix(" ") for line in lines[:end])
+    return prose, "".join(lines[end:]).strip("\n") + "\n"
+
+
+def a_claim() -> dict[str, object]:
+    """The first item of factworld."""
+    return next(iter(generate("test", 1))).as_row()
+
+
+def factworld_cases() -> str:
+    """An item of each kind of case, and a question of each kind."""
+    cases = {item.source_label: item for item in reversed([*generate("test", 300)])}
+    rows = ["| kind | claim | evidence | label |", "|:--|:--|:--|:--|"]
+    for kind in sorted(cases, key=lambda kind: (cases[kind].target, kind)):
+        item = cases[kind].as_row()
+        evidence = " // ".join(item["evidence"]) or "none"
+        rows.append(f"| {kind} | {item['claim']} | {evidence} | {item['target']} |")
+    questions = {item.source_label: item for item in reversed([*generate_questions(300)])}
+    rows += ["", "| kind | question | right answer | label |", "|:--|:--|:--|:--|"]
+    for kind in sorted(questions, key=lambda kind: (questions[kind].target, kind)):
+        item = questions[kind]
+        answer = item.answers[0] if item.answers else "none"
+        rows.append(f"| {kind} | {item.question} | {answer} | {item.target} |")
+    return "\n".join(rows) + "\n"
+
+
+def block(text: str, language: str = "") -> str:
+    """A block of code."""
+    lines = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+    return f"```{language}\n{lines}\n```\n"
+
+
+def main() -> None:
+    """Write every page that is not as it should be, and remove those of recipes that are gone."""
+    wanted = pages()
+    for path, text in wanted.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"Wrote {path.relative_to(DOCS.parent)}")
+    for folder in ("recipes", "policies"):
+        for path in set((DOCS / folder).glob("*.md")) - set(wanted):
+            path.unlink()
+            print(f"Removed {path.relative_to(DOCS.parent)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""The documentation: links lead somewhere, quotes are current, examples give what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from evalsuite.cli import main
+from evalsuite.policy import load_policy
+from tasks.registry import TASKS
+from trainer.recipe_files import recipe_names
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "tasks").rglob("README.md")])
+_FENCED = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`\n]+`")
+_LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)")
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    return _CODE.sub("", _FENCED.sub("", page.read_text(encoding="utf-8")))
+
+
+def anchors(page: Path) -> set[str]:
+    """What headings can be reached by: lower case, no punctuation, hyphens for spaces."""
+    text = _FENCED.sub("", page.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#{1,6} (.+)$", text, re.MULTILINE)
+    plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_somewhere(page):
+    for link in _LINK.findall(prose(page)):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{named(page)}: {link} leads nowhere"
+        assert target.is_relative_to(ROOT), f"{named(page)}: {link} leads out of the project"
+        if anchor:
+            assert anchor in anchors(target), f"{named(page)}: {link} names no heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_block_of_code_is_closed(page):
+    assert "```" not in _FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def test_every_page_can_be_reached_from_the_index():
+    reached, open_ = set(), [DOCS / "README.md"]
+    while open_:
+        page = open_.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        paths = (link.partition("#")[0] for link in _LINK.findall(prose(page)))
+        found = {(page.parent / path).resolve() for path in paths if path.endswith(".md")}
+        open_ += [path for path in found if path.is_relative_to(DOCS)]
+    assert set(DOCS.rglob("*.md")) <= reached
+
+
+@pytest.fixture(scope="module")
+def generate():
+    spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_is_quoted_is_current(generate):
+    stale = [
+        named(path)
+        for path, text in generate.pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    assert not stale, f"run `make docs`: {', '.join(stale)}"
+
+
+def test_every_recipe_and_policy_has_a_page_and_no_page_is_left_over():
+    assert {path.stem for path in (DOCS / "recipes").glob("*.md")} == set(recipe_names())
+    policies = {path.stem for path in (DOCS / "policies").glob("*.yaml")}
+    assert {path.stem for path in (DOCS / "policies").glob("*.md")} == policies | {"built-in"}
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "policies").glob("*.yaml")), ids=named)
+def test_policies_can_be_loaded_and_hold_some_task_to_something(path):
+    policy = load_policy(path)
+    rules, _ = policy.rules_for("selfaware", ["RIGHT", "UNKNOWN"])
+    assert rules
+
+
+def test_every_task_is_on_a_page():
+    text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "tasks").glob("*.md"))
+    assert {name for name in TASKS if f"`{name}`" in text} == set(TASKS)
+
+
+def test_counts_of_items_are_those_of_the_cards():
+    rows = [
+        line
+        for path in (DOCS / "tasks").glob("*.md")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith("|") and "/README.md)" in line
+    ]
+    cards = {re.findall(r"\(\.\./\.\./(tasks/\w+/README\.md)\)", row)[0]: row for row in rows}
+    every = {named(path) for path in (ROOT / "tasks").glob("*/README.md")}
+    every.remove("tasks/metacognition/README.md")  # it asks about the other tasks' items
+    assert set(cards) == every
+    for card, row in cards.items():
+        said = (ROOT / card).read_text(encoding="utf-8")
+        for number in re.findall(r"\d[\d,]+\d", row):
+            assert number in said, f"{number} is not in {card}"
+
+
+EXAMPLES = [page for page in sorted(DOCS.rglob("*.md")) if ">>> " in page.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=named)
+def test_examples_give_what_they_say(page):
+    text = page.read_text(encoding="utf-8")
+    kept, inside = [], False
+    for line in text.splitlines():
+        if line.startswith("```"):
+            inside = line == "```python"
+        kept.append(line if inside and not line.startswith("```") else "")
+    test = doctest.DocTestParser().get_doctest("\n".join(kept), {}, named(page), str(page), 0)
+    assert test.examples
+    said: list[str] = []
+    doctest.DocTestRunner().run(test, out=said.append)
+    assert not said, "".join(said)
+
+
+def verdicts_on_real_predictions() -> list[tuple[str, str, str]]:
+    """Policy, task and verdict of the table in policies.md."""
+    text = (DOCS / "policies.md").read_text(encoding="utf-8")
+    table = re.search(r"^\| policy( \| fever.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+    (_, *tasks), _, *rows = (
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()
+    )
+    return [(row[0], *said) for row in rows for said in zip(tasks, row[1:], strict=True)]
+
+
+@pytest.mark.parametrize(("policy", "task", "verdict"), verdicts_on_real_predictions())
+def test_policies_say_of_real_predictions_what_the_page_says(
+    policy, task, verdict, real_data, tmp_path, capsys
+):
+    folder = real_data / "predictions" / "fever_only"
+    files = [str(folder / f"{task}_{model}.json") for model in ("base", "grpo")]
+    given = [] if policy == "built-in" else ["--policy", str(DOCS / "policies" / f"{policy}.yaml")]
+    with contextlib.suppress(SystemExit):
+        main(["gate", *files, *given, "--replicates", "1000", "--out", str(tmp_path)])
+    assert json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))["verdict"] == verdict
+    assert f"\n{verdict}: " in capsys.readouterr().out
+
+
+def test_pictures_are_shown_and_small():
+    pictures = set((DOCS / "pictures").iterdir())
+    shown = {(DOCS / link).resolve() for link in _LINK.findall(prose(DOCS / "gallery.md"))}
+    assert pictures <= shown
+    assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
+
+
+def test_without_a_browser_the_gallery_says_what_it_needs(tmp_path):
+    found = subprocess.run(
+        [sys.executable, DOCS / "gallery.py", tmp_path],
+        env={**os.environ, "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 1
+    assert "Chromium is needed for the gallery's pictures and for nothing else" in found.stderr
+    assert "Traceback" not in found.stderr
