@@ -89,7 +89,12 @@ def gate_command(
             until_decided=until_decided,
             verdict=overall(results),
             tasks=tuple(
-                Gated(task.task, 0 if task.pairs is None else len(task.pairs), task.planned)
+                Gated(
+                    task.task,
+                    0 if task.pairs is None else len(task.pairs),
+                    task.planned,
+                    task.trained_on,
+                )
                 for task in held
             ),
             results=results,

@@ -17,6 +17,7 @@ from evalsuite.policy import Policy
 from evalsuite.predictions import Key, Prediction, read_predictions
 from evalsuite.runner import AskedTask
 from evalsuite.store import PredictionFile
+from evalsuite.training_data import TrainingData, training_data
 from stats.gate import Held, Skipped, look
 from stats.gate_rules import Rule
 from stats.paired import PairedAnswers
@@ -61,6 +62,7 @@ class Watch:
         self._base: ByTask | Path = {}
         self._folder = Path()
         self._broken = False
+        self._training: TrainingData | None = None
 
     def check(self, tasks: Sequence[str], checkpoint: AnyModel) -> None:
         """Find what is wrong with the policy for these tasks."""
@@ -72,6 +74,7 @@ class Watch:
                 "--until-decided asks the checkpoint batch by batch; give a CHECKPOINT that can be "
                 "asked, not predictions"
             )
+        self._training = training_data(checkpoint)
 
     def begin(self, tasks: Sequence[AskedTask], base: ByTask | Path, checkpoint: Path) -> None:
         """Remember what is asked, where the base's answers are and the checkpoint's will be."""
@@ -107,9 +110,10 @@ class Watch:
             return {}
         task, answers = self._tasks[name], self._answers(name)
         whole = set(self._whole_units(task, answers))
-        if not whole:
+        clean = self._not_trained_on(name, answers)
+        counted = {key: answer for key, answer in clean.items() if key[0] in whole}
+        if not counted:
             return {}
-        counted = {key: answer for key, answer in answers.items() if key[0] in whole}
         pairs = self._pairs(name, counted)
         unit_of = dict(zip(task.asked.ids, _numbered(task.units), strict=True))
         unit = np.array([unit_of[item] for item, _ in sorted(counted)])  # as `pair` orders them
@@ -129,26 +133,36 @@ class Watch:
     def held(
         self, tasks: Sequence[str], base: ByTask, checkpoint: ByTask
     ) -> tuple[list[Held], list[Skipped]]:
-        """Every task with its answers, its rules and what was seen of them."""
+        """Every task with its answers, its rules and what was seen of them.
+
+        Items that the checkpoint was trained on are left out and counted.
+
+        Raises
+        ------
+        InputError
+            If it was trained on all items of a task.
+        """
         held, left_out = [], []
         for name in tasks:
-            pairs = None
-            if name in checkpoint:
-                found = pair(
-                    get_task(name),
-                    base[name],
-                    checkpoint[name],
-                    allow_mismatch=self._allow_mismatch,
+            clean = self._not_trained_on(name, base[name])
+            if not clean:
+                raise InputError(
+                    f"task {name}: the checkpoint was trained on every item; gate it on others"
                 )
+            answers = self._not_trained_on(name, checkpoint.get(name, {}))
+            pairs = None
+            if answers:
+                found = pair(get_task(name), clean, answers, allow_mismatch=self._allow_mismatch)
                 pairs = to_arrays(found)
-            targets = {prediction.target for prediction in base[name].values()}
-            rules, skipped = self.policy.rules_for(name, targets)
+            rules, skipped = self.policy.rules_for(name, {p.target for p in clean.values()})
             left_out += skipped
-            planned = 0 if pairs is None else len(pairs)
+            planned, trained_on = 0 if pairs is None else len(pairs), len(base[name]) - len(clean)
             if name in self._tasks:
-                planned = len(self._tasks[name].asked.documents) * self._samples
+                asked = set(self._tasks[name].asked.ids)
+                planned = sum(item in asked for item, _ in clean)
+                trained_on = len(asked) * self._samples - planned
             seen = self.seen(name, intervals=True)
-            if all(prediction.confidence is None for prediction in base[name].values()):
+            if all(prediction.confidence is None for prediction in clean.values()):
                 silent = [rule for rule in rules if self._general_of_confidence(name, rule)]
                 left_out += [
                     Skipped(name, rule, "the base states no confidence") for rule in silent
@@ -156,8 +170,17 @@ class Watch:
                 kept = [number for number, rule in enumerate(rules) if rule not in silent]
                 rules = tuple(rules[number] for number in kept)
                 seen = {place: seen[number] for place, number in enumerate(kept) if number in seen}
-            held.append(Held(name, pairs, rules, planned, seen))
+            held.append(Held(name, pairs, rules, planned, seen, trained_on))
         return held, left_out
+
+    def _not_trained_on(
+        self, name: str, answers: Mapping[Key, Prediction]
+    ) -> Mapping[Key, Prediction]:
+        """Answers to items that the checkpoint's training has nothing in common with."""
+        if self._training is None:
+            return answers
+        task, training = get_task(name), self._training
+        return {key: p for key, p in answers.items() if training.shared(task, p) is None}
 
     def _general_of_confidence(self, name: str, rule: Rule) -> bool:
         own = rule in self.policy.of_task.get(name, ())

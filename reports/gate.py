@@ -87,7 +87,10 @@ def _markdown(gate: Gate) -> Iterator[str]:
             f"- {escape(skipped.task)}: {escape(words.rule_name(skipped.rule))} was not held to: "
             f"{escape(skipped.why)}."
         )
-    if gate.skipped:
+    left_out = words.trained_on(gate)
+    for text in left_out:
+        yield f"- {escape(text)}"
+    if gate.skipped or left_out:
         yield ""
     if text := words.saved(gate):
         yield escape(text)
@@ -126,6 +129,8 @@ def print_gate(gate: Gate, console: Console) -> None:
     for skipped in gate.skipped:
         name = f"{one_line(skipped.task, 30)}, {words.rule_name(skipped.rule)}"
         console.print(_text(f"- {name}: not held to, {one_line(skipped.why)}", "dim"))
+    for text in words.trained_on(gate):
+        console.print(_text(f"- {one_line(text, 160)}"))
     if text := words.saved(gate):
         console.print(_text(text))
     console.print(_text(_interval_note(gate), "dim"))

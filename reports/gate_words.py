@@ -125,6 +125,17 @@ def saved(gate: Gate) -> str:
     )
 
 
+def trained_on(gate: Gate) -> list[str]:
+    """For each task of which items were left out: how many, and why."""
+    return [
+        f"{task.task}: {say.count(task.trained_on)} of "
+        f"{say.count(task.planned + task.trained_on)} answers are left out, because the checkpoint "
+        "was trained on their items."
+        for task in gate.tasks
+        if task.trained_on
+    ]
+
+
 def explain(
     name: str,
     level: float,

@@ -93,11 +93,15 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Gated:
-    """How many items of a task were asked, of how many; None where nobody counted."""
+    """How many answers of a task count, of how many; and how many do not.
+
+    `trained_on` are left out, because the checkpoint was trained on their items.
+    """
 
     task: str
     asked: int
     planned: int
+    trained_on: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,9 @@ class Gate:
 class Held:
     """A task, its answers (None if none were asked) and the rules that it is held to.
 
-    `planned` is how many answers were to be asked; `seen` holds the watched rules by their place
-    in `rules`, where the run could stop early.
+    `planned` is how many answers were to count, `trained_on` how many were left out because the
+    checkpoint was trained on their items; `seen` holds the watched rules by their place in `rules`,
+    where the run could stop early.
     """
 
     task: str
@@ -133,6 +138,7 @@ class Held:
     rules: tuple[Rule, ...]
     planned: int
     seen: Mapping[int, Seen] = field(default_factory=dict)
+    trained_on: int = 0
 
     @property
     def complete(self) -> bool:

@@ -51,7 +51,7 @@ def test_an_equal_checkpoint_passes_the_built_in_policy(tmp_path, capsys):
     assert {"gate.json", "gate.md", "junit.xml", "comparison.json", "report.html"} <= names
     found = json.loads((tmp_path / "out" / "gate.json").read_text())
     assert (found["schema"], found["verdict"]) == ("saeval.gate/1", "PASS")
-    assert found["tasks"] == [{"task": "fever", "asked": ITEMS, "planned": ITEMS}]
+    assert found["tasks"] == [{"task": "fever", "asked": ITEMS, "planned": ITEMS, "trained_on": 0}]
 
 
 def test_a_worse_checkpoint_is_a_regression(tmp_path, capsys):

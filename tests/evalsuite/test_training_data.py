@@ -12,8 +12,8 @@ from command_line import fails, typed
 from mixtures import recipe_of, vitaminc, write_rows
 
 from evalsuite.hashing import hash_document, hash_text
-from evalsuite.models import LocalModel, SavedPredictions
-from evalsuite.predictions import Prediction, ShownDocument
+from evalsuite.models import LocalModel, SavedPredictions, resolve
+from evalsuite.predictions import Prediction, ShownDocument, read_predictions
 from evalsuite.training_data import training_data
 from reports import from_json
 from tasks.loading import load_documents
@@ -167,3 +167,35 @@ def test_a_file_of_that_name_that_is_something_else_is_left_alone(tmp_path):
     for text in ("[1, 2]", '{"rows": []}', '{"schema": 3}'):
         (tmp_path / "data.json").write_text(text)
         assert training_data(saved) is None
+
+
+def test_the_gate_judges_items_that_were_not_trained_on(tmp_path, capsys):
+    base, checkpoint, mates = trained_and_answered(tmp_path)
+    policy = tmp_path / "gate.yaml"
+    policy.write_text("rules:\n  - {metric: accuracy, must_improve: true}\n")
+    out = tmp_path / "out"
+    command = ("gate", base, checkpoint, "--policy", policy, "--strict", "--out", out)
+    code, printed, _ = typed(capsys, *command)
+    # On all 120 items it improved by what it had learnt by heart; on the others by nothing.
+    assert code == 3
+    found = json.loads((out / "gate.json").read_text())
+    left = 120 - 40 - mates
+    assert found["tasks"] == [
+        {"task": "vitaminc", "asked": left, "planned": left, "trained_on": 40 + mates}
+    ]
+    (result,) = found["results"]
+    assert (result["items"], result["estimate"]) == (left, 0)
+    said = f"vitaminc: {40 + mates} of 120 answers are left out, because the checkpoint was trained"
+    assert said in " ".join(printed.split())
+    assert "answers are left out" in (out / "gate.md").read_text()
+    (checkpoint.parent / "data.json").unlink()
+    assert typed(capsys, *command[:-1], tmp_path / "all")[0] == 0
+
+
+def test_a_gate_on_nothing_but_trained_items_is_refused(tmp_path, capsys):
+    base, checkpoint, _ = trained_and_answered(tmp_path)
+    known = training_data(resolve(str(checkpoint)))
+    trained = [p for p in read_predictions(base) if known.shared(TASK, p)]
+    write_predictions(base, trained)
+    err = fails(capsys, "gate", base, checkpoint, "--out", tmp_path / "out")
+    assert "task vitaminc: the checkpoint was trained on every item; gate it on others" in err
