@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from evalsuite.comparing import ByTask, compare_predictions, pair_tasks, with_noise
-from evalsuite.contract import asked_in_words, cautions, check_asked_alike, check_documents
-from evalsuite.engines import EngineOptions
+from evalsuite.contract import Earlier, asked_in_words, cautions, check_asked_alike
+from evalsuite.engines import Engine, EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.models import AnyModel, LocalModel, SavedPredictions, resolve
 from evalsuite.naming import RUNS, folder_name, readable, run_identity
@@ -21,6 +21,7 @@ from evalsuite.options import (
     OF_ANSWERING,
     OF_ASKING,
     OF_LOADING,
+    as_typed,
     check_has_questions,
     check_samples,
     engine_options,
@@ -31,7 +32,7 @@ from evalsuite.options import (
 )
 from evalsuite.pairing import Pairs
 from evalsuite.reporting import homes_of, report_comparisons
-from evalsuite.runner import AskedTask, Questions, load_tasks
+from evalsuite.runner import AskedTask, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
 from evalsuite.training_data import training_data
@@ -159,11 +160,23 @@ def comparing(
         for name, model in models.items()
         if isinstance(model, SavedPredictions)
     }
-    for name, known in predictions.items():
-        check_documents(asked, known, models[name].argument)
+    earlier = [
+        Earlier(model, as_typed(options))
+        for model in models.values()
+        if to_ask and isinstance(model, SavedPredictions)
+    ]
+    strictly = not options["allow_mismatch"]
+    for answers in earlier:
+        answers.check(asked, questions, strictly=strictly)
     training = {name: training_data(model) for name, model in checkpoints.items()}
-    if not options["allow_mismatch"]:
-        check_asked_alike(_asked(models, questions))
+    if strictly and not to_ask:
+        check_asked_alike(
+            {
+                model.argument: model.manifest
+                for model in models.values()
+                if isinstance(model, SavedPredictions) and model.manifest is not None
+            }
+        )
     if judge is not None:
         from evalsuite.judging import ask_judge, check_judge
 
@@ -230,6 +243,11 @@ def comparing(
                 known = predictions.get("base", places["base"])
                 attendant.begin(asked, known, places["checkpoint"])
                 watch[places["checkpoint"]] = attendant.more
+
+            def same_prompts(engine: Engine) -> None:
+                for answers in earlier if strictly and questions.chat_template else ():
+                    answers.check_prompts(asked, questions, engine.chat_template)
+
             with progress_bar(console) as progress:
                 answer(
                     list(runs.values()),
@@ -239,6 +257,7 @@ def comparing(
                     progress,
                     options["cache"],
                     watch,
+                    same_prompts,
                 )
             for name, run in runs.items():
                 if attendant is not None and name == "checkpoint":
@@ -267,17 +286,6 @@ def _own_judge(judge: Judge | None, *models: AnyModel) -> tuple[str, ...]:
     if judge is None or judge.model.argument not in [model.argument for model in models]:
         return ()
     return (f"{judge.model.name} judges its own answers; take a judge that is not compared.",)
-
-
-def _asked(models: Mapping[str, AnyModel], questions: Questions) -> dict[str, dict[str, Any]]:
-    """How each model whose run is known was asked, or will be."""
-    found = {}
-    for model in models.values():
-        if not isinstance(model, SavedPredictions):
-            found[model.argument] = questions.identity()
-        elif model.manifest is not None:
-            found[model.argument] = model.manifest["identity"]
-    return found
 
 
 def say_speed(run: Run, console: Console) -> None:

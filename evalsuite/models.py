@@ -69,6 +69,8 @@ class SavedPredictions:
     predictions: dict[str, dict[Key, Prediction]]
     manifest: dict[str, Any] | None = None
     """Of a run folder."""
+    baseline: str | None = None
+    """Name of a pinned baseline."""
 
     @property
     def base_content(self) -> str | None:

@@ -167,19 +167,33 @@ def _shuffled(documents: Sequence[dict[str, Any]], seed: int) -> tuple[dict[str,
     return tuple(sorted(documents, key=lambda d: (place(d["cluster"] or d["id"]), place(d["id"]))))
 
 
+def build_prompt(
+    task: AskedTask,
+    document: dict[str, Any],
+    questions: Questions,
+    chat_template: Callable[..., Any] | None,
+) -> str:
+    """What a model is shown of a document.
+
+    `chat_template` puts messages into the form of the model; it is used if the questions say so.
+    """
+    prompt: str = task.harness_task.fewshot_context(
+        document,
+        num_fewshot=0,
+        system_instruction=questions.system,
+        apply_chat_template=questions.chat_template,
+        chat_template=chat_template if questions.chat_template else None,
+    )
+    return prompt
+
+
 def build_question(
     task: AskedTask, index: int, engine: Engine, questions: Questions, adapter: Path | None = None
 ) -> Question:
     """The harness requests of one document."""
     document = task.documents[index]
     apply = engine.chat_template if questions.chat_template else None
-    context = task.harness_task.fewshot_context(
-        document,
-        num_fewshot=0,
-        system_instruction=questions.system,
-        apply_chat_template=questions.chat_template,
-        chat_template=apply,
-    )
+    context = build_prompt(task, document, questions, apply)
 
     def requests() -> list[Instance]:
         built = task.harness_task.construct_requests(
