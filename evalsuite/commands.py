@@ -15,7 +15,7 @@ from evalsuite.comparing import ByTask, compare_predictions, pair_tasks, with_no
 from evalsuite.contract import Earlier, asked_in_words, cautions, check_asked_alike
 from evalsuite.engines import Engine, EngineOptions
 from evalsuite.errors import InputError, SaevalError
-from evalsuite.models import AnyModel, LocalModel, SavedPredictions, resolve
+from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPredictions, resolve
 from evalsuite.naming import RUNS, folder_name, readable, run_identity
 from evalsuite.options import (
     OF_ANSWERING,
@@ -56,6 +56,14 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     model = resolve(argument)
     if isinstance(model, SavedPredictions):
         raise InputError(f"{argument}: these are predictions; `run` needs a model to ask")
+    folder = answer_alone(model, out, options, console)
+    console.print(f"Predictions: {escape(str(folder))}", highlight=False, soft_wrap=True)
+
+
+def answer_alone(
+    model: AskableModel, out: Path | None, options: Mapping[str, Any], console: Console
+) -> Path:
+    """Let one model answer; returns its run folder."""
     questions, engine = questions_of(options), engine_options(options, [model])
     asked = load_tasks(questions)
     check_samples(asked, questions)
@@ -64,6 +72,7 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
     say_speed(Run(model, folder), console)
     _summarise(folder, console)
+    return folder
 
 
 def compare_command(
@@ -375,4 +384,3 @@ def _summarise(folder: Path, console: Console) -> None:
         }
         shares = ", ".join(f"{count / n:.1%} {what}" for what, count in counts.items())
         console.print(f"{task}: {n} items, {shares}", highlight=False)
-    console.print(f"Predictions: {escape(str(folder))}", highlight=False, soft_wrap=True)
