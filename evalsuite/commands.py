@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from evalsuite.comparing import ByTask, compare_predictions, pair_tasks, with_noise
-from evalsuite.contract import Earlier, asked_in_words, cautions, check_asked_alike
+from evalsuite.contract import Earlier, asked_in_words, cautions, check_asked_alike, other_engine
 from evalsuite.engines import Engine, EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPredictions, resolve
@@ -202,14 +202,18 @@ def comparing(
         common = [name for name in (of_each or [[]])[0] if all(name in one for one in of_each)]
         attendant.check(questions.tasks or common, checkpoints["checkpoint"])
 
-    def described(model: AnyModel, name: str) -> ModelDescription:
+    def identity_of(model: AnyModel, name: str) -> Mapping[str, Any]:
         if not isinstance(model, SavedPredictions):
-            known = identity["base" if name == AGAIN else name]
-        else:
-            known = model.manifest["identity"] if model.manifest else {}
-        return describe(model, predictions[name], known, options["price"])
+            return identity["base" if name == AGAIN else name]
+        return model.manifest["identity"] if model.manifest else {}
+
+    def described(model: AnyModel, name: str) -> ModelDescription:
+        return describe(model, predictions[name], identity_of(model, name), options["price"])
 
     def compared(with_model: AnyModel, name: str) -> Comparison:
+        engines: tuple[str, ...] = ()
+        if isinstance(base, SavedPredictions) or isinstance(with_model, SavedPredictions):
+            engines = other_engine(identity_of(base, "base"), identity_of(with_model, name))
         with console.status("") as status:
             return compare_predictions(
                 predictions["base"],
@@ -218,7 +222,11 @@ def comparing(
                 checkpoint_model=described(with_model, name),
                 settings=settings,
                 allow_mismatch=options["allow_mismatch"],
-                cautions=(*cautions(base, with_model), *_own_judge(judge, base, with_model)),
+                cautions=(
+                    *cautions(base, with_model),
+                    *engines,
+                    *_own_judge(judge, base, with_model),
+                ),
                 training=training.get(name),
                 verdicts=verdicts,
                 on_task=lambda task: status.update(f"statistics: {with_model.name}, {task}"),

@@ -21,7 +21,7 @@ _PROMPTS_BUILT = 4
 _SHOWN = 60
 
 How = Mapping[str, Any]
-"""How a model was asked: the `identity` and `tasks` of its run's manifest."""
+"""How a model was asked: `identity` and `tasks` of its run's manifest."""
 
 
 @dataclass(frozen=True)
@@ -226,9 +226,8 @@ def _shown(value: object) -> str:
 def asked_in_words(identity: Mapping[str, Any]) -> dict[str, str]:
     """How a model was asked, for the report; nothing where it is not known."""
     found = {}
-    if engine := identity.get("engine"):
-        arguments = {k: v for k, v in engine.items() if k != "name"}
-        found["engine"] = " ".join([engine["name"], *(str(value) for value in arguments.values())])
+    if engine := _engine(identity):
+        found["engine"] = engine
     if (sampling := identity.get("sampling")) is not None:
         chosen = {k: v for k, v in sampling.items() if v is not None}
         found["items"] = ", ".join(f"{k} {v}" for k, v in chosen.items())
@@ -266,6 +265,23 @@ def cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
         if first[1] is not None and second[1] is None and first[0] == second[0]:
             found.append("BASE is an adapter on CHECKPOINT: are the two swapped?")
     return tuple(found)
+
+
+def other_engine(base: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
+    """A caution if two runs, of which these are the identities, had two engines."""
+    one, other = _engine(base), _engine(checkpoint)
+    if None in (one, other) or one == other:
+        return ()
+    return (
+        f"BASE was answered by {one} and the checkpoint by {other}: differences of the two engines "
+        "are in the numbers.",
+    )
+
+
+def _engine(identity: Mapping[str, Any]) -> str | None:
+    if not (engine := identity.get("engine")):
+        return None
+    return " ".join([engine["name"], *(str(v) for k, v in engine.items() if k != "name")])
 
 
 def _contents(model: AnyModel) -> tuple[str | None, str | None]:

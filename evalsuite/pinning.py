@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from evalsuite.baseline_stores import Store, baseline_folder, open_store, record_of
-from evalsuite.baselines import PREFIX, RECORD, Record, check_intact, read_record, write_baseline
+from evalsuite.baselines import (
+    PREFIX,
+    RECORD,
+    VARIABLE,
+    Record,
+    check_intact,
+    read_record,
+    store_address,
+    write_baseline,
+)
 from evalsuite.commands import answer_alone
 from evalsuite.contract import asked_in_words
 from evalsuite.errors import InputError
@@ -48,15 +58,16 @@ def save_command(
         record = write_baseline(draft, name, model.manifest, model.predictions)
         if there is not None and there.files != record.files:
             raise _exists(store, there)
-        if there is None:
+        known = there is not None and _is_intact(store, name)
+        if not known:
             with console.status(escape(f"saving {name} in {store.address}")):
                 store.put(draft, name)
     what = f"{name} in {store.address}: {_tasks(model.manifest)}, {_size(record.size)}"
-    _say(console, f"{'Saved' if there is None else 'Is pinned already:'} {what}")
-    again = as_typed(
-        {"tasks": tuple(model.manifest["tasks"]), **options_of(model.manifest["identity"])}
-    )
-    _say(console, f"Use it: saeval gate {PREFIX}{name} CHECKPOINT {again}")
+    _say(console, f"{'Is pinned already:' if known else 'Saved'} {what}")
+    where = "" if address == store_address() else f"{VARIABLE}={shlex.quote(address)} "
+    asked = options_of(model.manifest["identity"])
+    again = as_typed({"tasks": tuple(model.manifest["tasks"]), **asked})
+    _say(console, f"Use it: {where}saeval gate {PREFIX}{name} CHECKPOINT {again}")
 
 
 def list_command(address: str) -> None:
@@ -71,7 +82,7 @@ def list_command(address: str) -> None:
         try:
             table.add_row(*map(_plain, _row(store, name)))
         except InputError as error:
-            table.add_row(_plain(name), _plain(str(error)))
+            table.add_row(_plain(name), "", _plain(str(error)))
     if names:
         Console().print(table)
     else:
@@ -133,6 +144,14 @@ def _row(store: Store, name: str) -> tuple[str, str, str, str, str]:
     manifest = parse_manifest(store.read(name, MANIFEST), f"{name}/{MANIFEST}")
     saved = record.saved[:16].replace("T", " ")
     return name, manifest["identity"]["model"]["name"], _tasks(manifest), saved, _size(record.size)
+
+
+def _is_intact(store: Store, name: str) -> bool:
+    try:
+        check_intact(store.folder(name), name)
+    except InputError:
+        return False
+    return True
 
 
 def _exists(store: Store, record: Record) -> InputError:
