@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from builders import LABELS, prediction
+from builders import run_folder
 from command_line import SAEVAL, fails, typed
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
@@ -18,35 +18,6 @@ from fsspec.registry import known_implementations
 
 from evalsuite.baseline_stores import open_store
 from evalsuite.errors import InputError
-from evalsuite.store import RUN_SCHEMA
-
-
-def run_folder(folder: Path, *, items: int = 30, name: str = "qwen", shuffle: bool = False) -> Path:
-    """A finished run, as `saeval run` leaves it."""
-    answers = [prediction(number, LABELS[number % 3]) for number in range(items)]
-    manifest = {
-        "schema": RUN_SCHEMA,
-        "kind": "run",
-        "identity": {
-            "model": {"name": name, "content": "c" * 64, "adapter_content": None},
-            "engine": {"name": "transformers", "device": "cpu", "dtype": "float32"},
-            "sampling": {"seed": 43, "per_label": None, "limit": items},
-            "generation": {}, "samples": 1, "chat_template": False, "system": None,
-        },
-        "tasks": {
-            "fever": {"version": 1, "items": items, "documents": "d" * 64,
-                      "generation": {"until": [], "max_gen_toks": 8}},
-        },
-        "model": {"argument": "Qwen/Qwen3-8B"},
-        "created": "2026-01-02T03:04:05+00:00",
-        "command": ["run", "me"],
-        "sessions": [{"items": items, "seconds": {"answer": 1.5 + shuffle}}],
-    }  # fmt: skip
-    (folder / "predictions").mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    lines = [answer.to_line() for answer in (answers[::-1] if shuffle else answers)]
-    (folder / "predictions" / "fever.jsonl").write_text("".join(lines))
-    return folder
 
 
 @pytest.fixture
@@ -108,8 +79,8 @@ def test_saved_listed_shown_and_compared(run, store, tmp_path, capsys):
 
 
 def test_the_same_answers_are_the_same_bytes_whenever_and_in_what_order_they_came(tmp_path, capsys):
-    for name, shuffle in (("one", False), ("two", True)):
-        folder = run_folder(tmp_path / f"run-{name}", shuffle=shuffle)
+    for name, backwards in (("one", False), ("two", True)):
+        folder = run_folder(tmp_path / f"run-{name}", backwards=backwards)
         typed(capsys, "baseline", "save", name, folder, "--store", tmp_path / "store")
     one, two = (files_of(tmp_path / "store" / name) for name in ("one", "two"))
     assert one.keys() == {"baseline.json", "manifest.json", "predictions/fever.jsonl"}
@@ -290,7 +261,9 @@ def test_half_a_baseline_is_never_listed(run, store, tmp_path, capsys, monkeypat
     full = OSError(28, "No space left on device")
     copytree, pipe_file = shutil.copytree, AbstractFileSystem.pipe_file
 
-    def copy_half(one, other):
+    def copy_half(one, other, *of_a_folder_within):
+        if of_a_folder_within:
+            return copytree(one, other, *of_a_folder_within)
         copytree(one, other, ignore=shutil.ignore_patterns("fever.jsonl"))
         raise full
 
@@ -304,10 +277,16 @@ def test_half_a_baseline_is_never_listed(run, store, tmp_path, capsys, monkeypat
         monkeypatch.setattr(system, "pipe_file", write_half)
     assert "No space left on device" in fails(capsys, "baseline", "save", "new", other)
     assert open_store(store).names() == ["kept"]
+    fails(capsys, "baseline", "save", "kept", other, "--replace")
+    assert open_store(store).names() == ([] if "://" in store else ["kept"])
     monkeypatch.undo()
     monkeypatch.setenv("SAEVAL_BASELINES", store)
-    assert typed(capsys, "baseline", "save", "new", other)[0] == 0
-    assert open_store(store).names() == ["kept", "new"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if "://" not in store:
+        assert "30 items" in typed(capsys, "baseline", "show", "kept")[1]
+    for name in ("kept", "new"):
+        assert typed(capsys, "baseline", "save", name, other, "--replace")[0] == 0
+        assert "12 items" in typed(capsys, "baseline", "show", name)[1]
 
 
 def test_a_folder_that_is_no_baseline_is_left_alone(run, tmp_path, capsys):
