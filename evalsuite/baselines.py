@@ -71,7 +71,11 @@ class Record(BaseModel):
         path = folder / name
         if not path.is_file():
             return "missing"
-        return "intact" if _pinned(path.read_bytes()) == self.files[name] else "changed"
+        return "intact" if self.pins(name, path.read_bytes()) else "changed"
+
+    def pins(self, name: str, content: bytes) -> bool:
+        """Whether this is the content of one of the files."""
+        return _pinned(content) == self.files[name]
 
 
 def is_name(name: str) -> bool:

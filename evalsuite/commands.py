@@ -67,7 +67,10 @@ def answer_alone(
     questions, engine = questions_of(options), engine_options(options, [model])
     asked = load_tasks(questions)
     check_samples(asked, questions)
-    folder = out or RUNS / folder_name(model.name, run_identity(model, questions, engine))
+    identity = run_identity(model, questions, engine) | {
+        "tasks": {t.name: t.facts() for t in asked}
+    }
+    folder = out or RUNS / folder_name(model.name, identity)
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
     say_speed(Run(model, folder), console)
@@ -262,7 +265,7 @@ def comparing(
                 watch[places["checkpoint"]] = attendant.more
 
             def same_prompts(engine: Engine) -> None:
-                for answers in earlier if strictly and questions.chat_template else ():
+                for answers in earlier if strictly else ():
                     answers.check_prompts(asked, questions, engine.chat_template)
 
             with progress_bar(console) as progress:

@@ -65,16 +65,16 @@ class Earlier:
             if found:
                 raise self._stale(found)
         self._check_documents(asked)
-        if strictly and not questions.chat_template:
-            self.check_prompts(asked, questions)
 
     def check_prompts(
         self,
         asked: Sequence[AskedTask],
         questions: Questions,
-        chat_template: Callable[..., Any] | None = None,
+        chat_template: Callable[..., Any],
     ) -> None:
         """Stop if the first prompts of a task are others than those that were answered.
+
+        That needs the engine's `chat_template`, so it comes later than `check`.
 
         Raises
         ------
@@ -89,10 +89,8 @@ class Earlier:
                 if (answer := known.get((document["id"], 0))) and (kept := answer.prompt_hash)
             ]
             if any(now != there for now, there in both):
-                what = "the task's instruction or the model's chat template"
-                if not questions.chat_template:
-                    what = "the task's instruction or the system prompt"
-                text = f"the prompts of task {task.name} are others now: {what} has changed"
+                what = "chat template of the model" if questions.chat_template else "text"
+                text = f"the prompts of task {task.name} are others now: their {what} has changed"
                 raise self._stale([_Difference(text)])
 
     def _check_documents(self, asked: Sequence[AskedTask]) -> None:
@@ -180,7 +178,7 @@ def check_asked_alike(asked: Mapping[str, How]) -> None:
 
 
 def _differences(there: How, now: How, *, here: str = "now") -> list[_Difference]:
-    """In settings, and in version and generation settings of the tasks that both have."""
+    """In settings, and in version, instruction and generation of the tasks that both have."""
     found = _of_options(there, now, _SETTINGS, here=here)
     mend = _of_options(there, now, ("gen_kwargs",))
     instead = mend[0].instead if mend else None
@@ -188,9 +186,11 @@ def _differences(there: How, now: How, *, here: str = "now") -> list[_Difference
     for name in [name for name in later if name in earlier]:
         one, other = earlier[name].get("version"), later[name].get("version")
         if None not in (one, other) and one != other:
-            found.append(
-                _Difference(f"task {name} is version {one} there and version {other} {here}")
-            )
+            text = f"task {name} is version {one} there and version {other} {here}"
+            found.append(_Difference(text))
+        one, other = earlier[name].get("prompt"), later[name].get("prompt")
+        if None not in (one, other) and one != other:
+            found.append(_Difference(f"the instruction of task {name} is another {here}"))
         one, other = earlier[name].get("generation", {}), later[name].get("generation", {})
         if one and other and one != other:
             both = [

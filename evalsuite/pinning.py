@@ -81,7 +81,7 @@ def list_command(address: str) -> None:
     for name in names:
         try:
             table.add_row(*map(_plain, _row(store, name)))
-        except InputError as error:
+        except (InputError, FileNotFoundError) as error:
             table.add_row(_plain(name), "", _plain(str(error)))
     if names:
         Console().print(table)
@@ -141,7 +141,10 @@ def _row(store: Store, name: str) -> tuple[str, str, str, str, str]:
     record = record_of(store, name)
     if record is None:
         raise InputError("was removed")
-    manifest = parse_manifest(store.read(name, MANIFEST), f"{name}/{MANIFEST}")
+    where = f"{store.address}/{name}/{MANIFEST}"
+    if not record.pins(MANIFEST, content := store.read(name, MANIFEST)):
+        raise InputError(f"{where}: is not what was saved")
+    manifest = parse_manifest(content, where)
     saved = record.saved[:16].replace("T", " ")
     return name, manifest["identity"]["model"]["name"], _tasks(manifest), saved, _size(record.size)
 

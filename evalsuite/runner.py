@@ -29,6 +29,10 @@ from tasks.sampling import DEFAULT_SEED
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
+_FIELDS = ("claim", "question", "answer", "first", "second", "target")
+_BLANK: dict[str, Any] = dict.fromkeys(_FIELDS, "") | {"evidence": [""]}
+"""A document of any task with nothing in it: of its prompt, what all documents have in common."""
+
 _PROBED_WORDS = ("Yes", "No", "Unknown")
 
 ASKED_AT_ONCE = 4096
@@ -114,9 +118,10 @@ class AskedTask:
         }
 
     def facts(self) -> dict[str, Any]:
-        """For the manifest: version, number of items, and a hash over all documents."""
+        """For the manifest: version, number of items, hashes of its prompt and of all documents."""
         return {
             "version": self.harness_task.VERSION,
+            "prompt": hash_text(build_prompt(self, _BLANK, Questions(tasks=()), None)),
             "items": len(self.documents),
             "documents": hash_text("".join(hash_document(d) for d in self.documents)),
             "generation": self.harness_task.config.generation_kwargs,

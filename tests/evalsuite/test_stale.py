@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -169,8 +170,34 @@ def test_another_instruction_is_noticed_before_a_model_is_loaded(
     monkeypatch.setattr(tasks.prompts, "INSTRUCTION", "Is it so?")
     for base in ("baseline:main", answered):
         message = fails(capsys, "gate", base, tiny_adapter, *ASK, "--out", "out")
-        assert f"{base}: is stale: the prompts of task {TASK} are others now" in message
+        assert (
+            f"{base}: is stale: the instruction of task {TASK} is another now; answer it anew: "
+            in message
+        )
     assert not Path("out").exists()
+
+
+def test_the_command_in_the_message_mends_it(tiny_base, tiny_adapter, store, capsys, monkeypatch):
+    """It asks anew, although a finished run of the same model and options lies there."""
+    import tasks.prompts
+
+    assert typed(capsys, "baseline", "save", "main", tiny_base, *ASK)[0] == 0
+    before = (store / "main" / "predictions" / f"{TASK}.jsonl").read_text()
+    monkeypatch.setattr(tasks.prompts, "INSTRUCTION", "Is it so?")
+    gate = ("gate", "baseline:main", tiny_adapter, *ASK, "--out", "out", "--replicates", 1000)
+    _, _, command = fails(capsys, *gate).partition("answer it anew: saeval ")
+    assert typed(capsys, *shlex.split(command))[0] == 0
+    assert (store / "main" / "predictions" / f"{TASK}.jsonl").read_text() != before
+    code, _, err = typed(capsys, *gate)
+    assert code in (0, 1), err
+
+
+def test_a_run_is_not_continued_with_another_instruction(answered, tiny_base, capsys, monkeypatch):
+    import tasks.prompts
+
+    monkeypatch.setattr(tasks.prompts, "INSTRUCTION", "Is it so?")
+    message = fails(capsys, "run", tiny_base, *ASK, "--out", answered)
+    assert f"holds another run, which differs in task {TASK}.prompt (" in message
 
 
 def test_another_chat_template_is_noticed_before_the_first_question(
@@ -183,7 +210,7 @@ def test_another_chat_template_is_noticed_before_the_first_question(
     template.write_text(template.read_text() + "Well:")
     monkeypatch.setattr(TransformersEngine, "answer", lambda *a: pytest.fail("asked"))
     message = fails(capsys, "gate", "baseline:main", other, *templated, "--out", "out")
-    assert f"the prompts of task {TASK} are others now: the task's instruction or" in message
+    assert f"the prompts of task {TASK} are others now: their chat template" in message
     assert not list(Path("out").rglob("*.jsonl"))
 
 
