@@ -126,10 +126,15 @@ class FolderStore:
             raise InputError(f"{place}: exists and is no baseline; choose another name")
         self._home.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self._home, prefix=f".{name}.") as aside:
-            shutil.copytree(draft, Path(aside) / "new")
-            if place.exists():
-                place.rename(Path(aside) / "old")
-            (Path(aside) / "new").rename(place)
+            new, old = Path(aside) / "new", Path(aside) / "old"
+            shutil.copytree(draft, new)
+            try:
+                if place.exists():
+                    place.rename(old)
+                new.rename(place)
+            finally:
+                if not place.exists() and old.exists():
+                    old.rename(place)
 
 
 class RemoteStore:
@@ -138,10 +143,14 @@ class RemoteStore:
     def __init__(self, address: str) -> None:
         import fsspec
 
-        if (parts := urlsplit(address)).username or parts.password:
+        try:
+            password = urlsplit(address).password
+        except ValueError as error:
+            raise InputError(f"a store's address cannot be read ({error})") from error
+        if password:
             raise InputError(
-                "a store's address must hold no user and password: it would stand in messages; "
-                "give them as the file system's driver takes them (its environment variables)"
+                "a store's address must hold no password: it would stand in messages; give it as "
+                "the file system's driver takes it (its environment variables)"
             )
         self.address = address.rstrip("/")
         with self._reaching():

@@ -89,8 +89,9 @@ class Earlier:
                 if (answer := known.get((document["id"], 0))) and (kept := answer.prompt_hash)
             ]
             if any(now != there for now, there in both):
-                what = "chat template of the model" if questions.chat_template else "text"
-                text = f"the prompts of task {task.name} are others now: their {what} has changed"
+                text = f"the prompts of task {task.name} are others now"
+                if questions.chat_template:
+                    text += ", by the chat template of the model that is asked"
                 raise self._stale([_Difference(text)])
 
     def _check_documents(self, asked: Sequence[AskedTask]) -> None:

@@ -235,7 +235,8 @@ def test_another_process_finds_a_remote_baseline(run, tmp_path, monkeypatch):
     ("url", "said"),
     [
         ("nosuch://bucket/x", "nosuch://bucket/x: cannot be used (ValueError: Protocol not known"),
-        ("ftp://me:secret@host/x", "a store's address must hold no user and password"),
+        ("ftp://me:secret@host/x", "a store's address must hold no password"),
+        ("ftp://me:secret@[host/x", "a store's address cannot be read"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_one_line(run, capsys, url, said):

@@ -210,7 +210,9 @@ def test_another_chat_template_is_noticed_before_the_first_question(
     template.write_text(template.read_text() + "Well:")
     monkeypatch.setattr(TransformersEngine, "answer", lambda *a: pytest.fail("asked"))
     message = fails(capsys, "gate", "baseline:main", other, *templated, "--out", "out")
-    assert f"the prompts of task {TASK} are others now: their chat template" in message
+    assert (
+        f"the prompts of task {TASK} are others now, by the chat template of the model" in message
+    )
     assert not list(Path("out").rglob("*.jsonl"))
 
 
