@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from evalsuite.cli_baseline import baseline
 from evalsuite.cli_options import (
     CONTEXT,
     check_price,
@@ -122,9 +123,10 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     """Compare BASE with each CHECKPOINT on the same items, and report what changed.
 
     Each is a model folder, a PEFT adapter folder (its base is found and loaded once for both), a
-    hub id, a model of a server (http://host:port/v1#model), a finished run folder, or predictions:
-    saeval's or lm-eval's samples_*.jsonl, or a published study's JSON. Several files of one model
-    are given as a quoted glob or joined with commas. Tasks are needed where a model has to answer.
+    hub id, a model of a server (http://host:port/v1#model), a finished run folder, a pinned
+    baseline (baseline:NAME, see `saeval baseline`), or predictions: saeval's or lm-eval's
+    samples_*.jsonl, or a published study's JSON. Several files of one model are given as a quoted
+    glob or joined with commas. Tasks are needed where a model has to answer.
 
     \b
     saeval compare ./base ./checkpoint --tasks fever,vitaminc --per-label 500,250,250
@@ -271,6 +273,7 @@ def gate(
 
     \b
     saeval gate runs/base ./checkpoint --tasks fever,vitaminc --policy gate.yaml
+    saeval gate baseline:main ./checkpoint --tasks fever,vitaminc --until-decided
     saeval gate base.jsonl checkpoint.jsonl --strict
     saeval gate --explain --policy gate.yaml
     """
@@ -342,4 +345,5 @@ def power(
         raise click.UsageError(str(error)) from error
 
 
+cli.add_command(baseline)
 cli.add_command(tasks)

@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from evalsuite.comparing import ByTask, compare_predictions, pair_tasks, with_noise
-from evalsuite.contract import asked_in_words, cautions, check_asked_alike, check_documents
-from evalsuite.engines import EngineOptions
+from evalsuite.contract import Earlier, asked_in_words, cautions, check_asked_alike, other_engine
+from evalsuite.engines import Engine, EngineOptions
 from evalsuite.errors import InputError, SaevalError
-from evalsuite.models import AnyModel, LocalModel, SavedPredictions, resolve
+from evalsuite.models import AnyModel, AskableModel, LocalModel, SavedPredictions, resolve
 from evalsuite.naming import RUNS, folder_name, readable, run_identity
 from evalsuite.options import (
     OF_ANSWERING,
     OF_ASKING,
     OF_LOADING,
+    as_typed,
     check_has_questions,
     check_samples,
     engine_options,
@@ -31,7 +32,7 @@ from evalsuite.options import (
 )
 from evalsuite.pairing import Pairs
 from evalsuite.reporting import homes_of, report_comparisons
-from evalsuite.runner import AskedTask, Questions, load_tasks
+from evalsuite.runner import AskedTask, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
 from evalsuite.training_data import training_data
@@ -55,14 +56,26 @@ def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> 
     model = resolve(argument)
     if isinstance(model, SavedPredictions):
         raise InputError(f"{argument}: these are predictions; `run` needs a model to ask")
+    folder = answer_alone(model, out, options, console)
+    console.print(f"Predictions: {escape(str(folder))}", highlight=False, soft_wrap=True)
+
+
+def answer_alone(
+    model: AskableModel, out: Path | None, options: Mapping[str, Any], console: Console
+) -> Path:
+    """Let one model answer; returns its run folder."""
     questions, engine = questions_of(options), engine_options(options, [model])
     asked = load_tasks(questions)
     check_samples(asked, questions)
-    folder = out or RUNS / folder_name(model.name, run_identity(model, questions, engine))
+    identity = run_identity(model, questions, engine) | {
+        "tasks": {t.name: t.facts() for t in asked}
+    }
+    folder = out or RUNS / folder_name(model.name, identity)
     with progress_bar(console) as progress:
         answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
     say_speed(Run(model, folder), console)
     _summarise(folder, console)
+    return folder
 
 
 def compare_command(
@@ -159,11 +172,23 @@ def comparing(
         for name, model in models.items()
         if isinstance(model, SavedPredictions)
     }
-    for name, known in predictions.items():
-        check_documents(asked, known, models[name].argument)
+    earlier = [
+        Earlier(model, as_typed(options))
+        for model in models.values()
+        if to_ask and isinstance(model, SavedPredictions)
+    ]
+    strictly = not options["allow_mismatch"]
+    for answers in earlier:
+        answers.check(asked, questions, strictly=strictly)
     training = {name: training_data(model) for name, model in checkpoints.items()}
-    if not options["allow_mismatch"]:
-        check_asked_alike(_asked(models, questions))
+    if strictly and not to_ask:
+        check_asked_alike(
+            {
+                model.argument: model.manifest
+                for model in models.values()
+                if isinstance(model, SavedPredictions) and model.manifest is not None
+            }
+        )
     if judge is not None:
         from evalsuite.judging import ask_judge, check_judge
 
@@ -180,14 +205,18 @@ def comparing(
         common = [name for name in (of_each or [[]])[0] if all(name in one for one in of_each)]
         attendant.check(questions.tasks or common, checkpoints["checkpoint"])
 
-    def described(model: AnyModel, name: str) -> ModelDescription:
+    def identity_of(model: AnyModel, name: str) -> Mapping[str, Any]:
         if not isinstance(model, SavedPredictions):
-            known = identity["base" if name == AGAIN else name]
-        else:
-            known = model.manifest["identity"] if model.manifest else {}
-        return describe(model, predictions[name], known, options["price"])
+            return identity["base" if name == AGAIN else name]
+        return model.manifest["identity"] if model.manifest else {}
+
+    def described(model: AnyModel, name: str) -> ModelDescription:
+        return describe(model, predictions[name], identity_of(model, name), options["price"])
 
     def compared(with_model: AnyModel, name: str) -> Comparison:
+        engines: tuple[str, ...] = ()
+        if isinstance(base, SavedPredictions) or isinstance(with_model, SavedPredictions):
+            engines = other_engine(identity_of(base, "base"), identity_of(with_model, name))
         with console.status("") as status:
             return compare_predictions(
                 predictions["base"],
@@ -196,7 +225,11 @@ def comparing(
                 checkpoint_model=described(with_model, name),
                 settings=settings,
                 allow_mismatch=options["allow_mismatch"],
-                cautions=(*cautions(base, with_model), *_own_judge(judge, base, with_model)),
+                cautions=(
+                    *cautions(base, with_model),
+                    *engines,
+                    *_own_judge(judge, base, with_model),
+                ),
                 training=training.get(name),
                 verdicts=verdicts,
                 on_task=lambda task: status.update(f"statistics: {with_model.name}, {task}"),
@@ -230,6 +263,11 @@ def comparing(
                 known = predictions.get("base", places["base"])
                 attendant.begin(asked, known, places["checkpoint"])
                 watch[places["checkpoint"]] = attendant.more
+
+            def same_prompts(engine: Engine) -> None:
+                for answers in earlier if strictly else ():
+                    answers.check_prompts(asked, questions, engine.chat_template)
+
             with progress_bar(console) as progress:
                 answer(
                     list(runs.values()),
@@ -239,6 +277,7 @@ def comparing(
                     progress,
                     options["cache"],
                     watch,
+                    same_prompts,
                 )
             for name, run in runs.items():
                 if attendant is not None and name == "checkpoint":
@@ -267,17 +306,6 @@ def _own_judge(judge: Judge | None, *models: AnyModel) -> tuple[str, ...]:
     if judge is None or judge.model.argument not in [model.argument for model in models]:
         return ()
     return (f"{judge.model.name} judges its own answers; take a judge that is not compared.",)
-
-
-def _asked(models: Mapping[str, AnyModel], questions: Questions) -> dict[str, dict[str, Any]]:
-    """How each model whose run is known was asked, or will be."""
-    found = {}
-    for model in models.values():
-        if not isinstance(model, SavedPredictions):
-            found[model.argument] = questions.identity()
-        elif model.manifest is not None:
-            found[model.argument] = model.manifest["identity"]
-    return found
 
 
 def say_speed(run: Run, console: Console) -> None:
@@ -367,4 +395,3 @@ def _summarise(folder: Path, console: Console) -> None:
         }
         shares = ", ".join(f"{count / n:.1%} {what}" for what, count in counts.items())
         console.print(f"{task}: {n} items, {shares}", highlight=False)
-    console.print(f"Predictions: {escape(str(folder))}", highlight=False, soft_wrap=True)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from evalsuite.baseline_stores import baseline_folder, open_store
+from evalsuite.baselines import PREFIX, RECORD, check_intact, store_address
 from evalsuite.errors import InputError, ModelError
 from evalsuite.hashing import hash_text
 from evalsuite.importers import import_file, lm_eval_samples
@@ -69,6 +71,8 @@ class SavedPredictions:
     predictions: dict[str, dict[Key, Prediction]]
     manifest: dict[str, Any] | None = None
     """Of a run folder."""
+    baseline: str | None = None
+    """Name of a pinned baseline."""
 
     @property
     def base_content(self) -> str | None:
@@ -106,7 +110,8 @@ def resolve(argument: str, *, base: AnyModel | None = None) -> AnyModel:
     """Find out what a model argument names.
 
     Taken are a model folder, a PEFT adapter folder (its base is found from its config), a server
-    (``http://host:port/v1#model``), a run folder, a predictions file, several files as a glob or
+    (``http://host:port/v1#model``), a run folder, a pinned baseline (``baseline:NAME``, in the
+    store that ``SAEVAL_BASELINES`` names), a predictions file, several files as a glob or
     joined with commas, a folder with lm-eval's ``samples_*.jsonl``, and a hub id. An adapter whose
     base is not where its config says (it was moved, say) is put on `base` if that is a plain model.
 
@@ -119,6 +124,10 @@ def resolve(argument: str, *, base: AnyModel | None = None) -> AnyModel:
     """
     if re.match(r"https?://", argument):
         return served_model(argument)
+    if argument.startswith(PREFIX):
+        name = argument.removeprefix(PREFIX)
+        folder = baseline_folder(open_store(store_address()), name)
+        return replace(_run_folder(argument, folder), baseline=name)
     path = Path(argument)
     if path.is_dir():
         return _folder(argument, path, base)
@@ -130,7 +139,8 @@ def resolve(argument: str, *, base: AnyModel | None = None) -> AnyModel:
         return _folder(argument, _from_hub(argument))
     raise ModelError(
         f"{argument}: no such file or folder; give a model or adapter folder, a hub id, "
-        "a server (http://host:port/v1#model), a run folder or predictions (.json, .jsonl)"
+        "a server (http://host:port/v1#model), a run folder, baseline:NAME or predictions (.json, "
+        ".jsonl)"
     )
 
 
@@ -217,6 +227,8 @@ def _from_hub(identifier: str) -> Path:
 
 
 def _run_folder(argument: str, folder: Path) -> SavedPredictions:
+    if (folder / RECORD).is_file():
+        check_intact(folder, str(folder))
     manifest = read_manifest(folder)
     if manifest["kind"] != "run":
         raise ModelError(

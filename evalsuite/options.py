@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from evalsuite.models import AnyModel, LocalModel, served_model
 from evalsuite.runner import AskedTask, Questions
 from evalsuite.verdicts import Judge
 from tasks.registry import get_task
+from tasks.sampling import DEFAULT_SEED
 
 OF_ANSWERING = {
     "limit": None,
@@ -164,6 +166,33 @@ def given_of(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """Those of the options that were given, as a person types them."""
     names = [name for name, default in defaults.items() if options[name] != default]
     return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
+def options_of(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a run was asked with, from the identity in its manifest, as far as known."""
+    found = dict(identity.get("sampling", {}))
+    if (generation := identity.get("generation")) is not None:
+        found["gen_kwargs"] = ",".join(f"{k}={v}" for k, v in generation.items()) or None
+    names = {"samples": "samples", "chat_template": "apply_chat_template", "system": "system"}
+    return found | {option: identity[name] for name, option in names.items() if name in identity}
+
+
+def as_typed(options: Mapping[str, Any]) -> str:
+    """Those of the options that decide what is answered and no defaults, for a shell."""
+    typed = []
+    for name, default in {
+        "tasks": None,
+        "seed": DEFAULT_SEED,
+        **OF_ANSWERING,
+        **OF_LOADING,
+    }.items():
+        value = options.get(name, default)
+        if value == default or not value:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        typed.append(option if value is True else f"{option} {shlex.quote(text)}")
+    return " ".join(typed)
 
 
 def _model_args(text: str | None) -> dict[str, Any]:

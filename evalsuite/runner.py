@@ -29,6 +29,10 @@ from tasks.sampling import DEFAULT_SEED
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
+_FIELDS = ("claim", "question", "answer", "first", "second", "target")
+_BLANK: dict[str, Any] = dict.fromkeys(_FIELDS, "") | {"evidence": [""]}
+"""A document of any task with nothing in it: of its prompt, what all documents have in common."""
+
 _PROBED_WORDS = ("Yes", "No", "Unknown")
 
 ASKED_AT_ONCE = 4096
@@ -114,9 +118,10 @@ class AskedTask:
         }
 
     def facts(self) -> dict[str, Any]:
-        """For the manifest: version, number of items, and a hash over all documents."""
+        """For the manifest: version, number of items, hashes of its prompt and of all documents."""
         return {
             "version": self.harness_task.VERSION,
+            "prompt": hash_text(build_prompt(self, _BLANK, Questions(tasks=()), None)),
             "items": len(self.documents),
             "documents": hash_text("".join(hash_document(d) for d in self.documents)),
             "generation": self.harness_task.config.generation_kwargs,
@@ -167,19 +172,33 @@ def _shuffled(documents: Sequence[dict[str, Any]], seed: int) -> tuple[dict[str,
     return tuple(sorted(documents, key=lambda d: (place(d["cluster"] or d["id"]), place(d["id"]))))
 
 
+def build_prompt(
+    task: AskedTask,
+    document: dict[str, Any],
+    questions: Questions,
+    chat_template: Callable[..., Any] | None,
+) -> str:
+    """What a model is shown of a document.
+
+    `chat_template` puts messages into the form of the model; it is used if the questions say so.
+    """
+    prompt: str = task.harness_task.fewshot_context(
+        document,
+        num_fewshot=0,
+        system_instruction=questions.system,
+        apply_chat_template=questions.chat_template,
+        chat_template=chat_template if questions.chat_template else None,
+    )
+    return prompt
+
+
 def build_question(
     task: AskedTask, index: int, engine: Engine, questions: Questions, adapter: Path | None = None
 ) -> Question:
     """The harness requests of one document."""
     document = task.documents[index]
     apply = engine.chat_template if questions.chat_template else None
-    context = task.harness_task.fewshot_context(
-        document,
-        num_fewshot=0,
-        system_instruction=questions.system,
-        apply_chat_template=questions.chat_template,
-        chat_template=apply,
-    )
+    context = build_prompt(task, document, questions, apply)
 
     def requests() -> list[Instance]:
         built = task.harness_task.construct_requests(

@@ -134,10 +134,12 @@ def answer(
     progress: Progress,
     cache: Path | None = None,
     watch: Mapping[Path, Callable[[AskedTask], int | None]] = MappingProxyType({}),
+    on_engine: Callable[[Engine], None] = lambda engine: None,
 ) -> None:
     """Let every run's model answer what its folder does not have yet.
 
     `watch` says by run folder who decides how many items of a task to ask next, and 0 to stop.
+    `on_engine` meets every engine before its first question.
     Runs of the same base model share one loaded engine. An adapter is proved to be applied
     before it answers anything, and two models of one server are proved to differ; `tasks` are
     asked of every run without tasks of its own, and the first of them is what is proved on.
@@ -163,6 +165,7 @@ def answer(
         engine = start(group[0].model, adapters, options)
         clock.lap("load")
         try:
+            on_engine(engine)
             prove(engine, adapters, _probes(tasks[0], engine, questions), options.dtype)
             clock.lap("prove")
             progress.remove_task(loading)

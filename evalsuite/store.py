@@ -30,12 +30,17 @@ _SYNC_SECONDS = 0.5
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run or comparison folder."""
     path = folder / MANIFEST
+    return parse_manifest(path.read_bytes(), str(path))
+
+
+def parse_manifest(content: bytes, where: str) -> dict[str, Any]:
+    """The manifest in a file's content; `where` starts the message of the `InputError`."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(content.decode("utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not JSON ({error})") from error
+        raise InputError(f"{where}: not JSON ({error})") from error
     if not isinstance(manifest, dict) or manifest.get("schema") != RUN_SCHEMA:
-        raise InputError(f"{path}: not a manifest of schema {RUN_SCHEMA}")
+        raise InputError(f"{where}: not a manifest of schema {RUN_SCHEMA}")
     return manifest
 
 

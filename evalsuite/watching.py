@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from evalsuite.comparing import ByTask
 from evalsuite.errors import InputError
 from evalsuite.models import AnyModel, SavedPredictions
-from evalsuite.pairing import pair, to_arrays
+from evalsuite.pairing import Pairs, pair, to_arrays
 from evalsuite.policy import Policy
 from evalsuite.predictions import Key, Prediction, read_predictions
 from evalsuite.runner import AskedTask
@@ -20,7 +20,6 @@ from evalsuite.store import PredictionFile
 from evalsuite.training_data import TrainingData, training_data
 from stats.gate import Held, Skipped, look
 from stats.gate_rules import Rule
-from stats.paired import PairedAnswers
 from stats.rows import RULES
 from stats.watching import Seen
 from tasks.registry import get_task
@@ -34,6 +33,7 @@ class _Watched:
     """A task that is asked: its items in order, the unit of each, and the base's answers."""
 
     asked: AskedTask
+    targets: Set[str]
     units: tuple[str, ...]
     rules: tuple[Rule, ...]
 
@@ -83,7 +83,7 @@ class Watch:
             targets = {task.harness_task.doc_to_target(document) for document in task.documents}
             rules, _ = self.policy.rules_for(task.name, targets)
             units = tuple(d["cluster"] or d["id"] for d in task.documents)
-            self._tasks[task.name] = _Watched(task, units, rules)
+            self._tasks[task.name] = _Watched(task, targets, units, rules)
 
     def more(self, task: AskedTask) -> int | None:
         """None for all that are left; else the size of the next batch, 0 once it is decided."""
@@ -116,13 +116,13 @@ class Watch:
             return {}
         pairs = self._pairs(name, counted)
         unit_of = dict(zip(task.asked.ids, _numbered(task.units), strict=True))
-        unit = np.array([unit_of[item] for item, _ in sorted(counted)])  # as `pair` orders them
+        unit = np.array([unit_of[prediction.item_id] for prediction in pairs.base])
         order = np.argsort(unit, kind="stable")
         sizes = np.unique(list(unit_of.values()), return_counts=True)[1]
         watched = sum(rule.is_mean for other in self._tasks.values() for rule in other.rules)
         return look(
             task.rules,
-            pairs.subset(order),
+            to_arrays(pairs).subset(order),
             unit[order],
             largest=int(sizes.max()) * self._samples,
             level=self.policy.level,
@@ -150,15 +150,20 @@ class Watch:
                     f"task {name}: the checkpoint was trained on every item; gate it on others"
                 )
             answers = self._not_trained_on(name, checkpoint.get(name, {}))
+            watched = self._tasks.get(name)
             pairs = None
+            targets = set() if watched is None else watched.targets
             if answers:
                 found = pair(get_task(name), clean, answers, allow_mismatch=self._allow_mismatch)
                 pairs = to_arrays(found)
-            rules, skipped = self.policy.rules_for(name, {p.target for p in clean.values()})
+                targets = targets or {prediction.target for prediction in found.base}
+            rules, skipped = self.policy.rules_for(name, targets)
             left_out += skipped
-            planned, trained_on = 0 if pairs is None else len(pairs), len(base[name]) - len(clean)
-            if name in self._tasks:
-                asked = set(self._tasks[name].asked.ids)
+            if watched is None:
+                planned = 0 if pairs is None else len(pairs)
+                trained_on = len(checkpoint.get(name, {})) - len(answers)
+            else:
+                asked = set(watched.asked.ids)
                 planned = sum(item in asked for item, _ in clean)
                 trained_on = len(asked) * self._samples - planned
             seen = self.seen(name, intervals=True)
@@ -191,14 +196,12 @@ class Watch:
         path = PredictionFile(self._folder, name).path
         return {p.key: p for p in read_predictions(path)} if path.is_file() else {}
 
-    def _pairs(self, name: str, answers: Mapping[Key, Prediction]) -> PairedAnswers:
+    def _pairs(self, name: str, answers: Mapping[Key, Prediction]) -> Pairs:
         base = self._base
         if isinstance(base, Path):
             path = PredictionFile(base, name).path
             base = {name: {p.key: p for p in read_predictions(path)}}
-        return to_arrays(
-            pair(get_task(name), base[name], answers, allow_mismatch=self._allow_mismatch)
-        )
+        return pair(get_task(name), base[name], answers, allow_mismatch=self._allow_mismatch)
 
     def _whole_units(self, task: _Watched, answers: Mapping[Key, Prediction]) -> list[str]:
         """Ids of the first items, as far as all of their units are answered in full."""

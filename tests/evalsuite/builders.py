@@ -9,6 +9,7 @@ from typing import Any
 
 from evalsuite.hashing import hash_document, hash_text
 from evalsuite.predictions import Prediction, ShownDocument
+from evalsuite.store import RUN_SCHEMA
 from tasks.registry import Task
 
 LABELS = ("PASS", "FAIL", "NA")
@@ -62,6 +63,36 @@ def answered(
 def write_predictions(path: Path, predictions: list[Prediction]) -> Path:
     path.write_text("".join(p.to_line() for p in predictions), encoding="utf-8")
     return path
+
+
+def run_folder(
+    folder: Path, *, items: int = 30, name: str = "qwen", backwards: bool = False
+) -> Path:
+    """A finished run, as `saeval run` leaves it."""
+    answers = [prediction(number, LABELS[number % 3]) for number in range(items)]
+    manifest = {
+        "schema": RUN_SCHEMA,
+        "kind": "run",
+        "identity": {
+            "model": {"name": name, "content": "c" * 64, "adapter_content": None},
+            "engine": {"name": "transformers", "device": "cpu", "dtype": "float32"},
+            "sampling": {"seed": 43, "per_label": None, "limit": items},
+            "generation": {}, "samples": 1, "chat_template": False, "system": None,
+        },
+        "tasks": {
+            "fever": {"version": 1, "items": items, "documents": "d" * 64,
+                      "generation": {"until": [], "max_gen_toks": 8}},
+        },
+        "model": {"argument": "Qwen/Qwen3-8B"},
+        "created": "2026-01-02T03:04:05+00:00",
+        "command": ["run", "me"],
+        "sessions": [{"items": items, "seconds": {"answer": 1.5 + backwards}}],
+    }  # fmt: skip
+    (folder / "predictions").mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    lines = [answer.to_line() for answer in (answers[::-1] if backwards else answers)]
+    (folder / "predictions" / "fever.jsonl").write_text("".join(lines))
+    return folder
 
 
 def two_files(folder: Path, items: int = 12) -> tuple[Path, Path]:

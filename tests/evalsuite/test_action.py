@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from builders import LABELS, prediction, write_predictions
+from builders import LABELS, prediction, run_folder, write_predictions
 from command_line import SAEVAL
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,22 @@ def test_a_passing_job(job, tmp_path):
     assert files["GITHUB_OUTPUT"] == "verdict=PASS\n"
     assert files["GITHUB_STEP_SUMMARY"].startswith("## ✅ saeval gate: PASS")
     assert (tmp_path / "saeval-gate" / "junit.xml").is_file()
+
+
+def test_a_committed_baseline_is_the_base(job, tmp_path):
+    run = run_folder(tmp_path / "run", items=900)
+    store = tmp_path / "saeval-baselines"
+    save = [SAEVAL, "baseline", "save", "main", run, "--store", store]
+    subprocess.run(save, check=True, capture_output=True)
+    done, files = job(base="baseline:main", checkpoint="run")
+    assert done.returncode == 0, done.stderr
+    assert files["GITHUB_OUTPUT"] == "verdict=PASS\n"
+    answers = store / "main" / "predictions" / "fever.jsonl"
+    answers.write_text(answers.read_text().replace("PASS", "FAIL", 1))
+    done, files = job(base="baseline:main", checkpoint="run", out="other")
+    assert done.returncode == 2
+    assert "saeval-baselines/main/predictions/fever.jsonl: is not what was saved" in done.stderr
+    assert files["GITHUB_OUTPUT"] == "verdict=PASS\n", "that of the first job"
 
 
 def test_a_job_that_fails_and_says_why(job):

@@ -126,15 +126,22 @@ def test_runs_that_were_asked_differently_are_refused(tiny_base, tmp_path, capsy
         capsys, "compare", tmp_path / "short", tiny_base, *ASK[:2], "--limit", "4",
         "--gen-kwargs", "max_gen_toks=9", "--out", tmp_path / "out",
     )  # fmt: skip
-    assert "asked in different ways: --gen-kwargs is {'max_gen_toks': 8} there and" in message
+    assert "is stale: generation in task factworld is max_gen_toks=8 there and max_gen_t" in message
+    assert "give --gen-kwargs max_gen_toks=8, or answer it anew: saeval run " in message
     assert not (tmp_path / "out").exists()
 
 
 def test_unknown_settings_are_not_held_against_a_run():
-    check_asked_alike({"a": {"samples": 1}, "b": {}})
+    check_asked_alike({"a": {"identity": {"samples": 1}}, "b": {"identity": {}}})
     check_asked_alike({})
-    with pytest.raises(PairingError, match="--system is None there and 'x' here"):
-        check_asked_alike({"a": {"system": None}, "b": {"system": "x"}})
+    with pytest.raises(PairingError, match="--system is not given there and x here"):
+        check_asked_alike({"a": {"identity": {"system": None}}, "b": {"identity": {"system": "x"}}})
+
+
+def test_saved_runs_of_two_versions_of_a_task_are_refused():
+    one, two = ({"tasks": {"fever": {"version": number}}} for number in (1, 2))
+    with pytest.raises(PairingError, match="task fever is version 1 there and version 2 here"):
+        check_asked_alike({"a": one, "b": two})
 
 
 def test_a_prompt_cut_for_one_model_only_is_refused():
