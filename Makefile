@@ -6,7 +6,7 @@ VLLM ?= .venv-vllm
 OUT ?= demo
 
 .PHONY: setup setup-vllm demo test test-vllm lint format bench bench-engines bench-train \
-  recipes-compared validity gate-validity clean
+  recipes-compared validity gate-validity selection-validity clean
 
 setup: $(VENV)/.complete
 
@@ -74,6 +74,10 @@ validity: setup
 # How often the gate errs, with and without early stop, by simulation; ten minutes.
 gate-validity: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/gate_validity.py
+
+# The best of several checkpoints: bias and coverage, by simulation; five minutes.
+selection-validity: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/selection_validity.py
 
 clean:
 	rm -rf $(VENV) $(VLLM) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

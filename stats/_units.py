@@ -49,7 +49,7 @@ class Entries:
 def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]:
     """Units of the items, and the entries of each model."""
     k, models = len(pairs.labels), pairs.models
-    usable = ~np.isnan([answers.confidence for answers in models]).any(axis=0)
+    usable = np.asarray(~np.isnan([answers.confidence for answers in models]).any(axis=0))
     found = [_scale(answers.confidence, usable) for answers in models]
     stratum = np.zeros(len(pairs), dtype=np.int64)
     if pairs.stratum is not None:

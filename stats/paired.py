@@ -129,7 +129,7 @@ class JointAnswers:
     @property
     def all_confident(self) -> BoolArray:
         """Shape (n,): whether every model stated a confidence."""
-        return ~np.isnan([answers.confidence for answers in self.models]).any(axis=0)
+        return np.asarray(~np.isnan([a.confidence for a in self.models]).any(axis=0))
 
 
 def joint_answers(comparisons: Sequence[PairedAnswers]) -> JointAnswers:
