@@ -30,8 +30,10 @@ NOTE = (
     "difference from the base, drawn from the dashed line. Filled marks are beyond noise by Holm’s "
     "p over all checkpoints, tasks and metrics; hollow ones are not."
 )
+_NOISE = "within noise at every step"
 _COLOURS = (CHECKPOINT, HEAT, RIGHT, THIRD, WRONG, INK)
 _MARKS = "os^Dvp"
+_SMALLEST_SPAN = 0.05
 _WIDTH, _TALL, _LEFT, _RIGHT, _BOTTOM, _ROW = 300.0, 132.0, 40.0, 12.0, 32.0, 12.0
 
 
@@ -111,7 +113,8 @@ def _told(curve: Curve, level: float) -> str:
         parts.append(f"{direction} {when}")
     if parts:
         return ", ".join(parts)
-    return "untested" if set(signs) == {"untested"} else "within noise at every step"
+    alone = {"untested": "untested", "same": "the same at every step"}
+    return alone.get(signs[0], _NOISE) if len(set(signs)) == 1 else _NOISE
 
 
 def steps_picture(found: OverSteps, level: float, name: str) -> str:
@@ -190,7 +193,7 @@ def _limits(found: OverSteps) -> tuple[float, float]:
     rows = [row for curve in found.curves for row in curve.rows]
     ends = [end for row in rows for end in (row.base or 0, row.checkpoint or 0, *(_bar(row) or ()))]
     low, high = min(ends), max(ends)
-    margin = max(0.06 * (high - low), 0.01)
+    margin = max(0.06 * (high - low), (_SMALLEST_SPAN - (high - low)) / 2)
     return low - margin, high + margin
 
 
@@ -203,11 +206,9 @@ def _axes(panel: Panel, found: OverSteps, last: int) -> None:
         ticks = [t for t in MaxNLocator(6, integer=True).tick_values(0, last) if 0 <= t <= last]
     labels = [say.count(round(tick)) for tick in ticks]
     panel.x_axis(ticks, labels, title="step", at=panel.y[0])
-    up = [
-        t
-        for t in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(*panel.y)
-        if panel.y[0] <= t <= panel.y[1]
-    ]
+    low, high = max(panel.y[0], -1e-9), min(panel.y[1], 1 + 1e-9)
+    up = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(*panel.y)
+    up = [tick for tick in up if low <= tick <= high]
     panel.y_axis(up, [_label(tick, found.scale) for tick in up])
 
 

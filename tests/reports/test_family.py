@@ -142,11 +142,12 @@ def test_curves_have_a_point_per_step_and_say_from_when_on_it_is_better():
         ("==+", "better at step 3"),
         ("+=-", "better at step 1, worse at step 3"),
         ("+--", "better at step 1, worse from step 2 on"),
-        ("===", "within noise at every step"),
+        ("===", "the same at every step"),
+        ("~=~", "within noise at every step"),
     ],
 )
 def test_sentences_say_what_the_signs_say(directions, words):
-    change = {"=": (0.0, 1.0), "+": (0.2, 0.001), "-": (-0.2, 0.001)}
+    change = {"=": (0.0, 1.0), "~": (0.01, 0.5), "+": (0.2, 0.001), "-": (-0.2, 0.001)}
     rows = []
     for sign in directions:
         gain, p = change[sign]
