@@ -87,9 +87,9 @@ def select_best(
 
     *Corrected difference*: d(j) − E*[d*(j*) − d(j*)], the bootstrap's correction of bias [1]_. In
     the resamples the checkpoints lie apart by truth and noise together, so where they are all
-    equal the correction takes about two thirds of the bias, and where one is clearly the best it
-    takes nothing [2]_. By simulation (``docs/history.md``) its mean squared error is that of
-    choosing on some items and measuring on others, which can only be done for means over items.
+    equal the correction takes two thirds to three quarters of the bias, and where one is clearly
+    the best hardly anything [2]_. By simulation (``docs/selection-validity.md``) its mean squared
+    error is that of choosing on some items and measuring on others, which takes means over items.
 
     *Intervals*: d ± c·s with s the standard deviation of the replicates and c the `level`
     quantile of max |d* − d|/s [3]_. They hold for all checkpoints at once and so for any one of
@@ -97,7 +97,8 @@ def select_best(
 
     *Set of the best*: k stays in it unless some i has d(i) − d(k) > c(k)·s(i, k), with c(k) the
     quantile of the largest such studentised difference to k. Each is so compared with all others
-    as if it were the best [5]_; the truly best one is left out in 1 − `level` of cases at most.
+    as if it were the best [5]_; the truly best one is left out in about 1 − `level` of cases at
+    most.
 
     References
     ----------
