@@ -140,7 +140,8 @@ def steps_picture(found: OverSteps, level: float, name: str) -> str:
     for index, curve in enumerate(found.curves):
         colour, mark = _COLOURS[index % len(_COLOURS)], _MARKS[index % len(_MARKS)]
         # Bars of several tasks at one step stand side by side.
-        apart = (index - (len(found.curves) - 1) / 2) * min(0.012, 0.06 / len(found.curves)) * last
+        side = index - (len(found.curves) - 1) / 2
+        apart = side * min(0.012 * last, 0.6 * _gap(found) / len(found.curves))
         _curve(panel, curve, level, colour, mark, colour if several else BASE, apart)
         place = box[2] / 2 * (index % 2)
         if several:
@@ -200,9 +201,9 @@ def _limits(found: OverSteps) -> tuple[float, float]:
 def _axes(panel: Panel, found: OverSteps, last: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    steps = sorted({step for curve in found.curves for step in curve.steps})
-    ticks: Sequence[float] = [0, *steps]
-    if len(steps) > 8 or min(b - a for a, b in pairwise(ticks)) < last / 12:
+    steps = sorted({step for curve in found.curves for step in curve.steps} | {0})
+    ticks: Sequence[float] = steps
+    if len(steps) > 9 or _gap(found) < last / 12:
         ticks = [t for t in MaxNLocator(6, integer=True).tick_values(0, last) if 0 <= t <= last]
     labels = [say.count(round(tick)) for tick in ticks]
     panel.x_axis(ticks, labels, title="step", at=panel.y[0])
@@ -210,6 +211,12 @@ def _axes(panel: Panel, found: OverSteps, last: int) -> None:
     up = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(*panel.y)
     up = [tick for tick in up if low <= tick <= high]
     panel.y_axis(up, [_label(tick, found.scale) for tick in up])
+
+
+def _gap(found: OverSteps) -> int:
+    """The least number of steps between two points, the base's among them."""
+    steps = sorted({step for curve in found.curves for step in curve.steps} | {0})
+    return min(later - earlier for earlier, later in pairwise(steps))
 
 
 def _label(tick: float, scale: say.Scale) -> str:

@@ -230,6 +230,20 @@ def test_too_few_items_name_no_best_and_say_why(tmp_path, capsys):
     assert json.loads((tmp_path / "out" / "family.json").read_text())["best"] is None
 
 
+def test_tasks_that_ask_the_same_have_no_mean_to_choose_by(tmp_path, capsys):
+    base, checkpoints = history(tmp_path)
+    for path in (base, *checkpoints):
+        path.write_text(path.read_text() + path.read_text().replace('"fever"', '"vitaminc"'))
+    out = tmp_path / "out"
+    code, printed, _ = typed(capsys, "compare", base, *checkpoints, "--out", out)
+    assert code == 0
+    assert "tasks fever and vitaminc ask some items in common" in " ".join(printed.split())
+    arguments = ("--best", "accuracy@vitaminc", "--out", out)
+    assert typed(capsys, "compare", base, *checkpoints, *arguments)[0] == 0
+    best = json.loads((out / "family.json").read_text())["best"]
+    assert (best["chosen"], best["tasks"]) == ("answers-step-200", ["vitaminc"])
+
+
 def test_items_that_one_checkpoint_lacks_are_left_out_of_the_choice(tmp_path, capsys):
     base, checkpoints = history(tmp_path)
     lines = checkpoints[0].read_text().splitlines(keepends=True)
