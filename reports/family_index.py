@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reports.json_report import as_json
 from stats.best import Best
@@ -14,11 +14,11 @@ from stats.comparison import FAMILY_SCHEMA_VERSION
 class Index:
     """Links to the comparisons by name; `steps`, `best` and `notes` are those of the family."""
 
+    schema: str = field(default=FAMILY_SCHEMA_VERSION, kw_only=True)
     comparisons: dict[str, str]
     steps: tuple[int, ...] | None = None
     best: Best | None = None
     notes: tuple[str, ...] = ()
-    schema: str = FAMILY_SCHEMA_VERSION
 
 
 def index_to_json(index: Index) -> str:
