@@ -6,7 +6,8 @@ VLLM ?= .venv-vllm
 OUT ?= demo
 
 .PHONY: setup setup-vllm demo test test-vllm lint format docs gallery bench bench-engines \
-  bench-train recipes-compared frontier-example validity gate-validity clean
+  bench-train recipes-compared frontier-example validity gate-validity \
+  selection-validity clean
 
 setup: $(VENV)/.complete
 
@@ -90,6 +91,10 @@ validity: setup
 # How often the gate errs, with and without early stop, by simulation; ten minutes.
 gate-validity: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/gate_validity.py
+
+# The best of several checkpoints: bias and coverage, by simulation; five minutes.
+selection-validity: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/selection_validity.py
 
 clean:
 	rm -rf $(VENV) $(VLLM) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -108,6 +108,13 @@ def run(model: str, out: Path | None, **options: Any) -> None:
     help="Price of a million tokens read and written, such as 0.5,1.5, for the report.",
 )
 @click.option(
+    "--best",
+    metavar="METRIC[@TASK]",
+    help="Choose the best of several checkpoints by a metric, such as 'NA recall' or brier@fever: "
+    "over one task, or the mean of all. Checkpoints of one run are chosen from by accuracy "
+    "without it.",
+)
+@click.option(
     "--judge",
     metavar="URL#MODEL",
     help="Let a model of a server (http://host:port/v1#model) grade answers to open questions in "
@@ -134,9 +141,11 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     saeval compare fever_base.json fever_grpo.json
     saeval compare 'study/*_base.json' 'study/*_grpo.json' --out report
     saeval compare ./base ./fever-only ./mixed --tasks fever,vitaminc
+    saeval compare ./base runs/mine/checkpoint-* --tasks fever,vitaminc --best 'NA recall'
     saeval compare runs/base runs/checkpoint --judge http://127.0.0.1:8000/v1#judge
 
     Several checkpoints are corrected for together, and set side by side: checkpoints × tasks.
+    Those of one training run (checkpoint-200, step-400) are drawn over its steps.
     """
     from evalsuite.commands import compare_command
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.markup import escape
 
+from evalsuite.choosing import DEFAULT, Wanted, choose, read_wanted
 from evalsuite.comparing import ByTask, compare_predictions, pair_tasks, with_noise
 from evalsuite.contract import Earlier, asked_in_words, cautions, check_asked_alike, other_engine
 from evalsuite.engines import Engine, EngineOptions
@@ -34,9 +35,11 @@ from evalsuite.pairing import Pairs
 from evalsuite.reporting import homes_of, report_comparisons
 from evalsuite.runner import AskedTask, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar
+from evalsuite.steps import in_order
 from evalsuite.store import RUN_SCHEMA, claimed, read_manifest
 from evalsuite.training_data import training_data
 from evalsuite.verdicts import Judge, Verdicts
+from stats.best import Best, NoBestError
 from stats.comparison import (
     Comparison,
     Cost,
@@ -86,8 +89,19 @@ def compare_command(
 ) -> None:
     """``saeval compare``: answer what has to be answered, compare, write and print the reports."""
     console = Console(stderr=True)
+    if options["best"] is not None and len(checkpoint_arguments) < 2:
+        raise InputError("--best: there is one checkpoint only; give several to choose from")
     with comparing(base_argument, checkpoint_arguments, out, options, console) as found:
-        report_comparisons(found.comparisons, found.homes, found.folder, console)
+        best, notes = _best(found, console)
+        report_comparisons(
+            found.comparisons,
+            found.homes,
+            found.folder,
+            console,
+            steps=found.steps,
+            best=best,
+            notes=notes,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,13 +109,40 @@ class Compared:
     """Comparisons whose folder is still claimed, and the answers behind them.
 
     `homes` says by the checkpoints' names where their reports go, `predictions` has those names and
-    ``base``.
+    ``base``; `steps` are theirs if they are of one run; `wanted` is what to choose the best by.
     """
 
     comparisons: list[Comparison]
     predictions: Mapping[str, ByTask]
     homes: Mapping[str, Path]
     folder: Path
+    verdicts: Verdicts | None
+    steps: tuple[int, ...] | None
+    wanted: Wanted | None
+    allow_mismatch: bool
+
+
+def _best(found: Compared, console: Console) -> tuple[Best | None, tuple[str, ...]]:
+    """The best checkpoint, if one is wanted, or why none can be told."""
+    if found.wanted is None:
+        return None, ()
+    names = [comparison.checkpoint.name for comparison in found.comparisons]
+    if len(set(names)) < len(names):
+        names = list(found.homes)
+    answers = [found.predictions[name] for name in found.homes]
+    try:
+        with console.status("statistics: the best checkpoint"):
+            best = choose(
+                found.wanted,
+                found.predictions["base"],
+                dict(zip(names, answers, strict=True)),
+                found.comparisons[0].settings,
+                verdicts=found.verdicts,
+                allow_mismatch=found.allow_mismatch,
+            )
+    except NoBestError as error:
+        return None, (f"No best checkpoint is named: {error}.",)
+    return best, ()
 
 
 class Attendant(Protocol):
@@ -134,7 +175,11 @@ def comparing(
     With an `attendant` there is one checkpoint, and it may be asked less than everything.
     """
     base = resolve(base_argument)
-    checkpoints = named([resolve(argument, base=base) for argument in checkpoint_arguments])
+    found, steps = in_order([resolve(argument, base=base) for argument in checkpoint_arguments])
+    checkpoints = named(found)
+    wanted = None if steps is None else DEFAULT
+    if (metric := options.get("best")) is not None:
+        wanted = read_wanted(metric)
     models: dict[str, AnyModel] = {"base": base, **checkpoints}
     questions, engine, judge = questions_of(options), EngineOptions(), judge_of(options)
     asked: list[AskedTask] = []
@@ -200,10 +245,12 @@ def comparing(
         questions.seed,
         None if judge is None else judge.description,
     )
+    of_each = [list(known) for known in predictions.values()]
+    common = [name for name in (of_each or [[]])[0] if all(name in one for one in of_each)]
     if attendant is not None:
-        of_each = [list(known) for known in predictions.values()]
-        common = [name for name in (of_each or [[]])[0] if all(name in one for one in of_each)]
         attendant.check(questions.tasks or common, checkpoints["checkpoint"])
+    if metric is not None and wanted is not None:
+        wanted.keys(questions.tasks or common)
 
     def identity_of(model: AnyModel, name: str) -> Mapping[str, Any]:
         if not isinstance(model, SavedPredictions):
@@ -299,7 +346,16 @@ def comparing(
             if options["aa"]:
                 again = compared(base, AGAIN)
                 comparisons = [with_noise(comparison, again) for comparison in comparisons]
-        yield Compared(comparisons, predictions, homes, folder)
+        yield Compared(
+            comparisons,
+            predictions,
+            homes,
+            folder,
+            verdicts,
+            steps,
+            wanted,
+            options["allow_mismatch"],
+        )
 
 
 def _own_judge(judge: Judge | None, *models: AnyModel) -> tuple[str, ...]:

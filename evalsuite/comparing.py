@@ -83,7 +83,7 @@ def compare_predictions(
         tasks.append(replace(made, judge=agreement))
     tasks = list(adjust_family(tasks))
     pooled = None
-    shared = _sharing_items(paired)
+    shared = sharing_items(paired)
     kinds = {pairs.task.kind for pairs in paired}
     if len(tasks) > 1 and not shared and len(kinds) == 1:
         on_task(POOLED)
@@ -178,7 +178,7 @@ def too_few_replicates(tasks: Sequence[TaskComparison], settings: Settings) -> s
     )
 
 
-def _sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
+def sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
     """Two tasks that ask the same, if there are any; a mixture names its items anew."""
     seen: dict[tuple[str, tuple[str, ...]], str] = {}
     for pairs in paired:

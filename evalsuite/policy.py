@@ -210,7 +210,7 @@ def _rules(
 
 
 def _rule(entry: _Rule) -> Rule:
-    metric, label = _metric(entry)
+    metric, label = read_metric(entry.metric, entry.label)
     given = [kind for kind in _KINDS if getattr(entry, kind) is not None]
     if len(given) != 1:
         raise ValueError(
@@ -244,15 +244,21 @@ def _rule(entry: _Rule) -> Rule:
     return Rule(metric, label, kind, float(limit))
 
 
-def _metric(entry: _Rule) -> tuple[str, str | None]:
-    """Name and label, from ``recall`` with a label or ``NA recall``."""
-    words, label = entry.metric.split(), entry.label
+def read_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
+    """Name and label, from ``recall`` with a label or ``NA recall``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric or label.
+    """
+    words = written.split()
     if len(words) == 2 and words[1].lower() in _LABELLED and label is None:
         label, name = words[0], words[1].lower()
     else:
         name = "_".join(words).lower().replace("-", "_")
     if name not in _METRICS:
-        raise ValueError(f"unknown metric {entry.metric!r}{_hint(name, _METRICS)}")
+        raise ValueError(f"unknown metric {written!r}{_hint(name, _METRICS)}")
     if name not in _LABELLED:
         if label is not None:
             raise ValueError(f"{name} has no label")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from evalsuite.errors import InputError
-from stats.comparison import FAMILY_SCHEMA_VERSION, Comparison
+from stats.best import Best
+from stats.comparison import Comparison
 
 COMPARISON = "comparison.json"
 INDEX = "family.json"
@@ -18,10 +18,24 @@ INDEX = "family.json"
 
 def report_command(folder: Path) -> None:
     """``saeval report``: the reports of a finished comparison once more."""
-    names = list(_read_index(folder / INDEX)) if (folder / INDEX).is_file() else ["checkpoint"]
-    homes = homes_of(folder, names)
-    comparisons = [_read_comparison(home) for home in homes.values()]
-    report_comparisons(comparisons, homes, folder, Console(stderr=True))
+    from reports.family_index import Index, read_index
+
+    index = Index({"checkpoint": ""})
+    if (folder / INDEX).is_file():
+        try:
+            index = read_index((folder / INDEX).read_text(encoding="utf-8"))
+        except (ValueError, UnicodeDecodeError) as error:
+            raise InputError(f"{folder / INDEX}: {str(error).splitlines()[0]}") from error
+    homes = homes_of(folder, list(index.comparisons))
+    report_comparisons(
+        [_read_comparison(home) for home in homes.values()],
+        homes,
+        folder,
+        Console(stderr=True),
+        steps=index.steps,
+        best=index.best,
+        notes=index.notes,
+    )
 
 
 def homes_of(folder: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -34,8 +48,15 @@ def report_comparisons(
     homes: Mapping[str, Path],
     folder: Path,
     console: Console,
+    *,
+    steps: tuple[int, ...] | None = None,
+    best: Best | None = None,
+    notes: tuple[str, ...] = (),
 ) -> None:
-    """Write the reports of one comparison or of several, and print them."""
+    """Write the reports of one comparison or of several, and print them.
+
+    `steps`, `best` and `notes` are those of `stats.comparison.Family`.
+    """
     from reports import print_comparison, print_family, write_family, write_reports
     from stats.family import family
 
@@ -43,21 +64,11 @@ def report_comparisons(
         written = write_reports(comparisons[0], folder)
         print_comparison(comparisons[0], Console())
     else:
-        together = family(comparisons)
+        together = family(comparisons, steps, best, notes)
         written = write_family(together, homes, folder)
         print_family(together, Console())
     for path in written:
         console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
-
-
-def _read_index(path: Path) -> dict[str, str]:
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        if index["schema"] != FAMILY_SCHEMA_VERSION:
-            raise InputError(f"{path}: schema {index['schema']!r} is not {FAMILY_SCHEMA_VERSION!r}")
-        return dict(index["comparisons"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not an index of comparisons ({error})") from error
 
 
 def _read_comparison(folder: Path) -> Comparison:

@@ -79,7 +79,7 @@ def training_data(checkpoint: AnyModel) -> TrainingData | None:
     InputError
         If one of ours cannot be read.
     """
-    for folder in _folders(checkpoint):
+    for folder in folders_of(checkpoint):
         path = folder / TRAINING_DATA
         if not path.is_file():
             continue
@@ -115,7 +115,7 @@ def overlap(pairs: Pairs, arrays: PairedAnswers, training: TrainingData, level: 
     )
 
 
-def _folders(model: AnyModel) -> list[Path]:
+def folders_of(model: AnyModel) -> list[Path]:
     """Where a model's training may be described, the likeliest first."""
     if isinstance(model, LocalModel):
         return [model.adapter or model.folder]

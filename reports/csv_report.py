@@ -52,9 +52,14 @@ def to_csv(comparison: Comparison) -> str:
 
 
 def family_to_csv(family: Family) -> str:
-    """The same of every checkpoint, with its name in the first column."""
-    rows = ((c.checkpoint.name, *row) for c in family.comparisons for row in _rows(c))
-    return csv_text(("checkpoint_name", *COLUMNS), rows)
+    """The same of every checkpoint, with its name and, in a run, its step in the first columns."""
+    steps = family.steps or (None,) * len(family.comparisons)
+    rows = (
+        (comparison.checkpoint.name, step, *row)
+        for step, comparison in zip(steps, family.comparisons, strict=True)
+        for row in _rows(comparison)
+    )
+    return csv_text(("checkpoint_name", "step", *COLUMNS), rows)
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[tuple[Cell, ...]]) -> str:

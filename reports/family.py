@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,15 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from reports import vocabulary as say
+from reports.best import HEADS, best_in_words
+from reports.best import NOTE as BEST_NOTE
 from reports.csv_report import family_to_csv
+from reports.family_index import Index, index_to_json
 from reports.hostile_text import one_line
 from reports.html import environment
 from reports.markdown_text import escape, markdown_table
 from reports.signs import LEGEND, UNADJUSTED_NOTE
+from reports.steps import NOTE as STEPS_NOTE
+from reports.steps import over_steps, step_sentences, steps_picture
 from reports.transfer import Cell, transfer_tables
 from reports.words import in_words
 from reports.write import write_file, write_reports
-from stats.comparison import FAMILY_SCHEMA_VERSION, Family
+from stats.comparison import Family
 
 INDEX = "family.json"
 ON_CONSOLE = 5
@@ -48,18 +52,19 @@ def write_family(family: Family, folders: Mapping[str, Path], folder: Path) -> l
     for comparison, own in zip(family.comparisons, folders.values(), strict=True):
         write_reports(comparison, own)
     links = {name: own.relative_to(folder).as_posix() for name, own in folders.items()}
-    index = {"schema": FAMILY_SCHEMA_VERSION, "comparisons": links}
+    index = Index(links, family.steps, family.best, family.notes)
     folder.mkdir(parents=True, exist_ok=True)
     return [
         write_file(folder / "report.html", family_to_html(family, links)),
         write_file(folder / "report.md", family_to_markdown(family, links)),
         write_file(folder / "metrics.csv", family_to_csv(family)),
-        write_file(folder / INDEX, json.dumps(index, indent=2, ensure_ascii=False) + "\n"),
+        write_file(folder / INDEX, index_to_json(index)),
     ]
 
 
 def family_to_html(family: Family, links: Mapping[str, str]) -> str:
     """One self-contained page that links to each checkpoint's own."""
+    level = say.level_in_words(family.settings.level)
     return (
         environment()
         .get_template("family.html")
@@ -67,7 +72,19 @@ def family_to_html(family: Family, links: Mapping[str, str]) -> str:
             family=family,
             headlines=_headlines(family, links),
             tables=transfer_tables(family),
-            level=say.level_in_words(family.settings.level),
+            curves=[
+                (
+                    found.name,
+                    steps_picture(found, family.settings.level, f"steps-{index}"),
+                    step_sentences(found, family.settings.level),
+                )
+                for index, found in enumerate(over_steps(family))
+            ],
+            steps_note=STEPS_NOTE.format(level=level),
+            best=best_in_words(family),
+            best_heads=HEADS,
+            best_note=BEST_NOTE,
+            level=level,
             unadjusted_note=UNADJUSTED_NOTE,
         )
     )
@@ -84,6 +101,7 @@ def _markdown(family: Family, links: Mapping[str, str]) -> Iterator[str]:
     for name, link, headline in _headlines(family, links):
         yield f"- [{escape(name)}]({link}/report.md): {escape(headline)}"
     yield ""
+    yield from _history(family)
     for table in transfer_tables(family):
         yield f"### {escape(table.metric)}"
         yield ""
@@ -95,6 +113,30 @@ def _markdown(family: Family, links: Mapping[str, str]) -> Iterator[str]:
         f"Difference from the base with its {say.level_in_words(family.settings.level)} interval; "
         f"Holm’s p is over all checkpoints and tasks together. {UNADJUSTED_NOTE}"
     )
+
+
+def _history(family: Family) -> Iterator[str]:
+    """What happened over the steps, and the best checkpoint."""
+    if curves := over_steps(family):
+        yield "### Over the steps"
+        yield ""
+        for found in curves:
+            for sentence in step_sentences(found, family.settings.level):
+                yield f"- {escape(found.name)}, {escape(sentence)}"
+        yield ""
+    if best := best_in_words(family):
+        yield f"### {escape(best.title)}"
+        yield ""
+        yield " ".join(map(escape, best.sentences))
+        yield ""
+        body = [[escape(name), *cells] for name, *cells in best.rows]
+        body[best.chosen][0] = f"**{body[best.chosen][0]}**"
+        yield from markdown_table(HEADS, body)
+        yield f"{BEST_NOTE}"
+        yield ""
+    for note in family.notes:
+        yield escape(note)
+        yield ""
 
 
 def print_family(family: Family, console: Console) -> None:
@@ -110,10 +152,28 @@ def print_family(family: Family, console: Console) -> None:
             table.add_row(Text(one_line(name, 30)), *(Text(_cell_mark(cell)) for cell in cells))
         console.print(table)
     console.print(Text(f"{LEGEND} {UNADJUSTED_NOTE}", "dim"))
+    _print_best(family, console)
     for comparison in family.comparisons:
         console.print()
         console.print(Text(one_line(comparison.checkpoint.name, 60), "bold"))
         console.print(Text(in_words(comparison).headline))
+
+
+def _print_best(family: Family, console: Console) -> None:
+    if best := best_in_words(family):
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(best.title, "bold"))
+        table.title_justify = "left"
+        for head in HEADS:
+            table.add_column(head, justify="right" if head else "left")
+        for index, (name, *cells) in enumerate(best.rows):
+            style = "bold" if index == best.chosen else ""
+            table.add_row(Text(one_line(name, 30), style), *map(Text, cells))
+        console.print()
+        console.print(table)
+        for sentence in best.sentences:
+            console.print(Text(one_line(sentence, 400)))
+    for note in family.notes:
+        console.print(Text(one_line(note, 400)))
 
 
 def _headlines(family: Family, links: Mapping[str, str]) -> list[tuple[str, str, str]]:

@@ -33,7 +33,7 @@ def _blocks(comparison: Comparison, scale: str) -> list[Block]:
     if comparison.pooled is not None:
         tasks.append(comparison.pooled)
     blocks: dict[str, list[tuple[str, MetricComparison, bool]]] = {}
-    family = _family([task.task for task in comparison.tasks])
+    family = name_family([task.task for task in comparison.tasks])
     for task in tasks:
         for row in task.metrics:
             if not row.headline or row.difference is None:
@@ -49,7 +49,7 @@ def _blocks(comparison: Comparison, scale: str) -> list[Block]:
     return list(blocks.items())
 
 
-def _family(names: Sequence[str]) -> str:
+def name_family(names: Sequence[str]) -> str:
     """What several names all begin with up to an underscore, such as ``factworld_``, or nothing."""
     heads = {name.partition("_")[0] for name in names if "_" in name}
     same = len(names) > 1 and len(heads) == 1 and all("_" in name for name in names)

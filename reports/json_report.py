@@ -33,6 +33,11 @@ def to_json(result: Comparison | Frontier | Metacognition) -> str:
     A model may emit half of a surrogate pair. It cannot be encoded, so it is written as a JSON
     escape, which reads back as the same character.
     """
+    return as_json(result)
+
+
+def as_json(result: object) -> str:
+    """The same of any tree of dataclasses."""
     try:
         text = json.dumps(result, default=_fields, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError:

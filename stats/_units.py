@@ -15,7 +15,7 @@ from stats._draws import MOST_IN_A_BYTE, MOST_IN_TWO_BYTES, Units, mix
 from stats._validation import BoolArray, FloatArray, IntArray
 from stats.confidence import calibration_bins
 from stats.counts import Scale
-from stats.paired import PairedAnswers
+from stats.paired import JointAnswers, PairedAnswers
 
 _LARGEST = 2**62
 
@@ -34,7 +34,7 @@ class Entries:
         Shape (e,): whether that is the right label.
     level
         Shape (e,): which of the scale's levels was stated; −1 if the item has no confidence
-        from both models.
+        from all models.
     scale
         The levels.
     """
@@ -46,10 +46,10 @@ class Entries:
     scale: Scale
 
 
-def units_of(pairs: PairedAnswers) -> tuple[Units, Entries, Entries]:
-    """Units of the pairs, and the entries of base and checkpoint."""
-    k, usable = len(pairs.labels), pairs.both_confident
-    models = (pairs.base, pairs.checkpoint)
+def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]:
+    """Units of the items, and the entries of each model."""
+    k, models = len(pairs.labels), pairs.models
+    usable = np.asarray(~np.isnan([answers.confidence for answers in models]).any(axis=0))
     found = [_scale(answers.confidence, usable) for answers in models]
     stratum = np.zeros(len(pairs), dtype=np.int64)
     if pairs.stratum is not None:
@@ -63,7 +63,7 @@ def units_of(pairs: PairedAnswers) -> tuple[Units, Entries, Entries]:
         units, unit, item = _kinds(kind, stratum)
     else:
         units, unit, item = _clusters(kind, stratum, pairs.cluster)
-    base, checkpoint = (
+    entries = [
         Entries(
             unit=unit,
             cell=(pairs.target * (k + 1) + answers.predicted)[item],
@@ -72,8 +72,8 @@ def units_of(pairs: PairedAnswers) -> tuple[Units, Entries, Entries]:
             scale=scale,
         )
         for answers, (scale, level) in zip(models, found, strict=True)
-    )
-    return units, base, checkpoint
+    ]
+    return units, entries
 
 
 def _scale(confidence: FloatArray, usable: BoolArray) -> tuple[Scale, IntArray]:

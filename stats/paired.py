@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,6 +77,11 @@ class PairedAnswers:
         return len(self.target)
 
     @property
+    def models(self) -> tuple[Answers, ...]:
+        """Base and checkpoint."""
+        return self.base, self.checkpoint
+
+    @property
     def base_correct(self) -> BoolArray:
         """Shape (n,): whether the base is right; an invalid answer never is."""
         return np.asarray(self.base.predicted == self.target)
@@ -100,6 +106,61 @@ class PairedAnswers:
             cluster=None if self.cluster is None else self.cluster[items],
             stratum=None if self.stratum is None else self.stratum[items],
         )
+
+
+@dataclass(frozen=True)
+class JointAnswers:
+    """Several models on the same items in the same order; see `PairedAnswers`.
+
+    `models` has two or more.
+    """
+
+    labels: tuple[str, ...]
+    abstention: str | None
+    target: IntArray
+    models: tuple[Answers, ...]
+    cluster: IntArray | None = None
+    stratum: IntArray | None = None
+    wrong: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def all_confident(self) -> BoolArray:
+        """Shape (n,): whether every model stated a confidence."""
+        return np.asarray(~np.isnan([a.confidence for a in self.models]).any(axis=0))
+
+
+def joint_answers(comparisons: Sequence[PairedAnswers]) -> JointAnswers:
+    """One base and the checkpoints of several comparisons, the base first.
+
+    Raises
+    ------
+    ValueError
+        If `comparisons` is empty, or they are not of the same items and base answers.
+    """
+    if not comparisons:
+        raise ValueError("`comparisons` must not be empty")
+    first = comparisons[0]
+    for other in comparisons[1:]:
+        same = (
+            other.labels == first.labels
+            and np.array_equal(other.target, first.target)
+            and np.array_equal(other.base.predicted, first.base.predicted)
+            and np.array_equal(other.base.confidence, first.base.confidence, equal_nan=True)
+        )
+        if not same:
+            raise ValueError("`comparisons` must be of the same items with the same base answers")
+    return JointAnswers(
+        first.labels,
+        first.abstention,
+        first.target,
+        (first.base, *(one.checkpoint for one in comparisons)),
+        first.cluster,
+        first.stratum,
+        first.wrong,
+    )
 
 
 def paired_answers(

@@ -1,4 +1,4 @@
-"""The joint paired bootstrap: every metric of both models from the same draws.
+"""The joint paired bootstrap: every metric of all models from the same draws.
 
 What is drawn is in `stats._units`, how in `stats._draws`. The weights of a batch of replicates
 give tables of counts, those give a few sums and those the metrics. Here NumPy does it; large data
@@ -25,7 +25,7 @@ from stats.counts import (
     rows_of_tables,
     sums_of_rows,
 )
-from stats.paired import PairedAnswers
+from stats.paired import JointAnswers, PairedAnswers
 
 Metrics = dict[tuple[str, str | None], FloatArray]
 
@@ -53,20 +53,47 @@ class JointBootstrap:
     checkpoint_replicates: Metrics
 
 
+@dataclass(frozen=True)
+class ResampledMetrics:
+    """One model's metrics on the data, of shape (1,), and on every resample, of shape (B,)."""
+
+    values: Metrics
+    replicates: Metrics
+
+
 def joint_bootstrap(
     pairs: PairedAnswers, *, replicates: int = 10_000, rng: np.random.Generator | int = 0
 ) -> JointBootstrap:
     """Resample the pairs and compute every metric of both models on each resample.
 
+    Parameters and errors are those of `resampled_metrics`.
+    """
+    base, checkpoint = resampled_metrics(pairs, replicates=replicates, rng=rng)
+    return JointBootstrap(base.values, checkpoint.values, base.replicates, checkpoint.replicates)
+
+
+def resampled_metrics(
+    answers: PairedAnswers | JointAnswers,
+    *,
+    replicates: int = 10_000,
+    rng: np.random.Generator | int = 0,
+) -> list[ResampledMetrics]:
+    """Resample the items and compute every metric of every model on each resample.
+
     Parameters
     ----------
-    pairs
-        The answers. Clusters, if any, are resampled whole; strata keep their sizes. Metrics of
-        confidence rest on the items where both models stated one.
+    answers
+        Of two models or more. Clusters, if any, are resampled whole; strata keep their sizes.
+        Metrics of confidence rest on the items where all models stated one.
     replicates
         Number of resamples B.
     rng
         Generator or seed.
+
+    Returns
+    -------
+    list of ResampledMetrics
+        One per model, all from the same resamples.
 
     Raises
     ------
@@ -81,20 +108,23 @@ def joint_bootstrap(
     if replicates < 1:
         raise ValueError(f"`replicates` must be positive, found {replicates}")
     seed = np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64)
-    units, *models = units_of(pairs)
-    classes = len(pairs.labels)
+    units, models = units_of(answers)
+    classes = len(answers.labels)
     resampled = _resampled_rows(units, models, classes * (classes + 1), seed, replicates)
-    found: list[Metrics] = []
+    found = []
     for model, rows in zip(models, resampled, strict=True):
         tables = _Tables(units, model, classes * (classes + 1))
         data = sums_of_rows(tables.rows(units.counts[:, None]), classes, model.scale)
-        for sums in (data, sums_of_rows(rows, classes, model.scale)):
-            of_classes = classification_metrics(
-                sums.confusion, pairs.labels, pairs.abstention, pairs.wrong
+        values, drawn = (
+            classification_metrics(
+                sums.confusion, answers.labels, answers.abstention, answers.wrong
             )
-            found.append(of_classes | confidence_metrics(sums))
-        found[-1]["ece_squared_debiased", None] -= ece_bias(data)
-    return JointBootstrap(found[0], found[2], found[1], found[3])
+            | confidence_metrics(sums)
+            for sums in (data, sums_of_rows(rows, classes, model.scale))
+        )
+        drawn["ece_squared_debiased", None] -= ece_bias(data)
+        found.append(ResampledMetrics(values, drawn))
+    return found
 
 
 def _resampled_rows(

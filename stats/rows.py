@@ -177,7 +177,7 @@ def _row(
         p_max_t=None,
         p_holm=None,
         p_bh=None,
-        higher_is_better=None if _is_open(key, pairs) else rule.higher_is_better,
+        higher_is_better=None if is_open(name, pairs.wrong) else rule.higher_is_better,
         headline=rule.headline or (name in _HEADLINE_OF_ABSTENTION and label == pairs.abstention),
     )
     if base is None or checkpoint is None:
@@ -213,14 +213,15 @@ def _row(
     )
 
 
-def _is_open(key: Key, pairs: PairedAnswers) -> bool:
+def is_open(metric: str, wrong: str | None) -> bool:
     """Whether a metric is good or bad only by what it was that was declined.
+
+    `wrong` is the label of a wrong answer, which only open questions have.
 
     To decline a question instead of answering it wrongly is what training to abstain is for, also
     where somebody could have answered; the right answers lost by it are in the correct rate.
     """
-    of_answerability = ("false_abstention_rate", "precision", "f1")
-    return pairs.wrong is not None and key[0] in of_answerability
+    return wrong is not None and metric in ("false_abstention_rate", "precision", "f1")
 
 
 def _evidence(

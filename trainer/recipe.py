@@ -265,18 +265,21 @@ class Evaluation(Part):
 
 
 class Saving(Part):
-    """Checkpoints that a broken run resumes from.
+    """Checkpoints that a broken run resumes from, and those that show how it went.
 
     Attributes
     ----------
     every
-        Steps between two of them.
+        Steps between two to resume from.
     keep
-        How many of the latest are kept.
+        How many of the latest of these are kept.
+    history
+        Steps between two that stay, for `saeval compare`; 0 keeps none.
     """
 
     every: Count = 20
     keep: Count = 2
+    history: Annotated[int, Field(ge=0)] = 0
 
 
 class Alarms(Part):

@@ -18,7 +18,15 @@ from trainer.data import TrainingRow
 from trainer.errors import RunError
 from trainer.evaluation import evaluate
 from trainer.recipe import Recipe
-from trainer.run_folder import EVALUATION, METRICS, TRAINING, add_row, complete, write_json
+from trainer.run_folder import (
+    EVALUATION,
+    METRICS,
+    TRAINING,
+    add_row,
+    complete,
+    keep_in_history,
+    write_json,
+)
 from trainer.run_page import draw
 
 _WATCHED = ("abstention_rate", "format_rate", "confidence_spread")
@@ -127,6 +135,10 @@ class Recorder(AbstractContextManager["Recorder"]):
         """Count on a checkpoint from now on."""
         complete(folder, keep=self._recipe.saving.keep)
         self.note(step=step)
+
+    def on_history(self, step: int, folder: Path) -> None:
+        """Keep a checkpoint for comparison beside the run."""
+        keep_in_history(self._out, step, folder, self._training)
 
     def _note_alarms(self, alarms: Sequence[Alarm]) -> None:
         self._training["alarms"] += [asdict(alarm) for alarm in alarms]

@@ -175,6 +175,9 @@ class _Silent:
     def on_save(self, step: int, folder: Path) -> None:
         pass
 
+    def on_history(self, step: int, folder: Path) -> None:
+        pass
+
 
 def _at_first(plan: Plan) -> dict[str, Any]:
     """What ``training.json`` says before the first step."""

@@ -9,6 +9,7 @@
     DIR/metrics.jsonl                 one line for each step
     DIR/evaluation.jsonl              one line for each look at the held-out items
     DIR/run.html, DIR/curves.png      the same as pictures
+    DIR/history/step-N/               the checkpoint of a step in between, with its training.json
     DIR/.resume/                      checkpoints of a run that is not finished; gone afterwards
 
 Nothing in it is pickled but the optimizer's state in ``.resume``, which is read back as plain
@@ -34,6 +35,7 @@ from trainer.recipe_files import load_recipe, written
 SCHEMA = "satrain.run/1"
 TRAINING, RECIPE, DATA = "training.json", "recipe.yaml", "data.json"
 METRICS, EVALUATION = "metrics.jsonl", "evaluation.jsonl"
+HISTORY = "history"
 
 _COMPLETE = "complete"
 _KEPT = ("step", "finished", "seconds", "alarms", "metrics")
@@ -140,11 +142,35 @@ def complete(folder: Path, *, keep: int) -> None:
         shutil.rmtree(old)
 
 
+def keep_in_history(out: Path, step: int, folder: Path, training: Mapping[str, Any]) -> None:
+    """Make `folder` the checkpoint of a step, which says what it is and what it was trained on.
+
+    Parameters
+    ----------
+    out
+        Of the run.
+    step
+        That the checkpoint is of.
+    folder
+        With adapter or model; moved away when it is whole.
+    training
+        What the run's ``training.json`` says.
+    """
+    facts = {key: value for key, value in training.items() if key not in _KEPT}
+    write_json(folder / TRAINING, {**facts, "step": step})
+    shutil.copyfile(out / DATA, folder / DATA)
+    (out / HISTORY).mkdir(exist_ok=True)
+    os.replace(folder, out / HISTORY / f"step-{step}")
+
+
 def clear_after(folder: Path, work: Path, resume_from: Path | None) -> None:
     """Drop what a broken run did after its last whole checkpoint."""
     step = -1 if resume_from is None else checkpoint_step(resume_from)
     for path in work.glob("checkpoint-*"):
         if not (path / _COMPLETE).is_file():
+            shutil.rmtree(path)
+    for path in (folder / HISTORY).glob("step-*"):
+        if checkpoint_step(path) > step:
             shutil.rmtree(path)
     for name in (METRICS, EVALUATION):
         kept = [row for row in read_rows(folder / name) if row["step"] <= step]

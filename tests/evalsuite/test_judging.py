@@ -178,6 +178,26 @@ def test_several_checkpoints_share_verdicts(judge, files, tmp_path, capsys):
         assert found_in(out / name)["tasks"][0]["judge"] is not None
 
 
+def test_the_best_checkpoint_is_chosen_by_the_judges_grades(judge, tmp_path, capsys):
+    rows = [
+        make_question(
+            f"Which city is number {i}?", (city,), source_label="", id=f"r{i:02}"
+        ).as_row()
+        for i, city in enumerate(CITIES * 2)
+    ]
+    base_file, *steps = [
+        write_predictions(tmp_path / f"{name}.jsonl", answered(TASK, rows, respond))
+        for name, respond in (("base", checkpoint), ("step-2", checkpoint), ("step-1", base))
+    ]
+    out = tmp_path / "out"
+    assert typed(capsys, *command([base_file, *steps], judge, out))[0] == 0
+    best = json.loads((out / "family.json").read_text())["best"]
+    assert best["base"] == pytest.approx(9 / 12)
+    values = {one["name"]: one["value"] for one in best["candidates"]}
+    assert values == pytest.approx({"step-1": 8 / 12, "step-2": 9 / 12})
+    assert best["chosen"] == "step-2"
+
+
 def test_another_judge_is_another_comparison(judge, files, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     assert typed(capsys, *command(files, judge, out))[0] == 0

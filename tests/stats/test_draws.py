@@ -116,7 +116,7 @@ def test_neighbouring_replicates_and_seeds_are_unrelated():
 
 def test_large_kinds_are_split_so_that_weights_stay_narrow():
     pairs = simulated(30_000, 0)
-    found, base, _ = units_of(pairs)
+    found, (base, _) = units_of(pairs)
     assert found.counts.sum() == 30_000
     assert found.counts.max() <= 60_000
     assert np.bincount(base.cell, weights=found.counts, minlength=12).tolist() == (

@@ -15,7 +15,7 @@ from training import same, start, train, wait_for
 from trainer.errors import BackendError, RunError
 from trainer.run_folder import read_rows
 
-STEPS = ("optimisation.steps=8", "saving.every=2", "evaluation.every=3")
+STEPS = ("optimisation.steps=8", "saving.every=2", "saving.history=3", "evaluation.every=3")
 
 
 @pytest.fixture(scope="module")

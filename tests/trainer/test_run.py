@@ -26,7 +26,7 @@ NOT_PICKLED = {".json", ".jsonl", ".yaml", ".safetensors", ".jinja", ".html", ".
 def finished(answering_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a recipe that probes, evaluated on the way."""
     out = tmp_path_factory.mktemp("finished") / "checkpoint"
-    changes = ("optimisation.steps=4", "evaluation.every=2", "saving.every=2")
+    changes = ("optimisation.steps=4", "evaluation.every=2", "saving.every=2", "saving.history=2")
     assert train(answering_base, out, "mixed", *changes) == 0
     return out
 
@@ -68,6 +68,32 @@ def test_the_checkpoint_is_what_compare_takes(finished: Path, answering_base: Pa
     assert training["base"]["content"] == model.content == model_content(answering_base)
     assert training["finished"]
     assert training["step"] == training["steps"] == 4
+
+
+def test_checkpoints_in_between_are_what_compare_takes(
+    finished: Path, answering_base: Path
+) -> None:
+    steps = sorted((finished / "history").iterdir())
+    assert [path.name for path in steps] == ["step-2", "step-4"]
+    for step, path in zip((2, 4), steps, strict=True):
+        model = resolve(str(path))
+        assert isinstance(model, LocalModel)
+        assert (model.adapter, model.content) == (path, model_content(answering_base))
+        training = json.loads((path / "training.json").read_text())
+        assert training["step"] == step
+        assert (path / "data.json").read_bytes() == (finished / "data.json").read_bytes()
+        assert {file.suffix for file in path.iterdir()} <= NOT_PICKLED
+    assert weights(steps[1]) == weights(finished) != weights(steps[0])
+
+
+def test_keeping_them_changes_no_weight(
+    finished: Path, answering_base: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    changes = ("optimisation.steps=4", "evaluation.every=2", "saving.every=2")
+    assert train(answering_base, out, "mixed", *changes) == 0
+    assert weights(out) == weights(finished)
+    assert not (out / "history").exists()
 
 
 def test_the_checkpoint_loads_and_differs_from_its_base(

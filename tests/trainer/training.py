@@ -72,9 +72,19 @@ def without_times(path: Path) -> list[dict[str, object]]:
     return [{key: row[key] for key in row if key != "step_time"} for row in read_rows(path)]
 
 
+def history(out: Path) -> dict[str, bytes]:
+    """Every file of the checkpoints in between, by its path."""
+    kept = out / "history"
+    return {str(p.relative_to(kept)): p.read_bytes() for p in kept.rglob("*") if p.is_file()}
+
+
 def same(out: Path, unbroken: Path) -> None:
     """Whether a run that was broken off is the same as one that was not; asserts."""
     assert weights(out) == weights(unbroken)
     for name in ("metrics.jsonl", "evaluation.jsonl"):
         assert without_times(out / name) == without_times(unbroken / name)
+    one, other = history(out), history(unbroken)
+    assert one.keys() == other.keys()
+    for name, content in other.items():
+        assert one[name] == content, name
     assert not (out / ".resume").exists()

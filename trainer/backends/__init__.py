@@ -99,6 +99,12 @@ class Callbacks(Protocol):
     def on_save(self, step: int, folder: Path) -> None:
         """After `folder` is whole on disk: a run can be resumed from it."""
 
+    def on_history(self, step: int, folder: Path) -> None:
+        """After `folder`, in the plan's `work`, holds an adapter or model that is to stay.
+
+        That is due after every ``saving.history`` steps; the folder is taken away from there.
+        """
+
 
 @runtime_checkable
 class Backend(Protocol):

@@ -78,7 +78,7 @@ def run(
         trainer.add_callback(_Progress(plan, callbacks, trainer, policy, unlogged))
         resume = None if plan.resume_from is None else str(plan.resume_from)
         trainer.train(resume_from_checkpoint=resume)
-        _save(trainer, plan)
+        _save(trainer, plan, plan.out)
     step = trainer.state.global_step
     return Checkpoint(plan.out, step, finished=step >= recipe.optimisation.steps)
 
@@ -196,6 +196,11 @@ class _Progress(TrainerCallback):
         every = recipe.evaluation.every
         if last or (every and step % every == 0):
             self._evaluate(step)
+        if recipe.saving.history and step % recipe.saving.history == 0:
+            folder = self._plan.work / f"step-{step}"
+            _save(self._trainer, self._plan, folder)
+            if state.is_world_process_zero:
+                self._callbacks.on_history(step, folder)
         if stopping and not last:
             control.should_save = control.should_training_stop = True
 
@@ -227,17 +232,19 @@ def _trackers(plan: Plan) -> list[str]:
     return list(plan.recipe.trackers)
 
 
-def _save(trainer: Trainer, plan: Plan) -> None:
+def _save(trainer: Trainer, plan: Plan, folder: Path) -> None:
     """An adapter or a model with its tokenizer, without pickles and empty model cards."""
-    trainer.save_model(str(plan.out))
+    trainer.save_model(str(folder))
     if not trainer.accelerator.is_main_process:
         return
-    (plan.out / "training_args.bin").unlink()
-    (plan.out / "README.md").unlink(missing_ok=True)
-    config = plan.out / "adapter_config.json"
+    (folder / "training_args.bin").unlink()
+    (folder / "README.md").unlink(missing_ok=True)
+    config = folder / "adapter_config.json"
     if plan.recipe.adapter is not None:
         settings = json.loads(config.read_text(encoding="utf-8"))
         settings["base_model_name_or_path"] = plan.base
+        if isinstance(settings["target_modules"], list):  # PEFT's set: in no order
+            settings["target_modules"].sort()
         config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
 
