@@ -139,14 +139,19 @@ def found(comparison: Path) -> dict[Key, dict[str, Any]]:
     return {(row["metric"], row["label"]): row for row in task["metrics"]}
 
 
-def spread(values: Sequence[float]) -> str:
-    """Mean of the seeds, and the lowest and highest where they differ."""
-    mean, low, high = (f"{value:.3f}" for value in (fmean(values), min(values), max(values)))
+def spread(values: Sequence[float | None]) -> str:
+    """Mean of the seeds, and the lowest and highest where they differ; – if one has none."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return "–"
+    mean, low, high = (f"{value:.3f}" for value in (fmean(known), min(known), max(known)))
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def gain(rows: Sequence[dict[str, Any]]) -> str:
     """Mean difference, and in how many seeds ours is better, or worse, after correction."""
+    if any(row["difference"] is None for row in rows):
+        return "–"
     better = worse = 0
     for row in rows:
         if row["p_holm"] is not None and row["p_holm"] < ALPHA:

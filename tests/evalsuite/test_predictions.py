@@ -40,10 +40,10 @@ def test_a_bad_field_is_named_with_file_line_rule_and_value(changed, message):
         parse_line(json.dumps(GOOD | changed), "file.jsonl:3")
 
 
-def test_the_readme_says_which_fields_are_needed():
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    example = readme.split("```json\n", 1)[1].split("```", 1)[0]
-    found = parse_line(" ".join(example.split("\n")), "README")
+def test_the_documentation_says_which_fields_are_needed():
+    page = (Path(__file__).parents[2] / "docs" / "inputs.md").read_text()
+    example = page.split("```json\n", 1)[1].split("```", 1)[0]
+    found = parse_line(" ".join(example.split("\n")), "inputs.md")
     assert (found.prediction, found.cluster_id, found.sample_index) == ("NA", None, 0)
 
 

@@ -59,7 +59,7 @@ def test_a_model_is_asked_pinned_and_held_to(tiny_base, tiny_adapter, store, cap
     assert code in (0, 1), err
     found = json.loads(Path("out/gate.json").read_text())
     assert found["base"] == tiny_base.name
-    assert found["tasks"] == [{"task": TASK, "asked": 30, "planned": 30}]
+    assert found["tasks"] == [{"task": TASK, "asked": 30, "planned": 30, "trained_on": 0}]
     assert not Path("out/base").exists(), "the base was not asked again"
 
 
@@ -80,7 +80,7 @@ def test_less_may_be_asked_than_was_pinned(main_baseline, tiny_adapter, capsys, 
     )  # fmt: skip
     assert code == 0, err
     found = json.loads(Path("out/gate.json").read_text())
-    assert found["tasks"] == [{"task": TASK, "asked": 3, "planned": 3}]
+    assert found["tasks"] == [{"task": TASK, "asked": 3, "planned": 3, "trained_on": 0}]
     report = Path("out/report.md").read_text()
     assert "27 items have only the base's answer" in report
 

@@ -255,6 +255,7 @@ def test_an_alarm_stops_it_and_the_checkpoint_is_whole(
     alarms = (
         "alarms.confidence_spread_below=1",
         "alarms.format_rate_below=null",
+        "alarms.abstention_rate_below=null",
         "alarms.patience=2",
         "alarms.stop=true",
     )

@@ -128,7 +128,12 @@ def test_an_alarm_looks_at_the_held_out_items(
 ) -> None:
     """The tiny model cannot answer open questions, and is stopped at the second look."""
     out = tmp_path / "out"
-    alarms = ("alarms.patience=2", "alarms.stop=true", "evaluation.every=2")
+    alarms = (
+        "alarms.patience=2",
+        "alarms.stop=true",
+        "alarms.abstention_rate_below=null",
+        "evaluation.every=2",
+    )
     changes = (given_profile, "optimisation.steps=12", *alarms)
     assert train(answering_base, out, "sft-multitask", *changes) == 1
     training = json.loads((out / "training.json").read_text())
