@@ -12,9 +12,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from evalsuite.commands import comparing
 from evalsuite.errors import InputError
+from evalsuite.plan import BASE, CHECKPOINT
 from evalsuite.policy import load_policy
+from evalsuite.session import comparing
 from evalsuite.watching import Watch
 from stats.gate import GATE_SCHEMA_VERSION, Gate, Gated, Verdict, judge, overall
 
@@ -62,9 +63,7 @@ def gate_command(
         comparison = found.comparisons[0]
         tasks = [task.task for task in comparison.tasks]
         tasks += [name for name in options["tasks"] or () if name not in tasks]
-        held, skipped = watch.held(
-            tasks, found.predictions["base"], found.predictions["checkpoint"]
-        )
+        held, skipped = watch.held(tasks, found.answers[BASE], found.answers[CHECKPOINT])
         if not any(task.rules for task in held):
             raise InputError(
                 f"{policy.name}: none of its rules is about {', '.join(tasks)}; nothing is checked"
@@ -100,8 +99,8 @@ def gate_command(
             results=results,
             skipped=tuple(skipped),
         )
-        written = write_reports(comparison, found.folder)
-        written += write_gate(gate, found.folder, strict=strict)
+        written = write_reports(comparison, found.plan.folder)
+        written += write_gate(gate, found.plan.folder, strict=strict)
     for path in written:
         console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
     print_gate(gate, Console())

@@ -11,16 +11,17 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from evalsuite.commands import describe, named, say_speed
 from evalsuite.contract import cautions
+from evalsuite.describing import describe
 from evalsuite.engines import EngineOptions
 from evalsuite.errors import InputError, SaevalError
 from evalsuite.knowing import Known, cautions_on, compared, known_by, measured
 from evalsuite.models import AskableModel, SavedPredictions, resolve
 from evalsuite.naming import RUNS, folder_name, run_identity
 from evalsuite.options import engine_options, questions_of
+from evalsuite.plan import named
 from evalsuite.runner import AskedTask, Questions, load_tasks
-from evalsuite.running import Run, answer, circumstances, progress_bar
+from evalsuite.running import Run, answer, circumstances, progress_bar, say_speed
 from evalsuite.store import RUN_SCHEMA, claimed
 from stats.comparison import ModelDescription, Settings
 from stats.metacognition import METACOGNITION_SCHEMA_VERSION, Metacognition, adjust

@@ -36,7 +36,14 @@ from evalsuite.runner import (
     build_probe,
     left_to_answer,
 )
-from evalsuite.store import RUN_SCHEMA, PredictionFile, claimed, record_session, recorded
+from evalsuite.store import (
+    RUN_SCHEMA,
+    PredictionFile,
+    claimed,
+    read_manifest,
+    record_session,
+    recorded,
+)
 from evalsuite.systems import SystemPrompt
 
 _PROBES = 4
@@ -209,6 +216,19 @@ def answer(
             engine.close()
         for note in getattr(engine, "notes", ()):
             progress.console.print(escape(note), highlight=False, soft_wrap=True)
+
+
+def say_speed(run: Run, console: Any) -> None:
+    """One line on the last session of a run, if there was one."""
+    sessions = read_manifest(run.folder).get("sessions", [])
+    if not sessions or not sessions[-1]["items"]:
+        return
+    items, cached = sessions[-1]["items"], sessions[-1]["from_cache"]
+    seconds = sessions[-1]["seconds"]
+    phases = ", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items())
+    rate = f", {(items - cached) / max(seconds['answer'], 1e-3):.1f} a second" if not cached else ""
+    kept = f", {cached} of them from the cache" if cached else ""
+    console.print(escape(f"{run.name}: {items} items{kept}{rate} ({phases})"), highlight=False)
 
 
 def _all_that_is_left(_: AskedTask) -> None:

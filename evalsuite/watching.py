@@ -39,7 +39,7 @@ class _Watched:
 
 
 class Watch:
-    """Attends a comparison for a gate (`evalsuite.commands.Attendant`).
+    """Attends a comparison for a gate (`evalsuite.plan.Attendant`).
 
     Parameters
     ----------
