@@ -162,12 +162,14 @@ def write_baseline(
     (folder / "predictions").mkdir()
     for file, text in texts.items():
         write_file(folder / file, text)
-    record = Record(
-        schema="saeval.baseline/1",
-        name=name,
-        saved=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        saeval=version("saeval"),
-        files={file: _pinned(text.encode()) for file, text in texts.items()},
+    record = Record.model_validate(
+        {
+            "schema": "saeval.baseline/1",
+            "name": name,
+            "saved": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "saeval": version("saeval"),
+            "files": {file: _pinned(text.encode()) for file, text in texts.items()},
+        }
     )
     write_file(folder / RECORD, record.model_dump_json(by_alias=True, indent=2) + "\n")
     return record

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from evalsuite.predictions import Prediction, read_predictions
-from stats.comparison import ModelDescription, Settings
+from stats.comparison import MetricComparison, ModelDescription, Settings
 from stats.metacognition import (
     ModelMetacognition,
     TaskDifferences,
@@ -19,7 +19,7 @@ from stats.metacognition import (
     single_answers,
 )
 from stats.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
-from stats.rows import FEWEST_ITEMS
+from stats.shares import FEWEST_ITEMS
 from tasks.metacognition.items import OwnAnswer, counts, matched_pairs, pair_id
 
 Pair = tuple[OwnAnswer, OwnAnswer]
@@ -132,7 +132,7 @@ def compared(base: Known, checkpoint: Known, settings: Settings) -> tuple[TaskDi
 def _differences(base: Known, checkpoint: Known, task: str, settings: Settings) -> TaskDifferences:
     before, after = base.given(task), checkpoint.given(task)
     common = [name for name in before if name in after]
-    rows = ()
+    rows: tuple[MetricComparison, ...] = ()
     answers = pairs = 0
     if common:
         first, second = [before[name] for name in common], [after[name] for name in common]

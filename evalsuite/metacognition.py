@@ -20,6 +20,7 @@ from evalsuite.models import AskableModel, SavedPredictions, resolve
 from evalsuite.naming import RUNS, folder_name, run_identity
 from evalsuite.options import engine_options, questions_of
 from evalsuite.plan import named
+from evalsuite.predictions import Key, Prediction
 from evalsuite.runner import AskedTask, Questions, load_tasks
 from evalsuite.running import Run, answer, circumstances, progress_bar, say_speed
 from evalsuite.store import RUN_SCHEMA, claimed
@@ -165,7 +166,7 @@ def _result(
 
 def _described(model: AskableModel, about: Run, identity: Mapping[str, Any]) -> ModelDescription:
     """With the cost of both runs."""
-    predictions = {}
+    predictions: dict[str, Mapping[Key, Prediction]] = {}
     for folder in (about.folder.parent / ANSWERS, about.folder):
         if not folder.is_dir():
             continue

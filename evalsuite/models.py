@@ -77,7 +77,10 @@ class SavedPredictions:
     @property
     def base_content(self) -> str | None:
         """The content of the (base) model that answered, where it is known."""
-        return self.manifest and self.manifest["identity"]["model"]["content"]
+        if self.manifest is None:
+            return None
+        content: str | None = self.manifest["identity"]["model"]["content"]
+        return content
 
     @cached_property
     def content(self) -> str:
@@ -192,12 +195,12 @@ def _adapter(argument: str, folder: Path, base: AnyModel | None) -> LocalModel:
     if not (folder / "adapter_model.safetensors").is_file():
         raise ModelError(f"{argument}: adapter_model.safetensors is missing in {folder}")
     named = _read_json(folder / "adapter_config.json").get("base_model_name_or_path")
-    if not named:
+    if not named or not isinstance(named, str):
         raise ModelError(f"{argument}: adapter_config.json names no base_model_name_or_path")
     for candidate in (Path(named), folder / named):
         if (candidate / "config.json").is_file():
-            return LocalModel(argument, _model(str(named), candidate).folder, folder)
-    if isinstance(base, LocalModel) and base.adapter is None and not _HUB_ID.fullmatch(str(named)):
+            return LocalModel(argument, _model(named, candidate).folder, folder)
+    if isinstance(base, LocalModel) and base.adapter is None and not _HUB_ID.fullmatch(named):
         caution = f"The adapter {folder.name} names a base that is missing; it was put on BASE."
         return LocalModel(argument, base.folder, folder, caution)
     if Path(named).is_absolute() or not _HUB_ID.fullmatch(named):

@@ -130,10 +130,13 @@ def clusters_of(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] | No
 
     Several samples of one item are a cluster, unless the item is in a larger one.
     """
-    clusters = [p.cluster_id for p in predictions]
-    if any(p.sample_index for p in predictions):
-        clusters = [p.cluster_id or f"item {p.item_id}" for p in predictions]
-    if None in clusters:
+    several = any(p.sample_index for p in predictions)
+    clusters = [
+        cluster
+        for p in predictions
+        if (cluster := p.cluster_id or (f"item {p.item_id}" if several else None)) is not None
+    ]
+    if len(clusters) < len(predictions):
         return None
     names, index = np.unique(clusters, return_inverse=True)
     return index if len(names) < len(clusters) else None

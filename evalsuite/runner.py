@@ -291,7 +291,8 @@ def _known(
     cache: AnswerCache, task: AskedTask, asked: Sequence[Question], together: int
 ) -> tuple[list[list[Prediction]], list[Question]]:
     """What the cache has of whole batches, and the questions left to ask."""
-    known, left = [], []
+    known: list[list[Prediction]] = []
+    left: list[Question] = []
     for start in range(0, len(asked), together):
         batch = asked[start : start + together]
         found = [

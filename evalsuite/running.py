@@ -154,12 +154,12 @@ def answer(
     open_runs = []
     bars = {}
     for run in runs:
-        asked = run.tasks(tasks)
-        with claimed(run.folder, run_manifest(run.model, asked, run.questions(questions), options)):
-            left = sum(left_to_answer(task, run.folder, questions.samples) for task in asked)
+        own = run.tasks(tasks)
+        with claimed(run.folder, run_manifest(run.model, own, run.questions(questions), options)):
+            left = sum(left_to_answer(task, run.folder, questions.samples) for task in own)
         if left:
             open_runs.append(run)
-            total = sum(len(task.documents) for task in asked)
+            total = sum(len(task.documents) for task in own)
             bars[run.folder] = progress.add_task(
                 f"{run.name} answers", total=total, completed=total - left
             )

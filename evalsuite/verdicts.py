@@ -177,10 +177,10 @@ class Verdicts:
                 f"read on {unscored} of {judged} responses, too many to compare what is left; see "
                 f"its replies in {VERDICTS}, and take another judge"
             )
-        judged = replace(
+        graded = replace(
             pairs, base=tuple(b for b, _ in kept), checkpoint=tuple(c for _, c in kept)
         )
-        return judged, JudgeAgreement(
+        return graded, JudgeAgreement(
             default_labels=(*pairs.task.labels, INVALID_LABEL),
             judge_labels=(*pairs.task.labels, UNSCORED),
             left_out=len(base) - len(kept),

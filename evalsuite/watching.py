@@ -142,7 +142,8 @@ class Watch:
         InputError
             If it was trained on all items of a task.
         """
-        held, left_out = [], []
+        held: list[Held] = []
+        left_out: list[Skipped] = []
         for name in tasks:
             clean = self._not_trained_on(name, base[name])
             if not clean:

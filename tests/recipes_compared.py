@@ -102,7 +102,7 @@ FAMILIES = {
             *_TINY,
             "data.sources=[{task: factworld_questions, split: test, count: 700}]",
             "evaluation.tasks=[factworld_questions]",
-            "optimisation.steps=40",
+            "optimisation.steps=80",
             "optimisation.max_completion_length=20",
         ),
     ),

