@@ -10,8 +10,8 @@ from evalsuite.errors import InputError
 from evalsuite.pairing import WRONG, Pairs, to_arrays
 from evalsuite.policy import ABSTENTION, read_metric
 from evalsuite.verdicts import Verdicts
-from stats.best import Best, NoBestError
 from stats.best_checkpoint import best_checkpoint
+from stats.checkpoints import Best, NoBestError
 from stats.comparison import Settings
 from stats.gate_rules import higher_is_better, metrics_of
 from stats.limits import NEGATIVE_FLIPS

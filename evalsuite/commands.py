@@ -20,7 +20,7 @@ from evalsuite.runner import load_tasks
 from evalsuite.running import Run, answer, progress_bar, say_speed
 from evalsuite.session import Compared, comparing
 from evalsuite.store import read_manifest
-from stats.best import Best, NoBestError
+from stats.checkpoints import Best, NoBestError
 
 
 def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> None:

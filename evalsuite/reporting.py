@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from evalsuite.errors import InputError
-from stats.best import Best
+from stats.checkpoints import Best
 from stats.comparison import Comparison
 
 COMPARISON = "comparison.json"

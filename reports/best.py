@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports import vocabulary as say
-from stats.best import Best
-from stats.comparison import Family
+from stats.checkpoints import Best, Family
 
 HEADS = ("", "Value", "Difference", "Interval", "Wins", "May be best")
 NOTE = (

@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from reports.hostile_text import printable
-from stats.comparison import Comparison, Family, Interval, MetricComparison
+from stats.checkpoints import Family
+from stats.comparison import Comparison, Interval, MetricComparison
 
 COLUMNS = (
     "task",

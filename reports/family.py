@@ -24,7 +24,7 @@ from reports.steps import over_steps, step_sentences, steps_picture
 from reports.transfer import Cell, transfer_tables
 from reports.words import in_words
 from reports.write import write_file, write_reports
-from stats.comparison import Family
+from stats.checkpoints import Family
 
 INDEX = "family.json"
 ON_CONSOLE = 5

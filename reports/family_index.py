@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 from reports.json_report import as_json
-from stats.best import Best
-from stats.comparison import FAMILY_SCHEMA_VERSION
+from stats.checkpoints import FAMILY_SCHEMA_VERSION, Best
 
 
 @dataclass(frozen=True)

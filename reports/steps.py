@@ -13,7 +13,8 @@ from reports.hostile_text import one_line
 from reports.panels import SMALL, Panel, new_figure
 from reports.signs import Direction, find, sign_of
 from reports.svg import BASE, CHECKPOINT, HEAT, INK, PAPER, RIGHT, THIRD, WRONG, to_svg
-from stats.comparison import Family, MetricComparison, TaskComparison
+from stats.checkpoints import Family
+from stats.comparison import MetricComparison, TaskComparison
 
 METRICS: tuple[tuple[str, bool], ...] = (
     ("accuracy", False),

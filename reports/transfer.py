@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from reports import vocabulary as say
 from reports.signs import Sign, find, sign_of
-from stats.comparison import Comparison, Family, TaskComparison
+from stats.checkpoints import Family
+from stats.comparison import Comparison, TaskComparison
 
 POOLED = "pooled"
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from stats._validation import FloatArray
-from stats.best import Best, Candidate, NoBestError
+from stats.checkpoints import Best, Candidate, NoBestError
 from stats.comparison import Settings
 from stats.paired import JointAnswers
 from stats.resampling import resampled_metrics

@@ -8,13 +8,8 @@ a wrong answer, say) is None, never NaN.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from stats.best import Best
 
 SCHEMA_VERSION = "saeval.comparison/1"
-FAMILY_SCHEMA_VERSION = "saeval.family/1"
 
 
 @dataclass(frozen=True)
@@ -558,34 +553,3 @@ class Comparison:
     tasks: tuple[TaskComparison, ...]
     pooled: TaskComparison | None
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Family:
-    """Comparisons of the same base with several checkpoints.
-
-    Holm's and Benjamini–Hochberg's p in them are over every headline metric of every task of
-    every checkpoint.
-
-    Attributes
-    ----------
-    steps
-        Of the checkpoints of one training run, ascending; None if they are not.
-    best
-        The best checkpoint, or None where none was asked for or could be told.
-    notes
-        Sentences on what could not be told.
-    """
-
-    schema: str
-    base: ModelDescription
-    settings: Settings
-    comparisons: tuple[Comparison, ...]
-    steps: tuple[int, ...] | None = None
-    best: Best | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def task_names(self) -> tuple[str, ...]:
-        """Every task that any comparison has, in the order of their first mention."""
-        return tuple(dict.fromkeys(t.task for c in self.comparisons for t in c.tasks))

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from stats.best import Best
+from stats.checkpoints import FAMILY_SCHEMA_VERSION, Best, Family
 from stats.compare import adjust_family, family_size
-from stats.comparison import FAMILY_SCHEMA_VERSION, Comparison, Family
+from stats.comparison import Comparison
 
 
 def family(

@@ -17,7 +17,7 @@ from reports.family import family_to_html, family_to_markdown, print_family, wri
 from reports.family_index import Index, index_to_json, read_index
 from reports.steps import Curve, OverSteps, over_steps, step_sentences, steps_picture
 from reports.transfer import transfer_tables
-from stats.best import Best, Candidate
+from stats.checkpoints import Best, Candidate
 from stats.comparison import Interval, ModelDescription
 from stats.family import family
 

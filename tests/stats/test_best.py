@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from strategies import LABELS, simulated
 
-from stats.best import NoBestError
 from stats.best_checkpoint import best_checkpoint
+from stats.checkpoints import NoBestError
 from stats.comparison import Settings
 from stats.paired import Answers, JointAnswers, joint_answers
 from stats.resampling import joint_bootstrap, resampled_metrics

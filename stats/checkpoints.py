@@ -1,10 +1,15 @@
-"""The best of several checkpoints, as a tree of frozen values; `stats.best_checkpoint` makes it."""
+"""Several checkpoints of one base, as a tree of frozen values: comparisons, steps and the best one.
+
+`stats.family` and `stats.best_checkpoint` make it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stats.comparison import Interval
+from stats.comparison import Comparison, Interval, ModelDescription, Settings
+
+FAMILY_SCHEMA_VERSION = "saeval.family/1"
 
 
 class NoBestError(ValueError):
@@ -67,3 +72,34 @@ class Best:
     interval: Interval | None
     candidates: tuple[Candidate, ...]
     left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Comparisons of the same base with several checkpoints.
+
+    Holm's and Benjamini–Hochberg's p in them are over every headline metric of every task of
+    every checkpoint.
+
+    Attributes
+    ----------
+    steps
+        Of the checkpoints of one training run, ascending; None if they are not.
+    best
+        The best checkpoint, or None where none was asked for or could be told.
+    notes
+        Sentences on what could not be told.
+    """
+
+    schema: str
+    base: ModelDescription
+    settings: Settings
+    comparisons: tuple[Comparison, ...]
+    steps: tuple[int, ...] | None = None
+    best: Best | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """Every task that any comparison has, in the order of their first mention."""
+        return tuple(dict.fromkeys(t.task for c in self.comparisons for t in c.tasks))
