@@ -25,6 +25,8 @@ SHORTCUT_ABOVE_CHANCE = 0.05
 NEARLY_ALWAYS = 0.9
 ENOUGH_TO_SEE_A_HABIT = 20
 MOSTLY = 0.5
+ONE_NUMBER = 0.01
+"""A standard deviation of confidence below this is one number for everything."""
 
 
 def cautions(comparison: Comparison) -> tuple[str, ...]:
@@ -51,6 +53,7 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
             sentence = rule(task, level)
             if sentence is not None:
                 found.append(f"{task.task}: {sentence}")
+    found.extend(_one_confidence(comparison))
     found.extend(_spread_is_not_knowledge(comparison))
     found.extend(_pooled_gain_of_one_task(comparison))
     return tuple(found)
@@ -224,6 +227,27 @@ def _unpaired(task: TaskComparison, level: float) -> str | None:
         f"{say.count(left.base_only)} items have only the base's answer and "
         f"{say.count(left.checkpoint_only)} only the checkpoint's; they are left out."
     )
+
+
+def _one_confidence(comparison: Comparison) -> list[str]:
+    """Of a checkpoint that is honest on average, if at all, and tells nothing of an answer."""
+    names, means = [], []
+    for task in comparison.tasks:
+        spread, mean = find(task, "confidence_std"), find(task, "confidence_mean")
+        if spread is None or mean is None or identical(task):
+            continue
+        constant = spread.checkpoint is not None and spread.checkpoint < ONE_NUMBER
+        if constant and spread.items >= ENOUGH_TO_SEE_A_HABIT:
+            names.append(task.task)
+            means.append(say.value(mean.checkpoint, "score"))
+    if not names:
+        return []
+    stated = " and ".join(dict.fromkeys(means))
+    return [
+        f"{say.listing(names)}: the checkpoint states one confidence for nearly everything "
+        f"({stated}), which tells no answer from another; Brier score and ECE² say only how far it "
+        "is from the accuracy."
+    ]
 
 
 def _spread_is_not_knowledge(comparison: Comparison) -> list[str]:

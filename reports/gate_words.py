@@ -96,9 +96,12 @@ ASSUMPTION = (
 
 
 def headline(gate: Gate) -> str:
-    """``REGRESSION: a rule is shown to be broken (1 of 6).``"""
+    """``REGRESSION: a rule is shown to be broken (1 of 6 rules; 2 not held to).``"""
     count = sum(result.verdict == gate.verdict for result in gate.results)
-    return f"{gate.verdict}: {MEANING[gate.verdict]} ({count} of {len(gate.results)} rules)."
+    left_out = f"; {len(gate.skipped)} not held to" if gate.skipped else ""
+    return (
+        f"{gate.verdict}: {MEANING[gate.verdict]} ({count} of {len(gate.results)} rules{left_out})."
+    )
 
 
 def guarantee(level: float, rules: int | None = None) -> list[str]:
@@ -119,8 +122,9 @@ def saved(gate: Gate) -> str:
         return ""
     planned = sum(task.planned for task in gate.tasks)
     left = planned - sum(task.asked for task in gate.tasks)
+    which = " that count" if any(task.trained_on for task in gate.tasks) else ""
     return (
-        f"Asked the checkpoint {say.count(planned - left)} of {say.items(planned)}: "
+        f"Asked the checkpoint {say.count(planned - left)} of {say.items(planned)}{which}: "
         f"{left / planned:.0%} saved."
     )
 
@@ -129,8 +133,8 @@ def trained_on(gate: Gate) -> list[str]:
     """For each task of which items were left out: how many, and why."""
     return [
         f"{task.task}: {say.count(task.trained_on)} of "
-        f"{say.count(task.planned + task.trained_on)} answers are left out, because the checkpoint "
-        "was trained on their items."
+        f"{say.count(task.planned + task.trained_on)} answers are left out, because their items "
+        "share an id, a wording or a cluster with what the checkpoint was trained on."
         for task in gate.tasks
         if task.trained_on
     ]

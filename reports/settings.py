@@ -17,7 +17,14 @@ METHODS: dict[str, str] = {
     "cr3-t": "cluster-robust t (CR3)",
     "delong-z": "DeLong by influence functions",
     "delong-cr3-t": "DeLong by influence functions, cluster-robust (CR3)",
+    "smoothed-delong-z": "DeLong with four pseudo-items, as confidence hardly varies",
+    "smoothed-delong-cr3-t": "DeLong with four pseudo-items, as confidence hardly varies, "
+    "cluster-robust (CR3)",
     "jackknife-t": "jackknife t",
+    "jackknife-cr3-t": "jackknife t, cluster-robust (CR3)",
+    "smoothed-jackknife-t": "jackknife t with four pseudo-items, as confidence hardly varies",
+    "smoothed-jackknife-cr3-t": "jackknife t with four pseudo-items, as confidence hardly varies, "
+    "cluster-robust (CR3)",
     "jackknife-cluster-t": "jackknife t, leaving out clusters",
     "tango-score": "Tango score interval",
     "percentile-bootstrap": "percentile bootstrap interval",

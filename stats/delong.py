@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from stats._validation import BoolArray, FloatArray, IntArray
 from stats.comparison import Interval
 from stats.confidence import auroc
 from stats.influence import DifferenceTest, conclude, jackknife_standard_error
+from stats.sparse import Model, smoothed_models
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def auroc_interval(
     -----
     Variance S10/m + S01/n from the structural components of the m right and n wrong answers
     (DeLong et al. 1988, eq. 4 to 6), computed from mid-ranks (Sun & Xu 2014) and cut to [0, 1].
+    Where confidence hardly varies it is smoothed; see `auroc_difference`.
 
     References
     ----------
@@ -85,15 +88,16 @@ def auroc_interval(
     stated, right = check.answers("", confidence, correct)
     group = _group(cluster, confidence=stated)
     value = auroc(stated, right)
-    influence = auroc_influence(stated, right)
+    ((counted, counted_right),), counted_group, smoothed = smoothed_models([(stated, right)], group)
+    influence, centre = auroc_influence(counted, counted_right), auroc(counted, counted_right)
     error = interval = None
-    method, freedom = _reference(group)
+    method, freedom = _reference(group, smoothed)
     if influence is not None:
-        error = _standard_error(influence, group)
-    if value is not None and error is not None and error > 1e-10:
+        error = _standard_error(influence, counted_group)
+    if centre is not None and error is not None and error > 1e-10:
         reference = stats.norm if freedom is None else stats.t(freedom)
         reach = float(reference.ppf((1 + level) / 2)) * error
-        interval = Interval(max(value - reach, 0.0), min(value + reach, 1.0), method)
+        interval = Interval(max(centre - reach, 0.0), min(centre + reach, 1.0), method)
     return AurocEstimate(
         value,
         error,
@@ -146,6 +150,14 @@ def auroc_difference(
     its own labels and subtracted item by item, whatever role the item plays in each, which
     keeps the covariance; with equal labels the variance is DeLong's own (1988, eq. 5).
 
+    Where a model states nearly always the same confidence, its AUROC is the difference of two
+    rare shares, and DeLong's variance is Wald's: 0 for the share that is 0 by chance. With fewer
+    than `SPARSE` right or wrong items expected off a model's usual confidence, test and interval
+    are those of the items and four more: of each kind one with the highest confidence that the
+    model states and one with the lowest. With two confidences that is the interval of Agresti and
+    Caffo (2000, American Statistician 54:280) for the difference of two shares. The difference
+    given is that of the items alone.
+
     Examples
     --------
     The checkpoint has learnt to doubt: its wrong answers come with low confidence.
@@ -163,13 +175,16 @@ def auroc_difference(
     second, second_right = check.answers("checkpoint_", checkpoint_confidence, checkpoint_correct)
     check.same_length(base_confidence=first, checkpoint_confidence=second)
     group = _group(cluster, base_confidence=first)
-    before, after = auroc(first, first_right), auroc(second, second_right)
-    one, other = auroc_influence(first, first_right), auroc_influence(second, second_right)
     same = np.array_equal(first, second) and np.array_equal(first_right, second_right)
-    error = None if one is None or other is None else _standard_error(other - one, group)
-    method, freedom = _reference(group)
-    return conclude(
-        None if before is None or after is None else after - before,
+    models: Sequence[Model] = [(first, first_right), (second, second_right)]
+    observed, counted, smoothed = _difference(models), group, False
+    if not same:
+        models, counted, smoothed = smoothed_models(models, group)
+    one, other = (auroc_influence(*model) for model in models)
+    error = None if one is None or other is None else _standard_error(other - one, counted)
+    method, freedom = _reference(group, smoothed)
+    found = conclude(
+        None if observed is None else _difference(models),
         error,
         scale=0.0 if same else 1.0,
         degrees_of_freedom=freedom,
@@ -179,6 +194,7 @@ def auroc_difference(
         level=level,
         bounds=(-1.0, 1.0),
     )
+    return replace(found, difference=observed) if smoothed else found
 
 
 def auroc_influence(confidence: FloatArray, correct: BoolArray) -> FloatArray | None:
@@ -212,6 +228,11 @@ def auroc_influence(confidence: FloatArray, correct: BoolArray) -> FloatArray | 
     return np.asarray((component - component[correct].mean()) * items / np.sqrt(kind))
 
 
+def _difference(models: Sequence[Model]) -> float | None:
+    before, after = (auroc(*model) for model in models)
+    return None if before is None or after is None else after - before
+
+
 def _group(cluster: npt.ArrayLike | None, **items: FloatArray) -> IntArray | None:
     if cluster is None:
         return None
@@ -226,5 +247,6 @@ def _standard_error(influence: FloatArray, cluster: IntArray | None) -> float | 
     return jackknife_standard_error(influence, cluster)
 
 
-def _reference(cluster: IntArray | None) -> tuple[str, int | None]:
-    return ("delong-z", None) if cluster is None else ("delong-cr3-t", int(cluster.max()))
+def _reference(cluster: IntArray | None, smoothed: bool) -> tuple[str, int | None]:
+    method, freedom = ("z", None) if cluster is None else ("cr3-t", int(cluster.max()))
+    return f"{'smoothed-' if smoothed else ''}delong-{method}", freedom

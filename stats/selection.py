@@ -136,11 +136,12 @@ def select_best(
     luck = resampled[np.arange(len(drawn)), winners] - good[winners]
     highest = resampled.max(axis=1, keepdims=True)
     ties = resampled >= highest - _ROUNDING
+    intervals = _simultaneous(seen, drawn, level)
     return Selection(
         chosen=chosen,
         difference=float(seen[chosen]),
-        corrected=float(sign * (good[chosen] - max(0.0, float(luck.mean())))),
-        intervals=_simultaneous(seen, drawn, level),
+        corrected=_within(sign * (good[chosen] - max(0.0, float(luck.mean()))), intervals[chosen]),
+        intervals=intervals,
         best_shares=tuple((ties / ties.sum(axis=1, keepdims=True)).mean(axis=0).tolist()),
         maybe_best=tuple(
             _maybe_best(good - good[k], resampled - resampled[:, [k]], level)
@@ -149,6 +150,11 @@ def select_best(
         level=level,
         higher_is_better=higher_is_better,
     )
+
+
+def _within(value: float, interval: Interval | None) -> float:
+    """No correction goes further than the interval."""
+    return value if interval is None else min(max(value, interval.low), interval.high)
 
 
 def _simultaneous(seen: FloatArray, drawn: FloatArray, level: float) -> tuple[Interval | None, ...]:

@@ -33,6 +33,13 @@ from trainer.recipe_files import load_recipe
 
 Key = tuple[str, str | None]
 SEEDS = (0, 1, 2)
+VARIANTS = {
+    "recommended-verification-scaled": (
+        "recommended-verification",
+        "optimisation.scale_rewards=group",
+    )
+}
+"""Recipes with a change."""
 ALPHA = 0.05
 
 
@@ -65,7 +72,7 @@ FAMILIES = {
         "factworld",
         500,
         "recommended-verification",
-        ("fever-only", "balanced"),
+        ("recommended-verification-scaled", "fever-only", "balanced"),
         (
             ("accuracy", None),
             ("recall", "NA"),
@@ -111,7 +118,8 @@ FAMILIES = {
 
 def train(family: Family, base: Path, out: Path, recipe: str, seed: int) -> None:
     """`satrain run` with a recipe's reward and the family's everything else."""
-    command = ["run", recipe, "--base", str(base), "--out", str(out), f"seed={seed}"]
+    name, *changes = VARIANTS.get(recipe, (recipe,))
+    command = ["run", name, "--base", str(base), "--out", str(out), f"seed={seed}", *changes]
     subprocess.run([sys.executable, "-m", "trainer.cli", *command, *family.changes], check=True)
 
 
@@ -149,12 +157,16 @@ def spread(values: Sequence[float | None]) -> str:
 
 
 def gain(rows: Sequence[dict[str, Any]]) -> str:
-    """Mean difference, and in how many seeds ours is better, or worse, after correction."""
+    """Mean difference, and in how many seeds ours is better, or worse, after correction.
+
+    Where neither direction is good in itself, none is.
+    """
     if any(row["difference"] is None for row in rows):
         return "–"
     better = worse = 0
     for row in rows:
-        if row["p_holm"] is not None and row["p_holm"] < ALPHA:
+        known = row["higher_is_better"] is not None and row["p_holm"] is not None
+        if known and row["p_holm"] < ALPHA:
             good = (row["difference"] > 0) == row["higher_is_better"]
             better, worse = better + good, worse + (not good)
     signs = [f"{n} {word}" for n, word in ((better, "better"), (worse, "worse")) if n]
@@ -164,7 +176,9 @@ def gain(rows: Sequence[dict[str, Any]]) -> str:
 
 def warnings(recipe: str) -> str:
     """Codes of what `satrain check` warns of."""
-    codes = [found.code for found in check(load_recipe(recipe)) if found.severity == "warning"]
+    name, *changes = VARIANTS.get(recipe, (recipe,))
+    found = check(load_recipe(name, changes))
+    codes = [finding.code for finding in found if finding.severity == "warning"]
     return ", ".join(codes) or "nothing"
 
 

@@ -185,7 +185,7 @@ def test_the_gate_judges_items_that_were_not_trained_on(tmp_path, capsys):
     ]
     (result,) = found["results"]
     assert (result["items"], result["estimate"]) == (left, 0)
-    said = f"vitaminc: {40 + mates} of 120 answers are left out, because the checkpoint was trained"
+    said = f"vitaminc: {40 + mates} of 120 answers are left out, because their items share an id"
     assert said in " ".join(printed.split())
     assert "answers are left out" in (out / "gate.md").read_text()
     (checkpoint.parent / "data.json").unlink()

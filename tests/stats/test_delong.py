@@ -170,13 +170,18 @@ def test_one_kind_of_answer_has_no_auroc():
     assert found.value is found.standard_error is found.interval is None
 
 
-def test_perfect_separation_has_no_interval_rather_than_one_of_no_width():
+def test_perfect_separation_is_not_certain():
     found = auroc_interval([0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0])
-    assert (found.value, found.interval) == (1, None)
+    assert found.value == found.interval.high == 1
+    assert found.interval.low < 0.5
     against = auroc_difference(
         [0.1, 0.2, 0.8, 0.9], [1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0]
     )
-    assert (against.difference, against.p) == (1, None)
+    assert against.difference == 1
+    assert against.p > 0.05
+    many, right = np.linspace(0, 1, 100), np.arange(100) >= 50
+    assert auroc_interval(many, right).interval is None
+    assert auroc_difference(1 - many, right, many, right).p is None
 
 
 def test_constant_confidence_has_auroc_one_half():
