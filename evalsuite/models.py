@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -225,7 +226,7 @@ def _from_hub(identifier: str) -> Path:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise ModelError(
             f"{identifier}: no such local file or folder, and the hub does not give a model of "
-            f"that name ({type(error).__name__}: {reason[:160]})"
+            f"that name ({type(error).__name__}: {shorten(reason, 160, placeholder=' …')})"
         ) from error
 
 

@@ -24,10 +24,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import InputError
+from reports.vocabulary import METRICS
 from stats.gate import Skipped
 from stats.gate_rules import Kind, Rule, higher_is_better, metrics_of
 from stats.limits import NEGATIVE_FLIPS
 from stats.rows import RULES
+from tasks.questions import QUESTION_ABSTENTION
 from tasks.registry import TASKS, AnswersSource, get_task
 from tasks.yaml_source import Path_, YamlError, read_file
 
@@ -37,6 +39,12 @@ ABSTENTION = "abstention"
 _LABELLED = ("recall", "precision", "f1")
 _KINDS: tuple[Kind, ...] = ("must_improve", "not_worse_by", "at_most", "at_least")
 _METRICS = (*RULES, NEGATIVE_FLIPS[0])
+_AS_PRINTED = {
+    METRICS[name].name.format(label=label).lower(): name
+    for name in RULES
+    for label in ("NA", QUESTION_ABSTENTION)
+    if name in METRICS and name not in _LABELLED
+}
 
 
 _Slot = tuple[str, str | None, str]
@@ -245,7 +253,7 @@ def _rule(entry: _Rule) -> Rule:
 
 
 def read_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
-    """Name and label, from ``recall`` with a label or ``NA recall``.
+    """Name and label, from ``recall`` with a label, ``NA recall`` or a name as reports print it.
 
     Raises
     ------
@@ -253,10 +261,13 @@ def read_metric(written: str, label: str | None = None) -> tuple[str, str | None
         If there is no such metric or label.
     """
     words = written.split()
-    if len(words) == 2 and words[1].lower() in _LABELLED and label is None:
+    if len(words) == 2 and words[1].lower() in _LABELLED:
+        if label is not None:
+            raise ValueError(f"{written!r} names its label already; leave out label: {label}")
         label, name = words[0], words[1].lower()
     else:
         name = "_".join(words).lower().replace("-", "_")
+        name = _AS_PRINTED.get(" ".join(words).lower(), name)
     if name not in _METRICS:
         raise ValueError(f"unknown metric {written!r}{_hint(name, _METRICS)}")
     if name not in _LABELLED:

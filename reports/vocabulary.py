@@ -169,7 +169,8 @@ def value(number: float | None, scale: Scale) -> str:
     """``61.7%`` or ``0.449``."""
     if number is None:
         return MISSING
-    return _minus(f"{number:.1%}" if scale == "share" else f"{number:.3f}")
+    text = f"{number:.1%}" if scale == "share" else f"{number:.3f}"
+    return _minus(text if any(digit in text for digit in "123456789") else text.lstrip("-"))
 
 
 def difference(number: float | None, scale: Scale) -> str:

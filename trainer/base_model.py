@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 
 from tasks.model_files import MODEL_FILES, matching
 from trainer.errors import RunError
@@ -43,5 +44,5 @@ def _from_hub(identifier: str) -> Path:
         reason = (str(error).strip().splitlines() or [""])[0]
         raise RunError(
             f"--base {identifier}: no such folder, and the hub does not give a model of that name "
-            f"({type(error).__name__}: {reason[:160]})"
+            f"({type(error).__name__}: {shorten(reason, 160, placeholder=' …')})"
         ) from error

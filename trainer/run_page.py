@@ -31,7 +31,12 @@ _COLOURS = (
 )
 _LINES = ("-", "--", ":")
 _HELD_OUT = ("accuracy", "abstention_recall", "false_abstention", "invalid")
-_OUTCOMES = ("right", "wrong", "declined", "invalid")
+_OUTCOMES = {
+    "right": "right",
+    "wrong": "wrong",
+    "declined": "wrongly declined",
+    "invalid": "invalid",
+}
 _COLUMNS = (
     "accuracy",
     "abstention_recall",
@@ -106,7 +111,10 @@ def _figure(recipe: Recipe, steps: Rows, evaluations: Rows) -> Figure:
     summed = [{"step": row["step"], "sum": value} for row, value in zip(paid, sums, strict=True)]
     _lines(reward, "Cumulative reward", summed, {"sum": "sum of the mean rewards"})
     _lines(
-        outcomes, "Reward by outcome", steps, {f"reward_when/{name}": name for name in _OUTCOMES}
+        outcomes,
+        "Reward by outcome",
+        steps,
+        {f"reward_when/{name}": words for name, words in _OUTCOMES.items()},
     )
     weights = {f"rewards/{term.name}/mean": term.weight for term in recipe.terms}
     weighted = [
@@ -138,6 +146,7 @@ def _lines(
     axes.set_title(title, loc="left", fontweight="bold")
     axes.grid(color="#d8dbdf", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel("step", loc="right", fontsize=7)
     for number, (name, words) in enumerate(names.items()):
         points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
         if points:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evalsuite.errors import InputError
-from evalsuite.policy import BUILT_IN, load_policy
+from evalsuite.policy import BUILT_IN, load_policy, read_metric
 from stats.gate_rules import Rule
 from stats.rows import RULES
 from tasks.registry import TASKS, get_task
@@ -196,3 +196,23 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_the_built_in_policy_is_in_the_package():
     assert BUILT_IN.is_file()
+
+
+@pytest.mark.parametrize(
+    ("written", "metric"),
+    [
+        ("NA rate", "abstention_rate"),
+        ("False-NA rate", "false_abstention_rate"),
+        ("UNKNOWN rate", "abstention_rate"),
+        ("Brier score", "brier"),
+        ("ECE²", "ece_squared_debiased"),
+        ("Macro-F1", "macro_f1"),
+    ],
+)
+def test_metrics_may_be_named_as_reports_print_them(written, metric):
+    assert read_metric(written) == (metric, None)
+
+
+def test_a_label_is_given_once():
+    with pytest.raises(ValueError, match="'NA recall' names its label already; leave out label"):
+        read_metric("NA recall", "FAIL")
