@@ -22,7 +22,8 @@ from stats.sparse import Model, smoothed_models
 class AurocEstimate:
     """One model's AUROC with its interval.
 
-    `right` and `wrong` are the answers of each kind, `clusters` None if items are independent.
+    `right` and `wrong` are the answers of each kind, `clusters` None if items are independent;
+    `centre` is what the interval lies around: the value, but where it was smoothed.
     The standard error and interval are None with fewer than two answers of a kind or two
     clusters, and the interval also where the confidence separates the kinds perfectly: DeLong's
     variance is 0 there, which is no certainty.
@@ -36,6 +37,7 @@ class AurocEstimate:
     clusters: int | None
     method: str
     level: float
+    centre: float | None
 
 
 def auroc_interval(
@@ -107,6 +109,7 @@ def auroc_interval(
         None if group is None else int(group.max()) + 1,
         method,
         level,
+        centre,
     )
 
 

@@ -45,6 +45,9 @@ class DifferenceTest:
         clusters the test is still a little liberal: the caller should say so.
     method, level
         The settings.
+    centre
+        What is tested and what the interval lies around: the difference, but where pseudo-items
+        were added to the data (`stats.sparse`).
     """
 
     difference: float | None
@@ -57,6 +60,7 @@ class DifferenceTest:
     clusters: int | None
     method: str
     level: float
+    centre: float | None
 
 
 def jackknife_standard_error(influence: FloatArray, cluster: IntArray) -> float | None:
@@ -145,4 +149,5 @@ def conclude(
         clusters,
         method,
         level,
+        difference,
     )

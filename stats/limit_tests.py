@@ -73,15 +73,15 @@ def by_t(found: DifferenceTest, limit: float, level: float) -> LimitTest:
     """Of a difference with a standard error, whose interval is at 2·level − 1."""
     if found.items < FEWEST_ITEMS:
         return too_few(found.difference, limit, level, found.items)
-    error, estimate = found.standard_error, found.difference
+    error, estimate, centre = found.standard_error, found.difference, found.centre
     if estimate == 0 and error == 0:
         return unchanged(found.clusters or found.items, limit, level)
-    if estimate is None or error is None or found.interval is None:
+    if estimate is None or centre is None or error is None or found.interval is None:
         reason = "one of the models has no value" if estimate is None else "nothing varies"
         return untested(estimate, limit, level, found.items, reason)
     freedom = found.degrees_of_freedom
     reference = stats.norm if freedom is None else stats.t(freedom)
-    z = (estimate - limit) / error
+    z = (centre - limit) / error
     return LimitTest(
         estimate,
         limit,

@@ -250,13 +250,14 @@ def _auroc(
        Research 17:207 (the logit keeps its level near 1, where the plain one does not).
     """
     own = auroc_interval(stated, right, cluster=cluster, level=2 * level - 1)
-    if own.value is None or own.interval is None or own.standard_error is None:
+    centre = own.centre
+    if centre is None or own.interval is None or own.standard_error is None:
         return untested(own.value, limit, level, len(stated), _TOO_FEW_OF_A_KIND)
     reference = stats.norm if own.clusters is None else stats.t(own.clusters - 1)
-    error = own.standard_error / (own.value * (1 - own.value))
-    z = float(logit(own.value) - logit(limit)) / error
+    error = own.standard_error / (centre * (1 - centre))
+    z = float(logit(centre) - logit(limit)) / error
     reach = float(reference.ppf(level)) * error
-    low, high = expit(logit(own.value) - reach), expit(logit(own.value) + reach)
+    low, high = expit(logit(centre) - reach), expit(logit(centre) + reach)
     method = f"{own.method}-logit"
     return LimitTest(
         own.value,

@@ -194,3 +194,36 @@ def test_degenerate_answers_never_raise_and_p_is_a_probability(pairs, key, of_di
     else:
         assert 0 <= found.p_above <= 1
         assert 0 <= found.p_below <= 1
+
+
+@pytest.mark.parametrize("metric", ["auroc", "aurc"])
+def test_a_few_strays_from_one_confidence_neither_pass_nor_block(metric):
+    """A gate that demands an improvement of a checkpoint whose strays tell nothing."""
+    rng = np.random.default_rng(0)
+    passed = blocked = 0
+    for _ in range(300):
+        right = rng.random(500) < 0.1
+        answer, confidence = np.where(right, 0, 1), np.where(rng.random(500) < 0.03, 0.9, 0.95)
+        pairs = paired_answers(
+            ("PASS", "FAIL"),
+            None,
+            np.zeros(500, int),
+            Answers(answer, np.full(500, 0.95)),
+            Answers(answer, confidence),
+        )
+        found = difference_against((metric, None), pairs, 0.0, level=0.95, bootstrap=None)
+        passed, blocked = passed + (found.p_below < 0.05), blocked + (found.p_above < 0.05)
+    assert max(passed, blocked) <= 0.05 * 300 + 2 * np.sqrt(300 * 0.05 * 0.95)
+
+
+def test_perfectly_sorted_few_answers_are_no_certain_auroc():
+    right = np.arange(24) < 12
+    pairs = paired_answers(
+        ("PASS", "FAIL"),
+        None,
+        np.zeros(24, int),
+        *[Answers(np.where(right, 0, 1), np.where(right, 0.9, 0.8))] * 2,
+    )
+    found = value_against(("auroc", None), pairs, 0.5, level=0.95, bootstrap=None)
+    assert found.estimate == 1
+    assert 0.5 < found.interval.low < 1
