@@ -88,7 +88,7 @@ def _markdown(gate: Gate) -> Iterator[str]:
             f"{escape(skipped.why)}."
         )
     left_out = words.trained_on(gate)
-    for text in left_out:
+    for text in left_out.values():
         yield f"- {escape(text)}"
     if gate.skipped or left_out:
         yield ""
@@ -129,7 +129,7 @@ def print_gate(gate: Gate, console: Console) -> None:
     for skipped in gate.skipped:
         name = f"{one_line(skipped.task, 30)}, {words.rule_name(skipped.rule)}"
         console.print(_text(f"- {name}: not held to, {one_line(skipped.why)}", "dim"))
-    for text in words.trained_on(gate):
+    for text in words.trained_on(gate).values():
         console.print(_text(f"- {one_line(text, 160)}"))
     if text := words.saved(gate):
         console.print(_text(text))

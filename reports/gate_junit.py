@@ -46,6 +46,8 @@ def to_junit(gate: Gate, *, strict: bool) -> str:
         for skipped in left_out:
             case = _case(suite, task.task, skipped.rule)
             ET.SubElement(case, "skipped", message=one_line(f"not held to: {skipped.why}"))
+        if text := words.trained_on(gate).get(task.task):
+            ET.SubElement(suite, "system-out").text = one_line(text)
     for name in ("tests", "failures", "errors", "skipped"):
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     ET.indent(root)

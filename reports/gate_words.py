@@ -129,15 +129,15 @@ def saved(gate: Gate) -> str:
     )
 
 
-def trained_on(gate: Gate) -> list[str]:
-    """For each task of which items were left out: how many, and why."""
-    return [
-        f"{task.task}: {say.count(task.trained_on)} of "
+def trained_on(gate: Gate) -> dict[str, str]:
+    """By task, where items were left out: how many, and why."""
+    return {
+        task.task: f"{task.task}: {say.count(task.trained_on)} of "
         f"{say.count(task.planned + task.trained_on)} answers are left out, because their items "
         "share an id, a wording or a cluster with what the checkpoint was trained on."
         for task in gate.tasks
         if task.trained_on
-    ]
+    }
 
 
 def explain(
