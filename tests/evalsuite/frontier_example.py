@@ -1,4 +1,4 @@
-"""The example of docs/frontier.md: three made-up models, whose truth is known, under three prompts.
+"""The example of docs/frontier.md and docs/policies.md: three made-up models whose truth is known.
 
 ::
 
@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from prompted_server import BOLD, CAUTIOUS, PromptedServer
 
 from evalsuite.cli import main as saeval
 
+POLICY = Path(__file__).parents[2] / "docs" / "policies" / "questions.yaml"
 TASK, ITEMS = "factworld_questions", 600
 KNOWLEDGE = {"base": 0.45, "shy": 0.45, "tuned": 0.70}
 RESERVE = {"shy": 0.62}
@@ -28,7 +30,7 @@ PROMPTS = {
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 def main(out: Path) -> None:
-    """Ask and print the frontier, then what a comparison of two says without any prompt."""
+    """Print the frontier, what a comparison of two says without a prompt, and two gates."""
     os.environ.setdefault("OPENAI_API_KEY", "none")
     folder = out / "prompts"
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,6 +43,10 @@ def main(out: Path) -> None:
         saeval(["frontier", *models.values(), *prompts, *asked])
         pair = [models["base"], models["shy"], "--tasks", TASK, "--out", str(out / "comparison")]
         saeval(["compare", *pair, *asked])
+        for name in ("tuned", "shy"):
+            gated = [models["base"], models[name], "--tasks", TASK, "--policy", str(POLICY)]
+            with suppress(SystemExit):  # 1 is a REGRESSION
+                saeval(["gate", *gated, "--apply-chat-template", "--out", str(out / name)])
 
 
 if __name__ == "__main__":

@@ -31,9 +31,20 @@ def test_strays_that_tell_nothing_are_seldom_called_a_difference(test, items, ac
         errors += test(constant, right, stated, right).p < 0.05
         one_sided = test(constant, right, stated, right, level=0.90).interval
         lower, higher = lower + (one_sided.low > 0), higher + (one_sided.high < 0)
-    # By DeLong and the jackknife alone it was 16 to 23% of them.
     assert errors <= 0.05 * 400
     assert max(lower, higher) <= 0.05 * 400 + 2 * np.sqrt(400 * 0.05 * 0.95)
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_without_the_items_added_many_are(test, monkeypatch):
+    """What the mending is for."""
+    monkeypatch.setattr("stats.sparse.SPARSE", 0)
+    rng = np.random.default_rng(0)
+    errors = 0
+    for _ in range(400):
+        right, stated = hardly_varying(rng, 500, 0.9, 0.03)
+        errors += test(np.full(500, USUAL), right, stated, right).p < 0.05
+    assert errors > 0.10 * 400
 
 
 def test_with_two_confidences_it_is_the_interval_of_agresti_and_caffo():
