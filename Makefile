@@ -19,7 +19,7 @@ $(VENV)/.complete: pyproject.toml constraints.txt
 
 # A tiny base model, a LoRA checkpoint trained from it by GRPO, and their comparison.
 demo: setup
-	$(BIN)/python -m trainer.demo --out $(OUT)/base
+	$(BIN)/python -m saeval.trainer.demo --out $(OUT)/base
 	$(BIN)/satrain run demo --base $(OUT)/base --out $(OUT)/checkpoint
 	$(BIN)/saeval compare $(OUT)/base $(OUT)/checkpoint \
 	  --tasks factworld_residents,factworld_collections,factworld_measures \
@@ -61,40 +61,40 @@ gallery: setup
 # Our bootstrap beside other ways to the same numbers, packaged peers among them; ten minutes.
 bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	OMP_NUM_THREADS=1 $(BIN)/python tests/bench.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench.py
 
 # Base and checkpoint on one vLLM engine beside two separate lm_eval runs, and our layers' share.
 bench-engines: setup-vllm
-	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/bench_engines.py
+	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_engines.py
 
 # A training step beside plain TRL's with the same reward, without probing and with it; minutes.
 bench-train: setup
-	OMP_NUM_THREADS=1 $(BIN)/python tests/bench_train.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_train.py
 
 # Rewards on two tiny bases with the same data and steps, three seeds each; forty minutes.
 recipes-compared: setup
-	$(BIN)/python -m trainer.demo --out $(OUT)/base
-	$(BIN)/python tests/question_base.py --out $(OUT)/question-base
-	OMP_NUM_THREADS=1 $(BIN)/python tests/recipes_compared.py verification \
+	$(BIN)/python -m saeval.trainer.demo --out $(OUT)/base
+	$(BIN)/python tests/simulations/question_base.py --out $(OUT)/question-base
+	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/recipes_compared.py verification \
 	  --base $(OUT)/base --out $(OUT)/recipes/verification
-	OMP_NUM_THREADS=1 $(BIN)/python tests/recipes_compared.py questions \
+	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/recipes_compared.py questions \
 	  --base $(OUT)/question-base --out $(OUT)/recipes/questions
 
 # The example of docs/frontier.md: made-up models on a server of the tests; a minute.
 frontier-example: setup
-	$(BIN)/python tests/evalsuite/frontier_example.py --out $(OUT)/frontier-example
+	PYTHONPATH=tests/helpers $(BIN)/python tests/simulations/frontier_example.py --out $(OUT)/frontier-example
 
 # Type I error and coverage by simulation; half an hour on two quiet cores.
 validity: setup
-	OMP_NUM_THREADS=1 $(BIN)/python tests/validity.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/validity.py
 
 # How often the gate errs, with and without early stop, by simulation; ten minutes.
 gate-validity: setup
-	OMP_NUM_THREADS=1 $(BIN)/python tests/gate_validity.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/gate_validity.py
 
 # The best of several checkpoints: bias and coverage, by simulation; five minutes.
 selection-validity: setup
-	OMP_NUM_THREADS=1 $(BIN)/python tests/selection_validity.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/selection_validity.py
 
 clean:
 	rm -rf $(VENV) $(VLLM) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -27,7 +27,7 @@ _TALL = 2600
 _COLOURS = 128
 _MARGIN = 12
 
-sys.path.append(str(DOCS.parent / "tests" / "evalsuite"))
+sys.path.append(str(DOCS.parent / "tests" / "helpers"))
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def a_key() -> Iterator[None]:
 
 def saeval(*arguments: object) -> None:
     """Run the command as a user does."""
-    from evalsuite.cli import cli
+    from saeval.evalsuite.cli.main import cli
 
     cli([str(argument) for argument in arguments], standalone_mode=False)
 

@@ -17,16 +17,21 @@ import click
 from click.testing import CliRunner
 from rich.console import Console
 
-from evalsuite.cli import cli as saeval
-from evalsuite.policy import BUILT_IN, load_policy
-from reports.gate_words import explain
-from tasks.factworld.questions import generate_questions
-from tasks.factworld.world import generate
-from tasks.prompts import confidence_prompt, pairwise_prompt, question_prompt, verification_prompt
-from trainer.check import check
-from trainer.check_report import show
-from trainer.cli import cli as satrain
-from trainer.recipe_files import load_recipe, recipe_names, recipe_path
+from saeval.evalsuite.cli.main import cli as saeval
+from saeval.evalsuite.gate.policy import BUILT_IN, load_policy
+from saeval.reports.text.gate import explain
+from saeval.tasks.factworld.questions import generate_questions
+from saeval.tasks.factworld.world import generate
+from saeval.tasks.format.prompts import (
+    confidence_prompt,
+    pairwise_prompt,
+    question_prompt,
+    verification_prompt,
+)
+from saeval.trainer.check.command import check
+from saeval.trainer.check.report import show
+from saeval.trainer.cli import cli as satrain
+from saeval.trainer.recipe.load import load_recipe, recipe_names, recipe_path
 
 DOCS = Path(__file__).parent
 WIDTH = 100

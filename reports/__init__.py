@@ -3,14 +3,14 @@
 Importing this package loads neither matplotlib nor jinja2; the functions that draw load them.
 """
 
-from reports.console import print_comparison
-from reports.csv_report import to_csv
-from reports.family import print_family, write_family
-from reports.html import to_html
-from reports.json_report import from_json, to_json
-from reports.markdown import to_markdown
-from reports.words import TaskWords, Words, in_words
-from reports.write import write_reports
+from saeval.reports.build.checkpoint_series import print_family, write_family
+from saeval.reports.render.console import print_comparison
+from saeval.reports.render.csv import to_csv
+from saeval.reports.render.html import to_html
+from saeval.reports.render.json import from_json, to_json
+from saeval.reports.render.markdown import to_markdown
+from saeval.reports.render.write import write_reports
+from saeval.reports.text.summary import TaskWords, Words, in_words
 
 __all__ = [
     "TaskWords",

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from stats import _validation as check
-from stats.proportions import tango_interval, tango_score
+from saeval.stats._core import arrays as check
+from saeval.stats.inference.proportions import tango_interval, tango_score
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE"]
 

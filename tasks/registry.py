@@ -7,31 +7,33 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.answers import ABSTENTION, LABELS, read_answer
-from tasks.climatefever.dataset import to_document as climatefever_document
-from tasks.documents import Item
-from tasks.factworld.domains import BY_NAME
-from tasks.factworld.questions import generate_questions
-from tasks.factworld.world import generate
-from tasks.fever.dataset import to_document as fever_document
-from tasks.grading import grade_question
-from tasks.kuq.dataset import to_question as kuq_question
-from tasks.metacognition.items import (
+from saeval.tasks.datasets.climatefever.dataset import to_document as climatefever_document
+from saeval.tasks.datasets.fever.dataset import to_document as fever_document
+from saeval.tasks.datasets.kuq.dataset import to_question as kuq_question
+from saeval.tasks.datasets.nq_open.dataset import to_question as nq_open_question
+from saeval.tasks.datasets.popqa.dataset import to_question as popqa_question
+from saeval.tasks.datasets.selfaware.dataset import to_question as selfaware_question
+from saeval.tasks.datasets.simpleqa.dataset import to_question as simpleqa_question
+from saeval.tasks.datasets.simpleqa.dataset import (
+    to_verified_question as simpleqa_verified_question,
+)
+from saeval.tasks.datasets.triviaqa.dataset import to_question as triviaqa_question
+from saeval.tasks.datasets.vitaminc.dataset import to_document as vitaminc_document
+from saeval.tasks.factworld.domains import BY_NAME
+from saeval.tasks.factworld.questions import generate_questions
+from saeval.tasks.factworld.world import generate
+from saeval.tasks.format.labels import ABSTENTION, LABELS, read_answer
+from saeval.tasks.format.reading import Reading
+from saeval.tasks.grading.match import grade_question
+from saeval.tasks.metacognition.items import (
     CHOICE_LABELS,
     OwnAnswer,
     confidence_items,
     pairwise_items,
 )
-from tasks.metacognition.replies import read_choice, read_confidence
-from tasks.nq_open.dataset import to_question as nq_open_question
-from tasks.popqa.dataset import to_question as popqa_question
-from tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS
-from tasks.reading import Reading
-from tasks.selfaware.dataset import to_question as selfaware_question
-from tasks.simpleqa.dataset import to_question as simpleqa_question
-from tasks.simpleqa.dataset import to_verified_question as simpleqa_verified_question
-from tasks.triviaqa.dataset import to_question as triviaqa_question
-from tasks.vitaminc.dataset import to_document as vitaminc_document
+from saeval.tasks.metacognition.replies import read_choice, read_confidence
+from saeval.tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS
+from saeval.tasks.types import Item
 
 Kind = Literal["verification", "question", "confidence", "pairwise"]
 
@@ -121,6 +123,12 @@ class Task:
     card: str
     kind: Kind = "verification"
     splits: Mapping[str, HubSource | GeneratedSource] = field(default_factory=dict, hash=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where its card (README.md) and YAML lie."""
+        inside = FOLDER / "datasets" / self.card
+        return inside if inside.is_dir() else FOLDER / self.card
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -15,10 +15,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from evalsuite.cli import main
-from evalsuite.policy import load_policy
-from tasks.registry import TASKS
-from trainer.recipe_files import recipe_names
+from saeval.evalsuite.cli.main import main
+from saeval.evalsuite.gate.policy import load_policy
+from saeval.tasks.registry import TASKS
+from saeval.trainer.recipe.load import recipe_names
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -117,8 +117,8 @@ def test_counts_of_items_are_those_of_the_cards():
         for line in path.read_text(encoding="utf-8").splitlines()
         if line.startswith("|") and "/README.md)" in line
     ]
-    cards = {re.findall(r"\(\.\./\.\./(tasks/\w+/README\.md)\)", row)[0]: row for row in rows}
-    every = {named(path) for path in (ROOT / "tasks").glob("*/README.md")}
+    cards = {re.findall(r"\(\.\./\.\./(tasks/[\w/]+/README\.md)\)", row)[0]: row for row in rows}
+    every = {named(path) for path in (ROOT / "tasks").rglob("README.md")}
     every.remove("tasks/metacognition/README.md")  # it asks about the other tasks' items
     assert set(cards) == every
     for card, row in cards.items():

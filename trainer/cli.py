@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from tasks.documents import DataError
-from trainer.errors import SatrainError
+from saeval.errors import SaevalError
+from saeval.tasks.types import DataError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (SatrainError, DataError) as error:
+    except (SaevalError, DataError) as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except BrokenPipeError:
@@ -59,7 +59,7 @@ def recipes() -> None:
 @recipes.command("list", context_settings=CONTEXT)
 def list_recipes() -> None:
     """Names and one line on each."""
-    from trainer.recipe_files import load_recipe, recipe_names
+    from saeval.trainer.recipe.load import load_recipe, recipe_names
 
     names = recipe_names()
     width = max(map(len, names))
@@ -75,7 +75,7 @@ def show_recipe(name: str) -> None:
     \b
     satrain recipes show mixed > mine.yaml
     """
-    from trainer.recipe_files import recipe_path
+    from saeval.trainer.recipe.load import recipe_path
 
     click.echo(recipe_path(name).read_text(encoding="utf-8"), nl=False)
 
@@ -101,7 +101,7 @@ def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool)
     satrain check hard-only reward.exploration.bonus=0.1
     satrain check mine.yaml hardware.devices=8 --base ./base --strict
     """
-    from trainer.check import check_command
+    from saeval.trainer.check.command import check_command
 
     if check_command(recipe, changes, base) and strict:
         sys.exit(1)
@@ -139,9 +139,9 @@ def run(
     \b
     satrain run recommended-verification --base Qwen/Qwen2.5-1.5B-Instruct --out runs/mine
     satrain run mine.yaml --base ./base optimisation.steps=50
-    accelerate launch -m trainer.cli run mixed --base ./base hardware.devices=8
+    accelerate launch -m saeval.trainer.cli run mixed --base ./base hardware.devices=8
     """
-    from trainer.run import run_command
+    from saeval.trainer.run.train import run_command
 
     code = run_command(recipe, changes, base=base, out=out, data_dir=data_dir)
     if code:
@@ -192,7 +192,7 @@ def profile(recipe: str, changes: tuple[str, ...], **options: Any) -> None:
     satrain profile hard-only --base ./base --out hard.jsonl
     satrain check hard-only data.profile=hard.jsonl
     """
-    from trainer.profiling import profile_command
+    from saeval.trainer.data.profile_base import profile_command
 
     profile_command(recipe, changes, **options)
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.engines.options import EngineOptions
-from evalsuite.engines.question import Engine, Question
+from saeval.evalsuite.engines.base import Engine, Question
+from saeval.evalsuite.engines.options import EngineOptions
 
 if TYPE_CHECKING:
-    from evalsuite.models import LocalModel, ServedModel
+    from saeval.evalsuite.models.resolve import LocalModel, ServedModel
 
 __all__ = ["Engine", "EngineOptions", "Question", "start"]
 
@@ -19,16 +19,16 @@ def start(
     model: LocalModel | ServedModel, adapters: Sequence[Path], options: EngineOptions
 ) -> Engine:
     """Load a base model with the adapters that will be asked for, or connect to a server."""
-    from evalsuite.models import ServedModel
+    from saeval.evalsuite.models.resolve import ServedModel
 
     if isinstance(model, ServedModel):
-        from evalsuite.engines.on_server import ServerEngine
+        from saeval.evalsuite.engines.openai_api import ServerEngine
 
         return ServerEngine(model, options)
     if options.name == "vllm":
-        from evalsuite.engines.on_vllm import VLLMEngine
+        from saeval.evalsuite.engines.vllm import VLLMEngine
 
         return VLLMEngine(model.folder, adapters, options)
-    from evalsuite.engines.on_transformers import TransformersEngine
+    from saeval.evalsuite.engines.huggingface import TransformersEngine
 
     return TransformersEngine(model.folder, adapters, options)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import Any
 
-from evalsuite.errors import InputError
-from evalsuite.models import AskableModel, ServedModel
+from saeval.errors import InputError
+from saeval.evalsuite.models.resolve import AskableModel, ServedModel
 
 _PLACEMENT = frozenset(
     {

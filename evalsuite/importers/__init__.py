@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.errors import InputError
-from evalsuite.importers import lm_eval_samples, study
-from evalsuite.predictions import Prediction, read_predictions
+from saeval.errors import InputError
+from saeval.evalsuite.importers import lm_eval_samples, study
+from saeval.evalsuite.store.prediction import Prediction, read_predictions
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import InputError
-from evalsuite.predictions import Prediction, ShownDocument
-from tasks.harness_results import label_probabilities
-from tasks.registry import TASKS, get_task
+from saeval.errors import InputError
+from saeval.evalsuite.store.prediction import Prediction, ShownDocument
+from saeval.tasks.lm_eval.logprobs import label_probabilities
+from saeval.tasks.registry import TASKS, get_task
 
 _FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
 

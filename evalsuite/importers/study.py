@@ -20,11 +20,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from evalsuite.errors import InputError
-from evalsuite.hashing import hash_text
-from evalsuite.predictions import Prediction, PublishedReading, ShownDocument, first_problem
-from tasks.answers import LABELS, parse_answer
-from tasks.registry import TASKS
+from saeval.errors import InputError
+from saeval.evalsuite.store.hashing import hash_text
+from saeval.evalsuite.store.prediction import (
+    Prediction,
+    PublishedReading,
+    ShownDocument,
+    first_problem,
+)
+from saeval.tasks.format.labels import LABELS, parse_answer
+from saeval.tasks.registry import TASKS
 
 # As the study read base responses; a sentence's full stop ("CONF=0.5.") made it no number.
 _FIRST_CONFIDENCE = re.compile(r"CONF=([\d.]+)")

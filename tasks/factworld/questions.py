@@ -20,9 +20,9 @@ from itertools import cycle, islice
 from random import Random
 from typing import NamedTuple
 
-from tasks.factworld.domains import BY_NAME, Domain, Relation
-from tasks.factworld.world import in_test_split, sentence
-from tasks.questions import Question, make_question
+from saeval.tasks.factworld.domains import BY_NAME, Domain, Relation
+from saeval.tasks.factworld.world import in_test_split, sentence
+from saeval.tasks.questions import Question, make_question
 
 _KINDS = ("known", "known", "known", "known", "untold", "untold", "unknowable", "false_premise")
 

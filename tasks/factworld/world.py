@@ -18,8 +18,8 @@ from itertools import cycle, islice
 from random import Random
 from typing import Literal, NamedTuple
 
-from tasks.documents import Document
-from tasks.factworld.domains import BY_NAME, Domain, Relation
+from saeval.tasks.factworld.domains import BY_NAME, Domain, Relation
+from saeval.tasks.types import Document
 
 Split = Literal["train", "test"]
 

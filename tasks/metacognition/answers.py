@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.documents import DataError
-from tasks.metacognition.items import OwnAnswer
-from tasks.questions import QUESTION_LABELS
+from saeval.tasks.metacognition.items import OwnAnswer
+from saeval.tasks.questions import QUESTION_LABELS
+from saeval.tasks.types import DataError
 
 _MISSING = object()
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from tasks.boxed import innermost_boxes, parse_boxed, plain
-from tasks.questions import QUESTION_ABSTENTION
-from tasks.reading import CONFIDENCE_FIELD, Reading, confidence_of, final_part
-from tasks.refusals import is_refusal
+from saeval.tasks.format.boxed import innermost_boxes, parse_boxed, plain
+from saeval.tasks.format.reading import CONFIDENCE_FIELD, Reading, confidence_of, final_part
+from saeval.tasks.format.refusals import is_refusal
+from saeval.tasks.questions import QUESTION_ABSTENTION
 
 _CONFIDENCE = re.compile(rf"(?<![\w=]){CONFIDENCE_FIELD}")
 _CHOICE = re.compile(r"(?:question )?\(?([ab])\)?\.?", re.IGNORECASE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.tiny_model import build_random_adapter, build_tiny_model
+from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
 
 
 @pytest.fixture(scope="session")

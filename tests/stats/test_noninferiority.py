@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from stats.noninferiority import noninferior_proportion, noninferior_replicates
+from saeval.stats.noninferiority import noninferior_proportion, noninferior_replicates
 
 counts = st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 400)).filter(any)
 margins = st.sampled_from([0.01, 0.05, 0.2])

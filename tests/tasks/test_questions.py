@@ -9,20 +9,20 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from tasks.documents import DataError
-from tasks.factworld.questions import generate_questions, told_facts
-from tasks.grading import is_right, variants
-from tasks.kuq.dataset import to_question as kuq_question
-from tasks.loading import load_documents
-from tasks.nq_open.dataset import to_question as nq_open_question
-from tasks.popqa.dataset import to_question as popqa_question
-from tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS, Question, make_question
-from tasks.registry import TASKS, HubSource, get_task
-from tasks.selfaware.dataset import to_question as selfaware_question
-from tasks.simpleqa.dataset import to_question as simpleqa_question
-from tasks.simpleqa.dataset import to_verified_question
-from tasks.triviaqa.dataset import to_question as triviaqa_question
-from tasks.validation import validate
+from saeval.tasks.data.loading import load_documents
+from saeval.tasks.data.validate import validate
+from saeval.tasks.datasets.kuq.dataset import to_question as kuq_question
+from saeval.tasks.datasets.nq_open.dataset import to_question as nq_open_question
+from saeval.tasks.datasets.popqa.dataset import to_question as popqa_question
+from saeval.tasks.datasets.selfaware.dataset import to_question as selfaware_question
+from saeval.tasks.datasets.simpleqa.dataset import to_question as simpleqa_question
+from saeval.tasks.datasets.simpleqa.dataset import to_verified_question
+from saeval.tasks.datasets.triviaqa.dataset import to_question as triviaqa_question
+from saeval.tasks.factworld.questions import generate_questions, told_facts
+from saeval.tasks.grading.match import is_right, variants
+from saeval.tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS, Question, make_question
+from saeval.tasks.registry import TASKS, HubSource, get_task
+from saeval.tasks.types import DataError
 
 SIMPLEQA_ROW = {
     "metadata": "{'topic': 'Art', 'answer_type': 'Person', 'urls': ['https://example.org']}",
@@ -316,8 +316,8 @@ def test_verification_reads_a_label_as_prediction_and_answer():
 def test_the_harness_asks_and_scores_questions_by_the_same_prompt_and_grader():
     from lm_eval.tasks import TaskManager
 
-    from tasks.prompts import question_prompt
-    from tasks.registry import FOLDER
+    from saeval.tasks.format.prompts import question_prompt
+    from saeval.tasks.registry import FOLDER
 
     manager = TaskManager(include_path=str(FOLDER), include_defaults=False)
     task = manager.load(["factworld_questions"])["tasks"]["factworld_questions"]
@@ -360,7 +360,7 @@ def test_two_writings_of_one_answer_are_mostly_taken_for_the_same(real_data):
 
 
 def command(*arguments):
-    from evalsuite.cli import cli
+    from saeval.evalsuite.cli.main import cli
 
     return CliRunner().invoke(cli, ["tasks", *arguments])
 
@@ -372,9 +372,9 @@ def test_the_command_validates_and_says_so_in_one_line():
 
 
 def test_the_command_fails_with_1_and_shows_what_was_misread(monkeypatch):
-    import tasks.validation
+    import saeval.tasks.data.validate
 
-    monkeypatch.setattr(tasks.validation, "GARBAGE", ("\\boxed{Ulm}",))
+    monkeypatch.setattr(saeval.tasks.data.validate, "GARBAGE", ("\\boxed{Ulm}",))
     result = command("validate", "factworld_questions")
     assert result.exit_code == 1
     assert "FAILED on 1500 items (gold 1.0000, abstention 1.0000, garbage 0.0000)" in result.output

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def answering_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from trainer.demo_base import Settings, train_base
+    from saeval.trainer.demo.base import Settings, train_base
 
     folder = tmp_path_factory.mktemp("answering") / "base"
     settings = Settings(documents=400, clean_steps=45, biased_steps=1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from settings_vllm import ASKED
 
-from evalsuite.runner import load_tasks
-from trainer.tiny_model import build_random_adapter, build_tiny_model
+from saeval.evalsuite.run.task_runner import load_tasks
+from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from settings_vllm import ON_VLLM, probes
 
 pytest.importorskip("vllm")
 
-from evalsuite.engines.on_vllm import VLLMEngine
-from evalsuite.errors import ModelError
-from evalsuite.proofs import prove
+from saeval.errors import ModelError
+from saeval.evalsuite.engines.adapter_check import prove
+from saeval.evalsuite.engines.vllm import VLLMEngine
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from settings_vllm import ASKED, ON_TRANSFORMERS, ON_VLLM, probes
 
 pytest.importorskip("vllm")
 
-from evalsuite.engines.on_transformers import TransformersEngine
-from evalsuite.engines.on_vllm import VLLMEngine
-from evalsuite.errors import ModelError
-from evalsuite.proofs import prove
-from evalsuite.runner import build_question
+from saeval.errors import ModelError
+from saeval.evalsuite.engines.adapter_check import prove
+from saeval.evalsuite.engines.huggingface import TransformersEngine
+from saeval.evalsuite.engines.vllm import VLLMEngine
+from saeval.evalsuite.run.task_runner import build_question
 
 
 @pytest.fixture(scope="module")

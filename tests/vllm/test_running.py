@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from command_line import SAEVAL
 
-from evalsuite.predictions import read_predictions
-from trainer.tiny_model import build_tiny_model
+from saeval.evalsuite.store.prediction import read_predictions
+from saeval.trainer.demo.tiny_model import build_tiny_model
 
 pytest.importorskip("vllm")
 

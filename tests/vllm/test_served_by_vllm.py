@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from command_line import SAEVAL
 
-from evalsuite.predictions import read_predictions
+from saeval.evalsuite.store.prediction import read_predictions
 
 pytest.importorskip("vllm")
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tasks.registry import get_task
-from trainer.backends.policy import Policy, Prompt, Tokens
-from trainer.data import read_group
-from trainer.errors import RewardError
-from trainer.recipe import Recipe
-from trainer.rewards.completion import Completion
-from trainer.rewards.diagnostics import diagnose
-from trainer.rewards.registry import values
+from saeval.errors import RewardError
+from saeval.tasks.registry import get_task
+from saeval.trainer.backends.policy_model import Policy, Prompt, Tokens
+from saeval.trainer.data.rows import read_group
+from saeval.trainer.recipe.schema import Recipe
+from saeval.trainer.rewards.completion import Completion
+from saeval.trainer.rewards.diagnostics import diagnose
+from saeval.trainer.rewards.registry import values
 
 if TYPE_CHECKING:
     from transformers import TrainerState
@@ -144,7 +144,8 @@ def outcome(completion: Completion) -> str:
 def _metrics(read: Sequence[Completion], totals: Sequence[float]) -> dict[str, float]:
     """Numbers of a batch that are logged and never paid.
 
-    The diagnostics of `trainer.rewards.diagnostics`, and ``accuracy``; ``outcome/NAME``, the share
+    The diagnostics of `saeval.trainer.rewards.diagnostics`, and ``accuracy``; ``outcome/NAME``,
+    the share
     of completions; ``reward_when/NAME``, their mean reward; ``probed/target``, the mean probability
     of the right label.
     """

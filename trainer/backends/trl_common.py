@@ -27,10 +27,10 @@ from transformers import (
 from transformers.utils import logging
 from trl.models import unwrap_model_for_generation
 
-from trainer.backends import Callbacks, Checkpoint, Plan
-from trainer.backends.policy import NOT_FINITE, Policy
-from trainer.errors import BackendError
-from trainer.recipe import Recipe
+from saeval.errors import BackendError
+from saeval.trainer.backends.policy_model import NOT_FINITE, Policy
+from saeval.trainer.backends.protocol import Callbacks, Checkpoint, Plan
+from saeval.trainer.recipe.schema import Recipe
 
 _SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 _TINY = 10_000_000
@@ -45,7 +45,7 @@ def run(
     *,
     unlogged: frozenset[str] = frozenset(),
 ) -> Checkpoint:
-    """Train as planned; see `trainer.backends.Backend`.
+    """Train as planned; see `saeval.trainer.backends.protocol.Backend`.
 
     Parameters
     ----------

@@ -9,10 +9,10 @@ from typing import Any
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
-from trainer.backends import Callbacks, Checkpoint, Plan
-from trainer.backends.group_rewards import GroupRewards
-from trainer.backends.policy import Policy
-from trainer.backends.trl_common import (
+from saeval.trainer.backends.group_rewards import GroupRewards
+from saeval.trainer.backends.policy_model import Policy
+from saeval.trainer.backends.protocol import Callbacks, Checkpoint, Plan
+from saeval.trainer.backends.trl_common import (
     accumulated,
     adapter,
     again_and_again,
@@ -20,14 +20,14 @@ from trainer.backends.trl_common import (
     run,
     settings,
 )
-from trainer.recipe import Recipe
+from saeval.trainer.recipe.schema import Recipe
 
 
 class GrpoBackend:
     """Group relative policy optimisation by TRL's `GRPOTrainer`."""
 
     def train(self, plan: Plan, callbacks: Callbacks) -> Checkpoint:
-        """Train as planned; see `trainer.backends.Backend`."""
+        """Train as planned; see `saeval.trainer.backends.protocol.Backend`."""
         rewards = GroupRewards(plan.recipe)
 
         def probe(policy: Policy) -> None:

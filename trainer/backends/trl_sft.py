@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
-from trainer.backends import Callbacks, Checkpoint, Plan
-from trainer.backends.policy import Tokens, prompt_tokens
-from trainer.backends.trl_common import adapter, again_and_again, load_tokenizer, run, settings
-from trainer.data import TrainingRow
-from trainer.errors import BackendError
+from saeval.errors import BackendError
+from saeval.trainer.backends.policy_model import Tokens, prompt_tokens
+from saeval.trainer.backends.protocol import Callbacks, Checkpoint, Plan
+from saeval.trainer.backends.trl_common import (
+    adapter,
+    again_and_again,
+    load_tokenizer,
+    run,
+    settings,
+)
+from saeval.trainer.data.rows import TrainingRow
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,7 +30,7 @@ class SftBackend:
     """Supervised fine-tuning by TRL's `SFTTrainer`."""
 
     def train(self, plan: Plan, callbacks: Callbacks) -> Checkpoint:
-        """Train as planned; see `trainer.backends.Backend`."""
+        """Train as planned; see `saeval.trainer.backends.protocol.Backend`."""
         # TRL counts the tokens of this process alone: after a break, too few.
         return run(plan, callbacks, lambda: _trainer(plan), unlogged=frozenset({"num_tokens"}))
 

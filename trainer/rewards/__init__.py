@@ -2,7 +2,7 @@
 
 A component is a function of a `Completion` and keyword-only parameters. Its docstring has the
 formula, the source and an example; its signature is the schema of its parameters in a recipe.
-`trainer.rewards.registry` knows them by name.
+`saeval.trainer.rewards.registry` knows them by name.
 
 "Right" is the same everywhere: the prediction is the target. To decline where nothing can be known
 is right; an answer that cannot be read never is.

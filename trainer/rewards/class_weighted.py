@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
-from trainer.rewards.completion import Completion
-from trainer.rewards.parameters import Amount
+from saeval.trainer.rewards.completion import Completion
+from saeval.trainer.rewards.parameters import Amount
 
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -46,7 +46,7 @@ def weighted_correctness(
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> [weighted_correctness(says(it, target="FAIL")) for it in ("FAIL", "PASS")]
     [14.0, -1.75]
     >>> weighted_correctness(says(None, target="NA"))
@@ -71,7 +71,7 @@ def weighted_false_abstention(
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> weighted_false_abstention(says("NA", target="PASS", evidence=True))
     -1.25
     """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.reading import Reading
-from trainer.errors import RewardError
+from saeval.errors import RewardError
+from saeval.tasks.format.reading import Reading
 
 
 @dataclass(frozen=True)

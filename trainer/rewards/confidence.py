@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from trainer.rewards.completion import Completion, warmed
-from trainer.rewards.parameters import Amount, Margin, Share, Steps
+from saeval.trainer.rewards.completion import Completion, warmed
+from saeval.trainer.rewards.parameters import Amount, Margin, Share, Steps
 
 
 def brier(
@@ -25,7 +25,7 @@ def brier(
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> brier(says("PASS", 0.75, target="PASS"))
     -0.0625
     >>> brier(says("FAIL", 0.75, target="PASS"))
@@ -53,7 +53,7 @@ def log_score(
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> round(log_score(says("PASS", 0.5, target="PASS")), 4)
     -0.6931
     >>> round(log_score(says("PASS", 1.0, target="FAIL")), 4)
@@ -80,7 +80,7 @@ def alignment(
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> probed = {"PASS": 0.75, "FAIL": 0.125, "NA": 0.125}
     >>> alignment(says("PASS", 1.0, probabilities=probed), scale=0.5)
     -0.125
@@ -106,7 +106,7 @@ def gold_log_probability(
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> probed = {"PASS": 0.5, "FAIL": 0.25, "NA": 0.25}
     >>> round(gold_log_probability(says("FAIL", target="PASS", probabilities=probed)), 4)
     -0.0693
@@ -127,7 +127,7 @@ def inconsistency(completion: Completion, *, penalty: Amount = 0.25) -> float:
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> probed = {"PASS": 0.5, "FAIL": 0.25, "NA": 0.25}
     >>> [inconsistency(says(it, probabilities=probed)) for it in ("PASS", "NA")]
     [0.0, -0.25]

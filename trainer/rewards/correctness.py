@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trainer.rewards.completion import Completion
-from trainer.rewards.parameters import Amount, Share
+from saeval.trainer.rewards.completion import Completion
+from saeval.trainer.rewards.parameters import Amount, Share
 
 
 def correctness(completion: Completion, *, right: float = 1.0, wrong: float = 0.0) -> float:
@@ -20,7 +20,7 @@ def correctness(completion: Completion, *, right: float = 1.0, wrong: float = 0.
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> correctness(says("PASS", target="PASS"), right=2, wrong=-1)
     2.0
     >>> correctness(says("NA", target="PASS"), right=2, wrong=-1)
@@ -47,7 +47,7 @@ def ternary(
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> [ternary(says(it, target="RIGHT"), wrong=-3) for it in ("RIGHT", "UNKNOWN", "WRONG", None)]
     [1.0, 0.0, -3.0, -3.0]
     >>> ternary(says("UNKNOWN", target="UNKNOWN"))
@@ -70,7 +70,7 @@ def format_error(completion: Completion, *, penalty: Amount = 0.25) -> float:
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> [format_error(says(it, conf)) for it, conf in (("NA", 0.5), ("NA", None), (None, None))]
     [0.0, -0.25, -0.25]
     """
@@ -89,7 +89,7 @@ def false_abstention(completion: Completion, *, penalty: Amount = 2.0) -> float:
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> false_abstention(says("NA", target="PASS", evidence=True))
     -2.0
     >>> false_abstention(says("NA", target="NA", evidence=True))
@@ -110,7 +110,7 @@ def exploration(completion: Completion, *, bonus: Amount = 8.0) -> float:
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> [exploration(says(it, target="NA")) for it in ("PASS", "NA", None)]
     [8.0, 0.0, 0.0]
     """
@@ -132,8 +132,8 @@ def unlikeliness(completion: Completion, *, strength: Share = 0.25, right: float
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
-    >>> from trainer.rewards.completion import Group
+    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.completion import Group
     >>> ranked = [says("NA", target="NA", group=Group(4, 0), rank=rank) for rank in (0, 2)]
     >>> [unlikeliness(completion) for completion in ranked]
     [-0.25, -0.125]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import pstdev
 
-from trainer.rewards.completion import Completion
+from saeval.trainer.rewards.completion import Completion
 
 
 def diagnose(completions: Sequence[Completion]) -> dict[str, float]:
@@ -25,7 +25,7 @@ def diagnose(completions: Sequence[Completion]) -> dict[str, float]:
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> diagnose([says("PASS", 0.5), says("NA", 1.0), says(None)])["confidence_spread"]
     0.25
     >>> sorted(diagnose([says("NA", 0.5, target="NA")]))

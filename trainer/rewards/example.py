@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.answers import ABSTENTION
-from tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS
-from tasks.reading import Reading, Status
-from trainer.rewards.completion import Completion, Group
+from saeval.tasks.format.labels import ABSTENTION
+from saeval.tasks.format.reading import Reading, Status
+from saeval.tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS
+from saeval.trainer.rewards.completion import Completion, Group
 
 
 def says(

@@ -6,8 +6,8 @@ answers rightly cannot (yet): declining is paid. Both together are "fact" and "c
 
 from __future__ import annotations
 
-from trainer.rewards.completion import Completion
-from trainer.rewards.parameters import Share
+from saeval.trainer.rewards.completion import Completion
+from saeval.trainer.rewards.parameters import Share
 
 
 def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: float = 0.5) -> float:
@@ -22,8 +22,8 @@ def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: floa
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
-    >>> from trainer.rewards.completion import Group
+    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.completion import Group
     >>> group_fact(says("RIGHT", target="RIGHT", group=Group(8, 1)))
     1.0
     >>> group_fact(says("UNKNOWN", target="RIGHT", group=Group(8, 1), in_reasoning=True))
@@ -51,8 +51,8 @@ def group_caution(
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
-    >>> from trainer.rewards.completion import Group
+    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.completion import Group
     >>> [group_caution(says("UNKNOWN", target="RIGHT", group=Group(8, n))) for n in (0, 1)]
     [1.0, 0.0]
     """

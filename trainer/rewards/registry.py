@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tasks.registry import Kind
-from trainer.errors import RewardError
-from trainer.rewards import class_weighted, confidence, correctness, group
-from trainer.rewards.completion import Completion
+from saeval.errors import RewardError
+from saeval.tasks.registry import Kind
+from saeval.trainer.rewards import class_weighted, confidence, correctness, group
+from saeval.trainer.rewards.completion import Completion
 
 Need = Literal["probabilities", "group", "likelihood_rank"]
 """Fields of `Completion` that are there only if somebody measures them."""
@@ -123,7 +123,7 @@ def values(terms: Sequence[Term], completions: Sequence[Completion]) -> dict[str
 
     Examples
     --------
-    >>> from trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import says
     >>> terms = [Term(COMPONENTS["correctness"], 1, {}), Term(COMPONENTS["format_error"], 2, {})]
     >>> values(terms, [says("PASS", 0.5), says("PASS")])
     {'correctness': [1.0, 1.0], 'format_error': [0.0, -0.25]}

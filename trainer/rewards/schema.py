@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from trainer.rewards.registry import COMPONENTS, Component, Term
+from saeval.trainer.rewards.registry import COMPONENTS, Component, Term
 
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 """Of every part of a recipe: no key that is not known, and finite numbers."""

@@ -1,0 +1,182 @@
+"""``saeval baseline``: pin the answers of a base, list what is pinned, and show it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from saeval.errors import InputError
+from saeval.evalsuite.compare.command import answer_alone
+from saeval.evalsuite.compare.compatibility import asked_in_words
+from saeval.evalsuite.config import OF_ASKING, OF_LOADING, as_typed, given_of, options_of
+from saeval.evalsuite.models.resolve import SavedPredictions, resolve
+from saeval.evalsuite.store.baseline_stores import Store, baseline_folder, open_store, record_of
+from saeval.evalsuite.store.baselines import (
+    PREFIX,
+    RECORD,
+    VARIABLE,
+    Record,
+    check_intact,
+    read_record,
+    store_address,
+    write_baseline,
+)
+from saeval.evalsuite.store.run_folder import MANIFEST, parse_manifest, read_manifest
+from saeval.reports.sanitize import one_line, printable
+
+
+def save_command(
+    name: str, argument: str, address: str, replace: bool, options: Mapping[str, Any]
+) -> None:
+    """``saeval baseline save``: pin answers that exist, or ask a model and pin its answers."""
+    console = Console(stderr=True)
+    store = open_store(address)
+    there = None if replace else record_of(store, name)
+    model = resolve(argument)
+    if not isinstance(model, SavedPredictions):
+        if not options["tasks"]:
+            raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
+        if there is not None:
+            raise _exists(store, there)
+        model = resolve(str(answer_alone(model, None, options, console)))
+    elif ignored := given_of(options, {"tasks": None, **OF_ASKING, **OF_LOADING}):
+        raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
+    if not isinstance(model, SavedPredictions) or model.manifest is None:
+        raise InputError(
+            f"{argument}: only a run folder says how its answers were had; `saeval run` makes one"
+        )
+    with TemporaryDirectory() as aside:
+        draft = Path(aside) / name
+        draft.mkdir()
+        record = write_baseline(draft, name, model.manifest, model.predictions)
+        if there is not None and there.files != record.files:
+            raise _exists(store, there)
+        known = there is not None and _is_intact(store, name)
+        if not known:
+            with console.status(escape(f"saving {name} in {store.address}")):
+                store.put(draft, name)
+    what = f"{name} in {store.address}: {_tasks(model.manifest)}, {_size(record.size)}"
+    _say(console, f"{'Is pinned already:' if known else 'Saved'} {what}")
+    where = "" if address == store_address() else f"{VARIABLE}={shlex.quote(address)} "
+    asked = options_of(model.manifest["identity"])
+    again = as_typed({"tasks": tuple(model.manifest["tasks"]), **asked})
+    _say(console, f"Use it: {where}saeval gate {PREFIX}{name} CHECKPOINT {again}")
+
+
+def list_command(address: str) -> None:
+    """``saeval baseline list``: a line for each."""
+    store = open_store(address)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("Name", "Model", "Tasks", "Saved (UTC)"):
+        table.add_column(title, overflow="fold")
+    table.add_column("Size", justify="right")
+    names = store.names()
+    for name in names:
+        try:
+            table.add_row(*map(_plain, _row(store, name)))
+        except (InputError, FileNotFoundError) as error:
+            table.add_row(_plain(name), "", _plain(str(error)))
+    if names:
+        Console().print(table)
+    else:
+        _say(Console(), f"No baselines in {store.address}; `saeval baseline save` makes one.")
+
+
+def show_command(name: str, address: str) -> None:
+    """``saeval baseline show``: how the answers were had, and whether the files are intact."""
+    store = open_store(address)
+    folder = baseline_folder(store, name)
+    where = f"{store.address}/{name}"
+    record = read_record((folder / RECORD).read_bytes(), f"{where}/{RECORD}")
+    lines = [("baseline", f"{name}, saved {record.saved} by saeval {record.saeval}")]
+    if record.state(folder, MANIFEST) == "intact":
+        lines += _of_manifest(read_manifest(folder))
+    for file, pinned in record.files.items():
+        state = record.state(folder, file)
+        shown = state if state == "intact" else state.upper()
+        lines.append((f"file {file}", f"{shown}, {_size(pinned.bytes)}, SHA-256 {pinned.sha256}"))
+    width = max(len(title) for title, _ in lines)
+    for title, text in lines:
+        _say(Console(), f"{title:{width}}  {one_line(text)}")
+    check_intact(folder, where)
+
+
+def _of_manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Who answered, how it was asked and what."""
+    identity, model = manifest["identity"], manifest["identity"]["model"]
+    packages = manifest.get("environment", {}).get("packages", {})
+    facts = {
+        "answered": manifest.get("created"),
+        "model": f"{model['name']} ({manifest['model']['argument']})",
+        "content": model["content"],
+        "adapter content": model.get("adapter_content"),
+        "engine": None,
+        "items": None,
+        "generation": "the tasks' own",
+        "samples per item": "1",
+        "chat template": "not applied",
+        "system prompt": "none",
+        **asked_in_words(identity),
+        "packages": ", ".join(f"{package} {number}" for package, number in packages.items()),
+        "git commit": manifest.get("git_commit"),
+    }
+    for task, known in manifest["tasks"].items():
+        settings = known.get("generation", {}).items()
+        generation = ", ".join(f"{key}={value}" for key, value in settings if value != [])
+        facts[f"task {task}"] = (
+            f"version {known['version']}, {known['items']:,} items, {generation}, "
+            f"documents {known['documents']}"
+        )
+    return [(title, str(text)) for title, text in facts.items() if text]
+
+
+def _row(store: Store, name: str) -> tuple[str, str, str, str, str]:
+    record = record_of(store, name)
+    if record is None:
+        raise InputError("was removed")
+    where = f"{store.address}/{name}/{MANIFEST}"
+    if not record.pins(MANIFEST, content := store.read(name, MANIFEST)):
+        raise InputError(f"{where}: is not what was saved")
+    manifest = parse_manifest(content, where)
+    saved = record.saved[:16].replace("T", " ")
+    return name, manifest["identity"]["model"]["name"], _tasks(manifest), saved, _size(record.size)
+
+
+def _is_intact(store: Store, name: str) -> bool:
+    try:
+        check_intact(store.folder(name), name)
+    except InputError:
+        return False
+    return True
+
+
+def _exists(store: Store, record: Record) -> InputError:
+    return InputError(
+        f"baseline {record.name!r} is in {store.address} already (saved {record.saved}); give "
+        "--replace to put this in its place, or choose another name"
+    )
+
+
+def _tasks(manifest: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{task} ({facts['items']:,} items)" for task, facts in manifest["tasks"].items()
+    )
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} kB"
+
+
+def _plain(text: str) -> str:
+    return escape(one_line(text))
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(escape(printable(text)), highlight=False, soft_wrap=True)

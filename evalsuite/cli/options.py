@@ -1,0 +1,221 @@
+"""Options that several commands of ``saeval`` share."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+ENGINES = ("auto", "transformers", "vllm")
+
+data_dir_option = click.option(
+    "--data-dir",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False),
+    help="Local data in the hub's schemas instead of the hub (or set SAEVAL_DATA).",
+)
+
+
+def tasks_option(required: bool) -> Callable[[Any], Any]:
+    def parse(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        return known_tasks(value.split(","))
+
+    return click.option(
+        "--tasks",
+        metavar="NAMES",
+        required=required,
+        callback=parse,
+        help="Tasks, separated by commas; see `saeval tasks list`.",
+    )
+
+
+def known_tasks(given: Sequence[str]) -> tuple[str, ...]:
+    from saeval.tasks.registry import TASKS
+
+    names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
+    unknown = [name for name in names if name not in TASKS]
+    if not names:
+        raise click.BadParameter(f"names no task; known: {', '.join(TASKS)}")
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], TASKS)
+        hint = f"; did you mean {near[0]}?" if near else ";"
+        raise click.BadParameter(
+            f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(TASKS)}"
+        )
+    return names
+
+
+def question_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = [
+        data_dir_option,
+        click.option(
+            "--limit",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="At most N items per task, the first of the seeded order.",
+        ),
+        click.option(
+            "--per-label",
+            metavar="COUNTS",
+            callback=_check_per_label,
+            help="Items per label: 500,250,250 for NA,PASS,FAIL, or named: RIGHT=300,UNKNOWN=300.",
+        ),
+        click.option(
+            "--gen-kwargs",
+            metavar="KEY=VALUE,…",
+            help="Generation settings in lm-eval's names, such as max_gen_toks=2048.",
+        ),
+        click.option(
+            "--samples",
+            metavar="K",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Answers per item; give --gen-kwargs do_sample=true,temperature=0.7 with it.",
+        ),
+        click.option(
+            "--cache",
+            metavar="FOLDER",
+            type=click.Path(file_okay=False, path_type=Path),
+            envvar="SAEVAL_CACHE",
+            help="Keep answers here across runs: a base is asked once for all its checkpoints "
+            "(not of a server, which may change its models).",
+        ),
+        click.option(
+            "--apply-chat-template",
+            is_flag=True,
+            help="Put prompts through the model's chat template (for instruct models).",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(ENGINES),
+            default="auto",
+            show_default=True,
+            help="auto is vLLM where it and a GPU are present, else transformers.",
+        ),
+        click.option(
+            "--model-args",
+            metavar="KEY=VALUE,…",
+            help="Arguments of lm-eval's model class, such as tensor_parallel_size=4.",
+        ),
+        click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps."),
+        click.option(
+            "--dtype",
+            default="auto",
+            show_default=True,
+            help="float32, bfloat16, float16; auto is float32 on a CPU.",
+        ),
+        click.option(
+            "--batch-size",
+            type=click.IntRange(min=0),
+            default=0,
+            help="Prompts per forward pass.  [default: 16 on a CPU, 64 on a GPU]",
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(min=0),
+            default=0,
+            help="CPU threads.  [default: 1 for a small model, else all cores]",
+        ),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(min=1),
+            default=16,
+            show_default=True,
+            help="Requests sent to a server at once.",
+        ),
+        click.option(
+            "--request-timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            default=300.0,
+            show_default=True,
+            help="A request that a server has not answered by then is sent again.",
+        ),
+        click.option(
+            "--patience",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            default=600.0,
+            show_default=True,
+            help="A server that has answered nothing for so long stops the run.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _check_per_label(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        from saeval.tasks.data.sampling import parse_per_label
+
+        try:
+            parse_per_label(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return value
+
+
+def check_price(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    try:
+        read, written = (float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no pair of prices; give IN,OUT") from None
+    if not (0 <= read < math.inf and 0 <= written < math.inf):
+        raise click.BadParameter("prices must be 0 or more")
+    return read, written
+
+
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=43,
+    show_default=True,
+    help="Seed of the sample and of the bootstrap.",
+)
+
+
+system_option = click.option(
+    "--system",
+    metavar="TEXT|FILE",
+    help="System prompt: text, or a file that holds it.",
+)
+
+
+replicates_option = click.option(
+    "--replicates",
+    type=click.IntRange(min=1000),
+    default=10_000,
+    show_default=True,
+    help="Bootstrap replicates.",
+)
+
+
+level_option = click.option(
+    "--level",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Confidence level of intervals and tests.",
+)
+
+
+def out_option(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--out",
+        metavar="FOLDER",
+        type=click.Path(path_type=Path),
+        help=f"Folder for all results; an unfinished one is resumed.  [default: {default}]",
+    )

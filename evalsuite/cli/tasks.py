@@ -1,0 +1,104 @@
+"""``saeval tasks``: what there is to ask."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from saeval.errors import SaevalError
+from saeval.evalsuite.cli.options import CONTEXT, data_dir_option, known_tasks
+
+
+@click.group(context_settings=CONTEXT)
+def tasks() -> None:
+    """List the tasks, show their cards, and find them for plain lm_eval."""
+
+
+@tasks.command("list", context_settings=CONTEXT)
+def list_tasks() -> None:
+    """Names and one line on each."""
+    from saeval.tasks.registry import TASKS
+
+    width = max(map(len, TASKS))
+    for task in TASKS.values():
+        click.echo(f"{task.name:{width}}  {task.summary}")
+
+
+@tasks.command("show", context_settings=CONTEXT)
+@click.argument("name")
+def show_task(name: str) -> None:
+    """The task card: what is asked, source, labels, traps."""
+    from saeval.tasks.registry import TASKS
+
+    (name,) = known_tasks([name])
+    click.echo((TASKS[name].folder / "README.md").read_text(encoding="utf-8"), nl=False)
+
+
+@tasks.command("path", context_settings=CONTEXT)
+def tasks_path() -> None:
+    """The folder to give to lm_eval.
+
+    \b
+    lm_eval run --include_path "$(saeval tasks path)" --tasks fever …
+    """
+    from saeval.tasks.registry import FOLDER
+
+    click.echo(FOLDER)
+
+
+def _chosen_tasks(names: tuple[str, ...]) -> list[Any]:
+    from saeval.tasks.registry import TASKS
+
+    return [TASKS[name] for name in (known_tasks(names) if names else TASKS)]
+
+
+@tasks.command("validate", context_settings=CONTEXT)
+@click.argument("names", metavar="[TASK]...", nargs=-1)
+@data_dir_option
+def validate_tasks(names: tuple[str, ...], data_dir: str | None) -> None:
+    """Does each task's grader read its own gold answers as right? All tasks by default.
+
+    Each item's gold answers must be read as right, an abstention as one, and garbage as invalid.
+    Exit code 1 if anything is read as something else.
+    """
+    from saeval.tasks.data.validate import validate
+    from saeval.tasks.types import DataError
+
+    failed = False
+    for task in _chosen_tasks(names):
+        try:
+            result = validate(task, data_dir)
+        except DataError as error:
+            raise SaevalError(str(error)) from error
+        click.echo(result)
+        for failure in result.failures:
+            click.echo(f"  {failure}")
+        failed |= not result.passed
+    if failed:
+        sys.exit(1)
+
+
+@tasks.command("prefetch", context_settings=CONTEXT)
+@click.argument("names", metavar="[TASK]...", nargs=-1)
+def prefetch_tasks(names: tuple[str, ...]) -> None:
+    """Load tasks from the hub once, so that a machine has them when it is offline.
+
+    The hub's own cache keeps them (HF_HOME).
+    """
+    from saeval.tasks.data.loading import DATA_VARIABLE, data_folder, load_documents
+    from saeval.tasks.registry import AnswersSource
+    from saeval.tasks.types import DataError
+
+    if data_folder() is not None:
+        raise SaevalError(f"{DATA_VARIABLE} is set, so nothing would be fetched; unset it")
+    for task in _chosen_tasks(names):
+        if isinstance(task.source, AnswersSource):
+            click.echo(f"{task.name}: made of a model's own answers, nothing to load")
+            continue
+        try:
+            items = load_documents(task)
+        except DataError as error:
+            raise SaevalError(str(error)) from error
+        click.echo(f"{task.name}: {len(items)} items")

@@ -1,0 +1,85 @@
+"""Parts of the pairs that some tasks or runs have: topics, reasoning, several samples per item."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from saeval.evalsuite.compare.pairing import Pairs, to_arrays
+from saeval.evalsuite.store.prediction import Prediction
+from saeval.stats._core.answers import Answers
+from saeval.stats._core.arrays import BoolArray
+from saeval.stats.compare.groups import quarters
+from saeval.stats.compare.repeated_samples import ItemSamples, PairedSamples
+from saeval.tasks.grading.normalize import normal_forms
+
+
+def right_in_reasoning(pairs: Pairs) -> tuple[BoolArray, BoolArray] | None:
+    """Whether each model reasoned its way to the right answer and gave another; of questions."""
+    if pairs.task.kind != "question":
+        return None
+    base, checkpoint = (
+        np.array([p.right_in_reasoning for p in predictions])
+        for predictions in (pairs.base, pairs.checkpoint)
+    )
+    return base, checkpoint
+
+
+def groups_of(pairs: Pairs) -> dict[str, list[str]]:
+    """Topic and quarter of popularity of every pair, where all have one."""
+    topics = [p.document.topic for p in pairs.base]
+    popularity = [p.document.popularity for p in pairs.base]
+    groups = {}
+    if None not in topics:
+        groups["topic"] = [str(topic) for topic in topics]
+    if None not in popularity:
+        groups["popularity"] = quarters([float(views or 0) for views in popularity])
+    return groups
+
+
+def to_samples(pairs: Pairs) -> PairedSamples | None:
+    """The pairs by item, of the items that have all samples; None where each was asked once."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, prediction in enumerate(pairs.base):
+        rows[prediction.item_id].append(row)
+    k = max(map(len, rows.values()))
+    if k < 2:
+        return None
+    complete = np.array([item for item in rows.values() if len(item) == k])
+    arrays = to_arrays(pairs)
+    first = complete[:, 0]
+
+    def samples(predictions: tuple[Prediction, ...], answers: Answers) -> ItemSamples:
+        said = [[_said(predictions[row]) for row in item] for item in complete]
+        codes = [[-1 if s is None else item.index(s) for s in item] for item in said]
+        return ItemSamples(
+            answers.predicted[complete],
+            np.array(codes),
+            answers.confidence[complete],
+            None if answers.label_probabilities is None else answers.label_probabilities[first],
+        )
+
+    clusters = [pairs.base[row].cluster_id for row in first]
+    names, cluster = np.unique([c or "" for c in clusters], return_inverse=True)
+    return PairedSamples(
+        arrays.labels,
+        arrays.abstention,
+        arrays.target[first],
+        samples(pairs.base, arrays.base),
+        samples(pairs.checkpoint, arrays.checkpoint),
+        cluster if None not in clusters and len(names) < len(clusters) else None,
+        arrays.wrong,
+    )
+
+
+def _said(prediction: Prediction) -> str | None:
+    """What a sample answers, so that two wordings of one answer are the same; None if unreadable.
+
+    Samples are compared with each other and never with the right answer.
+    """
+    if prediction.prediction is None:
+        return None
+    if prediction.status == "abstained" or prediction.answer is None:
+        return prediction.prediction
+    return min(normal_forms(prediction.answer))

@@ -1,0 +1,283 @@
+"""From two models' predictions to the Comparison."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import version
+
+import numpy as np
+
+from saeval.errors import PairingError
+from saeval.evalsuite.compare.breakdown import groups_of, right_in_reasoning, to_samples
+from saeval.evalsuite.compare.pairing import (
+    Pairs,
+    changed_items,
+    pair,
+    published_answers,
+    to_arrays,
+)
+from saeval.evalsuite.judge.grades import Verdicts
+from saeval.evalsuite.models.training_data import TrainingData, overlap
+from saeval.evalsuite.store.prediction import Key, Prediction
+from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
+from saeval.stats.compare.published import published_convention
+from saeval.stats.compare.results import (
+    SCHEMA_VERSION,
+    Comparison,
+    JudgeAgreement,
+    ModelDescription,
+    PublishedConvention,
+    Settings,
+    TaskComparison,
+)
+from saeval.stats.compare.task import adjust_family, compare_task, family_size
+from saeval.tasks.registry import AnswersSource, get_task
+
+ByTask = Mapping[str, Mapping[Key, Prediction]]
+FLIPS_KEPT = 200
+POOLED = "pooled"
+
+
+def compare_predictions(
+    base: ByTask,
+    checkpoint: ByTask,
+    *,
+    base_model: ModelDescription,
+    checkpoint_model: ModelDescription,
+    settings: Settings,
+    allow_mismatch: bool = False,
+    cautions: Sequence[str] = (),
+    training: TrainingData | None = None,
+    verdicts: Verdicts | None = None,
+    on_task: Callable[[str], None] = lambda name: None,
+) -> Comparison:
+    """Compare on every task that both sides have, and pooled if there are several.
+
+    Parameters
+    ----------
+    base, checkpoint
+        Predictions by task and item id.
+    cautions
+        Sentences on the two models that reports must show.
+    training
+        What the checkpoint was trained on, where that is known.
+    verdicts
+        A judge's, which take the place of the default grader's on open questions.
+    on_task
+        Called with each task's name before its statistics are computed.
+
+    Raises
+    ------
+    PairingError
+        If no task is common, one asks each model about its own answers, or the pairing contract is
+        broken.
+    """
+    paired = pair_tasks(base, checkpoint, allow_mismatch=allow_mismatch)
+    agreements: list[JudgeAgreement | None] = [None] * len(paired)
+    if verdicts is not None:
+        for index, pairs in enumerate(paired):
+            if pairs.task.kind == "question":
+                paired[index], agreements[index] = verdicts.graded(pairs, settings.level)
+    arrays = [to_arrays(pairs) for pairs in paired]
+    tasks = []
+    for pairs, answers, agreement in zip(paired, arrays, agreements, strict=True):
+        on_task(pairs.task.name)
+        made = _task(pairs, answers, settings, training)
+        tasks.append(replace(made, judge=agreement))
+    tasks = list(adjust_family(tasks))
+    pooled = None
+    shared = sharing_items(paired)
+    kinds = {pairs.task.kind for pairs in paired}
+    if len(tasks) > 1 and not shared and len(kinds) == 1:
+        on_task(POOLED)
+        pooled = compare_task(POOLED, _pool(arrays), settings)
+    left_out = sorted(set(base) ^ set(checkpoint))
+    warnings = list(cautions)
+    if shared:
+        warnings.append(
+            f"Tasks {shared[0]} and {shared[1]} ask some items in common: they are not pooled, and "
+            "count twice in the correction for many tests."
+        )
+    warnings += [f"Task {name} has predictions of one model only." for name in left_out]
+    if few := too_few_replicates(tasks, settings):
+        warnings.append(few)
+    if allow_mismatch:
+        warnings.append("Pairing was forced: prompts or documents may differ between the models.")
+    return Comparison(
+        schema=SCHEMA_VERSION,
+        saeval_version=version("saeval"),
+        base=base_model,
+        checkpoint=checkpoint_model,
+        settings=settings,
+        tests_in_family=family_size(tasks),
+        tasks=tuple(tasks),
+        pooled=pooled,
+        warnings=tuple(warnings),
+    )
+
+
+def pair_tasks(base: ByTask, checkpoint: ByTask, *, allow_mismatch: bool = False) -> list[Pairs]:
+    """The pairs of every task that both sides have.
+
+    Raises
+    ------
+    PairingError
+        If no task is common, one asks each model about its own answers, or the pairing contract is
+        broken.
+    """
+    names = [name for name in base if name in checkpoint]
+    if not names:
+        raise PairingError(
+            f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
+        )
+    if own := [name for name in names if isinstance(get_task(name).source, AnswersSource)]:
+        raise PairingError(
+            f"task {own[0]}: each model was asked about answers of its own, so their items are not "
+            "the same; `saeval metacognition BASE CHECKPOINT` compares what they know of them"
+        )
+    return [
+        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
+        for name in names
+    ]
+
+
+def with_noise(comparison: Comparison, again: Comparison) -> Comparison:
+    """The comparison with the differences of an A/A run beside its own.
+
+    Parameters
+    ----------
+    comparison
+        Of base and checkpoint.
+    again
+        Of the base and the base asked again, on the same tasks.
+    """
+    blocks = {task.task: task for task in (*again.tasks, again.pooled) if task is not None}
+
+    def beside(task: TaskComparison) -> TaskComparison:
+        noise = {(row.metric, row.label): row.difference for row in blocks[task.task].metrics}
+        return replace(
+            task,
+            metrics=tuple(
+                replace(row, noise=noise.get((row.metric, row.label))) for row in task.metrics
+            ),
+        )
+
+    return replace(
+        comparison,
+        tasks=tuple(beside(task) for task in comparison.tasks),
+        pooled=None if comparison.pooled is None else beside(comparison.pooled),
+    )
+
+
+def too_few_replicates(tasks: Sequence[TaskComparison], settings: Settings) -> str | None:
+    """A sentence if the smallest possible resampling p cannot pass Holm over these tests."""
+    tests = family_size(tasks)
+    needed = math.ceil(2 * tests / (1 - settings.level))
+    if settings.replicates >= needed:
+        return None
+    return (
+        f"{settings.replicates:,} replicates are too few for Holm's correction over {tests} tests: "
+        f"no resampling test can pass it. Give --replicates {needed:,} or more."
+    )
+
+
+def sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
+    """Two tasks that ask the same, if there are any; a mixture names its items anew."""
+    seen: dict[tuple[str, tuple[str, ...]], str] = {}
+    for pairs in paired:
+        for document in {(p.document.claim, p.document.evidence) for p in pairs.base}:
+            if (other := seen.setdefault(document, pairs.task.name)) != pairs.task.name:
+                return other, pairs.task.name
+    return None
+
+
+def _task(
+    pairs: Pairs, arrays: PairedAnswers, settings: Settings, training: TrainingData | None
+) -> TaskComparison:
+    flips_total, flips = changed_items(pairs, FLIPS_KEPT)
+    return compare_task(
+        pairs.task.name,
+        arrays,
+        settings,
+        published=_published(pairs, arrays, settings),
+        has_evidence=np.array([bool(p.document.evidence) for p in pairs.base])
+        if pairs.task.kind == "verification"
+        else None,
+        unpaired=pairs.unpaired,
+        flips=flips,
+        flips_total=flips_total,
+        right_in_reasoning=right_in_reasoning(pairs),
+        groups=groups_of(pairs),
+        samples=to_samples(pairs),
+        overlap=None if training is None else overlap(pairs, arrays, training, settings.level),
+    )
+
+
+def _published(
+    pairs: Pairs, arrays: PairedAnswers, settings: Settings
+) -> PublishedConvention | None:
+    """How a study would count, if that differs: it read the answers itself, or some are invalid."""
+    labels = pairs.task.labels
+    if pairs.task.kind != "verification":
+        return None
+    from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
+    if not from_file and all(p.status != "invalid" for p in (*pairs.base, *pairs.checkpoint)):
+        return None
+    return published_convention(
+        labels,
+        pairs.task.abstention,
+        arrays.target,
+        published_answers(pairs.base, labels),
+        published_answers(pairs.checkpoint, labels),
+        own_reading=from_file,
+        invalid_here=(
+            int((arrays.base.predicted == len(labels)).sum()),
+            int((arrays.checkpoint.predicted == len(labels)).sum()),
+        ),
+        replicates=settings.replicates,
+        rng=np.random.default_rng(
+            [settings.seed, zlib.crc32(f"{pairs.task.name} published".encode())]
+        ),
+    )
+
+
+def _pool(arrays: Sequence[PairedAnswers]) -> PairedAnswers:
+    """All items of all tasks; resampling keeps each task's size and its clusters."""
+    labels, abstention = arrays[0].labels, arrays[0].abstention
+    sizes = [len(task) for task in arrays]
+    cluster = None
+    if any(task.cluster is not None for task in arrays):
+        parts, offset = [], 0
+        for task in arrays:
+            own = np.arange(len(task)) if task.cluster is None else task.cluster
+            parts.append(own + offset)
+            offset += int(own.max()) + 1
+        cluster = np.concatenate(parts)
+    return paired_answers(
+        labels,
+        abstention,
+        np.concatenate([task.target for task in arrays]),
+        _stack([task.base for task in arrays], len(labels)),
+        _stack([task.checkpoint for task in arrays], len(labels)),
+        cluster,
+        np.repeat(np.arange(len(arrays)), sizes),
+        arrays[0].wrong,
+    )
+
+
+def _stack(answers: Sequence[Answers], labels: int) -> Answers:
+    probabilities = [
+        np.full((len(a.predicted), labels), np.nan)
+        if a.label_probabilities is None
+        else a.label_probabilities
+        for a in answers
+    ]
+    stacked = np.concatenate(probabilities)
+    return Answers(
+        np.concatenate([a.predicted for a in answers]),
+        np.concatenate([a.confidence for a in answers]),
+        None if np.isnan(stacked).all() else stacked,
+    )

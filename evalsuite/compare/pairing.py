@@ -1,0 +1,215 @@
+"""Two models' predictions of one task, put side by side by item id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from saeval.errors import PairingError
+from saeval.evalsuite.store.prediction import Key, Prediction
+from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
+from saeval.stats.compare.published import PublishedAnswers
+from saeval.stats.compare.results import Flip, Unpaired
+from saeval.tasks.registry import Task
+
+_EXAMPLES = 5
+WRONG = "WRONG"
+"""The label of a wrong answer to an open question."""
+_NAMES = {
+    "document_hash": "documents",
+    "prompt_hash": "prompts",
+    "target_hash": "targets",
+}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Predictions of the same items, in the order of their ids, and the items left over."""
+
+    task: Task
+    base: tuple[Prediction, ...]
+    checkpoint: tuple[Prediction, ...]
+    unpaired: Unpaired
+
+
+def pair(
+    task: Task,
+    base: Mapping[Key, Prediction],
+    checkpoint: Mapping[Key, Prediction],
+    *,
+    allow_mismatch: bool = False,
+) -> Pairs:
+    """Pair by item id and number of the sample; document, prompt and target must be the same.
+
+    Raises
+    ------
+    PairingError
+        If no id is common, or an item differs and `allow_mismatch` is false. Targets must
+        always agree.
+    """
+    common = sorted(base.keys() & checkpoint.keys())
+    if not common:
+        raise PairingError(
+            f"task {task.name}: base and checkpoint have no item in common "
+            f"({len(base)} and {len(checkpoint)} items, for example {next(iter(base))[0]!r} and "
+            f"{next(iter(checkpoint))[0]!r}); are they the same data set?"
+        )
+    for field in ("target_hash",) if allow_mismatch else _NAMES:
+        differ = [
+            item
+            for item in common
+            if getattr(base[item], field) != getattr(checkpoint[item], field)
+        ]
+        if differ:
+            remedy = (
+                "run both models with the same task version, data and prompt"
+                if field == "target_hash"
+                else "run both with the same task version, data and prompt, or compare all the "
+                "same with --allow-mismatch"
+            )
+            raise PairingError(
+                f"task {task.name}: {_NAMES[field]} differ on {len(differ)} of {len(common)} "
+                f"items ({', '.join(_ids(differ))}"
+                f"{', …' if len(differ) > _EXAMPLES else ''}); {remedy}"
+            )
+    if not allow_mismatch:
+        _check_cut_alike(task, [(base[key], checkpoint[key]) for key in common])
+    only_base = sorted(base.keys() - checkpoint.keys())
+    only_checkpoint = sorted(checkpoint.keys() - base.keys())
+    return Pairs(
+        task=task,
+        base=tuple(base[item] for item in common),
+        checkpoint=tuple(checkpoint[item] for item in common),
+        unpaired=Unpaired(
+            len(only_base),
+            len(only_checkpoint),
+            _ids(only_base),
+            _ids(only_checkpoint),
+        ),
+    )
+
+
+def _check_cut_alike(task: Task, both: Sequence[tuple[Prediction, Prediction]]) -> None:
+    cut = [
+        one.item_id
+        for one, other in both
+        if one.usage and other.usage and one.usage.truncated != other.usage.truncated
+    ]
+    if cut:
+        raise PairingError(
+            f"task {task.name}: {len(cut)} prompts were cut to fit one model and not the other "
+            f"({', '.join(cut[:_EXAMPLES])}); give both the same length with --model-args "
+            "max_length, or compare all the same with --allow-mismatch"
+        )
+
+
+def _ids(keys: Sequence[Key]) -> tuple[str, ...]:
+    return tuple(item for item, _ in keys[:_EXAMPLES])
+
+
+def to_arrays(pairs: Pairs) -> PairedAnswers:
+    """The pairs as arrays."""
+    labels = pairs.task.labels
+    target = np.array([labels.index(p.target) for p in pairs.base])
+    return paired_answers(
+        labels,
+        pairs.task.abstention,
+        target,
+        _answers(pairs.base, pairs.task),
+        _answers(pairs.checkpoint, pairs.task),
+        clusters_of(pairs.base),
+        wrong=WRONG if pairs.task.kind == "question" else None,
+    )
+
+
+def clusters_of(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] | None:
+    """The items' clusters as numbers; None unless every item has one and some share it.
+
+    Several samples of one item are a cluster, unless the item is in a larger one.
+    """
+    several = any(p.sample_index for p in predictions)
+    clusters = [
+        cluster
+        for p in predictions
+        if (cluster := p.cluster_id or (f"item {p.item_id}" if several else None)) is not None
+    ]
+    if len(clusters) < len(predictions):
+        return None
+    names, index = np.unique(clusters, return_inverse=True)
+    return index if len(names) < len(clusters) else None
+
+
+def _answers(predictions: tuple[Prediction, ...], task: Task) -> Answers:
+    labels = task.labels
+    probabilities = np.full((len(predictions), len(labels)), np.nan)
+    for row, prediction in enumerate(predictions):
+        if prediction.label_probabilities is not None:
+            probabilities[row] = [prediction.label_probabilities[label] for label in labels]
+    return Answers(
+        predicted=np.array([_index(p.prediction, labels) for p in predictions]),
+        confidence=np.array(
+            [np.nan if (c := _stated(p, task)) is None else c for p in predictions]
+        ),
+        label_probabilities=None if np.isnan(probabilities).all() else probabilities,
+    )
+
+
+def _stated(prediction: Prediction, task: Task) -> float | None:
+    """The confidence in the answer; who declines an open question has given none to be sure of."""
+    declined = task.kind == "question" and prediction.status == "abstained"
+    return None if declined else prediction.confidence
+
+
+def _index(label: str | None, labels: tuple[str, ...]) -> int:
+    return len(labels) if label is None else labels.index(label)
+
+
+def published_answers(
+    predictions: tuple[Prediction, ...], labels: tuple[str, ...]
+) -> PublishedAnswers:
+    """As a published study read them; where its file does not say, as our parser does."""
+    readings = [
+        (p.published.label, p.published.confidence, p.published.valid)
+        if p.published is not None
+        else (p.prediction, p.confidence, p.status != "invalid")
+        for p in predictions
+    ]
+    return PublishedAnswers(
+        predicted=np.array([_index(label, labels) for label, _, _ in readings]),
+        confidence=np.array([np.nan if c is None else c for _, c, _ in readings]),
+        valid=np.array([valid for _, _, valid in readings]),
+    )
+
+
+def changed_items(pairs: Pairs, keep: int) -> tuple[int, tuple[Flip, ...]]:
+    """How many items changed label, and the first `keep`: broken ones, then mended, then others."""
+    changed = [
+        (b, c)
+        for b, c in zip(pairs.base, pairs.checkpoint, strict=True)
+        if b.prediction != c.prediction
+    ]
+    changed.sort(key=lambda both: (both[1].correct - both[0].correct, both[0].key))
+    broken = [both for both in changed if both[0].correct]
+    mended = [both for both in changed if both[1].correct]
+    others = [both for both in changed if not both[0].correct and not both[1].correct]
+    shown = (broken[: keep // 2] + mended + broken[keep // 2 :] + others)[:keep]
+    return len(changed), tuple(_flip(base, checkpoint) for base, checkpoint in shown)
+
+
+def _flip(base: Prediction, checkpoint: Prediction) -> Flip:
+    return Flip(
+        item_id=base.item_id,
+        target=base.target,
+        base_label=base.prediction or "INVALID",
+        checkpoint_label=checkpoint.prediction or "INVALID",
+        base_confidence=base.confidence,
+        checkpoint_confidence=checkpoint.confidence,
+        claim=base.document.claim,
+        evidence=base.document.evidence,
+        answers=base.document.answers,
+        base_response=base.response,
+        checkpoint_response=checkpoint.response,
+    )

@@ -1,0 +1,132 @@
+"""One comparison from its plan to its numbers: whoever has no answers yet is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from saeval.errors import SaevalError
+from saeval.evalsuite.compare.comparison import ByTask, with_noise
+from saeval.evalsuite.compare.plan import AGAIN, BASE, CHECKPOINT, Attendant, Plan, plan_comparison
+from saeval.evalsuite.config import server_options
+from saeval.evalsuite.engines import Engine
+from saeval.evalsuite.judge.grades import Verdicts
+from saeval.evalsuite.models.resolve import SavedPredictions, resolve
+from saeval.evalsuite.run.runner import Run, answer, progress_bar, say_speed
+from saeval.evalsuite.store.run_folder import claimed
+from saeval.stats.compare.results import Comparison
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Comparisons whose folder is still claimed, and what is behind them.
+
+    `answers` has those of every model by its name, `verdicts` a judge's.
+    """
+
+    plan: Plan
+    comparisons: list[Comparison]
+    answers: Mapping[str, ByTask]
+    verdicts: Verdicts | None
+
+
+@contextmanager
+def comparing(
+    base_argument: str,
+    checkpoint_arguments: Sequence[str],
+    out: Path | None,
+    options: Mapping[str, Any],
+    console: Console,
+    attendant: Attendant | None = None,
+) -> Iterator[Compared]:
+    """Answer what has to be answered and compare; the folder is claimed until the reports are made.
+
+    With an `attendant` there is one checkpoint, and it may be asked less than everything.
+    """
+    plan = plan_comparison(base_argument, checkpoint_arguments, out, options, attendant)
+    answers, comparisons = dict(plan.saved), None
+    # What is wrong with the answers shows before anything is written or a judge is paid.
+    if not plan.to_ask and plan.judge is None:
+        comparisons = _compared(plan, answers, None, console)
+    elif not plan.to_ask:
+        plan.pairs(answers)
+    elif plan.judge is not None:
+        from saeval.evalsuite.judge.ask import check_judge
+
+        check_judge(plan.judge, plan.folder, options["cache"], server_options(options))
+    with claimed(plan.folder, plan.manifest):
+        if plan.to_ask:
+            answers |= _asked(plan, options["cache"], console, attendant)
+        verdicts = None
+        if plan.judge is not None:
+            from saeval.evalsuite.judge.ask import ask_judge
+
+            with progress_bar(console) as progress:
+                verdicts = ask_judge(
+                    plan.judge,
+                    plan.pairs(answers),
+                    plan.folder,
+                    options["cache"],
+                    server_options(options),
+                    progress,
+                )
+        if comparisons is None:
+            comparisons = _compared(plan, answers, verdicts, console)
+        yield Compared(plan, comparisons, answers, verdicts)
+
+
+def _asked(
+    plan: Plan, cache: Path | None, console: Console, attendant: Attendant | None
+) -> dict[str, ByTask]:
+    """The answers of whoever had none, by name."""
+    runs = {name: Run(model, plan.place(name)) for name, model in plan.to_ask.items()}
+    if plan.again:
+        runs[AGAIN] = Run(plan.to_ask[BASE], plan.place(AGAIN), again=True)
+    watch = {}
+    if attendant is not None:
+        place = plan.place(CHECKPOINT)
+        attendant.begin(plan.asked, plan.saved.get(BASE, plan.place(BASE)), place)
+        watch[place] = attendant.more
+
+    def same_prompts(engine: Engine) -> None:
+        for answers in plan.earlier:
+            answers.check_prompts(plan.asked, plan.questions, engine.chat_template)
+
+    with progress_bar(console) as progress:
+        answer(
+            list(runs.values()),
+            plan.asked,
+            plan.questions,
+            plan.engine,
+            progress,
+            cache,
+            watch,
+            same_prompts,
+        )
+    answers: dict[str, ByTask] = {}
+    for name, run in runs.items():
+        if attendant is not None and name == CHECKPOINT:
+            answers[name] = attendant.answered()
+        else:
+            found = resolve(str(run.folder))
+            if not isinstance(found, SavedPredictions):
+                raise SaevalError(f"{run.folder}: is no run folder any more")
+            answers[name] = plan.of_tasks(found.predictions, name)
+        say_speed(run, console)
+    return answers
+
+
+def _compared(
+    plan: Plan, answers: Mapping[str, ByTask], verdicts: Verdicts | None, console: Console
+) -> list[Comparison]:
+    """The base with every checkpoint; with the noise of the base asked twice, if it was."""
+    found = [plan.compare(name, answers, verdicts, console) for name in plan.checkpoints]
+    if not plan.again:
+        return found
+    again = plan.compare(AGAIN, answers, verdicts, console)
+    return [with_noise(comparison, again) for comparison in found]

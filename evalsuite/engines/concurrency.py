@@ -1,0 +1,95 @@
+"""Several requests to a server at once, each result as soon as it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import TypeVar
+
+from saeval.errors import EngineError
+from saeval.evalsuite.engines.openai_client import Server
+from saeval.evalsuite.engines.options import EngineOptions
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+_TICK = 0.2
+
+
+def at_once(
+    server: Server,
+    jobs: Sequence[Job],
+    do: Callable[[Job, Event], Result],
+    options: EngineOptions,
+) -> Iterator[Result]:
+    """Do all jobs, `concurrency` at a time, and yield what each comes to in the order they end.
+
+    Parameters
+    ----------
+    server
+        Whom the jobs ask.
+    jobs, do
+        What there is to do, and how: one job, and an event that is set when nobody waits any more.
+    options
+        For `concurrency` and `patience`.
+
+    Raises
+    ------
+    EngineError
+        If nothing at all was answered for `patience` seconds.
+    Exception
+        Whatever `do` raises, at the first job that does.
+    """
+    waiting: SimpleQueue[Job] = SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
+    done: SimpleQueue[tuple[Result | None, BaseException | None]] = SimpleQueue()
+    stopping = Event()
+
+    def work() -> None:
+        while not stopping.is_set():
+            try:
+                job = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                done.put((do(job, stopping), None))
+            except BaseException as error:
+                done.put((None, error))
+
+    # Daemons, not a pool: the interpreter waits for the threads of a pool when it ends, and a
+    # request that hangs would keep it from ending for minutes.
+    for _ in range(min(options.concurrency, len(jobs))):
+        Thread(target=work, daemon=True).start()
+    try:
+        for _ in jobs:
+            result, error = _next(done, server, options.patience)
+            if error is not None:
+                raise error
+            yield result  # type: ignore[misc]  # None only beside an error
+    finally:
+        stopping.set()
+
+
+def _next(
+    done: SimpleQueue[tuple[Result | None, BaseException | None]], server: Server, patience: float
+) -> tuple[Result | None, BaseException | None]:
+    """What is finished next.
+
+    Silence is counted in ticks, so that a process that was stopped for a while (Ctrl-Z) does not
+    blame the server.
+    """
+    silent, last_answer = 0.0, server.last_answer
+    while silent < patience:
+        tick = min(_TICK, patience - silent)
+        try:
+            return done.get(timeout=tick)
+        except Empty:
+            silent += tick
+        if server.last_answer != last_answer:
+            silent, last_answer = 0.0, server.last_answer
+    raise EngineError(
+        f"{server.model.url}: has answered nothing for {patience:g} s ({server.last_stumble}); "
+        "what is finished is kept; run the same command again to resume"
+    )

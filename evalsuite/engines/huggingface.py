@@ -1,0 +1,132 @@
+"""lm-eval's transformers model class, one base model serving itself and its adapters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saeval.errors import ModelError
+from saeval.evalsuite.engines.base import Question
+from saeval.evalsuite.engines.options import EngineOptions
+from saeval.evalsuite.engines.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+SMALL_MODEL = 100_000_000
+"""A model of fewer parameters runs on one thread: more threads only wait for each other."""
+
+
+class TransformersEngine:
+    """One loaded base model; every question says which of its adapters answers, if any."""
+
+    def __init__(self, base: Path, adapters: Sequence[Path], options: EngineOptions) -> None:
+        quiet_libraries()
+        import torch
+        from lm_eval.models.huggingface import HFLM
+
+        try:
+            self.lm: HFLM = HFLM(
+                pretrained=str(base),
+                device=options.device,
+                dtype=options.dtype,
+                batch_size=options.batch_size,
+                use_safetensors=True,
+                trust_remote_code=False,
+                **options.model_args,
+            )
+            self._names = self._load_adapters(adapters, options.device)
+        except Exception as error:  # of four libraries; all mean that this model cannot be used
+            reason = str(error).strip().splitlines()[0][:200]
+            raise ModelError(
+                f"{base}: cannot be loaded: {type(error).__name__}: {reason}"
+            ) from error
+        if options.device == "cpu":
+            size = sum(parameter.numel() for parameter in self.lm.model.parameters())
+            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+            chosen = options.threads or (1 if size < SMALL_MODEL else cores or os.cpu_count() or 1)
+            torch.set_num_threads(chosen)
+        self.together = options.batch_size
+        self.chat_template = self.lm.apply_chat_template
+
+    def _load_adapters(self, adapters: Sequence[Path], device: str) -> dict[Path, str]:
+        names = {path: f"adapter_{index}" for index, path in enumerate(adapters)}
+        if names:
+            from peft import PeftModel
+
+            # Not through HFLM's own `peft`: it may resize the base's embeddings, which changes
+            # the base's answers.
+            first, *others = names
+            model = PeftModel.from_pretrained(
+                self.lm._model, str(first), adapter_name=names[first], torch_device=device
+            )
+            for path in others:
+                model.load_adapter(str(path), adapter_name=names[path], torch_device=device)
+            self.lm._model = model.eval()
+        return names
+
+    def answer(self, questions: Sequence[Question]) -> Iterator[Question]:
+        """Fill the responses batch by batch; a batch is of one adapter."""
+        for adapter in dict.fromkeys(question.adapter for question in questions):
+            of_adapter = [question for question in questions if question.adapter == adapter]
+            for start in range(0, len(of_adapter), self.together):
+                batch = of_adapter[start : start + self.together]
+                with self._speaking_as(adapter):
+                    self._answer(batch)
+                yield from batch
+
+    def _speaking_as(self, adapter: Path | None) -> Any:
+        if adapter is not None:
+            self.lm._model.set_adapter(self._names[adapter], inference_mode=True)
+            return nullcontext()
+        return self.lm._model.disable_adapter() if self._names else nullcontext()
+
+    def _answer(self, batch: Sequence[Question]) -> None:
+        import torch
+
+        for sample, seed in enumerate(batch[0].seeds):
+            torch.manual_seed(seed)  # of the batch: transformers draws for all its rows together
+            self._fill("generate_until", [question.generations[sample] for question in batch])
+        self._fill("loglikelihood", [request for q in batch for request in q.scored])
+        for question in batch:
+            self._count(question)
+
+    def _fill(self, kind: str, requests: Sequence[Instance]) -> None:
+        if not requests:
+            return
+        try:
+            responses = getattr(self.lm, kind)(requests, disable_tqdm=True)
+        except (ValueError, TypeError, AssertionError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(
+                "the model cannot answer with these settings (--gen-kwargs, --model-args): "
+                f"{reason}"
+            ) from error
+        for request, response in zip(requests, responses, strict=True):
+            request.resps.append(response)
+
+    def _count(self, question: Question) -> None:
+        for request in question.generations:
+            prompt, settings = request.args
+            read = len(self.lm.tok_encode(prompt))
+            question.prompt_tokens += read
+            question.response_tokens += len(self.lm.tok_encode(request.resps[0]))
+            room = self.lm.max_length - settings.get("max_gen_toks", self.lm.max_gen_toks)
+            question.truncated |= read > room
+        for request in question.scored:
+            question.probe_tokens += len(self.lm.tok_encode("".join(request.args)))
+
+    def close(self) -> None:
+        """Release the model's memory."""
+        import gc
+
+        import torch
+
+        del self.lm, self.chat_template
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

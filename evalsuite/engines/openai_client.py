@@ -1,0 +1,280 @@
+"""Requests to an OpenAI-compatible server that may stumble, asked until they are answered.
+
+Whatever a server says is hostile text: it is shown on one line, cut, and without the key.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from threading import Event
+from typing import Any
+
+import openai
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_after_delay,
+    stop_when_event_set,
+    wait_random,
+    wait_random_exponential,
+)
+from tenacity.stop import stop_base
+
+from saeval.errors import EngineError, ModelError
+from saeval.evalsuite.engines.options import EngineOptions
+from saeval.evalsuite.models.resolve import ServedModel
+from saeval.reports.sanitize import one_line
+
+START_PATIENCE = 30.0
+"""Seconds that a server has to answer at the start; it may just be restarting."""
+
+_START_TIMEOUT = 10.0
+
+_BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
+_SHOWN = 200
+_LEAST_SECRET = 8
+"""A shorter key is as likely a word of an answer, and is hidden in messages only."""
+
+Answer = dict[str, Any]
+Usable = Callable[[Answer], bool]
+
+
+class Refused(ModelError):
+    """The server understood and declined: asking again would not help."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Stumbled(Exception):
+    """No answer this time.
+
+    `pause` is how long the server wants to be left alone, `busy` whether it says that it has too
+    much to do, whatever the request.
+    """
+
+    def __init__(self, reason: str, pause: float = 0.0, *, busy: bool = False) -> None:
+        super().__init__(reason)
+        self.pause = pause
+        self.busy = busy
+
+
+class Server:
+    """One model of one server.
+
+    `last_answer` is when a request was last answered, `last_stumble` why one last was not.
+    """
+
+    def __init__(self, model: ServedModel, options: EngineOptions) -> None:
+        self.model = model
+        self.patience = options.patience
+        self.last_answer = 0.0
+        self.last_stumble = "requests are sent and stay unanswered"
+        self._key = _key()
+        self._client = openai.OpenAI(
+            base_url=model.url,
+            api_key=self._key or "EMPTY",
+            max_retries=0,
+            timeout=options.request_timeout,
+        )
+        self._must_serve_the_model(options.request_timeout)
+
+    def complete(self, stopping: Event, **request: Any) -> Answer:
+        """Ask ``/completions`` until it is answered or `stopping` is set."""
+        create = self._client.completions.with_raw_response.create
+        return self._insist(create, _has_text, request, stopping)
+
+    def chat(self, stopping: Event, *, tries: int | None = None, **request: Any) -> Answer:
+        """Ask ``/chat/completions`` until it is answered, `stopping` is set, or `tries` failed.
+
+        Raises
+        ------
+        Refused
+            If the server declines.
+        Stumbled
+            If there is no answer and no further try.
+        """
+        create = self._client.chat.completions.with_raw_response.create
+        return self._insist(create, _has_message, request, stopping, tries)
+
+    def close(self) -> None:
+        """Close the connections; requests that are under way fail."""
+        self._client.close()
+
+    def without_key(self, text: str) -> str:
+        """A model's text as it may be kept: encodable, and without the key."""
+        if len(self._key) >= _LEAST_SECRET:
+            text = self._hidden(text)
+        return text.encode("utf-8", "replace").decode("utf-8")
+
+    def _shown(self, text: str) -> str:
+        return one_line(self._hidden(text), _SHOWN)
+
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
+
+    def _must_serve_the_model(self, request_timeout: float) -> None:
+        patience = min(self.patience, START_PATIENCE)
+        quick = self._client.with_options(timeout=min(request_timeout, _START_TIMEOUT))
+        retrying = Retrying(
+            retry=retry_if_exception_type(Stumbled),
+            wait=wait_random(0.2, 2),
+            stop=stop_after_delay(patience),
+            reraise=True,
+        )
+        try:
+            answer = retrying(self._attempt, quick.models.with_raw_response.list, _has_list, {})
+        except Refused as error:
+            hint = "; the address usually ends in /v1" if error.status == 404 else ""
+            raise ModelError(f"{error}{hint}") from None
+        except Stumbled as error:
+            raise EngineError(
+                f"no server answers at {self.model.url} (tried for {patience:g} s: {error}); start "
+                "it, or mend the address, which usually ends in /v1"
+            ) from None
+        names = [str(one.get("id")) for one in answer["data"] if isinstance(one, dict)]
+        if self.model.name not in names:
+            raise ModelError(
+                f"{self.model.url}: has no model {self.model.name!r}; "
+                f"it has {self._shown(', '.join(names)) or 'none'}"
+            )
+
+    def _insist(
+        self,
+        create: Callable[..., Any],
+        usable: Usable,
+        request: Mapping[str, Any],
+        stopping: Event,
+        tries: int | None = None,
+    ) -> Answer:
+        stop: stop_base = stop_when_event_set(stopping)
+        retrying = Retrying(
+            retry=retry_if_exception_type(Stumbled),
+            wait=self._pause,
+            stop=stop if tries is None else stop | stop_after_attempt(tries),
+            sleep=sleep_using_event(stopping),
+            reraise=True,
+        )
+
+        def attempt() -> Answer:
+            if stopping.is_set():
+                raise Stumbled("nobody waits for it any more")
+            return self._attempt(create, usable, request)
+
+        answer: Answer = retrying(attempt)
+        self.last_answer = time.monotonic()
+        return answer
+
+    def _pause(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked_for = error.pause if isinstance(error, Stumbled) else 0.0
+        return max(_BACKOFF(state), min(asked_for, self.patience))
+
+    def _attempt(
+        self, create: Callable[..., Any], usable: Usable, request: Mapping[str, Any]
+    ) -> Answer:
+        try:
+            return _read(create(**request).content, usable)
+        except openai.APIStatusError as error:
+            reason = self._shown(f"{error.status_code}: {_said(error)}")
+            if error.status_code in (408, 409, 429) or (
+                error.status_code >= 500 and error.status_code != 501
+            ):
+                pause = _retry_after(error.response.headers)
+                stumble = Stumbled(reason, pause, busy=error.status_code in (429, 503))
+            else:
+                raise Refused(
+                    f"{self.model.url}: refuses to answer as {self.model.name}: {reason}",
+                    error.status_code,
+                ) from None
+        except openai.APITimeoutError:
+            stumble = Stumbled("a request was not answered in time")
+        except openai.APIConnectionError as error:
+            cause = error.__cause__ or error
+            stumble = Stumbled(self._shown(f"{type(cause).__name__}: {cause}"))
+        except Stumbled as error:
+            stumble = error
+        self.last_stumble = str(stumble)
+        raise stumble from None
+
+
+def tokens(answer: Mapping[str, Any], which: str) -> int:
+    """How many tokens the server says it read or wrote; 0 if it does not say."""
+    count = usage(answer).get(which)
+    return count if isinstance(count, int) and count > 0 else 0
+
+
+def usage(answer: Mapping[str, Any]) -> Answer:
+    """The answer's own count of its tokens; empty if there is none."""
+    found = answer.get("usage")
+    return found if isinstance(found, dict) else {}
+
+
+def _read(content: bytes, usable: Usable) -> Answer:
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
+        raise Stumbled("an answer is not JSON, or was cut short") from None
+    if not isinstance(answer, dict) or not usable(answer):
+        raise Stumbled("an answer has not the fields that it should have")
+    return answer
+
+
+def _has_list(answer: Answer) -> bool:
+    return isinstance(answer.get("data"), list)
+
+
+def _has_text(answer: Answer) -> bool:
+    """Whether there is at least one choice, and every one holds what a model wrote."""
+    return all(isinstance(choice.get("text"), str) for choice in _choices(answer))
+
+
+def _has_message(answer: Answer) -> bool:
+    """The same of a chat, where null is the text of a model that never stopped thinking."""
+    messages = [choice.get("message") for choice in _choices(answer)]
+    return all(
+        isinstance(message, dict) and isinstance(message.get("content", 0), str | None)
+        for message in messages
+    )
+
+
+def _choices(answer: Answer) -> list[Any]:
+    """A list of objects; one that is empty if there is nothing of the kind."""
+    choices = answer.get("choices")
+    objects = isinstance(choices, list) and all(isinstance(choice, dict) for choice in choices)
+    return choices or [{}] if objects else [{}]
+
+
+def _said(error: openai.APIStatusError) -> str:
+    body = error.body.get("error", error.body) if isinstance(error.body, dict) else None
+    message = body.get("message") if isinstance(body, dict) else None
+    return message if isinstance(message, str) else error.response.text
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds, from a number of seconds or a date; 0 if there is neither."""
+    value = headers.get("retry-after", "")
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return 0.0
+    return max(seconds, 0.0) if math.isfinite(seconds) else 0.0
+
+
+def _key() -> str:
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ModelError("OPENAI_API_KEY: holds characters that no key may have")
+    return key

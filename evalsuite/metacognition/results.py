@@ -1,0 +1,204 @@
+"""From a model's answers and its replies about them to what it knows of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from saeval.evalsuite.store.prediction import Prediction, read_predictions
+from saeval.stats.compare.evidence import FEWEST_ITEMS
+from saeval.stats.compare.results import MetricComparison, ModelDescription, Settings
+from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
+from saeval.stats.metacognition.results import (
+    ModelMetacognition,
+    TaskDifferences,
+    TaskMetacognition,
+    certainty_differences,
+    single_answers,
+)
+from saeval.tasks.metacognition.items import OwnAnswer, counts, matched_pairs, pair_id
+
+Pair = tuple[OwnAnswer, OwnAnswer]
+
+_POSITIONS = {"A": 0, "B": 1}
+_MOSTLY = 0.8
+"""Where fewer of the base's answers are answers of the checkpoint, too, a report says so."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """One model's answers to all tasks, and by id its replies about them.
+
+    `certainty` is NaN and `choice` is `NO_CHOICE` where the reply could not be read.
+    """
+
+    answers: tuple[OwnAnswer, ...]
+    certainty: Mapping[str, float]
+    choice: Mapping[str, int]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(answer.task for answer in self.answers))
+
+    def of(self, task: str) -> list[OwnAnswer]:
+        """Its answers to one task, given or not."""
+        return [answer for answer in self.answers if answer.task == task]
+
+    def given(self, task: str) -> dict[str, OwnAnswer]:
+        """The answers that were given, by id, in the order of their ids."""
+        found = {answer.id: answer for answer in self.of(task) if answer.answer is not None}
+        return dict(sorted(found.items()))
+
+    def pairs(self, task: str, seed: int) -> dict[str, Pair]:
+        """The pairs that count for it, by id."""
+        matched = matched_pairs(self.of(task), seed)
+        return {pair_id(*pair): pair for pair in matched if counts(*pair)}
+
+    def choices(self, pairs: Sequence[Pair]) -> list[list[int]]:
+        """The positions chosen in a pair's own order and in reverse."""
+        return [
+            [self.choice.get(pair_id(*order), NO_CHOICE) for order in (pair, pair[::-1])]
+            for pair in pairs
+        ]
+
+    def certainties(self, answers: Sequence[OwnAnswer]) -> list[float]:
+        return [self.certainty.get(answer.id, math.nan) for answer in answers]
+
+
+def known_by(answers: Sequence[OwnAnswer], folder: Path) -> Known:
+    """Read the replies of the run in a folder; there are none where nothing was asked."""
+    return Known(
+        tuple(answers),
+        {
+            reply.item_id: math.nan if reply.confidence is None else reply.confidence
+            for reply in _replies(folder, "confidence")
+        },
+        {
+            reply.item_id: _POSITIONS.get(reply.prediction or "", NO_CHOICE)
+            for reply in _replies(folder, "pairwise")
+        },
+    )
+
+
+def _replies(folder: Path, task: str) -> list[Prediction]:
+    path = folder / "predictions" / f"{task}.jsonl"
+    return list(read_predictions(path)) if path.is_file() else []
+
+
+def measured(known: Known, model: ModelDescription, settings: Settings) -> ModelMetacognition:
+    """One model on every task."""
+    return ModelMetacognition(model, tuple(_task(known, task, settings) for task in known.tasks))
+
+
+def _task(known: Known, task: str, settings: Settings) -> TaskMetacognition:
+    given = list(known.given(task).values())
+    pairs = list(known.pairs(task, settings.seed).values())
+    single = pairwise = None
+    if given:
+        single = single_answers(
+            known.certainties(given),
+            [answer.right for answer in given],
+            [math.nan if answer.stated is None else answer.stated for answer in given],
+            _clusters(given),
+            settings,
+        )
+    if pairs:
+        pairwise = pairwise_choices(
+            known.choices(pairs),
+            _right(pairs),
+            [known.certainties(pair) for pair in pairs],
+            level=settings.level,
+        )
+    return TaskMetacognition(
+        task=task,
+        questions=len(known.of(task)),
+        attempted=len(given),
+        right=sum(answer.right for answer in given),
+        pairs_matched=sum(1 for _ in matched_pairs(known.of(task), settings.seed)),
+        single=single,
+        pairwise=pairwise,
+    )
+
+
+def compared(base: Known, checkpoint: Known, settings: Settings) -> tuple[TaskDifferences, ...]:
+    """The differences on every task, over what both models answered."""
+    return tuple(_differences(base, checkpoint, task, settings) for task in base.tasks)
+
+
+def _differences(base: Known, checkpoint: Known, task: str, settings: Settings) -> TaskDifferences:
+    before, after = base.given(task), checkpoint.given(task)
+    common = [name for name in before if name in after]
+    rows: tuple[MetricComparison, ...] = ()
+    answers = pairs = 0
+    if common:
+        first, second = [before[name] for name in common], [after[name] for name in common]
+        stated, stated_after = base.certainties(first), checkpoint.certainties(second)
+        answers = int((~np.isnan(stated) & ~np.isnan(stated_after)).sum())
+        rows = certainty_differences(
+            stated,
+            [answer.right for answer in first],
+            stated_after,
+            [answer.right for answer in second],
+            _clusters(first),
+            settings,
+        )
+    one, other = base.pairs(task, settings.seed), checkpoint.pairs(task, settings.seed)
+    if both := [name for name in one if name in other]:
+        pairs = len(both)
+        own, own_after = [one[name] for name in both], [other[name] for name in both]
+        rows += pairwise_differences(
+            base.choices(own),
+            _right(own),
+            checkpoint.choices(own_after),
+            _right(own_after),
+            level=settings.level,
+        )
+    return TaskDifferences(task, answers, pairs, rows)
+
+
+def _right(pairs: Sequence[Pair]) -> list[int]:
+    """Which question of each pair the model got right."""
+    return [0 if first.right else 1 for first, _ in pairs]
+
+
+def _clusters(answers: Sequence[OwnAnswer]) -> list[str] | None:
+    """The cluster of each answer if every one has one and some share it."""
+    groups = [answer.group for answer in answers if answer.group is not None]
+    shared = len(set(groups)) < len(groups) == len(answers)
+    return groups if shared else None
+
+
+def cautions_on(models: Sequence[ModelMetacognition]) -> list[str]:
+    """Sentences that a reader must see before the numbers: where there was little to ask."""
+    found = []
+    base = {task.task: task for task in models[0].tasks}
+    for model in models:
+        for task in model.tasks:
+            who = f"{model.model.name} on {task.task}"
+            pairs = task.pairwise.pairs if task.pairwise else 0
+            if task.single is None:
+                found.append(
+                    f"{who}: declined every question, or gave nothing that can be read; there is "
+                    "nothing to ask about."
+                )
+            elif task.right in (0, task.attempted):
+                what = "right" if task.right else "wrong"
+                found.append(f"{who}: all answers are {what}; there is nothing to tell apart.")
+            elif pairs < FEWEST_ITEMS:
+                found.append(
+                    f"{who}: only {pairs} of {task.pairs_matched} pairs have exactly one right "
+                    f"answer; below {FEWEST_ITEMS} nothing is tested. Ask more questions."
+                )
+        for differences in model.differences:
+            attempted = base[differences.task].attempted
+            if differences.answers < _MOSTLY * attempted:
+                found.append(
+                    f"{model.model.name} on {differences.task}: differences rest on the "
+                    f"{differences.answers} of the base’s {attempted} answers that both models "
+                    "gave and judged."
+                )
+    return found

@@ -1,0 +1,127 @@
+"""What a checkpoint was trained on, and which evaluated items are among it.
+
+`satrain run` writes ``data.json`` into a checkpoint's folder; of it are read::
+
+    {"schema": "satrain.data/1", "training": {"ids": ["01ab…"], "texts": […], "clusters": […]}, …}
+
+hashes of `saeval.tasks.data.fingerprint`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from saeval.errors import InputError
+from saeval.evalsuite.compare.pairing import Pairs
+from saeval.evalsuite.models.resolve import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
+from saeval.evalsuite.store.prediction import Prediction, first_problem
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats.compare.contamination import compare_clean
+from saeval.stats.compare.results import Overlap
+from saeval.tasks.data.fingerprint import identity
+from saeval.tasks.registry import Task
+
+SCHEMA = "satrain.data/1"
+
+
+class _Hashes(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    ids: list[str]
+    texts: list[str]
+    clusters: list[str]
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    training: _Hashes
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Hashes of the items that a checkpoint was trained on."""
+
+    ids: frozenset[str]
+    texts: frozenset[str]
+    clusters: frozenset[str]
+
+    def shared(self, task: Task, prediction: Prediction) -> str | None:
+        """What an answered item shares with it: ``id``, ``text``, ``cluster`` or nothing."""
+        found = identity(
+            task,
+            {
+                "id": prediction.item_id,
+                "cluster": prediction.cluster_id,
+                "claim": prediction.document.claim,
+                "evidence": prediction.document.evidence,
+            },
+        )
+        if found.id in self.ids:
+            return "id"
+        if found.text in self.texts:
+            return "text"
+        return None if self.clusters.isdisjoint(found.clusters) else "cluster"
+
+
+def training_data(checkpoint: AnyModel) -> TrainingData | None:
+    """What a checkpoint was trained on, or None where that is not known.
+
+    It is looked for in the model's or adapter's folder, also if a finished run names it, and
+    beside a file of predictions. A ``data.json`` that is something else is left alone.
+
+    Raises
+    ------
+    InputError
+        If one of ours cannot be read.
+    """
+    for folder in folders_of(checkpoint):
+        path = folder / TRAINING_DATA
+        if not path.is_file():
+            continue
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise InputError(
+                f"{path}: not JSON ({error}); satrain writes it to say what the checkpoint was "
+                "trained on: restore it, or remove it to compare without that check"
+            ) from error
+        schema = content.get("schema") if isinstance(content, dict) else None
+        if not str(schema).startswith("satrain.data/"):
+            continue
+        if schema != SCHEMA:
+            raise InputError(f"{path}: schema {schema!r} is not {SCHEMA!r}; update saeval")
+        try:
+            hashes = _Manifest.model_validate(content).training
+        except ValidationError as error:
+            raise InputError(f"{path}: {first_problem(error)}") from error
+        return TrainingData(
+            frozenset(hashes.ids), frozenset(hashes.texts), frozenset(hashes.clusters)
+        )
+    return None
+
+
+def overlap(pairs: Pairs, arrays: PairedAnswers, training: TrainingData, level: float) -> Overlap:
+    """Which of the paired items were trained on, and the comparison without them."""
+    return compare_clean(
+        arrays,
+        [prediction.item_id for prediction in pairs.base],
+        [training.shared(pairs.task, prediction) for prediction in pairs.base],
+        level,
+    )
+
+
+def folders_of(model: AnyModel) -> list[Path]:
+    """Where a model's training may be described, the likeliest first."""
+    if isinstance(model, LocalModel):
+        return [model.adapter or model.folder]
+    if not isinstance(model, SavedPredictions):
+        return []
+    asked = model.manifest["model"] if model.manifest else {}
+    named = asked.get("adapter") or asked.get("folder")
+    beside = dict.fromkeys(path.parent for path in model.files)
+    return [*([Path(named)] if named else []), *beside]

@@ -1,0 +1,104 @@
+"""Answers kept across runs, so that a base is asked once for all its checkpoints.
+
+::
+
+    CACHE/<speaker>.jsonl    first line: who answered and how; then one line per answer
+
+The file's name is the hash of its first line, which holds everything about the speaker that decides
+an answer: content of model and adapter, engine, generation settings, task and its version. An
+answer is found by its item, document and prompt, and carries a checksum. So no answer is ever given
+for another model, and a changed file is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from saeval.errors import RunFolderError
+from saeval.evalsuite.store.hashing import hash_text
+from saeval.evalsuite.store.prediction import Key, Prediction, parse_line
+
+
+class AnswerCache:
+    """The answers of one speaker to one task.
+
+    Parameters
+    ----------
+    folder
+        The cache; made if it is missing.
+    speaker
+        Everything that decides an answer but the prompt.
+
+    Raises
+    ------
+    RunFolderError
+        If the speaker's file was changed from outside.
+    """
+
+    def __init__(self, folder: Path, speaker: Mapping[str, Any]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._head = json.dumps(speaker, sort_keys=True)
+        self.path = folder / f"{hash_text(self._head)}.jsonl"
+        self._answers = dict(self._read())
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def get(self, key: Key, document_hash: str, prompt_hash: str) -> Prediction | None:
+        """The answer to this very prompt, if there is one."""
+        found = self._answers.get(key)
+        if found is None or (found.document_hash, found.prompt_hash) != (
+            document_hash,
+            prompt_hash,
+        ):
+            return None
+        return found
+
+    def add(self, predictions: Sequence[Prediction]) -> None:
+        """Keep answers; those of a key that is known already are left out."""
+        new = [p for p in predictions if p.key not in self._answers]
+        if not new:
+            return
+        lines = [_with_checksum(prediction) for prediction in new]
+        with FileLock(f"{self.path}.lock"), self.path.open("ab") as file:
+            if file.tell() == 0:
+                lines.insert(0, self._head.encode() + b"\n")
+            file.write(b"".join(lines))
+            file.flush()
+            os.fsync(file.fileno())
+        self._answers |= {prediction.key: prediction for prediction in new}
+
+    def _read(self) -> Iterator[tuple[Key, Prediction]]:
+        if not self.path.exists():
+            return
+        with FileLock(f"{self.path}.lock"):
+            lines = self.path.read_bytes().splitlines(keepends=True)
+            if lines and not lines[-1].endswith(b"\n"):  # torn by a crash
+                whole = sum(len(line) for line in lines[:-1])
+                os.truncate(self.path, whole)
+                lines.pop()
+        if lines and lines[0].decode("utf-8", "replace").strip() != self._head:
+            raise self._changed(1)
+        for number, line in enumerate(lines[1:], start=2):
+            checksum, _, text = line.decode("utf-8", "replace").rstrip("\n").partition(" ")
+            if hash_text(text) != checksum:
+                raise self._changed(number)
+            prediction = parse_line(text, f"{self.path}:{number}")
+            yield prediction.key, prediction
+
+    def _changed(self, number: int) -> RunFolderError:
+        return RunFolderError(
+            f"{self.path}:{number}: was changed from outside; remove the file, its answers will be "
+            "asked again"
+        )
+
+
+def _with_checksum(prediction: Prediction) -> bytes:
+    text = prediction.to_line().rstrip("\n")
+    return f"{hash_text(text)} {text}\n".encode()

@@ -1,0 +1,174 @@
+"""One model's answer to one item, as a line of JSON.
+
+A real line, wrapped::
+
+    {"task": "vitaminc", "item_id": "5ed4de09c9e77c000848ad8f_2",
+     "cluster_id": "5ed4de09c9e77c000848ad8f", "target": "FAIL", "prediction": "FAIL",
+     "status": "answered", "correct": true, "confidence": 0.95,
+     "label_probabilities": {"PASS": 0.02, "FAIL": 0.9, "NA": 0.08},
+     "response": "LABEL=FAIL\\nCONF=0.95", "sample_index": 0,
+     "usage": {"prompt_tokens": 412, "probe_tokens": 413, "response_tokens": 9,
+               "truncated": false},
+     "document": {"claim": "Henry Schein has less than 14,000 employees .", "evidence": ["…"]},
+     "document_hash": "…", "prompt_hash": "…", "target_hash": "…", "published": null}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from saeval.errors import InputError
+
+Key = tuple[str, int]
+"""Item id and number of the sample."""
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShownDocument(_Record):
+    """What the model was asked about, kept so that a report can show it.
+
+    An open question stands as the claim, with its right answers and no evidence, and with its
+    topic and popularity where the data set says them. Of a question about the model's own answer,
+    that answer is not kept again, and two questions are one claim.
+    """
+
+    claim: str
+    evidence: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+    topic: str | None = None
+    popularity: int | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> ShownDocument:
+        """From a document row of a task."""
+        if "first" in row:
+            return cls(claim=f"A: {row['first']}\nB: {row['second']}", evidence=())
+        if "question" in row:
+            return cls(
+                claim=row["question"],
+                evidence=(),
+                answers=tuple(row.get("answers", ())),
+                topic=row.get("topic"),
+                popularity=row.get("popularity"),
+            )
+        return cls(claim=row["claim"], evidence=tuple(row["evidence"]))
+
+
+class Usage(_Record):
+    """Tokens that an item cost, all its samples together; on the first sample only."""
+
+    prompt_tokens: int = Field(ge=0)
+    probe_tokens: int = Field(default=0, ge=0)
+    response_tokens: int = Field(ge=0)
+    truncated: bool = False
+
+
+class PublishedReading(_Record):
+    """How a published study read the same response, where its file says so."""
+
+    label: str | None
+    confidence: Probability | None
+    valid: bool
+
+
+class Prediction(_Record):
+    """One answer; see the module for an example."""
+
+    task: str
+    item_id: str
+    cluster_id: str | None = None
+    target: str
+    prediction: str | None
+    status: Literal["answered", "abstained", "invalid"]
+    correct: bool
+    confidence: Probability | None
+    label_probabilities: dict[str, Probability] | None = None
+    response: str
+    sample_index: int = Field(default=0, ge=0)
+    usage: Usage | None = None
+    document: ShownDocument
+    document_hash: str
+    prompt_hash: str | None = None
+    target_hash: str
+    answer: str | None = None
+    right_in_reasoning: bool = False
+    published: PublishedReading | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Prediction:
+        if (self.prediction is None) != (self.status == "invalid"):
+            raise ValueError("`prediction` must be null exactly when `status` is invalid")
+        if self.correct != (self.prediction == self.target):
+            raise ValueError("`correct` must say whether `prediction` equals `target`")
+        if self.label_probabilities is not None:
+            total = sum(self.label_probabilities.values())
+            if abs(total - 1) > 1e-6:
+                raise ValueError(f"`label_probabilities` must sum to 1, found {total:.6g}")
+        return self
+
+    @property
+    def key(self) -> Key:
+        """Item id and number of the sample."""
+        return self.item_id, self.sample_index
+
+    def to_line(self) -> str:
+        """The prediction as one line of JSON, newline included."""
+        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False) + "\n"
+
+
+def parse_line(text: str, where: str) -> Prediction:
+    """Read one line; `where` (file and line) starts the message of the `InputError`."""
+    try:
+        return Prediction.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(f"{where}: {first_problem(error)}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a validation in one line: which field, the rule, what was found."""
+    problem = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    rule = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "json_invalid":
+        return f"not JSON ({rule.removeprefix('Invalid JSON: ')})"
+    if not field:
+        return rule
+    if problem["type"] == "missing":
+        return f"field `{field}` is missing"
+    found = repr(problem["input"])
+    return f"`{field}`: {rule}, found {found[:80]}"
+
+
+def read_predictions(path: Path) -> Iterator[Prediction]:
+    """The predictions of a JSON-lines file; the first bad line is an `InputError`."""
+    with path.open(encoding="utf-8-sig") as lines:
+        try:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield parse_line(line, f"{path}:{number}")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not UTF-8 text ({error.reason})") from error
+
+
+def by_task(predictions: Iterable[Prediction], where: str) -> dict[str, dict[Key, Prediction]]:
+    """Predictions by task and key; a repeated key is an `InputError`."""
+    tasks: dict[str, dict[Key, Prediction]] = {}
+    for prediction in predictions:
+        items = tasks.setdefault(prediction.task, {})
+        if prediction.key in items:
+            raise InputError(
+                f"{where}: item {prediction.item_id!r} of task {prediction.task!r} occurs twice; "
+                "every item must have one prediction per model and sample_index"
+            )
+        items[prediction.key] = prediction
+    return tasks

@@ -1,0 +1,127 @@
+"""The forest plot: every headline difference of every task with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saeval.reports.figures.panels import SMALL, Panel, new_figure
+from saeval.reports.figures.svg import INK, MUTED, PAPER, to_svg
+from saeval.reports.sanitize import one_line
+from saeval.reports.text import metric_names as say
+from saeval.reports.text.significance import sign_of
+from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
+
+WIDTH = 300.0
+_ROW, _HEAD, _TOP, _BOTTOM = 12.5, 17.0, 4.0, 30.0
+
+Block = tuple[str, list[tuple[str, MetricComparison, bool]]]
+
+
+def forest_plots(comparison: Comparison) -> tuple[str, ...]:
+    """One plot of the shares, in percentage points, and one of the scores; None is left out."""
+    plots = []
+    for scale in ("share", "score"):
+        blocks = _blocks(comparison, scale)
+        if blocks:
+            plots.append(_forest(blocks, comparison.settings.level, scale))
+    return tuple(plots)
+
+
+def _blocks(comparison: Comparison, scale: str) -> list[Block]:
+    """Rows by metric, in the order of the first task that has it."""
+    tasks: list[TaskComparison] = list(comparison.tasks)
+    if comparison.pooled is not None:
+        tasks.append(comparison.pooled)
+    blocks: dict[str, list[tuple[str, MetricComparison, bool]]] = {}
+    family = name_family([task.task for task in comparison.tasks])
+    for task in tasks:
+        for row in task.metrics:
+            if not row.headline or row.difference is None:
+                continue
+            if say.metric_of(row).scale == scale:
+                name = say.metric_name(row, task.abstention)
+                entry = (
+                    one_line(task.task.removeprefix(family), 20),
+                    row,
+                    task is comparison.pooled,
+                )
+                blocks.setdefault(one_line(name, 30), []).append(entry)
+    return list(blocks.items())
+
+
+def name_family(names: Sequence[str]) -> str:
+    """What several names all begin with up to an underscore, such as ``factworld_``, or nothing."""
+    heads = {name.partition("_")[0] for name in names if "_" in name}
+    same = len(names) > 1 and len(heads) == 1 and all("_" in name for name in names)
+    return f"{heads.pop()}_" if same else ""
+
+
+def _forest(blocks: list[Block], level: float, scale: say.Scale) -> str:
+    from matplotlib.ticker import MaxNLocator
+
+    factor = 100 if scale == "share" else 1
+    ends = [0.0]
+    for _, rows in blocks:
+        for _, row, _ in rows:
+            limits = row.difference_interval
+            ends.append((row.difference or 0) * factor)
+            ends.extend(() if limits is None else (limits.low * factor, limits.high * factor))
+    low, high = min(ends), max(ends)
+    pad = max(high - low, 1e-3) * 0.04
+    low, high = low - pad, high + pad
+    tall = sum(_HEAD + _ROW * len(rows) for _, rows in blocks)
+    figure = new_figure(WIDTH, tall + _TOP + _BOTTOM)
+    panel = Panel(figure, (86, _BOTTOM, 146, tall), (low, high), (0, tall))
+    ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    unit = "percentage points" if scale == "share" else "scores"
+    panel.x_axis(ticks, [_tick(tick) for tick in ticks], title=f"checkpoint − base, {unit}")
+    panel.segments([((0, 0), (0, tall))], MUTED, width=0.9)
+    y = tall
+    for name, rows in blocks:
+        y -= _HEAD
+        panel.text(low, y + 4, name, dx=-84, bold=True)
+        for task, row, is_pooled in rows:
+            y -= _ROW
+            _row(panel, y + _ROW / 2, task, row, level, MUTED if is_pooled else INK)
+    label = "Differences, checkpoint minus base, with intervals. " + " ".join(
+        f"{name}: "
+        + ", ".join(
+            f"{task} {say.difference(row.difference, scale)} "
+            f"{say.interval(row.difference_interval, scale)} {sign_of(row, level).text}"
+            for task, row, _ in rows
+        )
+        + "."
+        for name, rows in blocks
+    )
+    return to_svg(figure, name=f"forest-{scale}", label=label)
+
+
+def _row(
+    panel: Panel, y: float, task: str, row: MetricComparison, level: float, colour: str
+) -> None:
+    scale = say.metric_of(row).scale
+    factor = 100 if scale == "share" else 1
+    sign = sign_of(row, level)
+    low, high = panel.x
+    panel.text(low, y, task, dx=-80, colour=colour, size=SMALL)
+    limits = row.difference_interval
+    if limits is not None:
+        ends = (limits.low * factor, limits.high * factor)
+        panel.segments([((ends[0], y), (ends[1], y))], colour, width=1.3)
+    panel.line(
+        ((row.difference or 0) * factor,),
+        (y,),
+        colour,
+        marker="o",
+        markersize=5,
+        markerfacecolor=colour if sign.beyond_noise else PAPER,
+    )
+    change = say.difference(row.difference, scale)
+    panel.text(
+        high, y, change, dx=50, colour=colour, size=SMALL, align="right", bold=sign.beyond_noise
+    )
+    panel.text(high, y, sign.mark, dx=58, colour=colour, size=SMALL, align="center")
+
+
+def _tick(value: float) -> str:
+    return "0" if abs(value) < 1e-12 else f"{value:+.6g}".replace("-", "−")

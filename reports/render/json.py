@@ -1,0 +1,108 @@
+"""The Comparison as versioned JSON, and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from saeval.stats.compare.results import SCHEMA_VERSION, Comparison
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from saeval.stats.frontier.results import Frontier
+    from saeval.stats.metacognition.results import Metacognition
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def to_json(result: Comparison | Frontier | Metacognition) -> str:
+    """The result as JSON text that ends in a newline; the same result, the same text.
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite, which JSON cannot hold: a missing value must be None.
+
+    Notes
+    -----
+    A model may emit half of a surrogate pair. It cannot be encoded, so it is written as a JSON
+    escape, which reads back as the same character.
+    """
+    return as_json(result)
+
+
+def as_json(result: object) -> str:
+    """The same of any tree of dataclasses."""
+    try:
+        text = json.dumps(result, default=_fields, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        where = _not_finite(result, type(result).__name__.lower())
+        raise ValueError(f"{where} is not finite; a value that does not exist is None") from None
+    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def from_json(text: str) -> Comparison:
+    """The comparison that `to_json` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the text is not JSON, is of an unknown schema, or lacks or garbles a value.
+    """
+    try:
+        tree = json.loads(text, parse_constant=_refuse)
+    except ValueError as error:
+        raise ValueError(f"not a comparison: the file is not valid JSON ({error})") from None
+    found = tree.get("schema") if isinstance(tree, dict) else None
+    if found != SCHEMA_VERSION:
+        raise ValueError(
+            f"not a comparison that this version can read: its schema is {found!r}, "
+            f"expected {SCHEMA_VERSION!r}"
+        )
+    from pydantic import ValidationError
+
+    try:
+        return _adapter().validate_python(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ValueError(f"not a complete comparison: {where}: {first['msg']}") from None
+
+
+@cache
+def _adapter() -> TypeAdapter[Comparison]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Comparison)
+
+
+def _fields(value: object) -> dict[str, Any]:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    raise TypeError(f"a comparison holds no {type(value).__name__}")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _not_finite(value: object, path: str) -> str | None:
+    """The path of the first number that is not finite."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else path
+    children: list[tuple[str, object]] = []
+    if isinstance(value, dict):
+        children = [(f"{path}[{key!r}]", child) for key, child in value.items()]
+    elif isinstance(value, tuple):
+        children = [(f"{path}[{index}]", child) for index, child in enumerate(value)]
+    elif dataclasses.is_dataclass(value):
+        children = [
+            (f"{path}.{field.name}", getattr(value, field.name))
+            for field in dataclasses.fields(value)
+        ]
+    return next((found for at, child in children if (found := _not_finite(child, at))), None)

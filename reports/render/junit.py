@@ -1,0 +1,88 @@
+"""A gate as JUnit XML and as annotations of a GitHub workflow."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+from saeval.reports.sanitize import one_line
+from saeval.reports.text import gate as words
+from saeval.stats.gate.decide import Gate, RuleResult
+from saeval.stats.gate.rules import Rule
+
+
+def to_junit(gate: Gate, *, strict: bool) -> str:
+    """A test suite per task and a test case per rule.
+
+    REGRESSION is a failure, INCONCLUSIVE a skipped test, or a failure where `strict`; so is a rule
+    that a task cannot be held to, which is skipped in any case.
+    """
+    root = ET.Element("testsuites", name="saeval gate")
+    for task in gate.tasks:
+        cases = [result for result in gate.results if result.task == task.task]
+        left_out = [skipped for skipped in gate.skipped if skipped.task == task.task]
+        failing = [result for result in cases if _fails(result, strict)]
+        open_ones = [r for r in cases if r.verdict == "INCONCLUSIVE" and not _fails(r, strict)]
+        suite = ET.SubElement(
+            root,
+            "testsuite",
+            name=one_line(task.task),
+            tests=str(len(cases) + len(left_out)),
+            failures=str(len(failing)),
+            errors="0",
+            skipped=str(len(open_ones) + len(left_out)),
+            time="0",
+        )
+        for result in cases:
+            case = _case(suite, task.task, result.rule)
+            if _fails(result, strict):
+                found = ET.SubElement(case, "failure", type=result.verdict)
+                found.set("message", one_line(f"{result.verdict}: {words.finding(result)}"))
+                found.text = one_line(f"{words.finding(result)} ({result.rule.source})")
+            elif result.verdict == "INCONCLUSIVE":
+                message = one_line(f"INCONCLUSIVE: {words.finding(result)}")
+                ET.SubElement(case, "skipped", message=message)
+            ET.SubElement(case, "system-out").text = one_line(words.finding(result))
+        for skipped in left_out:
+            case = _case(suite, task.task, skipped.rule)
+            ET.SubElement(case, "skipped", message=one_line(f"not held to: {skipped.why}"))
+        if text := words.trained_on(gate).get(task.task):
+            ET.SubElement(suite, "system-out").text = one_line(text)
+    for name in ("tests", "failures", "errors", "skipped"):
+        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def github_annotations(gate: Gate, *, strict: bool) -> Iterator[str]:
+    """Workflow commands that GitHub shows on a run: an error or a warning per rule not passed.
+
+    Values are escaped as the toolkit does (`@actions/core`, command.ts), so that no name can end a
+    command or begin another.
+    """
+    for result in gate.results:
+        if result.verdict == "PASS":
+            continue
+        level = "error" if _fails(result, strict) else "warning"
+        title = f"saeval gate: {result.task}, {result.verdict}"
+        message = one_line(words.finding(result))
+        yield f"::{level} title={_property(one_line(title))}::{_data(message)}"
+
+
+def _case(suite: ET.Element, task: str, rule: Rule) -> ET.Element:
+    name = f"{words.rule_name(rule)} {words.demand(rule)}"
+    return ET.SubElement(
+        suite, "testcase", classname=one_line(f"saeval.{task}"), name=name, time="0"
+    )
+
+
+def _fails(result: RuleResult, strict: bool) -> bool:
+    return result.verdict == "REGRESSION" or (strict and result.verdict == "INCONCLUSIVE")
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,50 @@
+"""``family.json``: which comparisons belong together, their steps, and the best checkpoint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from saeval.reports.render.json import as_json
+from saeval.stats.checkpoints.results import FAMILY_SCHEMA_VERSION, Best
+
+
+@dataclass(frozen=True)
+class Index:
+    """Links to the comparisons by name; `steps`, `best` and `notes` are those of the family."""
+
+    schema: str = field(default=FAMILY_SCHEMA_VERSION, kw_only=True)
+    comparisons: dict[str, str]
+    steps: tuple[int, ...] | None = None
+    best: Best | None = None
+    notes: tuple[str, ...] = ()
+
+
+def index_to_json(index: Index) -> str:
+    """As JSON text that ends in a newline."""
+    return as_json(index)
+
+
+def read_index(text: str) -> Index:
+    """The index that `index_to_json` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the text is no JSON, is of an unknown schema, or lacks or garbles a value.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        tree = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"not an index of comparisons ({error})") from None
+    found = tree.get("schema") if isinstance(tree, dict) else None
+    if found != FAMILY_SCHEMA_VERSION:
+        raise ValueError(f"schema {found!r} is not {FAMILY_SCHEMA_VERSION!r}")
+    try:
+        return TypeAdapter(Index).validate_python(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ValueError(f"not an index of comparisons: {where}: {first['msg']}") from None

@@ -1,0 +1,94 @@
+"""The best of several checkpoints, in words and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from saeval.reports.text import metric_names as say
+from saeval.stats.checkpoints.results import Best, Family
+
+HEADS = ("", "Value", "Difference", "Interval", "Wins", "May be best")
+NOTE = (
+    "The best of several is lucky on average (the winner’s curse). The intervals hold for all "
+    "checkpoints together, so they hold for the one that was chosen, too. The truly best one is "
+    "among those that may be the best, with the confidence of the intervals. Wins are the share of "
+    "the resamples in which a checkpoint is the best."
+)
+
+
+@dataclass(frozen=True)
+class BestWords:
+    """What reports say of the best checkpoint; names are as they are, whoever shows them escapes.
+
+    `rows` are cells under `HEADS`, the chosen checkpoint's at `chosen`.
+    """
+
+    title: str
+    sentences: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    chosen: int
+
+
+def best_in_words(family: Family) -> BestWords | None:
+    """None where no best checkpoint is named."""
+    best = family.best
+    if best is None:
+        return None
+    metric = say.METRICS[best.metric]
+    name = metric.name.format(label=best.label or "abstention")
+    where = best.tasks[0] if len(best.tasks) == 1 else f"the mean of {say.listing([*best.tasks])}"
+    names = [candidate.name for candidate in best.candidates]
+    return BestWords(
+        title=f"Best checkpoint ({name})",
+        sentences=tuple(_sentences(best, where, metric.scale)),
+        rows=tuple(
+            (
+                candidate.name,
+                say.value(candidate.value, metric.scale),
+                say.difference(candidate.difference, metric.scale),
+                say.interval(candidate.interval, metric.scale),
+                f"{candidate.best_share:.0%}",
+                "yes" if candidate.maybe_best else "no",
+            )
+            for candidate in best.candidates
+        ),
+        chosen=names.index(best.chosen),
+    )
+
+
+def _sentences(best: Best, where: str, scale: say.Scale) -> list[str]:
+    level = say.level_in_words(best.level)
+    (chosen,) = (one for one in best.candidates if one.name == best.chosen)
+    found = [
+        f"{best.chosen} is the best on {where}: {say.value(best.base, scale)} → "
+        f"{say.value(chosen.value, scale)}, {say.difference(best.difference, scale)} as observed.",
+        f"Corrected for having been chosen from {len(best.candidates)} that is "
+        f"{say.difference(best.corrected, scale)}, with a {level} interval of "
+        f"{say.interval(best.interval, scale)} that holds although it was chosen.",
+    ]
+    equal = [
+        one.name for one in best.candidates if one.value == chosen.value and one.name != best.chosen
+    ]
+    if equal:
+        found.append(f"Equally good, and named later: {_some(equal)}.")
+    if best.interval is None or best.interval.low <= 0 <= best.interval.high:
+        found.append("So it is not shown that the best checkpoint differs from the base.")
+    elif (best.interval.low > 0) != best.higher_is_better:
+        found.append("So even the best checkpoint is worse than the base.")
+    others = [one.name for one in best.candidates if one.maybe_best and one.name != best.chosen]
+    told = f"It is the best in {chosen.best_share:.0%} of the resamples"
+    if not others:
+        found.append(f"{told}, and all others are shown to be behind it.")
+    elif len(others) == len(best.candidates) - 1:
+        found.append(f"{told}; no other checkpoint is shown to be behind it.")
+    else:
+        found.append(f"{told}; not shown to be behind it: {_some(others)}.")
+    if best.left_out:
+        found.append(f"Without a value, and so left out: {_some(best.left_out)}.")
+    return found
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    return say.listing([*names[:most], *more])

@@ -1,0 +1,298 @@
+"""What a reader must not overlook before believing a gain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from saeval.reports.text import metric_names as say
+from saeval.reports.text.contamination import overlap_caution
+from saeval.reports.text.judge import judge_caution
+from saeval.reports.text.significance import find, leaves_out_zero, sign_of
+from saeval.reports.text.verdict import (
+    gain_is_only_format,
+    identical,
+    knowledge_lost,
+    only_declines,
+    refusal_rise,
+    too_few_items,
+    treatments_disagree,
+    valid_on_both_sides,
+    verdict,
+)
+from saeval.stats.compare.results import Comparison, InvalidTreatment, TaskComparison
+
+SHORTCUT_ABOVE_CHANCE = 0.05
+NEARLY_ALWAYS = 0.9
+ENOUGH_TO_SEE_A_HABIT = 20
+MOSTLY = 0.5
+ONE_NUMBER = 0.01
+"""A standard deviation of confidence below this is one number for everything."""
+
+
+def cautions(comparison: Comparison) -> tuple[str, ...]:
+    """Sentences, the gravest first; each names its task."""
+    level = comparison.settings.level
+    rules: tuple[Callable[[TaskComparison, float], str | None], ...] = (
+        _cannot_be_read,
+        _identical,
+        _trained_on,
+        _only_format,
+        _refuses_more,
+        _answers_more,
+        _abstains_always,
+        _invalid_treatments,
+        _published_treatments,
+        _shortcut,
+        _too_few,
+        _unpaired,
+        judge_caution,
+    )
+    found = [*comparison.warnings, *_cut_prompts(comparison)]
+    for rule in rules:
+        for task in comparison.tasks:
+            sentence = rule(task, level)
+            if sentence is not None:
+                found.append(f"{task.task}: {sentence}")
+    found.extend(_one_confidence(comparison))
+    found.extend(_spread_is_not_knowledge(comparison))
+    found.extend(_pooled_gain_of_one_task(comparison))
+    return tuple(found)
+
+
+def _cut_prompts(comparison: Comparison) -> list[str]:
+    costs = (("base", comparison.base.cost), ("checkpoint", comparison.checkpoint.cost))
+    return [
+        f"{say.count(cost.truncated)} of {say.items(cost.items)} had the beginning of their prompt "
+        f"cut off to fit the {who}."
+        for who, cost in costs
+        if cost is not None and cost.truncated
+    ]
+
+
+def _identical(task: TaskComparison, level: float) -> str | None:
+    if not identical(task):
+        return None
+    return (
+        "both models gave the same label and confidence on every item; if the checkpoint is an "
+        "adapter, check that it was applied."
+    )
+
+
+def _trained_on(task: TaskComparison, level: float) -> str | None:
+    return overlap_caution(task)
+
+
+def _only_format(task: TaskComparison, level: float) -> str | None:
+    both = valid_on_both_sides(task)
+    if both is None or not gain_is_only_format(task, level):
+        return None
+    return (
+        f"the accuracy gain is only format; on the {say.count(both.items)} items valid on both "
+        f"sides it is {_change(both)}."
+    )
+
+
+def _cannot_be_read(task: TaskComparison, level: float) -> str | None:
+    share = task.checkpoint.invalid / task.items if task.items else 0.0
+    if share <= MOSTLY:
+        return None
+    return (
+        f"{say.value(share, 'share')} of the checkpoint's responses could not be read; nothing "
+        "else about it can be believed before that is mended (template, length, format)."
+    )
+
+
+def _refuses_more(task: TaskComparison, level: float) -> str | None:
+    lost = knowledge_lost(task, level)
+    if lost is not None:
+        fewer = say.difference(-lost, "share")
+        if only_declines(task, level):
+            return (
+                f"it only declines more: fewer questions are answered rightly ({fewer}), and those "
+                "still answered are answered no better."
+            )
+        return f"it declines some of what it knew: right answers fell ({fewer})."
+    rise = refusal_rise(task, level)
+    if rise is None:
+        return None
+    label = task.abstention
+    gain, cost = say.difference(rise[0], "share"), say.difference(rise[1], "share")
+    if rise[1] >= rise[0]:
+        return (
+            f"the gain in {label} recall is only refusing more: {gain}, while refusals of items "
+            f"that have an answer rose by as much or more, {cost}."
+        )
+    return (
+        f"the gain in {label} recall ({gain}) is partly refusing more: refusals of items that "
+        f"have an answer rose, too ({cost})."
+    )
+
+
+def _answers_more(task: TaskComparison, level: float) -> str | None:
+    label = task.abstention
+    recall, refusals = find(task, "recall", label), find(task, "false_abstention_rate")
+    if recall is None or refusals is None:
+        return None
+    if sign_of(recall, level).direction != "worse" or (refusals.difference or 0) >= 0:
+        return None
+    if task.checkpoint.invalid > task.base.invalid:
+        return None
+    if not leaves_out_zero(refusals.difference_interval):
+        return None
+    return (
+        f"it abstains less everywhere: refusals of items that have an answer fell "
+        f"({say.difference(refusals.difference, 'share')}), but so did {label} recall "
+        f"({say.difference(recall.difference, 'share')})."
+    )
+
+
+def _abstains_always(task: TaskComparison, level: float) -> str | None:
+    share = task.checkpoint.abstained / task.items if task.items else 0.0
+    if share < NEARLY_ALWAYS or task.items < ENOUGH_TO_SEE_A_HABIT:
+        return None
+    return (
+        f"the checkpoint answers {task.abstention} to {say.value(share, 'share')} of "
+        "all items, which gives a high recall and knows nothing."
+    )
+
+
+def _invalid_treatments(task: TaskComparison, level: float) -> str | None:
+    return _disagreement(task.invalid_treatments, "the accuracy difference depends on")
+
+
+def _published_treatments(task: TaskComparison, level: float) -> str | None:
+    if task.published is None:
+        return None
+    return _disagreement(
+        task.published.treatments, "counted as the published studies do, the difference depends on"
+    )
+
+
+def _disagreement(treatments: tuple[InvalidTreatment, ...], what: str) -> str | None:
+    kind = treatments_disagree(treatments)
+    if kind is None:
+        return None
+    cases = say.listing(
+        [
+            f"{say.difference(t.difference, 'share')} if {_condition(t.treatment)}"
+            for t in treatments
+            if t.difference is not None
+        ]
+    )
+    tail = ", and the sign changes" if kind == "sign" else ""
+    return f"{what} how unreadable answers are treated: {cases}{tail}."
+
+
+def _condition(treatment: str) -> str:
+    return {
+        "wrong": "they are wrong",
+        "valid on both sides": "only items valid on both sides count",
+        "as abstention": "they abstain",
+        "labels as filed": "the file's labels are taken as they are",
+    }.get(treatment, treatment)
+
+
+def _shortcut(task: TaskComparison, level: float) -> str | None:
+    label = task.abstention
+    if task.evidence_shortcut is None or label is None:
+        return None
+    share = task.targets[task.labels.index(label)] / sum(task.targets)
+    if task.evidence_shortcut <= max(share, 1 - share) + SHORTCUT_ABOVE_CHANCE:
+        return None
+    return (
+        f"answering {label} to exactly the items shown without evidence separates {label} from "
+        f"the rest on {say.value(task.evidence_shortcut, 'share')} of items, so {label} recall "
+        "here may only measure noticing that evidence is missing."
+    )
+
+
+def _too_few(task: TaskComparison, level: float) -> str | None:
+    if verdict(task, level) != "too few items":
+        return None
+    accuracy = find(task, "accuracy")
+    if accuracy is None or accuracy.difference_interval is None:
+        return f"too few to tell ({say.items(task.items)})."
+    limits = say.interval_in_words(accuracy.difference_interval, "share")
+    return (
+        f"too few to tell ({say.items(task.items)}): a true accuracy difference anywhere "
+        f"from {limits} fits."
+    )
+
+
+def _unpaired(task: TaskComparison, level: float) -> str | None:
+    left = task.unpaired
+    if left.base_only == left.checkpoint_only == 0:
+        return None
+    return (
+        f"{say.count(left.base_only)} items have only the base's answer and "
+        f"{say.count(left.checkpoint_only)} only the checkpoint's; they are left out."
+    )
+
+
+def _one_confidence(comparison: Comparison) -> list[str]:
+    """Of a checkpoint that is honest on average, if at all, and tells nothing of an answer."""
+    names, means = [], []
+    for task in comparison.tasks:
+        spread, mean = find(task, "confidence_std"), find(task, "confidence_mean")
+        if spread is None or mean is None or identical(task):
+            continue
+        constant = spread.checkpoint is not None and spread.checkpoint < ONE_NUMBER
+        if constant and spread.items >= ENOUGH_TO_SEE_A_HABIT:
+            names.append(task.task)
+            means.append(say.value(mean.checkpoint, "score"))
+    if not names:
+        return []
+    stated = " and ".join(dict.fromkeys(means))
+    return [
+        f"{say.listing(names)}: the checkpoint states one confidence for nearly everything "
+        f"({stated}), which tells no answer from another; Brier score and ECE² say only how far it "
+        "is from the accuracy."
+    ]
+
+
+def _spread_is_not_knowledge(comparison: Comparison) -> list[str]:
+    level = comparison.settings.level
+    names = []
+    for task in comparison.tasks:
+        spread, auroc = find(task, "confidence_std"), find(task, "auroc")
+        if spread is None or sign_of(spread, level).direction != "higher":
+            continue
+        if auroc is None or sign_of(auroc, level).direction != "better":
+            names.append(task.task)
+    if not names:
+        return []
+    return [
+        f"{say.listing(names)}: stated confidence varies more, but tells right from wrong no "
+        "better; spread alone is not knowledge."
+    ]
+
+
+def _pooled_gain_of_one_task(comparison: Comparison) -> list[str]:
+    level = comparison.settings.level
+    pooled = None if comparison.pooled is None else find(comparison.pooled, "accuracy")
+    if pooled is None or sign_of(pooled, level).direction != "better":
+        return []
+    signs = {
+        task.task: sign_of(row, level).direction
+        for task in comparison.tasks
+        if (row := find(task, "accuracy")) is not None
+    }
+    gained = [name for name, direction in signs.items() if direction == "better"]
+    others = [
+        task.task
+        for task in comparison.tasks
+        if task.task in signs and task.task not in gained and not too_few_items(task)
+    ]
+    if len(gained) != 1 or not others:
+        return []
+    return [
+        f"The pooled accuracy gain ({say.difference(pooled.difference, 'share')}) comes from "
+        f"{gained[0]}; it is not beyond noise on {say.listing(others)}."
+    ]
+
+
+def _change(treatment: InvalidTreatment) -> str:
+    text = say.difference(treatment.difference, "share")
+    if treatment.interval is None:
+        return text
+    return f"{text} ({say.interval_in_words(treatment.interval, 'share')})"

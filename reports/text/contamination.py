@@ -1,0 +1,54 @@
+"""Items that the checkpoint was trained on, as reports show them."""
+
+from __future__ import annotations
+
+from saeval.reports.build.table_rows import Row, row_of
+from saeval.reports.text import metric_names as say
+from saeval.stats.compare.results import TaskComparison
+
+_WHAT = "id, wording or cluster with what the checkpoint was trained on"
+
+
+def overlap_summary(task: TaskComparison) -> str:
+    """How many items were trained on, and how they were recognised; empty where it is not known."""
+    overlap = task.overlap
+    if overlap is None:
+        return ""
+    if overlap.items == 0:
+        return f"No item shares {_WHAT}"
+    ways = say.listing(
+        [
+            f"{say.count(number)} the {what}"
+            for what, number in (
+                ("id", overlap.by_id),
+                ("wording", overlap.by_text),
+                ("cluster", overlap.by_cluster),
+            )
+            if number
+        ]
+    )
+    total = overlap.items + overlap.clean_items
+    return f"{say.count(overlap.items)} of {say.items(total)} share {_WHAT} ({ways})"
+
+
+def overlap_caution(task: TaskComparison) -> str | None:
+    """What must be said of a comparison on items that were trained on."""
+    overlap = task.overlap
+    if overlap is None or overlap.items == 0:
+        return None
+    said = overlap_summary(task)
+    accuracy = next((row for row in overlap.metrics if row.metric == "accuracy"), None)
+    if accuracy is None:
+        return f"{said}; no clean item is left, so nothing here shows what it learnt beyond them."
+    limits = accuracy.difference_interval
+    interval = "" if limits is None else f" ({say.interval_in_words(limits, 'share')})"
+    return (
+        f"{said}; on the {say.count(overlap.clean_items)} others accuracy changes by "
+        f"{say.difference(accuracy.difference, 'share')}{interval}."
+    )
+
+
+def clean_rows(task: TaskComparison, level: float) -> tuple[Row, ...]:
+    """Accuracy and abstention on the items that were not trained on."""
+    rows = () if task.overlap is None else task.overlap.metrics
+    return tuple(row_of(row, task, level) for row in rows)

@@ -1,0 +1,127 @@
+"""What a frontier says in words, made once and shown by every report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saeval.reports.sanitize import shortened
+from saeval.reports.text import metric_names as say
+from saeval.stats.frontier.results import BeyondFront, Dominance, Frontier, Point, Relation
+
+RELATIONS: dict[Relation, str] = {
+    "dominates": "✓ dominates",
+    "dominated": "✗ is dominated",
+    "trade": "⇄ trades",
+    "noise": "~ noise",
+    "untested": "– untested",
+}
+
+HOW_TO_READ = (
+    "Every item is answered rightly, wrongly, or not at all, so a model under a prompt is a point. "
+    "A front joins the prompts of one model that no other prompt of it matches in one share and "
+    "beats in the other; it is an estimate. Filled points are on the front of their model. On the "
+    "dashed line right and wrong answers are all there is."
+)
+HOW_TESTED = (
+    "Differences are checkpoint − base on the same items. Dominates: no worse in either share by "
+    "estimate, and better beyond noise in one; trades: better in one, worse in the other, at "
+    "least one beyond noise. Holm’s p is over every test of this table."
+)
+HOW_BEYOND = (
+    "Beyond the base’s front: against every prompt of the base, and against declining everything, "
+    "more right or fewer wrong answers (intersection–union test; Holm’s p over the checkpoints’ "
+    "points)."
+)
+HOW_USEFUL = (
+    "A right answer earns 1, a wrong one costs λ, none earns 0; each model under its best "
+    "prompt, which was chosen on these items. The difference is from the base under its own."
+)
+
+
+_NAME = 40
+_NAMES_TOGETHER = 3
+
+
+def right_is(found: Frontier) -> str:
+    """What counts as right and as wrong in this kind of task."""
+    if found.kind == "question":
+        return (
+            "Right: the right answer, among all items; declining earns nothing, even where it is "
+            "due. Wrong: any other answer, also to a question that has none, and what cannot be "
+            "read."
+        )
+    return (
+        "Right: the right verdict among all items, NA where it is due included. Wrong: a wrong "
+        "PASS or FAIL, also where NA was due, and what cannot be read; an NA that was not due is "
+        "neither."
+    )
+
+
+def sentences(found: Frontier) -> tuple[str, ...]:
+    """Each model's front, then of every checkpoint whether it lies beyond the base's."""
+    said = [_front(found, model.name) for model in found.models]
+    said += [_verdict(found, model.name) for model in found.models[1:]]
+    return tuple(said)
+
+
+def together(names: Sequence[str], limit: int) -> str:
+    """Names of points in one place, each cut to `limit` characters."""
+    shown = [shortened(name, limit) for name in names[:_NAMES_TOGETHER]]
+    more = len(names) - len(shown)
+    return " = ".join(shown) + (f" = {more} more" if more else "")
+
+
+def _front(found: Frontier, model: str) -> str:
+    places: dict[tuple[int, int], list[Point]] = {}
+    for point in found.points:
+        if point.model == model and point.on_front:
+            places.setdefault((point.wrong.count, point.right.count), []).append(point)
+    named = [
+        f"{together([point.system for point in points], _NAME)} ({_shares(points[0])})"
+        for _, points in sorted(places.items())
+    ]
+    return f"{_short(model)}: the front is {say.listing(named)}."
+
+
+def _verdict(found: Frontier, model: str) -> str:
+    """Of the checkpoint's own front, which is where one would run it."""
+    front = {point.system for point in found.points if point.model == model and point.on_front}
+    tested = [one for one in found.beyond if one.model == model and one.system in front]
+    pairs = [one for one in found.dominances if one.model == model and one.system in front]
+    base, checkpoint = _short(found.models[0].name), _short(model)
+    if all(one.p is None for one in tested):
+        return f"{checkpoint}: too few items to say whether a prompt takes {base} there."
+    if beyond := [one for one in tested if one.beyond]:
+        return (
+            f"{checkpoint} lies beyond the front of {base} with {_named(beyond)}: no prompt of "
+            f"{base} is as often right with no more wrong answers."
+        )
+    nowhere = f"{checkpoint} is nowhere beyond the front of {base} beyond noise"
+    if losing := [one for one in pairs if one.relation == "dominated"]:
+        return f"{nowhere}, and a prompt buys more: {_loss(losing[0], base)}."
+    return f"{nowhere}: a prompt may have bought the same."
+
+
+def _named(beyond: list[BeyondFront]) -> str:
+    return say.listing(
+        [f"{_short(one.system)} (Holm’s p {say.p_value(one.p_holm)})" for one in beyond]
+    )
+
+
+def _loss(one: Dominance, base: str) -> str:
+    return (
+        f"{base} with {_short(one.base_system)} dominates it with {_short(one.system)} "
+        f"(checkpoint − base: right {say.difference(one.right.difference, 'share')}, wrong "
+        f"{say.difference(one.wrong.difference, 'share')})"
+    )
+
+
+def _shares(point: Point) -> str:
+    return (
+        f"{say.value(point.right.value, 'share')} right, "
+        f"{say.value(point.wrong.value, 'share')} wrong"
+    )
+
+
+def _short(name: str) -> str:
+    return shortened(name, _NAME)

@@ -1,0 +1,194 @@
+"""A gate in words: its rules, what was measured, what a verdict means and what would decide it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import METRICS, Metric
+from saeval.stats.gate.decide import CHANCE, Gate, RuleResult
+from saeval.stats.gate.margins import NEGATIVE_FLIPS
+from saeval.stats.gate.rules import Rule, higher_is_better
+
+_NEGATIVE_FLIPS = Metric(
+    "Negative-flip rate", "share", "Of all items, those that only the base answered rightly."
+)
+MEANING = {
+    "PASS": "every rule is shown to hold",
+    "REGRESSION": "a rule is shown to be broken",
+    "INCONCLUSIVE": "no rule is shown to be broken, and not every rule is shown to hold",
+}
+
+
+def metric_of(rule: Rule) -> Metric:
+    """How reports present a rule's metric."""
+    return _NEGATIVE_FLIPS if rule.metric == NEGATIVE_FLIPS[0] else METRICS[rule.metric]
+
+
+def rule_name(rule: Rule) -> str:
+    """``NA recall``, ``False-abstention rate``, ``Abstention recall``."""
+    name = metric_of(rule).name.format(label=rule.label or "abstention")
+    return name[0].upper() + name[1:]
+
+
+def demand(rule: Rule) -> str:
+    """``must improve``, ``not worse by 3.0 pp``, ``at most 5.0%``."""
+    scale = metric_of(rule).scale
+    if rule.kind == "must_improve":
+        return "must improve"
+    if rule.kind == "not_worse_by":
+        amount = f"{rule.limit * 100:.3g} pp" if scale == "share" else f"{rule.limit:g}"
+        return f"not worse by {amount}"
+    bound = f"{rule.limit * 100:.3g}%" if scale == "share" else f"{rule.limit:g}"
+    return f"{rule.kind.replace('_', ' ')} {bound}"
+
+
+def measured(result: RuleResult) -> str:
+    """``+0.4 pp [−1.2, +2.0]``, of a difference; ``3.1% [2.2, 4.2]``, of a value."""
+    scale = metric_of(result.rule).scale
+    if result.rule.of_difference:
+        value = say.difference(result.estimate, scale)
+        limits = say.interval(result.interval, scale)
+    else:
+        value = say.value(result.estimate, scale)
+        limits = say.value_interval(result.interval, scale)
+    return value if result.interval is None else f"{value} {limits}"
+
+
+def finding(result: RuleResult) -> str:
+    """One sentence: what was measured, and what it means for the rule."""
+    text = f"{rule_name(result.rule)} {demand(result.rule)}: {measured(result)}"
+    what = {
+        "PASS": "shown to hold",
+        "REGRESSION": "shown to be broken",
+        "INCONCLUSIVE": "not decided",
+    }[result.verdict]
+    details = [what]
+    if result.decided_after is not None:
+        details.append(f"after {say.items(result.decided_after)}")
+    elif result.verdict == "PASS" and result.p_pass is not None:
+        details.append(f"p {say.p_value(result.p_pass)}")
+    elif result.verdict == "REGRESSION" and result.p_holm is not None:
+        details.append(f"Holm p {say.p_value(result.p_holm)}")
+    sentence = f"{text}; {', '.join(details)}."
+    more = what_would_decide(result)
+    return f"{sentence} {more}" if more else sentence
+
+
+def what_would_decide(result: RuleResult) -> str:
+    """What an undecided rule lacks; nothing for a decided one."""
+    if result.verdict != "INCONCLUSIVE":
+        return ""
+    parts = []
+    if result.note is not None:
+        parts.append(f"{result.note[0].upper()}{result.note[1:]}.")
+    if result.items_to_decide is not None:
+        parts.append(f"About {say.items(_rounded(result.items_to_decide))} would decide it.")
+    elif result.interval is not None:
+        parts.append("The estimate is at the limit: more items cannot be counted on to decide it.")
+    return " ".join(parts)
+
+
+ASSUMPTION = (
+    f"The numbers of items assume that the estimate is the truth and that further items are like "
+    f"these; then the rule is decided in {CHANCE:.0%} of runs."
+)
+
+
+def headline(gate: Gate) -> str:
+    """``REGRESSION: a rule is shown to be broken (1 of 6 rules; 2 not held to).``"""
+    count = sum(result.verdict == gate.verdict for result in gate.results)
+    left_out = f"; {len(gate.skipped)} not held to" if gate.skipped else ""
+    return (
+        f"{gate.verdict}: {MEANING[gate.verdict]} ({count} of {len(gate.results)} rules{left_out})."
+    )
+
+
+def guarantee(level: float, rules: int | None = None) -> list[str]:
+    """What the verdicts promise."""
+    error = say.level_in_words(1 - level)
+    number = "all rules of all tasks" if rules is None else f"all {rules} rules"
+    return [
+        f"A checkpoint that breaks no rule is called a REGRESSION in {error} of cases at most, "
+        f"over {number} together (Holm's correction of one-sided tests).",
+        f"A checkpoint that breaks any rule passes in {error} of cases at most: every rule must "
+        f"pass, each at {error} (intersection–union test, Berger 1982).",
+    ]
+
+
+def saved(gate: Gate) -> str:
+    """How many items early stop left unasked; nothing for a gate that could not stop early."""
+    if not gate.until_decided:
+        return ""
+    planned = sum(task.planned for task in gate.tasks)
+    left = planned - sum(task.asked for task in gate.tasks)
+    which = " that count" if any(task.trained_on for task in gate.tasks) else ""
+    return (
+        f"Asked the checkpoint {say.count(planned - left)} of {say.items(planned)}{which}: "
+        f"{left / planned:.0%} saved."
+    )
+
+
+def trained_on(gate: Gate) -> dict[str, str]:
+    """By task, where items were left out: how many, and why."""
+    return {
+        task.task: f"{task.task}: {say.count(task.trained_on)} of "
+        f"{say.count(task.planned + task.trained_on)} answers are left out, because their items "
+        "share an id, a wording or a cluster with what the checkpoint was trained on."
+        for task in gate.tasks
+        if task.trained_on
+    }
+
+
+def explain(
+    name: str,
+    level: float,
+    general: Sequence[Rule],
+    of_task: Mapping[str, Sequence[Rule]],
+) -> Iterator[str]:
+    """Lines that say every rule of a policy in words, and what its verdicts promise."""
+    yield f"{name}, level {say.level_in_words(level)}"
+    for title, rules in [("Every task", general), *of_task.items()]:
+        if rules:
+            yield ""
+            yield f"{title}:"
+            for rule in rules:
+                yield f"- {rule_name(rule)} {demand(rule)}  ({rule.source})"
+                yield f"    {_definition(rule)}"
+                yield f"    {_verdicts(rule, level)}"
+    yield ""
+    yield from guarantee(level)
+    yield (
+        "What is neither shown to hold nor to be broken is INCONCLUSIVE, with the number of items "
+        "that would decide it."
+    )
+    yield "A rule on every task that a task cannot be held to is left out there, and that is said."
+
+
+def _definition(rule: Rule) -> str:
+    label = "NA or UNKNOWN" if rule.label in (None, "abstention") else rule.label
+    return metric_of(rule).definition.format(label=label)
+
+
+def _verdicts(rule: Rule, level: float) -> str:
+    scale = metric_of(rule).scale
+    sure = say.level_in_words(level)
+    if not rule.of_difference:
+        bound = say.value(rule.limit, scale)
+        good, bad = ("below", "above") if rule.kind == "at_most" else ("above", "below")
+        return (
+            f"PASS if the checkpoint's value lies {good} {bound} with {sure} confidence, "
+            f"REGRESSION if it lies {bad} after correction."
+        )
+    limit = say.difference(rule.threshold, scale)
+    good, bad = ("above", "below") if higher_is_better(rule.metric) else ("below", "above")
+    return (
+        f"PASS if checkpoint − base lies {good} {limit} with {sure} confidence, REGRESSION if it "
+        f"lies {bad} after correction."
+    )
+
+
+def _rounded(items: int) -> int:
+    """To two significant digits, upwards: a projection is no more precise than that."""
+    unit = int(10 ** max(len(str(items)) - 2, 0))
+    return -(-items // unit) * unit

@@ -1,0 +1,124 @@
+"""What there is to say about a judge beside the default grader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saeval.reports.sanitize import one_line
+from saeval.reports.text import metric_names as say
+from saeval.stats.compare.results import GraderAgreement, JudgeAgreement, TaskComparison
+
+LOW_AGREEMENT = 0.9
+"""Below it the two graders do not measure the same thing."""
+MANY_LEFT_OUT = 0.02
+"""Of the pairs: more than this could hide or make a difference that matters."""
+
+TABLE_NOTE = (
+    "Rows: the default grader; columns: the judge. Agreement and Cohen’s κ rest on the responses "
+    "that both gave a label. A pair with an UNSCORED response is left out on both sides."
+)
+
+
+@dataclass(frozen=True)
+class AgreementTable:
+    """One model's table as it is written: default labels as rows, judge labels as columns."""
+
+    model: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def agreement_tables(judge: JudgeAgreement) -> tuple[AgreementTable, ...]:
+    """The base's and the checkpoint's."""
+    return tuple(
+        AgreementTable(
+            model,
+            judge.judge_labels,
+            tuple(
+                (label, tuple(map(say.count, counts)))
+                for label, counts in zip(judge.default_labels, side.counts, strict=True)
+            ),
+        )
+        for model, side in (("Base", judge.base), ("Checkpoint", judge.checkpoint))
+    )
+
+
+def judged_format(judge: JudgeAgreement) -> str:
+    """How many responses only the judge could read: no answer is lost for its form any more."""
+    base, checkpoint = (sum(side.counts[-1]) for side in (judge.base, judge.checkpoint))
+    if base == checkpoint == 0:
+        return "Format: every response of both models was readable."
+    return (
+        f"Format: responses without a readable box {say.count(base)} → {say.count(checkpoint)}; "
+        "the judge graded them by their words, so they do not count as invalid."
+    )
+
+
+def judge_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
+    """Agreement and kappa of each model, and what has no grade; nothing without a judge."""
+    judge = task.judge
+    if judge is None:
+        return ()
+    sentences = [_side("base", judge.base, level), _side("checkpoint", judge.checkpoint, level)]
+    if judge.left_out:
+        sentences.append(
+            f"{say.count(judge.left_out)} of {_pairs(task)} are left out on both sides, since the "
+            f"judge gave no grade: {_unscored(judge)}."
+        )
+    return tuple(sentences)
+
+
+def judge_caution(task: TaskComparison, level: float) -> str | None:
+    """A sentence if the graders disagree or many pairs have no grade."""
+    judge = task.judge
+    if judge is None:
+        return None
+    found = []
+    low = [
+        f"{say.value(side.agreement.value, 'share')} of the {name}'s responses"
+        for name, side in (("base", judge.base), ("checkpoint", judge.checkpoint))
+        if side.agreement.value is not None and side.agreement.value < LOW_AGREEMENT
+    ]
+    if low:
+        found.append(
+            f"judge and default grader agree on only {say.listing(low)}; below "
+            f"{LOW_AGREEMENT:.0%} read some of both before believing either"
+        )
+    total = judge.left_out + task.items
+    if judge.left_out > MANY_LEFT_OUT * total:
+        found.append(
+            f"the judge gave no grade on {say.count(judge.left_out)} of {_pairs(task)} "
+            f"({say.value(judge.left_out / total, 'share')}, more than {MANY_LEFT_OUT:.0%}), "
+            "which are left out; they need not be like the rest"
+        )
+    return "; ".join(found) + "." if found else None
+
+
+def _side(model: str, side: GraderAgreement, level: float) -> str:
+    asked = f"The judge graded {say.count(side.asked - side.unscored)} of the {model}'s responses"
+    if side.not_asked:
+        asked += f" ({say.count(side.not_asked)} more need no judge)"
+    if side.agreement.value is None or side.agreement.interval is None:
+        return f"{asked}."
+    low, high = side.agreement.interval.low, side.agreement.interval.high
+    limits = f"{say.value(low, 'share')} to {say.value(high, 'share')}"
+    kappa = "" if side.kappa is None else f"; Cohen’s κ {say.value(side.kappa, 'score')}"
+    return (
+        f"{asked} and agrees with the default grader on {say.count(side.agreement.count)} of "
+        f"{say.count(side.agreement.total)}, {say.value(side.agreement.value, 'share')} "
+        f"({say.level_in_words(level)} Wilson interval {limits}{kappa})."
+    )
+
+
+def _unscored(judge: JudgeAgreement) -> str:
+    parts = []
+    for name, side in (("base", judge.base), ("checkpoint", judge.checkpoint)):
+        if side.unscored:
+            examples = ", ".join(one_line(item, 60) for item in side.unscored_examples)
+            parts.append(f"{say.count(side.unscored)} responses of the {name} (such as {examples})")
+    return say.listing(parts)
+
+
+def _pairs(task: TaskComparison) -> str:
+    left_out = 0 if task.judge is None else task.judge.left_out
+    return f"{say.count(task.items + left_out)} pairs"

@@ -1,0 +1,104 @@
+"""How the numbers were made and what they mean, for the end of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saeval.reports.sanitize import one_line
+from saeval.reports.text import metric_names as say
+from saeval.stats.compare.results import Comparison, ModelDescription, TaskComparison
+
+METHODS: dict[str, str] = {
+    "mcnemar-mid-p": "McNemar mid-p",
+    "paired-bootstrap": "paired bootstrap p",
+    "swap-permutation": "A/B swap permutation p",
+    "cluster-swap-permutation": "A/B swap permutation p by cluster",
+    "paired-t": "paired t",
+    "cr3-t": "cluster-robust t (CR3)",
+    "delong-z": "DeLong by influence functions",
+    "delong-cr3-t": "DeLong by influence functions, cluster-robust (CR3)",
+    "smoothed-delong-z": "DeLong with four pseudo-items, as confidence hardly varies",
+    "smoothed-delong-cr3-t": "DeLong with four pseudo-items, as confidence hardly varies, "
+    "cluster-robust (CR3)",
+    "jackknife-t": "jackknife t",
+    "jackknife-cr3-t": "jackknife t, cluster-robust (CR3)",
+    "smoothed-jackknife-t": "jackknife t with four pseudo-items, as confidence hardly varies",
+    "smoothed-jackknife-cr3-t": "jackknife t with four pseudo-items, as confidence hardly varies, "
+    "cluster-robust (CR3)",
+    "jackknife-cluster-t": "jackknife t, leaving out clusters",
+    "tango-score": "Tango score interval",
+    "percentile-bootstrap": "percentile bootstrap interval",
+    "cluster-percentile-bootstrap": "cluster percentile bootstrap interval",
+    "wilson": "Wilson interval",
+}
+
+
+def settings_lines(comparison: Comparison) -> list[tuple[str, str]]:
+    """Name and value of everything a reader needs to make the numbers again."""
+    settings = comparison.settings
+    lines = [
+        ("Base", _model(comparison.base)),
+        ("Checkpoint", _model(comparison.checkpoint)),
+        *_costs(comparison),
+        ("Confidence level", say.level_in_words(settings.level)),
+        ("Bootstrap replicates", say.count(settings.replicates)),
+        ("Seed", str(settings.seed)),
+        *([("Judge", settings.judge)] if settings.judge else []),
+        ("saeval", f"{comparison.saeval_version}, {comparison.schema}"),
+    ]
+    return [(name, one_line(text)) for name, text in lines]
+
+
+def _costs(comparison: Comparison) -> Iterator[tuple[str, str]]:
+    for who, model in (("base", comparison.base), ("checkpoint", comparison.checkpoint)):
+        if (cost := model.cost) is not None:
+            probed = f" (and {say.count(cost.probe_tokens)} for label probabilities)"
+            money = "" if cost.money is None else f", {cost.money:,.4g} at the prices given"
+            yield (
+                f"Cost of {who}",
+                f"{say.items(cost.items)}, {say.count(cost.prompt_tokens)} tokens read"
+                f"{probed if cost.probe_tokens else ''}, "
+                f"{say.count(cost.response_tokens)} written{money}",
+            )
+
+
+def _model(model: ModelDescription) -> str:
+    facts = "".join(f"; {name}: {fact}" for name, fact in model.facts.items())
+    return f"{model.name} ({model.source}{facts})"
+
+
+def methods(comparison: Comparison) -> list[str]:
+    """One sentence per pair of test and interval: which metrics use them."""
+    users: dict[str, dict[str, None]] = {}
+    for task in comparison.tasks:
+        for row in task.metrics:
+            if row.test is None or not row.headline:
+                continue
+            used = [METHODS.get(row.test, row.test)]
+            if row.difference_interval is not None and row.difference_interval.method != row.test:
+                method = row.difference_interval.method
+                used.append(METHODS.get(method, method))
+            name = say.metric_name(row, task.abstention)
+            users.setdefault(" and ".join(used), {})[name] = None
+    found = [f"{one_line(say.listing(list(names)))}: {how}." for how, names in users.items()]
+    own = sum(row.p_holm is not None for task in comparison.tasks for row in task.metrics)
+    if comparison.tests_in_family:
+        others = " and checkpoint" if comparison.tests_in_family > own else ""
+        found.append(
+            f"Holm and Benjamini–Hochberg adjust over {comparison.tests_in_family} tests: "
+            f"every headline metric of every task{others}. Max-T adjusts over those of one task."
+        )
+    return found
+
+
+def definitions(comparison: Comparison) -> list[tuple[str, str]]:
+    """One line for each metric shown; per-class metrics once, of the class that abstains."""
+    blocks: list[TaskComparison] = list(comparison.tasks)
+    found: dict[str, str] = {}
+    for task in blocks:
+        abstention = task.abstention
+        for row in task.metrics:
+            if row.label in (None, abstention):
+                name = one_line(say.metric_name(row, abstention))
+                found.setdefault(name, one_line(say.metric_definition(row, abstention)))
+    return list(found.items())

@@ -1,0 +1,180 @@
+"""The verdict in plain words, made once and shown by every report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from saeval.reports.text import metric_names as say
+from saeval.reports.text.cautions import cautions
+from saeval.reports.text.task import (
+    confidence_tells,
+    counts_from_to,
+    from_to,
+    name_in_sentence,
+    task_sentences,
+)
+from saeval.reports.text.verdict import Verdict, error_counts, identical, signed_rows, verdict
+from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
+
+_NAMED_AT_MOST = 4
+_DETAILED_AT_MOST = 2
+"""With more tasks the headline only names those that are mixed."""
+
+_CLAUSES: dict[Verdict, str] = {
+    "better": "better on {}",
+    "mixed": "mixed on {}",
+    "worse": "worse on {}",
+    "format only": "better only in format on {}",
+    "refuses more": "not better at knowing, only refusing more, on {}",
+    "noise": "neither better nor worse beyond noise on {}",
+    "too few items": "too few items to tell on {}",
+    "identical": "identical on {}",
+    "unreadable": "nothing could be read on {}",
+}
+
+
+@dataclass(frozen=True)
+class TaskWords:
+    """One task's verdict and the sentences that explain it."""
+
+    task: str
+    verdict: Verdict
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a report says before its numbers.
+
+    Attributes
+    ----------
+    headline
+        One sentence: the verdict on every task. Models are just "base" and "checkpoint".
+    summary
+        The sentences that complete the first paragraph.
+    tasks
+        Every task's own words.
+    cautions
+        What to know before believing a gain.
+
+    Names of tasks are as in the comparison; whoever shows the words escapes them.
+    """
+
+    headline: str
+    summary: tuple[str, ...]
+    tasks: tuple[TaskWords, ...]
+    cautions: tuple[str, ...]
+
+
+def in_words(comparison: Comparison) -> Words:
+    """Say what changed, what got worse and what is noise, by Holm's p and the intervals."""
+    level = comparison.settings.level
+    return Words(
+        headline=_headline(comparison),
+        summary=_summary(comparison),
+        tasks=tuple(
+            TaskWords(task.task, verdict(task, level), task_sentences(task, level))
+            for task in comparison.tasks
+        ),
+        cautions=cautions(comparison),
+    )
+
+
+def _headline(comparison: Comparison) -> str:
+    level = comparison.settings.level
+    if all(identical(task) for task in comparison.tasks):
+        items = sum(task.items for task in comparison.tasks)
+        return (
+            f"No difference at all: the checkpoint gives the base's label and confidence on all "
+            f"{say.items(items)}."
+        )
+    by_verdict: dict[Verdict, list[str]] = {kind: [] for kind in _CLAUSES}
+    for task in comparison.tasks:
+        kind = verdict(task, level)
+        detail = len(comparison.tasks) <= _DETAILED_AT_MOST and kind == "mixed"
+        by_verdict[kind].append(task.task + (_both_ways(task, level) if detail else ""))
+    clauses = [
+        _CLAUSES[kind].format(say.listing(names)) for kind, names in by_verdict.items() if names
+    ]
+    text = "; ".join(clauses)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _both_ways(task: TaskComparison, level: float) -> str:
+    better, worse = (
+        ", ".join(
+            name_in_sentence(task, r)
+            for r, s in signed_rows(task, level)
+            if s.direction == direction
+        )
+        for direction in ("better", "worse")
+    )
+    return f" (better: {better}; worse: {worse})"
+
+
+def _summary(comparison: Comparison) -> tuple[str, ...]:
+    if all(identical(task) for task in comparison.tasks):
+        return ()
+    level = comparison.settings.level
+    tested = [
+        (task, row, sign)
+        for task in comparison.tasks
+        for row, sign in signed_rows(task, level)
+        if sign.direction != "untested"
+    ]
+    better = [(task, row) for task, row, sign in tested if sign.direction == "better"]
+    worse = [(task, row) for task, row, sign in tested if sign.direction == "worse"]
+    noise = sum(not sign.beyond_noise for _, _, sign in tested)
+    several = len(comparison.tasks) > 1
+    sentences = []
+    if better:
+        sentences.append(f"Better beyond noise: {_named(better, several)}.")
+    if worse:
+        sentences.append(f"Worse beyond noise: {_named(worse, several)}.")
+    elif any(verdict(task, level) == "too few items" for task in comparison.tasks):
+        sentences.append(
+            "No headline metric is worse beyond noise, but so few items rule little out."
+        )
+    else:
+        sentences.append("No headline metric is worse beyond noise.")
+    if tested:
+        share = f"{noise} of" if noise < len(tested) else "All"
+        sentences[-1] += f" {share} {len(tested)} tested differences are within noise."
+    sentences.append(_overall_errors(comparison.tasks))
+    overall = comparison.tasks[0] if not several else comparison.pooled
+    if overall is not None:
+        sentences.append(confidence_tells(overall, level))
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _named(rows: list[tuple[TaskComparison, MetricComparison]], several: bool) -> str:
+    named = []
+    for task, row in rows[:_NAMED_AT_MOST]:
+        where = f" on {task.task}" if several else ""
+        named.append(f"{name_in_sentence(task, row)}{where} ({from_to(row)})")
+    more = len(rows) - len(named)
+    return say.listing([*named, f"{more} more"] if more else named)
+
+
+def _overall_errors(tasks: Sequence[TaskComparison]) -> str:
+    """Both error directions and the format, counted over all tasks."""
+    parts = []
+    label = next((name for task in tasks if (name := task.abstention)), None)
+    counts = [found for task in tasks if (found := error_counts(task)) is not None]
+    unanswerable = sum(c.unanswerable for c in counts)
+    answerable = sum(c.answerable for c in counts)
+    if unanswerable:
+        missed = counts_from_to(_total([c.missed for c in counts]))
+        parts.append(f"{label} items missed {missed} of {say.count(unanswerable)}")
+    if answerable:
+        refused = counts_from_to(_total([c.refused for c in counts]))
+        parts.append(f"answerable items answered {label} {refused} of {say.count(answerable)}")
+    invalid = _total([(task.base.invalid, task.checkpoint.invalid) for task in tasks])
+    parts.append(f"unreadable responses {counts_from_to(invalid)}")
+    over = say.items(sum(task.items for task in tasks))
+    return f"Over all {over}, base → checkpoint: {', '.join(parts)}."
+
+
+def _total(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return sum(base for base, _ in pairs), sum(checkpoint for _, checkpoint in pairs)

@@ -1,0 +1,214 @@
+"""What one task's numbers amount to: facts that the words are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from saeval.reports.text.significance import Sign, find, leaves_out_zero, sign_of
+from saeval.stats.compare.results import (
+    InvalidTreatment,
+    MetricComparison,
+    ModelResult,
+    TaskComparison,
+)
+
+Verdict = Literal[
+    "better",
+    "worse",
+    "mixed",
+    "format only",
+    "refuses more",
+    "noise",
+    "too few items",
+    "identical",
+    "unreadable",
+]
+
+VERDICT_NAMES: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "mixed": "mixed",
+    "format only": "better only in format",
+    "refuses more": "only refuses more",
+    "noise": "no change beyond noise",
+    "too few items": "too few items to tell",
+    "identical": "identical",
+    "unreadable": "cannot be read",
+}
+
+TOO_WIDE = 0.05
+"""A difference in accuracy that could be 5 points either way is one that the items cannot tell."""
+SIZE_MATTERS = 0.01
+"""Ways to treat invalid answers that agree to a point are taken to agree."""
+
+
+@dataclass(frozen=True)
+class ErrorCounts:
+    """The two ways to be wrong about what one knows, as counts of base and checkpoint.
+
+    `missed` of the `unanswerable` items did not get the class that abstains, although it was
+    right; `refused` of the `answerable` items got that class although they have an answer.
+    """
+
+    missed: tuple[int, int]
+    unanswerable: int
+    refused: tuple[int, int]
+    answerable: int
+
+
+def signed_rows(task: TaskComparison, level: float) -> Iterator[tuple[MetricComparison, Sign]]:
+    """The headline rows with their signs."""
+    for row in task.metrics:
+        if row.headline:
+            yield row, sign_of(row, level)
+
+
+def error_counts(task: TaskComparison) -> ErrorCounts | None:
+    """Both error directions, or None if the task has no class that abstains."""
+    label = task.abstention
+    if label is None:
+        return None
+    at = task.labels.index(label)
+
+    def missed(model: ModelResult) -> int:
+        return sum(model.confusion[at]) - model.confusion[at][at]
+
+    def refused(model: ModelResult) -> int:
+        return sum(row[at] for index, row in enumerate(model.confusion) if index != at)
+
+    return ErrorCounts(
+        missed=(missed(task.base), missed(task.checkpoint)),
+        unanswerable=task.targets[at],
+        refused=(refused(task.base), refused(task.checkpoint)),
+        answerable=sum(task.targets) - task.targets[at],
+    )
+
+
+def unreadable(task: TaskComparison) -> bool:
+    """Whether not one response of either model could be read."""
+    return task.base.invalid == task.checkpoint.invalid == task.items
+
+
+def is_question(task: TaskComparison) -> bool:
+    """Whether the task asks open questions, which may be declined at no fault."""
+    return find_any(task, "incorrect_rate")
+
+
+def find_any(task: TaskComparison, metric: str) -> bool:
+    """Whether the task has a metric, with or without values."""
+    return any(row.metric == metric for row in task.metrics)
+
+
+def identical(task: TaskComparison) -> bool:
+    """Whether both models gave the same labels and confidences."""
+    return (
+        not unreadable(task)
+        and task.flips_total == 0
+        and task.base == task.checkpoint
+        and all(row.difference in (0, None) for row in task.metrics)
+    )
+
+
+def valid_on_both_sides(task: TaskComparison) -> InvalidTreatment | None:
+    """The treatment that leaves out every item that either model answered unreadably."""
+    return next((t for t in task.invalid_treatments if t.treatment == "valid on both sides"), None)
+
+
+def gain_is_only_format(task: TaskComparison, level: float) -> bool:
+    """Whether accuracy is better, but not on the items that both models answered readably."""
+    accuracy, invalid = find(task, "accuracy"), find(task, "invalid_rate")
+    both = valid_on_both_sides(task)
+    if accuracy is None or invalid is None or both is None or both.difference is None:
+        return False
+    return (
+        sign_of(accuracy, level).direction == "better"
+        and (invalid.difference or 0) < 0
+        and (both.difference <= 0 or (both.interval is not None and both.interval.low <= 0))
+    )
+
+
+def refusal_rise(task: TaskComparison, level: float) -> tuple[float, float] | None:
+    """The rise of abstention recall and of false abstention, where the one comes with the other.
+
+    Of claims that the evidence settles or not; for open questions see `knowledge_lost`. A gain has
+    to pass the adjusted p; for the cost its interval is enough, so that a doubt about a gain is
+    raised more easily than the gain is granted.
+    """
+    recall = find(task, "recall", task.abstention)
+    refusals = find(task, "false_abstention_rate")
+    if recall is None or refusals is None or is_question(task):
+        return None
+    gain, cost = recall.difference or 0.0, refusals.difference or 0.0
+    better = sign_of(recall, level).direction == "better"
+    if better and cost > 0 and leaves_out_zero(refusals.difference_interval):
+        return gain, cost
+    return None
+
+
+def knowledge_lost(task: TaskComparison, level: float) -> float | None:
+    """By how much fewer open questions are answered rightly, where more are declined."""
+    declined = find(task, "abstention_rate")
+    right = find(task, "correct_rate") or find(task, "accuracy")
+    if not is_question(task) or declined is None or right is None:
+        return None
+    lost = (right.difference or 0) < 0 and leaves_out_zero(right.difference_interval)
+    return (
+        -(right.difference or 0)
+        if lost and sign_of(declined, level).direction == "higher"
+        else None
+    )
+
+
+def only_declines(task: TaskComparison, level: float) -> bool:
+    """Whether right answers were lost to declining, and what is still answered is no better."""
+    if knowledge_lost(task, level) is None:
+        return False
+    attempted = find(task, "correct_given_attempted")
+    return attempted is None or sign_of(attempted, level).direction != "better"
+
+
+def too_few_items(task: TaskComparison) -> bool:
+    """Whether the accuracy's interval is so wide that "no change" would say nothing."""
+    accuracy = find(task, "accuracy")
+    if accuracy is None or accuracy.difference_interval is None:
+        return True
+    limits = accuracy.difference_interval
+    return (limits.high - limits.low) / 2 > TOO_WIDE
+
+
+def verdict(task: TaskComparison, level: float) -> Verdict:
+    """One word for the task."""
+    if unreadable(task):
+        return "unreadable"
+    if identical(task):
+        return "identical"
+    directions = {sign.direction for _, sign in signed_rows(task, level)}
+    rise = refusal_rise(task, level)
+    if only_declines(task, level) or (rise is not None and rise[1] >= rise[0]):
+        return "refuses more"
+    if "better" in directions and "worse" in directions:
+        return "mixed"
+    if "worse" in directions:
+        return "worse"
+    if "better" in directions:
+        return "format only" if gain_is_only_format(task, level) else "better"
+    return "too few items" if too_few_items(task) else "noise"
+
+
+def treatments_disagree(treatments: tuple[InvalidTreatment, ...]) -> str | None:
+    """``sign`` or ``size`` if the ways to treat invalid answers tell different stories.
+
+    Size counts where some interval leaves out 0 and the differences span more than half of the
+    largest of them.
+    """
+    known = [t for t in treatments if t.difference is not None]
+    changes = [t.difference for t in known if t.difference is not None]
+    if not changes or max(changes) - min(changes) <= SIZE_MATTERS:
+        return None
+    if min(changes) < 0 < max(changes):
+        return "sign"
+    found = any(t.interval is not None and leaves_out_zero(t.interval) for t in known)
+    wide = max(changes) - min(changes) > max(abs(change) for change in changes) / 2
+    return "size" if found and wide else None

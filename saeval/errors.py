@@ -1,0 +1,52 @@
+"""Every error that a person can mend, as one tree; each class carries its exit code.
+
+SaevalError               exit code 2; the message says what, where and what to do
+├── InputError            a file or argument is not what it should be
+├── ModelError            a model cannot be found or loaded
+├── EngineError           an engine or server has stopped answering
+├── PairingError          two sets of predictions do not answer the same questions
+├── RunFolderError        a folder holds something else, is in use, or a run cannot begin or go on
+├── RecipeError           a recipe, or a change to it on the command line, is not what it should be
+├── BackendError          a training backend is unknown, cannot be loaded, or cannot train
+└── RewardError           a reward component gave no finite number, or lacks what it needs
+"""
+
+from __future__ import annotations
+
+
+class SaevalError(Exception):
+    """An error that a person can mend; shown in one sentence, without a traceback."""
+
+    exit_code = 2
+
+
+class InputError(SaevalError):
+    """A file or an argument is not what it should be."""
+
+
+class ModelError(SaevalError):
+    """A model cannot be found or loaded."""
+
+
+class EngineError(SaevalError):
+    """An engine or a server has stopped answering."""
+
+
+class PairingError(SaevalError):
+    """Two sets of predictions do not answer the same questions."""
+
+
+class RunFolderError(SaevalError):
+    """A folder holds something else, is in use, or a run cannot begin or go on in it."""
+
+
+class RecipeError(SaevalError):
+    """A recipe or a change to it is not what it should be."""
+
+
+class BackendError(SaevalError):
+    """A training backend is unknown, cannot be loaded, or cannot train."""
+
+
+class RewardError(SaevalError):
+    """A reward component gave no finite number, or lacks what it needs."""

@@ -1,0 +1,222 @@
+"""What two models answered on the same items, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from saeval.stats._core import arrays as check
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model's answers.
+
+    Attributes
+    ----------
+    predicted
+        Shape (n,): index into the task's labels, or their number for an invalid answer.
+    confidence
+        Shape (n,): stated probability of being right, NaN where none was stated.
+    label_probabilities
+        Shape (n, k): the model's own probabilities of the labels, rows of NaN where they were
+        not probed; None if they never were.
+    """
+
+    predicted: IntArray
+    confidence: FloatArray
+    label_probabilities: FloatArray | None = None
+
+    def subset(self, items: IntArray) -> Answers:
+        """Those of some items, by index."""
+        probabilities = self.label_probabilities
+        return Answers(
+            self.predicted[items],
+            self.confidence[items],
+            None if probabilities is None else probabilities[items],
+        )
+
+
+@dataclass(frozen=True)
+class PairedAnswers:
+    """Base and checkpoint on the same items in the same order.
+
+    Attributes
+    ----------
+    labels
+        The task's classes, fixed by the task and never inferred from the data.
+    abstention
+        The label that says "I cannot tell", or None.
+    target
+        Shape (n,): index of the right label.
+    base, checkpoint
+        The answers.
+    cluster
+        Shape (n,): integer group of items that are not independent; None if all are.
+    stratum
+        Shape (n,): integer group whose size is fixed when resampling (the task, in a pooled
+        comparison); None for one stratum.
+    wrong
+        In open questions the label of a wrong answer, which is never a target; else None.
+    """
+
+    labels: tuple[str, ...]
+    abstention: str | None
+    target: IntArray
+    base: Answers
+    checkpoint: Answers
+    cluster: IntArray | None = None
+    stratum: IntArray | None = None
+    wrong: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def models(self) -> tuple[Answers, ...]:
+        """Base and checkpoint."""
+        return self.base, self.checkpoint
+
+    @property
+    def base_correct(self) -> BoolArray:
+        """Shape (n,): whether the base is right; an invalid answer never is."""
+        return np.asarray(self.base.predicted == self.target)
+
+    @property
+    def checkpoint_correct(self) -> BoolArray:
+        """Shape (n,): whether the checkpoint is right."""
+        return np.asarray(self.checkpoint.predicted == self.target)
+
+    @property
+    def both_confident(self) -> BoolArray:
+        """Shape (n,): whether both models stated a confidence."""
+        return np.asarray(~np.isnan(self.base.confidence) & ~np.isnan(self.checkpoint.confidence))
+
+    def subset(self, items: IntArray) -> PairedAnswers:
+        """The pairs of some items, by index."""
+        return replace(
+            self,
+            target=self.target[items],
+            base=self.base.subset(items),
+            checkpoint=self.checkpoint.subset(items),
+            cluster=None if self.cluster is None else self.cluster[items],
+            stratum=None if self.stratum is None else self.stratum[items],
+        )
+
+
+@dataclass(frozen=True)
+class JointAnswers:
+    """Several models on the same items in the same order; see `PairedAnswers`.
+
+    `models` has two or more.
+    """
+
+    labels: tuple[str, ...]
+    abstention: str | None
+    target: IntArray
+    models: tuple[Answers, ...]
+    cluster: IntArray | None = None
+    stratum: IntArray | None = None
+    wrong: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def all_confident(self) -> BoolArray:
+        """Shape (n,): whether every model stated a confidence."""
+        return np.asarray(~np.isnan([a.confidence for a in self.models]).any(axis=0))
+
+
+def joint_answers(comparisons: Sequence[PairedAnswers]) -> JointAnswers:
+    """One base and the checkpoints of several comparisons, the base first.
+
+    Raises
+    ------
+    ValueError
+        If `comparisons` is empty, or they are not of the same items and base answers.
+    """
+    if not comparisons:
+        raise ValueError("`comparisons` must not be empty")
+    first = comparisons[0]
+    for other in comparisons[1:]:
+        same = (
+            other.labels == first.labels
+            and np.array_equal(other.target, first.target)
+            and np.array_equal(other.base.predicted, first.base.predicted)
+            and np.array_equal(other.base.confidence, first.base.confidence, equal_nan=True)
+        )
+        if not same:
+            raise ValueError("`comparisons` must be of the same items with the same base answers")
+    return JointAnswers(
+        first.labels,
+        first.abstention,
+        first.target,
+        (first.base, *(one.checkpoint for one in comparisons)),
+        first.cluster,
+        first.stratum,
+        first.wrong,
+    )
+
+
+def paired_answers(
+    labels: tuple[str, ...],
+    abstention: str | None,
+    target: npt.ArrayLike,
+    base: Answers,
+    checkpoint: Answers,
+    cluster: npt.ArrayLike | None = None,
+    stratum: npt.ArrayLike | None = None,
+    wrong: str | None = None,
+) -> PairedAnswers:
+    """Check the arrays and put them together; errors name the argument and the rule."""
+    if len(set(labels)) != len(labels) or len(labels) < 2:
+        raise ValueError(f"`labels` must be two or more different classes, found {labels}")
+    if abstention is not None and abstention not in labels:
+        raise ValueError(f"`abstention` must be one of `labels`, found {abstention!r}")
+    if wrong is not None and (wrong not in labels or wrong == abstention or abstention is None):
+        raise ValueError(f"`wrong` must be one of `labels` beside `abstention`, found {wrong!r}")
+    checked_target = check.classes("target", target, len(labels))
+    if wrong is not None and (checked_target == labels.index(wrong)).any():
+        raise ValueError(f"`target` must never be {wrong!r}, the label of a wrong answer")
+    models = []
+    for name, answers in (("base", base), ("checkpoint", checkpoint)):
+        predicted = check.classes(f"{name}.predicted", answers.predicted, len(labels) + 1)
+        confidence = check.confidences(f"{name}.confidence", answers.confidence, missing=True)
+        arrays = {"target": checked_target, f"{name}.predicted": predicted}
+        check.same_length(**arrays, **{f"{name}.confidence": confidence})
+        probabilities = answers.label_probabilities
+        if probabilities is not None:
+            _check_probabilities(name, probabilities, len(checked_target), len(labels))
+        models.append(Answers(predicted, confidence, probabilities))
+    groups = {}
+    for name, group in (("cluster", cluster), ("stratum", stratum)):
+        if group is not None:
+            array = check.vector(name, group).astype(np.int64)
+            check.same_length(target=checked_target, **{name: array})
+            groups[name] = array
+    return PairedAnswers(
+        labels,
+        abstention,
+        checked_target,
+        models[0],
+        models[1],
+        groups.get("cluster"),
+        groups.get("stratum"),
+        wrong,
+    )
+
+
+def _check_probabilities(name: str, probabilities: FloatArray, items: int, classes: int) -> None:
+    argument = f"{name}.label_probabilities"
+    if probabilities.shape != (items, classes):
+        raise ValueError(
+            f"`{argument}` must have shape {(items, classes)}, found {probabilities.shape}"
+        )
+    probed = probabilities[~np.isnan(probabilities).any(axis=1)]
+    if ((probed < 0) | (probed > 1)).any() or not np.allclose(probed.sum(axis=1), 1, atol=1e-6):
+        raise ValueError(f"`{argument}` must hold rows in [0, 1] that sum to 1")

@@ -1,0 +1,144 @@
+"""What is drawn when pairs are resampled, and what each unit drawn adds to the tables.
+
+Resampling items only decides how often each *kind* of item occurs, a kind being (target, both
+labels, both confidences); so kinds are drawn, or whole clusters. Neither the order of the items
+nor the names of the clusters has a part in the order of the units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from saeval.stats._core.answers import JointAnswers, PairedAnswers
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats.bootstrap._multinomial import MOST_IN_A_BYTE, MOST_IN_TWO_BYTES, Units, mix
+from saeval.stats.metrics.confidence import calibration_bins
+from saeval.stats.metrics.from_counts import Scale
+
+_LARGEST = 2**62
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What one model brings in: an entry is a kind of item or, with clusters, an item.
+
+    Attributes
+    ----------
+    unit
+        Shape (e,): the unit that the entry belongs to.
+    cell
+        Shape (e,): target · (k + 1) + given label.
+    right
+        Shape (e,): whether that is the right label.
+    level
+        Shape (e,): which of the scale's levels was stated; −1 if the item has no confidence
+        from all models.
+    scale
+        The levels.
+    """
+
+    unit: IntArray
+    cell: IntArray
+    right: BoolArray
+    level: IntArray
+    scale: Scale
+
+
+def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]:
+    """Units of the items, and the entries of each model."""
+    k, models = len(pairs.labels), pairs.models
+    usable = np.asarray(~np.isnan([answers.confidence for answers in models]).any(axis=0))
+    found = [_scale(answers.confidence, usable) for answers in models]
+    stratum = np.zeros(len(pairs), dtype=np.int64)
+    if pairs.stratum is not None:
+        stratum = np.unique(pairs.stratum, return_inverse=True)[1].astype(np.int64)
+    kind = _number(
+        *((level + 1, len(scale.levels) + 1) for scale, level in found),
+        (pairs.target, k),
+        *((answers.predicted, k + 1) for answers in models),
+    )
+    if pairs.cluster is None:
+        units, unit, item = _kinds(kind, stratum)
+    else:
+        units, unit, item = _clusters(kind, stratum, pairs.cluster)
+    entries = [
+        Entries(
+            unit=unit,
+            cell=(pairs.target * (k + 1) + answers.predicted)[item],
+            right=(answers.predicted == pairs.target)[item],
+            level=level[item],
+            scale=scale,
+        )
+        for answers, (scale, level) in zip(models, found, strict=True)
+    ]
+    return units, entries
+
+
+def _scale(confidence: FloatArray, usable: BoolArray) -> tuple[Scale, IntArray]:
+    """The distinct confidences of the usable items, and the one of each item."""
+    levels = np.unique(confidence[usable])
+    level = np.where(usable, np.searchsorted(levels, confidence), -1)
+    counts = np.bincount(level[usable], minlength=len(levels)).astype(np.float64)
+    # The middle of a level, not a mean: equal confidences then have a spread of exactly 0.
+    centre = float(levels[len(levels) // 2]) if len(levels) else 0.0
+    return Scale(levels, calibration_bins(levels, counts), centre), level
+
+
+def _number(*digits: tuple[IntArray, int]) -> IntArray:
+    """One integer per item for several, in their order; each comes with its number of values."""
+    number, span = np.zeros(len(digits[0][0]), dtype=np.int64), 1
+    for values, size in digits:
+        if span > _LARGEST // size:
+            ranks = np.unique(number, return_inverse=True)[1]
+            number, span = ranks.astype(np.int64), int(ranks.max()) + 1
+        number = number * size + values
+        span *= size
+    return number
+
+
+def _kinds(kind: IntArray, stratum: IntArray) -> tuple[Units, IntArray, IntArray]:
+    """Units, the unit of each entry, and an item of that kind."""
+    joint = _number((stratum, int(stratum.max()) + 1), (kind, int(kind.max()) + 1))
+    _, first, counts = np.unique(joint, return_index=True, return_counts=True)
+    if (-(-counts // MOST_IN_A_BYTE)).sum() < 1.1 * len(counts):
+        first, counts = _split(first, counts, MOST_IN_A_BYTE)
+    else:
+        first, counts = _split(first, counts, MOST_IN_TWO_BYTES)
+    # Kinds of equal count are drawn from one table: side by side.
+    order = np.lexsort((counts, stratum[first]))
+    item = first[order]
+    units = Units(counts[order].astype(np.int64), _first_of_each(stratum[item]))
+    return units, np.arange(len(item)), item
+
+
+def _split(first: IntArray, counts: IntArray, most: int) -> tuple[IntArray, IntArray]:
+    """Large kinds as several units, so that narrow numbers hold all weights."""
+    pieces = -(-counts // most)
+    part = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    first, counts, pieces = (np.repeat(each, pieces) for each in (first, counts, pieces))
+    return first, counts // pieces + (part < counts % pieces)
+
+
+def _clusters(
+    kind: IntArray, stratum: IntArray, cluster: IntArray
+) -> tuple[Units, IntArray, IntArray]:
+    """The same with a cluster for a unit and its items for entries."""
+    names = np.unique(cluster, return_inverse=True)[1].astype(np.int64)
+    joint = _number((stratum, int(stratum.max()) + 1), (names, int(names.max()) + 1))
+    _, first, unit = np.unique(joint, return_index=True, return_inverse=True)
+    # Clusters stand in the order of a hash of what is in them, whatever their names.
+    content = np.zeros(len(first), dtype=np.uint64)
+    np.add.at(content, unit, mix(kind.astype(np.uint64)))
+    order = np.lexsort((content, stratum[first]))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    ones = np.ones(len(order), dtype=np.int64)
+    units = Units(ones, _first_of_each(stratum[first][order]))
+    return units, rank[unit], np.arange(len(kind))
+
+
+def _first_of_each(stratum: IntArray) -> IntArray:
+    changes = np.flatnonzero(np.diff(stratum, prepend=-1, append=-1))
+    return changes.astype(np.int64)

@@ -1,0 +1,189 @@
+"""The best of several checkpoints, and what it is worth although it was chosen.
+
+Whoever reports the best of several checkpoints on the items by which it was chosen reports its
+luck, too: the largest of several estimates is too large on average (the winner's curse), and its
+own interval misses the truth more often than it says. Here are a value from which that is taken,
+an interval that covers whichever is chosen, and how sure the choice is. All of it comes from joint
+bootstrap replicates, so it serves every metric alike and knows that checkpoints of one run err
+together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from saeval.stats._core import arrays as check
+from saeval.stats._core.arrays import BoolArray, FloatArray
+from saeval.stats.compare.results import Interval
+
+METHOD = "simultaneous-max-t"
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The best of K checkpoints by their differences from one base.
+
+    Attributes
+    ----------
+    chosen
+        Index of the best; of equally good ones the first.
+    difference
+        Its difference as observed, which is too good on average.
+    corrected
+        The same less the bootstrap's estimate of what the choice adds.
+    intervals
+        Of each difference; together they hold at `level`, so the one of the chosen does, too. None
+        where nothing varies and the difference is not 0.
+    best_shares
+        In which share of the resamples each is the best; equally good ones share it.
+    maybe_best
+        Whether each cannot be told from the best: a set that holds the truly best one at `level`.
+    level, higher_is_better
+        The settings.
+    """
+
+    chosen: int
+    difference: float
+    corrected: float
+    intervals: tuple[Interval | None, ...]
+    best_shares: tuple[float, ...]
+    maybe_best: tuple[bool, ...]
+    level: float
+    higher_is_better: bool
+
+
+def select_best(
+    differences: npt.ArrayLike,
+    replicates: npt.ArrayLike,
+    *,
+    higher_is_better: bool,
+    level: float = 0.95,
+) -> Selection:
+    """Choose the best checkpoint, and take the luck out of its difference from the base.
+
+    Parameters
+    ----------
+    differences
+        Shape (K,): checkpoint − base on the data, in the metric's own unit.
+    replicates
+        Shape (B, K): the same on joint resamples; those of a row come from one resample.
+    higher_is_better
+        Which way is good.
+    level
+        Confidence level.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, a number is not finite or `level` is not in (0, 1).
+
+    Notes
+    -----
+    Let d be the differences, d* those of a resample, j the best of d and j* the best of d*.
+
+    *Corrected difference*: d(j) − E*[d*(j*) − d(j*)], the bootstrap's correction of bias [1]_. In
+    the resamples the checkpoints lie apart by truth and noise together, so where they are all
+    equal the correction takes two thirds to three quarters of the bias, and where one is clearly
+    the best hardly anything [2]_. By simulation (``docs/selection-validity.md``) its mean squared
+    error is that of choosing on some items and measuring on others, which takes means over items.
+
+    *Intervals*: d ± c·s with s the standard deviation of the replicates and c the `level`
+    quantile of max |d* − d|/s [3]_. They hold for all checkpoints at once and so for any one of
+    them, however it was chosen: the projection interval of [4]_.
+
+    *Set of the best*: k stays in it unless some i has d(i) − d(k) > c(k)·s(i, k), with c(k) the
+    quantile of the largest such studentised difference to k. Each is so compared with all others
+    as if it were the best [5]_; the truly best one is left out in about 1 − `level` of cases at
+    most.
+
+    References
+    ----------
+    .. [1] Efron, Tibshirani (1993), An Introduction to the Bootstrap, ch. 10.
+    .. [2] Efron (2011), Tweedie's formula and selection bias, JASA 106:1602.
+    .. [3] Westfall, Young (1993), Resampling-Based Multiple Testing, sec. 2.6.
+    .. [4] Andrews, Kitagawa, McCloskey (2024), Inference on winners, Quarterly Journal of
+       Economics 139:305.
+    .. [5] Edwards, Hsu (1983), Multiple comparisons with the best treatment, JASA 78:965.
+
+    Examples
+    --------
+    Four checkpoints that gained nothing, each measured with an error of one point: the best of
+    them seems to have gained one.
+
+    >>> rng = np.random.default_rng(0)
+    >>> seen = np.array([0.003, -0.004, 0.012, -0.009])
+    >>> found = select_best(seen, seen + rng.normal(0, 0.01, (9999, 4)), higher_is_better=True)
+    >>> found.chosen, round(found.difference, 3), round(found.corrected, 3)
+    (2, 0.012, 0.005)
+    >>> found.intervals[2].low < 0, found.maybe_best
+    (True, (True, True, True, True))
+    """
+    check.level_in_range(level)
+    seen = check.numbers("differences", differences)
+    drawn = np.asarray(replicates, dtype=np.float64)
+    if drawn.ndim != 2 or drawn.shape[1] != len(seen) or not len(drawn):
+        raise ValueError(f"`replicates` must have shape (B, {len(seen)}), found {drawn.shape}")
+    if not np.isfinite(drawn).all():
+        raise ValueError("`replicates` must be finite")
+    sign = 1.0 if higher_is_better else -1.0
+    good, resampled = sign * seen, sign * drawn
+    chosen = int(np.argmax(good))
+    winners = np.argmax(resampled, axis=1)
+    luck = resampled[np.arange(len(drawn)), winners] - good[winners]
+    highest = resampled.max(axis=1, keepdims=True)
+    ties = resampled >= highest - _ROUNDING
+    intervals = _simultaneous(seen, drawn, level)
+    return Selection(
+        chosen=chosen,
+        difference=float(seen[chosen]),
+        corrected=_within(sign * (good[chosen] - max(0.0, float(luck.mean()))), intervals[chosen]),
+        intervals=intervals,
+        best_shares=tuple((ties / ties.sum(axis=1, keepdims=True)).mean(axis=0).tolist()),
+        maybe_best=tuple(
+            _maybe_best(good - good[k], resampled - resampled[:, [k]], level)
+            for k in range(len(seen))
+        ),
+        level=level,
+        higher_is_better=higher_is_better,
+    )
+
+
+def _within(value: float, interval: Interval | None) -> float:
+    """No correction goes further than the interval."""
+    return value if interval is None else min(max(value, interval.low), interval.high)
+
+
+def _simultaneous(seen: FloatArray, drawn: FloatArray, level: float) -> tuple[Interval | None, ...]:
+    spread, varies = _spread(drawn)
+    reach = np.zeros(len(seen))
+    if varies.any():
+        largest = (np.abs(drawn - seen)[:, varies] / spread[varies]).max(axis=1)
+        reach = np.where(varies, _quantile(largest, level) * spread, 0.0)
+    return tuple(
+        Interval(max(one - by, -1.0), min(one + by, 1.0), METHOD) if by > 0 or one == 0 else None
+        for one, by in zip(seen.tolist(), reach.tolist(), strict=True)
+    )
+
+
+def _maybe_best(ahead: FloatArray, drawn: FloatArray, level: float) -> bool:
+    """Whether none is ahead of a checkpoint by more than chance; of (K,) and (B, K)."""
+    spread, varies = _spread(drawn)
+    if (ahead[~varies] > _ROUNDING).any():
+        return False
+    if not varies.any():
+        return True
+    largest = ((drawn - ahead)[:, varies] / spread[varies]).max(axis=1)
+    return bool((ahead[varies] / spread[varies]).max() <= _quantile(largest, level))
+
+
+def _spread(drawn: FloatArray) -> tuple[FloatArray, BoolArray]:
+    spread = drawn.std(axis=0)
+    return spread, np.asarray(spread > _ROUNDING)
+
+
+def _quantile(largest: FloatArray, level: float) -> float:
+    return float(np.quantile(largest, level, method="higher"))

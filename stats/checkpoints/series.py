@@ -1,0 +1,57 @@
+"""One base against several checkpoints: comparisons that are read together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from saeval.stats.checkpoints.results import FAMILY_SCHEMA_VERSION, Best, Family
+from saeval.stats.compare.results import Comparison
+from saeval.stats.compare.task import adjust_family, family_size
+
+
+def family(
+    comparisons: Sequence[Comparison],
+    steps: tuple[int, ...] | None = None,
+    best: Best | None = None,
+    notes: tuple[str, ...] = (),
+) -> Family:
+    """Put comparisons together and adjust their p values over all of them.
+
+    Parameters
+    ----------
+    comparisons
+        One per checkpoint.
+    steps, best, notes
+        What else is known of them; see `Family`.
+
+    Raises
+    ------
+    ValueError
+        If `comparisons` is empty, they differ in base or settings, or `steps` are not one
+        ascending number each.
+    """
+    if not comparisons:
+        raise ValueError("`comparisons` must not be empty")
+    first = comparisons[0]
+    if any(c.base != first.base or c.settings != first.settings for c in comparisons):
+        raise ValueError("`comparisons` must have the same base and settings")
+    if steps is not None:
+        ascending = all(one < other for one, other in pairwise(steps))
+        if len(steps) != len(comparisons) or not ascending:
+            raise ValueError("`steps` must be one for each comparison, ascending")
+    tasks = [task for c in comparisons for task in c.tasks]
+    adjusted, tests = iter(adjust_family(tasks)), family_size(tasks)
+    return Family(
+        schema=FAMILY_SCHEMA_VERSION,
+        base=first.base,
+        settings=first.settings,
+        comparisons=tuple(
+            replace(c, tasks=tuple(next(adjusted) for _ in c.tasks), tests_in_family=tests)
+            for c in comparisons
+        ),
+        steps=steps,
+        best=best,
+        notes=notes,
+    )

@@ -1,0 +1,74 @@
+"""The comparison once more on the items that the checkpoint was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.arrays import BoolArray
+from saeval.stats.compare.evidence import Key, share_of, share_row
+from saeval.stats.compare.metric_table import RULES
+from saeval.stats.compare.results import MetricComparison, Overlap
+
+KINDS = ("id", "text", "cluster")
+"""What an item can share with the training data, the surest first."""
+
+
+def compare_clean(
+    pairs: PairedAnswers, items: Sequence[str], shared: Sequence[str | None], level: float
+) -> Overlap:
+    """Count what was trained on, and compare on the rest.
+
+    Parameters
+    ----------
+    pairs
+        The answers.
+    items
+        Id of each pair's item, n of them; several samples of one item count as one.
+    shared
+        What of `KINDS` each pair's item shares with the training data, or None; n of them.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    Overlap
+        With accuracy and abstention on the items that share nothing; without metrics if every item
+        does, or none.
+    """
+    if not len(items) == len(shared) == len(pairs):
+        raise ValueError("`items` and `shared` must be as long as `pairs`")
+    kind_of = dict(zip(items, shared, strict=True))
+    counts = {kind: sum(found == kind for found in kind_of.values()) for kind in KINDS}
+    clean: BoolArray = np.array([found is None for found in shared])
+    some = bool(clean.any()) and not clean.all()
+    return Overlap(
+        by_id=counts["id"],
+        by_text=counts["text"],
+        by_cluster=counts["cluster"],
+        clean_items=sum(found is None for found in kind_of.values()),
+        metrics=_metrics(pairs.subset(np.flatnonzero(clean)), level) if some else (),
+    )
+
+
+def _metrics(pairs: PairedAnswers, level: float) -> tuple[MetricComparison, ...]:
+    names: tuple[Key, ...]
+    if pairs.wrong is None:
+        names = (("accuracy", None),)
+    else:
+        names = (("accuracy", None), ("correct_rate", None), ("incorrect_rate", None))
+    if pairs.abstention is not None:
+        names += (
+            ("recall", pairs.abstention),
+            ("abstention_rate", None),
+            ("false_abstention_rate", None),
+        )
+    rows = []
+    for key in names:
+        share = share_of(key, pairs)
+        if share is not None and len(share.base):
+            good = RULES[key[0]].higher_is_better
+            rows.append(share_row(key, share.base, share.checkpoint, share.cluster, level, good))
+    return tuple(rows)

@@ -1,0 +1,99 @@
+"""The comparison on parts of the items: by topic, by popularity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats.compare.evidence import share_of, share_row
+from saeval.stats.compare.metric_table import RULES
+from saeval.stats.compare.results import GroupComparison
+from saeval.stats.inference.multiplicity import adjusted_p
+
+OTHERS = "others"
+MOST_GROUPS = 24
+SMALLEST_GROUP = 20
+
+_OF_QUESTIONS = ("correct_rate", "incorrect_rate", "abstention_rate")
+_OF_LABELS = ("accuracy", "abstention_rate")
+
+
+def compare_groups(
+    pairs: PairedAnswers, dimension: str, group: Sequence[str], level: float
+) -> tuple[GroupComparison, ...]:
+    """The shares that matter in each group of items, tested with Holm's correction over all.
+
+    Parameters
+    ----------
+    pairs
+        The answers.
+    dimension
+        What the groups are of, for the report.
+    group
+        Name of each item's group, n of them, in the order in which groups are to be shown if
+        they sort so; the smallest are taken together as ``others``.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    tuple of GroupComparison
+        Sorted by name, ``others`` last; empty for a single group.
+    """
+    sizes = Counter(group)
+    kept = {name for name, items in sizes.most_common(MOST_GROUPS) if items >= SMALLEST_GROUP}
+    names = np.array([name if name in kept else OTHERS for name in group])
+    order = [*sorted(kept), *([OTHERS] if len(kept) < len(sizes) else [])]
+    if len(order) < 2:
+        return ()
+    metrics = _OF_LABELS if pairs.wrong is None else _OF_QUESTIONS
+    found = []
+    for name in order:
+        members = np.flatnonzero(names == name)
+        part = pairs.subset(members)
+        rows = []
+        for metric in metrics:
+            if (share := share_of((metric, None), part)) is not None:
+                good = RULES[metric].higher_is_better
+                rows.append(
+                    share_row(
+                        (metric, None), share.base, share.checkpoint, share.cluster, level, good
+                    )
+                )
+        found.append(GroupComparison(dimension, name, len(members), tuple(rows)))
+    holm = iter(adjusted_p([row.p for g in found for row in g.metrics], method="holm"))
+    return tuple(
+        replace(g, metrics=tuple(replace(row, p_holm=next(holm)) for row in g.metrics))
+        for g in found
+    )
+
+
+def quarters(values: npt.ArrayLike) -> list[str]:
+    """Each item's quarter by a number such as popularity, named with its range.
+
+    Parameters
+    ----------
+    values
+        Shape (n,); ties stay together, so that quarters may differ in size.
+
+    Examples
+    --------
+    >>> quarters([1, 2, 30, 40, 500, 600, 7000, 8000])[::2]
+    ['1st quarter, 1 to 2', '2nd quarter, 30 to 40', '3rd quarter, 500 to 600', '4th quarter, \
+7,000 to 8,000']
+    """
+    numbers: FloatArray = np.asarray(values, dtype=np.float64)
+    edges = np.quantile(numbers, [0.25, 0.5, 0.75])
+    which: IntArray = np.searchsorted(edges, numbers, side="left")
+    titles = {}
+    for quarter, ordinal in enumerate(("1st", "2nd", "3rd", "4th")):
+        inside = numbers[which == quarter]
+        if len(inside):
+            titles[quarter] = f"{ordinal} quarter, {inside.min():,.0f} to {inside.max():,.0f}"
+    return [titles[quarter] for quarter in which.tolist()]

@@ -1,0 +1,58 @@
+"""How much the answers that could not be read matter."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saeval.stats._core.arrays import BoolArray, IntArray
+from saeval.stats.compare.results import InvalidTreatment
+from saeval.stats.inference.proportions import tango_interval
+
+
+def invalid_treatments(
+    target: IntArray,
+    predicted: tuple[IntArray, IntArray],
+    *,
+    valid: tuple[BoolArray, BoolArray],
+    abstention: int | None,
+    level: float = 0.95,
+) -> tuple[InvalidTreatment, ...]:
+    """Accuracy of base and checkpoint with invalid answers wrong, left out, and as an abstention.
+
+    Parameters
+    ----------
+    target
+        Shape (n,): index of the right label.
+    predicted, valid
+        Of base and checkpoint, shape (n,) each: given label, and whether the answer counts as
+        readable. Leaving out means both models' answers to an item that either left unreadable.
+    abstention
+        Index of the label that abstains; None leaves the third treatment out.
+    """
+    right = [p == target for p in predicted]
+    both = valid[0] & valid[1]
+    cases = [
+        ("wrong", right[0] & valid[0], right[1] & valid[1]),
+        ("valid on both sides", right[0][both], right[1][both]),
+    ]
+    if abstention is not None:
+        base, checkpoint = (
+            np.where(v, p, abstention) == target for p, v in zip(predicted, valid, strict=True)
+        )
+        cases.append(("as abstention", base, checkpoint))
+    return tuple(_treatment(name, base, checkpoint, level) for name, base, checkpoint in cases)
+
+
+def _treatment(name: str, base: BoolArray, checkpoint: BoolArray, level: float) -> InvalidTreatment:
+    n = len(base)
+    if n == 0:
+        return InvalidTreatment(name, 0, None, None, None, None)
+    worse, better = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
+    return InvalidTreatment(
+        name,
+        n,
+        float(base.mean()),
+        float(checkpoint.mean()),
+        (better - worse) / n,
+        tango_interval(worse, better, n, level=level),
+    )

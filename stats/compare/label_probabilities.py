@@ -1,0 +1,98 @@
+"""The model's own label probabilities as a second confidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from saeval.stats._core.answers import Answers, PairedAnswers
+from saeval.stats._core.arrays import FloatArray
+from saeval.stats.bootstrap.paired import joint_bootstrap
+from saeval.stats.compare.evidence import mean_row, share_row
+from saeval.stats.compare.metric_table import RULES, metric_rows
+from saeval.stats.compare.results import LabelProbabilities, MetricComparison, Settings
+
+
+def compare_label_probabilities(
+    pairs: PairedAnswers, settings: Settings, rng: np.random.Generator
+) -> LabelProbabilities | None:
+    """Confidence metrics of the probability of the label given; None if none can be had.
+
+    Parameters
+    ----------
+    pairs
+        The answers; used are the items that both models answered validly and were probed on.
+    settings
+        Confidence level and replicates.
+    rng
+        For the bootstrap.
+    """
+    usable = np.flatnonzero(
+        _own_probability(pairs, pairs.base) & _own_probability(pairs, pairs.checkpoint)
+    )
+    if len(usable) == 0:
+        return None
+    own = pairs.subset(usable)
+    of_label = replace(
+        own, base=_by_own_probability(own.base), checkpoint=_by_own_probability(own.checkpoint)
+    )
+    bootstrap = joint_bootstrap(of_label, replicates=settings.replicates, rng=rng)
+    rows = [
+        replace(row, headline=False, p_max_t=None)
+        for row in metric_rows(of_label, bootstrap, settings, rng)
+        if RULES[row.metric].of_confidence
+    ]
+    likeliest = [_probabilities(a).argmax(axis=1) for a in (own.base, own.checkpoint)]
+    for name, first, second, higher in (
+        ("probed_accuracy", likeliest[0] == own.target, likeliest[1] == own.target, True),
+        (
+            "not_likeliest_rate",
+            likeliest[0] != own.base.predicted,
+            likeliest[1] != own.checkpoint.predicted,
+            False,
+        ),
+    ):
+        rows.append(share_row((name, None), first, second, own.cluster, settings.level, higher))
+    rows += _gaps(own, of_label, settings.level)
+    return LabelProbabilities(len(usable), tuple(rows))
+
+
+def _gaps(own: PairedAnswers, of_label: PairedAnswers, level: float) -> list[MetricComparison]:
+    """Stated confidence minus the model's own probability, signed and in size."""
+    both = own.both_confident
+    if not both.any():
+        return []
+    gap = own.base.confidence[both] - of_label.base.confidence[both]
+    gap_after = own.checkpoint.confidence[both] - of_label.checkpoint.confidence[both]
+    cluster = None if own.cluster is None else own.cluster[both]
+    rows = []
+    for name, first, second in (
+        ("confidence_gap", gap, gap_after),
+        ("confidence_distance", np.abs(gap), np.abs(gap_after)),
+    ):
+        higher = None if name == "confidence_gap" else False
+        rows.append(mean_row((name, None), first, second, cluster, level, higher))
+    return rows
+
+
+def _probabilities(answers: Answers) -> FloatArray:
+    if answers.label_probabilities is None:
+        raise ValueError("`answers` hold no label probabilities")
+    return answers.label_probabilities
+
+
+def _own_probability(
+    pairs: PairedAnswers, answers: Answers
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether the item has a valid label and probed probabilities."""
+    if answers.label_probabilities is None:
+        return np.zeros(len(pairs), dtype=np.bool_)
+    probed = ~np.isnan(answers.label_probabilities).any(axis=1)
+    return np.asarray(probed & (answers.predicted != len(pairs.labels)))
+
+
+def _by_own_probability(answers: Answers) -> Answers:
+    probabilities = _probabilities(answers)
+    given = probabilities[np.arange(len(answers.predicted)), answers.predicted]
+    return Answers(answers.predicted, np.clip(given, 0, 1), probabilities)

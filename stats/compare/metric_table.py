@@ -1,0 +1,299 @@
+"""The rows of a comparison: each metric with the interval and the test that suit it.
+
+| metric | interval of the difference | test |
+|---|---|---|
+| accuracy, recall, coverage, rates | Tango's score interval | McNemar mid-p |
+| the same with clusters | cluster-robust t | cluster-robust t |
+| F1, precision | percentile, joint bootstrap | A/B swap permutation |
+| AUROC | influence functions (DeLong) | the same |
+| Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
+| debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
+| confidence standard deviation, AURC | jackknife, by cluster with clusters | the same |
+
+Where such a test has nothing to go on (a single wrong answer, say), the joint bootstrap stands in,
+and the row says so; if that does not vary at all, there is no p. Nor has a difference one that
+rests on fewer than `FEWEST_ITEMS` items: no data say how sure it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypedDict
+
+import numpy as np
+
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats.bootstrap.paired import JointBootstrap, bootstrap_p, percentile_interval
+from saeval.stats.compare.evidence import (
+    FEWEST_ITEMS,
+    Evidence,
+    Key,
+    evidence_of,
+    outside_row,
+    proportion_evidence,
+    share_of,
+)
+from saeval.stats.compare.results import Interval, MetricComparison, Settings
+from saeval.stats.inference.aurc import aurc, aurc_difference
+from saeval.stats.inference.auroc import auroc_difference, auroc_interval
+from saeval.stats.inference.means import mean_difference
+from saeval.stats.inference.multiplicity import max_t
+from saeval.stats.inference.permutation import SwapTest, swap_tests
+from saeval.stats.inference.proportions import wilson_interval
+from saeval.stats.inference.std import compare_spread
+
+
+@dataclass(frozen=True)
+class MetricRule:
+    """How a metric is read: its good direction, and whether it heads the report."""
+
+    higher_is_better: bool | None
+    headline: bool = False
+    of_confidence: bool = False
+
+
+RULES: dict[str, MetricRule] = {
+    "accuracy": MetricRule(True, headline=True),
+    "macro_f1": MetricRule(True, headline=True),
+    "correct_rate": MetricRule(True, headline=True),
+    "incorrect_rate": MetricRule(False, headline=True),
+    "correct_given_attempted": MetricRule(True, headline=True),
+    "f_score": MetricRule(True, headline=True),
+    "hallucination_rate": MetricRule(False),
+    "precision": MetricRule(True),
+    "recall": MetricRule(True),
+    "f1": MetricRule(True),
+    "abstention_rate": MetricRule(None, headline=True),
+    "false_abstention_rate": MetricRule(False, headline=True),
+    "coverage": MetricRule(None),
+    "invalid_rate": MetricRule(False, headline=True),
+    "auroc": MetricRule(True, headline=True, of_confidence=True),
+    "brier": MetricRule(False, headline=True, of_confidence=True),
+    "aurc": MetricRule(False, of_confidence=True),
+    "ece_squared_debiased": MetricRule(False, headline=True, of_confidence=True),
+    "confidence_mean": MetricRule(None, of_confidence=True),
+    "confidence_std": MetricRule(None, headline=True, of_confidence=True),
+}
+_HEADLINE_OF_ABSTENTION = ("recall", "precision")
+
+
+class _Options(TypedDict):
+    cluster: IntArray | None
+    level: float
+
+
+def metric_rows(
+    pairs: PairedAnswers, bootstrap: JointBootstrap, settings: Settings, rng: np.random.Generator
+) -> tuple[MetricComparison, ...]:
+    """A row for every metric of the joint bootstrap, not yet adjusted over the family.
+
+    Parameters
+    ----------
+    pairs
+        The answers.
+    bootstrap
+        Its joint bootstrap.
+    settings
+        Confidence level and replicates.
+    rng
+        For the swap permutations.
+    """
+    swaps = swap_tests(pairs, permutations=settings.replicates, rng=rng)
+    keys = [key for key in bootstrap.base if _has_a_meaning(key, pairs)]
+    rows = [_row(key, pairs, bootstrap, settings, swaps) for key in keys]
+    rows += _aurc_row(pairs, settings.level)
+    headline = [row for row in rows if row.headline]
+    adjusted = max_t(
+        {(row.metric, row.label): row.difference for row in headline},
+        {
+            (row.metric, row.label): _differences(bootstrap, (row.metric, row.label))
+            for row in headline
+        },
+    )
+    return tuple(
+        replace(row, p_max_t=_at_least(row.p, adjusted[row.metric, row.label]))
+        if row.headline
+        else row
+        for row in rows
+    )
+
+
+def _aurc_row(pairs: PairedAnswers, level: float) -> list[MetricComparison]:
+    """It is no sum over items and so not in the bootstrap; nothing where none is confident."""
+    if not pairs.both_confident.any():
+        return []
+    stated, right, stated_after, right_after = _stated(pairs)
+    cluster = _cluster(pairs)
+    found = aurc_difference(stated, right, stated_after, right_after, cluster=cluster, level=level)
+    values = aurc(stated, right), aurc(stated_after, right_after)
+    rule = RULES["aurc"]
+    return [outside_row(("aurc", None), *values, evidence_of(found), rule.higher_is_better)]
+
+
+def _has_a_meaning(key: Key, pairs: PairedAnswers) -> bool:
+    """Whether the metric says something that no other does.
+
+    Open questions that all have an answer show nothing of those that have none; right answers
+    are their accuracy, and every abstention is a false one.
+    """
+    if pairs.wrong is None or pairs.abstention is None:
+        return True
+    if (pairs.target == pairs.labels.index(pairs.abstention)).any():
+        return True
+    name, label = key
+    needless = ("hallucination_rate", "correct_rate", "false_abstention_rate")
+    return name not in needless and label != pairs.abstention
+
+
+def _at_least(p: float | None, adjusted: float | None) -> float | None:
+    """An adjusted p is no smaller than the raw one, which may come from another test."""
+    return None if p is None or adjusted is None else max(p, adjusted)
+
+
+def _row(
+    key: Key,
+    pairs: PairedAnswers,
+    bootstrap: JointBootstrap,
+    settings: Settings,
+    swaps: dict[Key, SwapTest],
+) -> MetricComparison:
+    name, label = key
+    rule = RULES[name]
+    base, checkpoint = _value(bootstrap.base[key]), _value(bootstrap.checkpoint[key])
+    row = MetricComparison(
+        metric=name,
+        label=label,
+        items=int(pairs.both_confident.sum()) if rule.of_confidence else len(pairs),
+        base=base,
+        checkpoint=checkpoint,
+        difference=None,
+        base_interval=None,
+        checkpoint_interval=None,
+        difference_interval=None,
+        p=None,
+        test=None,
+        p_max_t=None,
+        p_holm=None,
+        p_bh=None,
+        higher_is_better=None if is_open(name, pairs.wrong) else rule.higher_is_better,
+        headline=rule.headline or (name in _HEADLINE_OF_ABSTENTION and label == pairs.abstention),
+    )
+    if base is None or checkpoint is None:
+        return row
+    found = _evidence(key, pairs, settings, swaps)
+    differences = _differences(bootstrap, key)
+    p, test = found.p, found.test
+    if p is None:
+        p, test = bootstrap_p(differences), "paired-bootstrap"
+    constant = all(
+        np.ptp(replicates[key]) == 0
+        for replicates in (bootstrap.base_replicates, bootstrap.checkpoint_replicates)
+    )
+    nothing_varies = found.p is None and (
+        constant or (checkpoint != base and np.ptp(differences) == 0)
+    )
+    if found.items < FEWEST_ITEMS or nothing_varies:
+        p = None
+    percentile = _percentile(pairs, settings.level)
+    interval = found.interval
+    if interval is None and not (nothing_varies and constant):
+        interval = percentile(differences)
+    own = _own_intervals(key, pairs, settings.level)
+    return replace(
+        row,
+        items=found.items,
+        difference=checkpoint - base,
+        base_interval=own[0] or percentile(bootstrap.base_replicates[key]),
+        checkpoint_interval=own[1] or percentile(bootstrap.checkpoint_replicates[key]),
+        difference_interval=interval,
+        p=p,
+        test=None if p is None else test,
+    )
+
+
+def is_open(metric: str, wrong: str | None) -> bool:
+    """Whether a metric is good or bad only by what it was that was declined.
+
+    `wrong` is the label of a wrong answer, which only open questions have.
+
+    To decline a question instead of answering it wrongly is what training to abstain is for, also
+    where somebody could have answered; the right answers lost by it are in the correct rate.
+    """
+    return wrong is not None and metric in ("false_abstention_rate", "precision", "f1")
+
+
+def _evidence(
+    key: Key, pairs: PairedAnswers, settings: Settings, swaps: dict[Key, SwapTest]
+) -> Evidence:
+    name, _ = key
+    if (share := share_of(key, pairs)) is not None:
+        return proportion_evidence(share.base, share.checkpoint, share.cluster, settings.level)
+    if key in swaps:
+        return Evidence(None, swaps[key].p, swaps[key].method, len(pairs))
+    stated, right, stated_after, right_after = _stated(pairs)
+    options: _Options = {"cluster": _cluster(pairs), "level": settings.level}
+    if name == "auroc":
+        return evidence_of(auroc_difference(stated, right, stated_after, right_after, **options))
+    if name == "brier":
+        loss, loss_after = (stated - right) ** 2, (stated_after - right_after) ** 2
+        return evidence_of(mean_difference(loss, loss_after, **options))
+    if name == "confidence_mean":
+        return evidence_of(mean_difference(stated, stated_after, **options))
+    if name == "confidence_std":
+        return evidence_of(compare_spread(stated, stated_after, **options).difference)
+    return Evidence(None, None, "", len(stated))
+
+
+def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Confidence and correctness of base and checkpoint where both stated a confidence."""
+    usable = pairs.both_confident
+    return (
+        pairs.base.confidence[usable],
+        pairs.base_correct[usable].astype(np.float64),
+        pairs.checkpoint.confidence[usable],
+        pairs.checkpoint_correct[usable].astype(np.float64),
+    )
+
+
+def _cluster(pairs: PairedAnswers) -> IntArray | None:
+    return None if pairs.cluster is None else pairs.cluster[pairs.both_confident]
+
+
+def _own_intervals(
+    key: Key, pairs: PairedAnswers, level: float
+) -> tuple[Interval | None, Interval | None]:
+    """Each model's own interval where there is a better one than the bootstrap's."""
+    if (share := share_of(key, pairs)) is not None and share.cluster is None:
+        first, second = (
+            wilson_interval(int(h.sum()), len(h), level=level)
+            for h in (share.base, share.checkpoint)
+        )
+        return first, second
+    if key != ("auroc", None):
+        return None, None
+    stated, right, stated_after, right_after = _stated(pairs)
+    own = (
+        auroc_interval(c, r, cluster=_cluster(pairs), level=level).interval
+        for c, r in ((stated, right), (stated_after, right_after))
+    )
+    return next(own), next(own)
+
+
+def _percentile(pairs: PairedAnswers, level: float) -> Callable[[FloatArray], Interval | None]:
+    method = "percentile-bootstrap" if pairs.cluster is None else "cluster-percentile-bootstrap"
+
+    def interval(replicates: FloatArray) -> Interval | None:
+        limits = percentile_interval(replicates, level)
+        return None if limits is None else Interval(*limits, method)
+
+    return interval
+
+
+def _differences(bootstrap: JointBootstrap, key: Key) -> FloatArray:
+    return bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
+
+
+def _value(array: FloatArray) -> float | None:
+    return None if np.isnan(array[0]) else float(array[0])

@@ -1,0 +1,195 @@
+"""The published studies' way of counting, kept so that their tables can be reproduced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from saeval.stats._core.answers import Answers, paired_answers
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats.bootstrap.paired import joint_bootstrap
+from saeval.stats.compare.invalid import invalid_treatments
+from saeval.stats.compare.results import InvalidTreatment, PublishedConvention, PublishedRow
+from saeval.stats.inference.proportions import mcnemar
+from saeval.stats.metrics.confidence import auroc, brier_score, levene
+
+
+@dataclass(frozen=True)
+class PublishedAnswers:
+    """One model's answers as a published file has them.
+
+    Attributes
+    ----------
+    predicted
+        Shape (n,): index into the labels, or their number where the file has none.
+    confidence
+        Shape (n,): NaN where the file has none.
+    valid
+        Shape (n,): whether the study took the response for well-formed.
+    """
+
+    predicted: IntArray
+    confidence: FloatArray
+    valid: BoolArray
+
+
+def published_convention(
+    labels: tuple[str, ...],
+    abstention: str,
+    target: IntArray,
+    base: PublishedAnswers,
+    checkpoint: PublishedAnswers,
+    *,
+    own_reading: bool,
+    invalid_here: tuple[int, int],
+    replicates: int,
+    rng: np.random.Generator,
+) -> PublishedConvention:
+    """Calibration on each model's own items, significance on the items valid on both sides.
+
+    Parameters
+    ----------
+    labels, abstention, target
+        The classes, the one that abstains, and the right one per item.
+    base, checkpoint
+        The answers as the studies read them.
+    own_reading
+        Whether the files say how the study read the answers; if not, this parser's reading
+        stands in.
+    invalid_here
+        Invalid answers of base and checkpoint in the main table, to explain the difference.
+    replicates, rng
+        Of the paired bootstrap, whose p here is 2·min(share beyond 0), which can be 0.
+    """
+    calibration = _calibration_rows(target, base, checkpoint)
+    both = base.valid & checkpoint.valid
+    significance: tuple[PublishedRow, ...] = ()
+    discordant = (0, 0)
+    if both.any():
+        pairs = paired_answers(
+            labels,
+            abstention,
+            target[both],
+            Answers(base.predicted[both], np.full(int(both.sum()), np.nan)),
+            Answers(checkpoint.predicted[both], np.full(int(both.sum()), np.nan)),
+        )
+        bootstrap = joint_bootstrap(pairs, replicates=replicates, rng=rng)
+        rows = []
+        for name, key in (
+            ("macro_f1", ("macro_f1", None)),
+            ("accuracy", ("accuracy", None)),
+            (f"{abstention}_recall", ("recall", abstention)),
+        ):
+            first, second = float(bootstrap.base[key][0]), float(bootstrap.checkpoint[key][0])
+            if np.isnan(first) or np.isnan(second):  # no item of that class is valid on both sides
+                continue
+            change = bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
+            p = min(1.0, 2 * min(float((change <= 0).mean()), float((change >= 0).mean())))
+            n = len(pairs)
+            rows.append(PublishedRow(name, first, second, second - first, p, n, n))
+        significance = tuple(rows)
+        right, right_after = pairs.base_correct, pairs.checkpoint_correct
+        discordant = int((right & ~right_after).sum()), int((~right & right_after).sum())
+    base_invalid, checkpoint_invalid = int((~base.valid).sum()), int((~checkpoint.valid).sum())
+    return PublishedConvention(
+        source="the file's own fields" if own_reading else "this parser",
+        calibration=calibration,
+        significance=significance,
+        treatments=_treatments(target, base, checkpoint, labels.index(abstention))
+        if own_reading
+        else (),
+        mcnemar=mcnemar(*discordant),
+        base_invalid=base_invalid,
+        checkpoint_invalid=checkpoint_invalid,
+        base_invalid_here=invalid_here[0],
+        checkpoint_invalid_here=invalid_here[1],
+        explanation=_explain(
+            calibration,
+            int(both.sum()),
+            len(target),
+            (base_invalid, checkpoint_invalid),
+            invalid_here,
+        ),
+    )
+
+
+def _calibration_rows(
+    target: IntArray, base: PublishedAnswers, checkpoint: PublishedAnswers
+) -> tuple[PublishedRow, ...]:
+    sides = []
+    for answers in (base, checkpoint):
+        own = ~np.isnan(answers.confidence)
+        sides.append((answers.confidence[own], (answers.predicted == target)[own]))
+    (stated, right), (stated_after, right_after) = sides
+    n, n_after = len(stated), len(stated_after)
+    if n == 0 or n_after == 0:
+        return ()
+
+    def row(name: str, first: float | None, second: float | None, p: float | None) -> PublishedRow:
+        change = second - first if first is not None and second is not None else None
+        return PublishedRow(name, first, second, change, p, n, n_after)
+
+    spread = levene(stated, stated_after, center="median")
+    return (
+        row("accuracy", float(right.mean()), float(right_after.mean()), None),
+        row("auroc", auroc(stated, right), auroc(stated_after, right_after), None),
+        row("brier", brier_score(stated, right), brier_score(stated_after, right_after), None),
+        row("confidence_std", float(stated.std()), float(stated_after.std()), spread.p),
+    )
+
+
+def _treatments(
+    target: IntArray, base: PublishedAnswers, checkpoint: PublishedAnswers, abstention: int
+) -> tuple[InvalidTreatment, ...]:
+    """The three treatments by the study's validity, and the labels just as the file has them.
+
+    The published base files give an unreadable answer the abstaining label and the checkpoint
+    files give it none, so the last one favours the base.
+    """
+    predicted = (base.predicted, checkpoint.predicted)
+    as_filed = invalid_treatments(
+        target,
+        predicted,
+        valid=(np.ones_like(base.valid), np.ones_like(checkpoint.valid)),
+        abstention=None,
+    )[0]
+    return (
+        *invalid_treatments(
+            target, predicted, valid=(base.valid, checkpoint.valid), abstention=abstention
+        ),
+        replace(as_filed, treatment="labels as filed"),
+    )
+
+
+def _explain(
+    calibration: tuple[PublishedRow, ...],
+    both_valid: int,
+    items: int,
+    invalid: tuple[int, int],
+    invalid_here: tuple[int, int],
+) -> tuple[str, ...]:
+    sentences = []
+    if calibration:
+        row = calibration[0]
+        sentences.append(
+            f"Calibration rows use each model's own items with a confidence ({row.base_items} and "
+            f"{row.checkpoint_items} of {items}), so the two columns rest on different items and "
+            "an answer that could not be read costs nothing; the main table counts it as wrong."
+        )
+    sentences.append(
+        f"Significance rows use the {both_valid} items valid on both sides; their bootstrap p has "
+        "no +1 and can be 0."
+    )
+    if invalid != invalid_here:
+        sentences.append(
+            f"The study's rule finds {invalid[0]} and {invalid[1]} unreadable answers, this "
+            f"parser {invalid_here[0]} and {invalid_here[1]}: the study takes any label word "
+            "anywhere in a base response for an answer and judges the checkpoint by its training "
+            "format; this parser reads both alike, by the last complete answer block."
+        )
+    sentences.append(
+        "The AUROC is the mid-rank one; the studies' column comes from a formula that depends on "
+        "the order of tied items."
+    )
+    return tuple(sentences)

@@ -1,0 +1,300 @@
+"""From paired answers to the comparison of one task."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+
+from saeval.stats._core.answers import Answers, PairedAnswers
+from saeval.stats._core.arrays import BoolArray, FloatArray
+from saeval.stats.bootstrap.paired import joint_bootstrap
+from saeval.stats.compare.evidence import share_row
+from saeval.stats.compare.groups import compare_groups
+from saeval.stats.compare.invalid import invalid_treatments
+from saeval.stats.compare.label_probabilities import compare_label_probabilities
+from saeval.stats.compare.metric_table import metric_rows
+from saeval.stats.compare.repeated_samples import PairedSamples, compare_samples
+from saeval.stats.compare.results import (
+    ConfidenceHistogram,
+    Flip,
+    MetricComparison,
+    ModelResult,
+    Overlap,
+    PairedSpread,
+    PublishedConvention,
+    Settings,
+    TaskComparison,
+    Transitions,
+    Unpaired,
+)
+from saeval.stats.inference.multiplicity import adjusted_p
+from saeval.stats.inference.proportions import mcnemar, wilson_rate
+from saeval.stats.inference.std import compare_spread
+from saeval.stats.inference.symmetry import bowker, stuart_maxwell
+from saeval.stats.metrics.brier_decomposition import brier_decomposition
+from saeval.stats.metrics.confidence import (
+    expected_calibration_error,
+    levene,
+    reliability,
+    risk_coverage,
+)
+from saeval.stats.metrics.selective import auarc, augrc
+
+INVALID_LABEL = "INVALID"
+
+
+def compare_task(
+    task: str,
+    pairs: PairedAnswers,
+    settings: Settings,
+    *,
+    published: PublishedConvention | None = None,
+    has_evidence: BoolArray | None = None,
+    unpaired: Unpaired | None = None,
+    flips: tuple[Flip, ...] = (),
+    flips_total: int | None = None,
+    right_in_reasoning: tuple[BoolArray, BoolArray] | None = None,
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    samples: PairedSamples | None = None,
+    overlap: Overlap | None = None,
+) -> TaskComparison:
+    """Every statistic of one task; adjusted p values come with `adjust_family`.
+
+    Parameters
+    ----------
+    task
+        Its name; together with the seed it fixes the resamples, so a further task changes none.
+    pairs
+        The paired answers.
+    settings
+        Confidence level, replicates and seed.
+    published, unpaired, flips, flips_total, overlap
+        Parts made elsewhere that travel with the task.
+    has_evidence
+        Shape (n,): whether the item showed any evidence; None if the task has no evidence.
+    right_in_reasoning
+        Shape (n,) each: whether base and checkpoint had the right answer in their reasoning and
+        gave another one; None if the task cannot tell.
+    groups
+        Dimensions (``topic``) with the name of each item's group.
+    samples
+        The same answers by item, where items were asked several times.
+    """
+    rng = np.random.default_rng([settings.seed, zlib.crc32(task.encode())])
+    bootstrap = joint_bootstrap(pairs, replicates=settings.replicates, rng=rng)
+    confident = pairs.both_confident
+    both_changed = pairs.base.predicted != pairs.checkpoint.predicted
+    return TaskComparison(
+        task=task,
+        items=len(pairs),
+        clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
+        labels=pairs.labels,
+        targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
+        metrics=(
+            *metric_rows(pairs, bootstrap, settings, rng),
+            *_process_correct(pairs, right_in_reasoning, settings.level),
+        ),
+        mcnemar=mcnemar(*_discordant(pairs)),
+        levene=tuple(
+            levene(
+                pairs.base.confidence[confident], pairs.checkpoint.confidence[confident], center=c
+            )
+            for c in ("median", "mean")
+        )
+        if confident.any()
+        else (),
+        spread=_spread(pairs, settings.level),
+        label_probabilities=compare_label_probabilities(pairs, settings, rng),
+        transitions=_transitions(pairs, settings.level),
+        invalid_treatments=invalid_treatments(
+            pairs.target,
+            (pairs.base.predicted, pairs.checkpoint.predicted),
+            valid=(
+                pairs.base.predicted != len(pairs.labels),
+                pairs.checkpoint.predicted != len(pairs.labels),
+            ),
+            abstention=None if pairs.abstention is None else pairs.labels.index(pairs.abstention),
+            level=settings.level,
+        ),
+        base=_model_result(pairs, pairs.base, settings.level),
+        checkpoint=_model_result(pairs, pairs.checkpoint, settings.level),
+        published=published,
+        evidence_shortcut=_evidence_shortcut(pairs, has_evidence),
+        unpaired=unpaired or Unpaired(0, 0, (), ()),
+        flips_total=int(both_changed.sum()) if flips_total is None else flips_total,
+        flips=flips,
+        warnings=_warnings(pairs, samples),
+        abstention=pairs.abstention,
+        repeated=None if samples is None else compare_samples(samples, settings, rng),
+        groups=tuple(
+            found
+            for dimension, names in groups.items()
+            for found in compare_groups(pairs, dimension, names, settings.level)
+        ),
+        overlap=overlap,
+    )
+
+
+def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]:
+    """Fill in Holm and Benjamini–Hochberg over the headline metrics of all tasks together."""
+    family = [row for task in tasks for row in task.metrics if row.headline]
+    holm = iter(adjusted_p([row.p for row in family], method="holm"))
+    bh = iter(adjusted_p([row.p for row in family], method="fdr_bh"))
+    return tuple(
+        replace(
+            task,
+            metrics=tuple(
+                replace(row, p_holm=next(holm), p_bh=next(bh)) if row.headline else row
+                for row in task.metrics
+            ),
+        )
+        for task in tasks
+    )
+
+
+def family_size(tasks: Sequence[TaskComparison]) -> int:
+    """How many tests `adjust_family` corrects over."""
+    return sum(row.headline and row.p is not None for task in tasks for row in task.metrics)
+
+
+def _discordant(pairs: PairedAnswers) -> tuple[int, int]:
+    base, checkpoint = pairs.base_correct, pairs.checkpoint_correct
+    return int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
+
+
+def _transitions(pairs: PairedAnswers, level: float) -> Transitions:
+    size = len(pairs.labels) + 1
+    counts = np.bincount(
+        pairs.base.predicted * size + pairs.checkpoint.predicted, minlength=size * size
+    ).reshape(size, size)
+    worse, better = _discordant(pairs)
+    return Transitions(
+        labels=(*pairs.labels, INVALID_LABEL),
+        counts=tuple(tuple(row) for row in counts.tolist()),
+        negative_flip_rate=wilson_rate("negative_flip_rate", worse, len(pairs), level=level),
+        positive_flip_rate=wilson_rate("positive_flip_rate", better, len(pairs), level=level),
+        bowker_p=bowker(counts).p,
+        stuart_maxwell_p=stuart_maxwell(counts).p,
+    )
+
+
+def _spread(pairs: PairedAnswers, level: float) -> PairedSpread | None:
+    confident = pairs.both_confident
+    if not confident.any():
+        return None
+    found = compare_spread(
+        pairs.base.confidence[confident],
+        pairs.checkpoint.confidence[confident],
+        cluster=None if pairs.cluster is None else pairs.cluster[confident],
+        level=level,
+    )
+    return PairedSpread(
+        base_std=found.base_std,
+        checkpoint_std=found.checkpoint_std,
+        log_ratio=found.log_ratio.difference,
+        log_ratio_interval=found.log_ratio.interval,
+        log_ratio_p=found.log_ratio.p,
+        brown_forsythe_p=found.brown_forsythe.p,
+    )
+
+
+def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> ModelResult:
+    k = len(pairs.labels)
+    confusion = np.bincount(
+        pairs.target * (k + 1) + answers.predicted, minlength=k * (k + 1)
+    ).reshape(k, k + 1)
+    abstained = (
+        int(confusion[:, pairs.labels.index(pairs.abstention)].sum()) if pairs.abstention else 0
+    )
+    invalid = int(confusion[:, k].sum())
+    # Of both models' items, as the metrics are, so that the pictures show what the tables say.
+    both = pairs.both_confident
+    confidence, predicted = answers.confidence[both], answers.predicted[both]
+    correct = (answers.predicted == pairs.target)[both]
+    some = len(confidence) > 0
+    brier = brier_decomposition(confidence, correct) if some else None
+    return ModelResult(
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        answered=len(pairs) - abstained - invalid,
+        abstained=abstained,
+        invalid=invalid,
+        stated_confidence=int((~np.isnan(answers.confidence)).sum()),
+        reliability=reliability(confidence, correct, level=level) if some else (),
+        histogram=ConfidenceHistogram(
+            by_outcome={
+                "correct": _histogram(confidence[correct]),
+                "wrong": _histogram(confidence[~correct]),
+            },
+            by_label={
+                label: _histogram(confidence[predicted == index])
+                for index, label in enumerate(pairs.labels)
+                if pairs.wrong is None or label != pairs.abstention
+            },
+        ),
+        risk_coverage=risk_coverage(confidence, correct) if some else None,
+        auarc=auarc(confidence, correct) if some else None,
+        augrc=augrc(confidence, correct) if some else None,
+        brier_miscalibration=brier.miscalibration if brier else None,
+        brier_discrimination=brier.discrimination if brier else None,
+        brier_uncertainty=brier.uncertainty if brier else None,
+        ece_10=expected_calibration_error(confidence, correct, bins=10) if some else None,
+        ece_15=expected_calibration_error(confidence, correct, bins=15) if some else None,
+    )
+
+
+def _histogram(confidence: FloatArray) -> tuple[int, ...]:
+    counts = np.bincount(np.minimum((confidence * 10 + 1e-9).astype(int), 9), minlength=10)
+    return tuple(counts.tolist())
+
+
+def _process_correct(
+    pairs: PairedAnswers, happened: tuple[BoolArray, BoolArray] | None, level: float
+) -> tuple[MetricComparison, ...]:
+    if happened is None:
+        return ()
+    return (share_row(("process_correct_rate", None), *happened, pairs.cluster, level, None),)
+
+
+def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> float | None:
+    if has_evidence is None or pairs.abstention is None or has_evidence.all():
+        return None
+    return float(((pairs.target == pairs.labels.index(pairs.abstention)) == ~has_evidence).mean())
+
+
+def _warnings(pairs: PairedAnswers, samples: PairedSamples | None) -> tuple[str, ...]:
+    found = []
+    n = len(pairs)
+    if n < 200:
+        found.append(f"Only {n} items: intervals are wide and their coverage is less exact.")
+    missing = [
+        label for index, label in enumerate(pairs.labels) if not (pairs.target == index).any()
+    ]
+    if missing and pairs.wrong is None:
+        found.append(
+            f"No item has the target {' or '.join(missing)}: its F1 counts as 0 in macro-F1."
+        )
+    if samples is not None:
+        items, k = samples.base.predicted.shape
+        found.append(
+            f"Each of {items:,} items was asked {k} times: the tables count answers as items, and "
+            "take the answers to one item together."
+        )
+    confident = int(pairs.both_confident.sum())
+    stated = "stated a confidence" if pairs.wrong is None else "gave an answer with a confidence"
+    if 0 < confident < n:
+        found.append(
+            f"Confidence metrics rest on the {confident} of {n} items on which both models "
+            f"{stated}."
+        )
+    if confident == 0:
+        found.append(f"There is no item on which both models {stated}: no confidence metrics.")
+    if pairs.cluster is not None and len(np.unique(pairs.cluster)) < min(200, n - 1):
+        found.append(
+            f"Only {len(np.unique(pairs.cluster))} clusters: "
+            "cluster bootstrap intervals are somewhat too narrow below 200."
+        )
+    return tuple(found)

@@ -1,0 +1,124 @@
+"""The result of asking several models under several system prompts, as one tree of frozen values.
+
+Reports read only this. Shares are of all items; a value that does not exist is None, never NaN.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from saeval.stats.compare.results import Interval, ModelDescription, Rate
+
+SCHEMA_VERSION = "saeval.frontier/1"
+
+Relation = Literal["dominates", "dominated", "trade", "noise", "untested"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model under a system prompt.
+
+    Attributes
+    ----------
+    right, wrong
+        Shares of all items: y and x.
+    declined, unreadable
+        Shares of all items; the unreadable ones are among the wrong.
+    hallucination
+        Of the items without an answer, those answered all the same, readably; its value is None
+        where there is no such item.
+    on_front
+        Whether no other prompt of this model is at least as often right with no more wrong
+        answers, and better in one of the two. An estimate: near points are not told apart.
+    """
+
+    model: str
+    system: str
+    right: Rate
+    wrong: Rate
+    declined: float
+    unreadable: float
+    hallucination: Rate
+    on_front: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """A paired difference of two points, checkpoint − base, in one coordinate."""
+
+    difference: float
+    interval: Interval | None
+    p: float | None
+    p_holm: float | None
+
+
+@dataclass(frozen=True)
+class Dominance:
+    """A point of a checkpoint beside a point of the base.
+
+    `relation` is ``noise`` where neither difference is beyond noise (Holm's p over all such tests,
+    and the interval). Otherwise the estimates say which: the checkpoint ``dominates``, is
+    ``dominated``, or trades right answers against wrong ones (``trade``).
+    """
+
+    model: str
+    system: str
+    base_system: str
+    right: Change
+    wrong: Change
+    relation: Relation
+
+
+@dataclass(frozen=True)
+class BeyondFront:
+    """Whether a point of a checkpoint lies where no prompt took the base.
+
+    p is of "some prompt of the base, or declining everything, is at least as often right with no
+    more wrong answers"; `p_holm` is adjusted over all points of all checkpoints.
+    """
+
+    model: str
+    system: str
+    p: float | None
+    p_holm: float | None
+    beyond: bool
+
+
+@dataclass(frozen=True)
+class Utility:
+    """The best prompt of a model where a wrong answer costs `penalty` and a right one earns 1.
+
+    `difference` is from the base under its own best prompt, with a paired interval; None for the
+    base. The prompts were chosen on the same items, so the values are a little too high and the
+    interval says nothing of that choice.
+    """
+
+    penalty: float
+    model: str
+    system: str
+    value: float
+    interval: Interval | None
+    difference: float | None
+    difference_interval: Interval | None
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """All of it. The first model is the base, the others are its checkpoints."""
+
+    schema: str
+    saeval_version: str
+    task: str
+    kind: str
+    items: int
+    clusters: int | None
+    answerable: int
+    level: float
+    models: tuple[ModelDescription, ...]
+    systems: dict[str, str | None]
+    points: tuple[Point, ...]
+    dominances: tuple[Dominance, ...]
+    beyond: tuple[BeyondFront, ...]
+    utilities: tuple[Utility, ...]
+    warnings: tuple[str, ...]

@@ -1,0 +1,340 @@
+"""May the checkpoint ship? Rules on metrics, a verdict for each, and one for all.
+
+A rule names a good side: better than the base, worse than the base by less than a margin, or
+within a bound. PASS means that the answers show the checkpoint on the good side, REGRESSION that
+they show it on the other, INCONCLUSIVE that they cannot tell. Two promises, at level 1 − α:
+
+- A checkpoint that breaks no rule is called a REGRESSION with probability α at most, over all
+  rules of all tasks together: the tests that block are corrected by Holm.
+- A checkpoint that breaks any rule passes with probability α at most: all rules have to pass, each
+  at α, and such an intersection–union test needs no correction (Berger 1982, Technometrics 24:295).
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.arrays import IntArray
+from saeval.stats.bootstrap.paired import JointBootstrap, joint_bootstrap
+from saeval.stats.compare.results import Interval
+from saeval.stats.gate.margins import Bootstrap, difference_against, value_against
+from saeval.stats.gate.rules import Rule
+from saeval.stats.gate.sequential import Seen, units_of, watch
+from saeval.stats.inference.multiplicity import adjusted_p
+from saeval.stats.inference.one_sided import LimitTest
+
+Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE"]
+
+GATE_SCHEMA_VERSION = "saeval.gate/1"
+CHANCE = 0.8
+"""With which a projected number of items decides a rule, should the estimate be the truth."""
+_ROUNDING = 1e-12
+_MOST = 100
+"""Projections beyond so many times the items at hand are not made: the estimate is at the limit."""
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """A rule on one task.
+
+    Attributes
+    ----------
+    estimate, interval
+        The difference or the checkpoint's value; the interval's ends are one-sided bounds at the
+        gate's level. Where the rule was decided early they hold at the moment of stopping.
+    p_pass
+        One-sided, of "on the bad side": small speaks for PASS.
+    p_regression, p_holm
+        One-sided, of "on the good side", raw and corrected over all rules of all tasks.
+    items
+        Items that it rests on.
+    decided_after
+        Items of the task that were asked when a confidence sequence decided it; None if it was
+        decided, or not, by a test at the end.
+    items_to_decide
+        Items of the task, mixed like these, with which it would be decided in four of five cases
+        if the estimate were the truth; None if it is decided or the estimate lies at the limit.
+    note
+        Why there is no p, or what stands in the way of a decision.
+    """
+
+    task: str
+    rule: Rule
+    estimate: float | None
+    interval: Interval | None
+    p_pass: float | None
+    p_regression: float | None
+    p_holm: float | None
+    verdict: Verdict
+    items: int
+    method: str
+    decided_after: int | None = None
+    items_to_decide: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A rule of the general list that a task cannot be held to, and why."""
+
+    task: str
+    rule: Rule
+    why: str
+
+
+@dataclass(frozen=True)
+class Gated:
+    """How many answers of a task count, of how many; and how many do not.
+
+    `trained_on` are left out, because the checkpoint was trained on their items.
+    """
+
+    task: str
+    asked: int
+    planned: int
+    trained_on: int = 0
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A checkpoint against a policy; reports read only this.
+
+    `until_decided` is whether the run could stop early.
+    """
+
+    schema: str
+    saeval_version: str
+    base: str
+    checkpoint: str
+    policy: str
+    level: float
+    until_decided: bool
+    verdict: Verdict
+    tasks: tuple[Gated, ...]
+    results: tuple[RuleResult, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A task, its answers (None if none were asked) and the rules that it is held to.
+
+    `planned` is how many answers were to count, `trained_on` how many were left out because the
+    checkpoint was trained on their items; `seen` holds the watched rules by their place in `rules`,
+    where the run could stop early.
+    """
+
+    task: str
+    pairs: PairedAnswers | None
+    rules: tuple[Rule, ...]
+    planned: int
+    seen: Mapping[int, Seen] = field(default_factory=dict)
+    trained_on: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all items were asked."""
+        return self.pairs is not None and len(self.pairs) >= self.planned
+
+
+def judge(
+    held: Sequence[Held],
+    *,
+    level: float,
+    replicates: int = 10_000,
+    seed: int = 0,
+    until_decided: bool = False,
+) -> tuple[RuleResult, ...]:
+    """The verdict of every rule of every task.
+
+    Parameters
+    ----------
+    held
+        The tasks.
+    level
+        1 − α of the two promises above.
+    replicates, seed
+        Of the joint bootstrap, for metrics without a better test; that of the comparison.
+    until_decided
+        Whether the run was watched. α is then shared out: half to the confidence sequences, half
+        to the tests of the watched rules at the full size.
+
+    Notes
+    -----
+    A watched rule is decided by its confidence sequence at α/2 (a REGRESSION at α/2 over the number
+    of watched rules) at any time, or else at the full size by its test at α/2. Rules that are no
+    means are tested once, at the full size.
+    """
+    tests = [
+        (task, number, _test(task, rule, level, bootstrap))
+        for task in held
+        for bootstrap in [_bootstrap_of(task, replicates, seed)]
+        for number, rule in enumerate(task.rules)
+    ]
+    alpha = (1 - level) * (0.5 if until_decided else 1.0)
+    final = [
+        task.complete and not (number in task.seen and task.seen[number].verdict)
+        for task, number, _ in tests
+    ]
+    raw = [_p(task.rules[number], test) for task, number, test in tests]
+    # What is not tested at the end counts in the correction all the same.
+    holm = adjusted_p(
+        [against if counts else 1.0 for (_, against), counts in zip(raw, final, strict=True)],
+        method="holm",
+    )
+    return tuple(
+        _result(task, number, test, p_holm if counts else None, alpha, level, len(tests))
+        for (task, number, test), p_holm, counts in zip(tests, holm, final, strict=True)
+    )
+
+
+def _result(
+    task: Held,
+    number: int,
+    test: LimitTest,
+    p_holm: float | None,
+    alpha: float,
+    level: float,
+    rules: int,
+) -> RuleResult:
+    rule, seen = task.rules[number], task.seen.get(number)
+    p_pass, p_regression = _p(rule, test) if task.complete else (None, None)
+    verdict: Verdict = "INCONCLUSIVE"
+    interval, method, after, note, needed = test.interval, test.method, None, test.reason, None
+    if seen is not None and seen.verdict is not None:
+        verdict, interval, after = seen.verdict, seen.interval, seen.decided_after
+        method, p_pass, p_regression, note = "betting-confidence-sequence", None, None, None
+    elif p_pass is not None and p_pass <= (1 - level if seen is None else alpha) + _ROUNDING:
+        verdict = "PASS"
+    elif p_holm is not None and p_holm <= alpha + _ROUNDING:
+        verdict = "REGRESSION"
+    else:
+        needed = _items_to_decide(rule, test, task, alpha, rules)
+        if note is None and not task.complete:
+            note = "the run had stopped"
+        elif note is None and p_regression is not None and p_regression <= 1 - level:
+            note = f"worse by itself, but not after correction for {rules} rules"
+    return RuleResult(
+        task=task.task,
+        rule=rule,
+        estimate=test.estimate,
+        interval=interval,
+        p_pass=p_pass,
+        p_regression=p_regression,
+        p_holm=p_holm,
+        verdict=verdict,
+        items=test.items,
+        method=method,
+        decided_after=after,
+        items_to_decide=needed,
+        note=note,
+    )
+
+
+def look(
+    rules: Sequence[Rule],
+    pairs: PairedAnswers,
+    unit: IntArray,
+    *,
+    largest: int,
+    level: float,
+    watched: int,
+    intervals: bool = False,
+) -> dict[int, Seen]:
+    """What the answers so far decide of the rules that are means over items, by their place.
+
+    Parameters
+    ----------
+    rules
+        Of one task.
+    pairs
+        Answers in the order in which they were asked, whole units only.
+    unit
+        Shape (n,): 0, 1, 2, … in that order: the item, or its cluster.
+    largest
+        The most items of a unit, over the whole task.
+    level
+        That of the gate; half of its α is spent here.
+    watched
+        Watched rules of all tasks together.
+    intervals
+        Whether to compute the intervals, too, which takes longer.
+    """
+    alpha = (1 - level) / 2
+    found = {}
+    for number, rule in enumerate(rules):
+        if not rule.is_mean:
+            continue
+        units = units_of(rule.key, rule.of_difference, pairs, unit, largest)
+        seen = watch(
+            units,
+            threshold=rule.threshold,
+            good_is_above=rule.good_is_above,
+            alpha_pass=alpha,
+            alpha_regression=alpha / watched,
+        )
+        found[number] = replace(seen, interval=units.interval(1 - alpha)) if intervals else seen
+    return found
+
+
+def overall(results: Sequence[RuleResult]) -> Verdict:
+    """REGRESSION if any rule is broken, PASS if every rule passes."""
+    verdicts = {result.verdict for result in results}
+    if "REGRESSION" in verdicts:
+        return "REGRESSION"
+    return "PASS" if verdicts == {"PASS"} else "INCONCLUSIVE"
+
+
+def _test(task: Held, rule: Rule, level: float, bootstrap: Bootstrap) -> LimitTest:
+    if task.pairs is None:
+        return LimitTest(None, rule.threshold, None, None, None, 0, "", level, "not asked")
+    test = difference_against if rule.of_difference else value_against
+    return test(rule.key, task.pairs, rule.threshold, level=level, bootstrap=bootstrap)
+
+
+def _bootstrap_of(task: Held, replicates: int, seed: int) -> Bootstrap:
+    """That of `saeval.stats.compare.task.compare_task`, drawn at most once."""
+
+    @cache
+    def draw() -> JointBootstrap:
+        if task.pairs is None:
+            raise ValueError("`pairs` are needed to draw from")
+        rng = np.random.default_rng([seed, zlib.crc32(task.task.encode())])
+        return joint_bootstrap(task.pairs, replicates=replicates, rng=rng)
+
+    return draw
+
+
+def _p(rule: Rule, test: LimitTest) -> tuple[float | None, float | None]:
+    """One-sided p values that speak for PASS and for REGRESSION."""
+    if rule.good_is_above:
+        return test.p_above, test.p_below
+    return test.p_below, test.p_above
+
+
+def _items_to_decide(
+    rule: Rule, test: LimitTest, task: Held, alpha: float, rules: int
+) -> int | None:
+    """Project the standard error, that of the interval's width, with the root of the items."""
+    if test.estimate is None or test.interval is None or task.pairs is None:
+        return None
+    reached = float(stats.norm.ppf(test.level))
+    error = (test.interval.high - test.interval.low) / (2 * reached)
+    gap = abs(test.estimate - test.limit)
+    good = (test.estimate > test.limit) == rule.good_is_above
+    needed = float(stats.norm.isf(alpha if good else alpha / rules) + stats.norm.ppf(CHANCE))
+    if gap <= _ROUNDING:
+        return None
+    factor = (needed * error / gap) ** 2
+    if factor > _MOST:
+        return None
+    return max(math.ceil(len(task.pairs) * factor), len(task.pairs) + 1)

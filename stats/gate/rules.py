@@ -1,0 +1,82 @@
+"""What a gate demands of a metric, and which metrics a task has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from saeval.stats.compare.evidence import Key
+from saeval.stats.compare.metric_table import RULES
+from saeval.stats.gate.margins import NEGATIVE_FLIPS
+from saeval.stats.gate.sequential import is_mean
+from saeval.stats.metrics.from_counts import classification_metrics
+
+Kind = Literal["must_improve", "not_worse_by", "at_most", "at_least"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is demanded of one metric.
+
+    Attributes
+    ----------
+    metric, label
+        As in `saeval.stats.compare.metric_table.RULES`, or ``negative_flip_rate``; the label only
+        of precision, recall and F1.
+    kind
+        ``must_improve``, ``not_worse_by`` (than the base), ``at_most``, ``at_least`` (the
+        checkpoint's own value).
+    limit
+        The margin or the bound; 0 for ``must_improve``.
+    source
+        Where it stands, for people.
+    """
+
+    metric: str
+    label: str | None
+    kind: Kind
+    limit: float
+    source: str = ""
+
+    @property
+    def key(self) -> Key:
+        """Name and label."""
+        return self.metric, self.label
+
+    @property
+    def of_difference(self) -> bool:
+        """Whether it compares with the base."""
+        return self.kind in ("must_improve", "not_worse_by")
+
+    @property
+    def good_is_above(self) -> bool:
+        """Whether the good side is above the threshold."""
+        return bool(higher_is_better(self.metric)) if self.of_difference else self.kind != "at_most"
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether a confidence sequence can decide it."""
+        return is_mean(self.key, self.of_difference)
+
+    @property
+    def threshold(self) -> float:
+        """Where the good side begins, in the metric's own direction."""
+        return -self.limit if self.of_difference and self.good_is_above else self.limit
+
+
+def higher_is_better(metric: str) -> bool | None:
+    """None where neither direction is good."""
+    return False if metric == NEGATIVE_FLIPS[0] else RULES[metric].higher_is_better
+
+
+def metrics_of(labels: tuple[str, ...], abstention: str | None, wrong: str | None) -> set[Key]:
+    """Every metric that a task with these labels has."""
+    nothing = np.zeros((1, len(labels), len(labels) + 1))
+    of_confidence = {(name, None) for name, rule in RULES.items() if rule.of_confidence}
+    return {
+        *classification_metrics(nothing, labels, abstention, wrong),
+        *of_confidence,
+        NEGATIVE_FLIPS,
+    }

@@ -1,0 +1,255 @@
+"""AUROC of confidence against correctness: DeLong's interval, and the difference of two models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from saeval.stats._core import arrays as check
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.influence import DifferenceTest, conclude, jackknife_standard_error
+from saeval.stats.compare.results import Interval
+from saeval.stats.inference.smoothing import Model, smoothed_models
+from saeval.stats.metrics.confidence import auroc
+
+
+@dataclass(frozen=True)
+class AurocEstimate:
+    """One model's AUROC with its interval.
+
+    `right` and `wrong` are the answers of each kind, `clusters` None if items are independent;
+    `centre` is what the interval lies around: the value, but where it was smoothed.
+    The standard error and interval are None with fewer than two answers of a kind or two
+    clusters, and the interval also where the confidence separates the kinds perfectly: DeLong's
+    variance is 0 there, which is no certainty.
+    """
+
+    value: float | None
+    standard_error: float | None
+    interval: Interval | None
+    right: int
+    wrong: int
+    clusters: int | None
+    method: str
+    level: float
+    centre: float | None
+
+
+def auroc_interval(
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    *,
+    cluster: npt.ArrayLike | None = None,
+    level: float = 0.95,
+) -> AurocEstimate:
+    """AUROC of one model with DeLong's interval.
+
+    Parameters
+    ----------
+    confidence
+        Shape (n,), in [0, 1].
+    correct
+        Shape (n,), right or wrong per item.
+    cluster
+        Shape (n,): group of items that are not independent; None if all are. With clusters the
+        interval is by the CR3 variance of summed influence values and t with C − 1 degrees of
+        freedom.
+    level
+        Confidence level.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together or `level` is not in (0, 1).
+
+    Notes
+    -----
+    Variance S10/m + S01/n from the structural components of the m right and n wrong answers
+    (DeLong et al. 1988, eq. 4 to 6), computed from mid-ranks (Sun & Xu 2014) and cut to [0, 1].
+    Where confidence hardly varies it is smoothed; see `auroc_difference`.
+
+    References
+    ----------
+    .. [1] DeLong, DeLong, Clarke-Pearson (1988), Comparing the areas under two or more
+       correlated receiver operating characteristic curves, Biometrics 44:837.
+    .. [2] Sun, Xu (2014), Fast implementation of DeLong's algorithm, IEEE Signal Processing
+       Letters 21:1389.
+
+    Examples
+    --------
+    >>> found = auroc_interval([.9, .8, .8, .6, .5, .3], [1, 1, 0, 1, 0, 0])
+    >>> round(found.value, 4), round(found.interval.low, 4)
+    (0.8333, 0.4561)
+    """
+    check.level_in_range(level)
+    stated, right = check.answers("", confidence, correct)
+    group = _group(cluster, confidence=stated)
+    value = auroc(stated, right)
+    ((counted, counted_right),), counted_group, smoothed = smoothed_models([(stated, right)], group)
+    influence, centre = auroc_influence(counted, counted_right), auroc(counted, counted_right)
+    error = interval = None
+    method, freedom = _reference(group, smoothed)
+    if influence is not None:
+        error = _standard_error(influence, counted_group)
+    if centre is not None and error is not None and error > 1e-10:
+        reference = stats.norm if freedom is None else stats.t(freedom)
+        reach = float(reference.ppf((1 + level) / 2)) * error
+        interval = Interval(max(centre - reach, 0.0), min(centre + reach, 1.0), method)
+    return AurocEstimate(
+        value,
+        error,
+        interval,
+        int(right.sum()),
+        int((~right).sum()),
+        None if group is None else int(group.max()) + 1,
+        method,
+        level,
+        centre,
+    )
+
+
+def auroc_difference(
+    base_confidence: npt.ArrayLike,
+    base_correct: npt.ArrayLike,
+    checkpoint_confidence: npt.ArrayLike,
+    checkpoint_correct: npt.ArrayLike,
+    *,
+    cluster: npt.ArrayLike | None = None,
+    level: float = 0.95,
+) -> DifferenceTest:
+    """AUROC of the checkpoint − AUROC of the base, each against its own right and wrong answers.
+
+    Parameters
+    ----------
+    base_confidence, checkpoint_confidence
+        Shape (n,), in [0, 1]: stated by each model on the same items in the same order.
+    base_correct, checkpoint_correct
+        Shape (n,): whether each model was right. They usually differ.
+    cluster
+        Shape (n,): group of items that are not independent, of any type; None if all are.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    DifferenceTest
+        Normal reference for independent items, t with C − 1 degrees of freedom for C clusters.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together or `level` is not in (0, 1).
+
+    Notes
+    -----
+    DeLong's paired test takes the right and wrong items to be the same for both curves. Two
+    models are right on different items; giving both the labels of one makes the test reject
+    equal AUROCs in 87 to 100% of cases. Here each model's influence values are computed from
+    its own labels and subtracted item by item, whatever role the item plays in each, which
+    keeps the covariance; with equal labels the variance is DeLong's own (1988, eq. 5).
+
+    Where a model states nearly always the same confidence, its AUROC is the difference of two
+    rare shares, and DeLong's variance is Wald's: 0 for the share that is 0 by chance. With fewer
+    than `SPARSE` right or wrong items expected off a model's usual confidence, test and interval
+    are those of the items and four more: of each kind one with the highest confidence that the
+    model states and one with the lowest. With two confidences that is the interval of Agresti and
+    Caffo (2000, American Statistician 54:280) for the difference of two shares. The difference
+    given is that of the items alone.
+
+    Examples
+    --------
+    The checkpoint has learnt to doubt: its wrong answers come with low confidence.
+
+    >>> rng = np.random.default_rng(0)
+    >>> base_right, right = rng.random(500) < 0.6, rng.random(500) < 0.7
+    >>> base = rng.choice([0.8, 0.9, 0.95], 500)
+    >>> checkpoint = np.where(right, rng.choice([0.8, 0.9], 500), rng.choice([0.5, 0.9], 500))
+    >>> found = auroc_difference(base, base_right, checkpoint, right)
+    >>> found.difference > 0.1, found.p < 0.001
+    (True, True)
+    """
+    check.level_in_range(level)
+    first, first_right = check.answers("base_", base_confidence, base_correct)
+    second, second_right = check.answers("checkpoint_", checkpoint_confidence, checkpoint_correct)
+    check.same_length(base_confidence=first, checkpoint_confidence=second)
+    group = _group(cluster, base_confidence=first)
+    same = np.array_equal(first, second) and np.array_equal(first_right, second_right)
+    models: Sequence[Model] = [(first, first_right), (second, second_right)]
+    observed, counted, smoothed = _difference(models), group, False
+    if not same:
+        models, counted, smoothed = smoothed_models(models, group)
+    one, other = (auroc_influence(*model) for model in models)
+    error = None if one is None or other is None else _standard_error(other - one, counted)
+    method, freedom = _reference(group, smoothed)
+    found = conclude(
+        None if observed is None else _difference(models),
+        error,
+        scale=0.0 if same else 1.0,
+        degrees_of_freedom=freedom,
+        items=len(first),
+        clusters=None if group is None else int(group.max()) + 1,
+        method=method,
+        level=level,
+        bounds=(-1.0, 1.0),
+    )
+    return replace(found, difference=observed) if smoothed else found
+
+
+def auroc_influence(confidence: FloatArray, correct: BoolArray) -> FloatArray | None:
+    """Influence values of the AUROC, scaled so that Σψ²/n² is DeLong's variance.
+
+    Parameters
+    ----------
+    confidence, correct
+        Shape (n,).
+
+    Returns
+    -------
+    array or None
+        Shape (n,), summing to 0; None with fewer than two right or two wrong answers.
+
+    Notes
+    -----
+    For a right answer, its structural component V10 (the share of wrong answers stated with
+    less confidence, ties half) minus the AUROC, times n/√(m(m − 1)); for a wrong one likewise
+    with V01 (DeLong et al. 1988, eq. 4).
+    """
+    items, right = len(correct), int(correct.sum())
+    wrong = items - right
+    if right < 2 or wrong < 2:
+        return None
+    ranks = stats.rankdata(confidence)
+    component = np.empty(items)
+    component[correct] = (ranks[correct] - stats.rankdata(confidence[correct])) / wrong
+    component[~correct] = 1 - (ranks[~correct] - stats.rankdata(confidence[~correct])) / right
+    kind = np.where(correct, right * (right - 1), wrong * (wrong - 1))
+    return np.asarray((component - component[correct].mean()) * items / np.sqrt(kind))
+
+
+def _difference(models: Sequence[Model]) -> float | None:
+    before, after = (auroc(*model) for model in models)
+    return None if before is None or after is None else after - before
+
+
+def _group(cluster: npt.ArrayLike | None, **items: FloatArray) -> IntArray | None:
+    if cluster is None:
+        return None
+    group = check.groups("cluster", cluster)
+    check.same_length(**items, cluster=group)
+    return group
+
+
+def _standard_error(influence: FloatArray, cluster: IntArray | None) -> float | None:
+    if cluster is None:
+        return math.sqrt(float(influence @ influence)) / len(influence)
+    return jackknife_standard_error(influence, cluster)
+
+
+def _reference(cluster: IntArray | None, smoothed: bool) -> tuple[str, int | None]:
+    method, freedom = ("z", None) if cluster is None else ("cr3-t", int(cluster.max()))
+    return f"{'smoothed-' if smoothed else ''}delong-{method}", freedom

@@ -1,0 +1,149 @@
+"""Means and shares of items in clusters: the difference of two, and the interval of one share."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm, t
+
+from saeval.stats._core import arrays as check
+from saeval.stats._core.influence import DifferenceTest, conclude, jackknife_standard_error
+from saeval.stats.compare.results import Interval
+from saeval.stats.inference.proportions import wilson_interval
+
+
+def mean_difference(
+    base: npt.ArrayLike,
+    checkpoint: npt.ArrayLike,
+    *,
+    cluster: npt.ArrayLike | None = None,
+    level: float = 0.95,
+) -> DifferenceTest:
+    """Test and interval for the difference of two means of item-level values.
+
+    Parameters
+    ----------
+    base, checkpoint
+        Shape (n,): a value per item and model, in the same order: correctness for accuracy,
+        (confidence − correct)² for the Brier score, pass@k for repeated samples.
+    cluster
+        Shape (n,): group of items that are not independent (one article, one case), of any
+        type; None if all are.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    DifferenceTest
+        Of mean(checkpoint) − mean(base), against t with clusters − 1 degrees of freedom.
+
+    Raises
+    ------
+    ValueError
+        If the arrays are not finite numbers of one length or `level` is not in (0, 1).
+
+    Notes
+    -----
+    The paired differences are regressed on a constant with the CR3 (jackknife) variance; see
+    `jackknife_standard_error`. Without clusters this is the paired t test. A z test that takes
+    clustered items for independent rejects a true null in 9 to 13% of cases instead of 5%. For
+    the accuracy of independent items McNemar's test and Tango's interval are sharper.
+
+    References
+    ----------
+    .. [1] Bell, McCaffrey (2002), Survey Methodology 28:169.
+    .. [2] Cameron, Miller (2015), A practitioner's guide to cluster-robust inference, Journal
+       of Human Resources 50:317 (t with C − 1 degrees of freedom).
+
+    Examples
+    --------
+    Forty items gain, but they are two questions asked twenty times each.
+
+    >>> base, checkpoint = [0] * 40 + [1] * 40, [1] * 40 + [1] * 40
+    >>> question = [i // 20 for i in range(80)]
+    >>> mean_difference(base, checkpoint).p < 1e-8
+    True
+    >>> mean_difference(base, checkpoint, cluster=question).p > 0.1
+    True
+    """
+    check.level_in_range(level)
+    first, second = check.numbers("base", base), check.numbers("checkpoint", checkpoint)
+    check.same_length(base=first, checkpoint=second)
+    change = second - first
+    group = np.arange(len(change)) if cluster is None else check.groups("cluster", cluster)
+    check.same_length(base=first, cluster=group)
+    clusters = int(group.max()) + 1
+    return conclude(
+        float(change.mean()),
+        jackknife_standard_error(change - change.mean(), group),
+        scale=float(np.abs(change).max()),
+        degrees_of_freedom=clusters - 1,
+        items=len(change),
+        clusters=None if cluster is None else clusters,
+        method="paired-t" if cluster is None else "cr3-t",
+        level=level,
+    )
+
+
+def share_interval(
+    happened: npt.ArrayLike, *, cluster: npt.ArrayLike | None = None, level: float = 0.95
+) -> Interval:
+    """Wilson's interval of a share of items, with clusters for the items that they are worth.
+
+    Parameters
+    ----------
+    happened
+        Shape (n,): yes or no per item; with clusters also a half for a tie.
+    cluster
+        Shape (n,): group of items that are not independent, of any type; None if all are.
+    level
+        Confidence level.
+
+    Raises
+    ------
+    ValueError
+        If `happened` is not yes or no, the lengths differ or `level` is not in (0, 1).
+
+    Notes
+    -----
+    The effective number of items is p(1 − p)/SE² with the CR3 standard error, at most n, and times
+    (z/t)² with C − 1 degrees of freedom [1]_; Wilson's formula with it keeps its level best among
+    the intervals for complex samples [2]_. Where all items agree no standard error can be had,
+    and a cluster counts as one item.
+
+    References
+    ----------
+    .. [1] Korn, Graubard (1998), Confidence intervals for proportions with small expected number
+       of positive counts estimated from survey data, Survey Methodology 24:193.
+    .. [2] Franco, Little, Louis, Slud (2019), Comparative study of confidence intervals for
+       proportions in complex sample surveys, Journal of Survey Statistics and Methodology 7:334.
+
+    Examples
+    --------
+    Eighty items, but they are four questions asked twenty times each.
+
+    >>> happened, question = [0] * 40 + [1] * 40, [i // 20 for i in range(80)]
+    >>> alone, together = share_interval(happened), share_interval(happened, cluster=question)
+    >>> round(alone.low, 2), round(together.low, 2)
+    (0.39, 0.06)
+    """
+    if cluster is None:
+        counted = check.outcomes("happened", happened)
+        return wilson_interval(int(counted.sum()), len(counted), level=level)
+    yes = check.confidences("happened", happened)
+    check.level_in_range(level)
+    group = check.groups("cluster", cluster)
+    check.same_length(happened=yes, cluster=group)
+    clusters, n, share = int(group.max()) + 1, len(yes), float(yes.mean())
+    z = float(norm.ppf((1 + level) / 2))
+    effective = float(clusters)
+    error = jackknife_standard_error(yes - share, group)
+    if error and 0 < share < 1:
+        effective = min(n, share * (1 - share) / error**2)
+        effective *= (z / float(t.ppf((1 + level) / 2, clusters - 1))) ** 2
+    spread = z**2 / effective
+    middle = (share + spread / 2) / (1 + spread)
+    reach = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
+    return Interval(max(middle - reach, 0.0), min(middle + reach, 1.0), "wilson-effective-items")

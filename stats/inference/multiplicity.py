@@ -1,0 +1,148 @@
+"""Several tests at once: adjusted p values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Literal, TypeVar
+
+import numpy as np
+from scipy import stats
+
+from saeval.stats._core import arrays as check
+from saeval.stats._core.arrays import BoolArray, FloatArray
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def adjusted_p(
+    p: Sequence[float | None], *, method: Literal["holm", "fdr_bh"]
+) -> tuple[float | None, ...]:
+    """Holm's family-wise or Benjamini–Hochberg's false-discovery adjustment; None stays None.
+
+    Examples
+    --------
+    >>> adjusted_p([0.01, None, 0.04], method="holm")
+    (0.02, None, 0.04)
+
+    Notes
+    -----
+    Equal to statsmodels' `multipletests`, whose import would be a tenth of a cold comparison.
+
+    References
+    ----------
+    .. [1] Holm (1979), Scandinavian Journal of Statistics 6:65.
+    .. [2] Benjamini, Hochberg (1995), Journal of the Royal Statistical Society B 57:289.
+    """
+    known = np.array([value for value in p if value is not None], dtype=np.float64)
+    if not ((known >= 0) & (known <= 1)).all():
+        raise ValueError("`p` must lie in [0, 1]")
+    if method == "fdr_bh":
+        adjusted = stats.false_discovery_control(known) if len(known) else known
+    else:
+        adjusted = _holm(known)
+    found = iter(adjusted.tolist())
+    return tuple(None if value is None else next(found) for value in p)
+
+
+def _holm(p: FloatArray) -> FloatArray:
+    """The i-th smallest p times the number of p not smaller, made increasing, at most 1."""
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+def max_t(
+    differences: Mapping[Key, float | None], replicates: Mapping[Key, FloatArray]
+) -> dict[Key, float | None]:
+    """Westfall–Young step-down max-|t| p values from joint bootstrap replicates.
+
+    Parameters
+    ----------
+    differences
+        Per test, checkpoint − base on the data; None where undefined.
+    replicates
+        Per test, shape (B,): the difference on each joint resample, NaN where undefined. The
+        i-th of every test must come from the same resample: their correlation is what makes
+        this sharper than Holm's adjustment when metrics move together.
+
+    Returns
+    -------
+    dict
+        Family-wise adjusted two-sided p per test, None where the difference is None or more than
+        5% of the replicates are undefined; such a test is no part of the family.
+
+    Raises
+    ------
+    ValueError
+        If the keys differ, or the replicates are empty or of different lengths.
+
+    Notes
+    -----
+    Differences are divided by the standard deviation of their replicates, t = d/s, and so are
+    the replicates centred at the data, t* = (d* − d)/s, which puts them under the null
+    hypothesis. From the largest |t| down, p = (b + 1)/(B + 1) with b the resamples in which the
+    largest |t*| of this and all remaining tests reaches |t|; p never falls on the way down. An
+    undefined replicate takes no part in its resample's maximum, and a resample without any is
+    dropped. A difference whose replicates do not vary has the p of an infinite t, or 1 if it
+    is 0.
+
+    References
+    ----------
+    .. [1] Westfall, Young (1993), Resampling-Based Multiple Testing, sec. 2.6 and 4.
+    .. [2] Romano, Wolf (2005), Exact and approximate stepdown methods for multiple hypothesis
+       testing, JASA 100:94 (without subset pivotality).
+
+    Examples
+    --------
+    Two metrics that move as one cost no more than one test; Holm's adjustment would double p.
+
+    >>> noise = np.random.default_rng(0).normal(size=9999)
+    >>> found = max_t({"accuracy": 2.3, "f1": 2.3}, {"accuracy": 2.3 + noise, "f1": 2.3 + noise})
+    >>> round(found["accuracy"], 2), round(found["f1"], 2)
+    (0.02, 0.02)
+    """
+    if differences.keys() != replicates.keys():
+        raise ValueError("`differences` and `replicates` must have the same keys")
+    arrays = {
+        key: check.vector(f"replicates[{key!r}]", values).astype(np.float64)
+        for key, values in replicates.items()
+    }
+    check.same_length(**{f"replicates[{key!r}]": array for key, array in arrays.items()})
+    found: dict[Key, float | None] = dict.fromkeys(differences)
+    size: dict[Key, float] = {}
+    centred: dict[Key, FloatArray] = {}
+    for key, difference in differences.items():
+        known = ~np.isnan(arrays[key])
+        if difference is None or np.isnan(difference) or known.mean() < 0.95:
+            continue
+        size[key], centred[key] = _studentised(difference, arrays[key], known)
+    highest = 0.0
+    remaining = sorted(size, key=lambda key: size[key])
+    maxima = _running_maxima([centred[key] for key in remaining])
+    for key, largest in reversed(list(zip(remaining, maxima, strict=True))):
+        reached = int((largest >= size[key] - 1e-12).sum())
+        p = (reached + 1) / (int((largest >= 0).sum()) + 1)
+        highest = max(highest, p)
+        found[key] = highest
+    return found
+
+
+def _studentised(
+    difference: float, replicates: FloatArray, known: BoolArray
+) -> tuple[float, FloatArray]:
+    """|t| of the data, and |t*| per replicate with −1 where undefined."""
+    spread = float(np.std(replicates[known]))
+    scale = max(abs(difference), float(np.abs(replicates[known]).max()))
+    centred = np.full(len(replicates), -1.0)
+    if spread <= 1e-12 * scale or scale == 0:
+        centred[known] = 0.0
+        return (np.inf if scale > 0 and abs(difference) > 1e-12 else 0.0), centred
+    centred[known] = np.abs(replicates[known] - difference) / spread
+    return abs(difference) / spread, centred
+
+
+def _running_maxima(rows: list[FloatArray]) -> list[FloatArray]:
+    """The i-th is the elementwise maximum of rows 0 … i."""
+    return list(np.maximum.accumulate(rows, axis=0)) if rows else []

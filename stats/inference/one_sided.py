@@ -1,0 +1,132 @@
+"""A difference or a value against a limit, from whatever says how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.influence import DifferenceTest
+from saeval.stats.compare.evidence import FEWEST_ITEMS
+from saeval.stats.compare.results import Interval
+from saeval.stats.inference.proportions import tango_interval, tango_score
+
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class LimitTest:
+    """A difference or a value, and the evidence that it lies above or below a limit.
+
+    Attributes
+    ----------
+    estimate
+        Checkpoint − base, or the checkpoint's value; None where there is none.
+    limit
+        What it is held against.
+    interval
+        Two-sided at 2·level − 1, so that each end is a one-sided bound at `level`.
+    p_above, p_below
+        One-sided p of "at or below the limit" (small: it lies above) and of "at or above it".
+        None where no data say how sure the estimate is; `reason` then says why.
+    items
+        What it rests on.
+    """
+
+    estimate: float | None
+    limit: float
+    interval: Interval | None
+    p_above: float | None
+    p_below: float | None
+    items: int
+    method: str
+    level: float
+    reason: str | None = None
+
+
+def by_tango(lost: int, won: int, units: int, items: int, limit: float, level: float) -> LimitTest:
+    """Of two shares: `lost` and `won` among `units` that are independent (Tango 1998)."""
+    score = tango_score(lost, won, units, limit)
+    return LimitTest(
+        (won - lost) / units,
+        limit,
+        tango_interval(lost, won, units, level=2 * level - 1),
+        float(stats.norm.sf(score)),
+        float(stats.norm.cdf(score)),
+        items,
+        "tango-score",
+        level,
+    )
+
+
+def unchanged(items: int, limit: float, level: float, cluster: IntArray | None = None) -> LimitTest:
+    """Nothing changed: as a share without a change, a cluster being worth one item at least."""
+    if items < FEWEST_ITEMS:
+        return too_few(0.0, limit, level, items)
+    units = items if cluster is None else len(np.unique(cluster))
+    return by_tango(0, 0, units, items, limit, level)
+
+
+def by_t(found: DifferenceTest, limit: float, level: float) -> LimitTest:
+    """Of a difference with a standard error, whose interval is at 2·level − 1."""
+    if found.items < FEWEST_ITEMS:
+        return too_few(found.difference, limit, level, found.items)
+    error, estimate, centre = found.standard_error, found.difference, found.centre
+    if estimate == 0 and error == 0:
+        return unchanged(found.clusters or found.items, limit, level)
+    if estimate is None or centre is None or error is None or found.interval is None:
+        reason = "one of the models has no value" if estimate is None else "nothing varies"
+        return untested(estimate, limit, level, found.items, reason)
+    freedom = found.degrees_of_freedom
+    reference = stats.norm if freedom is None else stats.t(freedom)
+    z = (centre - limit) / error
+    return LimitTest(
+        estimate,
+        limit,
+        found.interval,
+        float(reference.sf(z)),
+        float(reference.cdf(z)),
+        found.items,
+        found.method,
+        level,
+    )
+
+
+def by_replicates(
+    estimate: float, replicates: FloatArray, limit: float, level: float, items: int
+) -> LimitTest:
+    """By the share of bootstrap replicates beyond the limit, (b + 1)/(B + 1)."""
+    defined = replicates[~np.isnan(replicates)]
+    if np.isnan(estimate) or len(defined) < 0.95 * len(replicates):
+        return untested(None, limit, level, items, "one of the models has no value")
+    if items < FEWEST_ITEMS:
+        return too_few(estimate, limit, level, items)
+    if np.ptp(defined) <= _ROUNDING:
+        return untested(estimate, limit, level, items, "nothing varies")
+    low, high = np.quantile(defined, [1 - level, level])
+    number = len(defined) + 1
+    return LimitTest(
+        estimate,
+        limit,
+        Interval(float(low), float(high), "percentile-bootstrap"),
+        (int((defined <= limit).sum()) + 1) / number,
+        (int((defined >= limit).sum()) + 1) / number,
+        items,
+        "percentile-bootstrap",
+        level,
+    )
+
+
+def too_few(estimate: float | None, limit: float, level: float, items: int) -> LimitTest:
+    """Untested, because a handful of items can agree by accident."""
+    reason = f"it rests on {items} items; fewer than {FEWEST_ITEMS} are not tested"
+    return untested(estimate, limit, level, items, reason)
+
+
+def untested(
+    estimate: float | None, limit: float, level: float, items: int, reason: str
+) -> LimitTest:
+    """No data say how sure the estimate is."""
+    return LimitTest(estimate, limit, None, None, None, items, "", level, reason)

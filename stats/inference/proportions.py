@@ -1,0 +1,260 @@
+"""Paired and single proportions: McNemar's test, Tango's, Newcombe's, Wilson's intervals."""
+
+from __future__ import annotations
+
+import math
+
+from scipy import optimize, stats
+
+from saeval.stats._core.arrays import level_in_range
+from saeval.stats.compare.results import Interval, McNemar, Rate
+
+
+def mcnemar(base_only: int, checkpoint_only: int) -> McNemar:
+    """McNemar's test for two models on the same items, from the discordant counts.
+
+    Parameters
+    ----------
+    base_only, checkpoint_only
+        Items that only the base, and only the checkpoint, answered rightly.
+
+    Returns
+    -------
+    McNemar
+        The mid-p value (the recommended one), the exact conditional, the asymptotic and the
+        continuity-corrected p, all two-sided. Without discordant items every p is 1.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative.
+
+    Notes
+    -----
+    With n = b + c discordant items and b the smaller count, the exact p is
+    min(1, 2·P(X ≤ b)) for X ~ Binomial(n, ½), and mid-p is 2·P(X ≤ b) − P(X = b) [1]_. The
+    asymptotic statistic is (b − c)²/n, the corrected one (|b − c| − 1)²/n [2]_.
+
+    References
+    ----------
+    .. [1] Fagerland, Lydersen, Laake (2013), The McNemar test for binary matched-pairs data,
+       BMC Medical Research Methodology 13:91.
+    .. [2] McNemar (1947), Psychometrika 12:153; Edwards (1948), Psychometrika 13:185.
+
+    Examples
+    --------
+    The checkpoint mends 85 items and breaks 28: far more than chance moves back and forth.
+
+    >>> mcnemar(28, 85).p_mid < 1e-6
+    True
+    """
+    b, c = int(base_only), int(checkpoint_only)
+    if b < 0 or c < 0:
+        raise ValueError(f"`base_only` and `checkpoint_only` must not be negative: {b}, {c}")
+    n = b + c
+    if n == 0:
+        return McNemar(0, 0, 1.0, 1.0, 1.0, 1.0, 0.0)
+    smaller = min(b, c)
+    tail = 2 * float(stats.binom.cdf(smaller, n, 0.5))
+    mid = 1.0 if b == c else tail - float(stats.binom.pmf(smaller, n, 0.5))
+    corrected = max(abs(b - c) - 1, 0) ** 2 / n
+    return McNemar(
+        base_only=b,
+        checkpoint_only=c,
+        p_mid=min(mid, 1.0),
+        p_exact=min(tail, 1.0),
+        p_asymptotic=float(stats.chi2.sf((b - c) ** 2 / n, 1)),
+        p_corrected=float(stats.chi2.sf(corrected, 1)),
+        statistic_corrected=corrected,
+    )
+
+
+def tango_interval(
+    base_only: int, checkpoint_only: int, items: int, *, level: float = 0.95
+) -> Interval:
+    """Tango's score interval for the difference of two paired proportions.
+
+    Parameters
+    ----------
+    base_only, checkpoint_only
+        Items that only the base, and only the checkpoint, answered rightly.
+    items
+        All paired items, concordant ones included.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+        Of checkpoint accuracy − base accuracy.
+
+    Raises
+    ------
+    ValueError
+        If the counts do not fit together or `level` is not in (0, 1).
+
+    Notes
+    -----
+    The limits are where (c − b − nΔ)/√(n(2q̂(Δ) + Δ(1 − Δ))) = ±z, with q̂(Δ) the restricted
+    maximum likelihood estimate of the smaller discordant probability [1]_.
+
+    References
+    ----------
+    .. [1] Tango (1998), Equivalence test and confidence interval for the difference in
+       proportions for the paired-sample design, Statistics in Medicine 17:891, eq. 9 to 12.
+
+    Examples
+    --------
+    >>> interval = tango_interval(6, 16, 161)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.0054, 0.124)
+    """
+    level_in_range(level)
+    b, c, n = _paired_counts(base_only, checkpoint_only, items)
+    critical = float(stats.norm.ppf((1 + level) / 2))
+
+    def score(delta: float) -> float:
+        return tango_score(b, c, n, delta)
+
+    edge = 1 - 1e-12
+    difference = min(max((c - b) / n, -edge), edge)
+    low = (
+        -1.0
+        if score(-edge) <= critical
+        else optimize.brentq(lambda d: score(d) - critical, -edge, difference, xtol=1e-14)
+    )
+    high = (
+        1.0
+        if score(edge) >= -critical
+        else optimize.brentq(lambda d: score(d) + critical, difference, edge, xtol=1e-14)
+    )
+    return Interval(float(low), float(high), "tango-score")
+
+
+def tango_score(base_only: int, checkpoint_only: int, items: int, delta: float) -> float:
+    """Tango's score: standard normal if checkpoint accuracy − base accuracy is `delta`.
+
+    Parameters
+    ----------
+    base_only, checkpoint_only
+        Items that only the base, and only the checkpoint, answered rightly.
+    items
+        All paired items.
+    delta
+        The difference under the hypothesis, in [−1, 1].
+
+    Returns
+    -------
+    float
+        (c − b − nΔ)/√(n(2q̂(Δ) + Δ(1 − Δ))) (Tango 1998, eq. 9); positive if the data lie above
+        `delta`, infinite if they are impossible under it.
+    """
+    b, c, n = _paired_counts(base_only, checkpoint_only, items)
+    if not -1 <= delta <= 1:
+        raise ValueError(f"`delta` must lie in [−1, 1], found {delta!r}")
+    # Tango's b is ours of the model that is subtracted from: c here.
+    linear = -c - b + (2 * n - c + b) * delta
+    constant = -b * delta * (1 - delta)
+    q = (math.sqrt(max(linear**2 - 8 * n * constant, 0.0)) - linear) / (4 * n)
+    variance = n * (2 * q + delta * (1 - delta))
+    excess = c - b - n * delta
+    if variance <= 0:
+        return 0.0 if excess == 0 else math.copysign(math.inf, excess)
+    return excess / math.sqrt(variance)
+
+
+def newcombe_interval(
+    base_only: int, checkpoint_only: int, items: int, *, both: int, level: float = 0.95
+) -> Interval:
+    """Newcombe's interval for the difference of two paired proportions, without iteration.
+
+    Parameters
+    ----------
+    base_only, checkpoint_only
+        Items that only the base, and only the checkpoint, answered rightly.
+    items
+        All paired items, concordant ones included.
+    both
+        Items that both answered rightly.
+    level
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+        Of checkpoint accuracy − base accuracy.
+
+    Raises
+    ------
+    ValueError
+        If the counts do not fit together or `level` is not in (0, 1).
+
+    Notes
+    -----
+    Method 10 of [1]_: with l, u the Wilson limits of each accuracy p, the lower limit is
+    p_c − p_b − √((p_c − l_c)² − 2φ(p_c − l_c)(u_b − p_b) + (u_b − p_b)²), the upper one likewise.
+    φ is the correlation ad − bc over the root of the product of the margins, its numerator
+    lowered by n/2, at most to 0, where it is positive; 0 where a margin is empty.
+
+    References
+    ----------
+    .. [1] Newcombe (1998), Improved confidence intervals for the difference between binomial
+       proportions based on paired data, Statistics in Medicine 17:2635.
+
+    Examples
+    --------
+    >>> interval = newcombe_interval(6, 16, 161, both=59)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.0046, 0.1186)
+    """
+    level_in_range(level)
+    b, c, n = _paired_counts(base_only, checkpoint_only, items)
+    neither = n - b - c - both
+    if both < 0 or neither < 0:
+        raise ValueError(f"`both` must be among the other items: found {both} among {n - b - c}")
+    base, checkpoint = (both + b) / n, (both + c) / n
+    of_base = wilson_interval(both + b, n, level=level)
+    of_checkpoint = wilson_interval(both + c, n, level=level)
+    margins = (both + b) * (neither + c) * (both + c) * (neither + b)
+    product = both * neither - b * c
+    numerator = max(product - n / 2, 0.0) if product > 0 else product
+    phi = numerator / math.sqrt(margins) if margins else 0.0
+
+    def reach(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
+
+    difference = (c - b) / n
+    low = difference - reach(checkpoint - of_checkpoint.low, of_base.high - base)
+    high = difference + reach(of_checkpoint.high - checkpoint, base - of_base.low)
+    return Interval(low, high, "newcombe-paired")
+
+
+def _paired_counts(base_only: int, checkpoint_only: int, items: int) -> tuple[int, int, int]:
+    b, c, n = int(base_only), int(checkpoint_only), int(items)
+    if min(b, c) < 0 or n < 1 or b + c > n:
+        raise ValueError(
+            "`base_only` and `checkpoint_only` must be counts among `items`: "
+            f"found {b} and {c} among {n}"
+        )
+    return b, c, n
+
+
+def wilson_interval(count: int, total: int, *, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share of `count` among `total` > 0 items.
+
+    References
+    ----------
+    .. [1] Wilson (1927), Journal of the American Statistical Association 22:209.
+    """
+    level_in_range(level)
+    if not 0 <= count <= total or total == 0:
+        raise ValueError(f"`count` must be among `total` > 0: found {count} among {total}")
+    found = stats.binomtest(count, total).proportion_ci(level, method="wilson")
+    return Interval(float(found.low), float(found.high), "wilson")
+
+
+def wilson_rate(name: str, count: int, total: int, *, level: float = 0.95) -> Rate:
+    """A named share with Wilson's interval; value and interval are None if `total` is 0."""
+    if total == 0:
+        return Rate(name, 0, 0, None, None)
+    return Rate(name, count, total, count / total, wilson_interval(count, total, level=level))

@@ -1,0 +1,66 @@
+"""Two models' confidence where one of them states nearly always the same.
+
+Then a metric of its order rests on a few strays, and a variance estimated from them is Wald's of a
+rare share: 0 where all strays happen to be right, or all wrong. Four more items mend it, as those
+of Agresti and Caffo (2000, American Statistician 54:280) do for the difference of two shares: of
+each kind one with the highest confidence that a model states, and one with the lowest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+
+SPARSE = 10
+"""Fewer right or wrong items expected off the usual confidence than this are few."""
+
+Model = tuple[FloatArray, BoolArray]
+"""Confidence and correctness, both of shape (n,)."""
+
+
+def smoothed_models(
+    models: Sequence[Model], cluster: IntArray | None
+) -> tuple[Sequence[Model], IntArray | None, bool]:
+    """The same items and four more, where a model's confidence hardly varies.
+
+    Parameters
+    ----------
+    models
+        One or two, on the same items.
+    cluster
+        Shape (n,): codes, or None if items are independent. Each item added is one of its own.
+
+    Returns
+    -------
+    models, cluster, smoothed
+        As given, and False, where confidence varies enough or a model has fewer than two answers of
+        a kind. Else confidences keep their order and ties, not their values. Two models that both
+        state one confidence only are given items beyond it, so that they are not certain.
+    """
+    if min(min(int(right.sum()), int((~right).sum())) for _, right in models) < 2:
+        return models, cluster, False
+    constant = all(np.ptp(confidence) == 0 for confidence, _ in models)
+    if not constant and not any(_hardly_varies(*model) for model in models):
+        return models, cluster, False
+    right, high = np.array([True, True, False, False]), np.array([True, False, True, False])
+    added = []
+    # Alike in one kind and opposed in the other, so that the two models' items add no covariance.
+    for (confidence, correct), is_high in zip(models, (high, high ^ ~right), strict=False):
+        order = np.unique(confidence, return_inverse=True)[1] + 1.0
+        low, top = (0.0, 2.0) if constant else (1.0, order.max())
+        counted = np.append(order, np.where(is_high, top, low)) / (order.max() + 1)
+        added.append((counted, np.append(correct, right)))
+    if cluster is not None:
+        cluster = np.append(cluster, cluster.max() + 1 + np.arange(len(right)))
+    return added, cluster, True
+
+
+def _hardly_varies(confidence: FloatArray, correct: BoolArray) -> bool:
+    """Whether few strays from the usual confidence are expected among the right or the wrong."""
+    usual = np.unique(confidence, return_counts=True)[1].max()
+    strays = 1 - usual / len(confidence)
+    rarer = min(int(correct.sum()), int((~correct).sum()))
+    return bool(strays > 0 and strays * rarer < SPARSE)

@@ -1,0 +1,89 @@
+"""Do two graders of the same responses agree?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from statsmodels.stats.inter_rater import cohens_kappa
+
+from saeval.stats._core import arrays as check
+from saeval.stats._core.arrays import IntArray
+from saeval.stats.compare.results import GraderAgreement
+from saeval.stats.inference.proportions import wilson_rate
+
+UNSCORED = "UNSCORED"
+"""What a judge made of a response that it gave no grade."""
+
+
+def grader_agreement(
+    labels: Sequence[str],
+    default: npt.ArrayLike,
+    judge: npt.ArrayLike,
+    *,
+    not_asked: int = 0,
+    unscored_examples: tuple[str, ...] = (),
+    level: float = 0.95,
+) -> GraderAgreement:
+    """Table of the default grader against a judge, their agreement, and Cohen's kappa.
+
+    Parameters
+    ----------
+    labels
+        The k classes.
+    default, judge
+        Shape (n,): index of the class that each grader gave a response, k for none (unreadable to
+        the default grader, unscored by the judge). n may be 0.
+    not_asked, unscored_examples
+        Facts that travel with the table.
+    level
+        Confidence level of the interval of agreement.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length or hold an index that is no class.
+
+    Notes
+    -----
+    Agreement and kappa rest on the responses that both gave a class. The interval is Wilson's and
+    takes them as independent. kappa = (p_o − p_e)/(1 − p_e) [1]_ with the agreement p_o and what
+    p_e the margins alone would make; None where p_e is 1 (both gave one and the same class
+    throughout) or nothing has two grades.
+
+    References
+    ----------
+    .. [1] Cohen (1960), A coefficient of agreement for nominal scales, Educational and
+       Psychological Measurement 20:37.
+
+    Examples
+    --------
+    >>> found = grader_agreement(("RIGHT", "WRONG"), [0, 0, 1, 1, 2], [0, 0, 1, 0, 0])
+    >>> found.counts
+    ((2, 0, 0), (1, 1, 0), (1, 0, 0))
+    >>> found.agreement.value, round(found.kappa, 3)
+    (0.75, 0.5)
+    """
+    k = len(labels)
+    counts = np.zeros((k + 1, k + 1), dtype=np.int64)
+    if np.size(default) or np.size(judge):
+        rows = check.classes("default", default, k + 1)
+        columns = check.classes("judge", judge, k + 1)
+        check.same_length(default=rows, judge=columns)
+        np.add.at(counts, (rows, columns), 1)
+    both = counts[:k, :k]
+    return GraderAgreement(
+        counts=tuple(tuple(row) for row in counts.tolist()),
+        not_asked=not_asked,
+        agreement=wilson_rate("agreement", int(np.trace(both)), int(both.sum()), level=level),
+        kappa=_kappa(both),
+        unscored_examples=unscored_examples,
+    )
+
+
+def _kappa(both: IntArray) -> float | None:
+    total = int(both.sum())
+    if int(both.sum(axis=0) @ both.sum(axis=1)) == total**2:  # also where there is nothing
+        return None
+    return float(cohens_kappa(both, return_results=False))

@@ -1,0 +1,104 @@
+"""CORP: what part of the Brier score is miscalibration, and what part the model can tell apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import isotonic_regression
+
+from saeval.stats._core import arrays as check
+
+
+@dataclass(frozen=True)
+class BrierDecomposition:
+    """Brier score = miscalibration − discrimination + uncertainty.
+
+    Attributes
+    ----------
+    brier
+        Mean squared difference of stated confidence and correctness.
+    miscalibration
+        What recalibrating the stated confidences would save; 0 for a calibrated model.
+    discrimination
+        What the recalibrated confidences save over stating the accuracy for every item; 0 if
+        confidence says nothing about correctness. Higher is better.
+    uncertainty
+        accuracy · (1 − accuracy): the Brier score of stating the accuracy for every item.
+    confidence, items, recalibrated
+        The calibration curve: distinct stated confidences, ascending, how many items have each,
+        and the accuracy that isotonic regression gives it.
+    method
+        The setting.
+    """
+
+    brier: float
+    miscalibration: float
+    discrimination: float
+    uncertainty: float
+    confidence: tuple[float, ...]
+    items: tuple[int, ...]
+    recalibrated: tuple[float, ...]
+    method: str = "corp-isotonic"
+
+
+def brier_decomposition(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> BrierDecomposition:
+    """Split the Brier score by isotonic recalibration, without bins to choose.
+
+    Parameters
+    ----------
+    confidence
+        Shape (n,), in [0, 1].
+    correct
+        Shape (n,), right or wrong per item.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+
+    Notes
+    -----
+    With S the mean squared error of the stated confidences, S_C that of the recalibrated ones
+    and S_R that of the overall accuracy, the parts are S − S_C, S_R − S_C and S_R. Recalibration
+    is the pool-adjacent-violators fit of correctness on confidence, equal confidences sharing
+    one value; both parts are never negative, and no binning has to be chosen or corrected for
+    its within-bin terms [1]_. On few items isotonic regression fits noise, which makes both
+    parts too large by the same amount: compare models on the same items.
+
+    References
+    ----------
+    .. [1] Dimitriadis, Gneiting, Jordan (2021), Stable reliability diagrams for probabilistic
+       classifiers, PNAS 118:e2016191118.
+
+    Examples
+    --------
+    >>> y, p = [0, 0, 1, 1, 0, 1, 1, 0, 1, 1], [.1, .4, .35, .8, .4, .8, .9, .1, .6, .6]
+    >>> found = brier_decomposition(p, y)
+    >>> round(found.miscalibration, 7), round(found.discrimination, 7), found.uncertainty
+    (0.0505833, 0.1733333, 0.24)
+    """
+    stated = check.confidences("confidence", confidence)
+    right = check.outcomes("correct", correct)
+    check.same_length(confidence=stated, correct=right)
+    levels, level = np.unique(stated, return_inverse=True)
+    items = np.bincount(level)
+    hits = np.bincount(level, weights=right)
+    recalibrated = isotonic_regression(hits / items, weights=items.astype(np.float64)).x
+    share, accuracy = items / len(stated), hits / items
+    # A level's mean squared error is (its value − its accuracy)² plus what no value can mend.
+    unavoidable = float(share @ (accuracy * (1 - accuracy)))
+    mean = float(right.mean())
+    brier = float(share @ (levels - accuracy) ** 2) + unavoidable
+    calibrated = float(share @ (recalibrated - accuracy) ** 2) + unavoidable
+    uncertainty = mean * (1 - mean)
+    return BrierDecomposition(
+        brier=brier,
+        miscalibration=max(brier - calibrated, 0.0),
+        discrimination=max(uncertainty - calibrated, 0.0),
+        uncertainty=uncertainty,
+        confidence=tuple(levels.tolist()),
+        items=tuple(items.tolist()),
+        recalibrated=tuple(recalibrated.tolist()),
+    )

@@ -1,0 +1,203 @@
+"""Stated confidence against correctness: AUROC, Brier, ECE, spread, risk–coverage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from saeval.stats._core import arrays as check
+from saeval.stats._core.arrays import FloatArray
+from saeval.stats.compare.results import Levene, ReliabilityBin, RiskCoverage
+from saeval.stats.inference.aurc import aurc
+from saeval.stats.inference.proportions import wilson_interval
+
+VERBAL_LEVELS = 20
+"""Up to this many distinct confidences are taken as the levels of a verbal scale."""
+
+
+def auroc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float | None:
+    """Area under the ROC curve of confidence as a detector of right answers.
+
+    Parameters
+    ----------
+    confidence
+        Shape (n,), in [0, 1].
+    correct
+        Shape (n,), right or wrong per item.
+
+    Returns
+    -------
+    float or None
+        The probability that a right answer was stated with more confidence than a wrong one,
+        ties counting half; None if all answers are right or all wrong.
+
+    Notes
+    -----
+    Computed from mid-ranks (Mann–Whitney U / mn), so the order of tied items does not matter.
+
+    References
+    ----------
+    .. [1] Hanley, McNeil (1982), Radiology 143:29.
+
+    Examples
+    --------
+    >>> auroc([0.9, 0.9, 0.6, 0.6], [True, False, True, False])
+    0.5
+    """
+    scores = check.confidences("confidence", confidence)
+    right = check.outcomes("correct", correct)
+    check.same_length(confidence=scores, correct=right)
+    positives = int(right.sum())
+    negatives = len(right) - positives
+    if positives == 0 or negatives == 0:
+        return None
+    ranks = stats.rankdata(scores)
+    return float((ranks[right].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def brier_score(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
+    """Mean squared difference between stated confidence and correctness (Brier 1950).
+
+    Examples
+    --------
+    >>> brier_score([1.0, 0.5], [True, False])
+    0.125
+    """
+    stated, right = check.answers("", confidence, correct)
+    return float(np.mean((stated - right) ** 2))
+
+
+def expected_calibration_error(
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = 10
+) -> float:
+    """The classic ECE over equal-width bins, for comparison with papers.
+
+    Σ_b n_b/n · |mean confidence − accuracy| over bins (i/B, (i+1)/B], 0 falling in the first
+    (Guo et al. 2017, eq. 3). It is biased upwards: with a perfectly calibrated model it is
+    about .05 at n = 1000. Compare models by the debiased squared error instead.
+    """
+    if bins < 1:
+        raise ValueError(f"`bins` must be at least 1, found {bins}")
+    stated, right = check.answers("", confidence, correct)
+    # The small shift keeps 0.3 in (0.2, 0.3] although 0.3 * 10 is a little more than 3.
+    bin_of = np.clip(np.ceil(stated * bins - 1e-9).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(bin_of, weights=stated - right, minlength=bins)
+    return float(np.abs(gap).sum() / len(stated))
+
+
+def calibration_bins(
+    levels: FloatArray, counts: FloatArray, *, bins: int = 15
+) -> npt.NDArray[np.int64]:
+    """The bin of each distinct confidence: the level itself if they are few, else equal counts.
+
+    Parameters
+    ----------
+    levels
+        Distinct confidences, ascending, shape (k,).
+    counts
+        Items at each level, shape (k,).
+    bins
+        How many bins of about equal count are made of more than `VERBAL_LEVELS` levels.
+    """
+    if len(levels) <= VERBAL_LEVELS:
+        return np.arange(len(levels))
+    middle = (np.cumsum(counts) - counts / 2) / counts.sum()
+    _, dense = np.unique(
+        np.minimum((middle * bins).astype(np.int64), bins - 1), return_inverse=True
+    )
+    return np.asarray(dense, dtype=np.int64)
+
+
+def reliability(
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = 10, level: float = 0.95
+) -> tuple[ReliabilityBin, ...]:
+    """Accuracy with Wilson interval per level of confidence, for a reliability diagram."""
+    stated, right = check.answers("", confidence, correct)
+    levels, index, counts = np.unique(stated, return_inverse=True, return_counts=True)
+    bin_of = calibration_bins(levels, counts.astype(np.float64), bins=bins)[index]
+    found = []
+    for which in range(int(bin_of.max()) + 1):
+        inside = bin_of == which
+        items, hits = int(inside.sum()), int(right[inside].sum())
+        interval = wilson_interval(hits, items, level=level)
+        found.append(ReliabilityBin(items, float(stated[inside].mean()), hits / items, interval))
+    return tuple(found)
+
+
+def levene(
+    base: npt.ArrayLike, checkpoint: npt.ArrayLike, *, center: Literal["median", "mean"]
+) -> Levene:
+    """Levene's test of equal spread, as papers report it for two models' confidences.
+
+    It takes the two for independent samples. On the same items they are not, which makes it
+    conservative; see the paired difference of standard deviations beside it.
+
+    References
+    ----------
+    .. [1] Levene (1960); Brown, Forsythe (1974), JASA 69:364 (median center).
+    """
+    first, second = check.vector("base", base), check.vector("checkpoint", checkpoint)
+    if min(len(first), len(second)) < 3 or (np.ptp(first) == 0 and np.ptp(second) == 0):
+        return Levene(center, None, None)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result = stats.levene(first, second, center=center)
+    if not np.isfinite(result.statistic):  # each sample lies at one distance from its centre
+        return Levene(center, None, None)
+    return Levene(center, float(result.statistic), float(result.pvalue))
+
+
+def expected_errors(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> FloatArray:
+    """Expected errors among the k most confident items, k = 1 … n, over all orders of ties.
+
+    Parameters
+    ----------
+    confidence, correct
+        Shape (n,).
+
+    Returns
+    -------
+    array
+        Shape (n,); the last is the number of errors.
+    """
+    stated, right = check.answers("", confidence, correct)
+    _, group = np.unique(-stated, return_inverse=True)
+    size = np.bincount(group)
+    errors = np.bincount(group, weights=~right)
+    return np.cumsum(np.repeat(errors / size, size))
+
+
+def risk_coverage(
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, points: int = 100
+) -> RiskCoverage:
+    """Error rate among the k most confident items, for every k, averaged over tie orders.
+
+    Parameters
+    ----------
+    confidence, correct
+        Shape (n,).
+    points
+        At most so many points of the curve are returned; the area uses all.
+
+    Notes
+    -----
+    Within a group of tied confidences the expected number of errors grows linearly, so the
+    curve and its area (AURC, Geifman & El-Yaniv 2017) do not depend on the order of the items.
+
+    Examples
+    --------
+    >>> round(risk_coverage([.9, .9, .9, .5, .5, .1], [1, 0, 1, 0, 1, 0]).aurc, 7)
+    0.3791667
+    """
+    expected = expected_errors(confidence, correct)
+    n = len(expected)
+    covered = np.arange(1, n + 1)
+    risk = expected / covered
+    kept = np.unique(np.linspace(0, n - 1, min(points, n)).round().astype(int))
+    return RiskCoverage(
+        coverage=tuple((covered[kept] / n).tolist()),
+        risk=tuple(risk[kept].tolist()),
+        aurc=aurc(confidence, correct),
+    )

@@ -1,0 +1,200 @@
+"""Items of a task from the hub, from local files in the same schema, generated or mixed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from saeval.tasks.data.sampling import DEFAULT_SEED, sample
+from saeval.tasks.metacognition.answers import read_answers
+from saeval.tasks.registry import (
+    EVALUATED,
+    AnswersSource,
+    GeneratedSource,
+    HubSource,
+    MixedSource,
+    Task,
+    get_task,
+)
+from saeval.tasks.types import DataError, Item, unique_ids
+
+DATA_VARIABLE = "SAEVAL_DATA"
+
+
+def data_folder(given: str | Path | None = None) -> Path | None:
+    """The folder of local data: as given, else the environment's ``SAEVAL_DATA``, else None."""
+    chosen = given or os.environ.get(DATA_VARIABLE)
+    if not chosen:
+        return None
+    folder = Path(chosen)
+    if not folder.is_dir():
+        raise DataError(f"data folder {folder} does not exist or is no folder")
+    return folder
+
+
+def load_documents(
+    task: Task,
+    data_dir: str | Path | None = None,
+    *,
+    split: str = EVALUATED,
+    answers: str | Path | Sequence[str | Path] | None = None,
+    seed: int = DEFAULT_SEED,
+) -> list[Item]:
+    """All documents or questions of a task's split in the order of their source.
+
+    Parameters
+    ----------
+    task
+        From the registry.
+    data_dir
+        Folder of local data; see `data_folder`.
+    split
+        ``test``, which `saeval` evaluates, or another of `Task.splits`.
+    answers, seed
+        Of a task about a model's own answers: the file or files of its predictions, and the seed
+        that matches pairs.
+
+    Raises
+    ------
+    DataError
+        If there is no such split, its data cannot be found, or a row lacks a field or has an
+        unknown label.
+    """
+    source = task.source if split == EVALUATED else task.splits.get(split)
+    if source is None:
+        raise DataError(
+            f"task {task.name} has no split {split}; it has {', '.join((EVALUATED, *task.splits))}"
+        )
+    if isinstance(source, AnswersSource):
+        items = list(source.build(read_answers(task.name, answers), seed))
+        if not items:
+            raise DataError(
+                f"task {task.name}: these answers leave nothing to ask; there must be answers "
+                "that were not declined and can be read, right and wrong ones"
+            )
+        return items
+    if isinstance(source, GeneratedSource):
+        return source.generate()
+    if isinstance(source, MixedSource):
+        return [item for name in source.tasks for item in _share(name, source, data_dir)]
+    folder = data_folder(data_dir)
+    if folder is None:
+        return _from_hub(task.name, source)
+    return _from_files(task, source, folder)
+
+
+def _share(name: str, source: MixedSource, data_dir: str | Path | None) -> list[Item]:
+    """What one task gives to a mixed one; its name is put before ids and clusters."""
+    items = load_documents(get_task(name), data_dir)
+    if len(items) < source.each:
+        raise DataError(f"task {name}: {source.each} items asked for, only {len(items)} exist")
+    return [
+        replace(
+            item,
+            id=f"{name}/{item.id}",
+            cluster=None if item.cluster is None else f"{name}/{item.cluster}",
+        )
+        for item in sample(items, limit=source.each)
+    ]
+
+
+def part_of(item: Item) -> str:
+    """The task that gave an item to a mixed one."""
+    return item.id.partition("/")[0]
+
+
+def _from_files(task: Task, source: HubSource, folder: Path) -> list[Item]:
+    """From the files of a source's pattern, but those that another split has a pattern for."""
+    others = [s.files for s in task.splits.values() if s != source and isinstance(s, HubSource)]
+    taken = {path for pattern in others for path in folder.glob(pattern)}
+    files = sorted(set(folder.glob(source.files)) - taken)
+    if not files:
+        raise DataError(
+            f"task {task.name}: no file matches {folder / source.files}; put rows of "
+            f"{source.path} there, or leave out --data-dir to load it from the hub"
+        )
+    rows = (row for path in files for row in _rows(path))
+    return _documents(task.name, source, rows, ", ".join(map(str, files)))
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The rows of a .csv, .json or .jsonl file, each with where it stands."""
+    read = {".csv": _csv_rows, ".json": _json_rows}.get(path.suffix, _json_lines)
+    try:
+        for place, row in read(path):
+            if not isinstance(row, dict):
+                raise DataError(f"{place}: expected an object, found {str(row)[:40]}")
+            yield place, row
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 {path.suffix[1:]} ({error})") from error
+
+
+def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield f"{path}:{number}", _json(line, f"{path}:{number}")
+
+
+def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    """Rows of one JSON list, which may stand under ``example``."""
+    content = _json(path.read_text(encoding="utf-8"), str(path))
+    rows = content.get("example") if isinstance(content, dict) else content
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: expected a list of rows, or an object with one under `example`")
+    for number, row in enumerate(rows, start=1):
+        yield f"{path} row {number}", row
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        reader = csv.DictReader(lines)
+        for row in reader:
+            yield f"{path}:{reader.line_num}", row
+
+
+def _json(text: str, place: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{place}: not JSON ({error})") from error
+
+
+def _from_hub(name: str, source: HubSource) -> list[Item]:
+    import datasets
+
+    try:
+        rows = datasets.load_dataset(
+            source.path, source.config, split=source.split, data_files=source.hub_files
+        )
+    except Exception as error:  # the hub client raises many kinds; all mean "cannot be loaded"
+        raise DataError(
+            f"task {name}: cannot load {source.path} from the hub "
+            f"({type(error).__name__}: {str(error).splitlines()[0]}); "
+            "give local files with --data-dir or SAEVAL_DATA"
+        ) from error
+    numbered = ((f"{source.path} row {index}", row) for index, row in enumerate(rows))
+    return _documents(name, source, numbered, source.path)
+
+
+def _documents(
+    name: str, source: HubSource, rows: Iterable[tuple[str, Mapping[str, Any]]], where: str
+) -> list[Item]:
+    documents: list[Item] = []
+    for place, row in rows:
+        try:
+            document = source.to_document(row)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, SyntaxError) as error:
+            raise DataError(
+                f"{place}: not a row of {source.path}: {type(error).__name__} {error}"
+            ) from error
+        if document is not None:
+            documents.append(document)
+    if not documents:
+        raise DataError(f"task {name}: the data set is empty ({where})")
+    return unique_ids(documents)

@@ -1,0 +1,37 @@
+"""Rows of ClimateFEVER (tdiggelm/climate_fever) as documents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from saeval.tasks.types import Document
+
+SOURCE_LABELS = ("SUPPORTS", "REFUTES", "NOT_ENOUGH_INFO", "DISPUTED")
+"""In the order of the hub's integer labels."""
+
+TARGETS = {"SUPPORTS": "PASS", "REFUTES": "FAIL", "NOT_ENOUGH_INFO": "NA", "DISPUTED": "NA"}
+"""DISPUTED claims have evidence for and against: it does not settle them, which is what NA says.
+The published studies map it so, too; `source_label` keeps the two kinds of NA apart."""
+
+
+def to_document(row: Mapping[str, Any]) -> Document:
+    """A row such as ``{"claim_id": "0", "claim": …, "claim_label": "SUPPORTS" (or 0 on the hub),
+    "evidences": [{"article": "Global warming", "evidence": …, "evidence_label": …}, …]}``.
+
+    All five evidence sentences are shown, without their labels. The cluster is the article that
+    most of them come from.
+    """
+    label = row["claim_label"]
+    if isinstance(label, int):
+        label = SOURCE_LABELS[label]
+    articles = Counter(evidence["article"] for evidence in row["evidences"])
+    return Document(
+        id=str(row["claim_id"]),
+        cluster=articles.most_common(1)[0][0],
+        claim=row["claim"],
+        evidence=tuple(f"[{e['article']}] {e['evidence']}" for e in row["evidences"]),
+        target=TARGETS[label],
+        source_label=label,
+    )

@@ -1,0 +1,45 @@
+"""Rows of FEVER with gold evidence (copenlu/fever_gold_evidence) as documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from saeval.tasks.types import Document
+
+TARGETS = {"SUPPORTS": "PASS", "REFUTES": "FAIL", "NOT ENOUGH INFO": "NA"}
+
+# FEVER's sentences are in Penn Treebank escapes and carry their links after a tab.
+_BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-COLON-": ":"}
+
+
+def to_document(row: Mapping[str, Any]) -> Document:
+    """A row such as ``{"id": "96622", "claim": …, "label": "REFUTES",
+    "evidence": [["Ed_Decter", 0, "Edward I. `` Ed '' Decter -LRB- born …"]]}``.
+
+    NOT ENOUGH INFO rows have no evidence text.
+    """
+    passages = [
+        f"[{plain(page).replace('_', ' ')}] {plain(sentence)}"
+        for page, _, sentence in row["evidence"]
+        if sentence.strip()
+    ]
+    return Document(
+        id=str(row["id"]),
+        cluster=None,
+        claim=row["claim"],
+        evidence=tuple(dict.fromkeys(passages)),
+        target=TARGETS[row["label"]],
+        source_label=row["label"],
+    )
+
+
+def plain(text: str) -> str:
+    """Without Penn Treebank brackets and quotes, and without the links after a tab."""
+    text = text.split("\t", 1)[0]
+    for escape, sign in _BRACKETS.items():
+        text = text.replace(escape, sign)
+    text = re.sub(r"``\s*|\s*''", '"', text)
+    text = re.sub(r"\(\s+", "(", text)
+    return re.sub(r"\s+([.,;:)])", r"\1", text).strip()

@@ -1,0 +1,290 @@
+r"""Whether an answer is right, without a judge.
+
+An answer is compared with each right answer ("gold") in turn and is right if it equals one:
+
+- as text, in the normal form of `saeval.tasks.grading.normalize` (case, accents, punctuation,
+articles) and
+  without a title such as *Dr.* or *Sir*;
+- as a number: ``1,200``, ``1200`` and *twelve hundred*; exactly, unless the gold gives a range
+  (``150 (acceptable range: anything between 148 and 152)``). A unit that both state must be the
+  same; it may be missing from the answer, and the answer may add one that the question names;
+- as a date, in whichever format. Every part that the gold states must be the same; the answer may
+  add parts (``14 December 1972`` where ``1972`` is asked), not leave any out;
+- as a list, in any order: *A and B* is *B, A*. A list of several golds is right, too.
+
+A gold may name variants itself: *(aka …)*, *a.k.a.*, an acronym in parentheses. An answer may add a
+parenthesis that holds no *or*, and either side may add words of the question at its beginning or
+end: *Erie* and *Lake Erie*, where a lake is asked. *In Ulm* is *Ulm* where the question asks where
+or when. Nothing else is matched in part: *Paris* is not right because *Paris Hilton* was answered,
+nor the other way round.
+
+Known error directions
+----------------------
+Right answers taken for wrong, the larger part: a surname or a first name alone, another spelling
+or transliteration, a synonym that the gold does not list, a sentence in the box, a place with more
+or fewer parts (*Frankfurt* for *Frankfurt, Germany*), a rounded number, a list with one part
+worded differently, and golds that are sentences themselves (many of SelfAware's and KUQ's). Where
+SimpleQA and SimpleQA Verified word one answer in two ways, this grader takes one for the other in
+nine cases of ten; some of the rest contradict each other.
+
+Wrong answers taken for right: golds that are wrong themselves (TriviaQA's aliases are titles of
+redirects), an answer in parentheses that names another thing of the same name (*London (Ontario)*),
+an ordinal for a number (*6th* for *6*), a date more exact than the gold and wrong in that part,
+``03/04/2001`` read either way, one of several golds where all were asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from saeval.tasks.format.boxed import parse_boxed
+from saeval.tasks.format.reading import Reading
+from saeval.tasks.grading.normalize import normal_forms, words
+from saeval.tasks.grading.quantities import KNOWN_UNITS, Quantity, date, quantity, unit_of
+from saeval.tasks.questions import QUESTION_ABSTENTION
+
+_RANGE = re.compile(r"\(acceptable range:[^()]*?between (?P<low>.+?) and (?P<high>.+?)\)$")
+_ANY_RANGE = re.compile(r"\(acceptable range:[^()]*\)$")
+_PREPOSITION = re.compile(r"^(?:in|at|on|by|from|near|since|until|around) (?=\S)", re.IGNORECASE)
+_PARENTHESIS = re.compile(r"\s*\(([^()]*)\)")
+_ALSO = re.compile(
+    r"^(?:or|aka|a\.k\.a\.?|also (?:known?|called|spelled)(?: as)?|then known? as|formerly)\b"
+    r"[\s:]*",
+    re.IGNORECASE,
+)
+_ALIAS = re.compile(
+    r",?\s+(?:a\.?k\.?a\.?|(?:locally )?also (?:known|called)(?: as)?)\s+", re.IGNORECASE
+)
+_HEDGE = re.compile(
+    r"\b(?:or|and|not|maybe|perhaps|possibly|probably|either|alternatively)\b", re.I
+)
+_SEPARATOR = re.compile(r"\s*;\s*|,\s+(?:and\s+|&\s+)?|\s+(?:and|&)\s+", re.IGNORECASE)
+_TITLE = re.compile(
+    r"^(?:(?:sir|dame|lord|lady|dr|doctor|mr|mrs|ms|miss|prof|professor|rev|reverend) )+(?=\w)"
+)
+_TURNING = re.compile(r"\b(?:not|no|non|never|or|nor|except|ex|former)\b|\d")
+_LONGEST_ANSWER = 1000
+_LEAST_LETTERS = 2
+_LEAST_NUMBER = 100
+
+
+def is_right(answer: str, golds: Sequence[str], question: str = "") -> bool:
+    """Whether an answer equals one of the golds, as the module's text says.
+
+    Parameters
+    ----------
+    answer
+        A short answer, as it stands in the box.
+    golds
+        The right answers, any of which will do.
+    question
+        What was asked; its words may be added to an answer.
+
+    Examples
+    --------
+    >>> is_right("the 14th of December, 1972", ["14 December 1972 UTC"])
+    True
+    >>> is_right("Paris Hilton", ["Paris"])
+    False
+    """
+    if len(answer) > _LONGEST_ANSWER:
+        return False
+    asked = frozenset(words(question).split())
+    right = [variant for gold in golds for variant in variants(gold)]
+    ways = _said(answer)
+    if asked & {"where", "when"}:
+        right += [_PREPOSITION.sub("", variant) for variant in right]
+        ways += tuple(_PREPOSITION.sub("", way) for way in ways)
+    for said in ways:
+        if any(_equal(said, gold, asked) for gold in right):
+            return True
+        parts = _parts(said)
+        if len(parts) > 1 and all(
+            any(_same(part, gold, asked) for gold in right) for part in parts
+        ):
+            return True
+    return any(_in_range(answer, gold, asked) for gold in golds)
+
+
+def grade_question(row: Mapping[str, Any], response: str) -> Reading:
+    """What a response to a question is worth: ``RIGHT``, ``WRONG``, ``UNKNOWN`` or unreadable.
+
+    Any answer to a question that has none is ``WRONG``. Words that decline are an answer where they
+    are the right one (``Na`` for sodium), except for the prompt's own ``Unknown``.
+    """
+    boxed = parse_boxed(response)
+    golds = row["answers"]
+    right = boxed.text is not None and is_right(boxed.text, golds, row["question"])
+    prediction: str | None = None
+    if boxed.abstained and not (right and words(boxed.text or "") != "unknown"):
+        prediction = QUESTION_ABSTENTION
+    elif boxed.text is not None:
+        prediction = "RIGHT" if right else "WRONG"
+    return Reading(
+        prediction=prediction,
+        status="abstained"
+        if prediction == QUESTION_ABSTENTION
+        else ("invalid" if prediction is None else "answered"),
+        confidence=boxed.confidence,
+        answer=boxed.text,
+        right_in_reasoning=prediction != "RIGHT"
+        and _is_mentioned(golds, row["question"], response),
+    )
+
+
+def _is_mentioned(golds: Iterable[str], question: str, response: str) -> bool:
+    """Whether a gold stands in the words before the last box, as whole words.
+
+    Golds that stand in the question, single letters and numbers below 100 say nothing there and
+    are not looked for.
+    """
+    sought = {words(variant) for gold in golds for variant in variants(gold)}
+    asked = f" {words(question)} "
+    telling = [gold for gold in sought if _is_telling(gold) and f" {gold} " not in asked]
+    if not telling:
+        return False
+    before, box, _ = response.rpartition("\\boxed")
+    said = f" {words(before if box else response)} "
+    return any(f" {gold} " in said for gold in telling)
+
+
+def _is_telling(gold: str) -> bool:
+    number = quantity(gold)
+    if number is not None and not number.unit:
+        return abs(number.value) >= _LEAST_NUMBER
+    return len(gold) >= _LEAST_LETTERS
+
+
+@lru_cache(maxsize=50_000)
+def variants(gold: str) -> tuple[str, ...]:
+    """A gold as one would say it, and the variants that it names itself.
+
+    Examples
+    --------
+    >>> variants("Lake Erie (also known as Erie)")
+    ('Lake Erie (also known as Erie)', 'Lake Erie', 'Erie')
+    >>> variants("150 (acceptable range: anything between 148 and 152)")
+    ('150',)
+    """
+    text = _ANY_RANGE.sub("", gold).strip()
+    named = [text, *(part for part in _ALIAS.split(text) if part != text)]
+    outside = _PARENTHESIS.sub("", text).strip()
+    if outside and outside != text:
+        named.append(outside)
+        for inside in _PARENTHESIS.findall(text):
+            also = _ALSO.sub("", inside).strip(" \"'")
+            if also != inside or _is_acronym(inside, outside):
+                named.append(also)
+    return tuple(dict.fromkeys(way for way in named if way == text or any(map(str.isalnum, way))))
+
+
+def _is_acronym(short: str, long: str) -> bool:
+    initials = "".join(word[0] for word in re.findall(r"\w+", long) if word[0].isupper())
+    return short.isupper() and len(short) > 1 and short.replace(".", "") == initials
+
+
+def _said(answer: str) -> tuple[str, ...]:
+    """An answer, and without the parentheses that only add to it."""
+    added = _PARENTHESIS.findall(answer)
+    outside = _PARENTHESIS.sub("", answer).strip()
+    if added and outside and not any(_HEDGE.search(inside) for inside in added):
+        return answer, outside
+    return (answer,)
+
+
+def _equal(said: str, gold: str, asked: frozenset[str]) -> bool:
+    if _same(said, gold, asked):
+        return True
+    mine, theirs = _parts(said), list(_parts(gold))
+    if len(mine) != len(theirs) or len(mine) < 2:
+        return False
+    for part in mine:
+        found = next((other for other in theirs if _same(part, other, asked)), None)
+        if found is None:
+            return False
+        theirs.remove(found)
+    return True
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part for part in _SEPARATOR.split(text.strip(" .")) if part.strip())
+
+
+def _same(said: str, gold: str, asked: frozenset[str]) -> bool:
+    """Whether two answers are one: as numbers or dates where both are, else as text."""
+    if said.strip() == gold.strip():
+        return True
+    number, right_number = _quantity(said), _quantity(gold)
+    if number and right_number:
+        return number.value == right_number.value and _units_agree(number, right_number, asked)
+    time, right_time = _seconds(said), _seconds(gold)
+    if time is not None and right_time is not None:
+        return time == right_time
+    day, right_day = _date(said), _date(gold)
+    if day and right_day:
+        return any(one.says(other) for one in day for other in right_day)
+    if day and right_number and not right_number.unit:
+        return any(one.year == right_number.value for one in day)
+    return any(
+        _titleless(mine) == _titleless(theirs) or _differ_by_the_question(mine, theirs, asked)
+        for mine in _normal_forms(said)
+        for theirs in _normal_forms(gold)
+    )
+
+
+_quantity = lru_cache(maxsize=50_000)(quantity)
+_date = lru_cache(maxsize=50_000)(date)
+_normal_forms = lru_cache(maxsize=50_000)(normal_forms)
+
+
+def _titleless(normal: str) -> str:
+    return _TITLE.sub("", normal)
+
+
+def _units_agree(said: Quantity, gold: Quantity, asked: frozenset[str]) -> bool:
+    """Whether the units are the same, but for what the answer leaves out or the question names."""
+    named = {unit_of(word) for word in asked} | {"time"}
+    added, left_out = set(said.unit) - set(gold.unit), set(gold.unit) - set(said.unit)
+    if added and left_out:
+        return False
+    return added <= named and left_out <= named | KNOWN_UNITS
+
+
+def _differ_by_the_question(mine: str, theirs: str, asked: frozenset[str]) -> bool:
+    """Whether one is the other with words of the question before or after it."""
+    shorter, longer = sorted((mine.split(), theirs.split()), key=len)
+    size = len(shorter)
+    if size == len(longer) or set(shorter) <= asked:
+        return False
+    for rest, core in ((longer[:-size], longer[-size:]), (longer[size:], longer[:size])):
+        if core == shorter and set(rest) <= asked and not _TURNING.search(" ".join(rest)):
+            return True
+    return False
+
+
+def _in_range(answer: str, gold: str, asked: frozenset[str]) -> bool:
+    """Whether a number lies in the range that the gold calls acceptable."""
+    bounds = _RANGE.search(gold)
+    if bounds is None:
+        return False
+    right = quantity(_RANGE.sub("", gold))
+    said, low, high = (quantity(text) for text in (answer, bounds["low"], bounds["high"]))
+    if said and right and low and high:
+        units = Quantity(right.value, right.unit or high.unit)
+        return low.value <= said.value <= high.value and _units_agree(said, units, asked)
+    times = [_seconds(text) for text in (bounds["low"], answer, bounds["high"])]
+    seconds = [time for time in times if time is not None]
+    return len(seconds) == len(times) and seconds == sorted(seconds)
+
+
+def _seconds(text: str) -> int | None:
+    """``3:11:22`` or ``41:18`` as one number."""
+    if not re.fullmatch(r"\d{1,3}(?::[0-5]\d){1,2}", text.strip(" .")):
+        return None
+    total = 0
+    for part in text.strip(" .").split(":"):
+        total = total * 60 + int(part)
+    return total

@@ -1,0 +1,90 @@
+"""`satrain run` on a tiny model and the made-up world, in this process or one of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from saeval.tasks.registry import get_task
+from saeval.trainer.cli import cli
+from saeval.trainer.recipe.load import load_recipe
+from saeval.trainer.run.folder import read_rows
+
+SMALL = (
+    "optimisation.prompts_per_step=2",
+    "optimisation.group_size=4",
+    "optimisation.temperature=1",
+    "optimisation.max_completion_length=12",
+    "optimisation.learning_rate=1e-3",
+    "evaluation.items=8",
+    "evaluation.every=0",
+)
+"""Sizes for a tiny model, and a learning rate at which each step changes its weights."""
+
+HEAVY = ("adapter_model.safetensors", "model.safetensors")
+
+
+def arguments(base: Path, out: Path, recipe: str, *changes: str) -> list[str]:
+    """Of ``satrain``; the made-up world takes the place of the recipe's data."""
+    question = any(get_task(task).kind == "question" for task in load_recipe(recipe).tasks)
+    task, split = ("factworld_questions", "test") if question else ("factworld", "train")
+    data = (
+        f"data.sources=[{{task: {task}, split: {split}, count: 24}}]",
+        f"evaluation.tasks=[{task}]",
+    )
+    supervised = load_recipe(recipe).supervised
+    small = [change for change in SMALL if not (supervised and "group_size" in change)]
+    return ["run", recipe, "--base", str(base), "--out", str(out), *data, *small, *changes]
+
+
+def train(base: Path, out: Path, recipe: str, *changes: str) -> int:
+    """Train in this process and return the exit code; errors are raised."""
+    try:
+        cli(arguments(base, out, recipe, *changes), standalone_mode=False)
+    except SystemExit as error:
+        return int(error.code or 0)
+    return 0
+
+
+def start(base: Path, out: Path, recipe: str, *changes: str) -> subprocess.Popen[str]:
+    """Train in a process of its own."""
+    command = [sys.executable, "-m", "saeval.trainer.cli", *arguments(base, out, recipe, *changes)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def weights(out: Path) -> bytes:
+    """Of the checkpoint, bit by bit."""
+    (path,) = (out / name for name in HEAVY if (out / name).is_file())
+    return path.read_bytes()
+
+
+def wait_for(process: subprocess.Popen[str], out: Path, step: int) -> None:
+    """Until that step is done."""
+    metrics = out / "metrics.jsonl"
+    while not (metrics.is_file() and metrics.read_bytes().count(b"\n") >= step):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+
+
+def without_times(path: Path) -> list[dict[str, object]]:
+    return [{key: row[key] for key in row if key != "step_time"} for row in read_rows(path)]
+
+
+def history(out: Path) -> dict[str, bytes]:
+    """Every file of the checkpoints in between, by its path."""
+    kept = out / "history"
+    return {str(p.relative_to(kept)): p.read_bytes() for p in kept.rglob("*") if p.is_file()}
+
+
+def same(out: Path, unbroken: Path) -> None:
+    """Whether a run that was broken off is the same as one that was not; asserts."""
+    assert weights(out) == weights(unbroken)
+    for name in ("metrics.jsonl", "evaluation.jsonl"):
+        assert without_times(out / name) == without_times(unbroken / name)
+    one, other = history(out), history(unbroken)
+    assert one.keys() == other.keys()
+    for name, content in other.items():
+        assert one[name] == content, name
+    assert not (out / ".resume").exists()

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from comparisons import comparison, task, with_row
+from rich.console import Console
+
+from saeval.reports.build.checkpoint_series import (
+    family_to_html,
+    family_to_markdown,
+    print_family,
+    write_family,
+)
+from saeval.reports.build.transfer_table import transfer_tables
+from saeval.reports.figures.steps import Curve, OverSteps, over_steps, step_sentences, steps_picture
+from saeval.reports.render.csv import family_to_csv
+from saeval.reports.render.series_index import Index, index_to_json, read_index
+from saeval.reports.text.best import best_in_words
+from saeval.stats.checkpoints.results import Best, Candidate
+from saeval.stats.checkpoints.series import family
+from saeval.stats.compare.results import Interval, ModelDescription
+
+HOSTILE = "<script>alert(1)</script> [red]x[/red] =1+1 | a"
+
+
+def named(name):
+    return replace(comparison(task()), checkpoint=ModelDescription(name, name, {}))
+
+
+@pytest.fixture
+def together():
+    return family([named("fever-only"), named(HOSTILE)])
+
+
+@pytest.fixture
+def links():
+    return {"fever-only": "fever-only", HOSTILE: "hostile"}
+
+
+def test_tables_have_a_row_per_checkpoint_and_a_column_per_task(together):
+    tables = transfer_tables(together)
+    assert tables[0].metric == "Accuracy"
+    for table in tables:
+        assert [name for name, _ in table.rows] == ["fever-only", HOSTILE]
+        assert all(len(cells) == len(table.columns) for _, cells in table.rows)
+        assert table.columns[: len(together.task_names)] == together.task_names
+
+
+def test_a_task_that_one_checkpoint_lacks_is_an_empty_cell(together):
+    first, second = together.comparisons
+    gone = replace(second, tasks=(replace(second.tasks[0], task="other"),), pooled=None)
+    table = transfer_tables(replace(together, comparisons=(first, gone)))[0]
+    assert table.columns == ("fever", "other")
+    assert table.rows[0][1][table.columns.index("other")] is None
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.links = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name == "href"]
+
+
+def test_the_page_links_to_each_report_and_shows_hostile_names_as_text(together, links):
+    page = Links()
+    page.feed(family_to_html(together, links))
+    assert page.links == ["fever-only/report.html", "hostile/report.html"]
+    assert "script" not in page.tags
+
+
+def test_markdown_and_console_show_hostile_names_as_text(together, links):
+    text = family_to_markdown(together, links)
+    assert "<script>" not in text
+    assert "\\| a" in text
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_family(together, console)
+    assert "[red]x[/red]" in console.export_text()
+
+
+def test_every_file_is_written_and_the_index_finds_the_comparisons(together, tmp_path):
+    folders = {"fever-only": tmp_path / "fever-only", HOSTILE: tmp_path / "hostile"}
+    written = write_family(together, folders, tmp_path)
+    assert [path.name for path in written] == [
+        "report.html",
+        "report.md",
+        "metrics.csv",
+        "family.json",
+    ]
+    index = json.loads((tmp_path / "family.json").read_text())
+    for link in index["comparisons"].values():
+        assert (tmp_path / link / "comparison.json").is_file()
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "metrics.csv").read_text())))
+    assert {row["checkpoint_name"] for row in rows} == {"fever-only", HOSTILE}
+    assert {row["step"] for row in rows} == {""}
+    with_steps = csv.DictReader(io.StringIO(family_to_csv(of_a_run())))
+    assert {row["step"] for row in with_steps} == {"10", "200", "3000"}
+
+
+def of_a_run():
+    """Three checkpoints whose accuracy rises, the best one named, with hostile names."""
+    found = []
+    for step, gain in ((10, 0.0), (200, 0.2), (3000, 0.3)):
+        one = task()
+        p, limits = (0.001, (gain - 0.1, gain + 0.1)) if gain else (1.0, (-0.1, 0.1))
+        one = with_row(one, "accuracy", values=(0.5, 0.5 + gain), limits=limits, p=p)
+        name = f"step-{step} {HOSTILE}"
+        model = ModelDescription(name, name, {})
+        found.append(replace(comparison(one), checkpoint=model))
+    candidates = tuple(
+        Candidate(c.checkpoint.name, 0.5 + gain, gain, Interval(gain - 0.1, gain + 0.1, "x"), s, m)
+        for c, gain, s, m in zip(
+            found, (0.0, 0.2, 0.3), (0.0, 0.1, 0.9), (False, True, True), strict=True
+        )
+    )
+    best = Best(
+        "accuracy", None, True, ("fever",), 300, 0.95, 200, 0.5, candidates[2].name, 0.3, 0.29,
+        candidates[2].interval, candidates, (),
+    )  # fmt: skip
+    return replace(
+        family(found, (10, 200, 3000)), comparisons=tuple(found), best=best, notes=(HOSTILE,)
+    )
+
+
+def test_curves_have_a_point_per_step_and_say_from_when_on_it_is_better():
+    (accuracy, *_) = over_steps(of_a_run())
+    assert (accuracy.name, accuracy.curves[0].steps) == ("Accuracy", (10, 200, 3000))
+    assert step_sentences(accuracy, 0.95) == ("fever: better from step 200 on.",)
+    assert over_steps(replace(of_a_run(), steps=None)) == ()
+
+
+@pytest.mark.parametrize(
+    ("directions", "words"),
+    [
+        ("=++", "better from step 2 on"),
+        ("+++", "better at every step"),
+        ("+=+", "better at steps 1 and 3"),
+        ("=+=", "better at step 2"),
+        ("==+", "better at step 3"),
+        ("+=-", "better at step 1, worse at step 3"),
+        ("+--", "better at step 1, worse from step 2 on"),
+        ("===", "the same at every step"),
+        ("~=~", "within noise at every step"),
+    ],
+)
+def test_sentences_say_what_the_signs_say(directions, words):
+    change = {"=": (0.0, 1.0), "~": (0.01, 0.5), "+": (0.2, 0.001), "-": (-0.2, 0.001)}
+    rows = []
+    for sign in directions:
+        gain, p = change[sign]
+        made = with_row(
+            task(), "accuracy", values=(0.5, 0.5 + gain), limits=(gain - 0.1, gain + 0.1), p=p
+        )
+        rows.append(made.metric("accuracy"))
+    found = OverSteps("Accuracy", "share", (Curve("fever", (1, 2, 3), tuple(rows)),))
+    assert step_sentences(found, 0.95) == (f"fever: {words}.",)
+
+
+def test_the_picture_tells_every_value_to_those_who_do_not_see_it():
+    (accuracy, *_) = over_steps(of_a_run())
+    svg = steps_picture(accuracy, 0.95, "x")
+    label = re.search(r'aria-label="([^"]*)"', svg)[1]
+    assert "fever: base 50.0%; step 10 50.0% (0.0 pp [−10.0, +10.0] = same), " in label
+    assert "step 3000 80.0% (+30.0 pp [+20.0, +40.0] ✓ better)" in label
+    assert "3,000" in svg
+
+
+def test_bars_end_where_the_metric_does():
+    row = with_row(task(), "accuracy", values=(0.02, 0.01), limits=(-0.05, 0.03), p=1.0).metric(
+        "accuracy"
+    )
+    found = OverSteps("Accuracy", "share", (Curve("fever", (1, 2), (row, row)),))
+    assert "−" not in re.sub(r'aria-label="[^"]*"', "", steps_picture(found, 0.95, "x"))
+
+
+def test_every_report_names_the_best_and_shows_hostile_names_as_text(tmp_path):
+    together = of_a_run()
+    links = {str(step): str(step) for step in together.steps}
+    page = Links()
+    page.feed(family_to_html(together, links))
+    assert "script" not in page.tags
+    assert page.tags.count("svg") == len(over_steps(together))
+    text = family_to_markdown(together, links)
+    assert "<script>" not in text
+    assert "Corrected for having been chosen from 3 that is +29.0 pp" in text
+    assert "not shown to be behind it: step-200" in text
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_family(together, console)
+    printed = console.export_text()
+    assert "Best checkpoint (Accuracy)" in printed
+    assert "[red]x[/red]" in printed
+
+
+def best_with(**changed):
+    best = of_a_run().best
+    return " ".join(best_in_words(replace(of_a_run(), best=replace(best, **changed))).sentences)
+
+
+def test_words_on_the_best_checkpoint():
+    assert "not shown that the best checkpoint differs" in best_with(
+        interval=Interval(-0.1, 0.4, "x")
+    )
+    assert "even the best checkpoint is worse" in best_with(interval=Interval(-0.3, -0.1, "x"))
+    assert "differs" not in best_with()
+    assert "worse" not in best_with()
+    assert "all others are shown to be behind it" in best_with(
+        candidates=tuple(
+            replace(one, maybe_best=one.difference == 0.3) for one in of_a_run().best.candidates
+        )
+    )
+    assert "no other checkpoint is shown to be behind it" in best_with(
+        candidates=tuple(replace(one, maybe_best=True) for one in of_a_run().best.candidates)
+    )
+    assert "Without a value, and so left out: x." in best_with(left_out=("x",))
+
+
+def test_the_index_is_read_back_and_a_bad_one_is_told():
+    together = of_a_run()
+    index = Index({"a": "b"}, together.steps, together.best, together.notes)
+    assert read_index(index_to_json(index)) == index
+    earlier = '{"schema": "saeval.family/1", "comparisons": {"a": "b"}}'
+    assert read_index(earlier) == Index({"a": "b"})
+    for text, message in (
+        ("{", "not an index of comparisons"),
+        ("[]", "schema None is not"),
+        ('{"schema": "saeval.family/2"}', "schema 'saeval.family/2' is not"),
+        ('{"schema": "saeval.family/1"}', "comparisons: Field required"),
+        (earlier[:-1] + ', "best": {"metric": 1}}', "not an index of comparisons: best"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_index(text)
+
+
+def test_steps_are_ascending_and_one_for_each(together):
+    for steps in ((1,), (2, 1), (1, 1)):
+        with pytest.raises(ValueError, match="`steps` must be one for each comparison, ascending"):
+            family(together.comparisons, steps)

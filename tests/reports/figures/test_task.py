@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+from comparisons import EVERY_CASE, comparison, simulated, task
+
+from saeval.reports.figures.forest import forest_plots
+from saeval.reports.figures.task import task_pictures
+
+
+def pictures_of(found):
+    blocks = [*found.tasks, *([found.pooled] if found.pooled else [])]
+    svgs = list(forest_plots(found))
+    for index, block in enumerate(blocks):
+        made = task_pictures(block, f"t{index}")
+        svgs += [made.reliability, made.histograms, made.risk_coverage, made.transitions]
+    return [svg for svg in svgs if svg is not None]
+
+
+@pytest.mark.parametrize("case", EVERY_CASE)
+def test_pictures_are_small_labelled_xml_with_unique_ids(case):
+    ids = []
+    for svg in pictures_of(EVERY_CASE[case]()):
+        root = ET.fromstring(svg)
+        assert root.get("role") == "img"
+        assert len(root.get("aria-label")) > 20
+        assert len(svg) < 60_000
+        ids += [element.get("id") for element in root.iter() if element.get("id")]
+        for target in re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", svg):
+            assert (target[0] or target[1]) in ids
+    assert len(ids) == len(set(ids))
+
+
+def test_pictures_are_the_same_every_time():
+    assert pictures_of(comparison()) == pictures_of(comparison())
+
+
+def test_numbers_in_text_are_not_shortened():
+    found = comparison()
+    change = found.tasks[0].metric("auroc").difference
+    assert f"{change:+.3f}".replace("-", "−") in forest_plots(found)[1]
+
+
+def test_shares_and_scores_are_kept_apart():
+    shares, scores = forest_plots(comparison())
+    assert "Accuracy" in shares
+    assert "AUROC" not in shares
+    assert "Brier score" in scores
+
+
+def test_without_confidences_only_the_transitions_are_drawn():
+    made = task_pictures(task("t", simulated(confident=False)), "t")
+    assert made.reliability is made.histograms is made.risk_coverage is None
+    assert ">INVALID<" in made.transitions
+
+
+def test_both_models_have_the_same_colours_in_every_picture():
+    made = task_pictures(task(), "t")
+    for svg in (made.reliability, made.histograms, made.risk_coverage, made.transitions):
+        assert "var(--base,#0072b2)" in svg
+        assert "var(--checkpoint,#c44e00)" in svg

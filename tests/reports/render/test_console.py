@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from comparisons import EVERY_CASE, HOSTILE, comparison, hostile_comparison, task
+from rich.console import Console
+
+from saeval.reports import in_words, print_comparison
+
+
+def printed(found, width=80, encoding="utf-8", **kwargs):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, newline="")
+    print_comparison(found, Console(file=file, width=width, **kwargs))
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("case", EVERY_CASE)
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_wider_than_the_terminal_or_cut_off(case, width):
+    text = printed(EVERY_CASE[case](), width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    table = [line for line in text.splitlines() if " pp " in line]
+    assert not any("…" in line for line in table)
+    assert "\x1b" not in text
+
+
+def test_the_headline_stands_last():
+    found = comparison(task("a"), task("b"), pooled=task("pooled"))
+    text = " ".join(printed(found).split())
+    words = in_words(found)
+    assert text.endswith(" ".join([words.headline, *words.summary]))
+
+
+def test_a_row_holds_values_difference_interval_p_and_reading():
+    line = next(x for x in printed(comparison()).splitlines() if x.startswith("Accuracy"))
+    row = comparison().tasks[0].metric("accuracy")
+    assert f"{row.base:.1%}" in line
+    assert f"{abs(row.difference) * 100:.1f} pp" in line
+    assert "[" in line
+    assert line.rstrip().endswith(("noise", "better", "worse"))
+
+
+def test_markup_and_escape_sequences_in_names_stay_text():
+    text = printed(hostile_comparison(), force_terminal=True, color_system="truecolor")
+    assert "[red]x[/red]" in text
+    assert ":smile:" in " ".join(text.split())
+    assert "\x1b[31m\x00" not in text
+    assert HOSTILE[-1] != "\n"
+
+
+def test_a_terminal_without_unicode_gets_ascii():
+    text = printed(comparison(), encoding="ascii")
+    assert "Accuracy" in text
+    assert "small > small-grpo" in text

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from comparisons import EVERY_CASE, SETTINGS, comparison, task, with_row
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from strategies import small_pairs
+
+from saeval.reports import from_json, to_json
+from saeval.stats.compare.results import Flip
+from saeval.stats.compare.task import compare_task
+
+
+@pytest.mark.parametrize("case", EVERY_CASE)
+def test_json_reads_back_the_same_comparison(case):
+    found = EVERY_CASE[case]()
+    text = to_json(found)
+    assert from_json(text) == found
+    assert to_json(from_json(text)) == text
+    assert text.endswith("}\n")
+    assert text.startswith('{\n  "schema": "saeval.comparison/1"')
+    json.loads(text.encode("utf-8"), parse_constant=pytest.fail)
+
+
+anything = st.text(st.characters(), max_size=20)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(pairs=small_pairs(), texts=st.lists(anything, min_size=3, max_size=3), share=st.floats(0, 1))
+def test_any_comparison_makes_the_round_trip(pairs, texts, share):
+    flip = Flip(texts[0], "NA", "NA", "PASS", share, None, texts[1], (texts[2],), "", texts[0])
+    found = replace(compare_task("fever", pairs, SETTINGS), flips=(flip,), evidence_shortcut=share)
+    whole = comparison(found)
+    assert from_json(to_json(whole)) == whole
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_number_that_json_cannot_hold_is_an_error_that_says_where(bad):
+    found = with_row(task(), "accuracy", values=(bad, bad), limits=None, p=None)
+    with pytest.raises(ValueError, match=r"comparison\.tasks\[0\]\.metrics\[0\]\.base is not fin"):
+        to_json(comparison(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON"),
+        ('{"schema": NaN}', "NaN is not JSON"),
+        ("[]", "its schema is None, expected 'saeval.comparison/1'"),
+        ('{"schema": "saeval.comparison/9"}', "its schema is 'saeval.comparison/9'"),
+        ('{"schema": "saeval.comparison/1"}', "saeval_version: Field required"),
+    ],
+)
+def test_what_is_not_a_comparison_is_refused_in_one_sentence(text, message):
+    with pytest.raises(ValueError, match="not a") as raised:
+        from_json(text)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)

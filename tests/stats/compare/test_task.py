@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+from strategies import LABELS, simulated, small_pairs
+
+from saeval.stats._core.answers import Answers, paired_answers
+from saeval.stats.compare.invalid import invalid_treatments
+from saeval.stats.compare.results import Settings
+from saeval.stats.compare.task import adjust_family, compare_task
+from saeval.stats.inference.multiplicity import adjusted_p
+from saeval.stats.inference.proportions import mcnemar, tango_interval, wilson_interval
+
+QUICK = Settings(level=0.95, replicates=200, seed=0)
+
+
+def numbers(value):
+    """Every float in a tree of dataclasses."""
+    if isinstance(value, float):
+        yield value
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from numbers(getattr(value, field.name))
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from numbers(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from numbers(part)
+
+
+@given(small_pairs())
+@settings(deadline=None, max_examples=60)
+def test_degenerate_data_gives_no_nan_and_no_warning(pairs):
+    found = compare_task("x", pairs, QUICK)
+    assert not any(math.isnan(number) for number in numbers(found))
+
+
+@given(small_pairs())
+@settings(deadline=None, max_examples=40)
+def test_identical_models_differ_in_nothing(pairs):
+    same = dataclasses.replace(pairs, checkpoint=pairs.base)
+    found = compare_task("x", same, QUICK)
+    for row in found.metrics:
+        assert row.difference in (0, None)
+        assert row.p in (1, None)
+        if row.difference_interval is not None:
+            assert row.difference_interval.low <= 0 <= row.difference_interval.high
+    assert found.mcnemar.p_mid == 1
+    assert found.flips_total == 0
+
+
+def test_every_metric_has_the_test_that_suits_it():
+    plain = compare_task("x", simulated(300, 1), QUICK)
+    clustered = compare_task("x", simulated(300, 1, clusters=60), QUICK)
+    expected = {
+        ("accuracy", None): ("mcnemar-mid-p", "cr3-t"),
+        ("invalid_rate", None): ("mcnemar-mid-p", "cr3-t"),
+        ("macro_f1", None): ("swap-permutation", "cluster-swap-permutation"),
+        ("precision", "NA"): ("swap-permutation", "cluster-swap-permutation"),
+        ("recall", "NA"): ("mcnemar-mid-p", "cr3-t"),
+        ("false_abstention_rate", None): ("mcnemar-mid-p", "cr3-t"),
+        ("brier", None): ("paired-t", "cr3-t"),
+        ("ece_squared_debiased", None): ("paired-bootstrap", "paired-bootstrap"),
+    }
+    for key, (independent, in_clusters) in expected.items():
+        assert plain.metric(*key).test == independent, key
+        assert clustered.metric(*key).test == in_clusters, key
+    assert plain.metric("accuracy").difference_interval.method == "tango-score"
+    assert plain.metric("macro_f1").difference_interval.method == "percentile-bootstrap"
+    assert clustered.metric("macro_f1").difference_interval.method == "cluster-percentile-bootstrap"
+    assert clustered.clusters == 60
+    assert any("clusters" in warning for warning in clustered.warnings)
+
+
+def test_recall_and_false_abstention_are_shares_of_their_own_items():
+    pairs = simulated(400, 3)
+    found = compare_task("x", pairs, QUICK)
+    na = pairs.target == 2
+    for key, members, happened in (
+        (("recall", "NA"), na, (pairs.base_correct, pairs.checkpoint_correct)),
+        (
+            ("false_abstention_rate", None),
+            ~na,
+            (pairs.base.predicted == 2, pairs.checkpoint.predicted == 2),
+        ),
+    ):
+        first, second = (h[members] for h in happened)
+        lost, won = int((first & ~second).sum()), int((~first & second).sum())
+        assert found.metric(*key).p == mcnemar(lost, won).p_mid
+        interval = tango_interval(lost, won, int(members.sum()))
+        assert found.metric(*key).difference_interval == interval
+        assert found.metric(*key).items == members.sum()
+        own = wilson_interval(int(first.sum()), len(first))
+        assert found.metric(*key).base_interval == own
+
+
+def test_max_t_adjusts_the_headline_within_the_task_and_is_no_smaller_than_p():
+    found = compare_task("x", simulated(500, 1), Settings(0.95, 2000, 0))
+    for row in found.metrics:
+        assert (row.p_max_t is not None) == row.headline
+        assert row.p_max_t is None or row.p_max_t >= row.p
+
+
+def test_spread_symmetry_and_brier_parts_travel_with_the_task():
+    found = compare_task("x", simulated(500, 1), QUICK)
+    base = found.base
+    parts = base.brier_miscalibration - base.brier_discrimination + base.brier_uncertainty
+    stated = simulated(500, 1)
+    both = stated.both_confident
+    brier = np.mean((stated.base.confidence[both] - stated.base_correct[both]) ** 2)
+    assert parts == pytest.approx(brier, abs=1e-12)
+    assert parts == pytest.approx(found.metric("brier").base, abs=1e-12)
+    assert found.spread.base_std == pytest.approx(found.metric("confidence_std").base, abs=1e-12)
+    assert 0 <= found.transitions.bowker_p <= 1
+    assert 0 <= found.transitions.stuart_maxwell_p <= 1
+
+
+def test_transition_counts_and_flip_rates():
+    target = np.array([0, 0, 1, 2])
+    base = Answers(np.array([0, 0, 3, 1]), np.full(4, np.nan))
+    checkpoint = Answers(np.array([0, 2, 1, 2]), np.full(4, np.nan))
+    found = compare_task("x", paired_answers(LABELS, "NA", target, base, checkpoint), QUICK)
+    assert found.transitions.labels == ("PASS", "FAIL", "NA", "INVALID")
+    assert found.transitions.counts == ((1, 0, 1, 0), (0, 0, 1, 0), (0, 0, 0, 0), (0, 1, 0, 0))
+    assert found.transitions.negative_flip_rate.count == 1
+    assert found.transitions.positive_flip_rate.count == 2
+    assert found.metric("false_abstention_rate").checkpoint == pytest.approx(1 / 3)
+
+
+def test_a_task_added_beside_it_changes_no_resample():
+    pairs = simulated(200, 4)
+    assert compare_task("a", pairs, QUICK) == compare_task("a", pairs, QUICK)
+    assert compare_task("a", pairs, QUICK).metrics != compare_task("b", pairs, QUICK).metrics
+
+
+def test_family_is_every_headline_metric_of_every_task():
+    tasks = [compare_task(name, simulated(200, seed), QUICK) for seed, name in enumerate("ab")]
+    adjusted = adjust_family(tasks)
+    family = [row for task in adjusted for row in task.metrics if row.headline]
+    assert [row.p_holm for row in family] == list(adjusted_p([r.p for r in family], method="holm"))
+    assert all(row.p_holm is None for task in adjusted for row in task.metrics if not row.headline)
+    assert all(row.p_holm >= row.p_bh >= row.p for row in family)
+
+
+def test_evidence_shortcut_is_how_well_missing_evidence_tells_na():
+    target = np.array([2, 2, 0, 1])
+    answers = Answers(target, np.full(4, np.nan))
+    pairs = paired_answers(LABELS, "NA", target, answers, answers)
+    shown = np.array([False, False, True, False])
+    assert compare_task("x", pairs, QUICK, has_evidence=shown).evidence_shortcut == 0.75
+    assert compare_task("x", pairs, QUICK, has_evidence=np.ones(4, bool)).evidence_shortcut is None
+
+
+def test_invalid_treatments_of_hand_counted_answers():
+    target = np.array([0, 2, 2, 1])
+    predicted = (np.array([0, 3, 3, 1]), np.array([0, 2, 3, 3]))
+    valid = tuple(p != 3 for p in predicted)
+    wrong, both, abstained = invalid_treatments(target, predicted, valid=valid, abstention=2)
+    assert (wrong.base, wrong.checkpoint) == (0.5, 0.5)
+    assert (both.items, both.base, both.checkpoint) == (1, 1.0, 1.0)
+    assert (abstained.base, abstained.checkpoint) == (1.0, 0.75)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_and_bh_agree_with_statsmodels(p):
+    for method in ("holm", "fdr_bh"):
+        expected = multipletests(p, method=method)[1]
+        assert adjusted_p(p, method=method) == pytest.approx(expected.tolist(), abs=1e-12)
+
+
+def test_holm_and_bh_keep_missing_values_in_place():
+    assert adjusted_p([None, 0.5], method="fdr_bh") == (None, 0.5)
+    assert adjusted_p([None], method="holm") == (None,)
+    with pytest.raises(ValueError, match="`p` must lie in"):
+        adjusted_p([1.5], method="holm")
+
+
+def test_no_change_at_all_in_clusters_is_not_certainty():
+    """300 items in 60 clusters, neither model ever abstains falsely: the interval has a width."""
+    target, cluster = np.arange(300) % 3, np.arange(300) % 60
+    answers = Answers(target, np.full(300, np.nan))
+    labels = ("PASS", "FAIL", "NA")
+    pairs = paired_answers(labels, "NA", target, answers, answers, cluster)
+    row = compare_task("x", pairs, Settings(0.95, 1000, 0)).metric("false_abstention_rate")
+    assert (row.difference, row.p) == (0, 1)
+    assert row.difference_interval.low < -0.05 < 0.05 < row.difference_interval.high
+
+
+def test_the_interval_of_a_share_stays_within_what_a_difference_can_be():
+    target, cluster = np.zeros(24, int), np.arange(24) % 3
+    labels = ("PASS", "FAIL", "NA")
+    base = Answers(np.where(cluster < 2, 1, 0), np.full(24, np.nan))
+    pairs = paired_answers(
+        labels, "NA", target, base, Answers(target, np.full(24, np.nan)), cluster
+    )
+    limits = (
+        compare_task("x", pairs, Settings(0.95, 1000, 0)).metric("accuracy").difference_interval
+    )
+    assert -1 <= limits.low < limits.high <= 1

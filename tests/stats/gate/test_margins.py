@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+from strategies import LABELS, simulated, small_pairs
+
+from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
+from saeval.stats.bootstrap.paired import JointBootstrap, joint_bootstrap
+from saeval.stats.compare.metric_table import RULES
+from saeval.stats.gate.margins import NEGATIVE_FLIPS, difference_against, value_against
+from saeval.stats.inference.proportions import wilson_interval
+from saeval.stats.noninferiority import noninferior_proportion, noninferior_replicates
+
+KEYS = [
+    (name, label)
+    for name, rule in RULES.items()
+    for label in (("NA",) if name in ("recall", "precision", "f1") else (None,))
+    if name
+    in (
+        "accuracy",
+        "macro_f1",
+        "recall",
+        "precision",
+        "f1",
+        "false_abstention_rate",
+        "invalid_rate",
+        "auroc",
+        "brier",
+        "aurc",
+        "ece_squared_debiased",
+        "confidence_mean",
+    )
+]
+VALUES = [key for key in KEYS if key[0] != "aurc"] + [NEGATIVE_FLIPS]
+
+
+def drawn(pairs: PairedAnswers) -> JointBootstrap:
+    return joint_bootstrap(pairs, replicates=500, rng=1)
+
+
+def test_a_share_is_tested_as_non_inferiority_is():
+    pairs = simulated(400, 3)
+    found = difference_against(
+        ("accuracy", None), pairs, -0.03, level=0.95, bootstrap=lambda: drawn(pairs)
+    )
+    lost = int((pairs.base_correct & ~pairs.checkpoint_correct).sum())
+    won = int((~pairs.base_correct & pairs.checkpoint_correct).sum())
+    known = noninferior_proportion(lost, won, 400, margin=0.03)
+    assert (found.p_above, found.p_below) == pytest.approx((known.p, known.p_regression))
+    assert found.interval.low == pytest.approx(known.bound)
+
+
+def test_an_f1_is_tested_as_non_inferiority_is():
+    pairs = simulated(400, 3)
+    replicates = drawn(pairs)
+    found = difference_against(
+        ("macro_f1", None), pairs, -0.03, level=0.95, bootstrap=lambda: replicates
+    )
+    key = ("macro_f1", None)
+    known = noninferior_replicates(
+        found.estimate,
+        replicates.checkpoint_replicates[key] - replicates.base_replicates[key],
+        margin=0.03,
+    )
+    assert (found.p_above, found.p_below) == (known.p, known.p_regression)
+    assert found.interval.low == pytest.approx(known.bound)
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("clusters", [None, 120])
+def test_p_and_interval_of_a_difference_agree(key, clusters):
+    pairs = simulated(500, 8, clusters=clusters)
+    replicates = drawn(pairs)
+
+    def against(limit):
+        return difference_against(key, pairs, limit, level=0.95, bootstrap=lambda: replicates)
+
+    interval = against(0.0).interval
+    assert against(interval.low - 1e-3).p_above < 0.06
+    assert against(interval.low + 1e-3).p_above > 0.04
+    assert against(interval.high + 1e-3).p_below < 0.06
+    assert against(interval.high - 1e-3).p_below > 0.04
+
+
+@pytest.mark.parametrize("key", VALUES)
+@pytest.mark.parametrize("clusters", [None, 120])
+def test_p_and_interval_of_a_value_agree(key, clusters):
+    pairs = simulated(500, 8, clusters=clusters)
+    replicates = drawn(pairs)
+
+    def against(limit):
+        return value_against(key, pairs, limit, level=0.95, bootstrap=lambda: replicates)
+
+    found = against(0.5)
+    assert found.interval.low < found.estimate < found.interval.high
+    assert against(found.interval.low - 1e-3).p_above < 0.06
+    assert against(found.interval.low + 1e-3).p_above > 0.04
+    assert against(found.interval.high + 1e-3).p_below < 0.06
+    assert against(found.interval.high - 1e-3).p_below > 0.04
+
+
+def test_a_share_of_the_checkpoint_is_tested_exactly():
+    pairs = simulated(300, 5)
+    invalid = int((pairs.checkpoint.predicted == 3).sum())
+    found = value_against(
+        ("invalid_rate", None), pairs, 0.1, level=0.95, bootstrap=lambda: drawn(pairs)
+    )
+    exact = scipy_stats.binomtest(invalid, 300, 0.1)
+    limits = exact.proportion_ci(0.9, method="exact")
+    assert found.p_above == pytest.approx(
+        scipy_stats.binomtest(invalid, 300, 0.1, alternative="greater").pvalue
+    )
+    assert (found.interval.low, found.interval.high) == pytest.approx((limits.low, limits.high))
+
+
+def test_clusters_of_one_are_independent_items():
+    alone = simulated(300, 5)
+    each = replace(alone, cluster=np.arange(300))
+    for key in (("invalid_rate", None), NEGATIVE_FLIPS):
+        one, other = (
+            value_against(key, pairs, 0.2, level=0.95, bootstrap=lambda: drawn(alone))
+            for pairs in (alone, each)
+        )
+        assert other.p_above == pytest.approx(one.p_above, abs=0.01)
+        assert other.interval.high == pytest.approx(one.interval.high, abs=0.003)
+
+
+def test_repeated_items_are_worth_no_more_than_one():
+    """Two hundred items, each there five times: the interval is that of two hundred."""
+    once = simulated(200, 6)
+    items = np.repeat(np.arange(200), 5)
+    often = replace(once.subset(items), cluster=items)
+    wide, narrow = (
+        value_against(("accuracy", None), pairs, 0.5, level=0.95, bootstrap=lambda: drawn(once))
+        for pairs in (once, often)
+    )
+    assert narrow.interval.low == pytest.approx(wide.interval.low, abs=0.01)
+    wilson = wilson_interval(int(once.checkpoint_correct.sum()), 200, level=0.9)
+    assert narrow.interval.high == pytest.approx(wilson.high, abs=0.01)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_identical_models_are_within_a_margin_and_not_better(key):
+    pairs = simulated(400, 2)
+    same = replace(pairs, checkpoint=pairs.base)
+    replicates = drawn(same)
+    limit = -0.03 if RULES[key[0]].higher_is_better else 0.03
+    near = difference_against(key, same, limit, level=0.95, bootstrap=lambda: replicates)
+    at_zero = difference_against(key, same, 0.0, level=0.95, bootstrap=lambda: replicates)
+    assert near.estimate == 0
+    assert min(near.p_above, near.p_below) < 0.05
+    assert at_zero.p_above == at_zero.p_below == 0.5
+
+
+@pytest.mark.parametrize("clusters", [None, 50])
+def test_a_total_collapse_is_shown(clusters):
+    target = np.arange(300) % 3
+    sure = np.full(300, 0.9)
+    cluster = None if clusters is None else np.arange(300) % clusters
+    right, broken = Answers(target, sure), Answers(np.full(300, 3), np.full(300, np.nan))
+    pairs = paired_answers(LABELS, "NA", target, right, broken, cluster)
+    for key, limit in ((("accuracy", None), -0.03), (("recall", "NA"), -0.05)):
+        found = difference_against(key, pairs, limit, level=0.95, bootstrap=lambda: drawn(pairs))
+        assert found.estimate == -1
+        assert found.p_below < 0.001
+    gone = difference_against(
+        ("brier", None), pairs, 0.02, level=0.95, bootstrap=lambda: drawn(pairs)
+    )
+    assert gone.p_above is None
+    assert gone.reason == "no item has a stated confidence from both models"
+
+
+def test_a_handful_of_items_is_not_tested():
+    pairs = simulated(50, 1)
+    few = pairs.subset(np.flatnonzero(pairs.target != 2)[:30])
+    found = difference_against(("recall", "NA"), few, 0, level=0.95, bootstrap=lambda: drawn(few))
+    assert found.p_above is None
+    assert "fewer than 20" in found.reason
+
+
+@given(small_pairs(), st.sampled_from(KEYS), st.booleans())
+def test_degenerate_answers_never_raise_and_p_is_a_probability(pairs, key, of_difference):
+    if not of_difference and key[0] == "aurc":
+        return
+    test = difference_against if of_difference else value_against
+    found = test(key, pairs, 0.1, level=0.95, bootstrap=lambda: drawn(pairs))
+    if found.p_above is None:
+        assert found.reason
+    else:
+        assert 0 <= found.p_above <= 1
+        assert 0 <= found.p_below <= 1
+
+
+@pytest.mark.parametrize("metric", ["auroc", "aurc"])
+def test_a_few_strays_from_one_confidence_neither_pass_nor_block(metric):
+    """A gate that demands an improvement of a checkpoint whose strays tell nothing."""
+    rng = np.random.default_rng(0)
+    passed = blocked = 0
+    for _ in range(300):
+        right = rng.random(500) < 0.1
+        answer, confidence = np.where(right, 0, 1), np.where(rng.random(500) < 0.03, 0.9, 0.95)
+        pairs = paired_answers(
+            ("PASS", "FAIL"),
+            None,
+            np.zeros(500, int),
+            Answers(answer, np.full(500, 0.95)),
+            Answers(answer, confidence),
+        )
+        found = difference_against((metric, None), pairs, 0.0, level=0.95, bootstrap=None)
+        passed, blocked = passed + (found.p_below < 0.05), blocked + (found.p_above < 0.05)
+    assert max(passed, blocked) <= 0.05 * 300 + 2 * np.sqrt(300 * 0.05 * 0.95)
+
+
+def test_perfectly_sorted_few_answers_are_no_certain_auroc():
+    right = np.arange(24) < 12
+    pairs = paired_answers(
+        ("PASS", "FAIL"),
+        None,
+        np.zeros(24, int),
+        *[Answers(np.where(right, 0, 1), np.where(right, 0.9, 0.8))] * 2,
+    )
+    found = value_against(("auroc", None), pairs, 0.5, level=0.95, bootstrap=None)
+    assert found.estimate == 1
+    assert 0.5 < found.interval.low < 1

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saeval.stats.inference.aurc import _influence, aurc, aurc_difference
+from saeval.stats.metrics.confidence import risk_coverage
+
+answers = st.lists(
+    st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9]), st.booleans()), min_size=3, max_size=30
+)
+
+
+def arrays(rows):
+    confidence, right = zip(*rows, strict=True)
+    return np.array(confidence), np.array(right)
+
+
+@given(answers)
+def test_it_is_the_area_of_the_curve_that_is_drawn(rows):
+    confidence, right = arrays(rows)
+    assert aurc(confidence, right) == pytest.approx(risk_coverage(confidence, right).aurc)
+
+
+@given(answers)
+def test_influence_is_what_leaving_an_item_out_changes(rows):
+    confidence, right = arrays(rows)
+    n = len(right)
+    whole = aurc(confidence, right)
+    for item, influence in enumerate(_influence(confidence, right)):
+        rest = np.arange(n) != item
+        change = (n - 1) * (whole - aurc(confidence[rest], right[rest]))
+        assert influence == pytest.approx(change, abs=1e-9)
+
+
+def test_swapping_the_models_turns_the_sign():
+    rng = np.random.default_rng(3)
+    one, other = rng.choice([0.5, 0.7, 0.9], (2, 300))
+    right, also_right = rng.random((2, 300)) < 0.6
+    there = aurc_difference(one, right, other, also_right)
+    back = aurc_difference(other, also_right, one, right)
+    assert there.difference == pytest.approx(-back.difference)
+    assert there.p == pytest.approx(back.p)
+    assert there.interval.low == pytest.approx(-back.interval.high)
+
+
+def test_identical_models_do_not_differ():
+    confidence, right = np.tile([0.5, 0.9], 20), np.tile([True, False, True, True], 10)
+    found = aurc_difference(confidence, right, confidence, right)
+    assert (found.difference, found.p) == (0, 1)
+
+
+def test_items_asked_many_times_over_are_no_evidence():
+    rng = np.random.default_rng(0)
+    right = np.repeat(rng.random(30) < 0.5, 20)
+    base = np.repeat(rng.choice([0.6, 0.8], 30), 20)
+    checkpoint = np.repeat(rng.choice([0.6, 0.8], 30), 20)
+    question = np.repeat(np.arange(30), 20)
+    alone = aurc_difference(base, right, checkpoint, right)
+    together = aurc_difference(base, right, checkpoint, right, cluster=question)
+    assert together.standard_error > 3 * alone.standard_error
+
+
+def test_one_cluster_has_no_standard_error():
+    found = aurc_difference([0.5, 0.9], [1, 0], [0.9, 0.5], [1, 0], cluster=[1, 1])
+    assert found.p is None
+    assert found.interval is None

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+from sklearn.metrics import roc_auc_score
+
+from saeval.stats.inference.auroc import auroc_difference, auroc_influence, auroc_interval
+
+levels = st.sampled_from([0.0, 0.3, 0.5, 0.8, 1.0])
+item = st.tuples(levels, st.booleans(), levels, st.booleans(), st.integers(0, 3))
+items = st.lists(item, min_size=1, max_size=30)
+
+
+def columns(rows):
+    return tuple(np.array(column) for column in zip(*rows, strict=True))
+
+
+def components(confidence, correct):
+    """AUROC and structural components V10, V01 from all pairs, as DeLong et al. define them."""
+    kernel = [
+        [1.0 if p > q else 0.5 if p == q else 0.0 for q in confidence[~correct]]
+        for p in confidence[correct]
+    ]
+    kernel = np.array(kernel)
+    return kernel.mean(), kernel.mean(axis=1), kernel.mean(axis=0)
+
+
+def brute_force_paired_delong(base, checkpoint, correct):
+    """Difference and z of two curves on one correctness vector (DeLong et al. 1988, eq. 5)."""
+    one, one10, one01 = components(base, correct)
+    other, other10, other01 = components(checkpoint, correct)
+    covariance = np.cov([one10, other10]) / correct.sum() + np.cov([one01, other01]) / (
+        len(correct) - correct.sum()
+    )
+    contrast = np.array([-1, 1])
+    return other - one, (other - one) / np.sqrt(contrast @ covariance @ contrast)
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(4)
+    right = rng.random(80) < 0.6
+    base = np.round(np.clip(0.3 * right + rng.random(80) * 0.7, 0, 1), 1)
+    checkpoint = np.round(np.clip(0.5 * right + rng.random(80) * 0.5, 0, 1), 1)
+    return base, checkpoint, right
+
+
+def test_interval_agrees_with_brute_force_structural_components(data):
+    base, _, right = data
+    value, v10, v01 = components(base, right)
+    error = np.sqrt(np.var(v10, ddof=1) / len(v10) + np.var(v01, ddof=1) / len(v01))
+    found = auroc_interval(base, right, level=0.9)
+    assert found.value == pytest.approx(roc_auc_score(right, base), abs=1e-12)
+    assert found.value == pytest.approx(value, abs=1e-12)
+    assert found.standard_error == pytest.approx(error, abs=1e-12)
+    assert found.interval.low == pytest.approx(value - 1.6448536269514722 * error, abs=1e-12)
+    assert (found.right, found.wrong) == (len(v10), len(v01))
+
+
+def test_difference_is_paired_delong_when_both_models_are_right_on_the_same_items(data):
+    base, checkpoint, right = data
+    difference, z = brute_force_paired_delong(base, checkpoint, right)
+    found = auroc_difference(base, right, checkpoint, right)
+    assert found.difference == pytest.approx(difference, abs=1e-12)
+    assert found.statistic == pytest.approx(z, abs=1e-10)
+    assert found.p == pytest.approx(2 * scipy_stats.norm.sf(abs(z)), abs=1e-12)
+    assert found.degrees_of_freedom is None
+
+
+def test_difference_of_models_right_on_different_items_agrees_with_the_jackknife():
+    rng = np.random.default_rng(0)
+    n = 200
+    ease, mood = rng.normal(size=n), rng.normal(size=n)
+    base_right, right = ease + rng.normal(size=n) > 0, ease + rng.normal(size=n) > -0.4
+    base = 1 / (1 + np.exp(-mood - base_right))
+    checkpoint = 1 / (1 + np.exp(-mood - 2 * right - rng.normal(size=n) / 2))
+    left_out = []
+    for i in range(n):
+        kept = np.arange(n) != i
+        left_out.append(
+            roc_auc_score(right[kept], checkpoint[kept])
+            - roc_auc_score(base_right[kept], base[kept])
+        )
+    jackknife = np.sqrt((n - 1) * np.var(left_out))
+    found = auroc_difference(base, base_right, checkpoint, right)
+    assert found.standard_error == pytest.approx(jackknife, rel=0.01)
+    independent = np.hypot(
+        auroc_interval(base, base_right).standard_error,
+        auroc_interval(checkpoint, right).standard_error,
+    )
+    assert found.standard_error < 0.9 * independent
+
+
+def test_clusters_agree_with_leaving_clusters_out():
+    rng = np.random.default_rng(2)
+    cluster = rng.integers(0, 40, 600)
+    shift = rng.normal(size=40)[cluster]
+    right, base_right = shift + rng.normal(size=600) > 0, shift + rng.normal(size=600) > 0
+    base = 1 / (1 + np.exp(-shift - base_right + rng.normal(size=600)))
+    checkpoint = 1 / (1 + np.exp(shift - 2 * right + rng.normal(size=600)))
+    left_out = np.array(
+        [
+            roc_auc_score(right[cluster != g], checkpoint[cluster != g])
+            - roc_auc_score(base_right[cluster != g], base[cluster != g])
+            for g in range(40)
+        ]
+    )
+    found = auroc_difference(base, base_right, checkpoint, right, cluster=cluster)
+    jackknife = np.sqrt(39 / 40 * ((left_out - found.difference) ** 2).sum())
+    assert found.standard_error == pytest.approx(jackknife, rel=0.03)
+    assert (found.clusters, found.degrees_of_freedom, found.method) == (40, 39, "delong-cr3-t")
+    alone = auroc_interval(base, base_right, cluster=cluster)
+    assert alone.standard_error > auroc_interval(base, base_right).standard_error
+
+
+def test_clusters_of_one_are_nearly_independent_items(data):
+    base, checkpoint, right = data
+    one = auroc_difference(base, right, checkpoint, right)
+    other = auroc_difference(base, right, checkpoint, right, cluster=range(len(right)))
+    assert other.standard_error == pytest.approx(one.standard_error * np.sqrt(80 / 79), abs=1e-12)
+
+
+@given(items, st.randoms())
+def test_order_and_swapping_models(rows, random):
+    base, base_right, checkpoint, right, cluster = columns(rows)
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    b, br, c, r, g = columns(shuffled)
+    for groups, again_groups in ((None, None), (cluster, g)):
+        found = auroc_difference(base, base_right, checkpoint, right, cluster=groups)
+        again = auroc_difference(b, br, c, r, cluster=again_groups)
+        swapped = auroc_difference(checkpoint, right, base, base_right, cluster=groups)
+        assert (found.p is None) == (again.p is None) == (swapped.p is None)
+        if found.difference is None:
+            assert found.p is None
+            continue
+        assert again.difference == pytest.approx(found.difference, abs=1e-12)
+        assert swapped.difference == pytest.approx(-found.difference, abs=1e-12)
+        if found.p is not None:
+            assert 0 <= found.p <= 1
+            assert found.p == pytest.approx(again.p, abs=1e-9)
+            assert found.p == pytest.approx(swapped.p, abs=1e-9)
+
+
+@given(items)
+def test_identical_models_have_difference_zero_and_p_one(rows):
+    base, right, _, _, cluster = columns(rows)
+    for groups in (None, cluster):
+        found = auroc_difference(base, right, base, right, cluster=groups)
+        if right.all() or not right.any():
+            assert found.difference is found.p is None
+        else:
+            assert (found.difference, found.p) == (0, 1)
+
+
+@given(items)
+def test_influence_values_sum_to_zero(rows):
+    confidence, right, *_ = columns(rows)
+    influence = auroc_influence(confidence, right)
+    assert (influence is None) == (right.sum() < 2 or (~right).sum() < 2)
+    if influence is not None:
+        assert influence.sum() == pytest.approx(0, abs=1e-9)
+
+
+def test_one_kind_of_answer_has_no_auroc():
+    found = auroc_interval([0.5, 0.6], [True, True])
+    assert found.value is found.standard_error is found.interval is None
+
+
+def test_perfect_separation_is_not_certain():
+    found = auroc_interval([0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0])
+    assert found.value == found.interval.high == 1
+    assert found.interval.low < 0.5
+    against = auroc_difference(
+        [0.1, 0.2, 0.8, 0.9], [1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0]
+    )
+    assert against.difference == 1
+    assert against.p > 0.05
+    many, right = np.linspace(0, 1, 100), np.arange(100) >= 50
+    assert auroc_interval(many, right).interval is None
+    assert auroc_difference(1 - many, right, many, right).p is None
+
+
+def test_constant_confidence_has_auroc_one_half():
+    found = auroc_difference([0.9] * 6, [1, 1, 0, 0, 1, 0], [0.5] * 6, [1, 0, 0, 1, 1, 0])
+    assert (found.difference, found.p) == (0, 1)
+    assert auroc_interval([0.9] * 4, [1, 1, 0, 0]).value == 0.5
+
+
+def test_wrong_input_names_the_argument_and_the_rule():
+    with pytest.raises(ValueError, match="`base_confidence` has 2, `checkpoint_confidence` has 1"):
+        auroc_difference([0.5, 0.5], [1, 0], [0.5], [1])
+    with pytest.raises(ValueError, match=r"`checkpoint_confidence` must lie in \[0, 1\]"):
+        auroc_difference([0.5], [1], [1.5], [1])
+    with pytest.raises(ValueError, match="`cluster` has 1"):
+        auroc_interval([0.5, 0.5], [1, 0], cluster=[1])
+    with pytest.raises(ValueError, match="`level` must lie between"):
+        auroc_interval([0.5, 0.5], [1, 0], level=95)

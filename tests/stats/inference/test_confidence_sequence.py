@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import simulated
+
+from saeval.stats.gate.decide import look
+from saeval.stats.gate.rules import Rule
+from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
+
+CHANGES = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=60)
+
+
+def by_hand(values, limit, lower, upper):
+    """The same wealth, one item after the other."""
+    wealth, total, spread, seen = 0.0, 0.0, (upper - lower) ** 2 / 4, 1
+    mean, variance = 0.0, spread
+    found = []
+    for value in values:
+        stake = min(max(mean / (variance + mean**2), 0), 0.75 / (limit - lower))
+        z = value - limit
+        wealth += math.log1p(stake * z)
+        found.append(wealth)
+        total, seen = total + z, seen + 1
+        mean = total / seen
+        spread += (z - mean) ** 2
+        variance = spread / seen
+    return found
+
+
+@given(CHANGES, st.sampled_from([-0.3, -0.02, 0.0, 0.1]))
+def test_wealth_is_that_of_betting_on_one_item_after_the_other(values, limit):
+    found = log_wealth(values, np.ones(len(values)), limit, lower=-1, upper=1, largest=1)
+    assert found == pytest.approx(by_hand(values, limit, -1, 1), abs=1e-9)
+
+
+@given(CHANGES, CHANGES)
+def test_what_comes_later_changes_nothing_before(values, more):
+    one = log_wealth(values, np.ones(len(values)), -0.02, lower=-1, upper=1, largest=1)
+    both = [*values, *more]
+    other = log_wealth(both, np.ones(len(both)), -0.02, lower=-1, upper=1, largest=1)
+    assert other[: len(one)] == pytest.approx(one, abs=1e-9)
+
+
+def test_the_bet_is_fair_at_the_limit():
+    """Over all sequences of three items the mean wealth is 1 where the truth is the limit."""
+    p = {1: 0.24, 0: 0.5, -1: 0.26}
+    total = 0.0
+    for a in p:
+        for b in p:
+            for c in p:
+                wealth = log_wealth([a, b, c], np.ones(3), -0.02, lower=-1, upper=1, largest=1)
+                total += p[a] * p[b] * p[c] * math.exp(wealth[-1])
+    assert total == pytest.approx(1, abs=1e-12)
+
+
+def test_units_without_an_item_that_counts_change_nothing():
+    values = np.array([1, 0, -1, 1, 1, 0.0])
+    with_gaps = np.insert(values, [1, 3, 3], 0.0)
+    counts = np.insert(np.ones(6), [1, 3, 3], 0.0)
+    one = log_wealth(values, np.ones(6), 0.1, lower=-1, upper=1, largest=1)
+    other = log_wealth(with_gaps, counts, 0.1, lower=-1, upper=1, largest=1)
+    assert other[counts > 0] == pytest.approx(one, abs=1e-12)
+
+
+def test_the_interval_holds_at_any_time_in_enough_of_the_cases():
+    rng = np.random.default_rng(5)
+    missed = 0
+    for _ in range(100):
+        values = rng.choice([-1, 0, 1], 200, p=[0.1, 0.7, 0.2])
+        for n in (50, 100, 200):
+            found = confidence_sequence(
+                values[:n], np.ones(n), lower=-1, upper=1, largest=1, level=0.9
+            )
+            if not found.low <= 0.1 <= found.high:
+                missed += 1
+                break
+    assert missed <= 30  # 20 are allowed on average; beyond 30 with probability below 1%
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"limit": 1.0}, "`limit` must lie between -1 and 1"),
+        ({"sums": [2.0, 0]}, "`sums` must be of values between"),
+        ({"counts": [2.0, 1]}, "`counts` must lie between 0 and `largest`, 1"),
+        ({"counts": [1.0]}, "arrays must have the same length"),
+    ],
+)
+def test_wrong_arguments_are_named(changed, message):
+    given = {"sums": [1.0, 0.0], "counts": [1.0, 1.0], "limit": 0.0} | changed
+    with pytest.raises(ValueError, match=message):
+        log_wealth(**given, lower=-1, upper=1, largest=1)
+
+
+@pytest.mark.parametrize("clusters", [None, 450])
+def test_a_rule_once_decided_stays_decided(clusters):
+    pairs = simulated(900, 4, clusters=clusters)
+    unit = np.arange(900) if clusters is None else np.unique(pairs.cluster, return_inverse=True)[1]
+    order = np.argsort(unit, kind="stable")
+    pairs, unit = pairs.subset(order), unit[order]
+    rules = [
+        Rule("accuracy", None, "not_worse_by", 0.05),
+        Rule("invalid_rate", None, "at_most", 0.02),
+        Rule("brier", None, "must_improve", 0.0),
+    ]
+    largest = int(np.bincount(unit).max())
+    decided = {}
+    for n in range(100, 901, 100):
+        whole = int(np.searchsorted(unit, unit[n - 1])) if n < 900 else 900
+        items = np.arange(whole)
+        seen = look(rules, pairs.subset(items), unit[items], largest=largest, level=0.95, watched=3)
+        for number, found in seen.items():
+            if number in decided:
+                assert (found.verdict, found.decided_after) == decided[number]
+            elif found.verdict is not None:
+                decided[number] = (found.verdict, found.decided_after)
+    assert decided

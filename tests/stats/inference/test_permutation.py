@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+from strategies import LABELS, simulated, small_pairs
+
+from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
+from saeval.stats.inference.permutation import swap_tests
+
+
+def macro_f1(target, predicted):
+    return f1_score(target, predicted, labels=range(3), average="macro", zero_division=0)
+
+
+def swapped_difference(pairs, swap):
+    """macro-F1 difference after swapping the answers where `swap` says so, item by item."""
+    a, b = pairs.base.predicted, pairs.checkpoint.predicted
+    return macro_f1(pairs.target, np.where(swap, a, b)) - macro_f1(
+        pairs.target, np.where(swap, b, a)
+    )
+
+
+def subset(pairs: PairedAnswers, n: int, cluster=None) -> PairedAnswers:
+    def cut(answers):
+        return Answers(answers.predicted[:n], answers.confidence[:n])
+
+    return paired_answers(
+        LABELS, "NA", pairs.target[:n], cut(pairs.base), cut(pairs.checkpoint), cluster
+    )
+
+
+def exact_p(pairs, units):
+    """Share of all swaps of units that give a macro-F1 difference as large as the observed."""
+    names = np.unique(units)
+    observed = abs(swapped_difference(pairs, np.zeros(len(pairs), dtype=bool)))
+    swaps = itertools.product([False, True], repeat=len(names))
+    values = [swapped_difference(pairs, np.isin(units, names[list(s)])) for s in swaps]
+    return np.mean(np.abs(values) >= observed - 1e-12)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_p_agrees_with_every_swap_of_a_small_sample(seed):
+    pairs = subset(simulated(50, seed), 9)
+    found = swap_tests(pairs, permutations=20_000, rng=1)["macro_f1", None]
+    difference = swapped_difference(pairs, np.zeros(9, dtype=bool))
+    assert found.difference == pytest.approx(difference, abs=1e-12)
+    assert found.p == pytest.approx(exact_p(pairs, np.arange(9)), abs=0.012)
+
+
+def test_clusters_are_swapped_whole():
+    cluster = np.repeat(np.arange(7), 6)
+    pairs = subset(simulated(50, 4), 42, cluster)
+    found = swap_tests(pairs, permutations=20_000, rng=1)["macro_f1", None]
+    assert found.p == pytest.approx(exact_p(pairs, cluster), abs=0.012)
+    assert found.method == "cluster-swap-permutation"
+
+
+def test_p_agrees_with_a_loop_over_items():
+    pairs = simulated(150, 8, missing=0)
+    rng = np.random.default_rng(0)
+    loop = np.array([swapped_difference(pairs, rng.random(150) < 0.5) for _ in range(600)])
+    observed = abs(swapped_difference(pairs, np.zeros(150, dtype=bool)))
+    found = swap_tests(pairs, rng=3)["macro_f1", None]
+    assert found.p == pytest.approx((np.abs(loop) >= observed).mean(), abs=0.06)
+
+
+def test_accuracy_agrees_with_the_exact_mcnemar_test():
+    from saeval.stats.inference.proportions import mcnemar
+
+    pairs = simulated(400, 2)
+    worse = int((pairs.base_correct & ~pairs.checkpoint_correct).sum())
+    better = int((~pairs.base_correct & pairs.checkpoint_correct).sum())
+    found = swap_tests(pairs, permutations=40_000)["accuracy", None]
+    assert found.p == pytest.approx(mcnemar(worse, better).p_exact, abs=0.01)
+
+
+@given(small_pairs(), st.booleans())
+def test_swapping_models_keeps_p_and_turns_the_sign(pairs, clustered):
+    cluster = np.arange(len(pairs)) // 2 if clustered else None
+    one, other = (
+        swap_tests(
+            paired_answers(LABELS, "NA", pairs.target, base, checkpoint, cluster), permutations=50
+        )
+        for base, checkpoint in ((pairs.base, pairs.checkpoint), (pairs.checkpoint, pairs.base))
+    )
+    for key, found in one.items():
+        assert other[key].p == found.p
+        if found.difference is not None:
+            assert other[key].difference == -found.difference
+            assert 1 / 51 <= found.p <= 1
+
+
+@given(small_pairs())
+def test_identical_models_have_difference_zero_and_p_one(pairs):
+    same = paired_answers(LABELS, "NA", pairs.target, pairs.base, pairs.base)
+    for found in swap_tests(same, permutations=10).values():
+        assert (found.difference, found.p) in ((0, 1), (None, None))
+
+
+def test_order_of_items_and_cluster_names_change_nothing():
+    pairs = simulated(200, 5, clusters=20)
+    order = np.random.default_rng(0).permutation(200)
+
+    def moved(answers):
+        return Answers(answers.predicted[order], answers.confidence[order])
+
+    again = paired_answers(
+        LABELS, "NA", pairs.target[order], moved(pairs.base), moved(pairs.checkpoint),
+        pairs.cluster[order] * 7 + 3,
+    )  # fmt: skip
+    assert swap_tests(pairs, permutations=500) == swap_tests(again, permutations=500)
+
+
+def test_a_clear_difference_has_the_smallest_p_and_never_zero():
+    pairs = simulated(5000, 1)
+    assert swap_tests(pairs, permutations=999)["macro_f1", None].p == pytest.approx(0.001)
+
+
+def test_cost_does_not_grow_with_the_items():
+    pairs = simulated(100_000, 0)
+    start = time.perf_counter()
+    swap_tests(pairs, permutations=10_000)
+    assert time.perf_counter() - start < 5  # a loop over items takes minutes
+
+
+def test_permutations_must_be_positive():
+    with pytest.raises(ValueError, match="`permutations` must be positive, found 0"):
+        swap_tests(simulated(5, 0), permutations=0)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.proportion import proportion_confint
+
+from saeval.stats.inference.proportions import (
+    mcnemar,
+    newcombe_interval,
+    tango_interval,
+    tango_score,
+    wilson_interval,
+    wilson_rate,
+)
+
+
+def test_mcnemar_cavo_as_published():
+    """[[59, 6], [16, 80]] of Cavo et al., in Fagerland, Lydersen, Laake (2013), table 3."""
+    found = mcnemar(6, 16)
+    assert found.p_mid == pytest.approx(0.034690, abs=5e-7)
+    assert found.p_exact == pytest.approx(0.052479, abs=5e-7)
+    assert found.p_asymptotic == pytest.approx(0.033006, abs=5e-7)
+    assert found.p_corrected == pytest.approx(0.055009, abs=5e-7)
+
+
+def test_mcnemar_of_statsmodels_documentation():
+    """[[101, 70], [59, 33]], exact and with continuity correction."""
+    found = mcnemar(70, 59)
+    assert found.p_exact == pytest.approx(0.378688, abs=5e-7)
+    assert found.statistic_corrected == pytest.approx(0.7751938, abs=5e-8)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_mcnemar_agrees_with_statsmodels(b, c):
+    found = mcnemar(b, c)
+    table = [[5, b], [c, 7]]
+    if b + c:
+        assert found.p_exact == pytest.approx(
+            statsmodels_mcnemar(table, exact=True).pvalue, abs=1e-12
+        )
+        assert found.p_asymptotic == pytest.approx(
+            statsmodels_mcnemar(table, exact=False, correction=False).pvalue, abs=1e-12
+        )
+    assert found.p_mid <= found.p_exact <= 1
+    assert found == mcnemar(b, c)
+    assert mcnemar(c, b).p_mid == found.p_mid
+
+
+def test_mcnemar_without_discordant_items_has_p_one():
+    found = mcnemar(0, 0)
+    assert (found.p_mid, found.p_exact, found.p_asymptotic, found.p_corrected) == (1, 1, 1, 1)
+
+
+def test_mcnemar_rejects_negative_counts():
+    with pytest.raises(ValueError, match="must not be negative"):
+        mcnemar(-1, 3)
+
+
+@pytest.mark.parametrize(
+    ("cells", "published"),
+    [
+        ((4, 9, 3, 16), (-0.027, 0.390)),
+        ((53, 16, 8, 9), (-0.020, 0.207)),
+        ((59, 6, 16, 80), (-0.1240, -0.0054)),
+    ],
+    ids=["ratesci-1", "ratesci-2", "cavo"],
+)
+def test_tango_as_published(cells, published):
+    """Cells are (both, A only, B only, neither); the published interval is of A − B."""
+    _, a_only, b_only, _ = cells
+    found = tango_interval(b_only, a_only, sum(cells))
+    places = 3 if published[0] != -0.1240 else 4
+    assert (round(found.low, places), round(found.high, places)) == published
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 60))
+def test_tango_contains_the_difference_and_mirrors(b, c, concordant):
+    n = b + c + concordant
+    found = tango_interval(b, c, n)
+    assert -1 <= found.low <= (c - b) / n <= found.high <= 1
+    mirrored = tango_interval(c, b, n)
+    assert mirrored.low == pytest.approx(-found.high, abs=1e-9)
+    assert mirrored.high == pytest.approx(-found.low, abs=1e-9)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 40))
+def test_tango_limits_solve_the_score_equation(b, c, concordant):
+    """At a limit Δ the score, with q by solving Tango's quadratic anew, is ±1.96."""
+    n = b + c + concordant
+    found = tango_interval(b, c, n)
+    for limit in (found.low, found.high):
+        if abs(limit) < 1:
+            a2, a1, a0 = 2 * n, -c - b + (2 * n - c + b) * limit, -b * limit * (1 - limit)
+            q = (-a1 + math.sqrt(a1 * a1 - 4 * a2 * a0)) / (2 * a2)
+            z = (c - b - n * limit) / math.sqrt(n * (2 * q + limit * (1 - limit)))
+            assert abs(z) == pytest.approx(1.959964, abs=1e-4)
+
+
+@pytest.mark.parametrize("items", [1, 7])
+def test_tango_when_every_item_changed_one_way(items):
+    found = tango_interval(0, items, items)
+    assert found.low < found.high == 1
+    assert tango_interval(items, 0, items).low == -1
+
+
+def test_tango_one_item():
+    assert tango_interval(0, 0, 1).low < 0 < tango_interval(0, 0, 1).high
+
+
+@pytest.mark.parametrize("counts", [(3, 3, 5), (-1, 0, 5), (0, 0, 0)])
+def test_tango_rejects_counts_that_do_not_fit(counts):
+    with pytest.raises(ValueError, match="`base_only` and `checkpoint_only` must be counts"):
+        tango_interval(*counts)
+
+
+def test_tango_rejects_level():
+    with pytest.raises(ValueError, match="`level` must lie between 0 and 1"):
+        tango_interval(1, 2, 5, level=1)
+
+
+def test_tango_score_is_the_mcnemar_statistic_at_zero():
+    assert tango_score(6, 16, 161, 0) ** 2 == pytest.approx(100 / 22, abs=1e-12)
+    assert tango_score(0, 0, 10, 0) == 0
+
+
+def test_tango_score_rejects_delta():
+    with pytest.raises(ValueError, match=r"`delta` must lie in \[−1, 1\], found 1.5"):
+        tango_score(1, 2, 5, 1.5)
+
+
+def test_newcombe_cavo_as_published():
+    """[[59, 6], [16, 80]] of Cavo et al., base − checkpoint: (−.1186, −.0046)."""
+    found = newcombe_interval(16, 6, 161, both=59)
+    assert (round(found.low, 4), round(found.high, 4)) == (-0.1186, -0.0046)
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 60), st.integers(1, 60))
+def test_newcombe_contains_the_difference_and_mirrors(b, c, both, neither):
+    n = b + c + both + neither
+    found = newcombe_interval(b, c, n, both=both)
+    assert -1 <= found.low <= (c - b) / n + 1e-12
+    assert (c - b) / n - 1e-12 <= found.high <= 1
+    for mirrored in (
+        newcombe_interval(c, b, n, both=both),
+        newcombe_interval(c, b, n, both=neither),
+    ):
+        assert mirrored.low == pytest.approx(-found.high, abs=1e-12)
+        assert mirrored.high == pytest.approx(-found.low, abs=1e-12)
+
+
+def test_newcombe_of_identical_models():
+    """Wilson limits around one point, pulled together by a correlation of almost 1."""
+    found = newcombe_interval(0, 0, 100, both=70)
+    assert -0.03 < found.low < 0 < found.high < 0.03
+    assert newcombe_interval(0, 0, 1, both=1).low < 0
+
+
+def test_newcombe_rejects_counts_that_do_not_fit():
+    with pytest.raises(ValueError, match="`both` must be among the other items: found 5 among 4"):
+        newcombe_interval(3, 3, 10, both=5)
+    with pytest.raises(ValueError, match="`base_only` and `checkpoint_only` must be counts"):
+        newcombe_interval(-3, 3, 10, both=5)
+
+
+@given(st.integers(0, 50), st.integers(1, 50))
+def test_wilson_agrees_with_statsmodels(count, more):
+    found = wilson_interval(count, count + more)
+    low, high = proportion_confint(count, count + more, method="wilson")
+    assert found.low == pytest.approx(max(low, 0), abs=1e-12)
+    assert found.high == pytest.approx(high, abs=1e-12)
+
+
+def test_rate_without_items_has_no_value():
+    assert wilson_rate("x", 0, 0).value is None

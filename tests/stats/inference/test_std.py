@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from saeval.stats.inference.std import compare_spread
+
+levels = st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0])
+items = st.lists(st.tuples(levels, levels, st.integers(0, 3)), min_size=1, max_size=30)
+
+
+def columns(rows):
+    return tuple(np.array(column) for column in zip(*rows, strict=True))
+
+
+@pytest.fixture
+def data():
+    rng = np.random.default_rng(3)
+    ease = rng.normal(size=(300, 1)) + 0.4 * rng.normal(size=(300, 2))
+    base, checkpoint = np.round(1 / (1 + np.exp(-ease - [2, 1])), 1).T
+    return base, checkpoint, rng.integers(0, 30, 300)
+
+
+def test_log_ratio_agrees_with_the_jackknife(data):
+    base, checkpoint, cluster = data
+    found = compare_spread(base, checkpoint).log_ratio
+    assert found.difference == pytest.approx(math.log(checkpoint.std() / base.std()), abs=1e-12)
+
+    def left_out(kept):
+        return math.log(checkpoint[kept].std() / base[kept].std())
+
+    one = np.array([left_out(np.arange(300) != i) for i in range(300)])
+    assert found.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=0.04)
+    many = np.array([left_out(cluster != g) for g in range(30)])
+    clustered = compare_spread(base, checkpoint, cluster=cluster).log_ratio
+    assert clustered.standard_error == pytest.approx(np.sqrt(29 * many.var()), rel=0.08)
+    assert (clustered.degrees_of_freedom, clustered.clusters) == (29, 30)
+
+
+def test_difference_has_the_exact_jackknife_error(data):
+    base, checkpoint, cluster = data
+    found = compare_spread(base, checkpoint).difference
+    assert found.difference == pytest.approx(checkpoint.std() - base.std(), abs=1e-12)
+
+    def left_out(kept):
+        return checkpoint[kept].std() - base[kept].std()
+
+    one = np.array([left_out(np.arange(300) != i) for i in range(300)])
+    assert found.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=1e-9)
+    many = np.array([left_out(cluster != g) for g in range(30)])
+    clustered = compare_spread(base, checkpoint, cluster=cluster).difference
+    assert clustered.standard_error == pytest.approx(np.sqrt(29 * many.var()), rel=1e-9)
+    assert (clustered.degrees_of_freedom, clustered.clusters) == (29, 30)
+
+
+def test_log_ratio_of_normal_samples_has_the_textbook_variance():
+    """For bivariate normals, var(ln s2/s1) ≈ (1 − ρ²)/n."""
+    rng = np.random.default_rng(0)
+    ease = rng.normal(size=20_000)
+    base, checkpoint = (0.5 + 0.05 * (0.8 * ease + 0.6 * rng.normal(size=20_000)) for _ in range(2))
+    rho = np.corrcoef(base, checkpoint)[0, 1]
+    found = compare_spread(base, checkpoint).log_ratio
+    assert found.standard_error == pytest.approx(np.sqrt((1 - rho**2) / 20_000), rel=0.03)
+
+
+def test_brown_forsythe_is_the_paired_t_of_deviations_from_the_medians(data):
+    base, checkpoint, _ = data
+    found = compare_spread(base, checkpoint).brown_forsythe
+    expected = scipy_stats.ttest_rel(
+        abs(checkpoint - np.median(checkpoint)), abs(base - np.median(base))
+    )
+    assert found.statistic == pytest.approx(expected.statistic, abs=1e-12)
+    assert found.p == pytest.approx(expected.pvalue, abs=1e-12)
+
+
+def test_correlated_confidences_are_told_apart_where_levene_cannot():
+    rng = np.random.default_rng(5)
+    base = np.clip(0.6 + 0.15 * rng.normal(size=300), 0, 1)
+    checkpoint = np.clip(0.6 + 1.1 * (base - 0.6) + 0.02 * rng.normal(size=300), 0, 1)
+    assert scipy_stats.levene(base, checkpoint, center="median").pvalue > 0.05
+    found = compare_spread(base, checkpoint)
+    assert found.log_ratio.p < 1e-6
+    assert found.brown_forsythe.p < 1e-6
+
+
+@given(items, st.randoms())
+def test_order_and_swapping_models(rows, random):
+    base, checkpoint, cluster = columns(rows)
+    shuffled = list(rows)
+    random.shuffle(shuffled)
+    b, c, g = columns(shuffled)
+    for groups, again_groups in ((None, None), (cluster, g)):
+        found = compare_spread(base, checkpoint, cluster=groups)
+        again = compare_spread(b, c, cluster=again_groups)
+        swapped = compare_spread(checkpoint, base, cluster=groups)
+        for name in ("difference", "log_ratio", "brown_forsythe"):
+            one, two, other = (getattr(x, name) for x in (found, again, swapped))
+            assert (one.p is None) == (two.p is None) == (other.p is None)
+            if one.difference is not None:
+                assert two.difference == pytest.approx(one.difference, abs=1e-12)
+                assert other.difference == pytest.approx(-one.difference, abs=1e-12)
+            if one.p is not None:
+                assert 0 <= one.p <= 1
+                assert two.p == pytest.approx(one.p, abs=1e-7)
+                assert other.p == pytest.approx(one.p, abs=1e-7)
+
+
+@given(items)
+def test_identical_models_have_difference_zero_and_p_one(rows):
+    base, _, cluster = columns(rows)
+    for groups in (None, cluster):
+        found = compare_spread(base, base, cluster=groups)
+        assert (found.difference.difference, found.difference.p) == (0, 1)
+        assert (found.log_ratio.difference, found.log_ratio.p) == (0, 1)
+        assert (found.brown_forsythe.difference, found.brown_forsythe.p) == (0, 1)
+
+
+def test_constant_confidences():
+    both = compare_spread([0.9] * 5, [0.3] * 5)
+    assert (both.base_std, both.checkpoint_std) == (0, 0)
+    assert (both.log_ratio.difference, both.log_ratio.p) == (0, 1)
+    one = compare_spread([0.9] * 5, [0.3, 0.3, 0.9, 0.5, 0.5])
+    assert one.log_ratio.difference is one.log_ratio.p is None
+    assert one.brown_forsythe.p is not None
+    assert one.difference.p is not None
+
+
+def test_wrong_input_names_the_argument_and_the_rule():
+    with pytest.raises(ValueError, match=r"`checkpoint` must lie in \[0, 1\]"):
+        compare_spread([0.5], [2])
+    with pytest.raises(ValueError, match="`base` has 2, `checkpoint` has 1"):
+        compare_spread([0.5, 0.5], [0.5])
+    with pytest.raises(ValueError, match="`cluster` has 1"):
+        compare_spread([0.5, 0.5], [0.5, 0.4], cluster=[0])
+    with pytest.raises(ValueError, match="`level` must lie between"):
+        compare_spread([0.5], [0.5], level=1)

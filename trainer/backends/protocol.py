@@ -1,0 +1,155 @@
+"""What trains: backends behind one small protocol.
+
+A backend gets a `Plan`, in which everything is decided and loaded that can be without a model, and
+calls `Callbacks` while it works. Third parties offer one as an entry point::
+
+    [project.entry-points."saeval.trainers"]
+    my-trainer = "my_package.training:MyBackend"
+
+The name in a recipe's ``backend`` is the entry point's; what it names is called without arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from saeval.errors import BackendError
+
+if TYPE_CHECKING:
+    from saeval.trainer.data.rows import TrainingRow
+    from saeval.trainer.recipe.schema import Recipe
+
+GROUP = "saeval.trainers"
+BUILT_IN = {
+    "trl-grpo": "saeval.trainer.backends.trl_grpo:GrpoBackend",
+    "trl-sft": "saeval.trainer.backends.trl_sft:SftBackend",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a backend needs to know.
+
+    Attributes
+    ----------
+    recipe
+        Checked, with every change made.
+    base
+        The base model as it was named: a hub id or a local folder.
+    base_folder
+        Where it lies on this machine, with weights in safetensors and a tokenizer.
+    out
+        Where to save; it exists and belongs to this run.
+    training
+        The rows in the order of the mixture; the backend goes through them again when they end.
+    held_out
+        Rows for evaluation during training, none of which is trained on.
+    resume_from
+        A checkpoint that an earlier run of the same plan saved in `out`, or None to begin.
+    """
+
+    recipe: Recipe
+    base: str
+    base_folder: Path
+    out: Path
+    training: Sequence[TrainingRow]
+    held_out: Sequence[TrainingRow]
+    resume_from: Path | None = None
+
+    @property
+    def work(self) -> Path:
+        """Where checkpoints to resume from are saved; it is gone when the run is finished."""
+        return self.out / ".resume"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a training has made.
+
+    Attributes
+    ----------
+    folder
+        A PEFT adapter or a model with its tokenizer, which `saeval compare` takes as it is. It
+        holds no pickle.
+    step
+        Optimisation steps that it is the outcome of.
+    finished
+        False if it was stopped before the recipe's last step.
+    """
+
+    folder: Path
+    step: int
+    finished: bool
+
+
+class Callbacks(Protocol):
+    """What a backend tells while it works."""
+
+    def on_step(self, step: int, metrics: Mapping[str, float]) -> bool:
+        """After every optimisation step, with its numbers; True asks to save and stop."""
+
+    def on_evaluation(self, step: int, responses: Sequence[str]) -> None:
+        """With the model's responses to the held-out rows, in their order."""
+
+    def on_save(self, step: int, folder: Path) -> None:
+        """After `folder` is whole on disk: a run can be resumed from it."""
+
+    def on_history(self, step: int, folder: Path) -> None:
+        """After `folder`, in the plan's `work`, holds an adapter or model that is to stay.
+
+        That is due after every ``saving.history`` steps; the folder is taken away from there.
+        """
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Something that trains."""
+
+    def train(self, plan: Plan, callbacks: Callbacks) -> Checkpoint:
+        """Train as planned.
+
+        Raises
+        ------
+        BackendError
+            If it cannot: the model is not there, memory runs out (say what to lower), or a library
+            is missing. Nothing that was saved before is lost.
+        """
+
+
+def backend_names() -> list[str]:
+    """The built-in backends, then those that other packages offer."""
+    return [*BUILT_IN, *sorted(_offered())]
+
+
+def get_backend(name: str) -> Backend:
+    """The backend of that name.
+
+    Raises
+    ------
+    BackendError
+        If there is none, it cannot be imported, or what is imported is no backend.
+    """
+    offered = _offered()
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+    elif name in offered:
+        module, attribute = offered[name].module, offered[name].attr
+    else:
+        raise BackendError(f"there is no backend {name!r}; known: {', '.join(backend_names())}")
+    try:
+        made = getattr(import_module(module), attribute)()
+    except (ImportError, AttributeError, RuntimeError) as error:  # what lazy modules raise, too
+        raise BackendError(f"backend {name}: cannot load {module}:{attribute} ({error})") from error
+    if not isinstance(made, Backend):
+        raise BackendError(f"backend {name}: {module}:{attribute} has no `train`")
+    return made
+
+
+def _offered() -> dict[str, EntryPoint]:
+    """Backends of other packages; a built-in name stays the built-in backend's."""
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in BUILT_IN}

@@ -1,0 +1,218 @@
+"""The pay-offs and findings of a recipe as tables for the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from saeval.tasks.format.labels import LABELS
+from saeval.tasks.registry import get_task
+from saeval.trainer.check.expected_reward import (
+    TIE,
+    Action,
+    Knowledge,
+    Payoffs,
+    amount,
+    answers_from,
+)
+from saeval.trainer.check.reward import Finding
+from saeval.trainer.recipe.schema import Objective, Recipe
+
+_SHOWN = (0.05, 0.5, 0.95)
+_CHANCES = (0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
+
+Row = tuple[str, list[float]]
+
+
+def show(recipe: Recipe, findings: Sequence[Finding], console: Console) -> None:
+    """Print what a recipe pays, what is best under it, and what was found."""
+    console.print(f"[bold]{escape(recipe.name)}[/]  {escape(recipe.summary)}")
+    optimisation = recipe.optimisation
+    step = f"{optimisation.prompts_per_step} targets"
+    if not recipe.supervised:
+        step = f"{optimisation.prompts_per_step} prompts × {optimisation.group_size} completions"
+    console.print(
+        f"{', '.join(recipe.tasks)}; {optimisation.steps} steps of {step}, "
+        f"temperature {optimisation.temperature:g}, learning rate {optimisation.learning_rate:g}, "
+        + (f"LoRA {recipe.adapter.rank}" if recipe.adapter else "all weights"),
+        highlight=False,
+    )
+    for kind in dict.fromkeys(get_task(name).kind for name in recipe.tasks):
+        if recipe.terms:
+            payoffs = Payoffs(recipe, kind)
+            for title, table in (
+                ("Components", _components(payoffs)),
+                (f"What an answer pays ({kind}), to a model that knows the truth", _pays(payoffs)),
+                (
+                    "What pays most on average, to a model that is right … of the time",
+                    _best(payoffs),
+                ),
+            ):
+                console.print(f"\n[bold]{title}[/]")
+                console.print(table)
+            if kind == "question":
+                console.print(_threshold(payoffs), highlight=False)
+    if recipe.objective is not None:
+        console.print("\n[bold]Targets[/]")
+        console.print(_objective(recipe.objective))
+        console.print("Pay-offs are of rewards; supervised fine-tuning has none.")
+    for finding in findings:
+        style = "bold yellow" if finding.severity == "warning" else "dim"
+        console.print(
+            f"[{style}]{finding.severity}[/] \\[{finding.code}] {escape(finding.text)}",
+            highlight=False,
+        )
+    warnings = sum(finding.severity == "warning" for finding in findings)
+    counted = "1 warning" if warnings == 1 else f"{warnings} warnings"
+    console.print("[bold green]no warnings[/]" if not warnings else f"[bold]{counted}[/]")
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _objective(objective: Objective) -> Table:
+    """What is taught, and how many of the targets."""
+    known = f"{objective.known_from:g}"
+    taught = {
+        "abstention": f"right at least {known} of the time: the right answer; else declining",
+        "confidence": "an answer of the base's own, with the share of right samples",
+        "own_answer": "that share alone, after question and own answer",
+        "pairwise": "which of two questions the base is right on more often",
+    }
+    table = _table()
+    table.add_column("")
+    table.add_column("share", justify="right")
+    table.add_column("what is taught")
+    whole = sum(objective.weights.values())
+    for name, weight in objective.weights.items():
+        table.add_row(name, f"{weight / whole:.0%}", taught[name])
+    return table
+
+
+def _components(payoffs: Payoffs) -> Table:
+    table = _table()
+    table.add_column("")
+    table.add_column("weight", justify="right")
+    table.add_column("parameters")
+    for term in payoffs.terms:
+        parameters = ", ".join(
+            f"{name}={_parameter(value)}" for name, value in term.parameters.items()
+        )
+        table.add_row(term.name, f"{term.weight:g}", parameters)
+    return table
+
+
+def _parameter(value: object) -> str:
+    if isinstance(value, dict):
+        return "/".join(f"{key} {number:g}" for key, number in value.items())
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _pays(payoffs: Payoffs) -> Table:
+    """What each answer pays where the truth is known."""
+    sections = [(title, list(_rows(payoffs, knowledge))) for title, knowledge in _known(payoffs)]
+    by_confidence = payoffs.heeds_confidence
+    table = _table()
+    table.add_column("truth")
+    table.add_column("answer")
+    shown = [f"CONF={stated:.2f}" for stated in _SHOWN] if by_confidence else ["with CONF"]
+    for heading in (*shown, "no CONF"):
+        table.add_column(heading, justify="right")
+    for title, rows in sections:
+        top = max(max(pays) for _, pays in rows)
+        for number, (answer, pays) in enumerate(rows):
+            cells = pays if by_confidence else [pays[0], pays[-1]]
+            table.add_row(
+                title if number == 0 else "",
+                answer,
+                *(_marked(pay, top, answer.endswith("✓")) for pay in cells),
+                end_section=number == len(rows) - 1,
+            )
+    return table
+
+
+def _marked(pay: float, top: float, right: bool) -> str:
+    text = amount(pay)
+    if pay < top - TIE:
+        return text
+    return f"[bold green]{text}[/]" if right else f"[bold red]{text}[/]"
+
+
+def _known(payoffs: Payoffs) -> Iterator[tuple[str, Knowledge]]:
+    if payoffs.kind == "verification":
+        for label in LABELS:
+            yield label, Knowledge("verification", label)
+        return
+    yield "has an answer", Knowledge("question", "RIGHT")
+    if _by_group(payoffs):
+        yield "  others decline", Knowledge("question", "RIGHT", others_decline=True)
+    yield "has none", Knowledge("question", "UNKNOWN")
+
+
+def _by_group(payoffs: Payoffs) -> bool:
+    return any("group" in term.component.needs for term in payoffs.terms)
+
+
+def _rows(payoffs: Payoffs, knowledge: Knowledge) -> Iterator[Row]:
+    for answer in knowledge.answers:
+        if knowledge.believes == "UNKNOWN" and answer == "RIGHT":
+            continue
+        name = "unreadable" if answer is None else answer
+        right = " ✓" if answer == knowledge.believes else ""
+        pays = [
+            payoffs.expected(Action(answer, confidence), knowledge)
+            for confidence in (*_SHOWN, None)
+        ]
+        yield name + right, pays
+
+
+def _best(payoffs: Payoffs) -> Table:
+    """What pays most to a model of some knowledge."""
+    table = _table()
+    table.add_column("it believes", no_wrap=True)
+    for chance in _CHANCES:
+        table.add_column(f"{chance:.0%}", justify="right")
+    believers = [(label, Knowledge("verification", label)) for label in LABELS]
+    if payoffs.kind == "question":
+        believers = [("an answer", Knowledge("question", "RIGHT"))]
+        if _by_group(payoffs):
+            declining = Knowledge("question", "RIGHT", others_decline=True)
+            believers.append(("  others decline", declining))
+    for name, knowledge in believers:
+        cells = []
+        for chance in _CHANCES:
+            ranking = payoffs.ranking(
+                Knowledge(
+                    knowledge.kind,
+                    knowledge.believes,
+                    chance,
+                    others_decline=knowledge.others_decline,
+                )
+            )
+            cells.append(_choice(ranking, knowledge))
+        table.add_row(name, *cells)
+    return table
+
+
+def _choice(ranking: Sequence[tuple[Action, float]], knowledge: Knowledge) -> str:
+    action, pay = ranking[0]
+    style = "green" if action.answer in (knowledge.believes, knowledge.abstention) else "red"
+    if knowledge.kind == "verification" and action.answer != knowledge.believes:
+        style = "red"
+    tie = len(ranking) > 1 and ranking[1][1] >= pay - TIE
+    name = "tie" if tie else action.answer or "unreadable"
+    return f"[{style}]{name}[/]\n{amount(pay)}"
+
+
+def _threshold(payoffs: Payoffs) -> str:
+    start = answers_from(payoffs)
+    if start is None:
+        return "Answering never pays more than declining."
+    if start == 0:
+        return "Answering always pays more than declining."
+    return f"Answering pays more than declining from a chance of {start:.2f} of being right."

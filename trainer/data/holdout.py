@@ -1,0 +1,119 @@
+"""What is evaluated during training and after it, and how training is kept apart from it.
+
+Where a source trains on another split than `saeval` evaluates, every evaluated item counts. Where
+it trains on that very split (``split: test``), a seeded share of it is held out, and only that
+counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from saeval.tasks.data.fingerprint import Identity, data_sets, identity
+from saeval.tasks.data.loading import load_documents, part_of
+from saeval.tasks.data.sampling import sample
+from saeval.tasks.registry import EVALUATED, MixedSource, Task, get_task
+from saeval.tasks.types import DataError, Item
+from saeval.trainer.recipe.schema import Recipe
+
+HELD_OUT_SHARE = 0.2
+"""Of the units (clusters, or items without one) of a split that is trained on and evaluated."""
+
+
+class Apart:
+    """What training must not have in common with evaluation.
+
+    Parameters
+    ----------
+    identities
+        Of the evaluated items.
+    """
+
+    def __init__(self, identities: Iterable[Identity]) -> None:
+        known = list(identities)
+        self._ids = {one.id for one in known}
+        self._texts = {one.text for one in known}
+        self._clusters = {cluster for one in known for cluster in one.clusters}
+
+    def shared(self, item: Identity) -> str | None:
+        """What an item shares with an evaluated one: ``id``, ``text``, ``cluster`` or nothing."""
+        if item.id in self._ids:
+            return "id"
+        if item.text in self._texts:
+            return "text"
+        return "cluster" if self._clusters.intersection(item.clusters) else None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The evaluated side of a mixture.
+
+    Attributes
+    ----------
+    rows
+        Each task with the items that are evaluated during training, in seeded order.
+    apart
+        What training must not share: with those, with the rest of their tasks, and with the
+        evaluated items of the tasks that are trained on.
+    not_checked
+        Tasks that are trained on and whose evaluated items cannot be loaded, and why.
+    """
+
+    rows: tuple[tuple[Task, list[Item]], ...]
+    apart: Apart
+    not_checked: dict[str, str]
+
+
+def evaluated_items(recipe: Recipe, data_dir: str | None, seed: int) -> Evaluated:
+    """Load what a recipe's training is evaluated on.
+
+    Raises
+    ------
+    DataError
+        If a task that is evaluated during training cannot be loaded, or nothing of it is left to
+        hold out.
+    """
+    trained = {
+        name
+        for source in recipe.data.sources
+        if source.split == EVALUATED
+        for name in data_sets(get_task(source.task))
+    }
+    wanted = recipe.evaluation.tasks or recipe.tasks
+    rows, known, not_checked = [], [], {}
+    for name in dict.fromkeys((*wanted, *recipe.tasks)):
+        task = get_task(name)
+        try:
+            items = load_documents(task, data_dir)
+        except DataError as error:
+            if name in wanted:
+                raise DataError(
+                    f"{error}; or name other tasks to evaluate on in `evaluation.tasks`"
+                ) from error
+            not_checked[name] = str(error)
+            continue
+        mixed = isinstance(task.source, MixedSource)
+        kept = []
+        for item in items:
+            found = identity(task, item.as_row())
+            in_trained = (part_of(item) if mixed else task.card) in trained
+            if not in_trained or is_held_out(found, seed):
+                kept.append(item)
+                known.append(found)
+        if name in wanted:
+            if not kept:
+                raise DataError(
+                    f"task {name}: its {len(items)} items are too few to hold a share out of"
+                )
+            limit = recipe.evaluation.items
+            part = part_of if mixed else None
+            rows.append((task, sample(kept, seed=seed, limit=limit, part=part)))
+    return Evaluated(tuple(rows), Apart(known), not_checked)
+
+
+def is_held_out(item: Identity, seed: int) -> bool:
+    """Whether an item's unit falls into the share that is held out; no other item matters."""
+    digest = hashlib.sha256(f"{seed}:held out:{item.unit}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < HELD_OUT_SHARE * 2**64

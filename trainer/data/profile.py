@@ -1,0 +1,215 @@
+"""What a base knows: how often its samples answer each item rightly.
+
+A profile is a file of JSON lines, a header and one line for each item::
+
+    {"schema": "satrain.profile/1", "base": "./base", "content": "9f2c…", "items": 5200,
+     "prompt": {"chat_template": false, "system": null},
+     "sampling": {"samples": 16, "temperature": 0.3, "max_completion_length": 512, "seed": 0}}
+    {"item": "fever/96622", "prompt": "5ab1…", "right": 5, "abstained": 2, "invalid": 1,
+     "confidence": 0.71, "answer": "FAIL"}
+
+The header says of what: another base, prompt or sampling knows other things. ``prompt`` of an item
+is a hash of how it was asked, ``confidence`` the mean of what was stated, ``answer`` what the first
+sample says that can be read, and to decline what nobody can know is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from saeval.tasks.types import AnyItem, DataError
+from saeval.trainer.data.rows import TrainingRow
+from saeval.trainer.recipe.schema import Filter, Prompt, Recipe
+from saeval.trainer.rewards.schema import STRICT
+
+SCHEMA = "satrain.profile/1"
+
+Part = TypeVar("Part", bound=BaseModel)
+
+
+class Sampling(BaseModel):
+    """How the base was sampled."""
+
+    model_config = STRICT
+
+    samples: int = Field(ge=1)
+    temperature: float = Field(gt=0)
+    max_completion_length: int = Field(ge=1)
+    seed: int
+
+
+class Header(BaseModel):
+    """Of what a profile is.
+
+    Attributes
+    ----------
+    base, content
+        The base as it was named, and the hash of its weights, configuration and tokenizer.
+    items
+        How many items it will have when it is finished.
+    prompt, sampling
+        How the items were asked.
+    """
+
+    model_config = STRICT
+
+    schema_: Literal["satrain.profile/1"] = Field(alias="schema")
+    base: str
+    content: str
+    items: int = Field(ge=0)
+    prompt: Prompt
+    sampling: Sampling
+
+
+class Entry(BaseModel):
+    """What the samples of one item did; `item` is its `saeval.tasks.data.fingerprint.item_key`."""
+
+    model_config = STRICT
+
+    item: str
+    prompt: str
+    right: int = Field(ge=0)
+    abstained: int = Field(ge=0)
+    invalid: int = Field(ge=0)
+    confidence: float | None = Field(ge=0, le=1)
+    answer: str | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile as it was read."""
+
+    path: Path
+    header: Header
+    entries: dict[str, Entry]
+
+    def right_share(self, item: str) -> float | None:
+        """The share of an item's samples that are right; None if it is not in the profile."""
+        entry = self.entries.get(item)
+        return None if entry is None else entry.right / self.header.sampling.samples
+
+    def check(self, recipe: Recipe, base_content: str | None) -> None:
+        """Refuse a profile that is not finished, or of another base, prompt or sampling.
+
+        Raises
+        ------
+        DataError
+            If it is.
+        """
+        wanted, found = recipe.optimisation, self.header.sampling
+        again = "make one with `satrain profile`, or change the recipe"
+        if len(self.entries) < self.header.items:
+            raise DataError(
+                f"{self.path}: is not finished: it has {len(self.entries)} of {self.header.items} "
+                "items; give the same `satrain profile` command again to resume it"
+            )
+        if base_content is not None and base_content != self.header.content:
+            raise DataError(f"{self.path}: is of another base ({self.header.base}); {again}")
+        for name, one, other in (
+            ("prompt", self.header.prompt, recipe.prompt),
+            ("optimisation.temperature", found.temperature, wanted.temperature),
+            (
+                "optimisation.max_completion_length",
+                found.max_completion_length,
+                wanted.max_completion_length,
+            ),
+        ):
+            if one != other:
+                raise DataError(
+                    f"{self.path}: `{name}` was {_shown(one)} and is {_shown(other)} in the "
+                    f"recipe; {again}"
+                )
+
+    def check_row(self, item: str, row: TrainingRow) -> None:
+        """Refuse an entry of an item that is asked in other words now."""
+        if self.entries[item].prompt != prompt_hash(row):
+            raise DataError(
+                f"{self.path}: item {item} was asked in other words or is another document; "
+                "make the profile again"
+            )
+
+
+def read_profile(path: Path) -> Profile:
+    """Read a profile; a torn last line, as a crash leaves it, is no entry.
+
+    Raises
+    ------
+    DataError
+        If it is not there or not a profile.
+    """
+    if not path.is_file():
+        raise DataError(
+            f"{path}: no such profile; make it with `satrain profile RECIPE --base MODEL --out "
+            f"{path}`"
+        )
+    first, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    header = _parsed(Header, first, f"{path}:1")
+    entries: dict[str, Entry] = {}
+    for number, line in enumerate(lines[:-1], start=2):
+        entry = _parsed(Entry, line, f"{path}:{number}")
+        if entry.item in entries or entry.right + entry.invalid > header.sampling.samples:
+            raise DataError(
+                f"{path}:{number}: item {entry.item} occurs twice, or has more answers than the "
+                f"{header.sampling.samples} samples; remove the line and resume the profile"
+            )
+        entries[entry.item] = entry
+    return Profile(path, header, entries)
+
+
+def _parsed(model: type[Part], line: str, where: str) -> Part:
+    try:
+        return model.model_validate_json(line)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise DataError(f"{where}: not a line of a profile: {key} {problem['msg']}") from error
+
+
+def prompt_hash(row: TrainingRow) -> str:
+    """Sixteen hexadecimal digits for how a row is asked."""
+    text = row.prompt if isinstance(row.prompt, str) else json.dumps(row.prompt)
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:16]
+
+
+def just_hard_enough(
+    items: Iterable[AnyItem], share_of: Callable[[AnyItem], float], wanted: Filter
+) -> list[AnyItem]:
+    """Items within a filter's band, then so many of the greatest variance, in the given order.
+
+    Parameters
+    ----------
+    items
+        In the order in which ties are decided.
+    share_of
+        The share of an item's samples that are right, p; the variance of one sample is p(1 − p).
+    wanted
+        The band and the number.
+
+    Examples
+    --------
+    >>> from saeval.tasks.factworld.world import generate
+    >>> four = generate("train", 4)
+    >>> shares = dict(zip([item.id for item in four], [0.0, 0.5, 0.25, 1.0]))
+    >>> kept = just_hard_enough(four, lambda item: shares[item.id], Filter(top_by_variance=2))
+    >>> [shares[item.id] for item in kept]
+    [0.5, 0.25]
+    """
+    band = [
+        item for item in items if wanted.min_right_share <= share_of(item) <= wanted.max_right_share
+    ]
+    if wanted.top_by_variance is None:
+        return band
+    ranked = sorted(band, key=lambda item: abs(share_of(item) - 0.5))
+    best = {item.id for item in ranked[: wanted.top_by_variance]}
+    return [item for item in band if item.id in best]
+
+
+def _shown(value: object) -> str:
+    return value.model_dump_json() if isinstance(value, BaseModel) else str(value)

@@ -1,0 +1,195 @@
+"""The items of one source: apart from what is evaluated, and just hard enough."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from saeval.tasks.data.fingerprint import Identity, identity, item_key
+from saeval.tasks.data.loading import load_documents, part_of
+from saeval.tasks.data.sampling import sample
+from saeval.tasks.registry import EVALUATED, MixedSource, get_task
+from saeval.tasks.types import DataError, Item
+from saeval.trainer.data.holdout import Apart
+from saeval.trainer.data.profile import Profile, just_hard_enough
+from saeval.trainer.data.rows import TrainingRow, training_row
+from saeval.trainer.recipe.schema import Prompt, Source
+
+REASONS = {
+    "held out": "held out for evaluation",
+    "id": "evaluated, by id",
+    "text": "evaluated, by wording",
+    "cluster": "in a cluster or page that is evaluated",
+    "in another source": "taken by an earlier source",
+    "not profiled": "not in the profile",
+    "filtered": "too easy or too hard by the filter",
+}
+"""Why a document is passed over."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An item of a source.
+
+    Attributes
+    ----------
+    row, identity
+        What is trained on, and how it is recognised.
+    right_share
+        Of the base's samples, by the profile; None without one.
+    """
+
+    row: TrainingRow
+    identity: Identity
+    right_share: float | None
+
+
+@dataclass
+class Chooser:
+    """Chooses the items of one source after the other.
+
+    Parameters
+    ----------
+    prompt
+        How items are asked.
+    apart
+        What must not be trained on.
+    seed
+        Of the order.
+    data_dir
+        Folder of local data.
+    profile
+        What the base knows, if the recipe has a profile.
+    """
+
+    prompt: Prompt
+    apart: Apart
+    seed: int
+    data_dir: str | None = None
+    profile: Profile | None = None
+    _taken: set[str] = field(default_factory=set)
+    _documents: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
+
+    def choose(self, number: int, source: Source) -> tuple[list[Chosen], Counter[str]]:
+        """The items of a source in seeded order, and how many were passed over and why.
+
+        Raises
+        ------
+        DataError
+            If its data cannot be loaded, or fewer items are left than asked for.
+        """
+        task = get_task(source.task)
+        documents = self._load(source)
+        dropped = Counter[str]()
+        identities: dict[str, Identity] = {}
+        keep = self._keep(source, identities, dropped)
+        try:
+            if source.filter is None:
+                items = self._sample(source, documents, source.per_label, source.count, keep)
+            else:
+                hard = self._just_hard_enough(source, documents, keep, dropped)
+                items = self._sample(source, hard, source.per_label, source.count, None)
+            if not items or (source.count is not None and len(items) < source.count):
+                raise DataError(
+                    f"{source.count or 'some'} items asked for, only {len(items)} exist"
+                )
+        except DataError as error:
+            passed_over = "".join(f"; {n} are {REASONS[reason]}" for reason, n in dropped.items())
+            where = f"data.sources.{number} (task {source.task}, split {source.split})"
+            raise DataError(f"{where}: {error}{passed_over}") from error
+        chosen = []
+        for item in items:
+            row, key = training_row(task, item, self.prompt), item_key(task, item.id)
+            share = None if self.profile is None else self.profile.right_share(key)
+            if self.profile is not None and share is not None:
+                self.profile.check_row(key, row)
+            chosen.append(Chosen(row, identities[item.id], share))
+        self._taken.update(item.identity.id for item in chosen)
+        return chosen, dropped
+
+    def candidates(self, source: Source, times: int) -> list[tuple[str, TrainingRow]]:
+        """Rows that a filter could choose from, by key: so many times what a source asks for.
+
+        As many as there are, where there are fewer.
+        """
+        task = get_task(source.task)
+        documents = self._load(source)
+        keep = self._keep(source, {}, Counter())
+        if source.per_label is None:
+            most = source.filter.top_by_variance if source.filter else None
+            wanted = source.count or most
+            count = None if wanted is None else times * wanted
+            items = self._sample(source, documents, None, count, keep)
+        else:
+            items = []
+            for label, number in source.per_label.items():
+                of_label = [item for item in documents if item.target == label]
+                items += self._sample(source, of_label, None, times * number, keep)
+        return [(item_key(task, i.id), training_row(task, i, self.prompt)) for i in items]
+
+    def _load(self, source: Source) -> list[Item]:
+        key = (source.task, source.split)
+        if key not in self._documents:
+            task = get_task(source.task)
+            self._documents[key] = load_documents(task, self.data_dir, split=source.split)
+        return self._documents[key]
+
+    def _keep(
+        self, source: Source, identities: dict[str, Identity], dropped: Counter[str]
+    ) -> Callable[[Item], bool]:
+        """Whether an item may be trained on; notes who it is, or why it may not."""
+        task = get_task(source.task)
+
+        def keep(item: Item) -> bool:
+            found = identities[item.id] = identity(task, item.as_row())
+            reason = self.apart.shared(found)
+            if reason == "id" and source.split == EVALUATED:
+                reason = "held out"
+            elif reason is None and found.id in self._taken:
+                reason = "in another source"
+            if reason is not None:
+                dropped[reason] += 1
+            return reason is None
+
+        return keep
+
+    def _just_hard_enough(
+        self,
+        source: Source,
+        documents: Sequence[Item],
+        keep: Callable[[Item], bool],
+        dropped: Counter[str],
+    ) -> list[Item]:
+        if self.profile is None or source.filter is None:
+            raise DataError(
+                "`filter` needs to know what the base answers rightly: make a profile with "
+                "`satrain profile RECIPE --base MODEL --out FILE` and give data.profile=FILE"
+            )
+        task = get_task(source.task)
+        shares: dict[str, float] = {}
+        for item in documents:
+            share = self.profile.right_share(item_key(task, item.id))
+            if share is None:
+                dropped["not profiled"] += 1
+            elif keep(item):
+                shares[item.id] = share
+        known = [item for item in documents if item.id in shares]
+        order = self._sample(source, known, None, None, None)
+        hard = just_hard_enough(order, lambda item: shares[item.id], source.filter)
+        dropped["filtered"] += len(known) - len(hard)
+        return hard
+
+    def _sample(
+        self,
+        source: Source,
+        documents: Sequence[Item],
+        per_label: Mapping[str, int] | None,
+        limit: int | None,
+        keep: Callable[[Item], bool] | None,
+    ) -> list[Item]:
+        mixed = isinstance(get_task(source.task).source, MixedSource)
+        part = part_of if mixed else None
+        return sample(
+            documents, seed=self.seed, per_label=per_label, limit=limit, part=part, keep=keep
+        )

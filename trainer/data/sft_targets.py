@@ -1,0 +1,264 @@
+r"""What supervised fine-tuning teaches, written from the base's own samples.
+
+A profile says that the base was right in 3 of 16 samples of a question, declined in 2, could be
+read in all, and said Lyon in the first. Its targets::
+
+    abstention    \boxed{Unknown}           for 3/16 is below `known_from`;
+                  CONF=0.81                 1 − 3/16, how often declining was better
+    confidence    \boxed{Lyon}              an answer of its own, right or wrong,
+                  CONF=0.19                 3/16
+    own_answer    CONF=0.21                 3/14 of the answers that it gave, after "Lyon"
+    pairwise      \boxed{B}                 for a second question with more than 3/16
+
+The first sample stands for all: over many items it is right as often as the confidence says.
+Shares are of the samples that can be read. Sources: R-Tuning, arXiv:2311.09677, for abstention;
+Steyvers, Belém, Smyth, arXiv:2510.05126, for the others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from saeval.tasks.data.fingerprint import item_key
+from saeval.tasks.format.render import DECLINING, write_answer, write_choice, write_confidence
+from saeval.tasks.metacognition.items import (
+    JudgedAnswer,
+    OwnAnswer,
+    QuestionPair,
+    matched_pairs,
+    pair_id,
+)
+from saeval.tasks.registry import Task, get_task
+from saeval.tasks.types import DataError
+from saeval.trainer.data.profile import Entry, Profile
+from saeval.trainer.data.rows import TrainingRow, training_row
+from saeval.trainer.recipe.schema import Recipe
+
+REASONS = {
+    "unreadable": "have no sample that can be read",
+    "unwritable": "have an answer that the task's format cannot hold",
+    "declined": "are declined by the base",
+    "tied": "are in a pair that the base is right on equally often",
+}
+"""Why an item has no target."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """An item with what the base's samples did.
+
+    Attributes
+    ----------
+    row, task, item
+        As it is asked.
+    answer
+        Of the first sample that can be read; declining is one, too.
+    share
+        Of the samples that can be read, those that are right.
+    given_share
+        Of the answers that were given, those that are right; None if none was given.
+    """
+
+    row: TrainingRow
+    task: Task
+    item: Mapping[str, Any]
+    answer: str
+    share: float
+    given_share: float | None
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether anything but declining is right."""
+        return self.row.target != self.task.abstention
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What one part of an objective teaches: its rows, and how many items it leaves out and why."""
+
+    rows: tuple[TrainingRow, ...]
+    left_out: Counter[str]
+
+
+def needed_profile(recipe: Recipe) -> DataError:
+    """What to do where supervised fine-tuning has no profile of its items."""
+    return DataError(
+        "`objective` makes its targets from what the base answers; make a profile with `satrain "
+        f"profile {recipe.name} --base MODEL --out FILE` and give data.profile=FILE"
+    )
+
+
+def targets(rows: Sequence[TrainingRow], profile: Profile, recipe: Recipe) -> dict[str, Targets]:
+    """The targets of each part of a recipe's objective that has a weight.
+
+    Parameters
+    ----------
+    rows
+        The items in the order of training.
+    profile
+        It has an entry of each.
+    recipe
+        Its objective, and how the model is asked.
+
+    Raises
+    ------
+    DataError
+        If the profile lacks items or answers, or a part has no target at all.
+    """
+    if recipe.objective is None:
+        return {}
+    sampled, unreadable = _sampled(rows, profile, recipe)
+    makers = {
+        "abstention": lambda left: _abstention(sampled, recipe.objective.known_from, left),
+        "confidence": lambda left: _confidence(sampled, left),
+        "own_answer": lambda left: _own_answer(sampled, recipe, left),
+        "pairwise": lambda left: _pairwise(sampled, recipe, left),
+    }
+    made = {}
+    for name in recipe.objective.weights:
+        left_out = Counter({"unreadable": unreadable} if unreadable else {})
+        made[name] = Targets(tuple(makers[name](left_out)), left_out)
+        if not made[name].rows:
+            why = "".join(f"; {count} {REASONS[reason]}" for reason, count in left_out.items())
+            raise DataError(f"`objective.{name}`: no item of {len(rows)} gives a target{why}")
+    return made
+
+
+def _sampled(
+    rows: Sequence[TrainingRow], profile: Profile, recipe: Recipe
+) -> tuple[list[Sampled], int]:
+    """The items of which any sample can be read, and the number of the others."""
+    found, unreadable, missing = [], 0, 0
+    for row in rows:
+        task, item = get_task(row.task), json.loads(row.item)
+        entry = profile.entries.get(item_key(task, item["id"]))
+        if entry is None:
+            missing += 1
+            continue
+        readable = profile.header.sampling.samples - entry.invalid
+        if readable == 0:
+            unreadable += 1
+            continue
+        if entry.answer is None:
+            raise DataError(
+                f"{profile.path}: item {entry.item} has no `answer`; make the profile again"
+            )
+        found.append(
+            Sampled(
+                row,
+                task,
+                item,
+                entry.answer,
+                entry.right / readable,
+                _given(row, task, entry, readable),
+            )
+        )
+    if missing:
+        raise DataError(
+            f"{profile.path}: has no entry of {missing} of {len(rows)} items; `satrain profile "
+            f"{recipe.name}` with the same changes and --out adds them"
+        )
+    return found, unreadable
+
+
+def _given(row: TrainingRow, task: Task, entry: Entry, readable: int) -> float | None:
+    given = readable - entry.abstained
+    if given == 0:
+        return None
+    return 0.0 if row.target == task.abstention else entry.right / given
+
+
+def _abstention(
+    sampled: Sequence[Sampled], known_from: float, left_out: Counter[str]
+) -> Iterator[TrainingRow]:
+    for each in sampled:
+        kind = each.task.kind
+        known = each.share >= known_from
+        declines = not known or not each.has_answer
+        if declines:
+            answer = DECLINING[kind]
+        else:
+            answer = each.row.target if kind == "verification" else each.item["answers"][0]
+        said = write_answer(kind, answer, each.share if known else 1 - each.share)
+        wanted = each.task.abstention if declines else each.row.target
+        if each.task.read(each.item, said).prediction == wanted:
+            yield replace(each.row, completion=said)
+        else:
+            left_out["unwritable"] += 1
+
+
+def _confidence(sampled: Sequence[Sampled], left_out: Counter[str]) -> Iterator[TrainingRow]:
+    for each in sampled:
+        said = write_answer(each.task.kind, each.answer, each.share)
+        read = each.task.read(each.item, said)
+        if read.status == "abstained" or read.answer == each.answer:
+            yield replace(each.row, completion=said)
+        else:
+            left_out["unwritable"] += 1
+
+
+def _own_answer(
+    sampled: Sequence[Sampled], recipe: Recipe, left_out: Counter[str]
+) -> Iterator[TrainingRow]:
+    for each in _questions(sampled):
+        if each.given_share is None or each.answer == DECLINING["question"]:
+            left_out["declined"] += 1
+            continue
+        own = _own(each)
+        judged = JudgedAnswer(
+            id=own.id,
+            cluster=own.group,
+            question=own.question,
+            answer=each.answer,
+            target="RIGHT" if each.given_share >= 0.5 else "WRONG",
+        )
+        row = training_row(get_task("confidence"), judged, recipe.prompt)
+        yield replace(row, completion=write_confidence(each.given_share))
+
+
+def _pairwise(
+    sampled: Sequence[Sampled], recipe: Recipe, left_out: Counter[str]
+) -> Iterator[TrainingRow]:
+    """Both orders of each pair, as the task shows them; questions without an answer are in none."""
+    shares: dict[str, float] = {}
+    own: dict[str, OwnAnswer] = {}
+    for each in _questions(sampled):
+        if each.has_answer:
+            one = _own(each)
+            own[one.id], shares[one.id] = one, each.share
+    for pair in matched_pairs(list(own.values()), recipe.seed):
+        if shares[pair[0].id] == shares[pair[1].id]:
+            left_out["tied"] += 2
+            continue
+        for first, second in (pair, pair[::-1]):
+            better = "A" if shares[first.id] > shares[second.id] else "B"
+            shown = QuestionPair(
+                id=pair_id(first, second),
+                cluster=pair_id(*pair),
+                first=first.question,
+                second=second.question,
+                target=better,
+            )
+            row = training_row(get_task("pairwise"), shown, recipe.prompt)
+            yield replace(row, completion=write_choice(better))
+
+
+def _questions(sampled: Sequence[Sampled]) -> Iterator[Sampled]:
+    return (each for each in sampled if each.task.kind == "question")
+
+
+def _own(each: Sampled) -> OwnAnswer:
+    """A question as the metacognition tasks take it; what was answered plays no part here."""
+    return OwnAnswer(
+        task=each.task.name,
+        item=each.item["id"],
+        cluster=each.row.cluster,
+        question=each.item["question"],
+        answer=None,
+        right=False,
+        stated=None,
+    )

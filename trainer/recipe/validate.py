@@ -1,0 +1,163 @@
+"""Mistakes that no single field of a recipe shows."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+
+from saeval.tasks.registry import EVALUATED, TASKS
+from saeval.trainer.backends.protocol import backend_names
+from saeval.trainer.recipe.schema import Objective, Recipe
+from saeval.yaml_source import Path_
+
+Mistake = tuple[Path_, str]
+"""Where, and what is wrong there."""
+
+_WITHOUT_EFFECT = (
+    *(
+        ("optimisation", name)
+        for name in (
+            "group_size",
+            "kl_beta",
+            "clip_epsilon",
+            "scale_rewards",
+            "iterations",
+            "steps_per_generation",
+        )
+    ),
+    ("hardware", "vllm"),
+    ("probing", "every"),
+)
+"""Settings of sampling and rewards; temperature and length are those of the profile."""
+
+
+def inconsistencies(recipe: Recipe) -> Iterator[Mistake]:
+    """Each mistake, with the key that should change."""
+    yield from _backend(recipe)
+    yield from _data(recipe)
+    if all(task in TASKS for task in recipe.tasks):
+        yield from _reward(recipe)
+    yield from _sizes(recipe)
+    if recipe.prompt.system is not None and not recipe.prompt.chat_template:
+        yield ("prompt", "system"), "`prompt.system` needs `prompt.chat_template: true`"
+    if recipe.alarms.kl_above is not None and recipe.optimisation.kl_beta == 0:
+        yield ("alarms", "kl_above"), "`alarms.kl_above` needs `optimisation.kl_beta` above 0"
+
+
+def _backend(recipe: Recipe) -> Iterator[Mistake]:
+    names = backend_names()
+    if recipe.backend not in names:
+        yield ("backend",), f"there is no backend {recipe.backend!r}{_near(recipe.backend, names)}"
+    if recipe.backend == "trl-grpo" and recipe.supervised:
+        yield ("objective",), "`objective` has no effect in `trl-grpo`; leave it out"
+    if recipe.backend == "trl-grpo" and not recipe.terms:
+        yield ("reward",), "`reward` must have a component; `trl-grpo` learns from nothing else"
+    if recipe.backend == "trl-sft" and recipe.terms:
+        yield ("reward",), "`reward` has no effect in supervised fine-tuning; leave it out"
+    if recipe.backend == "trl-sft" and not recipe.supervised:
+        yield ("objective",), "`objective` is missing; `trl-sft` learns from nothing else"
+    if recipe.objective is not None and recipe.backend != "trl-grpo":
+        yield from _objective(recipe, recipe.objective)
+
+
+def _objective(recipe: Recipe, objective: Objective) -> Iterator[Mistake]:
+    if not objective.weights:
+        yield ("objective",), "`objective` must give a weight above 0 to something"
+    kinds = {TASKS[task].kind for task in recipe.tasks if task in TASKS}
+    for name in {"own_answer", "pairwise"} & objective.weights.keys():
+        if kinds and "question" not in kinds:
+            yield (
+                ("objective", name),
+                f"`objective.{name}` is about open questions; no source is a task of that kind",
+            )
+    for key in _WITHOUT_EFFECT:
+        part, name = key
+        settings = getattr(recipe, part)
+        if getattr(settings, name) != type(settings).model_fields[name].default:
+            yield key, f"`{part}.{name}` has no effect in supervised fine-tuning; leave it out"
+
+
+def _data(recipe: Recipe) -> Iterator[Mistake]:
+    sources = recipe.data.sources
+    for number, source in enumerate(sources):
+        key: Path_ = ("data", "sources", number)
+        if source.task not in TASKS:
+            near = _near(source.task, list(TASKS))
+            yield (*key, "task"), f"there is no task {source.task!r}{near}"
+            continue
+        splits = (EVALUATED, *TASKS[source.task].splits)
+        if source.split not in splits:
+            yield (
+                (*key, "split"),
+                f"task {source.task} has no split {source.split}; it has {', '.join(splits)}"
+                f" (of `{EVALUATED}`, a share is held out for evaluation)",
+            )
+        labels = TASKS[source.task].labels
+        for label in source.per_label or {}:
+            if label not in labels:
+                yield (
+                    (*key, "per_label", label),
+                    f"task {source.task} has no label {label!r}; it has {', '.join(labels)}",
+                )
+        if source.count is not None and source.per_label is not None:
+            yield (*key, "count"), "give `count` or `per_label`, not both"
+        bounds = source.filter
+        if bounds is not None and bounds.min_right_share > bounds.max_right_share:
+            yield (*key, "filter"), "`min_right_share` is above `max_right_share`"
+    weighted = [source.weight is not None for source in sources]
+    if any(weighted) and not all(weighted):
+        yield (
+            ("data", "sources", weighted.index(False)),
+            "give every source a `weight`, or none",
+        )
+    for number, task in enumerate(recipe.evaluation.tasks or ()):
+        if task not in TASKS:
+            near = _near(task, list(TASKS))
+            yield ("evaluation", "tasks", number), f"there is no task {task!r}{near}"
+
+
+def _reward(recipe: Recipe) -> Iterator[Mistake]:
+    kinds = {TASKS[task].kind for task in recipe.tasks}
+    if recipe.probing.every and "verification" not in kinds:
+        yield ("probing", "every"), "there are labels to probe in verification tasks only"
+    for term in recipe.terms:
+        if lacking := sorted(kinds - term.component.kinds):
+            yield (
+                ("reward", term.name),
+                f"`reward.{term.name}` has no meaning for a task of kind {lacking[0]}",
+            )
+        if "probabilities" in term.component.needs and recipe.probing.every != 1:
+            yield (
+                ("reward", term.name),
+                f"`reward.{term.name}` needs the label probabilities of every step; "
+                "set `probing.every: 1`",
+            )
+
+
+def _sizes(recipe: Recipe) -> Iterator[Mistake]:
+    hardware, total = recipe.hardware, recipe.completions_per_step
+    said = f"{total} targets per step"
+    if not recipe.supervised:
+        said = (
+            f"{recipe.optimisation.prompts_per_step} prompts × {recipe.optimisation.group_size} "
+            f"completions = {total} per step"
+        )
+    if total % hardware.devices:
+        yield (
+            ("hardware", "devices"),
+            f"{said} do not divide by {hardware.devices} devices; "
+            "change `optimisation.prompts_per_step`",
+        )
+    elif hardware.completions_per_device is not None:
+        at_once = hardware.completions_per_device * hardware.devices
+        if total % at_once:
+            yield (
+                ("hardware", "completions_per_device"),
+                f"{said} do not divide by {hardware.completions_per_device} on each of "
+                f"{hardware.devices} devices",
+            )
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"
