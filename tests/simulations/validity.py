@@ -178,9 +178,10 @@ def main(datasets: int, workers: int, out: Path) -> None:
         "",
         f"Made by `tests/simulations/validity.py --datasets {datasets}` (`make validity`): "
         f"{blocks * BLOCK:,} simulated paired data sets per case, {REPLICATES:,} bootstrap "
-        "replicates and permutations each; the module's text says how they are drawn. Monte Carlo error is about "
-        f"±{1.96 * (0.05 * 0.95 / (blocks * BLOCK)) ** 0.5:.2%}. A star marks a type I error "
-        "outside 4.5–5.5% (4.0–5.5% at n = 200) or a coverage outside 94–96%.",
+        "replicates and permutations each; the module's text says how they are drawn. "
+        f"Monte Carlo error is about ±{1.96 * (0.05 * 0.95 / (blocks * BLOCK)) ** 0.5:.2%}. "
+        "A star marks a type I error outside 4.5–5.5% "
+        "(4.0–5.5% at n = 200) or a coverage outside 94–96%.",
         "",
     ]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
