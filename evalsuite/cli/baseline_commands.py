@@ -14,7 +14,7 @@ from rich.table import Table
 
 from saeval.errors import InputError
 from saeval.evalsuite.compare.command import answer_alone
-from saeval.evalsuite.compare.compatibility import asked_in_words
+from saeval.evalsuite.compare.compatibility import describe_settings
 from saeval.evalsuite.config import OF_ASKING, OF_LOADING, as_typed, given_of, options_of
 from saeval.evalsuite.models.resolve import SavedPredictions, resolve
 from saeval.evalsuite.store.baseline_stores import Store, baseline_folder, open_store, record_of
@@ -123,7 +123,7 @@ def _of_manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         "samples per item": "1",
         "chat template": "not applied",
         "system prompt": "none",
-        **asked_in_words(identity),
+        **describe_settings(identity),
         "packages": ", ".join(f"{package} {number}" for package, number in packages.items()),
         "git commit": manifest.get("git_commit"),
     }

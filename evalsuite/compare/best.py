@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.comparison import ByTask, pair_tasks, sharing_items
-from saeval.evalsuite.compare.pairing import WRONG, Pairs, to_arrays
-from saeval.evalsuite.gate.policy import ABSTENTION, read_metric
-from saeval.evalsuite.judge.grades import Verdicts
+from saeval.evalsuite.compare.comparison import PredictionsByTask, find_shared_items, pair_tasks
+from saeval.evalsuite.compare.pairing import WRONG, PairedPredictions, to_arrays
+from saeval.evalsuite.gate.policy import ABSTENTION, parse_metric
+from saeval.evalsuite.judge.grades import Grades
 from saeval.stats._core.answers import joint_answers
 from saeval.stats.checkpoints.best import best_checkpoint
 from saeval.stats.checkpoints.results import Best, NoBestError
@@ -24,7 +24,7 @@ _NOT_RESAMPLED = ("aurc", NEGATIVE_FLIPS[0])
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SelectionMetric:
     """A metric, by its name and label as in a gate's policy, and the one task it is of or None."""
 
     metric: str
@@ -64,10 +64,10 @@ class Wanted:
         return found
 
 
-DEFAULT = Wanted("accuracy", None)
+DEFAULT = SelectionMetric("accuracy", None)
 
 
-def read_wanted(text: str) -> Wanted:
+def parse_selection_metric(text: str) -> SelectionMetric:
     """Read ``METRIC`` or ``METRIC@TASK``; metrics are named as in a gate's policy.
 
     Raises
@@ -77,7 +77,7 @@ def read_wanted(text: str) -> Wanted:
     """
     name, _, task = text.partition("@")
     try:
-        metric, label = read_metric(name)
+        metric, label = parse_metric(name)
     except ValueError as error:
         raise InputError(f"--best: {error}") from error
     if metric in _NOT_RESAMPLED:
@@ -86,16 +86,16 @@ def read_wanted(text: str) -> Wanted:
         raise InputError(
             f"--best: {metric} has no good direction; choose another, such as accuracy"
         )
-    return Wanted(metric, label, task.strip() or None)
+    return SelectionMetric(metric, label, task.strip() or None)
 
 
 def choose(
-    wanted: Wanted,
-    base: ByTask,
-    checkpoints: Mapping[str, ByTask],
+    wanted: SelectionMetric,
+    base: PredictionsByTask,
+    checkpoints: Mapping[str, PredictionsByTask],
     settings: Settings,
     *,
-    verdicts: Verdicts | None = None,
+    verdicts: Grades | None = None,
     allow_mismatch: bool = False,
 ) -> Best:
     """The best of several checkpoints, on the items that all of them answered.
@@ -124,7 +124,7 @@ def choose(
         paired.append({one.task.name: _graded(one, verdicts, settings) for one in pairs})
     common = [name for name in paired[0] if all(name in other for other in paired)]
     keys = wanted.keys(common)
-    if shared := sharing_items([paired[0][name] for name in keys]):
+    if shared := find_shared_items([paired[0][name] for name in keys]):
         raise NoBestError(
             f"tasks {shared[0]} and {shared[1]} ask some items in common; choose by one of them "
             f"(--best METRIC@{shared[0]})"
@@ -136,18 +136,20 @@ def choose(
     return best_checkpoint(answers, keys, list(checkpoints), settings)
 
 
-def _graded(pairs: Pairs, verdicts: Verdicts | None, settings: Settings) -> Pairs:
+def _graded(
+    pairs: PairedPredictions, verdicts: Grades | None, settings: Settings
+) -> PairedPredictions:
     if verdicts is None or pairs.task.kind != "question":
         return pairs
     return verdicts.graded(pairs, settings.level)[0]
 
 
-def _on_common_items(several: Sequence[Pairs]) -> list[Pairs]:
+def _on_common_items(several: Sequence[PairedPredictions]) -> list[PairedPredictions]:
     common = set.intersection(*({one.key for one in pairs.base} for pairs in several))
     if not common:
         raise NoBestError(f"no item of {several[0].task.name} was answered by all checkpoints")
     return [
-        Pairs(
+        PairedPredictions(
             pairs.task,
             tuple(one for one in pairs.base if one.key in common),
             tuple(one for one in pairs.checkpoint if one.key in common),

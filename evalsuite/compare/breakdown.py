@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from saeval.evalsuite.compare.pairing import Pairs, to_arrays
+from saeval.evalsuite.compare.pairing import PairedPredictions, to_arrays
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats._core.answers import Answers
 from saeval.stats._core.arrays import BoolArray
@@ -15,7 +15,7 @@ from saeval.stats.compare.repeated_samples import ItemSamples, PairedSamples
 from saeval.tasks.grading.normalize import normal_forms
 
 
-def right_in_reasoning(pairs: Pairs) -> tuple[BoolArray, BoolArray] | None:
+def right_in_reasoning(pairs: PairedPredictions) -> tuple[BoolArray, BoolArray] | None:
     """Whether each model reasoned its way to the right answer and gave another; of questions."""
     if pairs.task.kind != "question":
         return None
@@ -26,7 +26,7 @@ def right_in_reasoning(pairs: Pairs) -> tuple[BoolArray, BoolArray] | None:
     return base, checkpoint
 
 
-def groups_of(pairs: Pairs) -> dict[str, list[str]]:
+def item_groups(pairs: PairedPredictions) -> dict[str, list[str]]:
     """Topic and quarter of popularity of every pair, where all have one."""
     topics = [p.document.topic for p in pairs.base]
     popularity = [p.document.popularity for p in pairs.base]
@@ -38,7 +38,7 @@ def groups_of(pairs: Pairs) -> dict[str, list[str]]:
     return groups
 
 
-def to_samples(pairs: Pairs) -> PairedSamples | None:
+def to_paired_samples(pairs: PairedPredictions) -> PairedSamples | None:
     """The pairs by item, of the items that have all samples; None where each was asked once."""
     rows: dict[str, list[int]] = defaultdict(list)
     for row, prediction in enumerate(pairs.base):

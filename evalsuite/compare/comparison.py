@@ -11,15 +11,15 @@ from importlib.metadata import version
 import numpy as np
 
 from saeval.errors import PairingError
-from saeval.evalsuite.compare.breakdown import groups_of, right_in_reasoning, to_samples
+from saeval.evalsuite.compare.breakdown import item_groups, right_in_reasoning, to_paired_samples
 from saeval.evalsuite.compare.pairing import (
-    Pairs,
-    changed_items,
+    PairedPredictions,
     pair,
-    published_answers,
+    select_changed_items,
     to_arrays,
+    to_published_answers,
 )
-from saeval.evalsuite.judge.grades import Verdicts
+from saeval.evalsuite.judge.grades import Grades
 from saeval.evalsuite.models.training_data import TrainingData, overlap
 from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
@@ -36,14 +36,14 @@ from saeval.stats.compare.results import (
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
 from saeval.tasks.registry import AnswersSource, get_task
 
-ByTask = Mapping[str, Mapping[Key, Prediction]]
+PredictionsByTask = Mapping[str, Mapping[Key, Prediction]]
 FLIPS_KEPT = 200
 POOLED = "pooled"
 
 
 def compare_predictions(
-    base: ByTask,
-    checkpoint: ByTask,
+    base: PredictionsByTask,
+    checkpoint: PredictionsByTask,
     *,
     base_model: ModelDescription,
     checkpoint_model: ModelDescription,
@@ -51,7 +51,7 @@ def compare_predictions(
     allow_mismatch: bool = False,
     cautions: Sequence[str] = (),
     training: TrainingData | None = None,
-    verdicts: Verdicts | None = None,
+    verdicts: Grades | None = None,
     on_task: Callable[[str], None] = lambda name: None,
 ) -> Comparison:
     """Compare on every task that both sides have, and pooled if there are several.
@@ -89,7 +89,7 @@ def compare_predictions(
         tasks.append(replace(made, judge=agreement))
     tasks = list(adjust_family(tasks))
     pooled = None
-    shared = sharing_items(paired)
+    shared = find_shared_items(paired)
     kinds = {pairs.task.kind for pairs in paired}
     if len(tasks) > 1 and not shared and len(kinds) == 1:
         on_task(POOLED)
@@ -102,7 +102,7 @@ def compare_predictions(
             "count twice in the correction for many tests."
         )
     warnings += [f"Task {name} has predictions of one model only." for name in left_out]
-    if few := too_few_replicates(tasks, settings):
+    if few := resampling_caution(tasks, settings):
         warnings.append(few)
     if allow_mismatch:
         warnings.append("Pairing was forced: prompts or documents may differ between the models.")
@@ -119,7 +119,9 @@ def compare_predictions(
     )
 
 
-def pair_tasks(base: ByTask, checkpoint: ByTask, *, allow_mismatch: bool = False) -> list[Pairs]:
+def pair_tasks(
+    base: PredictionsByTask, checkpoint: PredictionsByTask, *, allow_mismatch: bool = False
+) -> list[PairedPredictions]:
     """The pairs of every task that both sides have.
 
     Raises
@@ -144,7 +146,7 @@ def pair_tasks(base: ByTask, checkpoint: ByTask, *, allow_mismatch: bool = False
     ]
 
 
-def with_noise(comparison: Comparison, again: Comparison) -> Comparison:
+def add_noise(comparison: Comparison, again: Comparison) -> Comparison:
     """The comparison with the differences of an A/A run beside its own.
 
     Parameters
@@ -172,7 +174,7 @@ def with_noise(comparison: Comparison, again: Comparison) -> Comparison:
     )
 
 
-def too_few_replicates(tasks: Sequence[TaskComparison], settings: Settings) -> str | None:
+def resampling_caution(tasks: Sequence[TaskComparison], settings: Settings) -> str | None:
     """A sentence if the smallest possible resampling p cannot pass Holm over these tests."""
     tests = family_size(tasks)
     needed = math.ceil(2 * tests / (1 - settings.level))
@@ -184,7 +186,7 @@ def too_few_replicates(tasks: Sequence[TaskComparison], settings: Settings) -> s
     )
 
 
-def sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
+def find_shared_items(paired: Sequence[PairedPredictions]) -> tuple[str, str] | None:
     """Two tasks that ask the same, if there are any; a mixture names its items anew."""
     seen: dict[tuple[str, tuple[str, ...]], str] = {}
     for pairs in paired:
@@ -195,9 +197,12 @@ def sharing_items(paired: Sequence[Pairs]) -> tuple[str, str] | None:
 
 
 def _task(
-    pairs: Pairs, arrays: PairedAnswers, settings: Settings, training: TrainingData | None
+    pairs: PairedPredictions,
+    arrays: PairedAnswers,
+    settings: Settings,
+    training: TrainingData | None,
 ) -> TaskComparison:
-    flips_total, flips = changed_items(pairs, FLIPS_KEPT)
+    flips_total, flips = select_changed_items(pairs, FLIPS_KEPT)
     return compare_task(
         pairs.task.name,
         arrays,
@@ -210,14 +215,14 @@ def _task(
         flips=flips,
         flips_total=flips_total,
         right_in_reasoning=right_in_reasoning(pairs),
-        groups=groups_of(pairs),
-        samples=to_samples(pairs),
+        groups=item_groups(pairs),
+        samples=to_paired_samples(pairs),
         overlap=None if training is None else overlap(pairs, arrays, training, settings.level),
     )
 
 
 def _published(
-    pairs: Pairs, arrays: PairedAnswers, settings: Settings
+    pairs: PairedPredictions, arrays: PairedAnswers, settings: Settings
 ) -> PublishedConvention | None:
     """How a study would count, if that differs: it read the answers itself, or some are invalid."""
     labels = pairs.task.labels
@@ -230,8 +235,8 @@ def _published(
         labels,
         pairs.task.abstention,
         arrays.target,
-        published_answers(pairs.base, labels),
-        published_answers(pairs.checkpoint, labels),
+        to_published_answers(pairs.base, labels),
+        to_published_answers(pairs.checkpoint, labels),
         own_reading=from_file,
         invalid_here=(
             int((arrays.base.predicted == len(labels)).sum()),

@@ -33,7 +33,7 @@ class _Difference:
 
 
 @dataclass(frozen=True)
-class Earlier:
+class ExistingAnswers:
     """Answers that exist and that another model, about to be asked, will be held against.
 
     `options` are those of now, as a person types them.
@@ -60,7 +60,7 @@ class Earlier:
             type instead and how to have them anew.
         """
         if (manifest := self.saved.manifest) is not None:
-            now = how_asked(asked, questions)
+            now = run_settings(asked, questions)
             found = [*(_differences(manifest, now) if strictly else ()), *self._missing(asked, now)]
             if found:
                 raise self._stale(found)
@@ -146,7 +146,7 @@ class Earlier:
         return f"saeval baseline save {self.saved.baseline} {model} {self.options} --replace"
 
 
-def how_asked(asked: Sequence[AskedTask], questions: Questions) -> How:
+def run_settings(asked: Sequence[AskedTask], questions: Questions) -> How:
     """How models will be asked, as the manifests of their runs will say."""
     return {
         "identity": questions.identity(),
@@ -154,7 +154,7 @@ def how_asked(asked: Sequence[AskedTask], questions: Questions) -> How:
     }
 
 
-def check_asked_alike(asked: Mapping[str, How]) -> None:
+def check_same_settings(asked: Mapping[str, How]) -> None:
     """Stop if two models whose answers exist were asked in different ways.
 
     Parameters
@@ -224,7 +224,7 @@ def _shown(value: object) -> str:
     return "given" if value is True else one_line(str(value), _SHOWN)
 
 
-def asked_in_words(identity: Mapping[str, Any]) -> dict[str, str]:
+def describe_settings(identity: Mapping[str, Any]) -> dict[str, str]:
     """How a model was asked, for the report; nothing where it is not known."""
     found = {}
     if engine := _engine(identity):
@@ -268,7 +268,7 @@ def cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
     return tuple(found)
 
 
-def other_engine(base: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
+def engine_cautions(base: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
     """A caution if two runs, of which these are the identities, had two engines."""
     one, other = _engine(base), _engine(checkpoint)
     if None in (one, other) or one == other:

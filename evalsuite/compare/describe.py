@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saeval.evalsuite.compare.comparison import ByTask
-from saeval.evalsuite.compare.compatibility import asked_in_words
+from saeval.evalsuite.compare.comparison import PredictionsByTask
+from saeval.evalsuite.compare.compatibility import describe_settings
 from saeval.evalsuite.models.resolve import AnyModel, LocalModel
 from saeval.stats.compare.results import Cost, ModelDescription
 
@@ -15,18 +15,18 @@ Price = tuple[float, float] | None
 
 
 def describe(
-    model: AnyModel, predictions: ByTask, identity: Mapping[str, Any], price: Price
+    model: AnyModel, predictions: PredictionsByTask, identity: Mapping[str, Any], price: Price
 ) -> ModelDescription:
     """For the report: who answered, how it was asked, and at what cost."""
     facts = {"content": model.content}
     if isinstance(model, LocalModel) and model.adapter_content:
         facts["adapter_content"] = model.adapter_content
     return ModelDescription(
-        model.name, model.argument, facts | asked_in_words(identity), _cost(predictions, price)
+        model.name, model.argument, facts | describe_settings(identity), _cost(predictions, price)
     )
 
 
-def _cost(predictions: ByTask, price: Price) -> Cost | None:
+def _cost(predictions: PredictionsByTask, price: Price) -> Cost | None:
     """Of what was answered by us; None if the tokens were not counted."""
     items = [prediction for task in predictions.values() for prediction in task.values()]
     counted = [prediction.usage for prediction in items if prediction.usage is not None]

@@ -26,7 +26,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairedPredictions:
     """Predictions of the same items, in the order of their ids, and the items left over."""
 
     task: Task
@@ -41,7 +41,7 @@ def pair(
     checkpoint: Mapping[Key, Prediction],
     *,
     allow_mismatch: bool = False,
-) -> Pairs:
+) -> PairedPredictions:
     """Pair by item id and number of the sample; document, prompt and target must be the same.
 
     Raises
@@ -79,7 +79,7 @@ def pair(
         _check_cut_alike(task, [(base[key], checkpoint[key]) for key in common])
     only_base = sorted(base.keys() - checkpoint.keys())
     only_checkpoint = sorted(checkpoint.keys() - base.keys())
-    return Pairs(
+    return PairedPredictions(
         task=task,
         base=tuple(base[item] for item in common),
         checkpoint=tuple(checkpoint[item] for item in common),
@@ -110,7 +110,7 @@ def _ids(keys: Sequence[Key]) -> tuple[str, ...]:
     return tuple(item for item, _ in keys[:_EXAMPLES])
 
 
-def to_arrays(pairs: Pairs) -> PairedAnswers:
+def to_arrays(pairs: PairedPredictions) -> PairedAnswers:
     """The pairs as arrays."""
     labels = pairs.task.labels
     target = np.array([labels.index(p.target) for p in pairs.base])
@@ -120,12 +120,12 @@ def to_arrays(pairs: Pairs) -> PairedAnswers:
         target,
         _answers(pairs.base, pairs.task),
         _answers(pairs.checkpoint, pairs.task),
-        clusters_of(pairs.base),
+        cluster_indices(pairs.base),
         wrong=WRONG if pairs.task.kind == "question" else None,
     )
 
 
-def clusters_of(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] | None:
+def cluster_indices(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] | None:
     """The items' clusters as numbers; None unless every item has one and some share it.
 
     Several samples of one item are a cluster, unless the item is in a larger one.
@@ -167,7 +167,7 @@ def _index(label: str | None, labels: tuple[str, ...]) -> int:
     return len(labels) if label is None else labels.index(label)
 
 
-def published_answers(
+def to_published_answers(
     predictions: tuple[Prediction, ...], labels: tuple[str, ...]
 ) -> PublishedAnswers:
     """As a published study read them; where its file does not say, as our parser does."""
@@ -184,7 +184,7 @@ def published_answers(
     )
 
 
-def changed_items(pairs: Pairs, keep: int) -> tuple[int, tuple[Flip, ...]]:
+def select_changed_items(pairs: PairedPredictions, keep: int) -> tuple[int, tuple[Flip, ...]]:
     """How many items changed label, and the first `keep`: broken ones, then mended, then others."""
     changed = [
         (b, c)

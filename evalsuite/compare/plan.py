@@ -13,17 +13,17 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.best import DEFAULT, Wanted, read_wanted
-from saeval.evalsuite.compare.comparison import ByTask, compare_predictions, pair_tasks
+from saeval.evalsuite.compare.best import DEFAULT, SelectionMetric, parse_selection_metric
+from saeval.evalsuite.compare.comparison import PredictionsByTask, compare_predictions, pair_tasks
 from saeval.evalsuite.compare.compatibility import (
-    Earlier,
+    ExistingAnswers,
     cautions,
-    check_asked_alike,
-    other_engine,
+    check_same_settings,
+    engine_cautions,
 )
 from saeval.evalsuite.compare.describe import Price, describe
-from saeval.evalsuite.compare.pairing import Pairs
-from saeval.evalsuite.compare.reporting import homes_of
+from saeval.evalsuite.compare.pairing import PairedPredictions
+from saeval.evalsuite.compare.reporting import checkpoint_folders
 from saeval.evalsuite.config import (
     OF_ANSWERING,
     OF_ASKING,
@@ -37,7 +37,7 @@ from saeval.evalsuite.config import (
     questions_of,
 )
 from saeval.evalsuite.engines import EngineOptions
-from saeval.evalsuite.judge.grades import Judge, Verdicts
+from saeval.evalsuite.judge.grades import Grades, Judge
 from saeval.evalsuite.models.resolve import AnyModel, AskableModel, SavedPredictions, resolve
 from saeval.evalsuite.models.steps import in_order
 from saeval.evalsuite.models.training_data import TrainingData, training_data
@@ -51,26 +51,26 @@ BASE, CHECKPOINT, AGAIN = "base", "checkpoint", "base-again"
 """Names of the base, of a checkpoint that is the only one, and of the base asked twice."""
 
 
-class Attendant(Protocol):
-    """Who attends a comparison of one checkpoint: `saeval.evalsuite.gate.early_stopping.Watch`
-    does.
-    """
+class StoppingRule(Protocol):
+    """Who decides, while the checkpoint answers, whether it has answered enough."""
 
     def check(self, tasks: Sequence[str], checkpoint: AnyModel) -> None:
         """Hear which tasks are compared, before anything is asked or written."""
 
-    def begin(self, tasks: Sequence[AskedTask], base: ByTask | Path, checkpoint: Path) -> None:
+    def begin(
+        self, tasks: Sequence[AskedTask], base: PredictionsByTask | Path, checkpoint: Path
+    ) -> None:
         """Hear what is asked, where the base's answers are and the checkpoint's will be."""
 
     def more(self, task: AskedTask) -> int | None:
         """How many items to ask the checkpoint next: None for all that are left, 0 to stop."""
 
-    def answered(self) -> ByTask:
+    def answered(self) -> PredictionsByTask:
         """The checkpoint's answers."""
 
 
 @dataclass(frozen=True)
-class Plan:
+class ComparisonPlan:
     """What is compared with what.
 
     Attributes
@@ -102,11 +102,11 @@ class Plan:
     questions: Questions
     asked: Sequence[AskedTask]
     engine: EngineOptions
-    saved: Mapping[str, ByTask]
-    earlier: Sequence[Earlier]
+    saved: Mapping[str, PredictionsByTask]
+    earlier: Sequence[ExistingAnswers]
     judge: Judge | None
     settings: Settings
-    wanted: Wanted | None
+    wanted: SelectionMetric | None
     training: Mapping[str, TrainingData | None]
     identity: Mapping[str, Any]
     folder: Path
@@ -122,7 +122,7 @@ class Plan:
     @property
     def homes(self) -> dict[str, Path]:
         """Where each checkpoint's reports go."""
-        return homes_of(self.folder, list(self.checkpoints))
+        return checkpoint_folders(self.folder, list(self.checkpoints))
 
     def place(self, name: str) -> Path:
         """The run folder of a model that is asked."""
@@ -138,11 +138,11 @@ class Plan:
             **circumstances(),
         }
 
-    def of_tasks(self, predictions: ByTask, argument: str) -> ByTask:
+    def of_tasks(self, predictions: PredictionsByTask, argument: str) -> PredictionsByTask:
         """Those of the tasks that are compared; all if none are named."""
         return of_tasks(predictions, self.questions.tasks, argument)
 
-    def pairs(self, answers: Mapping[str, ByTask]) -> list[Pairs]:
+    def pairs(self, answers: Mapping[str, PredictionsByTask]) -> list[PairedPredictions]:
         """Of the base with every checkpoint, task by task.
 
         Raises
@@ -162,15 +162,17 @@ class Plan:
     def compare(
         self,
         name: str,
-        answers: Mapping[str, ByTask],
-        verdicts: Verdicts | None,
+        answers: Mapping[str, PredictionsByTask],
+        verdicts: Grades | None,
         console: Console,
     ) -> Comparison:
         """The base with the checkpoint of that name, or with itself asked again."""
         model = self.checkpoints.get(name, self.base)
         engines: tuple[str, ...] = ()
         if isinstance(self.base, SavedPredictions) or isinstance(model, SavedPredictions):
-            engines = other_engine(self._how_asked(BASE, self.base), self._how_asked(name, model))
+            engines = engine_cautions(
+                self._how_asked(BASE, self.base), self._how_asked(name, model)
+            )
         with console.status("") as status:
             return compare_predictions(
                 answers[BASE],
@@ -205,8 +207,8 @@ def plan_comparison(
     checkpoint_arguments: Sequence[str],
     out: Path | None,
     options: Mapping[str, Any],
-    attendant: Attendant | None = None,
-) -> Plan:
+    attendant: StoppingRule | None = None,
+) -> ComparisonPlan:
     """Resolve the models and check everything that can be checked before a question is asked.
 
     Raises
@@ -245,12 +247,12 @@ def plan_comparison(
         for name, model in answered.items()
     }
     strictly = not options["allow_mismatch"]
-    earlier = [Earlier(model, as_typed(options)) for model in answered.values() if to_ask]
+    earlier = [ExistingAnswers(model, as_typed(options)) for model in answered.values() if to_ask]
     for answers in earlier:
         answers.check(asked, questions, strictly=strictly)
     if strictly and not to_ask:
         manifests = {model.argument: model.manifest for model in answered.values()}
-        check_asked_alike({name: how for name, how in manifests.items() if how is not None})
+        check_same_settings({name: how for name, how in manifests.items() if how is not None})
     if judge is not None:
         check_has_questions(questions.tasks or tuple(saved[BASE]))
     training = {name: training_data(model) for name, model in checkpoints.items()}
@@ -259,9 +261,9 @@ def plan_comparison(
         attendant.check(tasks, checkpoints[CHECKPOINT])
     wanted = None if steps is None else DEFAULT
     if (metric := options.get("best")) is not None:
-        wanted = read_wanted(metric)
+        wanted = parse_selection_metric(metric)
         wanted.keys(tasks)
-    return Plan(
+    return ComparisonPlan(
         base=base,
         checkpoints=checkpoints,
         steps=steps,
@@ -304,7 +306,9 @@ def named(
     return named
 
 
-def of_tasks(predictions: ByTask, names: tuple[str, ...], argument: str) -> ByTask:
+def of_tasks(
+    predictions: PredictionsByTask, names: tuple[str, ...], argument: str
+) -> PredictionsByTask:
     """Those of the tasks that are named; all if none are."""
     if not names:
         return predictions
@@ -320,7 +324,7 @@ def _to_ask(models: Mapping[str, AnyModel]) -> dict[str, AskableModel]:
     return {n: model for n, model in models.items() if not isinstance(model, SavedPredictions)}
 
 
-def _common(answers: Sequence[ByTask]) -> tuple[str, ...]:
+def _common(answers: Sequence[PredictionsByTask]) -> tuple[str, ...]:
     """The tasks that all have answers to."""
     first = answers[0] if answers else {}
     return tuple(name for name in first if all(name in one for one in answers))

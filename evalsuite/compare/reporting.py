@@ -26,7 +26,7 @@ def report_command(folder: Path) -> None:
             index = read_index((folder / INDEX).read_text(encoding="utf-8"))
         except (ValueError, UnicodeDecodeError) as error:
             raise InputError(f"{folder / INDEX}: {str(error).splitlines()[0]}") from error
-    homes = homes_of(folder, list(index.comparisons))
+    homes = checkpoint_folders(folder, list(index.comparisons))
     report_comparisons(
         [_read_comparison(home) for home in homes.values()],
         homes,
@@ -38,7 +38,7 @@ def report_command(folder: Path) -> None:
     )
 
 
-def homes_of(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+def checkpoint_folders(folder: Path, names: Sequence[str]) -> dict[str, Path]:
     """Where each checkpoint's reports go: the folder itself if there is only one."""
     return {names[0]: folder} if len(names) == 1 else {name: folder / name for name in names}
 

@@ -11,11 +11,18 @@ from typing import Any
 from rich.console import Console
 
 from saeval.errors import SaevalError
-from saeval.evalsuite.compare.comparison import ByTask, with_noise
-from saeval.evalsuite.compare.plan import AGAIN, BASE, CHECKPOINT, Attendant, Plan, plan_comparison
+from saeval.evalsuite.compare.comparison import PredictionsByTask, add_noise
+from saeval.evalsuite.compare.plan import (
+    AGAIN,
+    BASE,
+    CHECKPOINT,
+    ComparisonPlan,
+    StoppingRule,
+    plan_comparison,
+)
 from saeval.evalsuite.config import server_options
 from saeval.evalsuite.engines import Engine
-from saeval.evalsuite.judge.grades import Verdicts
+from saeval.evalsuite.judge.grades import Grades
 from saeval.evalsuite.models.resolve import SavedPredictions, resolve
 from saeval.evalsuite.run.runner import Run, answer, progress_bar, say_speed
 from saeval.evalsuite.store.run_folder import claimed
@@ -29,10 +36,10 @@ class Compared:
     `answers` has those of every model by its name, `verdicts` a judge's.
     """
 
-    plan: Plan
+    plan: ComparisonPlan
     comparisons: list[Comparison]
-    answers: Mapping[str, ByTask]
-    verdicts: Verdicts | None
+    answers: Mapping[str, PredictionsByTask]
+    verdicts: Grades | None
 
 
 @contextmanager
@@ -42,7 +49,7 @@ def comparing(
     out: Path | None,
     options: Mapping[str, Any],
     console: Console,
-    attendant: Attendant | None = None,
+    attendant: StoppingRule | None = None,
 ) -> Iterator[Compared]:
     """Answer what has to be answered and compare; the folder is claimed until the reports are made.
 
@@ -81,8 +88,8 @@ def comparing(
 
 
 def _asked(
-    plan: Plan, cache: Path | None, console: Console, attendant: Attendant | None
-) -> dict[str, ByTask]:
+    plan: ComparisonPlan, cache: Path | None, console: Console, attendant: StoppingRule | None
+) -> dict[str, PredictionsByTask]:
     """The answers of whoever had none, by name."""
     runs = {name: Run(model, plan.place(name)) for name, model in plan.to_ask.items()}
     if plan.again:
@@ -108,7 +115,7 @@ def _asked(
             watch,
             same_prompts,
         )
-    answers: dict[str, ByTask] = {}
+    answers: dict[str, PredictionsByTask] = {}
     for name, run in runs.items():
         if attendant is not None and name == CHECKPOINT:
             answers[name] = attendant.answered()
@@ -122,11 +129,14 @@ def _asked(
 
 
 def _compared(
-    plan: Plan, answers: Mapping[str, ByTask], verdicts: Verdicts | None, console: Console
+    plan: ComparisonPlan,
+    answers: Mapping[str, PredictionsByTask],
+    verdicts: Grades | None,
+    console: Console,
 ) -> list[Comparison]:
     """The base with every checkpoint; with the noise of the base asked twice, if it was."""
     found = [plan.compare(name, answers, verdicts, console) for name in plan.checkpoints]
     if not plan.again:
         return found
     again = plan.compare(AGAIN, answers, verdicts, console)
-    return [with_noise(comparison, again) for comparison in found]
+    return [add_noise(comparison, again) for comparison in found]

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from saeval.errors import InputError, SaevalError
-from saeval.evalsuite.compare.compatibility import asked_in_words, cautions
-from saeval.evalsuite.compare.pairing import clusters_of
+from saeval.evalsuite.compare.compatibility import cautions, describe_settings
+from saeval.evalsuite.compare.pairing import cluster_indices
 from saeval.evalsuite.config import check_samples, engine_options, questions_of
 from saeval.evalsuite.models.resolve import AskableModel, SavedPredictions, resolve
 from saeval.evalsuite.run.runner import Run, answer, circumstances, progress_bar
@@ -78,7 +78,7 @@ def frontier_command(
             ModelDescription(
                 name,
                 model.argument,
-                {"content": model.content} | asked_in_words(identity[name]),
+                {"content": model.content} | describe_settings(identity[name]),
             )
             for name, model in models.items()
         )
@@ -122,7 +122,7 @@ def frontier(
     }
     items = next(iter(answered.values()))
     answerable = np.array([p.target != task.abstention for p in items])
-    cluster = clusters_of(items)
+    cluster = cluster_indices(items)
     everything = [one for of_model in outcomes.values() for one in of_model]
     base, *checkpoints = outcomes.values()
     rivals = [one for own in checkpoints for one in own]

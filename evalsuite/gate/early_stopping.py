@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.comparison import ByTask
-from saeval.evalsuite.compare.pairing import Pairs, pair, to_arrays
+from saeval.evalsuite.compare.comparison import PredictionsByTask
+from saeval.evalsuite.compare.pairing import PairedPredictions, pair, to_arrays
 from saeval.evalsuite.gate.policy import Policy
 from saeval.evalsuite.models.resolve import AnyModel, SavedPredictions
 from saeval.evalsuite.models.training_data import TrainingData, training_data
@@ -24,7 +24,7 @@ from saeval.stats.gate.rules import Rule
 from saeval.stats.gate.sequential import Seen
 from saeval.tasks.registry import get_task
 
-FEWEST = 64
+SMALLEST_BATCH = 64
 """Items asked between two looks, and a tenth of those asked where that is more."""
 
 
@@ -38,8 +38,8 @@ class _Watched:
     rules: tuple[Rule, ...]
 
 
-class Watch:
-    """Attends a comparison for a gate (`saeval.evalsuite.compare.plan.Attendant`).
+class GateStoppingRule:
+    """Attends a comparison for a gate (`saeval.evalsuite.compare.plan.StoppingRule`).
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Watch:
         self.policy, self.until_decided = policy, until_decided
         self._samples, self._allow_mismatch = samples, allow_mismatch
         self._tasks: dict[str, _Watched] = {}
-        self._base: ByTask | Path = {}
+        self._base: PredictionsByTask | Path = {}
         self._folder = Path()
         self._broken = False
         self._training: TrainingData | None = None
@@ -76,7 +76,9 @@ class Watch:
             )
         self._training = training_data(checkpoint)
 
-    def begin(self, tasks: Sequence[AskedTask], base: ByTask | Path, checkpoint: Path) -> None:
+    def begin(
+        self, tasks: Sequence[AskedTask], base: PredictionsByTask | Path, checkpoint: Path
+    ) -> None:
         """Remember what is asked, where the base's answers are and the checkpoint's will be."""
         self._base, self._folder = base, checkpoint
         for task in tasks:
@@ -97,9 +99,9 @@ class Watch:
         decided = {number for number, found in seen.items() if found.verdict is not None}
         if self._broken or len(decided) == len(rules):
             return 0
-        return max(FEWEST, len(self._answers(task.name)) // (10 * self._samples))
+        return max(SMALLEST_BATCH, len(self._answers(task.name)) // (10 * self._samples))
 
-    def answered(self) -> ByTask:
+    def answered(self) -> PredictionsByTask:
         """The checkpoint's answers to the tasks that it was asked anything of."""
         every = {name: self._answers(name) for name in self._tasks}
         return {name: answers for name, answers in every.items() if answers}
@@ -131,7 +133,7 @@ class Watch:
         )
 
     def held(
-        self, tasks: Sequence[str], base: ByTask, checkpoint: ByTask
+        self, tasks: Sequence[str], base: PredictionsByTask, checkpoint: PredictionsByTask
     ) -> tuple[list[Held], list[Skipped]]:
         """Every task with its answers, its rules and what was seen of them.
 
@@ -197,7 +199,7 @@ class Watch:
         path = PredictionFile(self._folder, name).path
         return {p.key: p for p in read_predictions(path)} if path.is_file() else {}
 
-    def _pairs(self, name: str, answers: Mapping[Key, Prediction]) -> Pairs:
+    def _pairs(self, name: str, answers: Mapping[Key, Prediction]) -> PairedPredictions:
         base = self._base
         if isinstance(base, Path):
             path = PredictionFile(base, name).path

@@ -15,7 +15,7 @@ from rich.markup import escape
 from saeval.errors import InputError
 from saeval.evalsuite.compare.plan import BASE, CHECKPOINT
 from saeval.evalsuite.compare.session import comparing
-from saeval.evalsuite.gate.early_stopping import Watch
+from saeval.evalsuite.gate.early_stopping import GateStoppingRule
 from saeval.evalsuite.gate.policy import load_policy
 from saeval.stats.gate.decide import GATE_SCHEMA_VERSION, Gate, Gated, Verdict, judge, overall
 
@@ -51,7 +51,7 @@ def gate_command(
 
     policy = load_policy(policy_path)
     until_decided, strict = options["until_decided"], options["strict"]
-    watch = Watch(
+    watch = GateStoppingRule(
         policy,
         until_decided=until_decided,
         samples=options["samples"],

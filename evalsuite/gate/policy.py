@@ -218,7 +218,7 @@ def _rules(
 
 
 def _rule(entry: _Rule) -> Rule:
-    metric, label = read_metric(entry.metric, entry.label)
+    metric, label = parse_metric(entry.metric, entry.label)
     given = [kind for kind in _KINDS if getattr(entry, kind) is not None]
     if len(given) != 1:
         raise ValueError(
@@ -252,7 +252,7 @@ def _rule(entry: _Rule) -> Rule:
     return Rule(metric, label, kind, float(limit))
 
 
-def read_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
+def parse_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
     """Name and label, from ``recall`` with a label, ``NA recall`` or a name as reports print it.
 
     Raises

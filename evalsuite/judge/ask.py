@@ -10,11 +10,18 @@ from threading import Event
 from rich.markup import escape
 from rich.progress import Progress
 
-from saeval.evalsuite.compare.pairing import Pairs
+from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.engines.concurrency import at_once
 from saeval.evalsuite.engines.openai_client import Answer, Refused, Server, Stumbled, tokens
 from saeval.evalsuite.engines.options import EngineOptions
-from saeval.evalsuite.judge.grades import VERDICTS, Judge, Verdict, VerdictFile, Verdicts, prompt_of
+from saeval.evalsuite.judge.grades import (
+    GRADES_FILE,
+    GradeFile,
+    GradeRecord,
+    Grades,
+    Judge,
+    judge_prompt_of,
+)
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.tasks.grading.judge_prompt import LONGEST_REPLY, judge_prompt, read_grade
 
@@ -40,7 +47,7 @@ class _Open:
 class _Outcome:
     """What became of a request: a verdict, or why the judge answers others but not this one."""
 
-    verdict: Verdict | None
+    verdict: GradeRecord | None
     failure: str = ""
     read: int = 0
     written: int = 0
@@ -54,19 +61,19 @@ def check_judge(judge: Judge, folder: Path, cache: Path | None, options: EngineO
     EngineError, ModelError
         Naming the server and what to do.
     """
-    files = [folder / VERDICTS, *([] if cache is None else [judge.file_in(cache)])]
+    files = [folder / GRADES_FILE, *([] if cache is None else [judge.file_in(cache)])]
     if not any(path.exists() for path in files):
         Server(judge.model, options).close()
 
 
 def ask_judge(
     judge: Judge,
-    paired: Iterable[Pairs],
+    paired: Iterable[PairedPredictions],
     folder: Path,
     cache: Path | None,
     options: EngineOptions,
     progress: Progress,
-) -> Verdicts:
+) -> Grades:
     """The judge's verdicts on all responses of these pairs; only those not yet known are asked for.
 
     Parameters
@@ -99,8 +106,8 @@ def ask_judge(
     command asks for it again. A reply without a grade is kept: asked again, it would be the same.
     """
     wanted = _prompts(judge, paired)
-    own = VerdictFile(folder / VERDICTS)
-    shared = None if cache is None else VerdictFile(judge.file_in(cache))
+    own = GradeFile(folder / GRADES_FILE)
+    shared = None if cache is None else GradeFile(judge.file_in(cache))
     known = own.read()
     cached = shared.read() if shared else {}
     for key in wanted:
@@ -132,15 +139,15 @@ def ask_judge(
             server.close()
         said = escape(f"{judge.model.name} {_in_words(outcomes, earlier)}")
         progress.console.print(said, highlight=False, soft_wrap=True)
-    return Verdicts(judge, known)
+    return Grades(judge, known)
 
 
-def _prompts(judge: Judge, paired: Iterable[Pairs]) -> dict[str, _Open]:
+def _prompts(judge: Judge, paired: Iterable[PairedPredictions]) -> dict[str, _Open]:
     """Every prompt once, in the order of tasks and items."""
     found: dict[str, _Open] = {}
     for pairs in paired:
         for prediction in (*pairs.base, *pairs.checkpoint):
-            if (prompt := prompt_of(prediction)) is not None:
+            if (prompt := judge_prompt_of(prediction)) is not None:
                 key = judge.key(prompt)
                 found.setdefault(key, _Open(key, prompt, prediction))
     return found
@@ -160,7 +167,7 @@ def _ask(server: Server, one: _Open, stopping: Event) -> _Outcome:
                 return _Outcome(None, str(error))
             stopping.wait(_PAUSE)
     reply = server.without_key(answer["choices"][0]["message"].get("content") or "")
-    verdict = Verdict(
+    verdict = GradeRecord(
         key=one.key,
         task=one.prediction.task,
         item_id=one.prediction.item_id,

@@ -22,7 +22,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from saeval.errors import EngineError, RunFolderError
-from saeval.evalsuite.compare.pairing import Pairs
+from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.resolve import ServedModel
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction, first_problem
@@ -37,11 +37,11 @@ from saeval.tasks.grading.judge_prompt import (
     needs_judge,
 )
 
-VERDICTS = "judge.jsonl"
+GRADES_FILE = "judge.jsonl"
 _EXAMPLES = 5
 
 
-class Verdict(BaseModel):
+class GradeRecord(BaseModel):
     """One reply of a judge, and the grade it was read as; None if it names none.
 
     `task` and `item_id` are of the first response that it was asked about.
@@ -85,7 +85,7 @@ class Judge:
         return cache / f"judge-{self.key('')[:16]}.jsonl"
 
 
-class VerdictFile:
+class GradeFile:
     """Verdicts on disk, appended to and never rewritten; several processes may share it."""
 
     def __init__(self, path: Path) -> None:
@@ -93,7 +93,7 @@ class VerdictFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(path.parent / f".{path.name}.lock")
 
-    def read(self) -> dict[str, Verdict]:
+    def read(self) -> dict[str, GradeRecord]:
         """All verdicts by key, but for a last line that a crash tore.
 
         Of two verdicts on one prompt, which two processes may have asked for, the first counts.
@@ -103,20 +103,20 @@ class VerdictFile:
         RunFolderError
             If a line before the last is no verdict.
         """
-        found: dict[str, Verdict] = {}
+        found: dict[str, GradeRecord] = {}
         if not self.path.exists():
             return found
         with self._lock:
             lines = self.path.read_bytes().split(b"\n")[:-1]
         for number, line in enumerate(lines, start=1):
             try:
-                verdict = Verdict.model_validate_json(line)
+                verdict = GradeRecord.model_validate_json(line)
             except ValidationError as error:
                 raise self._changed(number, first_problem(error)) from error
             found.setdefault(verdict.key, verdict)
         return found
 
-    def append(self, verdict: Verdict) -> None:
+    def append(self, verdict: GradeRecord) -> None:
         """Add one verdict, after cutting off a line that a crash tore."""
         line = json.dumps(verdict.model_dump(mode="json"), ensure_ascii=False).encode() + b"\n"
         try:
@@ -149,13 +149,15 @@ def _cut_torn_end(file: BinaryIO) -> None:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class Grades:
     """A judge and its verdicts by key."""
 
     judge: Judge
-    known: Mapping[str, Verdict]
+    known: Mapping[str, GradeRecord]
 
-    def graded(self, pairs: Pairs, level: float) -> tuple[Pairs, JudgeAgreement]:
+    def graded(
+        self, pairs: PairedPredictions, level: float
+    ) -> tuple[PairedPredictions, JudgeAgreement]:
         """The pairs as the judge grades them, and how far it agrees with the default grader.
 
         A pair with a response that the judge was asked about and gave no grade is left out.
@@ -181,7 +183,7 @@ class Verdicts:
             raise EngineError(
                 f"task {pairs.task.name}: the judge {self.judge.name} gave no grade that can be "
                 f"read on {unscored} of {judged} responses, too many to compare what is left; see "
-                f"its replies in {VERDICTS}, and take another judge"
+                f"its replies in {GRADES_FILE}, and take another judge"
             )
         graded = replace(
             pairs, base=tuple(b for b, _ in kept), checkpoint=tuple(c for _, c in kept)
@@ -201,7 +203,7 @@ class Verdicts:
         found: list[Prediction | None] = []
         default, judge, unscored = [], [], []
         for prediction in predictions:
-            prompt = prompt_of(prediction)
+            prompt = judge_prompt_of(prediction)
             if prompt is None:
                 found.append(prediction)
                 continue
@@ -222,7 +224,7 @@ class Verdicts:
         )
 
 
-def prompt_of(prediction: Prediction) -> str | None:
+def judge_prompt_of(prediction: Prediction) -> str | None:
     """What the judge is asked about a prediction; None if it is not asked."""
     document = prediction.document
     if not needs_judge(document.answers, prediction.response):

@@ -17,7 +17,13 @@ from saeval.evalsuite.compare.describe import describe
 from saeval.evalsuite.compare.plan import named
 from saeval.evalsuite.config import engine_options, questions_of
 from saeval.evalsuite.engines import EngineOptions
-from saeval.evalsuite.metacognition.results import Known, cautions_on, compared, known_by, measured
+from saeval.evalsuite.metacognition.results import (
+    SelfKnowledge,
+    compared,
+    measured,
+    metacognition_cautions,
+    read_self_knowledge,
+)
 from saeval.evalsuite.models.resolve import AskableModel, SavedPredictions, resolve
 from saeval.evalsuite.run.runner import Run, answer, circumstances, progress_bar, say_speed
 from saeval.evalsuite.run.task_runner import AskedTask, Questions, load_tasks
@@ -66,7 +72,7 @@ def metacognition_command(
             _ask(to_ask, first, questions, engine, options["cache"], console)
         settings = Settings(options["level"], options["replicates"], questions.seed)
         known = {
-            name: known_by(_own_answers(run, asked), about[name].folder)
+            name: read_self_knowledge(_own_answers(run, asked), about[name].folder)
             for name, run in runs.items()
         }
         with console.status("statistics"):
@@ -140,7 +146,7 @@ def _about_answers(run: Run, asked: Sequence[AskedTask], questions: Questions) -
 
 def _result(
     models: Mapping[str, AskableModel],
-    known: Mapping[str, Known],
+    known: Mapping[str, SelfKnowledge],
     about: Mapping[str, Run],
     identity: Mapping[str, Mapping[str, Any]],
     settings: Settings,
@@ -160,7 +166,7 @@ def _result(
         settings=settings,
         tests_in_family=tests,
         models=adjusted,
-        warnings=tuple(dict.fromkeys([*warnings, *cautions_on(adjusted)])),
+        warnings=tuple(dict.fromkeys([*warnings, *metacognition_cautions(adjusted)])),
     )
 
 

@@ -30,7 +30,7 @@ _MOSTLY = 0.8
 
 
 @dataclass(frozen=True)
-class Known:
+class SelfKnowledge:
     """One model's answers to all tasks, and by id its replies about them.
 
     `certainty` is NaN and `choice` is `NO_CHOICE` where the reply could not be read.
@@ -69,9 +69,9 @@ class Known:
         return [self.certainty.get(answer.id, math.nan) for answer in answers]
 
 
-def known_by(answers: Sequence[OwnAnswer], folder: Path) -> Known:
+def read_self_knowledge(answers: Sequence[OwnAnswer], folder: Path) -> SelfKnowledge:
     """Read the replies of the run in a folder; there are none where nothing was asked."""
-    return Known(
+    return SelfKnowledge(
         tuple(answers),
         {
             reply.item_id: math.nan if reply.confidence is None else reply.confidence
@@ -89,12 +89,14 @@ def _replies(folder: Path, task: str) -> list[Prediction]:
     return list(read_predictions(path)) if path.is_file() else []
 
 
-def measured(known: Known, model: ModelDescription, settings: Settings) -> ModelMetacognition:
+def measured(
+    known: SelfKnowledge, model: ModelDescription, settings: Settings
+) -> ModelMetacognition:
     """One model on every task."""
     return ModelMetacognition(model, tuple(_task(known, task, settings) for task in known.tasks))
 
 
-def _task(known: Known, task: str, settings: Settings) -> TaskMetacognition:
+def _task(known: SelfKnowledge, task: str, settings: Settings) -> TaskMetacognition:
     given = list(known.given(task).values())
     pairs = list(known.pairs(task, settings.seed).values())
     single = pairwise = None
@@ -124,12 +126,16 @@ def _task(known: Known, task: str, settings: Settings) -> TaskMetacognition:
     )
 
 
-def compared(base: Known, checkpoint: Known, settings: Settings) -> tuple[TaskDifferences, ...]:
+def compared(
+    base: SelfKnowledge, checkpoint: SelfKnowledge, settings: Settings
+) -> tuple[TaskDifferences, ...]:
     """The differences on every task, over what both models answered."""
     return tuple(_differences(base, checkpoint, task, settings) for task in base.tasks)
 
 
-def _differences(base: Known, checkpoint: Known, task: str, settings: Settings) -> TaskDifferences:
+def _differences(
+    base: SelfKnowledge, checkpoint: SelfKnowledge, task: str, settings: Settings
+) -> TaskDifferences:
     before, after = base.given(task), checkpoint.given(task)
     common = [name for name in before if name in after]
     rows: tuple[MetricComparison, ...] = ()
@@ -172,7 +178,7 @@ def _clusters(answers: Sequence[OwnAnswer]) -> list[str] | None:
     return groups if shared else None
 
 
-def cautions_on(models: Sequence[ModelMetacognition]) -> list[str]:
+def metacognition_cautions(models: Sequence[ModelMetacognition]) -> list[str]:
     """Sentences that a reader must see before the numbers: where there was little to ask."""
     found = []
     base = {task.task: task for task in models[0].tasks}

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.pairing import Pairs
+from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.resolve import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
 from saeval.evalsuite.store.prediction import Prediction, first_problem
 from saeval.stats._core.answers import PairedAnswers
@@ -105,7 +105,9 @@ def training_data(checkpoint: AnyModel) -> TrainingData | None:
     return None
 
 
-def overlap(pairs: Pairs, arrays: PairedAnswers, training: TrainingData, level: float) -> Overlap:
+def overlap(
+    pairs: PairedPredictions, arrays: PairedAnswers, training: TrainingData, level: float
+) -> Overlap:
     """Which of the paired items were trained on, and the comparison without them."""
     return compare_clean(
         arrays,

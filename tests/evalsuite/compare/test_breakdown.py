@@ -8,7 +8,7 @@ import numpy as np
 from builders import write_predictions
 from command_line import typed
 
-from saeval.evalsuite.compare.breakdown import groups_of, to_samples
+from saeval.evalsuite.compare.breakdown import item_groups, to_paired_samples
 from saeval.evalsuite.compare.pairing import pair
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
@@ -50,29 +50,29 @@ def paired(base, checkpoint):
 def test_two_wordings_of_one_answer_agree_whether_it_is_right_or_not():
     responses = ["\\boxed{The  Café}", "\\boxed{cafe}", "\\boxed{Quito}", "no answer at all"]
     samples = [answered(1, text, sample) for sample, text in enumerate(responses)]
-    found = to_samples(paired(samples, samples))
+    found = to_paired_samples(paired(samples, samples))
     assert found.base.answer.tolist() == [[0, 0, 2, -1]]
 
 
 def test_items_that_lack_a_sample_are_left_out():
     base = [answered(n, "\\boxed{Lima}", s) for n in (1, 2) for s in range(3)]
     checkpoint = [p for p in base if p.key != ("2", 1)]
-    found = to_samples(paired(base, checkpoint))
+    found = to_paired_samples(paired(base, checkpoint))
     assert found.base.predicted.shape == (1, 3)
 
 
 def test_one_answer_per_item_is_no_sampling():
     once = [answered(n, "\\boxed{Lima}") for n in range(3)]
-    assert to_samples(paired(once, once)) is None
+    assert to_paired_samples(paired(once, once)) is None
 
 
 def test_topics_count_only_where_every_item_has_one():
     some = [answered(n, "\\boxed{Lima}") for n in range(8)]
-    found = groups_of(paired(some, some))
+    found = item_groups(paired(some, some))
     assert set(found["topic"]) == {"place", "work"}
     assert found["popularity"][0].startswith("1st quarter")
     older = some[0].model_copy(update={"document": ShownDocument(claim="?", evidence=())})
-    assert groups_of(paired([older, *some[1:]], [older, *some[1:]])) == {}
+    assert item_groups(paired([older, *some[1:]], [older, *some[1:]])) == {}
 
 
 def test_reports_show_samples_topics_popularity_and_reasoning(tmp_path, capsys):

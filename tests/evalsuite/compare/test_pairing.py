@@ -6,7 +6,7 @@ from builders import prediction
 
 from saeval.errors import PairingError
 from saeval.evalsuite.compare.comparison import compare_predictions
-from saeval.evalsuite.compare.pairing import changed_items, pair, to_arrays
+from saeval.evalsuite.compare.pairing import pair, select_changed_items, to_arrays
 from saeval.stats.compare.results import ModelDescription, Settings
 from saeval.tasks.registry import get_task
 
@@ -78,7 +78,7 @@ def test_broken_items_are_shown_before_mended_and_others():
     checkpoint = side(
         prediction(0, "NA"), prediction(1, "FAIL"), prediction(2, "FAIL"), prediction(3)
     )
-    total, kept = changed_items(pair(FEVER, base, checkpoint), keep=2)
+    total, kept = select_changed_items(pair(FEVER, base, checkpoint), keep=2)
     assert total == 3
     assert [flip.item_id for flip in kept] == ["item-000", "item-001"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from saeval.errors import InputError
-from saeval.evalsuite.gate.policy import BUILT_IN, load_policy, read_metric
+from saeval.evalsuite.gate.policy import BUILT_IN, load_policy, parse_metric
 from saeval.stats.compare.metric_table import RULES
 from saeval.stats.gate.rules import Rule
 from saeval.tasks.registry import TASKS, get_task
@@ -210,9 +210,9 @@ def test_the_built_in_policy_is_in_the_package():
     ],
 )
 def test_metrics_may_be_named_as_reports_print_them(written, metric):
-    assert read_metric(written) == (metric, None)
+    assert parse_metric(written) == (metric, None)
 
 
 def test_a_label_is_given_once():
     with pytest.raises(ValueError, match="'NA recall' names its label already; leave out label"):
-        read_metric("NA recall", "FAIL")
+        parse_metric("NA recall", "FAIL")
