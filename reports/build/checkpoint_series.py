@@ -19,9 +19,9 @@ from saeval.reports.render.markdown_text import escape, markdown_table
 from saeval.reports.render.series_index import Index, index_to_json
 from saeval.reports.render.write import write_file, write_reports
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.best import HEADS, best_in_words
 from saeval.reports.text.best import NOTE as BEST_NOTE
+from saeval.reports.text.numbers import MISSING, format_level
 from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE
 from saeval.reports.text.summary import in_words
 from saeval.stats.checkpoints.results import Family
@@ -64,7 +64,7 @@ def write_family(family: Family, folders: Mapping[str, Path], folder: Path) -> l
 
 def family_to_html(family: Family, links: Mapping[str, str]) -> str:
     """One self-contained page that links to each checkpoint's own."""
-    level = say.level_in_words(family.settings.level)
+    level = format_level(family.settings.level)
     return (
         environment()
         .get_template("family.html")
@@ -110,7 +110,7 @@ def _markdown(family: Family, links: Mapping[str, str]) -> Iterator[str]:
         yield from markdown_table(["", *map(escape, table.columns)], body, right=False)
         yield ""
     yield (
-        f"Difference from the base with its {say.level_in_words(family.settings.level)} interval; "
+        f"Difference from the base with its {format_level(family.settings.level)} interval; "
         f"Holm’s p is over all checkpoints and tasks together. {UNADJUSTED_NOTE}"
     )
 
@@ -185,11 +185,11 @@ def _headlines(family: Family, links: Mapping[str, str]) -> list[tuple[str, str,
 
 def _cell_text(cell: Cell | None) -> str:
     if cell is None:
-        return say.MISSING
+        return MISSING
     return f"{cell.value} {cell.difference} {cell.sign.text}"
 
 
 def _cell_mark(cell: Cell | None) -> str:
     if cell is None:
-        return say.MISSING
+        return MISSING
     return f"{cell.value} {cell.difference} {cell.sign.mark}"

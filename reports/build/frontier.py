@@ -19,7 +19,6 @@ from saeval.reports.render.json import to_json
 from saeval.reports.render.markdown_text import escape, markdown_table
 from saeval.reports.render.write import write_file
 from saeval.reports.sanitize import one_line, shortened
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.frontier import (
     HOW_BEYOND,
     HOW_TESTED,
@@ -28,6 +27,16 @@ from saeval.reports.text.frontier import (
     RELATIONS,
     right_is,
     sentences,
+)
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_interval,
+    format_items,
+    format_level,
+    format_pvalue,
+    format_value,
+    format_value_interval,
 )
 from saeval.stats.compare.results import Interval, Rate
 from saeval.stats.frontier.results import Change, Frontier
@@ -88,7 +97,7 @@ def frontier_to_html(found: Frontier, svg: str) -> str:
             svg=svg,
             sentences=sentences(found),
             tables=_tables(found),
-            level=say.level_in_words(found.level),
+            level=format_level(found.level),
             folded=_FOLDED,
             how_to_read=HOW_TO_READ,
             right_is=right_is(found),
@@ -182,7 +191,7 @@ def print_frontier(found: Frontier, console: Console) -> None:
 
 
 def _tables(found: Frontier) -> list[Shown]:
-    level = say.level_in_words(found.level)
+    level = format_level(found.level)
     tables = [_points(found), _utilities(found, level)]
     if found.dominances:
         tables.append(_dominances(found, level))
@@ -197,11 +206,11 @@ def _points(found: Frontier, *, full: bool = True) -> Shown:
         cells = [
             _share(point.right, full),
             _share(point.wrong, full),
-            say.value(point.declined, "share"),
-            say.value(point.unreadable, "share"),
+            format_value(point.declined, "share"),
+            format_value(point.unreadable, "share"),
         ]
         if with_hallucination:
-            cells.append(say.value(point.hallucination.value, "share"))
+            cells.append(format_value(point.hallucination.value, "share"))
         cells.append("on it" if point.on_front else "–")
         if found.beyond:
             tested = beyond.get((point.model, point.system))
@@ -210,7 +219,7 @@ def _points(found: Frontier, *, full: bool = True) -> Shown:
     heads = ["Model", "Prompt", "Right", "Wrong", "Declined", "Unread."]
     heads += ["Halluc."] if with_hallucination else []
     heads += ["Front", *(["Beyond"] if found.beyond else [])]
-    note = f"{say.level_in_words(found.level)} intervals in brackets."
+    note = f"{format_level(found.level)} intervals in brackets."
     if with_hallucination:
         note += " Halluc.: of the items without an answer, those answered all the same."
     if found.beyond:
@@ -240,8 +249,8 @@ def _dominances(found: Frontier, level: str) -> Shown:
 def _utilities(found: Frontier, level: str) -> Shown:
     rows = []
     for one in found.utilities:
-        difference = say.difference(one.difference, "score")
-        limits = say.interval(one.difference_interval, "score")
+        difference = format_difference(one.difference, "score")
+        limits = format_interval(one.difference_interval, "score")
         if one.difference is None:
             difference = limits = "–"
         rows.append(
@@ -249,7 +258,7 @@ def _utilities(found: Frontier, level: str) -> Shown:
                 (f"{one.penalty:g}", one.model, one.system),
                 (
                     _signed(one.value),
-                    say.interval(one.interval, "score"),
+                    format_interval(one.interval, "score"),
                     difference,
                     limits,
                 ),
@@ -263,35 +272,35 @@ def _utilities(found: Frontier, level: str) -> Shown:
 
 
 def _items(found: Frontier) -> str:
-    parts = [say.items(found.items)]
+    parts = [format_items(found.items)]
     if found.clusters is not None:
-        parts.append(f"{say.count(found.clusters)} clusters")
+        parts.append(f"{format_count(found.clusters)} clusters")
     if found.answerable < found.items:
-        parts.append(f"{say.count(found.answerable)} with an answer")
+        parts.append(f"{format_count(found.answerable)} with an answer")
     return f"{', '.join(parts)}."
 
 
 def _share(rate: Rate, interval: bool) -> str:
-    value = say.value(rate.value, "share")
-    return f"{value} {say.value_interval(rate.interval, 'share')}" if interval else value
+    value = format_value(rate.value, "share")
+    return f"{value} {format_value_interval(rate.interval, 'share')}" if interval else value
 
 
 def _beyond(p: float | None, beyond: bool) -> str:
     if p is None:
         return RELATIONS["untested"]
-    return f"{'✓' if beyond else '~'} p {say.p_value(p)}"
+    return f"{'✓' if beyond else '~'} p {format_pvalue(p)}"
 
 
 def _change(change: Change) -> tuple[str, str, str]:
     return (
-        say.difference(change.difference, "share"),
-        say.interval(change.interval, "share"),
-        say.p_value(change.p_holm),
+        format_difference(change.difference, "share"),
+        format_interval(change.interval, "share"),
+        format_pvalue(change.p_holm),
     )
 
 
 def _signed(value: float) -> str:
-    return say.difference(value, "score")
+    return format_difference(value, "score")
 
 
 def _limits(interval: Interval | None) -> tuple[Cell, Cell, Cell]:

@@ -17,7 +17,7 @@ from saeval.reports.render.markdown_text import escape, markdown_table, plain
 from saeval.reports.render.write import write_file
 from saeval.reports.sanitize import one_line
 from saeval.reports.text import gate as words
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.numbers import format_count, format_level
 from saeval.stats.gate.decide import Gate, RuleResult
 
 _STYLES = {"PASS": "green", "REGRESSION": "bold red", "INCONCLUSIVE": "yellow"}
@@ -141,11 +141,11 @@ def print_gate(gate: Gate, console: Console) -> None:
 def _verdict(result: RuleResult) -> str:
     if result.decided_after is None:
         return result.verdict
-    return f"{result.verdict} after {say.count(result.decided_after)}"
+    return f"{result.verdict} after {format_count(result.decided_after)}"
 
 
 def _interval_note(gate: Gate) -> str:
-    level = say.level_in_words(gate.level)
+    level = format_level(gate.level)
     return f"Each end of an interval is a one-sided {level} bound."
 
 

@@ -18,7 +18,6 @@ from saeval.reports.render.json import to_json
 from saeval.reports.render.markdown_text import escape, markdown_table
 from saeval.reports.render.write import write_file
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.metacognition import (
     Entry,
     Sheet,
@@ -28,6 +27,8 @@ from saeval.reports.text.metacognition import (
     sheets,
     transfer_table,
 )
+from saeval.reports.text.metric_names import METRICS
+from saeval.reports.text.numbers import MISSING, format_level
 from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE
 from saeval.stats.compare.results import Interval, MetricComparison
 from saeval.stats.metacognition.results import Metacognition, ModelMetacognition
@@ -82,7 +83,7 @@ def to_html(result: Metacognition) -> str:
             transfer=transfer_table(result),
             transfer_note=TRANSFER_NOTE,
             tasks=[(task, sheets(result, task)) for task in result.task_names],
-            level=say.level_in_words(result.settings.level),
+            level=format_level(result.settings.level),
             legend=f"{LEGEND} {UNADJUSTED_NOTE}",
             definitions=_definitions(),
         )
@@ -91,7 +92,7 @@ def to_html(result: Metacognition) -> str:
 
 def _definitions() -> list[tuple[str, str]]:
     names = ("auroc", "pairwise_accuracy", "position_bias", "consistency", "agreement")
-    return [(say.METRICS[name].name, say.METRICS[name].definition) for name in names]
+    return [(METRICS[name].name, METRICS[name].definition) for name in names]
 
 
 def to_markdown(result: Metacognition) -> str:
@@ -116,7 +117,7 @@ def _markdown(result: Metacognition) -> Iterator[str]:
         body = [["base", *transfer.base]]
         for name, cells in transfer.rows:
             shown = (
-                say.MISSING if cell is None else f"{cell.value} {cell.difference} {cell.sign.text}"
+                MISSING if cell is None else f"{cell.value} {cell.difference} {cell.sign.text}"
                 for cell in cells
             )
             body.append([escape(name), *map(_plain, shown)])
@@ -134,7 +135,7 @@ def _markdown(result: Metacognition) -> Iterator[str]:
             if sheet.note:
                 yield sheet.note
                 yield ""
-    yield f"Intervals at {say.level_in_words(result.settings.level)}. {LEGEND} {UNADJUSTED_NOTE}"
+    yield f"Intervals at {format_level(result.settings.level)}. {LEGEND} {UNADJUSTED_NOTE}"
 
 
 def _in_line(entry: Entry) -> str:
@@ -245,7 +246,7 @@ def _print_transfer(transfer: TransferTable, console: Console) -> None:
     table.add_row("base", *transfer.base)
     for name, cells in transfer.rows:
         shown = (
-            say.MISSING if cell is None else f"{cell.value} {cell.difference} {cell.sign.mark}"
+            MISSING if cell is None else f"{cell.value} {cell.difference} {cell.sign.mark}"
             for cell in cells
         )
         table.add_row(Text(one_line(name, 30)), *map(Text, shown))

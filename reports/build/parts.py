@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from saeval.reports.build.table_rows import Row, row_of
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import SOURCES, metric_name
+from saeval.reports.text.numbers import (
+    format_difference,
+    format_level,
+    format_pvalue,
+    format_range,
+    join_words,
+)
 from saeval.reports.text.significance import sign_of
 from saeval.stats.compare.results import GroupComparison, TaskComparison
 
@@ -53,7 +60,7 @@ def samples_of(task: TaskComparison, level: float, prefix: str) -> SamplesView |
         rows=tuple(row_of(row, task, level) for row in repeated.metrics),
         sources=tuple(
             (
-                say.SOURCES.get(source.source, source.source),
+                SOURCES.get(source.source, source.source),
                 tuple(row_of(row, task, level) for row in source.metrics),
             )
             for source in repeated.sources
@@ -65,15 +72,15 @@ def samples_of(task: TaskComparison, level: float, prefix: str) -> SamplesView |
 def source_sentences(task: TaskComparison, level: float) -> Iterator[str]:
     """Whether consistency tells right from wrong better than each other source, per model."""
     for found in () if task.repeated is None else task.repeated.source_differences:
-        source = say.SOURCES.get(found.source, found.source).lower()
+        source = SOURCES.get(found.source, found.source).lower()
         start = f"With the {found.model}, "
         if found.difference is None or found.p is None or found.interval is None:
             yield f"{start}consistency cannot be compared with {source}."
             continue
         size = (
-            f"(AUROC {say.difference(found.difference, 'score')}, "
-            f"{say.level_in_words(level)} interval "
-            f"{say.interval_in_words(found.interval, 'score')}, p {say.p_value(found.p)})"
+            f"(AUROC {format_difference(found.difference, 'score')}, "
+            f"{format_level(level)} interval "
+            f"{format_range(found.interval, 'score')}, p {format_pvalue(found.p)})"
         )
         if found.interval.low <= 0 <= found.interval.high:
             yield (
@@ -95,7 +102,7 @@ def dimensions_of(task: TaskComparison, level: float) -> tuple[Dimension, ...]:
         Dimension(
             name,
             _summary(groups, label, level),
-            tuple(say.metric_name(row, label) for row in groups[0].metrics),
+            tuple(metric_name(row, label) for row in groups[0].metrics),
             tuple(
                 (g.name, g.items, tuple(row_of(row, task, level) for row in g.metrics))
                 for g in groups
@@ -112,11 +119,11 @@ def _summary(groups: list[GroupComparison], label: str | None, level: float) -> 
         for row in group.metrics:
             sign = sign_of(row, level)
             if sign.beyond_noise:
-                name = say.metric_name(row, label)
+                name = metric_name(row, label)
                 of_direction = counted.setdefault(sign.direction, {})
                 of_direction[name] = of_direction.get(name, 0) + 1
     parts = [f"{len(groups)} groups"]
     for direction, metrics in counted.items():
-        named = say.listing([f"{name} in {number}" for name, number in metrics.items()])
+        named = join_words([f"{name} in {number}" for name, number in metrics.items()])
         parts.append(f"{direction}: {named}")
     return "; ".join(parts if counted else [*parts, "no change beyond noise in any"])

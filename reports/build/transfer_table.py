@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import metric_name, metric_of
+from saeval.reports.text.numbers import MISSING, format_difference, format_interval, format_value
 from saeval.reports.text.significance import Sign, find, sign_of
 from saeval.stats.checkpoints.results import Family
 from saeval.stats.compare.results import Comparison, TaskComparison
@@ -64,7 +65,7 @@ def transfer_tables(family: Family) -> tuple[TransferTable, ...]:
     tables = []
     for metric, of_abstention in METRICS:
         rows: list[tuple[str, tuple[Cell | None, ...]]] = []
-        base, name = dict.fromkeys(columns, say.MISSING), metric
+        base, name = dict.fromkeys(columns, MISSING), metric
         for comparison in family.comparisons:
             cells: list[Cell | None] = []
             for column in columns:
@@ -74,18 +75,18 @@ def transfer_tables(family: Family) -> tuple[TransferTable, ...]:
                 if task is None or row is None:
                     cells.append(None)
                     continue
-                scale = say.metric_of(row).scale
-                name = say.metric_name(row, task.abstention)
-                value = say.value(row.checkpoint, scale)
+                scale = metric_of(row).scale
+                name = metric_name(row, task.abstention)
+                value = format_value(row.checkpoint, scale)
                 if metric in _OF_CONFIDENCE:
-                    value = f"{say.value(row.base, scale)} → {value}"
+                    value = f"{format_value(row.base, scale)} → {value}"
                 else:
-                    base[column] = say.value(row.base, scale)
+                    base[column] = format_value(row.base, scale)
                 cells.append(
                     Cell(
                         value,
-                        say.difference(row.difference, scale),
-                        say.interval(row.difference_interval, scale),
+                        format_difference(row.difference, scale),
+                        format_interval(row.difference_interval, scale),
                         sign_of(row, family.settings.level),
                     )
                 )

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from saeval.reports.figures.panels import SMALL, Panel, new_figure
 from saeval.reports.figures.svg import INK, MUTED, PAPER, to_svg
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import metric_name, metric_of
+from saeval.reports.text.numbers import Scale, format_difference, format_interval
 from saeval.reports.text.significance import sign_of
 from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
 
@@ -38,8 +39,8 @@ def _blocks(comparison: Comparison, scale: str) -> list[Block]:
         for row in task.metrics:
             if not row.headline or row.difference is None:
                 continue
-            if say.metric_of(row).scale == scale:
-                name = say.metric_name(row, task.abstention)
+            if metric_of(row).scale == scale:
+                name = metric_name(row, task.abstention)
                 entry = (
                     one_line(task.task.removeprefix(family), 20),
                     row,
@@ -56,7 +57,7 @@ def name_family(names: Sequence[str]) -> str:
     return f"{heads.pop()}_" if same else ""
 
 
-def _forest(blocks: list[Block], level: float, scale: say.Scale) -> str:
+def _forest(blocks: list[Block], level: float, scale: Scale) -> str:
     from matplotlib.ticker import MaxNLocator
 
     factor = 100 if scale == "share" else 1
@@ -86,8 +87,8 @@ def _forest(blocks: list[Block], level: float, scale: say.Scale) -> str:
     label = "Differences, checkpoint minus base, with intervals. " + " ".join(
         f"{name}: "
         + ", ".join(
-            f"{task} {say.difference(row.difference, scale)} "
-            f"{say.interval(row.difference_interval, scale)} {sign_of(row, level).text}"
+            f"{task} {format_difference(row.difference, scale)} "
+            f"{format_interval(row.difference_interval, scale)} {sign_of(row, level).text}"
             for task, row, _ in rows
         )
         + "."
@@ -99,7 +100,7 @@ def _forest(blocks: list[Block], level: float, scale: say.Scale) -> str:
 def _row(
     panel: Panel, y: float, task: str, row: MetricComparison, level: float, colour: str
 ) -> None:
-    scale = say.metric_of(row).scale
+    scale = metric_of(row).scale
     factor = 100 if scale == "share" else 1
     sign = sign_of(row, level)
     low, high = panel.x
@@ -116,7 +117,7 @@ def _row(
         markersize=5,
         markerfacecolor=colour if sign.beyond_noise else PAPER,
     )
-    change = say.difference(row.difference, scale)
+    change = format_difference(row.difference, scale)
     panel.text(
         high, y, change, dx=50, colour=colour, size=SMALL, align="right", bold=sign.beyond_noise
     )

@@ -21,8 +21,8 @@ from saeval.reports.figures.svg import (
     to_svg,
 )
 from saeval.reports.sanitize import one_line, shortened
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.frontier import together
+from saeval.reports.text.numbers import format_value
 from saeval.stats.compare.results import Rate
 from saeval.stats.frontier.results import Frontier, Point
 
@@ -129,8 +129,9 @@ def description(found: Frontier) -> str:
     for model in found.models:
         own = [point for point in found.points if point.model == model.name]
         said = ", ".join(
-            f"{shortened(point.system, _NAME)} {say.value(point.right.value, 'share')} right "
-            f"{say.value(point.wrong.value, 'share')} wrong{' (front)' if point.on_front else ''}"
+            f"{shortened(point.system, _NAME)} {format_value(point.right.value, 'share')} right "
+            f"{format_value(point.wrong.value, 'share')} "
+            f"wrong{' (front)' if point.on_front else ''}"
             for point in own
         )
         parts.append(f"{shortened(model.name, _MODEL_NAME)}: {said}.")

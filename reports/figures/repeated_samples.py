@@ -15,7 +15,8 @@ from saeval.reports.figures.svg import (
     to_svg,
 )
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import METRICS
+from saeval.reports.text.numbers import format_count
 from saeval.stats.compare.results import RepeatedSamples
 
 WIDTH = 300.0
@@ -27,7 +28,7 @@ _LEFT, _CELL, _HEAD, _BAR = 82.0, 25.0, 40.0, 18.0
 
 def sample_outcomes(task: str, repeated: RepeatedSamples, name: str) -> str:
     """The five classes as a bar per model, and the table of how items moved between them."""
-    titles = [say.METRICS[outcome].name.lower() for outcome in repeated.outcomes]
+    titles = [METRICS[outcome].name.lower() for outcome in repeated.outcomes]
     size = len(titles)
     tall, wide = _CELL * size, WIDTH - _LEFT - 6
     figure = new_figure(WIDTH, tall + _HEAD + 2.4 * _BAR + 12)
@@ -87,5 +88,5 @@ def _moves(panel: Panel, titles: list[str], repeated: RepeatedSamples) -> None:
             panel.rectangles([box], HEAT, opacity=0.06 + 0.6 * (n / most) ** 0.5)
             colour = INK if n else MUTED
             panel.text(
-                j + 0.5, bottom + 0.5, say.count(n), align="center", colour=colour, bold=i == j
+                j + 0.5, bottom + 0.5, format_count(n), align="center", colour=colour, bold=i == j
             )

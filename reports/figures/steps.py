@@ -21,12 +21,20 @@ from saeval.reports.figures.svg import (
     to_svg,
 )
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import METRICS, metric_name
+from saeval.reports.text.numbers import (
+    Scale,
+    format_count,
+    format_difference,
+    format_interval,
+    format_value,
+    join_words,
+)
 from saeval.reports.text.significance import Direction, find, sign_of
 from saeval.stats.checkpoints.results import Family
 from saeval.stats.compare.results import MetricComparison, TaskComparison
 
-METRICS: tuple[tuple[str, bool], ...] = (
+SHOWN: tuple[tuple[str, bool], ...] = (
     ("accuracy", False),
     ("correct_rate", False),
     ("recall", True),
@@ -62,18 +70,18 @@ class OverSteps:
     """One metric: its name, how it is written, and a curve per task."""
 
     name: str
-    scale: say.Scale
+    scale: Scale
     curves: tuple[Curve, ...]
 
 
 def over_steps(family: Family) -> tuple[OverSteps, ...]:
-    """The metrics of `METRICS` that any task has; none unless the family has steps."""
+    """The metrics of `SHOWN` that any task has; none unless the family has steps."""
     return tuple(_metrics(family)) if family.steps is not None else ()
 
 
 def _metrics(family: Family) -> Iterator[OverSteps]:
-    for metric, of_abstention in METRICS:
-        curves, names, scale = [], set(), say.METRICS[metric].scale
+    for metric, of_abstention in SHOWN:
+        curves, names, scale = [], set(), METRICS[metric].scale
         for name in family.task_names:
             found = []
             for step, comparison in zip(family.steps or (), family.comparisons, strict=True):
@@ -81,12 +89,12 @@ def _metrics(family: Family) -> Iterator[OverSteps]:
                 row = None if task is None else _row(task, metric, of_abstention)
                 if task is not None and row is not None:
                     found.append((step, row))
-                    names.add(say.metric_name(row, task.abstention))
+                    names.add(metric_name(row, task.abstention))
             if found:
                 steps, rows = zip(*found, strict=True)
                 curves.append(Curve(name, steps, rows))
         if curves:
-            general = say.METRICS[metric].name.format(label="Abstention")
+            general = METRICS[metric].name.format(label="Abstention")
             yield OverSteps(names.pop() if len(names) == 1 else general, scale, tuple(curves))
 
 
@@ -117,9 +125,9 @@ def _told(curve: Curve, level: float) -> str:
         if len(steps) == len(curve.steps):
             when = "at every step"
         elif len(steps) > 1 and steps == list(curve.steps[-len(steps) :]):
-            when = f"from step {say.count(steps[0])} on"
+            when = f"from step {format_count(steps[0])} on"
         else:
-            said = say.listing([say.count(step) for step in steps])
+            said = join_words([format_count(step) for step in steps])
             when = f"at step{'s' if len(steps) > 1 else ''} {said}"
         parts.append(f"{direction} {when}")
     if parts:
@@ -216,7 +224,7 @@ def _axes(panel: Panel, found: OverSteps, last: int) -> None:
     ticks: Sequence[float] = steps
     if len(steps) > 9 or _gap(found) < last / 12:
         ticks = [t for t in MaxNLocator(6, integer=True).tick_values(0, last) if 0 <= t <= last]
-    labels = [say.count(round(tick)) for tick in ticks]
+    labels = [format_count(round(tick)) for tick in ticks]
     panel.x_axis(ticks, labels, title="step", at=panel.y[0])
     low, high = max(panel.y[0], -1e-9), min(panel.y[1], 1 + 1e-9)
     up = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(*panel.y)
@@ -230,7 +238,7 @@ def _gap(found: OverSteps) -> int:
     return min(later - earlier for earlier, later in pairwise(steps))
 
 
-def _label(tick: float, scale: say.Scale) -> str:
+def _label(tick: float, scale: Scale) -> str:
     shown = f"{tick * 100:.6g}%" if scale == "share" else f"{tick:.6g}"
     return "0" if abs(tick) < 1e-12 else shown.replace("-", "−")
 
@@ -238,11 +246,11 @@ def _label(tick: float, scale: say.Scale) -> str:
 def _description(found: OverSteps, level: float) -> str:
     parts = []
     for curve in found.curves:
-        first = say.value(curve.rows[0].base, found.scale)
+        first = format_value(curve.rows[0].base, found.scale)
         said = ", ".join(
-            f"step {step} {say.value(row.checkpoint, found.scale)} "
-            f"({say.difference(row.difference, found.scale)} "
-            f"{say.interval(row.difference_interval, found.scale)} {sign_of(row, level).text})"
+            f"step {step} {format_value(row.checkpoint, found.scale)} "
+            f"({format_difference(row.difference, found.scale)} "
+            f"{format_interval(row.difference_interval, found.scale)} {sign_of(row, level).text})"
             for step, row in zip(curve.steps, curve.rows, strict=True)
         )
         parts.append(f"{one_line(curve.task)}: base {first}; {said}.")

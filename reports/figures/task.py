@@ -18,7 +18,7 @@ from saeval.reports.figures.svg import (
     to_svg,
 )
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.numbers import format_count
 from saeval.stats.compare.results import ModelResult, RiskCoverage, TaskComparison
 
 WIDTH = 300.0
@@ -106,7 +106,7 @@ def reliability_diagram(task: TaskComparison, name: str) -> str:
             counts.text(
                 top.mean_confidence,
                 top.items,
-                say.count(top.items),
+                format_count(top.items),
                 dx=-3,
                 dy=-4,
                 size=SMALL,
@@ -151,7 +151,7 @@ def confidence_histograms(task: TaskComparison, name: str) -> str:
         ):
             panel = Panel(figure, (30 + column * 139, bottom, 128, 62), (0, 1), (0, most))
             panel.x_axis(_FIFTHS, _FIFTH_LABELS)
-            panel.y_axis((0, most), ("0", say.count(most)) if column == 0 else ("", ""))
+            panel.y_axis((0, most), ("0", format_count(most)) if column == 0 else ("", ""))
             _stack(panel, [(split.get(key, (0,) * 10), shade) for key, shade in series])
             panel.text(0, most, who, dx=3, dy=-6, colour=colour, bold=True)
             if row == 0:
@@ -236,7 +236,7 @@ def transition_matrix(task: TaskComparison, name: str) -> str:
         for j, n in enumerate(row):
             box = (j + 0.02, bottom + 0.03, j + 0.98, bottom + 0.97)
             panel.rectangles([box], HEAT, opacity=0.06 + 0.6 * (n / most) ** 0.5)
-            panel.text(j + 0.5, bottom + 0.5, say.count(n), align="center", bold=i == j)
+            panel.text(j + 0.5, bottom + 0.5, format_count(n), align="center", bold=i == j)
         panel.text(0, bottom + 0.5, labels[i], dx=-5, colour=BASE, align="right")
     for j, label in enumerate(labels):
         panel.text(j + 0.5, size, label, dy=9, colour=CHECKPOINT, align="center")

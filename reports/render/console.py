@@ -8,7 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import metric_name, metric_of
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_interval,
+    format_items,
+    format_level,
+    format_pvalue,
+    format_value,
+)
 from saeval.reports.text.significance import AA_NOTE, UNADJUSTED_NOTE, Direction, has_aa, sign_of
 from saeval.reports.text.summary import Words, in_words
 from saeval.reports.text.verdict import VERDICT_NAMES
@@ -74,7 +83,7 @@ class _Printer:
         self.console.print(title)
         for warning in task.warnings:
             self.bullet("!", warning, "yellow")
-        level = say.level_in_words(comparison.settings.level)
+        level = format_level(comparison.settings.level)
         gap = 1 if self.console.width >= 90 else 0
         table = Table(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
         table.add_column("Metric", no_wrap=True, overflow="ellipsis")
@@ -84,7 +93,7 @@ class _Printer:
         table.add_column(self.text(f"{level} interval"), justify="right", no_wrap=True)
         # Where there is no room for all, the p that is not corrected is what can be missed.
         abstention = task.abstention
-        names = [say.metric_name(row, abstention) for row in task.metrics if row.headline]
+        names = [metric_name(row, abstention) for row in task.metrics if row.headline]
         raw_p = self.console.width >= 90 or not (aa or max(map(len, names), default=0) > 15)
         if raw_p:
             table.add_column("p", justify="right", no_wrap=True)
@@ -93,17 +102,17 @@ class _Printer:
         for row in task.metrics:
             if not row.headline:
                 continue
-            scale = say.metric_of(row).scale
+            scale = metric_of(row).scale
             sign = sign_of(row, comparison.settings.level)
             cells = (
-                one_line(say.metric_name(row, abstention)),
-                say.value(row.base, scale),
-                say.value(row.checkpoint, scale),
-                say.difference(row.difference, scale),
-                *([say.difference(row.noise, scale)] if aa else []),
-                say.interval(row.difference_interval, scale),
-                *([say.p_value(row.p)] if raw_p else []),
-                say.p_value(row.p_holm),
+                one_line(metric_name(row, abstention)),
+                format_value(row.base, scale),
+                format_value(row.checkpoint, scale),
+                format_difference(row.difference, scale),
+                *([format_difference(row.noise, scale)] if aa else []),
+                format_interval(row.difference_interval, scale),
+                *([format_pvalue(row.p)] if raw_p else []),
+                format_pvalue(row.p_holm),
             )
             style = _STYLES[sign.direction]
             table.add_row(*(self.text(cell) for cell in cells), self.text(sign.text, style))
@@ -142,12 +151,16 @@ class _Printer:
 
 
 def _counts(task: TaskComparison) -> str:
-    parts = [say.items(task.items)]
+    parts = [format_items(task.items)]
     if task.clusters is not None:
-        parts.append(f"{say.count(task.clusters)} clusters")
-    parts.append(f"invalid {say.count(task.base.invalid)} → {say.count(task.checkpoint.invalid)}")
+        parts.append(f"{format_count(task.clusters)} clusters")
+    parts.append(
+        f"invalid {format_count(task.base.invalid)} → {format_count(task.checkpoint.invalid)}"
+    )
     left = task.unpaired
     if left.base_only or left.checkpoint_only:
-        unpaired = f"{say.count(left.base_only)} base, {say.count(left.checkpoint_only)} checkpoint"
+        unpaired = (
+            f"{format_count(left.base_only)} base, {format_count(left.checkpoint_only)} checkpoint"
+        )
         parts.append(f"unpaired {unpaired}")
     return f"  {', '.join(parts)}"

@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING, Any
 from saeval.reports.build.parts import dimensions_of, samples_of
 from saeval.reports.build.table_rows import Row, row_of
 from saeval.reports.sanitize import clip, one_line, printable
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.contamination import clean_rows, overlap_summary
 from saeval.reports.text.judge import TABLE_NOTE, agreement_tables
 from saeval.reports.text.methods import definitions, methods, settings_lines
+from saeval.reports.text.metric_names import TREATMENTS, published_name
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_interval,
+    format_items,
+    format_level,
+    format_pvalue,
+    format_small_pvalue,
+    format_value,
+)
 from saeval.reports.text.significance import AA_NOTE, UNADJUSTED_NOTE, has_aa
 from saeval.reports.text.summary import in_words
 from saeval.reports.text.task import task_sentences
@@ -77,10 +87,10 @@ def to_html(comparison: Comparison) -> str:
             tasks=tasks,
             headline_table=_headline_table(tasks),
             forests=forest_plots(comparison),
-            level=say.level_in_words(level),
+            level=format_level(level),
             verdict_names=VERDICT_NAMES,
             tones=_TONES,
-            treatments=say.TREATMENTS,
+            treatments=TREATMENTS,
             settings=settings_lines(comparison),
             methods=methods(comparison),
             definitions=definitions(comparison),
@@ -108,14 +118,14 @@ def environment() -> Environment:
     )
     environment.globals["zip"] = zip
     environment.filters.update(
-        count=say.count,
-        items=say.items,
-        share=lambda number: say.value(number, "share"),
-        points=lambda number: say.difference(number, "share"),
-        interval=lambda limits: say.interval(limits, "share"),
-        p=say.p_value,
-        precise=say.precise_p,
-        published_name=say.published_name,
+        count=format_count,
+        items=format_items,
+        share=lambda number: format_value(number, "share"),
+        points=lambda number: format_difference(number, "share"),
+        interval=lambda limits: format_interval(limits, "share"),
+        p=format_pvalue,
+        precise=format_small_pvalue,
+        published_name=published_name,
         line=one_line,
         printable=printable,
         clipped=lambda text: clip(text, RESPONSE_HEAD, RESPONSE_TAIL),

@@ -7,9 +7,26 @@ from collections.abc import Iterator, Sequence
 from saeval.reports.render.markdown_parts import clean_table, group_tables, sample_tables
 from saeval.reports.render.markdown_text import details, escape, markdown_table, plain
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.judge import TABLE_NOTE, agreement_tables
 from saeval.reports.text.methods import definitions, methods, settings_lines
+from saeval.reports.text.metric_names import (
+    TREATMENTS,
+    format_change,
+    metric_name,
+    metric_of,
+    published_name,
+)
+from saeval.reports.text.numbers import (
+    MISSING,
+    format_count,
+    format_difference,
+    format_interval,
+    format_items,
+    format_level,
+    format_pvalue,
+    format_small_pvalue,
+    format_value,
+)
 from saeval.reports.text.significance import AA_NOTE, UNADJUSTED_NOTE, has_aa, sign_of
 from saeval.reports.text.summary import TaskWords, in_words
 from saeval.reports.text.task import task_sentences
@@ -67,10 +84,10 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
     names: dict[str, None] = {}
     for task in blocks:
         label = task.abstention
-        column = {say.metric_name(row, label): row for row in task.metrics if row.headline}
+        column = {metric_name(row, label): row for row in task.metrics if row.headline}
         columns.append(column)
         names.update(dict.fromkeys(column))
-    heads = [f"{escape(task.task)} ({say.count(task.items)})" for task in blocks]
+    heads = [f"{escape(task.task)} ({format_count(task.items)})" for task in blocks]
     body = []
     unadjusted = False
     for name in names:
@@ -78,20 +95,20 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
         for column in columns:
             row = column.get(name)
             if row is None:
-                cells.append(say.MISSING)
+                cells.append(MISSING)
                 continue
             sign = sign_of(row, level)
             unadjusted |= sign.beyond_noise and not sign.adjusted
-            scale = say.metric_of(row).scale
-            change = say.change(row)
+            scale = metric_of(row).scale
+            change = format_change(row)
             reading = f"**{sign.text}**" if sign.beyond_noise else plain(sign.text)
-            values = f"{say.value(row.base, scale)} → {say.value(row.checkpoint, scale)}"
-            limits = say.interval(row.difference_interval, scale)
+            values = f"{format_value(row.base, scale)} → {format_value(row.checkpoint, scale)}"
+            limits = format_interval(row.difference_interval, scale)
             cells.append(f"{change} {reading}<br><sub>{values} {limits}</sub>")
         body.append([escape(name), *cells])
     yield from markdown_table(["Metric", *heads], body, right=False)
     yield (
-        f"Checkpoint − base with the {say.level_in_words(level)} interval. A reading other than "
+        f"Checkpoint − base with the {format_level(level)} interval. A reading other than "
         "noise is beyond it by Holm’s p and by the interval."
         + (f" {UNADJUSTED_NOTE}" if unadjusted else "")
     )
@@ -100,7 +117,7 @@ def _headline_table(blocks: Sequence[TaskComparison], level: float) -> Iterator[
 
 def _task(task: TaskComparison, level: float, words: TaskWords | None) -> Iterator[str]:
     verdict = "" if words is None else f": {VERDICT_NAMES[words.verdict]}"
-    title = f"{task.task}{verdict}, {say.items(task.items)}"
+    title = f"{task.task}{verdict}, {format_items(task.items)}"
     yield from details(title, _task_body(task, level))
 
 
@@ -114,8 +131,8 @@ def _task_body(task: TaskComparison, level: float) -> Iterator[str]:
             for item in (*left.base_only_examples, *left.checkpoint_only_examples)
         )
         yield (
-            f"- Unpaired and left out: {say.count(left.base_only)} of the base, "
-            f"{say.count(left.checkpoint_only)} of the checkpoint, such as {examples}"
+            f"- Unpaired and left out: {format_count(left.base_only)} of the base, "
+            f"{format_count(left.checkpoint_only)} of the checkpoint, such as {examples}"
         )
     yield ""
     yield from _metrics(task.metrics, task, level)
@@ -140,24 +157,24 @@ def _metrics(rows: Sequence[MetricComparison], task: TaskComparison, level: floa
     label = task.abstention
     body = []
     for row in rows:
-        scale = say.metric_of(row).scale
-        name = escape(say.metric_name(row, label))
+        scale = metric_of(row).scale
+        name = escape(metric_name(row, label))
         body.append(
             [
                 f"**{name}**" if row.headline else name,
-                say.value(row.base, scale),
-                say.value(row.checkpoint, scale),
-                say.change(row),
-                say.interval(row.difference_interval, scale),
-                say.p_value(row.p),
-                say.p_value(row.p_max_t),
-                say.p_value(row.p_holm),
-                say.p_value(row.p_bh),
-                say.count(row.items),
+                format_value(row.base, scale),
+                format_value(row.checkpoint, scale),
+                format_change(row),
+                format_interval(row.difference_interval, scale),
+                format_pvalue(row.p),
+                format_pvalue(row.p_max_t),
+                format_pvalue(row.p_holm),
+                format_pvalue(row.p_bh),
+                format_count(row.items),
                 plain(sign_of(row, level).text),
             ]
         )
-    interval = f"{say.level_in_words(level)} interval"
+    interval = f"{format_level(level)} interval"
     heads = ["Metric", "Base", "Checkpoint", "Difference", interval, "p", "Max-T p", "Holm p"]
     yield from markdown_table([*heads, "BH p", "Items", "Reading"], body)
 
@@ -167,7 +184,7 @@ def _transitions(transitions: Transitions, level: float) -> Iterator[str]:
     yield ""
     labels = [escape(label) for label in transitions.labels]
     body = [
-        [f"**{label}**", *(say.count(n) for n in counts)]
+        [f"**{label}**", *(format_count(n) for n in counts)]
         for label, counts in zip(labels, transitions.counts, strict=True)
     ]
     yield from markdown_table(["", *labels], body)
@@ -176,10 +193,10 @@ def _transitions(transitions: Transitions, level: float) -> Iterator[str]:
         ("Negative-flip rate (right to wrong)", transitions.negative_flip_rate),
         ("positive-flip rate (wrong to right)", transitions.positive_flip_rate),
     ):
-        text = f"{name} {say.value(rate.value, 'share')}"
+        text = f"{name} {format_value(rate.value, 'share')}"
         if rate.interval is not None:
-            low, high = (say.value(v, "share") for v in (rate.interval.low, rate.interval.high))
-            text += f" ({say.level_in_words(level)} Wilson interval {low} to {high})"
+            low, high = (format_value(v, "share") for v in (rate.interval.low, rate.interval.high))
+            text += f" ({format_level(level)} Wilson interval {low} to {high})"
         rates.append(text)
     yield f"{', '.join(rates)}."
     yield ""
@@ -190,12 +207,12 @@ def _treatments(title: str, treatments: Sequence[InvalidTreatment]) -> Iterator[
     yield ""
     body = [
         [
-            escape(say.TREATMENTS.get(t.treatment, t.treatment)),
-            say.count(t.items),
-            say.value(t.base, "share"),
-            say.value(t.checkpoint, "share"),
-            say.difference(t.difference, "share"),
-            say.interval(t.interval, "share"),
+            escape(TREATMENTS.get(t.treatment, t.treatment)),
+            format_count(t.items),
+            format_value(t.base, "share"),
+            format_value(t.checkpoint, "share"),
+            format_difference(t.difference, "share"),
+            format_interval(t.interval, "share"),
         ]
         for t in treatments
     ]
@@ -221,8 +238,8 @@ def _tests(task: TaskComparison) -> Iterator[str]:
     if task.levene:
         tests = "; ".join(
             f"{escape(test.center)} centre "
-            f"W {say.MISSING if test.statistic is None else f'{test.statistic:.3f}'}, "
-            f"p {say.p_value(test.p)}"
+            f"W {MISSING if test.statistic is None else f'{test.statistic:.3f}'}, "
+            f"p {format_pvalue(test.p)}"
             for test in task.levene
         )
         yield (
@@ -233,24 +250,25 @@ def _tests(task: TaskComparison) -> Iterator[str]:
     if task.spread is not None:
         yield (
             "**Spread of confidence, paired**: p of the ratio of standard deviations "
-            f"{say.precise_p(task.spread.log_ratio_p)}, paired Brown–Forsythe "
-            f"{say.precise_p(task.spread.brown_forsythe_p)}."
+            f"{format_small_pvalue(task.spread.log_ratio_p)}, paired Brown–Forsythe "
+            f"{format_small_pvalue(task.spread.brown_forsythe_p)}."
         )
         yield ""
     yield (
-        f"**Symmetry of the label changes**: Bowker p {say.precise_p(task.transitions.bowker_p)}, "
-        f"Stuart–Maxwell p {say.precise_p(task.transitions.stuart_maxwell_p)}."
+        "**Symmetry of the label changes**: Bowker p "
+        f"{format_small_pvalue(task.transitions.bowker_p)}, "
+        f"Stuart–Maxwell p {format_small_pvalue(task.transitions.stuart_maxwell_p)}."
     )
     yield ""
 
 
 def _mcnemar(test: McNemar) -> str:
     return (
-        f"{say.count(test.base_only)} right with the base only, "
-        f"{say.count(test.checkpoint_only)} with the checkpoint only: "
-        f"mid-p {say.precise_p(test.p_mid)}, exact {say.precise_p(test.p_exact)}, "
-        f"asymptotic {say.precise_p(test.p_asymptotic)}, continuity-corrected "
-        f"{say.precise_p(test.p_corrected)} (χ² {test.statistic_corrected:.3f})."
+        f"{format_count(test.base_only)} right with the base only, "
+        f"{format_count(test.checkpoint_only)} with the checkpoint only: "
+        f"mid-p {format_small_pvalue(test.p_mid)}, exact {format_small_pvalue(test.p_exact)}, "
+        f"asymptotic {format_small_pvalue(test.p_asymptotic)}, continuity-corrected "
+        f"{format_small_pvalue(test.p_corrected)} (χ² {test.statistic_corrected:.3f})."
     )
 
 
@@ -294,15 +312,15 @@ def _published(published: PublishedConvention) -> Iterator[str]:
 
 
 def _published_row(row: PublishedRow) -> list[str]:
-    items = say.count(row.base_items)
+    items = format_count(row.base_items)
     if row.checkpoint_items != row.base_items:
-        items += f", {say.count(row.checkpoint_items)}"
+        items += f", {format_count(row.checkpoint_items)}"
     base, checkpoint = (
-        say.MISSING if number is None else f"{number:.4f}" for number in (row.base, row.checkpoint)
+        MISSING if number is None else f"{number:.4f}" for number in (row.base, row.checkpoint)
     )
-    change = say.MISSING if row.difference is None else f"{row.difference:+.4f}".replace("-", "−")
-    name = escape(say.published_name(row.name))
-    return [name, base, checkpoint, change, say.p_value(row.p), items]
+    change = MISSING if row.difference is None else f"{row.difference:+.4f}".replace("-", "−")
+    name = escape(published_name(row.name))
+    return [name, base, checkpoint, change, format_pvalue(row.p), items]
 
 
 def _settings(comparison: Comparison) -> Iterator[str]:

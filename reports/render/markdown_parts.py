@@ -8,8 +8,9 @@ from saeval.reports.build.parts import dimensions_of, source_sentences
 from saeval.reports.build.table_rows import Row, row_of
 from saeval.reports.render.markdown_text import escape, markdown_table, plain
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.contamination import clean_rows, overlap_summary
+from saeval.reports.text.metric_names import METRICS, SOURCES
+from saeval.reports.text.numbers import format_count, format_items, format_level
 from saeval.stats.compare.results import TaskComparison
 
 
@@ -18,28 +19,28 @@ def sample_tables(task: TaskComparison, level: float) -> Iterator[str]:
     repeated = task.repeated
     if repeated is None:
         return
-    yield f"**{repeated.samples} samples of each of {say.items(repeated.items)}**"
+    yield f"**{repeated.samples} samples of each of {format_items(repeated.items)}**"
     yield ""
-    interval = f"{say.level_in_words(level)} interval"
+    interval = f"{format_level(level)} interval"
     heads = ["", "Base", "Checkpoint", "Difference", interval, "p", "Reading"]
     rows = [row_of(row, task, level) for row in repeated.metrics]
     yield from markdown_table(heads, [[escape(row.name), *_cells(row)] for row in rows])
     yield "Items from base (rows) to checkpoint (columns):"
     yield ""
-    names = [escape(say.METRICS[name].name) for name in repeated.outcomes]
+    names = [escape(METRICS[name].name) for name in repeated.outcomes]
     body = [
-        [f"**{name}**", *(say.count(n) for n in counts)]
+        [f"**{name}**", *(format_count(n) for n in counts)]
         for name, counts in zip(names, repeated.counts, strict=True)
     ]
     yield from markdown_table(["", *names], body)
     if repeated.sources:
         yield (
             f"Confidence in the answer that most samples give, "
-            f"{say.items(repeated.confident_items)}:"
+            f"{format_items(repeated.confident_items)}:"
         )
         yield ""
         table = [
-            [escape(say.SOURCES.get(source.source, source.source)), escape(row.name), *_cells(row)]
+            [escape(SOURCES.get(source.source, source.source)), escape(row.name), *_cells(row)]
             for source in repeated.sources
             for row in (row_of(metric, task, level) for metric in source.metrics)
         ]
@@ -54,7 +55,7 @@ def clean_table(task: TaskComparison, level: float) -> Iterator[str]:
         return
     yield f"**{escape(overlap_summary(task))}**"
     yield ""
-    interval = f"{say.level_in_words(level)} interval"
+    interval = f"{format_level(level)} interval"
     heads = ["Clean items", "Base", "Checkpoint", "Difference", interval, "p", "Reading"]
     rows = [[escape(row.name), *_cells(row)] for row in clean_rows(task, level)]
     if rows:
@@ -69,7 +70,7 @@ def group_tables(task: TaskComparison, level: float) -> Iterator[str]:
         body = [
             [
                 escape(one_line(name, 60)),
-                say.count(items),
+                format_count(items),
                 *(
                     f"{row.difference} {plain(row.sign.text)}<br><sub>{row.base} → "
                     f"{row.checkpoint} {row.interval}</sub>"

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import METRICS
+from saeval.reports.text.numbers import (
+    Scale,
+    format_difference,
+    format_interval,
+    format_level,
+    format_value,
+    join_words,
+)
 from saeval.stats.checkpoints.results import Best, Family
 
 HEADS = ("", "Value", "Difference", "Interval", "Wins", "May be best")
@@ -35,9 +43,9 @@ def best_in_words(family: Family) -> BestWords | None:
     best = family.best
     if best is None:
         return None
-    metric = say.METRICS[best.metric]
+    metric = METRICS[best.metric]
     name = metric.name.format(label=best.label or "abstention")
-    where = best.tasks[0] if len(best.tasks) == 1 else f"the mean of {say.listing([*best.tasks])}"
+    where = best.tasks[0] if len(best.tasks) == 1 else f"the mean of {join_words([*best.tasks])}"
     names = [candidate.name for candidate in best.candidates]
     return BestWords(
         title=f"Best checkpoint ({name})",
@@ -45,9 +53,9 @@ def best_in_words(family: Family) -> BestWords | None:
         rows=tuple(
             (
                 candidate.name,
-                say.value(candidate.value, metric.scale),
-                say.difference(candidate.difference, metric.scale),
-                say.interval(candidate.interval, metric.scale),
+                format_value(candidate.value, metric.scale),
+                format_difference(candidate.difference, metric.scale),
+                format_interval(candidate.interval, metric.scale),
                 f"{candidate.best_share:.0%}",
                 "yes" if candidate.maybe_best else "no",
             )
@@ -57,15 +65,16 @@ def best_in_words(family: Family) -> BestWords | None:
     )
 
 
-def _sentences(best: Best, where: str, scale: say.Scale) -> list[str]:
-    level = say.level_in_words(best.level)
+def _sentences(best: Best, where: str, scale: Scale) -> list[str]:
+    level = format_level(best.level)
     (chosen,) = (one for one in best.candidates if one.name == best.chosen)
     found = [
-        f"{best.chosen} is the best on {where}: {say.value(best.base, scale)} → "
-        f"{say.value(chosen.value, scale)}, {say.difference(best.difference, scale)} as observed.",
+        f"{best.chosen} is the best on {where}: {format_value(best.base, scale)} → "
+        f"{format_value(chosen.value, scale)}, {format_difference(best.difference, scale)} as "
+        "observed.",
         f"Corrected for having been chosen from {len(best.candidates)} that is "
-        f"{say.difference(best.corrected, scale)}, with a {level} interval of "
-        f"{say.interval(best.interval, scale)} that holds although it was chosen.",
+        f"{format_difference(best.corrected, scale)}, with a {level} interval of "
+        f"{format_interval(best.interval, scale)} that holds although it was chosen.",
     ]
     equal = [
         one.name for one in best.candidates if one.value == chosen.value and one.name != best.chosen
@@ -91,4 +100,4 @@ def _sentences(best: Best, where: str, scale: say.Scale) -> list[str]:
 
 def _some(names: Sequence[str], most: int = 8) -> str:
     more = [f"{len(names) - most} more"] if len(names) > most else []
-    return say.listing([*names[:most], *more])
+    return join_words([*names[:most], *more])

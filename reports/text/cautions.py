@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.contamination import overlap_caution
 from saeval.reports.text.judge import judge_caution
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_items,
+    format_range,
+    format_value,
+    join_words,
+)
 from saeval.reports.text.significance import find, leaves_out_zero, sign_of
 from saeval.reports.text.verdict import (
     gain_is_only_format,
@@ -62,7 +69,8 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
 def _cut_prompts(comparison: Comparison) -> list[str]:
     costs = (("base", comparison.base.cost), ("checkpoint", comparison.checkpoint.cost))
     return [
-        f"{say.count(cost.truncated)} of {say.items(cost.items)} had the beginning of their prompt "
+        f"{format_count(cost.truncated)} of {format_items(cost.items)} had the beginning of "
+        "their prompt "
         f"cut off to fit the {who}."
         for who, cost in costs
         if cost is not None and cost.truncated
@@ -87,7 +95,7 @@ def _only_format(task: TaskComparison, level: float) -> str | None:
     if both is None or not gain_is_only_format(task, level):
         return None
     return (
-        f"the accuracy gain is only format; on the {say.count(both.items)} items valid on both "
+        f"the accuracy gain is only format; on the {format_count(both.items)} items valid on both "
         f"sides it is {_change(both)}."
     )
 
@@ -97,7 +105,7 @@ def _cannot_be_read(task: TaskComparison, level: float) -> str | None:
     if share <= MOSTLY:
         return None
     return (
-        f"{say.value(share, 'share')} of the checkpoint's responses could not be read; nothing "
+        f"{format_value(share, 'share')} of the checkpoint's responses could not be read; nothing "
         "else about it can be believed before that is mended (template, length, format)."
     )
 
@@ -105,7 +113,7 @@ def _cannot_be_read(task: TaskComparison, level: float) -> str | None:
 def _refuses_more(task: TaskComparison, level: float) -> str | None:
     lost = knowledge_lost(task, level)
     if lost is not None:
-        fewer = say.difference(-lost, "share")
+        fewer = format_difference(-lost, "share")
         if only_declines(task, level):
             return (
                 f"it only declines more: fewer questions are answered rightly ({fewer}), and those "
@@ -116,7 +124,7 @@ def _refuses_more(task: TaskComparison, level: float) -> str | None:
     if rise is None:
         return None
     label = task.abstention
-    gain, cost = say.difference(rise[0], "share"), say.difference(rise[1], "share")
+    gain, cost = format_difference(rise[0], "share"), format_difference(rise[1], "share")
     if rise[1] >= rise[0]:
         return (
             f"the gain in {label} recall is only refusing more: {gain}, while refusals of items "
@@ -141,8 +149,8 @@ def _answers_more(task: TaskComparison, level: float) -> str | None:
         return None
     return (
         f"it abstains less everywhere: refusals of items that have an answer fell "
-        f"({say.difference(refusals.difference, 'share')}), but so did {label} recall "
-        f"({say.difference(recall.difference, 'share')})."
+        f"({format_difference(refusals.difference, 'share')}), but so did {label} recall "
+        f"({format_difference(recall.difference, 'share')})."
     )
 
 
@@ -151,7 +159,7 @@ def _abstains_always(task: TaskComparison, level: float) -> str | None:
     if share < NEARLY_ALWAYS or task.items < ENOUGH_TO_SEE_A_HABIT:
         return None
     return (
-        f"the checkpoint answers {task.abstention} to {say.value(share, 'share')} of "
+        f"the checkpoint answers {task.abstention} to {format_value(share, 'share')} of "
         "all items, which gives a high recall and knows nothing."
     )
 
@@ -172,9 +180,9 @@ def _disagreement(treatments: tuple[InvalidTreatment, ...], what: str) -> str | 
     kind = treatments_disagree(treatments)
     if kind is None:
         return None
-    cases = say.listing(
+    cases = join_words(
         [
-            f"{say.difference(t.difference, 'share')} if {_condition(t.treatment)}"
+            f"{format_difference(t.difference, 'share')} if {_condition(t.treatment)}"
             for t in treatments
             if t.difference is not None
         ]
@@ -201,7 +209,7 @@ def _shortcut(task: TaskComparison, level: float) -> str | None:
         return None
     return (
         f"answering {label} to exactly the items shown without evidence separates {label} from "
-        f"the rest on {say.value(task.evidence_shortcut, 'share')} of items, so {label} recall "
+        f"the rest on {format_value(task.evidence_shortcut, 'share')} of items, so {label} recall "
         "here may only measure noticing that evidence is missing."
     )
 
@@ -211,10 +219,10 @@ def _too_few(task: TaskComparison, level: float) -> str | None:
         return None
     accuracy = find(task, "accuracy")
     if accuracy is None or accuracy.difference_interval is None:
-        return f"too few to tell ({say.items(task.items)})."
-    limits = say.interval_in_words(accuracy.difference_interval, "share")
+        return f"too few to tell ({format_items(task.items)})."
+    limits = format_range(accuracy.difference_interval, "share")
     return (
-        f"too few to tell ({say.items(task.items)}): a true accuracy difference anywhere "
+        f"too few to tell ({format_items(task.items)}): a true accuracy difference anywhere "
         f"from {limits} fits."
     )
 
@@ -224,8 +232,8 @@ def _unpaired(task: TaskComparison, level: float) -> str | None:
     if left.base_only == left.checkpoint_only == 0:
         return None
     return (
-        f"{say.count(left.base_only)} items have only the base's answer and "
-        f"{say.count(left.checkpoint_only)} only the checkpoint's; they are left out."
+        f"{format_count(left.base_only)} items have only the base's answer and "
+        f"{format_count(left.checkpoint_only)} only the checkpoint's; they are left out."
     )
 
 
@@ -239,12 +247,12 @@ def _one_confidence(comparison: Comparison) -> list[str]:
         constant = spread.checkpoint is not None and spread.checkpoint < ONE_NUMBER
         if constant and spread.items >= ENOUGH_TO_SEE_A_HABIT:
             names.append(task.task)
-            means.append(say.value(mean.checkpoint, "score"))
+            means.append(format_value(mean.checkpoint, "score"))
     if not names:
         return []
     stated = " and ".join(dict.fromkeys(means))
     return [
-        f"{say.listing(names)}: the checkpoint states one confidence for nearly everything "
+        f"{join_words(names)}: the checkpoint states one confidence for nearly everything "
         f"({stated}), which tells no answer from another; Brier score and ECE² say only how far it "
         "is from the accuracy."
     ]
@@ -262,7 +270,7 @@ def _spread_is_not_knowledge(comparison: Comparison) -> list[str]:
     if not names:
         return []
     return [
-        f"{say.listing(names)}: stated confidence varies more, but tells right from wrong no "
+        f"{join_words(names)}: stated confidence varies more, but tells right from wrong no "
         "better; spread alone is not knowledge."
     ]
 
@@ -286,13 +294,13 @@ def _pooled_gain_of_one_task(comparison: Comparison) -> list[str]:
     if len(gained) != 1 or not others:
         return []
     return [
-        f"The pooled accuracy gain ({say.difference(pooled.difference, 'share')}) comes from "
-        f"{gained[0]}; it is not beyond noise on {say.listing(others)}."
+        f"The pooled accuracy gain ({format_difference(pooled.difference, 'share')}) comes from "
+        f"{gained[0]}; it is not beyond noise on {join_words(others)}."
     ]
 
 
 def _change(treatment: InvalidTreatment) -> str:
-    text = say.difference(treatment.difference, "share")
+    text = format_difference(treatment.difference, "share")
     if treatment.interval is None:
         return text
-    return f"{text} ({say.interval_in_words(treatment.interval, 'share')})"
+    return f"{text} ({format_range(treatment.interval, 'share')})"

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from saeval.reports.build.table_rows import Row, row_of
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_items,
+    format_range,
+    join_words,
+)
 from saeval.stats.compare.results import TaskComparison
 
 _WHAT = "id, wording or cluster with what the checkpoint was trained on"
@@ -16,9 +22,9 @@ def overlap_summary(task: TaskComparison) -> str:
         return ""
     if overlap.items == 0:
         return f"No item shares {_WHAT}"
-    ways = say.listing(
+    ways = join_words(
         [
-            f"{say.count(number)} the {what}"
+            f"{format_count(number)} the {what}"
             for what, number in (
                 ("id", overlap.by_id),
                 ("wording", overlap.by_text),
@@ -28,7 +34,7 @@ def overlap_summary(task: TaskComparison) -> str:
         ]
     )
     total = overlap.items + overlap.clean_items
-    return f"{say.count(overlap.items)} of {say.items(total)} share {_WHAT} ({ways})"
+    return f"{format_count(overlap.items)} of {format_items(total)} share {_WHAT} ({ways})"
 
 
 def overlap_caution(task: TaskComparison) -> str | None:
@@ -41,10 +47,10 @@ def overlap_caution(task: TaskComparison) -> str | None:
     if accuracy is None:
         return f"{said}; no clean item is left, so nothing here shows what it learnt beyond them."
     limits = accuracy.difference_interval
-    interval = "" if limits is None else f" ({say.interval_in_words(limits, 'share')})"
+    interval = "" if limits is None else f" ({format_range(limits, 'share')})"
     return (
-        f"{said}; on the {say.count(overlap.clean_items)} others accuracy changes by "
-        f"{say.difference(accuracy.difference, 'share')}{interval}."
+        f"{said}; on the {format_count(overlap.clean_items)} others accuracy changes by "
+        f"{format_difference(accuracy.difference, 'share')}{interval}."
     )
 
 

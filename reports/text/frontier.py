@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from saeval.reports.sanitize import shortened
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.numbers import format_difference, format_pvalue, format_value, join_words
 from saeval.stats.frontier.results import BeyondFront, Dominance, Frontier, Point, Relation
 
 RELATIONS: dict[Relation, str] = {
@@ -80,7 +80,7 @@ def _front(found: Frontier, model: str) -> str:
         f"{together([point.system for point in points], _NAME)} ({_shares(points[0])})"
         for _, points in sorted(places.items())
     ]
-    return f"{_short(model)}: the front is {say.listing(named)}."
+    return f"{_short(model)}: the front is {join_words(named)}."
 
 
 def _verdict(found: Frontier, model: str) -> str:
@@ -103,23 +103,23 @@ def _verdict(found: Frontier, model: str) -> str:
 
 
 def _named(beyond: list[BeyondFront]) -> str:
-    return say.listing(
-        [f"{_short(one.system)} (Holm’s p {say.p_value(one.p_holm)})" for one in beyond]
+    return join_words(
+        [f"{_short(one.system)} (Holm’s p {format_pvalue(one.p_holm)})" for one in beyond]
     )
 
 
 def _loss(one: Dominance, base: str) -> str:
     return (
         f"{base} with {_short(one.base_system)} dominates it with {_short(one.system)} "
-        f"(checkpoint − base: right {say.difference(one.right.difference, 'share')}, wrong "
-        f"{say.difference(one.wrong.difference, 'share')})"
+        f"(checkpoint − base: right {format_difference(one.right.difference, 'share')}, wrong "
+        f"{format_difference(one.wrong.difference, 'share')})"
     )
 
 
 def _shares(point: Point) -> str:
     return (
-        f"{say.value(point.right.value, 'share')} right, "
-        f"{say.value(point.wrong.value, 'share')} wrong"
+        f"{format_value(point.right.value, 'share')} right, "
+        f"{format_value(point.wrong.value, 'share')} wrong"
     )
 
 

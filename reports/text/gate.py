@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.metric_names import METRICS, Metric
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_interval,
+    format_items,
+    format_level,
+    format_pvalue,
+    format_value,
+    format_value_interval,
+)
 from saeval.stats.gate.decide import CHANCE, Gate, RuleResult
 from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.stats.gate.rules import Rule, higher_is_better
@@ -47,11 +56,11 @@ def measured(result: RuleResult) -> str:
     """``+0.4 pp [−1.2, +2.0]``, of a difference; ``3.1% [2.2, 4.2]``, of a value."""
     scale = metric_of(result.rule).scale
     if result.rule.of_difference:
-        value = say.difference(result.estimate, scale)
-        limits = say.interval(result.interval, scale)
+        value = format_difference(result.estimate, scale)
+        limits = format_interval(result.interval, scale)
     else:
-        value = say.value(result.estimate, scale)
-        limits = say.value_interval(result.interval, scale)
+        value = format_value(result.estimate, scale)
+        limits = format_value_interval(result.interval, scale)
     return value if result.interval is None else f"{value} {limits}"
 
 
@@ -65,11 +74,11 @@ def finding(result: RuleResult) -> str:
     }[result.verdict]
     details = [what]
     if result.decided_after is not None:
-        details.append(f"after {say.items(result.decided_after)}")
+        details.append(f"after {format_items(result.decided_after)}")
     elif result.verdict == "PASS" and result.p_pass is not None:
-        details.append(f"p {say.p_value(result.p_pass)}")
+        details.append(f"p {format_pvalue(result.p_pass)}")
     elif result.verdict == "REGRESSION" and result.p_holm is not None:
-        details.append(f"Holm p {say.p_value(result.p_holm)}")
+        details.append(f"Holm p {format_pvalue(result.p_holm)}")
     sentence = f"{text}; {', '.join(details)}."
     more = what_would_decide(result)
     return f"{sentence} {more}" if more else sentence
@@ -83,7 +92,7 @@ def what_would_decide(result: RuleResult) -> str:
     if result.note is not None:
         parts.append(f"{result.note[0].upper()}{result.note[1:]}.")
     if result.items_to_decide is not None:
-        parts.append(f"About {say.items(_rounded(result.items_to_decide))} would decide it.")
+        parts.append(f"About {format_items(_rounded(result.items_to_decide))} would decide it.")
     elif result.interval is not None:
         parts.append("The estimate is at the limit: more items cannot be counted on to decide it.")
     return " ".join(parts)
@@ -106,7 +115,7 @@ def headline(gate: Gate) -> str:
 
 def guarantee(level: float, rules: int | None = None) -> list[str]:
     """What the verdicts promise."""
-    error = say.level_in_words(1 - level)
+    error = format_level(1 - level)
     number = "all rules of all tasks" if rules is None else f"all {rules} rules"
     return [
         f"A checkpoint that breaks no rule is called a REGRESSION in {error} of cases at most, "
@@ -124,7 +133,7 @@ def saved(gate: Gate) -> str:
     left = planned - sum(task.asked for task in gate.tasks)
     which = " that count" if any(task.trained_on for task in gate.tasks) else ""
     return (
-        f"Asked the checkpoint {say.count(planned - left)} of {say.items(planned)}{which}: "
+        f"Asked the checkpoint {format_count(planned - left)} of {format_items(planned)}{which}: "
         f"{left / planned:.0%} saved."
     )
 
@@ -132,8 +141,8 @@ def saved(gate: Gate) -> str:
 def trained_on(gate: Gate) -> dict[str, str]:
     """By task, where items were left out: how many, and why."""
     return {
-        task.task: f"{task.task}: {say.count(task.trained_on)} of "
-        f"{say.count(task.planned + task.trained_on)} answers are left out, because their items "
+        task.task: f"{task.task}: {format_count(task.trained_on)} of "
+        f"{format_count(task.planned + task.trained_on)} answers are left out, because their items "
         "share an id, a wording or a cluster with what the checkpoint was trained on."
         for task in gate.tasks
         if task.trained_on
@@ -147,7 +156,7 @@ def explain(
     of_task: Mapping[str, Sequence[Rule]],
 ) -> Iterator[str]:
     """Lines that say every rule of a policy in words, and what its verdicts promise."""
-    yield f"{name}, level {say.level_in_words(level)}"
+    yield f"{name}, level {format_level(level)}"
     for title, rules in [("Every task", general), *of_task.items()]:
         if rules:
             yield ""
@@ -172,15 +181,15 @@ def _definition(rule: Rule) -> str:
 
 def _verdicts(rule: Rule, level: float) -> str:
     scale = metric_of(rule).scale
-    sure = say.level_in_words(level)
+    sure = format_level(level)
     if not rule.of_difference:
-        bound = say.value(rule.limit, scale)
+        bound = format_value(rule.limit, scale)
         good, bad = ("below", "above") if rule.kind == "at_most" else ("above", "below")
         return (
             f"PASS if the checkpoint's value lies {good} {bound} with {sure} confidence, "
             f"REGRESSION if it lies {bad} after correction."
         )
-    limit = say.difference(rule.threshold, scale)
+    limit = format_difference(rule.threshold, scale)
     good, bad = ("above", "below") if higher_is_better(rule.metric) else ("below", "above")
     return (
         f"PASS if checkpoint − base lies {good} {limit} with {sure} confidence, REGRESSION if it "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.numbers import format_count, format_level, format_value, join_words
 from saeval.stats.compare.results import GraderAgreement, JudgeAgreement, TaskComparison
 
 LOW_AGREEMENT = 0.9
@@ -35,7 +35,7 @@ def agreement_tables(judge: JudgeAgreement) -> tuple[AgreementTable, ...]:
             model,
             judge.judge_labels,
             tuple(
-                (label, tuple(map(say.count, counts)))
+                (label, tuple(map(format_count, counts)))
                 for label, counts in zip(judge.default_labels, side.counts, strict=True)
             ),
         )
@@ -49,7 +49,8 @@ def judged_format(judge: JudgeAgreement) -> str:
     if base == checkpoint == 0:
         return "Format: every response of both models was readable."
     return (
-        f"Format: responses without a readable box {say.count(base)} → {say.count(checkpoint)}; "
+        f"Format: responses without a readable box {format_count(base)} → "
+        f"{format_count(checkpoint)}; "
         "the judge graded them by their words, so they do not count as invalid."
     )
 
@@ -62,7 +63,8 @@ def judge_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
     sentences = [_side("base", judge.base, level), _side("checkpoint", judge.checkpoint, level)]
     if judge.left_out:
         sentences.append(
-            f"{say.count(judge.left_out)} of {_pairs(task)} are left out on both sides, since the "
+            f"{format_count(judge.left_out)} of {_pairs(task)} are left out on both sides, "
+            "since the "
             f"judge gave no grade: {_unscored(judge)}."
         )
     return tuple(sentences)
@@ -75,38 +77,40 @@ def judge_caution(task: TaskComparison, level: float) -> str | None:
         return None
     found = []
     low = [
-        f"{say.value(side.agreement.value, 'share')} of the {name}'s responses"
+        f"{format_value(side.agreement.value, 'share')} of the {name}'s responses"
         for name, side in (("base", judge.base), ("checkpoint", judge.checkpoint))
         if side.agreement.value is not None and side.agreement.value < LOW_AGREEMENT
     ]
     if low:
         found.append(
-            f"judge and default grader agree on only {say.listing(low)}; below "
+            f"judge and default grader agree on only {join_words(low)}; below "
             f"{LOW_AGREEMENT:.0%} read some of both before believing either"
         )
     total = judge.left_out + task.items
     if judge.left_out > MANY_LEFT_OUT * total:
         found.append(
-            f"the judge gave no grade on {say.count(judge.left_out)} of {_pairs(task)} "
-            f"({say.value(judge.left_out / total, 'share')}, more than {MANY_LEFT_OUT:.0%}), "
+            f"the judge gave no grade on {format_count(judge.left_out)} of {_pairs(task)} "
+            f"({format_value(judge.left_out / total, 'share')}, more than {MANY_LEFT_OUT:.0%}), "
             "which are left out; they need not be like the rest"
         )
     return "; ".join(found) + "." if found else None
 
 
 def _side(model: str, side: GraderAgreement, level: float) -> str:
-    asked = f"The judge graded {say.count(side.asked - side.unscored)} of the {model}'s responses"
+    asked = (
+        f"The judge graded {format_count(side.asked - side.unscored)} of the {model}'s responses"
+    )
     if side.not_asked:
-        asked += f" ({say.count(side.not_asked)} more need no judge)"
+        asked += f" ({format_count(side.not_asked)} more need no judge)"
     if side.agreement.value is None or side.agreement.interval is None:
         return f"{asked}."
     low, high = side.agreement.interval.low, side.agreement.interval.high
-    limits = f"{say.value(low, 'share')} to {say.value(high, 'share')}"
-    kappa = "" if side.kappa is None else f"; Cohen’s κ {say.value(side.kappa, 'score')}"
+    limits = f"{format_value(low, 'share')} to {format_value(high, 'share')}"
+    kappa = "" if side.kappa is None else f"; Cohen’s κ {format_value(side.kappa, 'score')}"
     return (
-        f"{asked} and agrees with the default grader on {say.count(side.agreement.count)} of "
-        f"{say.count(side.agreement.total)}, {say.value(side.agreement.value, 'share')} "
-        f"({say.level_in_words(level)} Wilson interval {limits}{kappa})."
+        f"{asked} and agrees with the default grader on {format_count(side.agreement.count)} of "
+        f"{format_count(side.agreement.total)}, {format_value(side.agreement.value, 'share')} "
+        f"({format_level(level)} Wilson interval {limits}{kappa})."
     )
 
 
@@ -115,10 +119,12 @@ def _unscored(judge: JudgeAgreement) -> str:
     for name, side in (("base", judge.base), ("checkpoint", judge.checkpoint)):
         if side.unscored:
             examples = ", ".join(one_line(item, 60) for item in side.unscored_examples)
-            parts.append(f"{say.count(side.unscored)} responses of the {name} (such as {examples})")
-    return say.listing(parts)
+            parts.append(
+                f"{format_count(side.unscored)} responses of the {name} (such as {examples})"
+            )
+    return join_words(parts)
 
 
 def _pairs(task: TaskComparison) -> str:
     left_out = 0 if task.judge is None else task.judge.left_out
-    return f"{say.count(task.items + left_out)} pairs"
+    return f"{format_count(task.items + left_out)} pairs"

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from saeval.reports.build.transfer_table import Cell, TransferTable
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import metric_of
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_interval,
+    format_pvalue,
+    format_value,
+    format_value_interval,
+    join_words,
+)
 from saeval.reports.text.significance import Sign, sign_of
 from saeval.stats.compare.results import Interval, MetricComparison
 from saeval.stats.metacognition.pairwise import Share
@@ -100,7 +109,7 @@ def _knows(model: ModelMetacognition) -> str:
         by_way.setdefault(way_of(task), []).append(task.task)
 
     def on(way: Way) -> str:
-        return f" on {say.listing(by_way[way])}" if len(model.tasks) > 1 else ""
+        return f" on {join_words(by_way[way])}" if len(model.tasks) > 1 else ""
 
     name = model.model.name
     known = [
@@ -140,10 +149,10 @@ def _bias(model: ModelMetacognition) -> str:
         return "No preference for a position was found."
     several = len(model.tasks) > 1
     where = [
-        f"the question shown {position}{f' on {say.listing(tasks)}' if several else ''}"
+        f"the question shown {position}{f' on {join_words(tasks)}' if several else ''}"
         for position, tasks in found.items()
     ]
-    return f"It prefers {say.listing(where)}."
+    return f"It prefers {join_words(where)}."
 
 
 def _of_checkpoint(
@@ -161,7 +170,7 @@ def _of_checkpoint(
             tested = True
             direction = sign_of(row, result.settings.level).direction
             if direction in changes:
-                change = say.difference(row.difference, say.metric_of(row).scale)
+                change = format_difference(row.difference, metric_of(row).scale)
                 changes[direction].append(f"{name} {change}")
         where = f" on {task.task}" if several else ""
         for word, rows in changes.items():
@@ -206,11 +215,11 @@ def transfer_table(result: Metacognition) -> TransferTable | None:
 def _cell(row: MetricComparison | None, result: Metacognition) -> Cell | None:
     if row is None or row.base is None or row.checkpoint is None:
         return None
-    scale = say.metric_of(row).scale
+    scale = metric_of(row).scale
     return Cell(
-        f"{say.value(row.base, scale)} → {say.value(row.checkpoint, scale)}",
-        say.difference(row.difference, scale),
-        say.interval(row.difference_interval, scale),
+        f"{format_value(row.base, scale)} → {format_value(row.checkpoint, scale)}",
+        format_difference(row.difference, scale),
+        format_interval(row.difference_interval, scale),
         sign_of(row, result.settings.level),
     )
 
@@ -218,8 +227,8 @@ def _cell(row: MetricComparison | None, result: Metacognition) -> Cell | None:
 def _own(task: TaskMetacognition, metric: str) -> str:
     if metric == "auroc":
         value = None if task.single is None else task.single.estimate("auroc").value
-        return say.value(value, "score")
-    return say.value(None if task.pairwise is None else task.pairwise.accuracy.value, "share")
+        return format_value(value, "score")
+    return format_value(None if task.pairwise is None else task.pairwise.accuracy.value, "share")
 
 
 def sheets(result: Metacognition, task: str) -> tuple[Sheet, ...]:
@@ -244,13 +253,13 @@ def _single_sheet(models: _Models) -> Sheet:
         if task.single is None:
             continue
         found = [_estimate(estimate) for estimate in task.single.estimates]
-        unread = say.value(task.single.invalid.value, "share")
+        unread = format_value(task.single.invalid.value, "share")
         rows.append(
             (
                 model.model.name,
                 (
-                    Entry(f"{say.count(task.attempted)} of {say.count(task.questions)}"),
-                    Entry(say.value(task.right / task.attempted, "share")),
+                    Entry(f"{format_count(task.attempted)} of {format_count(task.questions)}"),
+                    Entry(format_value(task.right / task.attempted, "share")),
                     *found,
                     Entry(unread),
                 ),
@@ -262,7 +271,7 @@ def _single_sheet(models: _Models) -> Sheet:
 
 def _beside_sheet(models: _Models, result: Metacognition) -> Sheet:
     rows = [
-        (model.model.name, (Entry(say.metric_of(row).name), *_compared(row, result)))
+        (model.model.name, (Entry(metric_of(row).name), *_compared(row, result)))
         for model, task in models
         if task.single is not None
         for row in task.single.beside_stated
@@ -280,7 +289,7 @@ def _choices_sheet(models: _Models) -> Sheet:
     for model, task in models:
         if (found := task.pairwise) is None:
             continue
-        pairs = Entry(f"{say.count(found.pairs)} of {say.count(task.pairs_matched)}")
+        pairs = Entry(f"{format_count(found.pairs)} of {format_count(task.pairs_matched)}")
         shares = (
             found.accuracy,
             found.position_bias,
@@ -297,41 +306,44 @@ def _differences_sheet(
     model: ModelMetacognition, found: TaskDifferences, result: Metacognition
 ) -> Sheet:
     rows = tuple(
-        (say.metric_of(row).name, (*_compared(row, result, holm=True),)) for row in found.metrics
+        (metric_of(row).name, (*_compared(row, result, holm=True),)) for row in found.metrics
     )
     return Sheet(
         f"{model.model.name} − {result.base.model.name}",
         ("Base", "Ckpt.", "Diff.", "p", "Holm p", ""),
         rows,
-        f"On the {say.count(found.answers)} answers that both gave and judged, and the "
-        f"{say.count(found.pairs)} pairs that count for both.",
+        f"On the {format_count(found.answers)} answers that both gave and judged, and the "
+        f"{format_count(found.pairs)} pairs that count for both.",
     )
 
 
 def _compared(
     row: MetricComparison, result: Metacognition, *, holm: bool = False
 ) -> tuple[Entry, ...]:
-    scale = say.metric_of(row).scale
-    written = say.difference if row.metric == "position_bias" else say.value
+    scale = metric_of(row).scale
+    written = format_difference if row.metric == "position_bias" else format_value
     sign = sign_of(row, result.settings.level)
     return (
         Entry(written(row.base, scale)),
         Entry(written(row.checkpoint, scale)),
-        Entry(say.difference(row.difference, scale), say.interval(row.difference_interval, scale)),
-        Entry(say.p_value(row.p)),
-        *([Entry(say.p_value(row.p_holm))] if holm else []),
+        Entry(
+            format_difference(row.difference, scale),
+            format_interval(row.difference_interval, scale),
+        ),
+        Entry(format_pvalue(row.p)),
+        *([Entry(format_pvalue(row.p_holm))] if holm else []),
         Entry("", sign=sign),
     )
 
 
 def _estimate(found: Estimate) -> Entry:
-    limits = say.value_interval(found.interval, "score") if found.interval else ""
-    return Entry(say.value(found.value, "score"), limits)
+    limits = format_value_interval(found.interval, "score") if found.interval else ""
+    return Entry(format_value(found.value, "score"), limits)
 
 
 def _share(share: Share) -> Entry:
     if share.name == "position_bias":
-        limits = say.interval(share.interval, "share") if share.interval else ""
-        return Entry(say.difference(share.value, "share"), limits)
-    limits = say.value_interval(share.interval, "share") if share.interval else ""
-    return Entry(say.value(share.value, "share"), limits)
+        limits = format_interval(share.interval, "share") if share.interval else ""
+        return Entry(format_difference(share.value, "share"), limits)
+    limits = format_value_interval(share.interval, "share") if share.interval else ""
+    return Entry(format_value(share.value, "share"), limits)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saeval.reports.sanitize import one_line
-from saeval.reports.text import metric_names as say
+from saeval.reports.text.metric_names import metric_definition, metric_name
+from saeval.reports.text.numbers import format_count, format_items, format_level, join_words
 from saeval.stats.compare.results import Comparison, ModelDescription, TaskComparison
 
 METHODS: dict[str, str] = {
@@ -40,8 +41,8 @@ def settings_lines(comparison: Comparison) -> list[tuple[str, str]]:
         ("Base", _model(comparison.base)),
         ("Checkpoint", _model(comparison.checkpoint)),
         *_costs(comparison),
-        ("Confidence level", say.level_in_words(settings.level)),
-        ("Bootstrap replicates", say.count(settings.replicates)),
+        ("Confidence level", format_level(settings.level)),
+        ("Bootstrap replicates", format_count(settings.replicates)),
         ("Seed", str(settings.seed)),
         *([("Judge", settings.judge)] if settings.judge else []),
         ("saeval", f"{comparison.saeval_version}, {comparison.schema}"),
@@ -52,13 +53,13 @@ def settings_lines(comparison: Comparison) -> list[tuple[str, str]]:
 def _costs(comparison: Comparison) -> Iterator[tuple[str, str]]:
     for who, model in (("base", comparison.base), ("checkpoint", comparison.checkpoint)):
         if (cost := model.cost) is not None:
-            probed = f" (and {say.count(cost.probe_tokens)} for label probabilities)"
+            probed = f" (and {format_count(cost.probe_tokens)} for label probabilities)"
             money = "" if cost.money is None else f", {cost.money:,.4g} at the prices given"
             yield (
                 f"Cost of {who}",
-                f"{say.items(cost.items)}, {say.count(cost.prompt_tokens)} tokens read"
+                f"{format_items(cost.items)}, {format_count(cost.prompt_tokens)} tokens read"
                 f"{probed if cost.probe_tokens else ''}, "
-                f"{say.count(cost.response_tokens)} written{money}",
+                f"{format_count(cost.response_tokens)} written{money}",
             )
 
 
@@ -78,9 +79,9 @@ def methods(comparison: Comparison) -> list[str]:
             if row.difference_interval is not None and row.difference_interval.method != row.test:
                 method = row.difference_interval.method
                 used.append(METHODS.get(method, method))
-            name = say.metric_name(row, task.abstention)
+            name = metric_name(row, task.abstention)
             users.setdefault(" and ".join(used), {})[name] = None
-    found = [f"{one_line(say.listing(list(names)))}: {how}." for how, names in users.items()]
+    found = [f"{one_line(join_words(list(names)))}: {how}." for how, names in users.items()]
     own = sum(row.p_holm is not None for task in comparison.tasks for row in task.metrics)
     if comparison.tests_in_family:
         others = " and checkpoint" if comparison.tests_in_family > own else ""
@@ -99,6 +100,6 @@ def definitions(comparison: Comparison) -> list[tuple[str, str]]:
         abstention = task.abstention
         for row in task.metrics:
             if row.label in (None, abstention):
-                name = one_line(say.metric_name(row, abstention))
-                found.setdefault(name, one_line(say.metric_definition(row, abstention)))
+                name = one_line(metric_name(row, abstention))
+                found.setdefault(name, one_line(metric_definition(row, abstention)))
     return list(found.items())

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from saeval.stats.compare.results import Interval, MetricComparison
-
-Scale = Literal["share", "score"]
-"""A share is written in per cent and its difference in percentage points; a score is not."""
+from saeval.reports.text.numbers import Scale, format_difference, format_signed
+from saeval.stats.compare.results import MetricComparison
 
 
 @dataclass(frozen=True)
@@ -147,8 +144,6 @@ TREATMENTS: dict[str, str] = {
     "labels as filed": "labels as the file has them",
 }
 
-MISSING = "–"
-
 
 def metric_of(row: MetricComparison) -> Metric:
     """The metric of a row; one that this module does not know is shown by its own name."""
@@ -165,63 +160,6 @@ def metric_definition(row: MetricComparison, abstention: str | None) -> str:
     return metric_of(row).definition.format(label=row.label or abstention or "abstention")
 
 
-def value(number: float | None, scale: Scale) -> str:
-    """``61.7%`` or ``0.449``."""
-    if number is None:
-        return MISSING
-    text = f"{number:.1%}" if scale == "share" else f"{number:.3f}"
-    return _minus(text if any(digit in text for digit in "123456789") else text.lstrip("-"))
-
-
-def difference(number: float | None, scale: Scale) -> str:
-    """``+8.0 pp`` or ``−0.019``."""
-    if number is None:
-        return MISSING
-    return f"{_signed(number, scale)} pp" if scale == "share" else _signed(number, scale)
-
-
-def change(row: MetricComparison) -> str:
-    """``+8.0 pp``, and beside it what an A/A run gave, if there was one: ``+8.0 pp, A/A +0.4``."""
-    scale = metric_of(row).scale
-    shown = difference(row.difference, scale)
-    if row.noise is None or row.difference is None:
-        return shown
-    return f"{shown}, A/A {_signed(row.noise, scale)}"
-
-
-def interval(limits: Interval | None, scale: Scale) -> str:
-    """``[+5.7, +10.4]``, in the unit of the difference."""
-    if limits is None:
-        return MISSING
-    return f"[{_signed(limits.low, scale)}, {_signed(limits.high, scale)}]"
-
-
-def value_interval(limits: Interval | None, scale: Scale) -> str:
-    """``[58.7, 64.7]``, of a value rather than a difference."""
-    if limits is None:
-        return MISSING
-    factor, digits = (100, 1) if scale == "share" else (1, 3)
-    return _minus(f"[{limits.low * factor:.{digits}f}, {limits.high * factor:.{digits}f}]")
-
-
-def interval_in_words(limits: Interval, scale: Scale) -> str:
-    """``+5.7 to +10.4 pp``."""
-    unit = " pp" if scale == "share" else ""
-    return f"{_signed(limits.low, scale)} to {_signed(limits.high, scale)}{unit}"
-
-
-def p_value(p: float | None) -> str:
-    """``0.274``, and ``<0.001`` below that."""
-    if p is None:
-        return MISSING
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def precise_p(p: float | None) -> str:
-    """``1.7e-11``, where the size of a tiny p matters."""
-    return MISSING if p is None else f"{p:.2g}"
-
-
 def published_name(name: str) -> str:
     """A row of the published convention as this project calls the metric."""
     if name in METRICS:
@@ -232,32 +170,10 @@ def published_name(name: str) -> str:
     return name.replace("_", " ")
 
 
-def count(number: int) -> str:
-    """``1,000``."""
-    return f"{number:,}"
-
-
-def items(number: int) -> str:
-    """``1 item``, ``1,000 items``."""
-    return f"{count(number)} item{'' if number == 1 else 's'}"
-
-
-def level_in_words(level: float) -> str:
-    """``95%`` for .95, ``99.5%`` for .995."""
-    return f"{level * 100:.6g}%"
-
-
-def listing(parts: list[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    if len(parts) < 2:
-        return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _signed(number: float, scale: Scale) -> str:
-    text = f"{number * 100:+.1f}" if scale == "share" else f"{number:+.3f}"
-    return _minus(text if any(digit in text for digit in "123456789") else text[1:])
-
-
-def _minus(text: str) -> str:
-    return text.replace("-", "−")
+def format_change(row: MetricComparison) -> str:
+    """``+8.0 pp``, and beside it what an A/A run gave, if there was one: ``+8.0 pp, A/A +0.4``."""
+    scale = metric_of(row).scale
+    shown = format_difference(row.difference, scale)
+    if row.noise is None or row.difference is None:
+        return shown
+    return f"{shown}, A/A {format_signed(row.noise, scale)}"

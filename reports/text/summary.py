@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.cautions import cautions
+from saeval.reports.text.numbers import format_count, format_items, join_words
 from saeval.reports.text.task import (
     confidence_tells,
     counts_from_to,
@@ -87,7 +87,7 @@ def _headline(comparison: Comparison) -> str:
         items = sum(task.items for task in comparison.tasks)
         return (
             f"No difference at all: the checkpoint gives the base's label and confidence on all "
-            f"{say.items(items)}."
+            f"{format_items(items)}."
         )
     by_verdict: dict[Verdict, list[str]] = {kind: [] for kind in _CLAUSES}
     for task in comparison.tasks:
@@ -95,7 +95,7 @@ def _headline(comparison: Comparison) -> str:
         detail = len(comparison.tasks) <= _DETAILED_AT_MOST and kind == "mixed"
         by_verdict[kind].append(task.task + (_both_ways(task, level) if detail else ""))
     clauses = [
-        _CLAUSES[kind].format(say.listing(names)) for kind, names in by_verdict.items() if names
+        _CLAUSES[kind].format(join_words(names)) for kind, names in by_verdict.items() if names
     ]
     text = "; ".join(clauses)
     return f"{text[:1].upper()}{text[1:]}."
@@ -154,7 +154,7 @@ def _named(rows: list[tuple[TaskComparison, MetricComparison]], several: bool) -
         where = f" on {task.task}" if several else ""
         named.append(f"{name_in_sentence(task, row)}{where} ({from_to(row)})")
     more = len(rows) - len(named)
-    return say.listing([*named, f"{more} more"] if more else named)
+    return join_words([*named, f"{more} more"] if more else named)
 
 
 def _overall_errors(tasks: Sequence[TaskComparison]) -> str:
@@ -166,13 +166,13 @@ def _overall_errors(tasks: Sequence[TaskComparison]) -> str:
     answerable = sum(c.answerable for c in counts)
     if unanswerable:
         missed = counts_from_to(_total([c.missed for c in counts]))
-        parts.append(f"{label} items missed {missed} of {say.count(unanswerable)}")
+        parts.append(f"{label} items missed {missed} of {format_count(unanswerable)}")
     if answerable:
         refused = counts_from_to(_total([c.refused for c in counts]))
-        parts.append(f"answerable items answered {label} {refused} of {say.count(answerable)}")
+        parts.append(f"answerable items answered {label} {refused} of {format_count(answerable)}")
     invalid = _total([(task.base.invalid, task.checkpoint.invalid) for task in tasks])
     parts.append(f"unreadable responses {counts_from_to(invalid)}")
-    over = say.items(sum(task.items for task in tasks))
+    over = format_items(sum(task.items for task in tasks))
     return f"Over all {over}, base → checkpoint: {', '.join(parts)}."
 
 

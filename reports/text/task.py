@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saeval.reports.text import metric_names as say
 from saeval.reports.text.judge import judge_sentences, judged_format
+from saeval.reports.text.metric_names import METRICS, metric_name, metric_of
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_items,
+    format_level,
+    format_pvalue,
+    format_range,
+    format_value,
+    join_words,
+)
 from saeval.reports.text.significance import Sign, find, sign_of, significance_level
 from saeval.reports.text.verdict import (
     error_counts,
@@ -35,7 +45,7 @@ COIN = 0.1
 def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
     """Accuracy, both error directions, format, confidence, and whatever else moved."""
     if identical(task):
-        same = f"No difference at all on {say.items(task.items)}."
+        same = f"No difference at all on {format_items(task.items)}."
         return (same, *judge_sentences(task, level))
     sentences = [
         _accuracy(task, level),
@@ -56,11 +66,11 @@ def _accuracy(task: TaskComparison, level: float) -> str:
         return ""
     sign = sign_of(row, level)
     if sign.direction == "same":
-        return f"Accuracy is the same, {say.value(row.base, 'share')}."
-    change = say.difference(row.difference, "share")
+        return f"Accuracy is the same, {format_value(row.base, 'share')}."
+    change = format_difference(row.difference, "share")
     if row.difference_interval is not None:
-        limits = say.interval_in_words(row.difference_interval, "share")
-        change += f", {say.level_in_words(level)} interval {limits}"
+        limits = format_range(row.difference_interval, "share")
+        change += f", {format_level(level)} interval {limits}"
     if sign.beyond_noise:
         verb = "rose" if (row.difference or 0) > 0 else "fell"
         return f"Accuracy {verb}: {from_to(row)} ({change}, {_p_in_words(row)})."
@@ -83,7 +93,7 @@ def _errors(task: TaskComparison, level: float) -> str:
     if counts.unanswerable:
         text = (
             f"missed {label} items {counts_from_to(counts.missed)} of "
-            f"{say.count(counts.unanswerable)}"
+            f"{format_count(counts.unanswerable)}"
         )
         if recall is not None:
             text += f" ({label} recall {from_to(recall)}, {_spoken(sign_of(recall, level))})"
@@ -91,7 +101,7 @@ def _errors(task: TaskComparison, level: float) -> str:
     if counts.answerable:
         text = (
             f"answered {label} on answerable items {counts_from_to(counts.refused)} of "
-            f"{say.count(counts.answerable)}"
+            f"{format_count(counts.answerable)}"
         )
         if is_question(task):
             text += _newly_declined(task)
@@ -111,8 +121,8 @@ def _newly_declined(task: TaskComparison) -> str:
     if right + others == 0:
         return ""
     return (
-        f"; newly declined were {say.count(right)} that the base had right and "
-        f"{say.count(others)} that it had not"
+        f"; newly declined were {format_count(right)} that the base had right and "
+        f"{format_count(others)} that it had not"
     )
 
 
@@ -133,18 +143,19 @@ def _format(task: TaskComparison, level: float) -> str:
         return "Format: every response of both models was readable."
     spoken = "" if invalid is None else f" ({_spoken(sign_of(invalid, level))})"
     invalid_counts = counts_from_to((task.base.invalid, task.checkpoint.invalid))
-    text = f"Format: unreadable responses {invalid_counts} of {say.count(task.items)}{spoken}"
+    text = f"Format: unreadable responses {invalid_counts} of {format_count(task.items)}{spoken}"
     both = valid_on_both_sides(task)
     if accuracy is None or both is None or both.difference is None:
         return f"{text}."
     if sign_of(accuracy, level).direction != "better":
         return f"{text}."
-    change = say.difference(both.difference, "share")
+    change = format_difference(both.difference, "share")
     if both.interval is not None:
-        change += f" ({say.interval_in_words(both.interval, 'share')})"
+        change += f" ({format_range(both.interval, 'share')})"
     claim = "is only format" if gain_is_only_format(task, level) else "is not just format"
     return (
-        f"{text}; the accuracy gain {claim}: {change} on the {say.count(both.items)} items valid "
+        f"{text}; the accuracy gain {claim}: {change} on the {format_count(both.items)} items "
+        "valid "
         "on both sides."
     )
 
@@ -158,7 +169,7 @@ def _confidence(task: TaskComparison, level: float) -> str:
         row = find(task, name)
         if row is not None and (sign := sign_of(row, level)).beyond_noise:
             moved.append(f"{name_in_sentence(task, row)} is {_spoken(sign)} ({from_to(row)})")
-    calibration = say.listing(moved) or "calibration did not change beyond noise"
+    calibration = join_words(moved) or "calibration did not change beyond noise"
     tells = confidence_tells(task, level).removesuffix(".")
     return f"{tells}; {calibration}." if tells else f"Confidence: {calibration}."
 
@@ -189,35 +200,36 @@ def _samples(task: TaskComparison) -> str:
     base = [sum(row) for row in repeated.counts]
     checkpoint = [sum(column) for column in zip(*repeated.counts, strict=True)]
     moved = [
-        f"{say.METRICS[name].name.lower()} {counts_from_to(pair)}"
+        f"{METRICS[name].name.lower()} {counts_from_to(pair)}"
         for name, *pair in zip(repeated.outcomes, base, checkpoint, strict=True)
         if any(pair)
     ]
     return (
-        f"Of {say.items(repeated.items)} asked {repeated.samples} times each: {say.listing(moved)}."
+        f"Of {format_items(repeated.items)} asked {repeated.samples} times each: "
+        f"{join_words(moved)}."
     )
 
 
 def _others(task: TaskComparison, level: float) -> str:
     moved = [
-        f"{name_in_sentence(task, row)} {say.difference(row.difference, say.metric_of(row).scale)} "
+        f"{name_in_sentence(task, row)} {format_difference(row.difference, metric_of(row).scale)} "
         f"({_spoken(sign)})"
         for row, sign in signed_rows(task, level)
         if sign.beyond_noise and row.metric not in _SPOKEN_OF
     ]
-    return f"Also beyond noise: {say.listing(moved)}." if moved else ""
+    return f"Also beyond noise: {join_words(moved)}." if moved else ""
 
 
 def _outside_the_headline(task: TaskComparison, level: float) -> str:
     """What got worse among the metrics that the short table leaves out."""
     worse = [
-        f"{name_in_sentence(task, row)} {say.difference(row.difference, say.metric_of(row).scale)}"
+        f"{name_in_sentence(task, row)} {format_difference(row.difference, metric_of(row).scale)}"
         for row in task.metrics
         if not row.headline and sign_of(row, level).direction == "worse"
     ]
     if not worse:
         return ""
-    return f"Worse outside the headline, by unadjusted p: {say.listing(worse)}."
+    return f"Worse outside the headline, by unadjusted p: {join_words(worse)}."
 
 
 def name_in_sentence(task: TaskComparison, row: MetricComparison) -> str:
@@ -226,22 +238,22 @@ def name_in_sentence(task: TaskComparison, row: MetricComparison) -> str:
         return "calibration error ECE²"
     if row.metric == "brier":
         return "Brier score"
-    name = say.metric_name(row, task.abstention)
+    name = metric_name(row, task.abstention)
     if row.metric == "f_score":
         return name
-    is_common_word = row.label is None and "{label}" not in say.metric_of(row).name
+    is_common_word = row.label is None and "{label}" not in metric_of(row).name
     return name[:1].lower() + name[1:] if is_common_word and not name.isupper() else name
 
 
 def from_to(row: MetricComparison) -> str:
     """``61.7% → 69.7%``."""
-    scale = say.metric_of(row).scale
-    return f"{say.value(row.base, scale)} → {say.value(row.checkpoint, scale)}"
+    scale = metric_of(row).scale
+    return f"{format_value(row.base, scale)} → {format_value(row.checkpoint, scale)}"
 
 
 def counts_from_to(pair: Sequence[int]) -> str:
     """``720 → 659``."""
-    return f"{say.count(pair[0])} → {say.count(pair[1])}"
+    return f"{format_count(pair[0])} → {format_count(pair[1])}"
 
 
 def _spoken(sign: Sign) -> str:
@@ -251,5 +263,5 @@ def _spoken(sign: Sign) -> str:
 
 def _p_in_words(row: MetricComparison) -> str:
     name, p = ("Holm p", row.p_holm) if row.p_holm is not None else ("unadjusted p", row.p)
-    text = say.p_value(p)
+    text = format_pvalue(p)
     return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
