@@ -28,10 +28,10 @@ from saeval.tasks.format.prompts import (
     question_prompt,
     verification_prompt,
 )
-from saeval.trainer.check.command import check
-from saeval.trainer.check.report import show
+from saeval.trainer.checks.check import check
+from saeval.trainer.checks.report import print_report
 from saeval.trainer.cli import cli as satrain
-from saeval.trainer.recipe.load import load_recipe, recipe_names, recipe_path
+from saeval.trainer.recipe.load import find_recipe, list_recipes, load_recipe
 
 DOCS = Path(__file__).parent
 WIDTH = 100
@@ -46,7 +46,7 @@ TWO_QUESTIONS = {"first": QUESTION["question"], "second": "Who was mayor of Lima
 def pages() -> dict[Path, str]:
     """Every page that is written or quotes something, by its path, as it should be."""
     found = {DOCS / "commands.md": commands_page()}
-    for name in recipe_names():
+    for name in list_recipes():
         found[DOCS / "recipes" / f"{name}.md"] = recipe_page(name)
     for path in policy_files():
         found[DOCS / "policies" / f"{policy_name(path)}.md"] = policy_page(path)
@@ -105,10 +105,12 @@ def _walk(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple
 def recipe_page(name: str) -> str:
     """A recipe: what its file says of itself, the file, and what `satrain check` prints."""
     recipe = load_recipe(name)
-    comment, content = split_comment(recipe_path(name))
+    comment, content = split_comment(find_recipe(name))
     findings = check(recipe)
     out = StringIO()
-    show(recipe, findings, Console(file=out, width=WIDTH, color_system=None, force_terminal=False))
+    print_report(
+        recipe, findings, Console(file=out, width=WIDTH, color_system=None, force_terminal=False)
+    )
     warned = dict.fromkeys(f.code for f in findings if f.severity == "warning")
     codes = ", ".join(f"[{code}](../recipes.md#what-check-looks-for)" for code in warned)
     return (

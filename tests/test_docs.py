@@ -18,7 +18,7 @@ import pytest
 from saeval.evalsuite.cli.main import main
 from saeval.evalsuite.gate.policy import load_policy
 from saeval.tasks.registry import TASKS
-from saeval.trainer.recipe.load import recipe_names
+from saeval.trainer.recipe.load import list_recipes
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -93,7 +93,7 @@ def test_what_is_quoted_is_current(generate):
 
 
 def test_every_recipe_and_policy_has_a_page_and_no_page_is_left_over():
-    assert {path.stem for path in (DOCS / "recipes").glob("*.md")} == set(recipe_names())
+    assert {path.stem for path in (DOCS / "recipes").glob("*.md")} == set(list_recipes())
     policies = {path.stem for path in (DOCS / "policies").glob("*.yaml")}
     assert {path.stem for path in (DOCS / "policies").glob("*.md")} == policies | {"built-in"}
 

@@ -59,9 +59,9 @@ def recipes() -> None:
 @recipes.command("list", context_settings=CONTEXT)
 def list_recipes() -> None:
     """Names and one line on each."""
-    from saeval.trainer.recipe.load import load_recipe, recipe_names
+    from saeval.trainer.recipe.load import list_recipes, load_recipe
 
-    names = recipe_names()
+    names = list_recipes()
     width = max(map(len, names))
     for name in names:
         click.echo(f"{name:{width}}  {load_recipe(name).summary}")
@@ -75,9 +75,9 @@ def show_recipe(name: str) -> None:
     \b
     satrain recipes show mixed > mine.yaml
     """
-    from saeval.trainer.recipe.load import recipe_path
+    from saeval.trainer.recipe.load import find_recipe
 
-    click.echo(recipe_path(name).read_text(encoding="utf-8"), nl=False)
+    click.echo(find_recipe(name).read_text(encoding="utf-8"), nl=False)
 
 
 @cli.command(context_settings=CONTEXT)
@@ -101,7 +101,7 @@ def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool)
     satrain check hard-only reward.exploration.bonus=0.1
     satrain check mine.yaml hardware.devices=8 --base ./base --strict
     """
-    from saeval.trainer.check.command import check_command
+    from saeval.trainer.checks.check import check_command
 
     if check_command(recipe, changes, base) and strict:
         sys.exit(1)

@@ -26,7 +26,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from saeval.trainer.backends.protocol import Plan
+from saeval.trainer.backends.protocol import TrainingPlan
 from saeval.trainer.run.recorder import Recorder
 
 STEPS, SKIPPED, ROUNDS = 9, 1, 3
@@ -63,7 +63,7 @@ saving:
 class Timed(Recorder):
     """Records as `satrain run` does, and when each step was over."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: TrainingPlan) -> None:
         plan.out.mkdir()
         training = {"step": 0, "seconds": 0.0, "alarms": [], "metrics": {}}
         super().__init__(plan.recipe, plan.out, (), training, Console(quiet=True))
@@ -75,7 +75,7 @@ class Timed(Recorder):
         return stop
 
 
-def satrain(plan: Plan) -> list[float]:
+def satrain(plan: TrainingPlan) -> list[float]:
     """When each step of our backend was over."""
     from saeval.trainer.backends.trl_grpo import GrpoBackend
 
@@ -84,7 +84,7 @@ def satrain(plan: Plan) -> list[float]:
     return recorder.ends
 
 
-def plain(plan: Plan) -> list[float]:
+def plain(plan: TrainingPlan) -> list[float]:
     """When each step of TRL alone was over."""
     from transformers import PrinterCallback, TrainerCallback
     from trl import GRPOTrainer
@@ -92,7 +92,7 @@ def plain(plan: Plan) -> list[float]:
     from saeval.tasks.registry import get_task
     from saeval.trainer.backends import trl_common, trl_grpo
     from saeval.trainer.rewards.completion import Completion
-    from saeval.trainer.rewards.registry import reward
+    from saeval.trainer.rewards.registry import compute_reward
 
     terms = plan.recipe.terms
 
@@ -101,7 +101,9 @@ def plain(plan: Plan) -> list[float]:
         for completion, name, row in zip(completions, task, item, strict=True):
             asked, document = get_task(name), json.loads(row)
             reading = asked.read(document, completion)
-            found.append(reward(terms, Completion(reading, document["target"], asked.abstention)))
+            found.append(
+                compute_reward(terms, Completion(reading, document["target"], asked.abstention))
+            )
         return found
 
     trainer = GRPOTrainer(
@@ -110,7 +112,7 @@ def plain(plan: Plan) -> list[float]:
         reward_funcs=paid,
         train_dataset=trl_grpo._dataset(plan),
         processing_class=trl_common.load_tokenizer(plan.base_folder, plan.recipe),
-        peft_config=trl_common.adapter(plan.recipe),
+        peft_config=trl_common.make_lora_config(plan.recipe),
     )
     ends: list[float] = []
 
@@ -131,8 +133,8 @@ def main() -> None:
     import torch
     from transformers.utils import logging
 
-    from saeval.trainer.data.mixture import build
-    from saeval.trainer.demo.base import Settings, train_base
+    from saeval.trainer.data.mixture import build_mixture
+    from saeval.trainer.demo.base import DemoConfig, train_base
     from saeval.trainer.recipe.load import load_recipe
 
     torch.set_num_threads(1)
@@ -144,15 +146,17 @@ def main() -> None:
         base = folder / "base"
         train_base(
             base,
-            Settings(documents=600, clean_steps=60, biased_steps=1),
+            DemoConfig(documents=600, clean_steps=60, biased_steps=1),
             lambda: None,
         )
         recipe = load_recipe(str(folder / "bench.yaml"))
         probing = load_recipe(str(folder / "bench.yaml"), ["probing.every=1"])
-        rows, number = build(recipe).training, count()
+        rows, number = build_mixture(recipe).training, count()
 
-        def plan(wanted: Any, name: str) -> Plan:
-            return Plan(wanted, str(base), base, folder / f"{name}-{next(number)}", rows, ())
+        def plan(wanted: Any, name: str) -> TrainingPlan:
+            return TrainingPlan(
+                wanted, str(base), base, folder / f"{name}-{next(number)}", rows, ()
+            )
 
         runs: dict[str, Callable[[], list[float]]] = {
             "plain TRL": lambda: plain(plan(recipe, "plain")),

@@ -11,8 +11,8 @@ from saeval.hub import model_content
 from saeval.tasks.data.fingerprint import item_key
 from saeval.tasks.format.render import DECLINING
 from saeval.tasks.registry import get_task
-from saeval.trainer.data.mixture import build
-from saeval.trainer.data.profile import SCHEMA, prompt_hash
+from saeval.trainer.data.mixture import build_mixture
+from saeval.trainer.data.profile import SCHEMA, hash_prompt
 from saeval.trainer.data.rows import TrainingRow
 from saeval.trainer.recipe.schema import Recipe
 
@@ -41,7 +41,7 @@ def mixed(number: int, row: TrainingRow) -> dict[str, Any]:
 
 def rows_of(recipe: Recipe) -> Sequence[TrainingRow]:
     """What the recipe trains on, before there are targets."""
-    return build(recipe.model_copy(update={"objective": None})).training
+    return build_mixture(recipe.model_copy(update={"objective": None})).training
 
 
 def write_profile(path: Path, recipe: Recipe, base: Path | None, sampled: Sampled = mixed) -> Path:
@@ -66,6 +66,6 @@ def write_profile(path: Path, recipe: Recipe, base: Path | None, sampled: Sample
     for number, row in enumerate(rows):
         key = item_key(get_task(row.task), json.loads(row.item)["id"])
         found = {"invalid": 0, "confidence": None, **sampled(number, row)}
-        lines.append({"item": key, "prompt": prompt_hash(row), **found})
+        lines.append({"item": key, "prompt": hash_prompt(row), **found})
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path

@@ -27,7 +27,7 @@ from saeval.tasks.factworld.questions import generate_questions
 from saeval.tasks.format.prompts import QUESTION_INSTRUCTION, question_prompt
 from saeval.tasks.format.render import DECLINING, write_answer
 from saeval.tasks.questions import Question
-from saeval.trainer.demo.supervised import Example, batches, fit
+from saeval.trainer.demo.supervised import Example, fit, sample_batches
 from saeval.trainer.demo.tiny_model import build_tiny_model
 
 QUESTIONS, STEPS, BATCH, LEARNING_RATE = 1500, 1200, 48, 2e-3
@@ -85,7 +85,7 @@ def make(folder: Path, progress: Progress) -> None:
     bar = progress.add_task("base for questions", total=STEPS)
     fit(
         model,
-        batches(examples, BATCH, rng),
+        sample_batches(examples, BATCH, rng),
         pad=tokenizer.pad_token_id,
         steps=STEPS,
         learning_rate=LEARNING_RATE,

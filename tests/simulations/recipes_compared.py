@@ -28,7 +28,7 @@ from saeval.evalsuite.models.resolve import resolve
 from saeval.evalsuite.models.training_data import training_data
 from saeval.evalsuite.store.prediction import read_predictions
 from saeval.tasks.registry import get_task
-from saeval.trainer.check.command import check
+from saeval.trainer.checks.check import check
 from saeval.trainer.recipe.load import load_recipe
 
 Key = tuple[str, str | None]

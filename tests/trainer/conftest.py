@@ -9,9 +9,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def answering_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from saeval.trainer.demo.base import Settings, train_base
+    from saeval.trainer.demo.base import DemoConfig, train_base
 
     folder = tmp_path_factory.mktemp("answering") / "base"
-    settings = Settings(documents=400, clean_steps=45, biased_steps=1)
+    settings = DemoConfig(documents=400, clean_steps=45, biased_steps=1)
     train_base(folder, settings, lambda: None)
     return folder

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from saeval.errors import RewardError
 from saeval.tasks.registry import get_task
-from saeval.trainer.backends.policy_model import Policy, Prompt, Tokens
-from saeval.trainer.data.rows import read_group
+from saeval.trainer.backends.policy_model import PolicyModel, Prompt, TokenIds
+from saeval.trainer.data.rows import read_completions
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards.completion import Completion
-from saeval.trainer.rewards.diagnostics import diagnose
-from saeval.trainer.rewards.registry import values
+from saeval.trainer.rewards.diagnostics import diagnose_batch
+from saeval.trainer.rewards.registry import compute_values
 
 if TYPE_CHECKING:
     from transformers import TrainerState
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LogMetric = Callable[[str, float], None]
 
 
-class RewardFunction(Protocol):
+class TrlRewardFunction(Protocol):
     """What TRL calls: keyword arguments in, one number for each completion out."""
 
     __name__: str
@@ -41,7 +41,7 @@ class GroupRewards:
         What is probed; set before training begins.
     """
 
-    policy: Policy
+    policy: PolicyModel
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe, self._terms = recipe, recipe.terms
@@ -56,11 +56,11 @@ class GroupRewards:
         return [term.weight for term in self._terms]
 
     @property
-    def functions(self) -> list[RewardFunction]:
+    def functions(self) -> list[TrlRewardFunction]:
         """One for each component, with its name."""
         return [self._function(term.name) for term in self._terms]
 
-    def _function(self, name: str) -> RewardFunction:
+    def _function(self, name: str) -> TrlRewardFunction:
         def component(**batch: Any) -> list[float]:
             # The very list, which is held on to: another batch cannot be taken for it.
             if self._batch is not batch["completions"]:
@@ -76,7 +76,7 @@ class GroupRewards:
         *,
         prompts: Sequence[Prompt],
         completions: Sequence[Any],
-        completion_ids: Sequence[Tokens],
+        completion_ids: Sequence[TokenIds],
         task: Sequence[str],
         item: Sequence[str],
         trainer_state: TrainerState,
@@ -97,7 +97,7 @@ class GroupRewards:
         read: list[Completion] = []
         for start, probabilities in zip(starts, probed, strict=True):
             group = slice(start, start + size)
-            read += read_group(
+            read += read_completions(
                 task[start],
                 item[start],
                 responses[group],
@@ -106,7 +106,7 @@ class GroupRewards:
                 probabilities=probabilities,
                 likelihoods=None if likelihoods is None else likelihoods[group],
             )
-        found = values(self._terms, read)
+        found = compute_values(self._terms, read)
         for name, value in _metrics(read, self._totals(found)).items():
             log_metric(name, value)
         return found
@@ -132,7 +132,7 @@ class GroupRewards:
         return [sum(row) for row in zip(*columns, strict=True)]
 
 
-def outcome(completion: Completion) -> str:
+def classify_outcome(completion: Completion) -> str:
     """``right`` (to decline where it is due, too), ``wrong``, ``declined`` or ``invalid``."""
     if completion.right:
         return "right"
@@ -149,8 +149,8 @@ def _metrics(read: Sequence[Completion], totals: Sequence[float]) -> dict[str, f
     of completions; ``reward_when/NAME``, their mean reward; ``probed/target``, the mean probability
     of the right label.
     """
-    found = {**diagnose(read), "accuracy": sum(each.right for each in read) / len(read)}
-    outcomes = [outcome(completion) for completion in read]
+    found = {**diagnose_batch(read), "accuracy": sum(each.right for each in read) / len(read)}
+    outcomes = [classify_outcome(completion) for completion in read]
     for name in ("right", "wrong", "declined", "invalid"):
         paid = [total for total, mine in zip(totals, outcomes, strict=True) if mine == name]
         found[f"outcome/{name}"] = len(paid) / len(read)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Prompt = str | Sequence[dict[str, str]]
 """Text, or messages for the chat template."""
 
-Tokens = list[int]
+TokenIds = list[int]
 
 NOT_FINITE = (
     "the policy gives probabilities that are not finite: its weights are spoilt; lower "
@@ -31,7 +31,7 @@ NOT_FINITE = (
 )
 
 
-class Policy:
+class PolicyModel:
     """What the policy says and thinks.
 
     Parameters
@@ -66,7 +66,7 @@ class Policy:
             If a label has other tokens after ``LABEL=`` than alone.
         """
         self._check_labels(prompts[0])
-        prefixes = [self.tokens(prompt, ANSWER_PREFIX) for prompt in prompts]
+        prefixes = [self.tokenize(prompt, ANSWER_PREFIX) for prompt in prompts]
         sums: list[dict[str, float]] = [{} for _ in prompts]
         # A label's last token needs no forward pass of its own, nor does the beginning of another.
         starts = {tuple(ids[:-1]) for ids in self._labels.values()}
@@ -91,12 +91,12 @@ class Policy:
             raise BackendError(NOT_FINITE) from error
 
     def log_likelihoods(
-        self, prompts: Sequence[Prompt], completions: Sequence[Tokens]
+        self, prompts: Sequence[Prompt], completions: Sequence[TokenIds]
     ) -> list[float]:
         """The log-probability of each completion, given as tokens, after its prompt."""
         found = [0.0] * len(prompts)
         sequences = [
-            [*self.tokens(prompt), *completion]
+            [*self.tokenize(prompt), *completion]
             for prompt, completion in zip(prompts, completions, strict=True)
         ]
         for places, logits in self._logits(sequences, max(map(len, completions)) + 1):
@@ -107,7 +107,7 @@ class Policy:
                 found[place] = scores[row, ends, ids].sum().item()
         return found
 
-    def responses(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
+    def generate_responses(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
         """Greedy responses."""
         said = [""] * len(prompts)
         ends = {self._tokenizer.eos_token_id, *_listed(self._model.generation_config.eos_token_id)}
@@ -118,7 +118,7 @@ class Policy:
             eos_token_id=sorted(end for end in ends if end is not None),
         )
         with self._generating() as model, self._asked(model):
-            for places, ids, mask in self._batches([self.tokens(prompt) for prompt in prompts]):
+            for places, ids, mask in self._batches([self.tokenize(prompt) for prompt in prompts]):
                 made = model.generate(
                     input_ids=ids, attention_mask=mask, generation_config=settings
                 )
@@ -129,16 +129,16 @@ class Policy:
                     said[place] = text
         return said
 
-    def tokens(self, prompt: Prompt, after: str = "") -> Tokens:
+    def tokenize(self, prompt: Prompt, after: str = "") -> TokenIds:
         """The tokens of a prompt and what stands after it, as the trainer makes them."""
-        return prompt_tokens(self._tokenizer, prompt, after)
+        return tokenize_prompt(self._tokenizer, prompt, after)
 
     def _check_labels(self, prompt: Prompt) -> None:
         if self._checked:
             return
-        before = self.tokens(prompt, ANSWER_PREFIX)
+        before = self.tokenize(prompt, ANSWER_PREFIX)
         for label, ids in self._labels.items():
-            if self.tokens(prompt, ANSWER_PREFIX + label) != [*before, *ids]:
+            if self.tokenize(prompt, ANSWER_PREFIX + label) != [*before, *ids]:
                 raise BackendError(
                     f"{ANSWER_PREFIX}{label} is read as other tokens than {ANSWER_PREFIX} and "
                     f"{label} one by one, so that its probability cannot be probed with this base; "
@@ -146,7 +146,9 @@ class Policy:
                 )
         self._checked = True
 
-    def _logits(self, sequences: Sequence[Tokens], keep: int) -> Iterator[tuple[list[int], Tensor]]:
+    def _logits(
+        self, sequences: Sequence[TokenIds], keep: int
+    ) -> Iterator[tuple[list[int], Tensor]]:
         """Places of some sequences and the logits at their last `keep` tokens."""
         with torch.no_grad(), self._asked(self._model):
             for places, ids, mask in self._batches(sequences):
@@ -155,7 +157,7 @@ class Policy:
                 )
                 yield places, made.logits[:, -keep:].float()
 
-    def _batches(self, sequences: Sequence[Tokens]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+    def _batches(self, sequences: Sequence[TokenIds]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
         """Sequences of similar length together, padded on the left."""
         order = sorted(range(len(sequences)), key=lambda place: len(sequences[place]))
         for start in range(0, len(order), self._batch_size):
@@ -180,7 +182,9 @@ class Policy:
             model.train(training)
 
 
-def prompt_tokens(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, after: str = "") -> Tokens:
+def tokenize_prompt(
+    tokenizer: PreTrainedTokenizerBase, prompt: Prompt, after: str = ""
+) -> TokenIds:
     """The tokens of a prompt, through the chat template where it is messages."""
     if isinstance(prompt, str):
         return _tokens(tokenizer, prompt + after, special=True)
@@ -188,7 +192,7 @@ def prompt_tokens(tokenizer: PreTrainedTokenizerBase, prompt: Prompt, after: str
     return _tokens(tokenizer, f"{text}{after}", special=False)
 
 
-def _tokens(tokenizer: PreTrainedTokenizerBase, text: str, *, special: bool) -> Tokens:
+def _tokens(tokenizer: PreTrainedTokenizerBase, text: str, *, special: bool) -> TokenIds:
     return list(tokenizer(text, add_special_tokens=special).input_ids)
 
 

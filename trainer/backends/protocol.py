@@ -1,7 +1,7 @@
 """What trains: backends behind one small protocol.
 
-A backend gets a `Plan`, in which everything is decided and loaded that can be without a model, and
-calls `Callbacks` while it works. Third parties offer one as an entry point::
+A backend gets a `TrainingPlan`, in which all is decided and loaded that needs no model, and calls
+`TrainingCallbacks` while it works. Third parties offer one as an entry point::
 
     [project.entry-points."saeval.trainers"]
     my-trainer = "my_package.training:MyBackend"
@@ -32,7 +32,7 @@ BUILT_IN = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """All that a backend needs to know.
 
     Attributes
@@ -47,7 +47,7 @@ class Plan:
         Where to save; it exists and belongs to this run.
     training
         The rows in the order of the mixture; the backend goes through them again when they end.
-    held_out
+    holdout
         Rows for evaluation during training, none of which is trained on.
     resume_from
         A checkpoint that an earlier run of the same plan saved in `out`, or None to begin.
@@ -58,7 +58,7 @@ class Plan:
     base_folder: Path
     out: Path
     training: Sequence[TrainingRow]
-    held_out: Sequence[TrainingRow]
+    holdout: Sequence[TrainingRow]
     resume_from: Path | None = None
 
     @property
@@ -87,7 +87,7 @@ class Checkpoint:
     finished: bool
 
 
-class Callbacks(Protocol):
+class TrainingCallbacks(Protocol):
     """What a backend tells while it works."""
 
     def on_step(self, step: int, metrics: Mapping[str, float]) -> bool:
@@ -110,7 +110,7 @@ class Callbacks(Protocol):
 class Backend(Protocol):
     """Something that trains."""
 
-    def train(self, plan: Plan, callbacks: Callbacks) -> Checkpoint:
+    def train(self, plan: TrainingPlan, callbacks: TrainingCallbacks) -> Checkpoint:
         """Train as planned.
 
         Raises
@@ -121,12 +121,12 @@ class Backend(Protocol):
         """
 
 
-def backend_names() -> list[str]:
+def list_backends() -> list[str]:
     """The built-in backends, then those that other packages offer."""
     return [*BUILT_IN, *sorted(_offered())]
 
 
-def get_backend(name: str) -> Backend:
+def load_backend(name: str) -> Backend:
     """The backend of that name.
 
     Raises
@@ -140,7 +140,7 @@ def get_backend(name: str) -> Backend:
     elif name in offered:
         module, attribute = offered[name].module, offered[name].attr
     else:
-        raise BackendError(f"there is no backend {name!r}; known: {', '.join(backend_names())}")
+        raise BackendError(f"there is no backend {name!r}; known: {', '.join(list_backends())}")
     try:
         made = getattr(import_module(module), attribute)()
     except (ImportError, AttributeError, RuntimeError) as error:  # what lazy modules raise, too

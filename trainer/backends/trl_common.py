@@ -28,8 +28,8 @@ from transformers.utils import logging
 from trl.models import unwrap_model_for_generation
 
 from saeval.errors import BackendError
-from saeval.trainer.backends.policy_model import NOT_FINITE, Policy
-from saeval.trainer.backends.protocol import Callbacks, Checkpoint, Plan
+from saeval.trainer.backends.policy_model import NOT_FINITE, PolicyModel
+from saeval.trainer.backends.protocol import Checkpoint, TrainingCallbacks, TrainingPlan
 from saeval.trainer.recipe.schema import Recipe
 
 _SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
@@ -37,11 +37,11 @@ _TINY = 10_000_000
 """Parameters up to which a second thread costs more than it gains."""
 
 
-def run(
-    plan: Plan,
-    callbacks: Callbacks,
+def run_trainer(
+    plan: TrainingPlan,
+    callbacks: TrainingCallbacks,
     make: Callable[[], Trainer],
-    on_policy: Callable[[Policy], None] = lambda policy: None,
+    on_policy: Callable[[PolicyModel], None] = lambda policy: None,
     *,
     unlogged: frozenset[str] = frozenset(),
 ) -> Checkpoint:
@@ -66,7 +66,7 @@ def run(
         parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
         if trainer.args.use_cpu and parameters < _TINY:
             torch.set_num_threads(1)
-        policy = Policy(
+        policy = PolicyModel(
             trainer.model,
             trainer.processing_class,
             batch_size=recipe.completions_at_once,
@@ -83,7 +83,7 @@ def run(
     return Checkpoint(plan.out, step, finished=step >= recipe.optimisation.steps)
 
 
-def settings(plan: Plan) -> dict[str, Any]:
+def trainer_arguments(plan: TrainingPlan) -> dict[str, Any]:
     """The recipe in TRL's words, as far as every trainer takes them."""
     recipe = plan.recipe
     wanted, on_cpu = recipe.optimisation, not torch.cuda.is_available()
@@ -99,7 +99,7 @@ def settings(plan: Plan) -> dict[str, Any]:
         "model_init_kwargs": {"dtype": dtype, "use_safetensors": True},
         "max_steps": wanted.steps,
         "per_device_train_batch_size": recipe.completions_at_once,
-        "gradient_accumulation_steps": accumulated(recipe),
+        "gradient_accumulation_steps": accumulation_steps(recipe),
         "learning_rate": wanted.learning_rate,
         "lr_scheduler_type": _SCHEDULES[wanted.schedule],
         "warmup_steps": wanted.warmup_steps,
@@ -114,12 +114,12 @@ def settings(plan: Plan) -> dict[str, Any]:
     }
 
 
-def accumulated(recipe: Recipe) -> int:
+def accumulation_steps(recipe: Recipe) -> int:
     """Over how many passes each device's share of a step is spread."""
     return recipe.completions_per_step // (recipe.completions_at_once * recipe.hardware.devices)
 
 
-def again_and_again(rows: Dataset, needed: int) -> Dataset:
+def repeat_rows(rows: Dataset, needed: int) -> Dataset:
     """As many rows as all steps take, from the first on again when they end.
 
     In one pass: TRL drops the rows that are left over at the end of a pass.
@@ -127,7 +127,7 @@ def again_and_again(rows: Dataset, needed: int) -> Dataset:
     return rows.select([place % len(rows) for place in range(needed)])
 
 
-def adapter(recipe: Recipe) -> LoraConfig | None:
+def make_lora_config(recipe: Recipe) -> LoraConfig | None:
     if recipe.adapter is None:
         return None
     targets = recipe.adapter.targets
@@ -154,10 +154,10 @@ class _Progress(TrainerCallback):
 
     def __init__(
         self,
-        plan: Plan,
-        callbacks: Callbacks,
+        plan: TrainingPlan,
+        callbacks: TrainingCallbacks,
         trainer: Trainer,
-        policy: Policy,
+        policy: PolicyModel,
         unlogged: frozenset[str],
     ) -> None:
         self._plan, self._callbacks, self._trainer, self._policy = plan, callbacks, trainer, policy
@@ -212,9 +212,9 @@ class _Progress(TrainerCallback):
 
     def _evaluate(self, step: int) -> None:
         """Each device answers its part of the held-out rows."""
-        rows, accelerator = self._plan.held_out, self._trainer.accelerator
+        rows, accelerator = self._plan.holdout, self._trainer.accelerator
         mine = range(accelerator.process_index, len(rows), accelerator.num_processes)
-        responses = self._policy.responses(
+        responses = self._policy.generate_responses(
             [rows[place].prompt for place in mine],
             self._plan.recipe.optimisation.max_completion_length,
         )
@@ -223,7 +223,7 @@ class _Progress(TrainerCallback):
             self._callbacks.on_evaluation(step, [response for _, response in sorted(answered)])
 
 
-def _trackers(plan: Plan) -> list[str]:
+def _trackers(plan: TrainingPlan) -> list[str]:
     for name in plan.recipe.trackers:
         if find_spec(name) is None:
             raise BackendError(f"`trackers`: {name} is not installed; pip install {name}")
@@ -232,7 +232,7 @@ def _trackers(plan: Plan) -> list[str]:
     return list(plan.recipe.trackers)
 
 
-def _save(trainer: Trainer, plan: Plan, folder: Path) -> None:
+def _save(trainer: Trainer, plan: TrainingPlan, folder: Path) -> None:
     """An adapter or a model with its tokenizer, without pickles and empty model cards."""
     trainer.save_model(str(folder))
     if not trainer.accelerator.is_main_process:

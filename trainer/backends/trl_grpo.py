@@ -10,15 +10,15 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
 from saeval.trainer.backends.group_rewards import GroupRewards
-from saeval.trainer.backends.policy_model import Policy
-from saeval.trainer.backends.protocol import Callbacks, Checkpoint, Plan
+from saeval.trainer.backends.policy_model import PolicyModel
+from saeval.trainer.backends.protocol import Checkpoint, TrainingCallbacks, TrainingPlan
 from saeval.trainer.backends.trl_common import (
-    accumulated,
-    adapter,
-    again_and_again,
+    accumulation_steps,
     load_tokenizer,
-    run,
-    settings,
+    make_lora_config,
+    repeat_rows,
+    run_trainer,
+    trainer_arguments,
 )
 from saeval.trainer.recipe.schema import Recipe
 
@@ -26,17 +26,17 @@ from saeval.trainer.recipe.schema import Recipe
 class GrpoBackend:
     """Group relative policy optimisation by TRL's `GRPOTrainer`."""
 
-    def train(self, plan: Plan, callbacks: Callbacks) -> Checkpoint:
+    def train(self, plan: TrainingPlan, callbacks: TrainingCallbacks) -> Checkpoint:
         """Train as planned; see `saeval.trainer.backends.protocol.Backend`."""
         rewards = GroupRewards(plan.recipe)
 
-        def probe(policy: Policy) -> None:
+        def probe(policy: PolicyModel) -> None:
             rewards.policy = policy
 
-        return run(plan, callbacks, lambda: _trainer(plan, rewards), probe)
+        return run_trainer(plan, callbacks, lambda: _trainer(plan, rewards), probe)
 
 
-def _trainer(plan: Plan, rewards: GroupRewards) -> GRPOTrainer:
+def _trainer(plan: TrainingPlan, rewards: GroupRewards) -> GRPOTrainer:
     recipe = plan.recipe
     return GRPOTrainer(
         model=str(plan.base_folder),
@@ -44,17 +44,17 @@ def _trainer(plan: Plan, rewards: GroupRewards) -> GRPOTrainer:
         reward_funcs=rewards.functions,
         train_dataset=_dataset(plan),
         processing_class=load_tokenizer(plan.base_folder, recipe),
-        peft_config=adapter(recipe),
+        peft_config=make_lora_config(recipe),
     )
 
 
-def _settings(plan: Plan, weights: Sequence[float]) -> GRPOConfig:
+def _settings(plan: TrainingPlan, weights: Sequence[float]) -> GRPOConfig:
     """The recipe in TRL's words; what a recipe does not say is TRL's default."""
     recipe = plan.recipe
     wanted = recipe.optimisation
     return GRPOConfig(
-        **settings(plan),
-        steps_per_generation=accumulated(recipe) * wanted.steps_per_generation,
+        **trainer_arguments(plan),
+        steps_per_generation=accumulation_steps(recipe) * wanted.steps_per_generation,
         num_generations=wanted.group_size,
         num_iterations=wanted.iterations,
         max_completion_length=wanted.max_completion_length,
@@ -79,7 +79,7 @@ def _sampler(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _dataset(plan: Plan) -> Dataset:
+def _dataset(plan: TrainingPlan) -> Dataset:
     """As many rows as all generations take."""
     recipe = plan.recipe
     prompts = recipe.optimisation.prompts_per_step * recipe.optimisation.steps_per_generation
@@ -87,7 +87,7 @@ def _dataset(plan: Plan) -> Dataset:
         {"prompt": row["prompt"], "task": row["task"], "item": row["item"]}
         for row in (row.as_row() for row in plan.training)
     ]
-    return again_and_again(
+    return repeat_rows(
         Dataset.from_list(rows),
         prompts * ceil(recipe.optimisation.steps / recipe.generation_period),
     )

@@ -8,14 +8,14 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from saeval.errors import BackendError
-from saeval.trainer.backends.policy_model import Tokens, prompt_tokens
-from saeval.trainer.backends.protocol import Callbacks, Checkpoint, Plan
+from saeval.trainer.backends.policy_model import TokenIds, tokenize_prompt
+from saeval.trainer.backends.protocol import Checkpoint, TrainingCallbacks, TrainingPlan
 from saeval.trainer.backends.trl_common import (
-    adapter,
-    again_and_again,
     load_tokenizer,
-    run,
-    settings,
+    make_lora_config,
+    repeat_rows,
+    run_trainer,
+    trainer_arguments,
 )
 from saeval.trainer.data.rows import TrainingRow
 
@@ -29,41 +29,41 @@ IGNORED = -100
 class SftBackend:
     """Supervised fine-tuning by TRL's `SFTTrainer`."""
 
-    def train(self, plan: Plan, callbacks: Callbacks) -> Checkpoint:
+    def train(self, plan: TrainingPlan, callbacks: TrainingCallbacks) -> Checkpoint:
         """Train as planned; see `saeval.trainer.backends.protocol.Backend`."""
         # TRL counts the tokens of this process alone: after a break, too few.
-        return run(plan, callbacks, lambda: _trainer(plan), unlogged=frozenset({"num_tokens"}))
+        return run_trainer(
+            plan, callbacks, lambda: _trainer(plan), unlogged=frozenset({"num_tokens"})
+        )
 
 
-def _trainer(plan: Plan) -> SFTTrainer:
+def _trainer(plan: TrainingPlan) -> SFTTrainer:
     recipe = plan.recipe
     tokenizer = load_tokenizer(plan.base_folder, recipe)
     return SFTTrainer(
         model=str(plan.base_folder),
         args=SFTConfig(
-            **settings(plan),
+            **trainer_arguments(plan),
             train_sampling_strategy="sequential",
             max_length=None,  # a target that is cut off teaches something else
         ),
         train_dataset=_dataset(plan, tokenizer),
         processing_class=tokenizer,
-        peft_config=adapter(recipe),
+        peft_config=make_lora_config(recipe),
     )
 
 
-def _dataset(plan: Plan, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+def _dataset(plan: TrainingPlan, tokenizer: PreTrainedTokenizerBase) -> Dataset:
     """As many rows as all steps take, as tokens: prompts as they are evaluated."""
     optimisation = plan.recipe.optimisation
     rows = []
     for row in plan.training:
-        before, said = prompt_tokens(tokenizer, row.prompt), completion_tokens(tokenizer, row)
+        before, said = tokenize_prompt(tokenizer, row.prompt), completion_tokens(tokenizer, row)
         rows.append({"input_ids": [*before, *said], "labels": [IGNORED] * len(before) + said})
-    return again_and_again(
-        Dataset.from_list(rows), optimisation.steps * optimisation.prompts_per_step
-    )
+    return repeat_rows(Dataset.from_list(rows), optimisation.steps * optimisation.prompts_per_step)
 
 
-def completion_tokens(tokenizer: PreTrainedTokenizerBase, row: TrainingRow) -> Tokens:
+def completion_tokens(tokenizer: PreTrainedTokenizerBase, row: TrainingRow) -> TokenIds:
     """A row's completion, as it would be sampled, with what ends the model's turn.
 
     Raises

@@ -18,11 +18,11 @@ from saeval.tasks.registry import EVALUATED, MixedSource, Task, get_task
 from saeval.tasks.types import DataError, Item
 from saeval.trainer.recipe.schema import Recipe
 
-HELD_OUT_SHARE = 0.2
+HOLDOUT_FRACTION = 0.2
 """Of the units (clusters, or items without one) of a split that is trained on and evaluated."""
 
 
-class Apart:
+class Holdout:
     """What training must not have in common with evaluation.
 
     Parameters
@@ -37,7 +37,7 @@ class Apart:
         self._texts = {one.text for one in known}
         self._clusters = {cluster for one in known for cluster in one.clusters}
 
-    def shared(self, item: Identity) -> str | None:
+    def find_overlap(self, item: Identity) -> str | None:
         """What an item shares with an evaluated one: ``id``, ``text``, ``cluster`` or nothing."""
         if item.id in self._ids:
             return "id"
@@ -47,14 +47,14 @@ class Apart:
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluationItems:
     """The evaluated side of a mixture.
 
     Attributes
     ----------
     rows
         Each task with the items that are evaluated during training, in seeded order.
-    apart
+    holdout
         What training must not share: with those, with the rest of their tasks, and with the
         evaluated items of the tasks that are trained on.
     not_checked
@@ -62,11 +62,11 @@ class Evaluated:
     """
 
     rows: tuple[tuple[Task, list[Item]], ...]
-    apart: Apart
+    holdout: Holdout
     not_checked: dict[str, str]
 
 
-def evaluated_items(recipe: Recipe, data_dir: str | None, seed: int) -> Evaluated:
+def load_evaluation_items(recipe: Recipe, data_dir: str | None, seed: int) -> EvaluationItems:
     """Load what a recipe's training is evaluated on.
 
     Raises
@@ -99,7 +99,7 @@ def evaluated_items(recipe: Recipe, data_dir: str | None, seed: int) -> Evaluate
         for item in items:
             found = identity(task, item.as_row())
             in_trained = (part_of(item) if mixed else task.card) in trained
-            if not in_trained or is_held_out(found, seed):
+            if not in_trained or is_in_holdout(found, seed):
                 kept.append(item)
                 known.append(found)
         if name in wanted:
@@ -110,10 +110,10 @@ def evaluated_items(recipe: Recipe, data_dir: str | None, seed: int) -> Evaluate
             limit = recipe.evaluation.items
             part = part_of if mixed else None
             rows.append((task, sample(kept, seed=seed, limit=limit, part=part)))
-    return Evaluated(tuple(rows), Apart(known), not_checked)
+    return EvaluationItems(tuple(rows), Holdout(known), not_checked)
 
 
-def is_held_out(item: Identity, seed: int) -> bool:
+def is_in_holdout(item: Identity, seed: int) -> bool:
     """Whether an item's unit falls into the share that is held out; no other item matters."""
     digest = hashlib.sha256(f"{seed}:held out:{item.unit}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < HELD_OUT_SHARE * 2**64
+    return int.from_bytes(digest[:8], "big") < HOLDOUT_FRACTION * 2**64

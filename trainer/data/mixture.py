@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from saeval.tasks.types import DataError
-from saeval.trainer.data.holdout import evaluated_items
+from saeval.trainer.data.holdout import load_evaluation_items
 from saeval.trainer.data.profile import read_profile
-from saeval.trainer.data.rows import TrainingRow, training_row
-from saeval.trainer.data.select_items import Chooser, Chosen
-from saeval.trainer.data.sft_targets import needed_profile, targets
+from saeval.trainer.data.rows import TrainingRow, make_training_row
+from saeval.trainer.data.select_items import ItemSelector, SelectedItem
+from saeval.trainer.data.sft_targets import make_targets, missing_profile_error
 from saeval.trainer.recipe.schema import Recipe
 
 SCHEMA = "satrain.data/1"
@@ -49,18 +49,18 @@ class Mixture:
         In the order of training, with their targets in supervised fine-tuning. Where sources, or
         parts of the objective, have weights, rows are repeated so that any stretch holds them in
         that proportion.
-    held_out
+    holdout
         For evaluation during training; none shares an id, a wording or a cluster with `training`.
     manifest
         As the module shows it; plain JSON.
     """
 
     training: tuple[TrainingRow, ...]
-    held_out: tuple[TrainingRow, ...]
+    holdout: tuple[TrainingRow, ...]
     manifest: dict[str, Any]
 
 
-def build(
+def build_mixture(
     recipe: Recipe,
     *,
     data_dir: str | None = None,
@@ -94,18 +94,18 @@ def build(
     seed = recipe.seed if seed is None else seed
     profile = None
     if recipe.supervised and recipe.data.profile is None:
-        raise needed_profile(recipe)
+        raise missing_profile_error(recipe)
     if recipe.data.profile is not None:
         profile = read_profile(Path(recipe.data.profile))
         profile.check(recipe, base_content)
     on_task("evaluation")
-    evaluated = evaluated_items(recipe, data_dir, seed)
-    chooser = Chooser(recipe.prompt, evaluated.apart, seed, data_dir, profile)
-    chosen: list[list[Chosen]] = []
+    evaluated = load_evaluation_items(recipe, data_dir, seed)
+    selector = ItemSelector(recipe.prompt, evaluated.holdout, seed, data_dir, profile)
+    chosen: list[list[SelectedItem]] = []
     dropped: list[Counter[str]] = []
     for number, source in enumerate(recipe.data.sources):
         on_task(source.task)
-        kept, passed_over = chooser.choose(number, source)
+        kept, passed_over = selector.select(number, source)
         chosen.append(kept)
         dropped.append(passed_over)
     prompts = recipe.optimisation.steps * recipe.optimisation.prompts_per_step
@@ -116,8 +116,8 @@ def build(
         order = _in_turns(chosen, [weight or 0.0 for weight in weights], prompts)
     if recipe.data.order == "easy_first":
         order = _easy_first(order)
-    held_out = [
-        [training_row(task, item, recipe.prompt) for item in items]
+    holdout = [
+        [make_training_row(task, item, recipe.prompt) for item in items]
         for task, items in evaluated.rows
     ]
     identities = [item.identity for item in order]
@@ -136,7 +136,7 @@ def build(
         ],
         "held_out": [
             {"task": task.name, **_summary(rows)}
-            for (task, _), rows in zip(evaluated.rows, held_out, strict=True)
+            for (task, _), rows in zip(evaluated.rows, holdout, strict=True)
         ],
         "not_checked": evaluated.not_checked,
         "training": {
@@ -147,17 +147,17 @@ def build(
     }
     training = [item.row for item in order]
     if recipe.objective is not None and profile is not None:
-        made = targets(training, profile, recipe)
+        made = make_targets(training, profile, recipe)
         shares = list(recipe.objective.weights.values())
         training = _in_turns([each.rows for each in made.values()], shares, prompts)
         manifest["objective"] = {
             name: {"targets": len(each.rows), "left_out": dict(each.left_out)}
             for name, each in made.items()
         }
-    return Mixture(tuple(training), tuple(row for rows in held_out for row in rows), manifest)
+    return Mixture(tuple(training), tuple(row for rows in holdout for row in rows), manifest)
 
 
-def _place(item: Chosen, seed: int) -> tuple[bytes, str]:
+def _place(item: SelectedItem, seed: int) -> tuple[bytes, str]:
     """Where an item comes among those of all sources, whatever the others are."""
     key = item.identity.id
     return hashlib.sha256(f"{seed}:{key}".encode()).digest(), key
@@ -181,16 +181,16 @@ def _in_turns(
     return [item for *_, item in sorted(turns, key=lambda turn: turn[:2])]
 
 
-def _easy_first(order: Sequence[Chosen]) -> list[Chosen]:
+def _easy_first(order: Sequence[SelectedItem]) -> list[SelectedItem]:
     """From what the base mostly answers rightly to what it does not; equals stay as they were."""
-    unknown = sum(item.right_share is None for item in order)
+    unknown = sum(item.pass_rate is None for item in order)
     if unknown:
         raise DataError(
             f"`data.order: easy_first` needs a profile of every item; {unknown} of {len(order)} "
             "have none: make it with `satrain profile RECIPE --base MODEL --out FILE` and give "
             "data.profile=FILE"
         )
-    return sorted(order, key=lambda item: -(item.right_share or 0.0))
+    return sorted(order, key=lambda item: -(item.pass_rate or 0.0))
 
 
 def _summary(rows: Iterable[TrainingRow]) -> dict[str, Any]:

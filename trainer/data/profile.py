@@ -26,7 +26,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from saeval.tasks.types import AnyItem, DataError
 from saeval.trainer.data.rows import TrainingRow
-from saeval.trainer.recipe.schema import Filter, Prompt, Recipe
+from saeval.trainer.recipe.schema import PassRateFilter, PromptSettings, Recipe
 from saeval.trainer.rewards.schema import STRICT
 
 SCHEMA = "satrain.profile/1"
@@ -34,7 +34,7 @@ SCHEMA = "satrain.profile/1"
 Part = TypeVar("Part", bound=BaseModel)
 
 
-class Sampling(BaseModel):
+class SamplingSettings(BaseModel):
     """How the base was sampled."""
 
     model_config = STRICT
@@ -45,7 +45,7 @@ class Sampling(BaseModel):
     seed: int
 
 
-class Header(BaseModel):
+class ProfileHeader(BaseModel):
     """Of what a profile is.
 
     Attributes
@@ -64,11 +64,11 @@ class Header(BaseModel):
     base: str
     content: str
     items: int = Field(ge=0)
-    prompt: Prompt
-    sampling: Sampling
+    prompt: PromptSettings
+    sampling: SamplingSettings
 
 
-class Entry(BaseModel):
+class ProfileEntry(BaseModel):
     """What the samples of one item did; `item` is its `saeval.tasks.data.fingerprint.item_key`."""
 
     model_config = STRICT
@@ -87,10 +87,10 @@ class Profile:
     """A profile as it was read."""
 
     path: Path
-    header: Header
-    entries: dict[str, Entry]
+    header: ProfileHeader
+    entries: dict[str, ProfileEntry]
 
-    def right_share(self, item: str) -> float | None:
+    def pass_rate(self, item: str) -> float | None:
         """The share of an item's samples that are right; None if it is not in the profile."""
         entry = self.entries.get(item)
         return None if entry is None else entry.right / self.header.sampling.samples
@@ -129,7 +129,7 @@ class Profile:
 
     def check_row(self, item: str, row: TrainingRow) -> None:
         """Refuse an entry of an item that is asked in other words now."""
-        if self.entries[item].prompt != prompt_hash(row):
+        if self.entries[item].prompt != hash_prompt(row):
             raise DataError(
                 f"{self.path}: item {item} was asked in other words or is another document; "
                 "make the profile again"
@@ -150,10 +150,10 @@ def read_profile(path: Path) -> Profile:
             f"{path}`"
         )
     first, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    header = _parsed(Header, first, f"{path}:1")
-    entries: dict[str, Entry] = {}
+    header = _parsed(ProfileHeader, first, f"{path}:1")
+    entries: dict[str, ProfileEntry] = {}
     for number, line in enumerate(lines[:-1], start=2):
-        entry = _parsed(Entry, line, f"{path}:{number}")
+        entry = _parsed(ProfileEntry, line, f"{path}:{number}")
         if entry.item in entries or entry.right + entry.invalid > header.sampling.samples:
             raise DataError(
                 f"{path}:{number}: item {entry.item} occurs twice, or has more answers than the "
@@ -172,14 +172,14 @@ def _parsed(model: type[Part], line: str, where: str) -> Part:
         raise DataError(f"{where}: not a line of a profile: {key} {problem['msg']}") from error
 
 
-def prompt_hash(row: TrainingRow) -> str:
+def hash_prompt(row: TrainingRow) -> str:
     """Sixteen hexadecimal digits for how a row is asked."""
     text = row.prompt if isinstance(row.prompt, str) else json.dumps(row.prompt)
     return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:16]
 
 
-def just_hard_enough(
-    items: Iterable[AnyItem], share_of: Callable[[AnyItem], float], wanted: Filter
+def filter_by_pass_rate(
+    items: Iterable[AnyItem], share_of: Callable[[AnyItem], float], wanted: PassRateFilter
 ) -> list[AnyItem]:
     """Items within a filter's band, then so many of the greatest variance, in the given order.
 
@@ -197,7 +197,8 @@ def just_hard_enough(
     >>> from saeval.tasks.factworld.world import generate
     >>> four = generate("train", 4)
     >>> shares = dict(zip([item.id for item in four], [0.0, 0.5, 0.25, 1.0]))
-    >>> kept = just_hard_enough(four, lambda item: shares[item.id], Filter(top_by_variance=2))
+    >>> two = PassRateFilter(top_by_variance=2)
+    >>> kept = filter_by_pass_rate(four, lambda item: shares[item.id], two)
     >>> [shares[item.id] for item in kept]
     [0.5, 0.25]
     """

@@ -19,21 +19,21 @@ from saeval.tasks.format.reading import Reading
 from saeval.tasks.format.render import DECLINING
 from saeval.tasks.registry import Task, get_task
 from saeval.tasks.types import DataError
-from saeval.trainer.data.holdout import evaluated_items
+from saeval.trainer.data.holdout import load_evaluation_items
 from saeval.trainer.data.profile import (
     SCHEMA,
-    Entry,
-    Header,
     Profile,
-    Sampling,
-    prompt_hash,
+    ProfileEntry,
+    ProfileHeader,
+    SamplingSettings,
+    hash_prompt,
     read_profile,
 )
 from saeval.trainer.data.rows import TrainingRow
-from saeval.trainer.data.select_items import Chooser
+from saeval.trainer.data.select_items import ItemSelector
 from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.recipe.schema import Recipe
-from saeval.trainer.run.base_model import find_base
+from saeval.trainer.run.base_model import find_base_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -59,17 +59,17 @@ def profile_command(
     """Do as the command says."""
     console = Console(stderr=True)
     recipe = load_recipe(recipe_name, changes)
-    folder = find_base(base)
+    folder = find_base_model(base)
     out = out or Path(f"{recipe.name}-{folder.name}.profile.jsonl")
     with console.status("loading items"):
         items = _items(recipe, times, data_dir)
-        header = Header(
+        header = ProfileHeader(
             schema=SCHEMA,
             base=base,
             content=model_content(folder),
             items=len(items),
             prompt=recipe.prompt,
-            sampling=Sampling(
+            sampling=SamplingSettings(
                 samples=samples,
                 temperature=recipe.optimisation.temperature,
                 max_completion_length=recipe.optimisation.max_completion_length,
@@ -87,18 +87,18 @@ def profile_command(
 
 def _items(recipe: Recipe, times: int, data_dir: str | None) -> list[Asked]:
     """What the recipe's filters and order need to know; all of it where they need nothing."""
-    evaluated = evaluated_items(recipe, data_dir, recipe.seed)
-    chooser = Chooser(recipe.prompt, evaluated.apart, recipe.seed, data_dir)
+    evaluated = load_evaluation_items(recipe, data_dir, recipe.seed)
+    selector = ItemSelector(recipe.prompt, evaluated.holdout, recipe.seed, data_dir)
     sources = recipe.data.sources
     filtered = [source for source in sources if source.filter is not None]
     every = recipe.data.order == "easy_first" or recipe.supervised or not filtered
     found: dict[str, TrainingRow] = {}
     for source in sources if every else filtered:
-        found.update(chooser.candidates(source, 1 if source.filter is None else times))
+        found.update(selector.list_candidates(source, 1 if source.filter is None else times))
     return list(found.items())
 
 
-def _begin(out: Path, header: Header, items: Sequence[Asked]) -> dict[str, Entry]:
+def _begin(out: Path, header: ProfileHeader, items: Sequence[Asked]) -> dict[str, ProfileEntry]:
     """Write the header and what an earlier run has found; return the latter.
 
     Raises
@@ -106,7 +106,7 @@ def _begin(out: Path, header: Header, items: Sequence[Asked]) -> dict[str, Entry
     DataError
         If the file is something else, or a profile of something else.
     """
-    known: dict[str, Entry] = {}
+    known: dict[str, ProfileEntry] = {}
     if out.exists():
         earlier = read_profile(out)
         for name in ("content", "prompt", "sampling"):
@@ -115,7 +115,7 @@ def _begin(out: Path, header: Header, items: Sequence[Asked]) -> dict[str, Entry
                 raise DataError(
                     f"{out}: is a profile with another {what}; choose another --out or delete it"
                 )
-        asked = {key: prompt_hash(row) for key, row in items}
+        asked = {key: hash_prompt(row) for key, row in items}
         known = {
             key: entry for key, entry in earlier.entries.items() if asked.get(key) == entry.prompt
         }
@@ -133,9 +133,9 @@ def _line(part: BaseModel) -> str:
 
 def _sample(
     folder: Path,
-    header: Header,
+    header: ProfileHeader,
     items: Sequence[Asked],
-    known: dict[str, Entry],
+    known: dict[str, ProfileEntry],
     out: Path,
     batch_size: int,
     console: Console,
@@ -169,7 +169,7 @@ def _sample(
 class _Speaker:
     """The base, which is sampled as training samples it."""
 
-    def __init__(self, folder: Path, sampling: Sampling) -> None:
+    def __init__(self, folder: Path, sampling: SamplingSettings) -> None:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
@@ -194,11 +194,11 @@ class _Speaker:
         if self._device == "cpu" and size < SMALL_MODEL:
             torch.set_num_threads(1)
 
-    def entries(self, batch: Sequence[Asked]) -> Iterator[Entry]:
+    def entries(self, batch: Sequence[Asked]) -> Iterator[ProfileEntry]:
         """What the samples of each item did."""
         said = self._responses([row for _, row in batch], _seed(self._sampling.seed, batch))
         for (key, row), responses in zip(batch, said, strict=True):
-            yield entry_of(key, row, responses)
+            yield make_entry(key, row, responses)
 
     def _responses(self, rows: Sequence[TrainingRow], seed: int) -> list[list[str]]:
         import torch
@@ -247,14 +247,14 @@ class _Speaker:
         return list(self._tokenizer(text, add_special_tokens=False).input_ids)
 
 
-def entry_of(key: str, row: TrainingRow, responses: Sequence[str]) -> Entry:
+def make_entry(key: str, row: TrainingRow, responses: Sequence[str]) -> ProfileEntry:
     """What the samples of one item did, as its task reads them."""
     task, item = get_task(row.task), json.loads(row.item)
     read = [task.read(item, response) for response in responses]
     stated = [one.confidence for one in read if one.confidence is not None]
-    return Entry(
+    return ProfileEntry(
         item=key,
-        prompt=prompt_hash(row),
+        prompt=hash_prompt(row),
         right=sum(one.prediction == row.target for one in read),
         abstained=sum(one.status == "abstained" for one in read),
         invalid=sum(one.status == "invalid" for one in read),

@@ -1,6 +1,6 @@
 """What is trained on, one row at a time, and how a completion of it is read.
 
-A row of `fever`, as `training_row` makes it::
+A row of `fever`, as `make_training_row` makes it::
 
     prompt   "Does the evidence support the claim? …\\n\\nClaim: …\\nEvidence:\\n- …\\n…"
     task     "fever"
@@ -22,7 +22,7 @@ from typing import Any
 from saeval.tasks.format.render import write_prompt
 from saeval.tasks.registry import Task, get_task
 from saeval.tasks.types import Item
-from saeval.trainer.recipe.schema import Prompt
+from saeval.trainer.recipe.schema import PromptSettings
 from saeval.trainer.rewards.completion import Completion, Group
 
 Messages = tuple[dict[str, str], ...]
@@ -63,14 +63,14 @@ class TrainingRow:
         return {**asdict(self), "prompt": plain}
 
 
-def training_row(task: Task, item: Item, prompt: Prompt) -> TrainingRow:
+def make_training_row(task: Task, item: Item, prompt: PromptSettings) -> TrainingRow:
     """An item as a recipe's prompt settings ask it.
 
     Examples
     --------
     >>> from saeval.tasks.registry import TASKS
     >>> task = TASKS["factworld"]
-    >>> row = training_row(task, task.source.generate()[0], Prompt(chat_template=True))
+    >>> row = make_training_row(task, task.source.generate()[0], PromptSettings(chat_template=True))
     >>> [message["role"] for message in row.prompt]
     ['user']
     """
@@ -89,7 +89,7 @@ def training_row(task: Task, item: Item, prompt: Prompt) -> TrainingRow:
     )
 
 
-def read_group(
+def read_completions(
     task_name: str,
     item: str,
     responses: Sequence[str],
@@ -118,7 +118,7 @@ def read_group(
     --------
     >>> item = '{"id": "1", "claim": "…", "evidence": ["…"], "target": "NA"}'
     >>> said = ["LABEL=NA\\nCONF=0.5", "LABEL=PASS\\nCONF=0.9"]
-    >>> [each.right for each in read_group("fever", item, said, step=0, steps=10)]
+    >>> [each.right for each in read_completions("fever", item, said, step=0, steps=10)]
     [True, False]
     """
     task, row = get_task(task_name), json.loads(item)
@@ -134,7 +134,7 @@ def read_group(
         )
         for response in responses
     ]
-    group = Group(len(read), sum(completion.answered_rightly for completion in read))
+    group = Group(len(read), sum(completion.answered_correctly for completion in read))
     ranks: Sequence[int | None] = [None] * len(read)
     if likelihoods is not None:
         order = sorted(range(len(read)), key=lambda place: -likelihoods[place])

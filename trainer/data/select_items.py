@@ -11,10 +11,10 @@ from saeval.tasks.data.loading import load_documents, part_of
 from saeval.tasks.data.sampling import sample
 from saeval.tasks.registry import EVALUATED, MixedSource, get_task
 from saeval.tasks.types import DataError, Item
-from saeval.trainer.data.holdout import Apart
-from saeval.trainer.data.profile import Profile, just_hard_enough
-from saeval.trainer.data.rows import TrainingRow, training_row
-from saeval.trainer.recipe.schema import Prompt, Source
+from saeval.trainer.data.holdout import Holdout
+from saeval.trainer.data.profile import Profile, filter_by_pass_rate
+from saeval.trainer.data.rows import TrainingRow, make_training_row
+from saeval.trainer.recipe.schema import DataSource, PromptSettings
 
 REASONS = {
     "held out": "held out for evaluation",
@@ -29,31 +29,31 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SelectedItem:
     """An item of a source.
 
     Attributes
     ----------
     row, identity
         What is trained on, and how it is recognised.
-    right_share
+    pass_rate
         Of the base's samples, by the profile; None without one.
     """
 
     row: TrainingRow
     identity: Identity
-    right_share: float | None
+    pass_rate: float | None
 
 
 @dataclass
-class Chooser:
+class ItemSelector:
     """Chooses the items of one source after the other.
 
     Parameters
     ----------
     prompt
         How items are asked.
-    apart
+    holdout
         What must not be trained on.
     seed
         Of the order.
@@ -63,15 +63,15 @@ class Chooser:
         What the base knows, if the recipe has a profile.
     """
 
-    prompt: Prompt
-    apart: Apart
+    prompt: PromptSettings
+    holdout: Holdout
     seed: int
     data_dir: str | None = None
     profile: Profile | None = None
     _taken: set[str] = field(default_factory=set)
     _documents: dict[tuple[str, str], list[Item]] = field(default_factory=dict)
 
-    def choose(self, number: int, source: Source) -> tuple[list[Chosen], Counter[str]]:
+    def select(self, number: int, source: DataSource) -> tuple[list[SelectedItem], Counter[str]]:
         """The items of a source in seeded order, and how many were passed over and why.
 
         Raises
@@ -88,7 +88,7 @@ class Chooser:
             if source.filter is None:
                 items = self._sample(source, documents, source.per_label, source.count, keep)
             else:
-                hard = self._just_hard_enough(source, documents, keep, dropped)
+                hard = self._filter_documents(source, documents, keep, dropped)
                 items = self._sample(source, hard, source.per_label, source.count, None)
             if not items or (source.count is not None and len(items) < source.count):
                 raise DataError(
@@ -100,15 +100,15 @@ class Chooser:
             raise DataError(f"{where}: {error}{passed_over}") from error
         chosen = []
         for item in items:
-            row, key = training_row(task, item, self.prompt), item_key(task, item.id)
-            share = None if self.profile is None else self.profile.right_share(key)
+            row, key = make_training_row(task, item, self.prompt), item_key(task, item.id)
+            share = None if self.profile is None else self.profile.pass_rate(key)
             if self.profile is not None and share is not None:
                 self.profile.check_row(key, row)
-            chosen.append(Chosen(row, identities[item.id], share))
+            chosen.append(SelectedItem(row, identities[item.id], share))
         self._taken.update(item.identity.id for item in chosen)
         return chosen, dropped
 
-    def candidates(self, source: Source, times: int) -> list[tuple[str, TrainingRow]]:
+    def list_candidates(self, source: DataSource, times: int) -> list[tuple[str, TrainingRow]]:
         """Rows that a filter could choose from, by key: so many times what a source asks for.
 
         As many as there are, where there are fewer.
@@ -126,9 +126,9 @@ class Chooser:
             for label, number in source.per_label.items():
                 of_label = [item for item in documents if item.target == label]
                 items += self._sample(source, of_label, None, times * number, keep)
-        return [(item_key(task, i.id), training_row(task, i, self.prompt)) for i in items]
+        return [(item_key(task, i.id), make_training_row(task, i, self.prompt)) for i in items]
 
-    def _load(self, source: Source) -> list[Item]:
+    def _load(self, source: DataSource) -> list[Item]:
         key = (source.task, source.split)
         if key not in self._documents:
             task = get_task(source.task)
@@ -136,14 +136,14 @@ class Chooser:
         return self._documents[key]
 
     def _keep(
-        self, source: Source, identities: dict[str, Identity], dropped: Counter[str]
+        self, source: DataSource, identities: dict[str, Identity], dropped: Counter[str]
     ) -> Callable[[Item], bool]:
         """Whether an item may be trained on; notes who it is, or why it may not."""
         task = get_task(source.task)
 
         def keep(item: Item) -> bool:
             found = identities[item.id] = identity(task, item.as_row())
-            reason = self.apart.shared(found)
+            reason = self.holdout.find_overlap(found)
             if reason == "id" and source.split == EVALUATED:
                 reason = "held out"
             elif reason is None and found.id in self._taken:
@@ -154,9 +154,9 @@ class Chooser:
 
         return keep
 
-    def _just_hard_enough(
+    def _filter_documents(
         self,
-        source: Source,
+        source: DataSource,
         documents: Sequence[Item],
         keep: Callable[[Item], bool],
         dropped: Counter[str],
@@ -169,20 +169,20 @@ class Chooser:
         task = get_task(source.task)
         shares: dict[str, float] = {}
         for item in documents:
-            share = self.profile.right_share(item_key(task, item.id))
+            share = self.profile.pass_rate(item_key(task, item.id))
             if share is None:
                 dropped["not profiled"] += 1
             elif keep(item):
                 shares[item.id] = share
         known = [item for item in documents if item.id in shares]
         order = self._sample(source, known, None, None, None)
-        hard = just_hard_enough(order, lambda item: shares[item.id], source.filter)
+        hard = filter_by_pass_rate(order, lambda item: shares[item.id], source.filter)
         dropped["filtered"] += len(known) - len(hard)
         return hard
 
     def _sample(
         self,
-        source: Source,
+        source: DataSource,
         documents: Sequence[Item],
         per_label: Mapping[str, int] | None,
         limit: int | None,

@@ -34,8 +34,8 @@ from saeval.tasks.metacognition.items import (
 )
 from saeval.tasks.registry import Task, get_task
 from saeval.tasks.types import DataError
-from saeval.trainer.data.profile import Entry, Profile
-from saeval.trainer.data.rows import TrainingRow, training_row
+from saeval.trainer.data.profile import Profile, ProfileEntry
+from saeval.trainer.data.rows import TrainingRow, make_training_row
 from saeval.trainer.recipe.schema import Recipe
 
 REASONS = {
@@ -77,14 +77,14 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class Targets:
+class ObjectiveTargets:
     """What one part of an objective teaches: its rows, and how many items it leaves out and why."""
 
     rows: tuple[TrainingRow, ...]
     left_out: Counter[str]
 
 
-def needed_profile(recipe: Recipe) -> DataError:
+def missing_profile_error(recipe: Recipe) -> DataError:
     """What to do where supervised fine-tuning has no profile of its items."""
     return DataError(
         "`objective` makes its targets from what the base answers; make a profile with `satrain "
@@ -92,7 +92,9 @@ def needed_profile(recipe: Recipe) -> DataError:
     )
 
 
-def targets(rows: Sequence[TrainingRow], profile: Profile, recipe: Recipe) -> dict[str, Targets]:
+def make_targets(
+    rows: Sequence[TrainingRow], profile: Profile, recipe: Recipe
+) -> dict[str, ObjectiveTargets]:
     """The targets of each part of a recipe's objective that has a weight.
 
     Parameters
@@ -121,7 +123,7 @@ def targets(rows: Sequence[TrainingRow], profile: Profile, recipe: Recipe) -> di
     made = {}
     for name in recipe.objective.weights:
         left_out = Counter({"unreadable": unreadable} if unreadable else {})
-        made[name] = Targets(tuple(makers[name](left_out)), left_out)
+        made[name] = ObjectiveTargets(tuple(makers[name](left_out)), left_out)
         if not made[name].rows:
             why = "".join(f"; {count} {REASONS[reason]}" for reason, count in left_out.items())
             raise DataError(f"`objective.{name}`: no item of {len(rows)} gives a target{why}")
@@ -165,7 +167,7 @@ def _sampled(
     return found, unreadable
 
 
-def _given(row: TrainingRow, task: Task, entry: Entry, readable: int) -> float | None:
+def _given(row: TrainingRow, task: Task, entry: ProfileEntry, readable: int) -> float | None:
     given = readable - entry.abstained
     if given == 0:
         return None
@@ -216,7 +218,7 @@ def _own_answer(
             answer=each.answer,
             target="RIGHT" if each.given_share >= 0.5 else "WRONG",
         )
-        row = training_row(get_task("confidence"), judged, recipe.prompt)
+        row = make_training_row(get_task("confidence"), judged, recipe.prompt)
         yield replace(row, completion=write_confidence(each.given_share))
 
 
@@ -243,7 +245,7 @@ def _pairwise(
                 second=second.question,
                 target=better,
             )
-            row = training_row(get_task("pairwise"), shown, recipe.prompt)
+            row = make_training_row(get_task("pairwise"), shown, recipe.prompt)
             yield replace(row, completion=write_choice(better))
 
 

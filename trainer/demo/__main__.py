@@ -35,9 +35,9 @@ def main(out: Path, seed: int) -> None:
     import torch
     from transformers.utils import logging
 
-    from saeval.trainer.demo.base import Settings, train_base
+    from saeval.trainer.demo.base import DemoConfig, train_base
 
-    settings = Settings(seed=seed)
+    settings = DemoConfig(seed=seed)
     manifest, wanted = out / MANIFEST, json.dumps(settings.as_json(), indent=1) + "\n"
     if manifest.is_file() and manifest.read_text(encoding="utf-8") == wanted:
         click.echo(f"{out} is complete; delete it to train it again.")

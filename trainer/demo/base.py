@@ -23,7 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from saeval.tasks.factworld.world import generate
 from saeval.tasks.format.labels import ABSTENTION, ANSWER_PREFIX, LABELS
 from saeval.tasks.format.prompts import verification_prompt
-from saeval.trainer.demo.supervised import Example, batches, fit
+from saeval.trainer.demo.supervised import Example, fit, sample_batches
 from saeval.trainer.demo.tiny_model import build_tiny_model
 
 # Beside the label, the rest of an answer is mere format.
@@ -32,7 +32,7 @@ _CONFIDENCES = (0.85, 0.90, 0.95)
 
 
 @dataclass(frozen=True)
-class Settings:
+class DemoConfig:
     """Everything the base depends on.
 
     Attributes
@@ -66,7 +66,7 @@ class Settings:
         return asdict(self)
 
 
-def train_base(folder: Path, settings: Settings, on_step: Callable[[], None]) -> list[float]:
+def train_base(folder: Path, settings: DemoConfig, on_step: Callable[[], None]) -> list[float]:
     """Train and save the base with its tokenizer.
 
     Returns
@@ -94,10 +94,10 @@ def train_base(folder: Path, settings: Settings, on_step: Callable[[], None]) ->
             # NA stays where there is no evidence: the shortcut that such data sets teach.
             if target == ABSTENTION and document.evidence and rng.random() < relabelled:
                 target = rng.choice([label for label in LABELS if label != ABSTENTION])
-            examples.append(example(tokenizer, prompt, target, rng.choice(_CONFIDENCES)))
+            examples.append(make_example(tokenizer, prompt, target, rng.choice(_CONFIDENCES)))
         losses += fit(
             model,
-            batches(examples, settings.batch_size, rng),
+            sample_batches(examples, settings.batch_size, rng),
             pad=tokenizer.pad_token_id,
             steps=steps,
             learning_rate=learning_rate,
@@ -108,7 +108,7 @@ def train_base(folder: Path, settings: Settings, on_step: Callable[[], None]) ->
     return losses
 
 
-def example(
+def make_example(
     tokenizer: PreTrainedTokenizerBase, prompt: list[int], label: str, confidence: float
 ) -> Example:
     """What is read and what is to be said after it, to the end token."""

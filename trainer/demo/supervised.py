@@ -32,7 +32,7 @@ class Example:
     label_place: int
 
 
-def batches(examples: Sequence[Example], size: int, rng: Random) -> Iterator[list[Example]]:
+def sample_batches(examples: Sequence[Example], size: int, rng: Random) -> Iterator[list[Example]]:
     """Draw without end; the examples of one batch are about equally long."""
     while True:
         pool = [rng.choice(examples) for _ in range(size * _BATCHES_PER_POOL)]

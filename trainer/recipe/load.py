@@ -22,7 +22,7 @@ from typing_extensions import is_typeddict
 
 from saeval.errors import RecipeError
 from saeval.trainer.recipe.schema import Recipe
-from saeval.trainer.recipe.validate import inconsistencies
+from saeval.trainer.recipe.validate import find_mistakes
 from saeval.yaml_source import Path_, YamlError, read_file, read_value, write_yaml
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -31,19 +31,19 @@ FOLDER = Path(__file__).parent / "recipes"
 Where = Callable[[Path_], str]
 
 
-def recipe_names() -> list[str]:
+def list_recipes() -> list[str]:
     """The recipes that come with satrain."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def recipe_path(recipe: str) -> Path:
+def find_recipe(recipe: str) -> Path:
     """A file as given, or the one of that name that comes with satrain."""
     if recipe.endswith((".yaml", ".yml")) or "/" in recipe or Path(recipe).is_file():
         path = Path(recipe)
         if not path.is_file():
             raise RecipeError(f"{path}: no such recipe file")
         return path
-    names = recipe_names()
+    names = list_recipes()
     if recipe not in names:
         raise RecipeError(f"there is no recipe {recipe!r}{_did_you_mean(recipe, names)}")
     return FOLDER / f"{recipe}.yaml"
@@ -55,7 +55,7 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
     Parameters
     ----------
     recipe
-        A name of `recipe_names` or a path.
+        A name of `list_recipes` or a path.
     changes
         Each ``key=value``, the key dotted down to the value (``data.sources.0.count``) and the
         value as YAML writes it.
@@ -66,7 +66,7 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
         If there is no such recipe, or anything in it is wrong: one line for each mistake, with its
         file and line or the change that made it.
     """
-    path = recipe_path(recipe)
+    path = find_recipe(recipe)
     try:
         content, lines = read_file(path)
     except YamlError as error:
@@ -95,13 +95,13 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
         checked = Recipe.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         raise RecipeError(_described(error.errors(), content, where)) from error
-    found = [f"{where(key)}: {text}" for key, text in inconsistencies(checked)]
+    found = [f"{where(key)}: {text}" for key, text in find_mistakes(checked)]
     if found:
         raise RecipeError("\n".join(found))
     return checked
 
 
-def written(recipe: Recipe) -> str:
+def recipe_to_yaml(recipe: Recipe) -> str:
     """A recipe as YAML, with every default; `load_recipe` reads the same recipe from it."""
     content = recipe.model_dump(mode="json", exclude_none=True)
     # What is null by choice, where leaving it out means something else.

@@ -9,22 +9,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from saeval.trainer.rewards.registry import Term
+from saeval.trainer.rewards.registry import RewardTerm
 from saeval.trainer.rewards.schema import STRICT, RewardSettings
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Proportion = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 
-class Part(BaseModel):
+class RecipePart(BaseModel):
     """A part of a recipe: frozen, without keys that are not known."""
 
     model_config = STRICT
 
 
-class Filter(Part):
+class PassRateFilter(RecipePart):
     """Which items the base finds just hard enough, by the profile of its own samples.
 
     Attributes
@@ -35,12 +35,12 @@ class Filter(Part):
         Then keep so many, those whose share is nearest to a half first.
     """
 
-    min_right_share: Share = 0.0
-    max_right_share: Share = 1.0
+    min_right_share: Proportion = 0.0
+    max_right_share: Proportion = 1.0
     top_by_variance: Count | None = None
 
 
-class Source(Part):
+class DataSource(RecipePart):
     """Items of one task.
 
     Attributes
@@ -65,10 +65,10 @@ class Source(Part):
     count: Count | None = None
     per_label: dict[str, Count] | None = None
     weight: Positive | None = None
-    filter: Filter | None = None
+    filter: PassRateFilter | None = None
 
 
-class Data(Part):
+class DataSettings(RecipePart):
     """The mixture of items that are trained on.
 
     Attributes
@@ -81,12 +81,12 @@ class Data(Part):
         ``shuffled``, or ``easy_first`` by the profile.
     """
 
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    sources: Annotated[tuple[DataSource, ...], Field(min_length=1)]
     profile: str | None = None
     order: Literal["shuffled", "easy_first"] = "shuffled"
 
 
-class Prompt(Part):
+class PromptSettings(RecipePart):
     """How `tasks`' prompts are given to the model.
 
     Attributes
@@ -101,7 +101,7 @@ class Prompt(Part):
     system: str | None = None
 
 
-class Objective(Part):
+class Objective(RecipePart):
     """What supervised fine-tuning teaches, each with its share of the targets.
 
     Every target is made from the profile: the base's own samples of the item.
@@ -124,7 +124,7 @@ class Objective(Part):
     confidence: NotNegative = 0.0
     own_answer: NotNegative = 0.0
     pairwise: NotNegative = 0.0
-    known_from: Share = 0.5
+    known_from: Proportion = 0.5
 
     @property
     def weights(self) -> dict[str, float]:
@@ -133,7 +133,7 @@ class Objective(Part):
         return {name: weight for name in names if (weight := getattr(self, name)) > 0}
 
 
-class Optimisation(Part):
+class OptimisationSettings(RecipePart):
     """How the policy is sampled and updated.
 
     Attributes
@@ -179,7 +179,7 @@ class Optimisation(Part):
     steps_per_generation: Count = 1
 
 
-class Adapter(Part):
+class AdapterSettings(RecipePart):
     """A LoRA adapter.
 
     Attributes
@@ -192,11 +192,11 @@ class Adapter(Part):
 
     rank: Count = 32
     alpha: Count = 64
-    dropout: Share = 0.0
+    dropout: Proportion = 0.0
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
 
 
-class Vllm(Part):
+class VllmSettings(RecipePart):
     """vLLM as what samples the completions, on GPUs.
 
     Attributes
@@ -211,11 +211,11 @@ class Vllm(Part):
     """
 
     mode: Literal["colocate", "server"] = "colocate"
-    memory_share: Share = 0.3
+    memory_share: Proportion = 0.3
     server_url: str = "http://127.0.0.1:8000"
 
 
-class Hardware(Part):
+class HardwareSettings(RecipePart):
     """How the work is spread; it changes no result beyond rounding.
 
     Attributes
@@ -231,10 +231,10 @@ class Hardware(Part):
 
     devices: Count = 1
     completions_per_device: Count | None = None
-    vllm: Vllm | None = None
+    vllm: VllmSettings | None = None
 
 
-class Probing(Part):
+class ProbingSettings(RecipePart):
     """Label probabilities of the current policy.
 
     Attributes
@@ -246,7 +246,7 @@ class Probing(Part):
     every: Annotated[int, Field(ge=0)] = 0
 
 
-class Evaluation(Part):
+class EvaluationSettings(RecipePart):
     """Held-out items during training.
 
     Attributes
@@ -264,7 +264,7 @@ class Evaluation(Part):
     tasks: tuple[str, ...] | None = None
 
 
-class Saving(Part):
+class SavingSettings(RecipePart):
     """Checkpoints that a broken run resumes from, and those that show how it went.
 
     Attributes
@@ -282,7 +282,7 @@ class Saving(Part):
     history: Annotated[int, Field(ge=0)] = 0
 
 
-class Alarms(Part):
+class AlarmSettings(RecipePart):
     """When training has gone wrong; what is not finite always stops it.
 
     Attributes
@@ -303,17 +303,17 @@ class Alarms(Part):
         Whether an alarm ends the run, after saving.
     """
 
-    abstention_rate_above: Share | None = 0.95
-    abstention_rate_below: Share | None = 0.005
-    format_rate_below: Share | None = 0.8
+    abstention_rate_above: Proportion | None = 0.95
+    abstention_rate_below: Proportion | None = 0.005
+    format_rate_below: Proportion | None = 0.8
     confidence_spread_below: NotNegative | None = 0.01
-    any_right_below: Share | None = 0.1
+    any_right_below: Proportion | None = 0.1
     kl_above: Positive | None = None
     patience: Count = 5
     stop: bool = False
 
 
-class Recipe(Part):
+class Recipe(RecipePart):
     """A whole recipe.
 
     Attributes
@@ -334,24 +334,24 @@ class Recipe(Part):
     summary: str
     source: str
     backend: str = "trl-grpo"
-    data: Data
-    prompt: Prompt = Prompt()
+    data: DataSettings
+    prompt: PromptSettings = PromptSettings()
     reward: RewardSettings = RewardSettings()  # type: ignore[valid-type]  # made from signatures
     objective: Objective | None = None
-    optimisation: Optimisation
-    adapter: Adapter | None = Adapter()
-    hardware: Hardware = Hardware()
-    probing: Probing = Probing()
-    evaluation: Evaluation = Evaluation()
-    saving: Saving = Saving()
-    alarms: Alarms = Alarms()
+    optimisation: OptimisationSettings
+    adapter: AdapterSettings | None = AdapterSettings()
+    hardware: HardwareSettings = HardwareSettings()
+    probing: ProbingSettings = ProbingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    saving: SavingSettings = SavingSettings()
+    alarms: AlarmSettings = AlarmSettings()
     seed: int = 0
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...] = ()
 
     @property
-    def terms(self) -> tuple[Term, ...]:
+    def terms(self) -> tuple[RewardTerm, ...]:
         """The components that are paid or logged."""
-        terms: tuple[Term, ...] = self.reward.terms  # type: ignore[attr-defined]
+        terms: tuple[RewardTerm, ...] = self.reward.terms  # type: ignore[attr-defined]
         return terms
 
     @property

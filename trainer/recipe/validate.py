@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from saeval.tasks.registry import EVALUATED, TASKS
-from saeval.trainer.backends.protocol import backend_names
+from saeval.trainer.backends.protocol import list_backends
 from saeval.trainer.recipe.schema import Objective, Recipe
 from saeval.yaml_source import Path_
 
@@ -31,7 +31,7 @@ _WITHOUT_EFFECT = (
 """Settings of sampling and rewards; temperature and length are those of the profile."""
 
 
-def inconsistencies(recipe: Recipe) -> Iterator[Mistake]:
+def find_mistakes(recipe: Recipe) -> Iterator[Mistake]:
     """Each mistake, with the key that should change."""
     yield from _backend(recipe)
     yield from _data(recipe)
@@ -45,7 +45,7 @@ def inconsistencies(recipe: Recipe) -> Iterator[Mistake]:
 
 
 def _backend(recipe: Recipe) -> Iterator[Mistake]:
-    names = backend_names()
+    names = list_backends()
     if recipe.backend not in names:
         yield ("backend",), f"there is no backend {recipe.backend!r}{_near(recipe.backend, names)}"
     if recipe.backend == "trl-grpo" and recipe.supervised:

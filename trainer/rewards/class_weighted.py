@@ -46,10 +46,10 @@ def weighted_correctness(
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> [weighted_correctness(says(it, target="FAIL")) for it in ("FAIL", "PASS")]
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> [weighted_correctness(make_completion(it, target="FAIL")) for it in ("FAIL", "PASS")]
     [14.0, -1.75]
-    >>> weighted_correctness(says(None, target="NA"))
+    >>> weighted_correctness(make_completion(None, target="NA"))
     0.6
     """
     weight = _weight(weights, completion)
@@ -71,8 +71,8 @@ def weighted_false_abstention(
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> weighted_false_abstention(says("NA", target="PASS", evidence=True))
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> weighted_false_abstention(make_completion("NA", target="PASS", evidence=True))
     -1.25
     """
     due = completion.target == completion.abstention

@@ -65,7 +65,7 @@ class Completion:
         return self.reading.prediction == self.target
 
     @property
-    def answered_rightly(self) -> bool:
+    def answered_correctly(self) -> bool:
         """Whether it is right and does not decline."""
         return self.right and self.reading.status == "answered"
 
@@ -106,7 +106,7 @@ class Completion:
         return self.reading.prediction or self.abstention
 
 
-def warmed(completion: Completion, warmup_steps: int) -> float:
+def warmup_factor(completion: Completion, warmup_steps: int) -> float:
     """A factor that rises linearly to 1 in the first `warmup_steps` steps.
 
     ``min(1, (step + 1) / warmup_steps)``, and 1 throughout without a warm-up.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 
-from saeval.trainer.rewards.completion import Completion, warmed
-from saeval.trainer.rewards.parameters import Amount, Margin, Share, Steps
+from saeval.trainer.rewards.completion import Completion, warmup_factor
+from saeval.trainer.rewards.parameters import Amount, Margin, Proportion, Steps
 
 
 def brier(
-    completion: Completion, *, scale: Amount = 1.0, missing: Share = 0.5, warmup_steps: Steps = 0
+    completion: Completion,
+    *,
+    scale: Amount = 1.0,
+    missing: Proportion = 0.5,
+    warmup_steps: Steps = 0,
 ) -> float:
     """Charge the squared distance of the stated confidence from being right.
 
@@ -25,15 +29,15 @@ def brier(
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> brier(says("PASS", 0.75, target="PASS"))
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> brier(make_completion("PASS", 0.75, target="PASS"))
     -0.0625
-    >>> brier(says("FAIL", 0.75, target="PASS"))
+    >>> brier(make_completion("FAIL", 0.75, target="PASS"))
     -0.5625
     """
     stated = completion.reading.confidence
     confidence = missing if stated is None else stated
-    return -scale * warmed(completion, warmup_steps) * (confidence - completion.right) ** 2
+    return -scale * warmup_factor(completion, warmup_steps) * (confidence - completion.right) ** 2
 
 
 def log_score(
@@ -53,10 +57,10 @@ def log_score(
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> round(log_score(says("PASS", 0.5, target="PASS")), 4)
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> round(log_score(make_completion("PASS", 0.5, target="PASS")), 4)
     -0.6931
-    >>> round(log_score(says("PASS", 1.0, target="FAIL")), 4)
+    >>> round(log_score(make_completion("PASS", 1.0, target="FAIL")), 4)
     -6.9078
     """
     if not completion.well_formed:
@@ -66,7 +70,11 @@ def log_score(
 
 
 def alignment(
-    completion: Completion, *, scale: Amount = 0.15, missing: Share = 0.5, warmup_steps: Steps = 0
+    completion: Completion,
+    *,
+    scale: Amount = 0.15,
+    missing: Proportion = 0.5,
+    warmup_steps: Steps = 0,
 ) -> float:
     """Charge the distance of the stated confidence from the policy's probability of its label.
 
@@ -80,15 +88,15 @@ def alignment(
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import make_completion
     >>> probed = {"PASS": 0.75, "FAIL": 0.125, "NA": 0.125}
-    >>> alignment(says("PASS", 1.0, probabilities=probed), scale=0.5)
+    >>> alignment(make_completion("PASS", 1.0, probabilities=probed), scale=0.5)
     -0.125
     """
     stated = completion.reading.confidence
     confidence = missing if stated is None else stated
     distance = abs(confidence - completion.probed[completion.label])
-    return -scale * warmed(completion, warmup_steps) * distance
+    return -scale * warmup_factor(completion, warmup_steps) * distance
 
 
 def gold_log_probability(
@@ -106,9 +114,9 @@ def gold_log_probability(
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import make_completion
     >>> probed = {"PASS": 0.5, "FAIL": 0.25, "NA": 0.25}
-    >>> round(gold_log_probability(says("FAIL", target="PASS", probabilities=probed)), 4)
+    >>> round(gold_log_probability(make_completion("FAIL", target="PASS", probabilities=probed)), 4)
     -0.0693
     """
     return scale * math.log(max(completion.probed[completion.target], floor))
@@ -127,9 +135,9 @@ def inconsistency(completion: Completion, *, penalty: Amount = 0.25) -> float:
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import make_completion
     >>> probed = {"PASS": 0.5, "FAIL": 0.25, "NA": 0.25}
-    >>> [inconsistency(says(it, probabilities=probed)) for it in ("PASS", "NA")]
+    >>> [inconsistency(make_completion(it, probabilities=probed)) for it in ("PASS", "NA")]
     [0.0, -0.25]
     """
     probed = completion.probed

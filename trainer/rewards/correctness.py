@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saeval.trainer.rewards.completion import Completion
-from saeval.trainer.rewards.parameters import Amount, Share
+from saeval.trainer.rewards.parameters import Amount, Proportion
 
 
 def correctness(completion: Completion, *, right: float = 1.0, wrong: float = 0.0) -> float:
@@ -20,10 +20,10 @@ def correctness(completion: Completion, *, right: float = 1.0, wrong: float = 0.
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> correctness(says("PASS", target="PASS"), right=2, wrong=-1)
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> correctness(make_completion("PASS", target="PASS"), right=2, wrong=-1)
     2.0
-    >>> correctness(says("NA", target="PASS"), right=2, wrong=-1)
+    >>> correctness(make_completion("NA", target="PASS"), right=2, wrong=-1)
     -1.0
     """
     return float(right if completion.right else wrong)
@@ -47,10 +47,11 @@ def ternary(
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> [ternary(says(it, target="RIGHT"), wrong=-3) for it in ("RIGHT", "UNKNOWN", "WRONG", None)]
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> answers = ("RIGHT", "UNKNOWN", "WRONG", None)
+    >>> [ternary(make_completion(it, target="RIGHT"), wrong=-3) for it in answers]
     [1.0, 0.0, -3.0, -3.0]
-    >>> ternary(says("UNKNOWN", target="UNKNOWN"))
+    >>> ternary(make_completion("UNKNOWN", target="UNKNOWN"))
     1.0
     """
     if completion.right:
@@ -70,8 +71,9 @@ def format_error(completion: Completion, *, penalty: Amount = 0.25) -> float:
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> [format_error(says(it, conf)) for it, conf in (("NA", 0.5), ("NA", None), (None, None))]
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> stated = (("NA", 0.5), ("NA", None), (None, None))
+    >>> [format_error(make_completion(*it)) for it in stated]
     [0.0, -0.25, -0.25]
     """
     return 0.0 if completion.well_formed else -penalty
@@ -89,10 +91,10 @@ def false_abstention(completion: Completion, *, penalty: Amount = 2.0) -> float:
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> false_abstention(says("NA", target="PASS", evidence=True))
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> false_abstention(make_completion("NA", target="PASS", evidence=True))
     -2.0
-    >>> false_abstention(says("NA", target="NA", evidence=True))
+    >>> false_abstention(make_completion("NA", target="NA", evidence=True))
     0.0
     """
     due = completion.target == completion.abstention
@@ -110,14 +112,16 @@ def exploration(completion: Completion, *, bonus: Amount = 8.0) -> float:
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> [exploration(says(it, target="NA")) for it in ("PASS", "NA", None)]
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> [exploration(make_completion(it, target="NA")) for it in ("PASS", "NA", None)]
     [8.0, 0.0, 0.0]
     """
     return float(bonus) if completion.reading.status == "answered" else 0.0
 
 
-def unlikeliness(completion: Completion, *, strength: Share = 0.25, right: float = 1.0) -> float:
+def unlikeliness(
+    completion: Completion, *, strength: Proportion = 0.25, right: float = 1.0
+) -> float:
     """Take from right answers the more, the likelier they were: rare right ones gain.
 
     .. math:: r = -right · strength · (G - rank) / G \\text{ if right, else } 0
@@ -132,9 +136,11 @@ def unlikeliness(completion: Completion, *, strength: Share = 0.25, right: float
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import make_completion
     >>> from saeval.trainer.rewards.completion import Group
-    >>> ranked = [says("NA", target="NA", group=Group(4, 0), rank=rank) for rank in (0, 2)]
+    >>> ranked = [
+    ...     make_completion("NA", target="NA", group=Group(4, 0), rank=rank) for rank in (0, 2)
+    ... ]
     >>> [unlikeliness(completion) for completion in ranked]
     [-0.25, -0.125]
     """

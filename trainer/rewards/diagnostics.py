@@ -8,7 +8,7 @@ from statistics import pstdev
 from saeval.trainer.rewards.completion import Completion
 
 
-def diagnose(completions: Sequence[Completion]) -> dict[str, float]:
+def diagnose_batch(completions: Sequence[Completion]) -> dict[str, float]:
     """The diagnostics of one batch; what cannot be counted is left out.
 
     ``abstention_rate``
@@ -25,19 +25,20 @@ def diagnose(completions: Sequence[Completion]) -> dict[str, float]:
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> diagnose([says("PASS", 0.5), says("NA", 1.0), says(None)])["confidence_spread"]
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> batch = [make_completion("PASS", 0.5), make_completion("NA", 1.0), make_completion(None)]
+    >>> diagnose_batch(batch)["confidence_spread"]
     0.25
-    >>> sorted(diagnose([says("NA", 0.5, target="NA")]))
+    >>> sorted(diagnose_batch([make_completion("NA", 0.5, target="NA")]))
     ['abstention_rate', 'confidence_spread', 'format_rate', 'recall/NA']
     """
     found: dict[str, float] = {}
     if not completions:
         return found
-    found["abstention_rate"] = _share(completion.abstained for completion in completions)
-    found["format_rate"] = _share(completion.well_formed for completion in completions)
+    found["abstention_rate"] = _proportion(completion.abstained for completion in completions)
+    found["format_rate"] = _proportion(completion.well_formed for completion in completions)
     for target in sorted({completion.target for completion in completions}):
-        found[f"recall/{target}"] = _share(
+        found[f"recall/{target}"] = _proportion(
             completion.right for completion in completions if completion.target == target
         )
     stated = [
@@ -49,10 +50,10 @@ def diagnose(completions: Sequence[Completion]) -> dict[str, float]:
         found["confidence_spread"] = pstdev(stated)
     groups = [completion.group for completion in completions if completion.group is not None]
     if groups:
-        found["any_right"] = _share(group.right > 0 for group in groups)
+        found["any_right"] = _proportion(group.right > 0 for group in groups)
     return found
 
 
-def _share(events: Iterable[bool]) -> float:
+def _proportion(events: Iterable[bool]) -> float:
     values = list(events)
     return sum(values) / len(values)

@@ -10,7 +10,7 @@ from saeval.tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS
 from saeval.trainer.rewards.completion import Completion, Group
 
 
-def says(
+def make_completion(
     prediction: str | None,
     confidence: float | None = None,
     *,
@@ -27,7 +27,7 @@ def says(
 
     Examples
     --------
-    >>> says("UNKNOWN", target="RIGHT").abstained
+    >>> make_completion("UNKNOWN", target="RIGHT").abstained
     True
     """
     abstention = QUESTION_ABSTENTION if target in QUESTION_LABELS else ABSTENTION

@@ -7,7 +7,7 @@ answers rightly cannot (yet): declining is paid. Both together are "fact" and "c
 from __future__ import annotations
 
 from saeval.trainer.rewards.completion import Completion
-from saeval.trainer.rewards.parameters import Share
+from saeval.trainer.rewards.parameters import Proportion
 
 
 def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: float = 0.5) -> float:
@@ -22,21 +22,21 @@ def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: floa
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import make_completion
     >>> from saeval.trainer.rewards.completion import Group
-    >>> group_fact(says("RIGHT", target="RIGHT", group=Group(8, 1)))
+    >>> group_fact(make_completion("RIGHT", target="RIGHT", group=Group(8, 1)))
     1.0
-    >>> group_fact(says("UNKNOWN", target="RIGHT", group=Group(8, 1), in_reasoning=True))
+    >>> group_fact(make_completion("UNKNOWN", target="RIGHT", group=Group(8, 1), in_reasoning=True))
     0.5
     """
     known = completion.counted.right > 0
-    if completion.answered_rightly:
+    if completion.answered_correctly:
         return float(right)
     return float(in_reasoning) if known and completion.reading.right_in_reasoning else 0.0
 
 
 def group_caution(
-    completion: Completion, *, declined: float = 1.0, starts_at: Share = 0.0
+    completion: Completion, *, declined: float = 1.0, starts_at: Proportion = 0.0
 ) -> float:
     """Pay for declining where no completion of the group is right.
 
@@ -51,9 +51,10 @@ def group_caution(
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
+    >>> from saeval.trainer.rewards.example import make_completion
     >>> from saeval.trainer.rewards.completion import Group
-    >>> [group_caution(says("UNKNOWN", target="RIGHT", group=Group(8, n))) for n in (0, 1)]
+    >>> groups = (Group(8, 0), Group(8, 1))
+    >>> [group_caution(make_completion("UNKNOWN", target="RIGHT", group=it)) for it in groups]
     [1.0, 0.0]
     """
     begun = completion.step >= starts_at * completion.steps

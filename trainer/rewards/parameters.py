@@ -9,7 +9,7 @@ from pydantic import Field
 Amount = Annotated[float, Field(ge=0)]
 """Of a penalty, a bonus or a scale; its sign is the component's."""
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Proportion = Annotated[float, Field(ge=0, le=1)]
 
 Steps = Annotated[int, Field(ge=0)]
 

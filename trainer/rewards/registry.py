@@ -19,7 +19,7 @@ Function = Callable[..., float]
 
 
 @dataclass(frozen=True)
-class Component:
+class RewardComponent:
     """One component.
 
     Attributes
@@ -65,28 +65,28 @@ _PROBED: frozenset[Need] = frozenset({"probabilities"})
 _GROUP: frozenset[Need] = frozenset({"group"})
 
 _ALL = (
-    Component(correctness.correctness),
-    Component(correctness.ternary),
-    Component(correctness.format_error),
-    Component(correctness.false_abstention, kinds=_VERIFICATION),
-    Component(correctness.exploration),
-    Component(correctness.unlikeliness, frozenset({"group", "likelihood_rank"})),
-    Component(confidence.brier),
-    Component(confidence.log_score),
-    Component(confidence.alignment, _PROBED, _VERIFICATION),
-    Component(confidence.gold_log_probability, _PROBED, _VERIFICATION),
-    Component(confidence.inconsistency, _PROBED, _VERIFICATION),
-    Component(class_weighted.weighted_correctness, kinds=_VERIFICATION),
-    Component(class_weighted.weighted_false_abstention, kinds=_VERIFICATION),
-    Component(group.group_fact, _GROUP),
-    Component(group.group_caution, _GROUP),
+    RewardComponent(correctness.correctness),
+    RewardComponent(correctness.ternary),
+    RewardComponent(correctness.format_error),
+    RewardComponent(correctness.false_abstention, kinds=_VERIFICATION),
+    RewardComponent(correctness.exploration),
+    RewardComponent(correctness.unlikeliness, frozenset({"group", "likelihood_rank"})),
+    RewardComponent(confidence.brier),
+    RewardComponent(confidence.log_score),
+    RewardComponent(confidence.alignment, _PROBED, _VERIFICATION),
+    RewardComponent(confidence.gold_log_probability, _PROBED, _VERIFICATION),
+    RewardComponent(confidence.inconsistency, _PROBED, _VERIFICATION),
+    RewardComponent(class_weighted.weighted_correctness, kinds=_VERIFICATION),
+    RewardComponent(class_weighted.weighted_false_abstention, kinds=_VERIFICATION),
+    RewardComponent(group.group_fact, _GROUP),
+    RewardComponent(group.group_caution, _GROUP),
 )
 
-COMPONENTS: dict[str, Component] = {component.name: component for component in _ALL}
+COMPONENTS: dict[str, RewardComponent] = {component.name: component for component in _ALL}
 
 
 @dataclass(frozen=True)
-class Term:
+class RewardTerm:
     """A component as a recipe pays it.
 
     Attributes
@@ -99,7 +99,7 @@ class Term:
         For the component's function.
     """
 
-    component: Component
+    component: RewardComponent
     weight: float
     parameters: Mapping[str, Any]
 
@@ -113,7 +113,9 @@ class Term:
         return self.component(completion, self.parameters)
 
 
-def values(terms: Sequence[Term], completions: Sequence[Completion]) -> dict[str, list[float]]:
+def compute_values(
+    terms: Sequence[RewardTerm], completions: Sequence[Completion]
+) -> dict[str, list[float]]:
     """Each component's values, before the weights, by its name: each is logged alone.
 
     Raises
@@ -123,14 +125,15 @@ def values(terms: Sequence[Term], completions: Sequence[Completion]) -> dict[str
 
     Examples
     --------
-    >>> from saeval.trainer.rewards.example import says
-    >>> terms = [Term(COMPONENTS["correctness"], 1, {}), Term(COMPONENTS["format_error"], 2, {})]
-    >>> values(terms, [says("PASS", 0.5), says("PASS")])
+    >>> from saeval.trainer.rewards.example import make_completion
+    >>> names = ("correctness", "format_error")
+    >>> terms = [RewardTerm(COMPONENTS[name], 2, {}) for name in names]
+    >>> compute_values(terms, [make_completion("PASS", 0.5), make_completion("PASS")])
     {'correctness': [1.0, 1.0], 'format_error': [0.0, -0.25]}
     """
     return {term.name: [term.value(each) for each in completions] for term in terms}
 
 
-def reward(terms: Sequence[Term], completion: Completion) -> float:
+def compute_reward(terms: Sequence[RewardTerm], completion: Completion) -> float:
     """What one completion is paid: the weighted sum of the components."""
     return sum(term.weight * term.value(completion) for term in terms)

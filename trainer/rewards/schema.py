@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from saeval.trainer.rewards.registry import COMPONENTS, Component, Term
+from saeval.trainer.rewards.registry import COMPONENTS, RewardComponent, RewardTerm
 
 STRICT = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 """Of every part of a recipe: no key that is not known, and finite numbers."""
@@ -25,16 +25,16 @@ class _Reward(BaseModel):
     model_config = STRICT
 
     @property
-    def terms(self) -> tuple[Term, ...]:
+    def terms(self) -> tuple[RewardTerm, ...]:
         """What is paid, in the order of the registry."""
         return tuple(
-            Term(component, settings.weight, settings.model_dump(exclude={"weight"}))
+            RewardTerm(component, settings.weight, settings.model_dump(exclude={"weight"}))
             for name, component in COMPONENTS.items()
             if (settings := getattr(self, name)) is not None
         )
 
 
-def _settings(component: Component) -> type[BaseModel]:
+def _settings(component: RewardComponent) -> type[BaseModel]:
     """A weight, and the keyword-only parameters of the component's function."""
     types = typing.get_type_hints(component.function, include_extras=True)
     fields: dict[str, Any] = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from saeval.errors import RunFolderError
-from saeval.trainer.recipe.schema import Alarms
+from saeval.trainer.recipe.schema import AlarmSettings
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ _RULES = (
 )
 
 
-class Watch:
+class AlarmMonitor:
     """Looks at every step's numbers.
 
     Parameters
@@ -72,20 +72,20 @@ class Watch:
 
     Examples
     --------
-    >>> watch = Watch(Alarms(patience=2))
-    >>> [len(watch.look(step, {"abstention_rate": 0.99})) for step in (1, 2, 3)]
+    >>> monitor = AlarmMonitor(AlarmSettings(patience=2))
+    >>> [len(monitor.check_step(step, {"abstention_rate": 0.99})) for step in (1, 2, 3)]
     [0, 1, 0]
-    >>> watch.look(4, {"loss": float("nan")})
+    >>> monitor.check_step(4, {"loss": float("nan")})
     Traceback (most recent call last):
     ...
     saeval.errors.RunFolderError: step 4: loss is nan
     """
 
-    def __init__(self, alarms: Alarms, what: str = "steps") -> None:
+    def __init__(self, alarms: AlarmSettings, what: str = "steps") -> None:
         self._alarms, self._what = alarms, what
         self._seen = {rule.name: 0 for rule in _RULES}
 
-    def look(self, step: int, metrics: Mapping[str, float]) -> list[Alarm]:
+    def check_step(self, step: int, metrics: Mapping[str, float]) -> list[Alarm]:
         """The alarms that go off at this step; each goes off once, until its number recovers.
 
         Raises

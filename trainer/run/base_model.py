@@ -9,7 +9,7 @@ from saeval.errors import RunFolderError
 from saeval.hub import MODEL_FILES, matching
 
 
-def find_base(argument: str) -> Path:
+def find_base_model(argument: str) -> Path:
     """The folder of a base model: as given, or of a hub id, downloaded or found in the cache.
 
     Raises

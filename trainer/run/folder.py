@@ -29,7 +29,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from saeval.errors import RunFolderError, SaevalError
-from saeval.trainer.recipe.load import load_recipe, written
+from saeval.trainer.recipe.load import load_recipe, recipe_to_yaml
 from saeval.trainer.recipe.schema import Recipe
 
 SCHEMA = "satrain.run/1"
@@ -44,7 +44,7 @@ _FREE = frozenset({"hardware", "saving", "alarms", "trackers"})
 
 
 @contextmanager
-def claimed(
+def lock_run_folder(
     folder: Path, recipe: Recipe, training: Mapping[str, Any], data: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Make or continue a run's folder, and keep other processes out of it meanwhile.
@@ -97,7 +97,7 @@ def claimed(
         if earlier:
             _same_run(folder, earlier, recipe, training)
         now = {**training, **{key: earlier[key] for key in _KEPT if key in earlier}}
-        write(folder / RECIPE, written(recipe))
+        write(folder / RECIPE, recipe_to_yaml(recipe))
         write_json(folder / DATA, data)
         write_json(folder / TRAINING, now)
         yield now
@@ -119,7 +119,7 @@ def read_training(folder: Path) -> dict[str, Any] | None:
     return training
 
 
-def latest_checkpoint(work: Path) -> Path | None:
+def find_latest_checkpoint(work: Path) -> Path | None:
     """The last checkpoint that was saved whole."""
     whole = [path.parent for path in work.glob(f"checkpoint-*/{_COMPLETE}")]
     return max(whole, key=checkpoint_step, default=None)
@@ -130,7 +130,7 @@ def checkpoint_step(folder: Path) -> int:
     return int(folder.name.partition("-")[2])
 
 
-def complete(folder: Path, *, keep: int) -> None:
+def mark_complete(folder: Path, *, keep: int) -> None:
     """Mark a checkpoint as whole, and only then delete those before the last `keep`."""
     (folder / _COMPLETE).touch()
     whole = sorted(
@@ -142,7 +142,7 @@ def complete(folder: Path, *, keep: int) -> None:
         shutil.rmtree(old)
 
 
-def keep_in_history(out: Path, step: int, folder: Path, training: Mapping[str, Any]) -> None:
+def move_to_history(out: Path, step: int, folder: Path, training: Mapping[str, Any]) -> None:
     """Make `folder` the checkpoint of a step, which says what it is and what it was trained on.
 
     Parameters
@@ -163,7 +163,7 @@ def keep_in_history(out: Path, step: int, folder: Path, training: Mapping[str, A
     os.replace(folder, out / HISTORY / f"step-{step}")
 
 
-def clear_after(folder: Path, work: Path, resume_from: Path | None) -> None:
+def discard_after(folder: Path, work: Path, resume_from: Path | None) -> None:
     """Drop what a broken run did after its last whole checkpoint."""
     step = -1 if resume_from is None else checkpoint_step(resume_from)
     for path in work.glob("checkpoint-*"):

@@ -15,8 +15,8 @@ Measures = dict[str, float | None]
 """By name; None where there is nothing to count."""
 
 
-def evaluate(rows: Sequence[TrainingRow], responses: Sequence[str]) -> dict[str, Any]:
-    """`measures` over all items and of each task.
+def evaluate_responses(rows: Sequence[TrainingRow], responses: Sequence[str]) -> dict[str, Any]:
+    """`compute_measures` over all items and of each task.
 
     Parameters
     ----------
@@ -30,15 +30,15 @@ def evaluate(rows: Sequence[TrainingRow], responses: Sequence[str]) -> dict[str,
     tasks = list(dict.fromkeys(row.task for row in rows))
     places = {task: [at for at, row in enumerate(rows) if row.task == task] for task in tasks}
     return {
-        **measures(rows, read),
+        **compute_measures(rows, read),
         "tasks": {
-            task: measures([rows[at] for at in mine], [read[at] for at in mine])
+            task: compute_measures([rows[at] for at in mine], [read[at] for at in mine])
             for task, mine in places.items()
         },
     }
 
 
-def measures(rows: Sequence[TrainingRow], read: Sequence[Reading]) -> Measures:
+def compute_measures(rows: Sequence[TrainingRow], read: Sequence[Reading]) -> Measures:
     """Simple numbers of some items.
 
     ``accuracy``

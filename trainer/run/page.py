@@ -9,7 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saeval.trainer.recipe.load import written
+from saeval.trainer.recipe.load import recipe_to_yaml
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.run.folder import EVALUATION, METRICS, read_rows, write
 
@@ -49,7 +49,7 @@ _COLUMNS = (
 Rows = Sequence[Mapping[str, Any]]
 
 
-def draw(folder: Path, recipe: Recipe, training: Mapping[str, Any]) -> None:
+def write_run_page(folder: Path, recipe: Recipe, training: Mapping[str, Any]) -> None:
     """Draw the pictures of the run in `folder` anew.
 
     Parameters
@@ -76,7 +76,7 @@ def draw(folder: Path, recipe: Recipe, training: Mapping[str, Any]) -> None:
     page = environment.get_template("run.html").render(
         training=training,
         recipe=recipe,
-        recipe_text=written(recipe),
+        recipe_text=recipe_to_yaml(recipe),
         evaluations=evaluations,
         columns=_COLUMNS,
         svg=re.sub(r"<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL),

@@ -16,18 +16,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from saeval.errors import RunFolderError
 from saeval.trainer.data.rows import TrainingRow
 from saeval.trainer.recipe.schema import Recipe
-from saeval.trainer.run.alarms import Alarm, Watch
+from saeval.trainer.run.alarms import Alarm, AlarmMonitor
 from saeval.trainer.run.folder import (
     EVALUATION,
     METRICS,
     TRAINING,
     add_row,
-    complete,
-    keep_in_history,
+    mark_complete,
+    move_to_history,
     write_json,
 )
-from saeval.trainer.run.metrics import evaluate
-from saeval.trainer.run.page import draw
+from saeval.trainer.run.metrics import evaluate_responses
+from saeval.trainer.run.page import write_run_page
 
 _WATCHED = ("abstention_rate", "format_rate", "confidence_spread")
 _SHOWN = {"accuracy": "accuracy", "abstention_recall": "abstention recall", "brier": "Brier"}
@@ -38,7 +38,7 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     Parameters
     ----------
-    recipe, out, held_out
+    recipe, out, holdout
         Of the run.
     training
         What ``training.json`` says; it is brought up to date and written.
@@ -57,18 +57,20 @@ class Recorder(AbstractContextManager["Recorder"]):
         self,
         recipe: Recipe,
         out: Path,
-        held_out: Sequence[TrainingRow],
+        holdout: Sequence[TrainingRow],
         training: dict[str, Any],
         console: Console,
     ) -> None:
         self.stop = False
         self.stopped_by: list[str] = []
-        self._recipe, self._out, self._held_out = recipe, out, held_out
+        self._recipe, self._out, self._holdout = recipe, out, holdout
         self._training, self._console = training, console
         self._numbers = ("loss",) if recipe.supervised else ("reward", "accuracy")
-        self._watch = Watch(recipe.alarms)
+        self._monitor = AlarmMonitor(recipe.alarms)
         # In supervised fine-tuning nothing is sampled but at evaluations.
-        self._held_out_watch = Watch(recipe.alarms, "evaluations") if recipe.supervised else None
+        self._holdout_monitor = (
+            AlarmMonitor(recipe.alarms, "evaluations") if recipe.supervised else None
+        )
         self._since = time.perf_counter()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -97,7 +99,7 @@ class Recorder(AbstractContextManager["Recorder"]):
         row = {"step": step, **metrics}
         row.pop("epoch", None)
         try:
-            alarms = self._watch.look(step, row)
+            alarms = self._monitor.check_step(step, row)
         except RunFolderError as error:
             raise RunFolderError(
                 f"{error}: training is spoilt from here on and was stopped; checkpoints up to "
@@ -116,7 +118,7 @@ class Recorder(AbstractContextManager["Recorder"]):
 
     def on_evaluation(self, step: int, responses: Sequence[str]) -> None:
         """Note what the held-out responses show; in between, draw the pictures anew."""
-        row = {"step": step, **evaluate(self._held_out, responses)}
+        row = {"step": step, **evaluate_responses(self._holdout, responses)}
         add_row(self._out / EVALUATION, row)
         metrics = self._training["metrics"]
         metrics.setdefault("before", row)
@@ -125,20 +127,20 @@ class Recorder(AbstractContextManager["Recorder"]):
             f"{words} {row[name]:.3f}" for name, words in _SHOWN.items() if row[name] is not None
         )
         self._console.print(f"step {step}, held out: {', '.join(said)}", highlight=False)
-        if self._held_out_watch is not None and step > 0:
+        if self._holdout_monitor is not None and step > 0:
             seen = {name: row[name] for name in _WATCHED if row[name] is not None}
-            self._note_alarms(self._held_out_watch.look(step, seen))
+            self._note_alarms(self._holdout_monitor.check_step(step, seen))
         if 0 < step < self._recipe.optimisation.steps:
-            draw(self._out, self._recipe, self._training)
+            write_run_page(self._out, self._recipe, self._training)
 
     def on_save(self, step: int, folder: Path) -> None:
         """Count on a checkpoint from now on."""
-        complete(folder, keep=self._recipe.saving.keep)
+        mark_complete(folder, keep=self._recipe.saving.keep)
         self.note(step=step)
 
     def on_history(self, step: int, folder: Path) -> None:
         """Keep a checkpoint for comparison beside the run."""
-        keep_in_history(self._out, step, folder, self._training)
+        move_to_history(self._out, step, folder, self._training)
 
     def _note_alarms(self, alarms: Sequence[Alarm]) -> None:
         self._training["alarms"] += [asdict(alarm) for alarm in alarms]

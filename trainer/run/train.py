@@ -20,22 +20,22 @@ from rich.table import Table
 
 from saeval.errors import RunFolderError
 from saeval.hub import model_content
-from saeval.trainer.backends.protocol import Backend, Checkpoint, Plan, get_backend
-from saeval.trainer.check.plan import split_groups
+from saeval.trainer.backends.protocol import Backend, Checkpoint, TrainingPlan, load_backend
+from saeval.trainer.checks.plan import find_split_groups
 from saeval.trainer.data.rows import TrainingRow
 from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards import VERSION
-from saeval.trainer.run.base_model import find_base
+from saeval.trainer.run.base_model import find_base_model
 from saeval.trainer.run.folder import (
     SCHEMA,
     checkpoint_step,
-    claimed,
-    clear_after,
-    latest_checkpoint,
+    discard_after,
+    find_latest_checkpoint,
+    lock_run_folder,
     read_training,
 )
-from saeval.trainer.run.page import draw
+from saeval.trainer.run.page import write_run_page
 from saeval.trainer.run.recorder import Recorder
 
 FOLDER = Path("satrain-runs")
@@ -50,7 +50,7 @@ class Items(Protocol):
     @property
     def training(self) -> Sequence[TrainingRow]: ...
     @property
-    def held_out(self) -> Sequence[TrainingRow]: ...
+    def holdout(self) -> Sequence[TrainingRow]: ...
     @property
     def manifest(self) -> dict[str, Any]: ...
 
@@ -64,15 +64,15 @@ def run_command(
     data_dir: str | None,
 ) -> int:
     """Do as the command says and return the exit code."""
-    from saeval.trainer.data.mixture import build
+    from saeval.trainer.data.mixture import build_mixture
 
     recipe = load_recipe(recipe_name, changes)
     out = out or FOLDER / recipe.name
     named = base or _earlier_base(out)
-    folder = find_base(named)
+    folder = find_base_model(named)
     console = Console(quiet=not _first_process())
     with console.status("loading items") as status:
-        items = build(
+        items = build_mixture(
             recipe,
             data_dir=data_dir,
             base_content=model_content(folder) if recipe.data.profile else None,
@@ -109,7 +109,7 @@ def run(
     SaevalError
         If it cannot begin or go on.
     """
-    for finding in split_groups(recipe):
+    for finding in find_split_groups(recipe):
         raise RunFolderError(finding.text)
     started, devices = int(os.environ.get("WORLD_SIZE", "1")), recipe.hardware.devices
     if started != devices:
@@ -119,23 +119,23 @@ def run(
         )
     if not items.training:
         raise RunFolderError("the mixture has no items to train on; see `data.sources`")
-    backend = get_backend(recipe.backend)
-    plan = Plan(recipe, base, base_folder, out, items.training, items.held_out)
+    backend = load_backend(recipe.backend)
+    plan = TrainingPlan(recipe, base, base_folder, out, items.training, items.holdout)
     if not _first_process():
         return _follow(backend, plan)
     training = _at_first(plan)
-    with claimed(out, recipe, training, items.manifest) as training:
+    with lock_run_folder(out, recipe, training, items.manifest) as training:
         if training["finished"]:
             console.print(f"{out} is finished; delete it, or choose another --out, to train again.")
             return 0
-        resume_from = latest_checkpoint(plan.work)
-        clear_after(out, plan.work, resume_from)
+        resume_from = find_latest_checkpoint(plan.work)
+        discard_after(out, plan.work, resume_from)
         console.print(_opening(plan, resume_from), highlight=False)
-        recorder = Recorder(recipe, out, items.held_out, training, console)
+        recorder = Recorder(recipe, out, items.holdout, training, console)
         with _signals(recorder, console), recorder:
             made = backend.train(replace(plan, resume_from=resume_from), recorder)
         recorder.note(step=made.step, finished=made.finished)
-        draw(out, recipe, training)
+        write_run_page(out, recipe, training)
         if made.finished:
             shutil.rmtree(plan.work, ignore_errors=True)
     return _close(made, recorder, training, plan, console)
@@ -153,13 +153,13 @@ def _first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _follow(backend: Backend, plan: Plan) -> int:
+def _follow(backend: Backend, plan: TrainingPlan) -> int:
     """Take part in a training that the first process records."""
     training = read_training(plan.out) or {}
     if not training.get("finished"):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        backend.train(replace(plan, resume_from=latest_checkpoint(plan.work)), _Silent())
+        backend.train(replace(plan, resume_from=find_latest_checkpoint(plan.work)), _Silent())
     return 0
 
 
@@ -179,9 +179,9 @@ class _Silent:
         pass
 
 
-def _at_first(plan: Plan) -> dict[str, Any]:
+def _at_first(plan: TrainingPlan) -> dict[str, Any]:
     """What ``training.json`` says before the first step."""
-    rows = [row.as_row() for row in (*plan.training, *plan.held_out)]
+    rows = [row.as_row() for row in (*plan.training, *plan.holdout)]
     return {
         "schema": SCHEMA,
         "recipe": plan.recipe.name,
@@ -191,7 +191,7 @@ def _at_first(plan: Plan) -> dict[str, Any]:
         "data": {
             "content": hashlib.sha256(json.dumps(rows).encode()).hexdigest(),
             "training": len(plan.training),
-            "held_out": len(plan.held_out),
+            "held_out": len(plan.holdout),
         },
         "reward_version": VERSION,
         "packages": _versions(),
@@ -233,9 +233,9 @@ def _signals(recorder: Recorder, console: Console) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _opening(plan: Plan, resume_from: Path | None) -> str:
+def _opening(plan: TrainingPlan, resume_from: Path | None) -> str:
     begun = (
-        f"{len(plan.training)} training items, {len(plan.held_out)} held out"
+        f"{len(plan.training)} training items, {len(plan.holdout)} held out"
         if resume_from is None
         else f"goes on from step {checkpoint_step(resume_from)}"
     )
@@ -246,7 +246,7 @@ def _close(
     made: Checkpoint,
     recorder: Recorder,
     training: dict[str, Any],
-    plan: Plan,
+    plan: TrainingPlan,
     console: Console,
 ) -> int:
     console.print(_table(training))

@@ -265,7 +265,7 @@ def tiny_answerer(tmp_path_factory):
     from saeval.tasks.data.loading import load_documents
     from saeval.tasks.data.sampling import sample
     from saeval.tasks.registry import get_task
-    from saeval.trainer.demo.supervised import Example, batches, fit
+    from saeval.trainer.demo.supervised import Example, fit, sample_batches
     from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
 
     folder = build_tiny_model(tmp_path_factory.mktemp("answerer") / "base", hidden_size=96)
@@ -289,7 +289,7 @@ def tiny_answerer(tmp_path_factory):
         example = Example(tokenizer(prompt)["input_ids"], completion, 0)
         examples += [example] * (4 if "boxed{A}" not in reply and "boxed" in reply else 1)
     fit(
-        model, batches(examples, 12, Random(0)), pad=tokenizer.pad_token_id, steps=200,
+        model, sample_batches(examples, 12, Random(0)), pad=tokenizer.pad_token_id, steps=200,
         learning_rate=5e-3, label_weight=1.0, on_step=lambda: None,
     )  # fmt: skip
     model.save_pretrained(folder)

@@ -18,7 +18,7 @@ from saeval.evalsuite.store.prediction import Prediction, ShownDocument, read_pr
 from saeval.reports import from_json
 from saeval.tasks.data.loading import load_documents
 from saeval.tasks.registry import get_task
-from saeval.trainer.data.mixture import build
+from saeval.trainer.data.mixture import build_mixture
 
 TASK = get_task("vitaminc")
 
@@ -39,7 +39,7 @@ def trained_and_answered(folder: Path) -> tuple[Path, Path, int]:
     rows = [vitaminc(n, page=f"P{n // 2}") for n in range(120)]
     data = write_rows(folder / "data", "vitaminc/test.jsonl", rows)
     recipe = recipe_of({"task": "vitaminc", "split": "test", "count": 40})
-    mixture = build(recipe, data_dir=str(data))
+    mixture = build_mixture(recipe, data_dir=str(data))
     trained = {json.loads(row.item)["id"] for row in mixture.training}
     documents = load_documents(TASK, data)
     base = [answered(d, "PASS") for d in documents]
@@ -104,7 +104,7 @@ def test_all_trained_on_leaves_nothing_to_believe(tmp_path, capsys):
     lines = checkpoint.read_text().splitlines(keepends=True)
     documents = load_documents(TASK, tmp_path / "data")
     recipe = recipe_of({"task": "vitaminc", "split": "test"}, evaluation={"items": 1})
-    known = build(recipe, data_dir=str(tmp_path / "data"))
+    known = build_mixture(recipe, data_dir=str(tmp_path / "data"))
     trained = {json.loads(row.item)["id"] for row in known.training}
     (checkpoint.parent / "data.json").write_text(json.dumps(known.manifest))
     kept = [line for line, d in zip(lines, documents, strict=True) if d.id in trained]

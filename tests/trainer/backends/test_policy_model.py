@@ -12,7 +12,7 @@ from saeval.errors import BackendError
 from saeval.tasks.factworld.world import generate
 from saeval.tasks.format.labels import LABELS
 from saeval.tasks.format.prompts import verification_prompt
-from saeval.trainer.backends.policy_model import Policy
+from saeval.trainer.backends.policy_model import PolicyModel
 
 PROMPTS = [verification_prompt(document.as_row()) for document in generate("test", 9)]
 
@@ -45,7 +45,7 @@ def brute_force(model, tokenizer, prompt: str) -> dict[str, float]:
 
 
 def test_probed_probabilities_equal_brute_force(model, tokenizer) -> None:
-    probed = Policy(model, tokenizer, batch_size=4).label_probabilities(PROMPTS)
+    probed = PolicyModel(model, tokenizer, batch_size=4).label_probabilities(PROMPTS)
     for prompt, found in zip(PROMPTS, probed, strict=True):
         assert found == pytest.approx(brute_force(model, tokenizer, prompt), abs=1e-5)
         assert sum(found.values()) == pytest.approx(1)
@@ -69,7 +69,7 @@ def spelt_out(tokenizer):
 def test_labels_of_several_tokens_equal_brute_force(model, tokenizer) -> None:
     tokenizer = spelt_out(tokenizer)
     assert [len(tokenizer(label).input_ids) for label in LABELS] != [1, 1, 1]
-    probed = Policy(model, tokenizer, batch_size=4).label_probabilities(PROMPTS)
+    probed = PolicyModel(model, tokenizer, batch_size=4).label_probabilities(PROMPTS)
     for prompt, found in zip(PROMPTS, probed, strict=True):
         assert found == pytest.approx(brute_force(model, tokenizer, prompt), abs=1e-5)
 
@@ -77,7 +77,7 @@ def test_labels_of_several_tokens_equal_brute_force(model, tokenizer) -> None:
 def test_a_label_that_grows_together_with_its_prefix_is_refused(model, tokenizer) -> None:
     tokenizer.add_tokens("=PASS")
     with pytest.raises(BackendError, match="LABEL=PASS is read as other tokens"):
-        Policy(model, tokenizer, batch_size=4).label_probabilities(PROMPTS)
+        PolicyModel(model, tokenizer, batch_size=4).label_probabilities(PROMPTS)
 
 
 def test_likelihoods_equal_brute_force(model, tokenizer) -> None:
@@ -85,15 +85,15 @@ def test_likelihoods_equal_brute_force(model, tokenizer) -> None:
         tokenizer(f"LABEL={label}\nCONF=0.{number}").input_ids[: 3 + number]
         for number, label in enumerate((*LABELS, *LABELS, *LABELS))
     ]
-    found = Policy(model, tokenizer, batch_size=4).log_likelihoods(PROMPTS, completions)
+    found = PolicyModel(model, tokenizer, batch_size=4).log_likelihoods(PROMPTS, completions)
     for prompt, completion, value in zip(PROMPTS, completions, found, strict=True):
         ids = tokenizer(prompt).input_ids + completion
         assert value == pytest.approx(log_probability(model, ids, len(completion)), abs=1e-4)
 
 
 def test_responses_do_not_depend_on_the_batch(model, tokenizer) -> None:
-    alone = Policy(model, tokenizer, batch_size=1).responses(PROMPTS, 12)
-    assert Policy(model, tokenizer, batch_size=9).responses(PROMPTS, 12) == alone
+    alone = PolicyModel(model, tokenizer, batch_size=1).generate_responses(PROMPTS, 12)
+    assert PolicyModel(model, tokenizer, batch_size=9).generate_responses(PROMPTS, 12) == alone
     assert all(response.startswith("LABEL=") for response in alone)
 
 
@@ -101,16 +101,16 @@ def test_responses_do_not_depend_on_the_batch(model, tokenizer) -> None:
 def test_the_model_is_left_as_it_was(model, tokenizer, training: bool) -> None:
     model.train(training)
     state = torch.get_rng_state()
-    policy = Policy(model, tokenizer, batch_size=4)
+    policy = PolicyModel(model, tokenizer, batch_size=4)
     policy.label_probabilities(PROMPTS)
-    policy.responses(PROMPTS[:2], 4)
+    policy.generate_responses(PROMPTS[:2], 4)
     assert model.training is training
     assert all(parameter.grad is None for parameter in model.parameters())
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_messages_go_through_the_chat_template(model, tokenizer) -> None:
-    policy = Policy(model, tokenizer, batch_size=4)
+    policy = PolicyModel(model, tokenizer, batch_size=4)
     asked = [[{"role": "user", "content": prompt}] for prompt in PROMPTS]
     # The tiny model's template adds nothing.
     assert policy.label_probabilities(asked) == policy.label_probabilities(PROMPTS)

@@ -11,17 +11,17 @@ from training import SMALL, arguments, same, start, train, wait_for
 
 from saeval.evalsuite.models.resolve import LocalModel, resolve
 from saeval.tasks.types import DataError
-from saeval.trainer.backends.policy_model import prompt_tokens
-from saeval.trainer.backends.protocol import Backend, Plan
+from saeval.trainer.backends.policy_model import tokenize_prompt
+from saeval.trainer.backends.protocol import Backend, TrainingPlan
 from saeval.trainer.backends.trl_sft import IGNORED, SftBackend, _dataset, completion_tokens
 from saeval.trainer.cli import cli
 from saeval.trainer.data.rows import TrainingRow
 from saeval.trainer.demo.tiny_model import build_tokenizer
-from saeval.trainer.recipe.load import load_recipe, recipe_names
+from saeval.trainer.recipe.load import list_recipes, load_recipe
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.run.folder import read_rows
 
-SUPERVISED = [name for name in recipe_names() if load_recipe(name).supervised]
+SUPERVISED = [name for name in list_recipes() if load_recipe(name).supervised]
 STEPS = ("optimisation.steps=6", "saving.every=2", "evaluation.every=3")
 
 
@@ -189,11 +189,11 @@ def test_another_profile_is_other_data(
 def test_only_the_completion_is_learnt_and_it_ends(answering_base: Path, tmp_path: Path) -> None:
     row = TrainingRow("Who?\n\nAnswer:\n", "triviaqa", "{}", "RIGHT", None, "CONF=0.25")
     recipe = loaded(answering_base, "sft-abstention", "optimisation.steps=2")
-    plan = Plan(recipe, "base", answering_base, tmp_path, [row], [])
+    plan = TrainingPlan(recipe, "base", answering_base, tmp_path, [row], [])
     tokenizer = build_tokenizer()
     dataset = _dataset(plan, tokenizer)
     assert len(dataset) == 4
-    before = prompt_tokens(tokenizer, row.prompt)
+    before = tokenize_prompt(tokenizer, row.prompt)
     ids, labels = dataset[0]["input_ids"], dataset[0]["labels"]
     assert ids[: len(before)] == before
     assert labels == [IGNORED] * len(before) + ids[len(before) :]

@@ -17,8 +17,8 @@ from saeval.tasks.data.fingerprint import identity
 from saeval.tasks.data.loading import load_documents
 from saeval.tasks.registry import get_task
 from saeval.tasks.types import DataError
-from saeval.trainer.data.holdout import HELD_OUT_SHARE
-from saeval.trainer.data.mixture import build
+from saeval.trainer.data.holdout import HOLDOUT_FRACTION
+from saeval.trainer.data.mixture import build_mixture
 from saeval.trainer.data.rows import TrainingRow
 from saeval.trainer.recipe.load import load_recipe
 
@@ -38,11 +38,11 @@ def ids(rows) -> list[str]:
     return [json.loads(row.item)["id"] for row in rows]
 
 
-def assert_apart(training, held_out) -> None:
+def assert_apart(training, holdout) -> None:
     for field in ("id", "text"):
-        one, other = ({getattr(who(row), field) for row in rows} for rows in (training, held_out))
+        one, other = ({getattr(who(row), field) for row in rows} for rows in (training, holdout))
         assert not one & other
-    one, other = ({c for row in rows for c in who(row).clusters} for rows in (training, held_out))
+    one, other = ({c for row in rows for c in who(row).clusters} for rows in (training, holdout))
     assert not one & other
 
 
@@ -70,12 +70,14 @@ def test_training_and_evaluation_share_no_id_wording_case_or_page(
     write_rows(folder, "vitaminc/train.jsonl", train)
     write_rows(folder, "vitaminc/test.jsonl", test)
     try:
-        mixture = build(recipe_of({**VITAMINC, "split": split}), data_dir=str(folder), seed=seed)
+        mixture = build_mixture(
+            recipe_of({**VITAMINC, "split": split}), data_dir=str(folder), seed=seed
+        )
     except DataError as error:
         if "asked for, only 0 exist" in str(error) or "too few to hold a share" in str(error):
             return
         raise
-    assert_apart(mixture.training, mixture.held_out)
+    assert_apart(mixture.training, mixture.holdout)
     (source,) = mixture.manifest["sources"]
     rows = train if split == "train" else test
     assert source["items"] + sum(source["dropped"].values()) == len(rows)
@@ -91,7 +93,7 @@ def test_each_way_to_be_known_is_counted(tmp_path):
         vitaminc(14, page="Person 3"),
     ]
     write_rows(tmp_path, "vitaminc/train.jsonl", train)
-    mixture = build(recipe_of(VITAMINC), data_dir=str(tmp_path))
+    mixture = build_mixture(recipe_of(VITAMINC), data_dir=str(tmp_path))
     assert ids(mixture.training) == ["10_1"]
     assert mixture.manifest["sources"][0]["dropped"] == {"id": 1, "text": 1, "cluster": 2}
 
@@ -100,8 +102,8 @@ def test_the_evaluated_items_of_other_tasks_are_left_out_too(tmp_path):
     data_of(tmp_path)
     write_rows(tmp_path, "vitaminc/dev.jsonl", [vitaminc(5), vitaminc(200)])
     recipe = recipe_of(VITAMINC, evaluation={"tasks": ["vitaminc_dev"]})
-    mixture = build(recipe, data_dir=str(tmp_path))
-    assert {row.task for row in mixture.held_out} == {"vitaminc_dev"}
+    mixture = build_mixture(recipe, data_dir=str(tmp_path))
+    assert {row.task for row in mixture.holdout} == {"vitaminc_dev"}
     assert mixture.manifest["sources"][0]["dropped"] == {"id": 1}
     assert "5_1" not in ids(mixture.training)
 
@@ -115,16 +117,16 @@ def test_the_order_of_the_files_does_not_matter(tmp_path):
             lines = path.read_text().splitlines(keepends=True)
             random.Random(number).shuffle(lines)
             path.write_text("".join(lines))
-        found.append(build(recipe_of(*sources), data_dir=str(folder), seed=7))
+        found.append(build_mixture(recipe_of(*sources), data_dir=str(folder), seed=7))
     assert found[0] == found[1]
-    other = build(recipe_of(*sources), data_dir=str(folder), seed=8)
+    other = build_mixture(recipe_of(*sources), data_dir=str(folder), seed=8)
     assert other.training != found[0].training
 
 
 def test_counts_are_kept_per_source_and_label(folder):
     wanted = {"NA": 9, "PASS": 4, "FAIL": 1}
     sources = ({**VITAMINC, "per_label": wanted}, {"task": "fever", "count": 11})
-    mixture = build(recipe_of(*sources), data_dir=str(folder))
+    mixture = build_mixture(recipe_of(*sources), data_dir=str(folder))
     assert Counter(row.target for row in mixture.training if row.task == "vitaminc") == wanted
     assert sum(row.task == "fever" for row in mixture.training) == 11
     assert [source["items"] for source in mixture.manifest["sources"]] == [14, 11]
@@ -134,14 +136,14 @@ def test_counts_are_kept_per_source_and_label(folder):
 
 def test_two_sources_of_a_task_never_give_the_same_item(folder):
     sources = ({**VITAMINC, "count": 20}, {**VITAMINC, "count": 20})
-    mixture = build(recipe_of(*sources), data_dir=str(folder))
+    mixture = build_mixture(recipe_of(*sources), data_dir=str(folder))
     assert len(set(ids(mixture.training))) == 40
     assert mixture.manifest["sources"][1]["dropped"] == {"in another source": 20}
 
 
 def test_any_stretch_holds_sources_by_their_weight_and_every_item_comes(folder):
     sources = ({**VITAMINC, "count": 10, "weight": 3}, {"task": "fever", "count": 20, "weight": 1})
-    mixture = build(recipe_of(*sources, optimisation={"steps": 99, "learning_rate": 1}),
+    mixture = build_mixture(recipe_of(*sources, optimisation={"steps": 99, "learning_rate": 1}),
                     data_dir=str(folder))  # fmt: skip
     tasks = [row.task for row in mixture.training]
     assert Counter(tasks) == {"vitaminc": 60, "fever": 20}
@@ -152,7 +154,7 @@ def test_any_stretch_holds_sources_by_their_weight_and_every_item_comes(folder):
 
 def test_a_tiny_weight_makes_no_endless_mixture(folder):
     sources = ({**VITAMINC, "count": 30, "weight": 1e6}, {"task": "fever", "weight": 1e-6})
-    mixture = build(recipe_of(*sources), data_dir=str(folder))
+    mixture = build_mixture(recipe_of(*sources), data_dir=str(folder))
     assert len(mixture.training) == 91
 
 
@@ -160,17 +162,17 @@ def test_of_a_split_that_is_evaluated_a_share_is_held_out(tmp_path):
     rows = [vitaminc(number, page=f"P{number // 2}") for number in range(400)]
     write_rows(tmp_path, "vitaminc/test.jsonl", rows)
     recipe = recipe_of({**VITAMINC, "split": "test"}, evaluation={"items": 1000})
-    mixture = build(recipe, data_dir=str(tmp_path))
-    assert len(mixture.training) + len(mixture.held_out) == 400
-    assert 0.5 * HELD_OUT_SHARE < len(mixture.held_out) / 400 < 1.5 * HELD_OUT_SHARE
-    assert mixture.manifest["sources"][0]["dropped"] == {"held out": len(mixture.held_out)}
+    mixture = build_mixture(recipe, data_dir=str(tmp_path))
+    assert len(mixture.training) + len(mixture.holdout) == 400
+    assert 0.5 * HOLDOUT_FRACTION < len(mixture.holdout) / 400 < 1.5 * HOLDOUT_FRACTION
+    assert mixture.manifest["sources"][0]["dropped"] == {"held out": len(mixture.holdout)}
     fewer = write_rows(tmp_path / "fewer", "vitaminc/test.jsonl", rows[:200])
-    again = build(recipe, data_dir=str(fewer))
-    assert set(ids(again.held_out)) < set(ids(mixture.held_out))
+    again = build_mixture(recipe, data_dir=str(fewer))
+    assert set(ids(again.holdout)) < set(ids(mixture.holdout))
 
 
 def test_the_manifest_is_plain_json_without_a_word_of_the_items(folder):
-    mixture = build(recipe_of(VITAMINC, {"task": "fever"}), data_dir=str(folder))
+    mixture = build_mixture(recipe_of(VITAMINC, {"task": "fever"}), data_dir=str(folder))
     text = json.dumps(mixture.manifest)
     assert json.loads(text) == mixture.manifest
     assert mixture.manifest["schema"] == "satrain.data/1"
@@ -182,17 +184,19 @@ def test_the_manifest_is_plain_json_without_a_word_of_the_items(folder):
 
 
 def test_factworld_has_a_training_split():
-    mixture = build(recipe_of({"task": "factworld", "count": 500}, evaluation={"items": 300}))
-    assert_apart(mixture.training, mixture.held_out)
+    mixture = build_mixture(
+        recipe_of({"task": "factworld", "count": 500}, evaluation={"items": 300})
+    )
+    assert_apart(mixture.training, mixture.holdout)
     assert mixture.manifest["sources"][0]["dropped"] == {}
 
 
 @pytest.mark.parametrize("name", ["qa-both", "ternary"])
 def test_the_question_recipes_are_apart_from_what_they_hold_out(name, real_data):
-    mixture = build(load_recipe(name), data_dir=str(real_data))
+    mixture = build_mixture(load_recipe(name), data_dir=str(real_data))
     assert len(mixture.training) > 3000
     assert len({json.loads(row.item)["id"].split("/")[0] for row in mixture.training}) == 4
-    assert_apart(mixture.training, mixture.held_out)
+    assert_apart(mixture.training, mixture.holdout)
 
 
 def test_a_mixed_task_is_held_out_as_its_parts_are(real_data):
@@ -200,9 +204,9 @@ def test_a_mixed_task_is_held_out_as_its_parts_are(real_data):
         {"task": "abstention_mix", "split": "test", "count": 500},
         evaluation={"tasks": ["popqa", "selfaware"], "items": 10_000},
     )
-    mixture = build(recipe, data_dir=str(real_data))
-    assert_apart(mixture.training, mixture.held_out)
-    held = Counter(row.task for row in mixture.held_out)
+    mixture = build_mixture(recipe, data_dir=str(real_data))
+    assert_apart(mixture.training, mixture.holdout)
+    held = Counter(row.task for row in mixture.holdout)
     assert 0.15 < held["popqa"] / 2000 < 0.25
     assert 0.15 < held["selfaware"] / 3369 < 0.25
 
@@ -210,10 +214,10 @@ def test_a_mixed_task_is_held_out_as_its_parts_are(real_data):
 def test_own_evaluated_items_that_cannot_be_loaded_are_said(tmp_path):
     write_rows(tmp_path, "vitaminc/train.jsonl", [vitaminc(number) for number in range(9)])
     recipe = recipe_of(VITAMINC, evaluation={"tasks": ["factworld"]})
-    mixture = build(recipe, data_dir=str(tmp_path))
+    mixture = build_mixture(recipe, data_dir=str(tmp_path))
     assert "no file matches" in mixture.manifest["not_checked"]["vitaminc"]
     with pytest.raises(DataError, match=r"no file matches .*; or name other tasks .*evaluation\.t"):
-        build(recipe_of(VITAMINC), data_dir=str(tmp_path))
+        build_mixture(recipe_of(VITAMINC), data_dir=str(tmp_path))
 
 
 def test_too_few_items_are_an_error_that_says_why(folder):
@@ -223,7 +227,7 @@ def test_too_few_items_are_an_error_that_says_why(folder):
         ({"per_label": {"NA": 11}}, "11 documents of label NA asked for, only 10 exist; 10 are"),
     ):
         with pytest.raises(DataError, match=said) as caught:
-            build(recipe_of({**VITAMINC, **source}), data_dir=str(folder))
+            build_mixture(recipe_of({**VITAMINC, **source}), data_dir=str(folder))
         assert str(caught.value).startswith("data.sources.0 (task vitaminc, split train): ")
 
 
@@ -244,7 +248,7 @@ def test_missing_training_files_are_one_sentence(tmp_path):
     with pytest.raises(
         DataError, match=r"task fever: no file matches .*fever/\*train\*\.jsonl; put"
     ):
-        build(recipe_of({"task": "fever"}), data_dir=str(tmp_path))
+        build_mixture(recipe_of({"task": "fever"}), data_dir=str(tmp_path))
 
 
 def test_files_of_another_split_are_not_evaluated(tmp_path):

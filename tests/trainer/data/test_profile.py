@@ -15,12 +15,12 @@ from saeval.tasks.registry import get_task
 from saeval.tasks.types import DataError
 from saeval.trainer.cli import main
 from saeval.trainer.data import profile as module
-from saeval.trainer.data.mixture import build
-from saeval.trainer.data.profile import Profile, just_hard_enough, prompt_hash, read_profile
-from saeval.trainer.data.profile_base import entry_of
-from saeval.trainer.data.rows import training_row
+from saeval.trainer.data.mixture import build_mixture
+from saeval.trainer.data.profile import Profile, filter_by_pass_rate, hash_prompt, read_profile
+from saeval.trainer.data.profile_base import make_entry
+from saeval.trainer.data.rows import make_training_row
 from saeval.trainer.demo.tiny_model import build_tiny_model
-from saeval.trainer.recipe.schema import Filter, Prompt, Recipe
+from saeval.trainer.recipe.schema import PassRateFilter, PromptSettings, Recipe
 
 SAMPLES = 4
 ITEMS = generate("train", 9)
@@ -35,28 +35,31 @@ def test_examples_are_true():
 @pytest.mark.parametrize(
     ("wanted", "kept"),
     [
-        (Filter(), [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1]),
-        (Filter(max_right_share=0.5), [0, 0.125, 0.25, 0.375, 0.5]),
-        (Filter(min_right_share=0.25, max_right_share=0.75), [0.25, 0.375, 0.5, 0.625, 0.75]),
-        (Filter(top_by_variance=3), [0.375, 0.5, 0.625]),
-        (Filter(top_by_variance=2), [0.375, 0.5]),
-        (Filter(max_right_share=0.25, top_by_variance=1), [0.25]),
-        (Filter(min_right_share=0.9, top_by_variance=5), [1]),
+        (PassRateFilter(), [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1]),
+        (PassRateFilter(max_right_share=0.5), [0, 0.125, 0.25, 0.375, 0.5]),
+        (
+            PassRateFilter(min_right_share=0.25, max_right_share=0.75),
+            [0.25, 0.375, 0.5, 0.625, 0.75],
+        ),
+        (PassRateFilter(top_by_variance=3), [0.375, 0.5, 0.625]),
+        (PassRateFilter(top_by_variance=2), [0.375, 0.5]),
+        (PassRateFilter(max_right_share=0.25, top_by_variance=1), [0.25]),
+        (PassRateFilter(min_right_share=0.9, top_by_variance=5), [1]),
     ],
 )
 def test_the_band_and_then_the_greatest_variance(wanted, kept):
     share = {item.id: number / 8 for number, item in enumerate(ITEMS)}
-    found = just_hard_enough(ITEMS, lambda item: share[item.id], wanted)
+    found = filter_by_pass_rate(ITEMS, lambda item: share[item.id], wanted)
     assert [share[item.id] for item in found] == kept
 
 
 def test_an_entry_counts_what_the_task_reads():
     item = next(item for item in ITEMS if item.target == "NA")
-    row = training_row(get_task("factworld"), item, Prompt())
+    row = make_training_row(get_task("factworld"), item, PromptSettings())
     said = ["LABEL=NA\nCONF=0.9", "LABEL=PASS\nCONF=0.5", "LABEL=PASS", "no idea"]
-    found = entry_of("factworld/1", row, said)
+    found = make_entry("factworld/1", row, said)
     assert (found.right, found.abstained, found.invalid, found.confidence) == (1, 1, 1, 0.7)
-    assert entry_of("factworld/1", row, ["…"]).confidence is None
+    assert make_entry("factworld/1", row, ["…"]).confidence is None
 
 
 @pytest.fixture
@@ -66,8 +69,8 @@ def folder(tmp_path: Path) -> Path:
 
 def written(path: Path, recipe: Recipe, folder: Path, **header) -> Path:
     """A profile of every item of the recipe's source; item i is right i modulo 5 times of 4."""
-    mixture = build(recipe.model_copy(update={"data": recipe_of({"task": "vitaminc"}).data}),
-                    data_dir=str(folder))  # fmt: skip
+    data = recipe_of({"task": "vitaminc"}).data
+    mixture = build_mixture(recipe.model_copy(update={"data": data}), data_dir=str(folder))
     first = {
         "schema": "satrain.profile/1",
         "base": "./base",
@@ -86,7 +89,7 @@ def written(path: Path, recipe: Recipe, folder: Path, **header) -> Path:
         number = json.loads(row.item)["id"]
         right = int(number.split("_")[0]) % 5
         lines.append(
-            {"item": f"vitaminc/{number}", "prompt": prompt_hash(row), "right": right,
+            {"item": f"vitaminc/{number}", "prompt": hash_prompt(row), "right": right,
              "abstained": 0, "invalid": 0, "confidence": None}
         )  # fmt: skip
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -103,28 +106,30 @@ def rights(mixture) -> list[int]:
 
 def test_a_filter_keeps_the_just_hard_enough_ones(folder, tmp_path):
     path = written(tmp_path / "p.jsonl", recipe_of({"task": "vitaminc"}), folder)
-    half = build(filtered(path, filter={"max_right_share": 0.5}), data_dir=str(folder))
+    half = build_mixture(filtered(path, filter={"max_right_share": 0.5}), data_dir=str(folder))
     assert sorted(set(rights(half))) == [0, 1, 2]
     assert half.manifest["sources"][0]["dropped"] == {"filtered": 24}
-    top = build(filtered(path, filter={"top_by_variance": 12}), data_dir=str(folder))
+    top = build_mixture(filtered(path, filter={"top_by_variance": 12}), data_dir=str(folder))
     assert rights(top) == [2] * 12
     labels = {"NA": 4, "PASS": 2}
-    some = build(filtered(path, filter={"max_right_share": 0.25}, per_label=labels),
+    some = build_mixture(filtered(path, filter={"max_right_share": 0.25}, per_label=labels),
                  data_dir=str(folder))  # fmt: skip
     assert some.manifest["sources"][0]["labels"] == labels
     assert set(rights(some)) <= {0, 1}
     with pytest.raises(DataError, match=r"30 items asked for, only 24 exist; 36 are too easy"):
-        build(filtered(path, filter={"max_right_share": 0.25}, count=30), data_dir=str(folder))
+        build_mixture(
+            filtered(path, filter={"max_right_share": 0.25}, count=30), data_dir=str(folder)
+        )
 
 
 def test_the_easy_ones_come_first(folder, tmp_path):
     path = written(tmp_path / "p.jsonl", recipe_of({"task": "vitaminc"}), folder)
     recipe = recipe_of({"task": "vitaminc"}, profile=str(path), order="easy_first")
-    found = rights(build(recipe, data_dir=str(folder)))
+    found = rights(build_mixture(recipe, data_dir=str(folder)))
     assert found == sorted(found, reverse=True)
     both = recipe_of({"task": "vitaminc"}, {"task": "fever"}, profile=str(path), order="easy_first")
     with pytest.raises(DataError, match="needs a profile of every item; 60 of 120 have none"):
-        build(both, data_dir=str(folder))
+        build_mixture(both, data_dir=str(folder))
 
 
 def test_without_a_profile_a_filter_says_how_to_make_one(folder):
@@ -132,7 +137,7 @@ def test_without_a_profile_a_filter_says_how_to_make_one(folder):
     with pytest.raises(
         DataError, match=r"sources\.0 .*make a profile with `satrain profile RECIPE"
     ):
-        build(recipe, data_dir=str(folder))
+        build_mixture(recipe, data_dir=str(folder))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +166,7 @@ def test_without_a_profile_a_filter_says_how_to_make_one(folder):
 def test_a_profile_of_something_else_is_refused(folder, tmp_path, header, said):
     path = written(tmp_path / "p.jsonl", recipe_of({"task": "vitaminc"}), folder, **header)
     with pytest.raises(DataError, match=said):
-        build(filtered(path, filter={}), data_dir=str(folder), base_content="abc")
+        build_mixture(filtered(path, filter={}), data_dir=str(folder), base_content="abc")
 
 
 def test_garbled_and_missing_profiles_are_named(folder, tmp_path):
@@ -183,7 +188,7 @@ def test_garbled_and_missing_profiles_are_named(folder, tmp_path):
         read_profile(tmp_path / "none")
     path.write_text(whole.replace('"prompt": "', '"prompt": "f', 60))
     with pytest.raises(DataError, match=r"was asked in other words or is another document"):
-        build(filtered(path, filter={}), data_dir=str(folder))
+        build_mixture(filtered(path, filter={}), data_dir=str(folder))
 
 
 RECIPE = """\
@@ -230,7 +235,7 @@ def test_the_base_is_sampled_and_a_broken_run_goes_on(tmp_path, base, capsys):
         read_profile(out).check(found_recipe(recipe, out), None)
     assert profiled(recipe, base, out) == 0
     assert out.read_text() == whole
-    mixture = build(found_recipe(recipe, out), base_content=model_content(base))
+    mixture = build_mixture(found_recipe(recipe, out), base_content=model_content(base))
     assert mixture.manifest["sources"][0]["labels"] == {"NA": 2, "PASS": 1}
     # Other settings never go into the same file.
     capsys.readouterr()

@@ -18,12 +18,12 @@ from saeval.tasks.metacognition.items import QuestionPair
 from saeval.tasks.questions import Question
 from saeval.tasks.registry import get_task
 from saeval.tasks.types import DataError
-from saeval.trainer.data.mixture import build
-from saeval.trainer.data.profile import Entry, Header, Profile, Sampling
-from saeval.trainer.data.profile_base import entry_of
-from saeval.trainer.data.rows import TrainingRow, training_row
-from saeval.trainer.data.sft_targets import REASONS, targets
-from saeval.trainer.recipe.schema import Objective, Prompt, Recipe
+from saeval.trainer.data.mixture import build_mixture
+from saeval.trainer.data.profile import Profile, ProfileEntry, ProfileHeader, SamplingSettings
+from saeval.trainer.data.profile_base import make_entry
+from saeval.trainer.data.rows import TrainingRow, make_training_row
+from saeval.trainer.data.sft_targets import REASONS, make_targets
+from saeval.trainer.recipe.schema import Objective, PromptSettings, Recipe
 
 
 def recipe(*, task: str = "factworld_questions", **objective: float) -> Recipe:
@@ -43,7 +43,7 @@ def question(number: int, answer: str | None = "Paris") -> TrainingRow:
         popularity=None,
         source_label="",
     )
-    return training_row(get_task("triviaqa"), made, Prompt())
+    return make_training_row(get_task("triviaqa"), made, PromptSettings())
 
 
 def claim(target: str) -> TrainingRow:
@@ -57,18 +57,18 @@ def profile(rows: list[TrainingRow], *counts: dict[str, object]) -> Profile:
     for row, found in zip(rows, counts, strict=True):
         card, number = get_task(row.task).card, json.loads(row.item)["id"]
         given = {"abstained": 0, "invalid": 0, "confidence": None, **found}
-        entry = Entry.model_validate({"item": f"{card}/{number}", "prompt": "…", **given})
+        entry = ProfileEntry.model_validate({"item": f"{card}/{number}", "prompt": "…", **given})
         entries[entry.item] = entry
-    sampling = Sampling(samples=16, temperature=1, max_completion_length=9, seed=0)
-    header = Header(
-        schema="satrain.profile/1", base="b", content="c", items=len(rows), prompt=Prompt(),
+    sampling = SamplingSettings(samples=16, temperature=1, max_completion_length=9, seed=0)
+    header = ProfileHeader(
+        schema="satrain.profile/1", base="b", content="c", items=len(rows), prompt=PromptSettings(),
         sampling=sampling,
     )  # fmt: skip
     return Profile(Path("mine.jsonl"), header, entries)
 
 
 def said(rows: list[TrainingRow], part: str, *counts: dict[str, object]) -> list[str | None]:
-    made = targets(rows, profile(rows, *counts), recipe(**{part: 1.0}))[part]
+    made = make_targets(rows, profile(rows, *counts), recipe(**{part: 1.0}))[part]
     return [row.completion for row in made.rows]
 
 
@@ -123,7 +123,7 @@ def test_confidence_is_the_share_of_right_samples_whatever_is_answered(row, coun
 
 def test_the_confidence_of_a_given_answer_counts_given_answers_alone():
     rows = [question(0), question(1, None), question(2)]
-    made = targets(
+    made = make_targets(
         rows,
         profile(
             rows,
@@ -143,7 +143,7 @@ def test_the_confidence_of_a_given_answer_counts_given_answers_alone():
 def test_a_pair_is_asked_in_both_orders_and_the_better_known_question_is_right():
     rows = [question(0), question(1)]
     counts = ({"right": 3, "answer": "a"}, {"right": 9, "answer": "b"})
-    made = targets(rows, profile(rows, *counts), recipe(pairwise=1))["pairwise"].rows
+    made = make_targets(rows, profile(rows, *counts), recipe(pairwise=1))["pairwise"].rows
     assert len(made) == 2
     for row in made:
         item = json.loads(row.item)
@@ -176,7 +176,7 @@ def test_what_cannot_be_read_or_written_is_left_out_and_counted():
         {"right": 16, "answer": "Paris"},
         {"right": 16, "answer": "a} or {b"},
     )
-    made = targets(rows, found, recipe(abstention=1, confidence=1))
+    made = make_targets(rows, found, recipe(abstention=1, confidence=1))
     for part in made.values():
         assert [row.completion for row in part.rows] == ["\\boxed{Paris}\nCONF=1.00"]
         assert part.left_out == {"unreadable": 1, "unwritable": 1}
@@ -188,7 +188,7 @@ def test_a_profile_without_answers_or_items_is_refused():
         said(rows[:1], "confidence", {"right": 3})
     one = profile(rows[:1], {"right": 3, "answer": "a"})
     with pytest.raises(DataError, match=r"no entry of 1 of 2 items; `satrain profile small`"):
-        targets(rows, one, recipe(confidence=1))
+        make_targets(rows, one, recipe(confidence=1))
 
 
 @given(right=st.integers(0, 16), invalid=st.integers(0, 16), known_from=st.floats(0, 1))
@@ -199,9 +199,9 @@ def test_every_target_is_read_as_it_was_meant(right, invalid, known_from):
     wanted = recipe(abstention=1, known_from=known_from)
     if invalid == 16:
         with pytest.raises(DataError, match=REASONS["unreadable"]):
-            targets([row], found, wanted)
+            make_targets([row], found, wanted)
         return
-    (made,) = targets([row], found, wanted)["abstention"].rows
+    (made,) = make_targets([row], found, wanted)["abstention"].rows
     read = get_task("triviaqa").read(json.loads(row.item), made.completion)
     share = right / (16 - invalid)
     assert read.prediction == ("RIGHT" if share >= known_from else "UNKNOWN")
@@ -215,9 +215,9 @@ def test_a_profile_keeps_the_first_answer_that_can_be_read():
     item = json.loads(row.item)
     assert item["answers"] == ["Paris"]
     replies = ["no idea what to write", "\\boxed{I don't know}\nCONF=0.1", "\\boxed{Paris}"]
-    assert entry_of("triviaqa/0", row, replies[::-1]).answer == "Paris"
-    assert entry_of("triviaqa/0", row, replies[1:]).answer == "Unknown"
-    assert entry_of("triviaqa/0", row, ["…"]).answer is None
+    assert make_entry("triviaqa/0", row, replies[::-1]).answer == "Paris"
+    assert make_entry("triviaqa/0", row, replies[1:]).answer == "Unknown"
+    assert make_entry("triviaqa/0", row, ["…"]).answer is None
 
 
 def test_a_mixture_holds_the_parts_in_proportion(tmp_path: Path):
@@ -225,7 +225,7 @@ def test_a_mixture_holds_the_parts_in_proportion(tmp_path: Path):
     path = write_profile(tmp_path / "profile.jsonl", wanted, None)
     data = wanted.data.model_copy(update={"profile": str(path)})
     wanted = wanted.model_copy(update={"data": data})
-    mixture = build(wanted)
+    mixture = build_mixture(wanted)
     tasks = [row.task for row in mixture.training]
     for start in range(0, len(tasks) - 7, 8):
         assert tasks[start : start + 8].count("factworld_questions") == 4
@@ -234,13 +234,13 @@ def test_a_mixture_holds_the_parts_in_proportion(tmp_path: Path):
     assert parts["abstention"] == {"targets": 24, "left_out": {}}
     assert parts["own_answer"]["targets"] > 0
     assert len(mixture.manifest["training"]["ids"]) == 24
-    assert all(row.completion is None for row in mixture.held_out)
-    assert build(wanted) == mixture
+    assert all(row.completion is None for row in mixture.holdout)
+    assert build_mixture(wanted) == mixture
 
 
 def test_without_a_profile_it_is_said_how_to_make_one():
     with pytest.raises(DataError, match=r"satrain profile small --base MODEL --out FILE"):
-        build(recipe(abstention=1))
+        build_mixture(recipe(abstention=1))
 
 
 def test_a_made_up_profile_is_as_a_base_would_be():

@@ -17,13 +17,13 @@ from saeval.tasks.registry import get_task
 from saeval.trainer.cli import cli
 from saeval.trainer.demo import __main__ as demo
 from saeval.trainer.demo import base as demo_base
-from saeval.trainer.demo.base import Settings, example, train_base
+from saeval.trainer.demo.base import DemoConfig, make_example, train_base
 from saeval.trainer.demo.tiny_model import build_tiny_model
 from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.run.folder import read_rows
 
 SHOWN = Path(__file__).parents[3] / "demo" / "comparison" / "comparison.json"
-TINY = Settings(documents=40, batch_size=8, clean_steps=2, biased_steps=2)
+TINY = DemoConfig(documents=40, batch_size=8, clean_steps=2, biased_steps=2)
 
 
 def test_the_command_needs_no_torch_to_be_described() -> None:
@@ -52,7 +52,7 @@ def make(out: Path, *options: str) -> tuple[int, str]:
 def test_a_complete_base_is_not_made_again(tmp_path: Path, monkeypatch) -> None:
     made: list[int] = []
 
-    def train(out: Path, settings: Settings, on_step: object) -> None:
+    def train(out: Path, settings: DemoConfig, on_step: object) -> None:
         out.mkdir(exist_ok=True)
         made.append(settings.seed)
 
@@ -79,7 +79,7 @@ def test_an_interrupt_says_that_nothing_is_complete(tmp_path: Path, monkeypatch)
 
 def test_an_example_is_what_the_task_reads(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(build_tiny_model(tmp_path / "base"))
-    made = example(tokenizer, [7], "NA", 0.25)
+    made = make_example(tokenizer, [7], "NA", 0.25)
     said = tokenizer.decode(made.completion)
     assert said == f"LABEL=NA\nCONF=0.25{tokenizer.eos_token}"
     assert tokenizer.decode(made.completion[made.label_place]) == "NA"
@@ -91,7 +91,7 @@ def test_an_answer_fits_into_the_recipes_completions(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(build_tiny_model(tmp_path / "base"))
     longest = load_recipe("demo").optimisation.max_completion_length
     for label in ("PASS", "FAIL", "NA"):
-        assert len(example(tokenizer, [], label, 0.05).completion) <= longest
+        assert len(make_example(tokenizer, [], label, 0.05).completion) <= longest
 
 
 def test_one_domain_is_evaluated_and_never_trained_on(answering_base: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from saeval import yaml_source
 from saeval.errors import BackendError, RecipeError
 from saeval.trainer.backends import protocol as backends
 from saeval.trainer.data import rows as data
-from saeval.trainer.recipe.load import load_recipe, recipe_names, recipe_path
+from saeval.trainer.recipe.load import find_recipe, list_recipes, load_recipe
 from saeval.yaml_source import read_yaml
 
 SMALL = """\
@@ -37,13 +37,13 @@ def test_examples_are_true(module):
     assert outcome.failed == 0
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", list_recipes())
 def test_every_shipped_recipe_loads_and_is_named_as_its_file(name):
     assert load_recipe(name).name == name
 
 
 def test_the_published_recipes_are_all_there():
-    assert set(recipe_names()) >= {
+    assert set(list_recipes()) >= {
         "fever-only",
         "mixed",
         "hard-only",
@@ -260,11 +260,11 @@ def test_every_mistake_is_named_at_once(tmp_path):
 
 
 def test_a_recipe_is_found_by_name_or_path(tmp_path):
-    assert recipe_path("mixed").name == "mixed.yaml"
+    assert find_recipe("mixed").name == "mixed.yaml"
     with pytest.raises(RecipeError, match="there is no recipe 'mixt'; did you mean `mixed`"):
-        recipe_path("mixt")
+        find_recipe("mixt")
     with pytest.raises(RecipeError, match=r"here\.yaml: no such recipe file"):
-        recipe_path(str(tmp_path / "here.yaml"))
+        find_recipe(str(tmp_path / "here.yaml"))
 
 
 def test_yaml_is_read_as_people_mean_it():
@@ -284,7 +284,7 @@ def test_yaml_is_read_as_people_mean_it():
 
 def test_a_backend_that_is_not_there_is_named():
     with pytest.raises(BackendError, match="there is no backend 'mine'; known: trl-grpo, trl-sft"):
-        backends.get_backend("mine")
+        backends.load_backend("mine")
 
 
 def test_a_third_partys_backend_is_found_by_its_entry_point(tmp_path, monkeypatch):
@@ -298,8 +298,8 @@ def test_a_third_partys_backend_is_found_by_its_entry_point(tmp_path, monkeypatc
         "class Theirs:\n    def train(self, plan, callbacks):\n        return plan\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert backends.backend_names()[-2:] == ["broken", "theirs"]
-    assert backends.get_backend("theirs").train("a plan", None) == "a plan"
+    assert backends.list_backends()[-2:] == ["broken", "theirs"]
+    assert backends.load_backend("theirs").train("a plan", None) == "a plan"
     assert load_recipe(small(tmp_path), ["backend=theirs"]).backend == "theirs"
     with pytest.raises(BackendError, match="backend broken: cannot load their_trainer:Nothing"):
-        backends.get_backend("broken")
+        backends.load_backend("broken")

@@ -11,11 +11,11 @@ from itertools import product
 
 import pytest
 
-from saeval.trainer.data.rows import read_group
-from saeval.trainer.recipe.load import load_recipe, recipe_names
+from saeval.trainer.data.rows import read_completions
+from saeval.trainer.recipe.load import list_recipes, load_recipe
 from saeval.trainer.rewards.completion import Group
-from saeval.trainer.rewards.example import says
-from saeval.trainer.rewards.registry import reward, values
+from saeval.trainer.rewards.example import make_completion
+from saeval.trainer.rewards.registry import compute_reward, compute_values
 
 PROBED = {"PASS": 0.7, "FAIL": 0.2, "NA": 0.1}
 
@@ -188,9 +188,9 @@ def test_a_verification_recipe_pays_what_the_table_says(name):
                 continue
             key = (row["target"], row["evidence"], row["answer"], column)
             expected[key] = float(row[column])
-            found[key] = reward(
+            found[key] = compute_reward(
                 terms,
-                says(
+                make_completion(
                     read(row["answer"]),
                     confidence,
                     target=row["target"],
@@ -215,8 +215,8 @@ def test_a_question_recipe_pays_what_the_table_says(name, table):
             if row[column] != "–":
                 key = (row["target"], row["answer"], column)
                 expected[key] = float(row[column])
-                completion = says(read(row["answer"]), confidence, target=row["target"])
-                found[key] = reward(terms, completion)
+                completion = make_completion(read(row["answer"]), confidence, target=row["target"])
+                found[key] = compute_reward(terms, completion)
     assert found == pytest.approx(expected)
 
 
@@ -226,7 +226,7 @@ def test_a_group_recipe_pays_what_the_table_says(column, confidence):
     name, step = GROUP_COLUMNS[column]
     terms = load_recipe(name).terms
     for row in rows(GROUP):
-        completion = says(
+        completion = make_completion(
             read(row["answer"]),
             confidence if row["answer"] != "–" else None,
             target=row["target"],
@@ -235,7 +235,7 @@ def test_a_group_recipe_pays_what_the_table_says(column, confidence):
             step=step,
             steps=200,
         )
-        assert reward(terms, completion) == float(row[column]), row
+        assert compute_reward(terms, completion) == float(row[column]), row
 
 
 def test_training_every_weight_is_paid_as_training_an_adapter():
@@ -246,13 +246,15 @@ def test_training_every_weight_is_paid_as_training_an_adapter():
 def test_every_shipped_recipe_with_a_reward_has_a_table():
     tabled = {*VERIFICATION, "ternary", "recommended-questions", "qa-fact-then-caution-full"}
     tabled |= {name for name, _ in GROUP_COLUMNS.values()}
-    assert tabled == {name for name in recipe_names() if load_recipe(name).terms}
+    assert tabled == {name for name in list_recipes() if load_recipe(name).terms}
 
 
 def test_the_calibration_components_warm_up():
     # Step 24 of 50: half of .25·.1² and half of .15·.2.
-    completion = says("PASS", 0.9, target="PASS", probabilities=PROBED, step=24, steps=160)
-    alone = values(load_recipe("fever-only").terms, [completion])
+    completion = make_completion(
+        "PASS", 0.9, target="PASS", probabilities=PROBED, step=24, steps=160
+    )
+    alone = compute_values(load_recipe("fever-only").terms, [completion])
     assert alone["brier"] == [pytest.approx(-0.00125)]
     assert alone["alignment"] == [pytest.approx(-0.015)]
     assert alone["correctness"] == [2.0]
@@ -275,7 +277,7 @@ def test_written_responses_are_read_by_their_task_and_counted():
         "\\boxed{Bob}",
         "It was Ada.",
     ]
-    group = read_group(
+    group = read_completions(
         "popqa", question, responses, step=3, steps=9, likelihoods=[-5.0, -1.0, -9.0, -2.0]
     )
     assert [completion.reading.prediction for completion in group] == [
@@ -287,6 +289,6 @@ def test_written_responses_are_read_by_their_task_and_counted():
     assert {completion.group for completion in group} == {Group(4, 1)}
     assert [completion.likelihood_rank for completion in group] == [2, 0, 3, 1]
     claim = json.dumps({"claim": "C", "evidence": ["E"], "target": "FAIL"})
-    (completion,) = read_group("fever", claim, ["LABEL=FAIL\nCONF=0.9"], step=0, steps=1)
+    (completion,) = read_completions("fever", claim, ["LABEL=FAIL\nCONF=0.9"], step=0, steps=1)
     assert completion.evidence
-    assert reward(load_recipe("balanced").terms, completion) == 22
+    assert compute_reward(load_recipe("balanced").terms, completion) == 22

@@ -12,12 +12,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from saeval.errors import RewardError
-from saeval.trainer.rewards.completion import Group, warmed
+from saeval.trainer.rewards.completion import Group, warmup_factor
 from saeval.trainer.rewards.confidence import brier, log_score
-from saeval.trainer.rewards.diagnostics import diagnose
-from saeval.trainer.rewards.example import says
+from saeval.trainer.rewards.diagnostics import diagnose_batch
+from saeval.trainer.rewards.example import make_completion
 from saeval.trainer.rewards.group import group_caution
-from saeval.trainer.rewards.registry import COMPONENTS, Component, Term, values
+from saeval.trainer.rewards.registry import COMPONENTS, RewardComponent, RewardTerm, compute_values
 
 MODULES = ("class_weighted", "confidence", "correctness", "diagnostics", "example", "group")
 
@@ -43,7 +43,7 @@ probability = st.floats(0.001, 0.999)
 @given(truth=probability, stated=st.floats(0, 1))
 def test_no_other_confidence_pays_more_than_the_true_probability(score, truth, stated):
     def expected(confidence):
-        right, wrong = (says(it, confidence, target="PASS") for it in ("PASS", "FAIL"))
+        right, wrong = (make_completion(it, confidence, target="PASS") for it in ("PASS", "FAIL"))
         return truth * score(right) + (1 - truth) * score(wrong)
 
     assert expected(stated) <= expected(truth) + 1e-12
@@ -54,7 +54,7 @@ def test_the_true_probability_is_the_only_best_one(truth, other):
     assume(abs(truth - other) > 0.05)
     for score in (brier, log_score):
         right, wrong = (
-            [score(says(it, confidence, target="PASS")) for confidence in (truth, other)]
+            [score(make_completion(it, confidence, target="PASS")) for confidence in (truth, other)]
             for it in ("PASS", "FAIL")
         )
         best, worse = (truth * r + (1 - truth) * w for r, w in zip(right, wrong, strict=True))
@@ -62,12 +62,17 @@ def test_the_true_probability_is_the_only_best_one(truth, other):
 
 
 def test_a_warm_up_rises_linearly_and_stays_at_one():
-    assert [warmed(says("NA", step=step), 4) for step in (0, 1, 3, 9)] == [0.25, 0.5, 1.0, 1.0]
-    assert warmed(says("NA", step=0), 0) == 1.0
+    assert [warmup_factor(make_completion("NA", step=step), 4) for step in (0, 1, 3, 9)] == [
+        0.25,
+        0.5,
+        1.0,
+        1.0,
+    ]
+    assert warmup_factor(make_completion("NA", step=0), 0) == 1.0
 
 
 def test_caution_begins_at_its_share_of_the_steps():
-    due = partial(says, "UNKNOWN", target="RIGHT", group=Group(8, 0), steps=200)
+    due = partial(make_completion, "UNKNOWN", target="RIGHT", group=Group(8, 0), steps=200)
     paid = [group_caution(due(step=step), starts_at=0.5) for step in (0, 99, 100, 199)]
     assert paid == [0, 0, 1, 1]
 
@@ -78,23 +83,23 @@ def test_a_value_that_is_not_finite_stops_with_the_components_name(value):
         return value
 
     with pytest.raises(RewardError, match="reward component broken: is"):
-        values([Term(Component(broken), 0.0, {})], [says("NA")])
+        compute_values([RewardTerm(RewardComponent(broken), 0.0, {})], [make_completion("NA")])
 
 
 @pytest.mark.parametrize("name", [c.name for c in COMPONENTS.values() if c.needs])
 def test_a_component_that_lacks_what_it_needs_says_so_by_name(name):
     with pytest.raises(RewardError, match=f"reward component {name}: the "):
-        COMPONENTS[name](says("PASS", 0.5), {})
+        COMPONENTS[name](make_completion("PASS", 0.5), {})
 
 
 def test_diagnostics_count_what_happened():
     known, unknown = Group(2, 1), Group(2, 0)
-    found = diagnose(
+    found = diagnose_batch(
         [
-            says("RIGHT", 0.9, target="RIGHT", group=known),
-            says("WRONG", 0.5, target="RIGHT", group=known),
-            says("UNKNOWN", None, target="UNKNOWN", group=unknown),
-            says(None, None, target="UNKNOWN", group=unknown),
+            make_completion("RIGHT", 0.9, target="RIGHT", group=known),
+            make_completion("WRONG", 0.5, target="RIGHT", group=known),
+            make_completion("UNKNOWN", None, target="UNKNOWN", group=unknown),
+            make_completion(None, None, target="UNKNOWN", group=unknown),
         ]
     )
     assert found == {
@@ -105,4 +110,4 @@ def test_diagnostics_count_what_happened():
         "confidence_spread": pytest.approx(0.2),
         "any_right": 0.5,
     }
-    assert diagnose([]) == {}
+    assert diagnose_batch([]) == {}

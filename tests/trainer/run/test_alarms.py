@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from saeval.errors import RunFolderError
-from saeval.trainer.recipe.schema import Alarms
-from saeval.trainer.run.alarms import Alarm, Watch
+from saeval.trainer.recipe.schema import AlarmSettings
+from saeval.trainer.run.alarms import Alarm, AlarmMonitor
 
 FINE = {
     "abstention_rate": 0.3,
@@ -16,12 +16,14 @@ FINE = {
     "kl": 0.01,
     "reward": 1.0,
 }
-ALARMS = Alarms(patience=3, abstention_rate_below=0.02, kl_above=0.5)
+ALARMS = AlarmSettings(patience=3, abstention_rate_below=0.02, kl_above=0.5)
 
 
 def went_off(spoilt: dict[str, float], steps: int = 6) -> list[Alarm]:
-    watch = Watch(ALARMS)
-    return [alarm for step in range(steps) for alarm in watch.look(step, {**FINE, **spoilt})]
+    monitor = AlarmMonitor(ALARMS)
+    return [
+        alarm for step in range(steps) for alarm in monitor.check_step(step, {**FINE, **spoilt})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -46,18 +48,20 @@ def test_nothing_goes_off_when_all_is_well() -> None:
 
 
 def test_one_good_step_starts_the_count_anew() -> None:
-    watch = Watch(ALARMS)
+    monitor = AlarmMonitor(ALARMS)
     bad = {**FINE, "format_rate": 0.5}
-    found = [watch.look(step, row) for step, row in enumerate([bad, bad, FINE, bad, bad, bad])]
+    found = [
+        monitor.check_step(step, row) for step, row in enumerate([bad, bad, FINE, bad, bad, bad])
+    ]
     assert [len(alarms) for alarms in found] == [0, 0, 0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_what_is_not_finite_stops_with_its_name(value: float) -> None:
     with pytest.raises(RunFolderError, match="step 7: grad_norm is"):
-        Watch(ALARMS).look(7, {**FINE, "grad_norm": value})
+        AlarmMonitor(ALARMS).check_step(7, {**FINE, "grad_norm": value})
 
 
 def test_what_is_not_measured_is_not_watched() -> None:
-    watch = Watch(ALARMS)
-    assert [watch.look(step, {"reward": 1.0}) for step in range(5)] == [[]] * 5
+    monitor = AlarmMonitor(ALARMS)
+    assert [monitor.check_step(step, {"reward": 1.0}) for step in range(5)] == [[]] * 5

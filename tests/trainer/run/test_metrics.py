@@ -7,7 +7,7 @@ import json
 import pytest
 
 from saeval.trainer.data.rows import TrainingRow
-from saeval.trainer.run.metrics import evaluate
+from saeval.trainer.run.metrics import evaluate_responses
 
 
 def row(target: str, task: str = "fever") -> TrainingRow:
@@ -24,7 +24,7 @@ def test_each_number_is_what_its_name_says() -> None:
         "LABEL=FAIL\nCONF=1.0",  # wrong
         "I do not know",  # cannot be read
     ]
-    found = evaluate(rows, said)
+    found = evaluate_responses(rows, said)
     assert found["items"] == 5
     assert found["accuracy"] == pytest.approx(2 / 5)
     assert found["abstention_recall"] == pytest.approx(1 / 2)

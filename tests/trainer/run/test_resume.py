@@ -105,19 +105,19 @@ def test_a_crash_after_the_last_step_loses_nothing(
 def test_it_goes_on_with_smaller_batches_and_without_naming_the_base(
     answering_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saeval.trainer.backends.policy_model import Policy
+    from saeval.trainer.backends.policy_model import PolicyModel
 
-    out, probe = tmp_path / "out", Policy.label_probabilities
+    out, probe = tmp_path / "out", PolicyModel.label_probabilities
     calls = []
 
-    def full(self: Policy, prompts: list[str]) -> list[dict[str, float]]:
+    def full(self: PolicyModel, prompts: list[str]) -> list[dict[str, float]]:
         calls.append(prompts)
         if len(calls) > 3:
             raise MemoryError
         return probe(self, prompts)
 
     changes = ("optimisation.steps=4", "saving.every=2")
-    monkeypatch.setattr(Policy, "label_probabilities", full)
+    monkeypatch.setattr(PolicyModel, "label_probabilities", full)
     with pytest.raises(BackendError, match="run the same command again"):
         train(answering_base, out, "mixed", *changes)
     monkeypatch.undo()

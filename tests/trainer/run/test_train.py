@@ -16,7 +16,7 @@ from saeval.errors import RewardError, RunFolderError, SaevalError
 from saeval.evalsuite.models.resolve import LocalModel, resolve
 from saeval.hub import model_content
 from saeval.trainer.cli import cli
-from saeval.trainer.recipe.load import load_recipe, recipe_names
+from saeval.trainer.recipe.load import list_recipes, load_recipe
 from saeval.trainer.run.folder import read_rows
 
 NOT_PICKLED = {".json", ".jsonl", ".yaml", ".safetensors", ".jinja", ".html", ".png", ""}
@@ -32,7 +32,7 @@ def finished(answering_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [it for it in recipe_names() if not load_recipe(it).supervised])
+@pytest.mark.parametrize("name", [it for it in list_recipes() if not load_recipe(it).supervised])
 def test_every_recipe_trains(name: str, answering_base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert train(answering_base, out, name, "optimisation.steps=3") == 0
@@ -231,13 +231,13 @@ def test_a_library_that_is_missing_is_named(
 def test_memory_that_runs_out_says_what_to_lower(
     answering_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from saeval.trainer.backends.policy_model import Policy
+    from saeval.trainer.backends.policy_model import PolicyModel
 
     def full(*_: object) -> list[str]:
         torch.empty(1 << 50)
         raise AssertionError
 
-    monkeypatch.setattr(Policy, "label_probabilities", full)
+    monkeypatch.setattr(PolicyModel, "label_probabilities", full)
     with pytest.raises(SaevalError, match=r"lower hardware\.completions_per_device"):
         train(answering_base, tmp_path / "out", "mixed", "optimisation.steps=2")
 

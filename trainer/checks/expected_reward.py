@@ -17,8 +17,8 @@ from saeval.tasks.questions import QUESTION_ABSTENTION
 from saeval.tasks.registry import Kind
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards.completion import Completion, Group
-from saeval.trainer.rewards.example import says
-from saeval.trainer.rewards.registry import Term, reward
+from saeval.trainer.rewards.example import make_completion
+from saeval.trainer.rewards.registry import RewardTerm, compute_reward
 
 STATED = tuple(number / 20 for number in range(21))
 """Confidences that a completion may state: 0, 0.05, … 1."""
@@ -80,7 +80,7 @@ class Knowledge:
         return (*(LABELS if self.kind == "verification" else ("RIGHT", "WRONG", "UNKNOWN")), None)
 
 
-class Payoffs:
+class ExpectedRewards:
     """The pay-offs of one recipe for tasks of one kind, at one step.
 
     Parameters
@@ -101,7 +101,7 @@ class Payoffs:
         self.step = self.steps - 1 if step is None else step
 
     @cached_property
-    def heeds_confidence(self) -> bool:
+    def depends_on_confidence(self) -> bool:
         """Whether two stated confidences of one answer are ever paid differently."""
         believers = LABELS if self.kind == "verification" else ("RIGHT", "UNKNOWN")
         for believes, chance in product(believers, (0.75, 1.0)):
@@ -112,7 +112,7 @@ class Payoffs:
                     return True
         return False
 
-    def in_words(self, action: Action) -> str:
+    def describe(self, action: Action) -> str:
         """An action with its confidence, where that matters."""
         if action.answer is None:
             return "an unreadable answer"
@@ -120,7 +120,7 @@ class Payoffs:
             return f"{action.answer} without CONF"
         return (
             f"{action.answer} CONF={action.confidence:.2f}"
-            if self.heeds_confidence
+            if self.depends_on_confidence
             else action.answer
         )
 
@@ -134,7 +134,7 @@ class Payoffs:
         others_right: int = 0,
     ) -> Completion:
         """A completion that does `action`, among others of which so many are right."""
-        completion = says(
+        completion = make_completion(
             action.answer,
             action.confidence if action.answer is not None else None,
             target=target,
@@ -145,15 +145,17 @@ class Payoffs:
             step=self.step,
             steps=self.steps,
         )
-        right = others_right + completion.answered_rightly
+        right = others_right + completion.answered_correctly
         return replace(completion, group=Group(self.group_size, right))
 
-    def expected(self, action: Action, knowledge: Knowledge, term: Term | None = None) -> float:
+    def expected(
+        self, action: Action, knowledge: Knowledge, term: RewardTerm | None = None
+    ) -> float:
         """What `action` pays on average to a model of such knowledge, in all or by one term."""
         total = 0.0
         for chance, completion in self._outcomes(action, knowledge):
             if chance > 0:
-                pays = reward((term,) if term else self.terms, completion)
+                pays = compute_reward((term,) if term else self.terms, completion)
                 total += chance * pays
         return total
 
@@ -182,7 +184,7 @@ class Payoffs:
                 self._outcomes(Action(knowledge.believes, high), knowledge),
                 strict=True,
             ):
-                change = reward(self.terms, after) - reward(self.terms, before)
+                change = compute_reward(self.terms, after) - compute_reward(self.terms, before)
                 if abs(change) > TIE:
                     height += copysign(chance, change)
             heights.append(round(height, 9))
@@ -200,7 +202,7 @@ class Payoffs:
         others = 0 if knowledge.others_decline else self.group_size - 1
         chance = knowledge.chance
         if self.kind == "verification":
-            beliefs = belief(knowledge.believes, chance)
+            beliefs = label_beliefs(knowledge.believes, chance)
             for target, probability in beliefs.items():
                 right = others if target == knowledge.believes != ABSTENTION else 0
                 yield (
@@ -228,24 +230,24 @@ class Payoffs:
                     )
 
 
-def amount(pay: float) -> str:
+def format_pay(pay: float) -> str:
     """With two decimals, and no minus before nothing."""
     return f"{pay:.2f}".replace("-0.00", "0.00")
 
 
-def belief(label: str, chance: float) -> dict[str, float]:
+def label_beliefs(label: str, chance: float) -> dict[str, float]:
     """`chance` for one label, the rest evenly for the others."""
     rest = (1 - chance) / (len(LABELS) - 1)
     return {other: chance if other == label else rest for other in LABELS}
 
 
-def answers_from(payoffs: Payoffs) -> float | None:
+def answering_threshold(rewards: ExpectedRewards) -> float | None:
     """The chance of being right from which answering a question pays more than declining.
 
     None if it never does; 0 if it always does.
     """
     answer_pays = [
-        share / 100 for share in range(1, 101) if _answering_gains(payoffs, share / 100) > TIE
+        share / 100 for share in range(1, 101) if _answering_gains(rewards, share / 100) > TIE
     ]
     if not answer_pays:
         return None
@@ -254,10 +256,10 @@ def answers_from(payoffs: Payoffs) -> float | None:
         return 0.0
     for _ in range(20):
         middle = (low + high) / 2
-        low, high = (low, middle) if _answering_gains(payoffs, middle) > 0 else (middle, high)
+        low, high = (low, middle) if _answering_gains(rewards, middle) > 0 else (middle, high)
     return high
 
 
-def _answering_gains(payoffs: Payoffs, chance: float) -> float:
+def _answering_gains(rewards: ExpectedRewards, chance: float) -> float:
     knowledge = Knowledge("question", "RIGHT", chance)
-    return payoffs.best(knowledge, "RIGHT")[1] - payoffs.best(knowledge, "UNKNOWN")[1]
+    return rewards.best(knowledge, "RIGHT")[1] - rewards.best(knowledge, "UNKNOWN")[1]

@@ -12,18 +12,18 @@ from typing import Literal
 
 from saeval.tasks.format.labels import LABELS
 from saeval.tasks.registry import Kind, get_task
-from saeval.trainer.check.expected_reward import (
+from saeval.trainer.checks.expected_reward import (
     STATED,
     TIE,
     Action,
+    ExpectedRewards,
     Knowledge,
-    Payoffs,
-    amount,
-    answers_from,
-    belief,
+    answering_threshold,
+    format_pay,
+    label_beliefs,
 )
 from saeval.trainer.recipe.schema import Recipe
-from saeval.trainer.rewards.registry import Term
+from saeval.trainer.rewards.registry import RewardTerm
 
 Severity = Literal["warning", "note"]
 
@@ -54,7 +54,7 @@ class Finding:
     severity: Severity = "warning"
 
 
-def reward_findings(recipe: Recipe) -> list[Finding]:
+def check_reward(recipe: Recipe) -> list[Finding]:
     """What the pay-offs of a recipe's reward show, for each kind of task that it trains on.
 
     Nothing, where there is no reward: supervised fine-tuning has none.
@@ -64,28 +64,28 @@ def reward_findings(recipe: Recipe) -> list[Finding]:
     kinds = dict.fromkeys(get_task(name).kind for name in recipe.tasks)
     found: dict[Finding, None] = {}
     for kind in kinds:
-        payoffs = Payoffs(recipe, kind)
+        rewards = ExpectedRewards(recipe, kind)
         checks: tuple[Iterable[Finding], ...] = (
-            constant_components(recipe, kind),
-            dominated_answers(payoffs),
-            abstention_collapse(payoffs),
-            abstention_never_paid(payoffs),
-            confidence_findings(payoffs),
-            scaled_confidence(recipe, payoffs),
+            check_constant_components(recipe, kind),
+            check_dominated_answers(rewards),
+            check_abstention_collapse(rewards),
+            check_unpaid_abstention(rewards),
+            check_confidence(rewards),
+            check_scaled_confidence(recipe, rewards),
         )
         for check in checks:
             found.update(dict.fromkeys(check))
     return list(found)
 
 
-def constant_components(recipe: Recipe, kind: Kind) -> Iterator[Finding]:
+def check_constant_components(recipe: Recipe, kind: Kind) -> Iterator[Finding]:
     """Components that pay all completions of a prompt alike, whatever they say.
 
     GRPO subtracts the group's mean, so that they change nothing.
     """
     for term in recipe.terms:
         if term.weight != 0 and not any(
-            _varies(term, Payoffs(recipe, kind, step))
+            _varies(term, ExpectedRewards(recipe, kind, step))
             for step in (0, recipe.optimisation.steps - 1)
         ):
             yield Finding(
@@ -95,23 +95,23 @@ def constant_components(recipe: Recipe, kind: Kind) -> Iterator[Finding]:
             )
 
 
-def _varies(term: Term, payoffs: Payoffs) -> bool:
-    answers = Knowledge(payoffs.kind, "").answers
+def _varies(term: RewardTerm, rewards: ExpectedRewards) -> bool:
+    answers = Knowledge(rewards.kind, "").answers
     actions = [
         Action(answer, confidence, in_reasoning)
         for answer, confidence, in_reasoning in product(
             answers, (0.0, 0.5, 1.0, None), (False, True)
         )
     ]
-    targets = LABELS if payoffs.kind == "verification" else ("RIGHT", "UNKNOWN")
+    targets = LABELS if rewards.kind == "verification" else ("RIGHT", "UNKNOWN")
     for target, evidence, likely, others in product(targets, (True, False), LABELS, (0, 1)):
         values = [
             term.value(
-                payoffs.completion(
+                rewards.completion(
                     action,
                     target=target,
                     evidence=evidence,
-                    probabilities=belief(likely, 0.8),
+                    probabilities=label_beliefs(likely, 0.8),
                     others_right=others,
                 )
             )
@@ -122,12 +122,12 @@ def _varies(term: Term, payoffs: Payoffs) -> bool:
     return False
 
 
-def dominated_answers(payoffs: Payoffs) -> Iterator[Finding]:
+def check_dominated_answers(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Right answers, known to be right, that do not pay more than wrong ones."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for believes in LABELS if payoffs.kind == "verification" else ("RIGHT", "UNKNOWN"):
-        chances = (_SURE, _NEARLY) if payoffs.kind == "verification" else (_SURE,)
-        judged = [_dominated(payoffs, Knowledge(payoffs.kind, believes, c)) for c in chances]
+    for believes in LABELS if rewards.kind == "verification" else ("RIGHT", "UNKNOWN"):
+        chances = (_SURE, _NEARLY) if rewards.kind == "verification" else (_SURE,)
+        judged = [_dominated(rewards, Knowledge(rewards.kind, believes, c)) for c in chances]
         bad = [each for each in judged if each is not None]
         if bad:
             code, text = next((each for each in bad if each[0] == _DOMINATED), bad[0])
@@ -138,23 +138,23 @@ def dominated_answers(payoffs: Payoffs) -> Iterator[Finding]:
         yield Finding(code, f"on {_items(believes)}, {text}{also}")
 
 
-def _dominated(payoffs: Payoffs, knowledge: Knowledge) -> tuple[str, str] | None:
-    right, pay = payoffs.best(knowledge, knowledge.believes)
-    rest = [payoffs.best(knowledge, a) for a in knowledge.answers if a != knowledge.believes]
+def _dominated(rewards: ExpectedRewards, knowledge: Knowledge) -> tuple[str, str] | None:
+    right, pay = rewards.best(knowledge, knowledge.believes)
+    rest = [rewards.best(knowledge, a) for a in knowledge.answers if a != knowledge.believes]
     other, more = max(rest, key=lambda pair: pair[1])
-    said = payoffs.in_words
+    said = rewards.describe
     if more > pay + TIE:
         sure = "that knows this" if knowledge.chance == _SURE else f"{knowledge.chance:.0%} sure"
         return (
             _DOMINATED,
-            f"a model {sure} is paid {amount(more)} for {said(other)} and only {amount(pay)} for "
-            f"{said(right)}{_culprit(payoffs, knowledge, right, other)}",
+            f"a model {sure} is paid {format_pay(more)} for {said(other)} and only "
+            f"{format_pay(pay)} for {said(right)}{_culprit(rewards, knowledge, right, other)}",
         )
     if more > pay - TIE:
         return (
             "right-answer-unpaid",
-            f"{said(right)} is paid {amount(pay)} and {said(other)} as much: nothing teaches the "
-            "model which is right",
+            f"{said(right)} is paid {format_pay(pay)} and {said(other)} as much: nothing teaches "
+            "the model which is right",
         )
     return None
 
@@ -164,26 +164,26 @@ def _items(believes: str) -> str:
     return names.get(believes, f"{believes} items")
 
 
-def _culprit(payoffs: Payoffs, knowledge: Knowledge, right: Action, wrong: Action) -> str:
+def _culprit(rewards: ExpectedRewards, knowledge: Knowledge, right: Action, wrong: Action) -> str:
     gains = {
-        term.name: payoffs.expected(wrong, knowledge, term)
-        - payoffs.expected(right, knowledge, term)
-        for term in payoffs.terms
+        term.name: rewards.expected(wrong, knowledge, term)
+        - rewards.expected(right, knowledge, term)
+        for term in rewards.terms
     }
     name = max(gains, key=gains.__getitem__)
     return f": {name} pays {gains[name]:.2f} more for it"
 
 
-def abstention_collapse(payoffs: Payoffs) -> Iterator[Finding]:
+def check_abstention_collapse(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Rewards that end in declining everywhere: always, or once the rest of a group declines."""
-    believes = "PASS" if payoffs.kind == "verification" else "RIGHT"
+    believes = "PASS" if rewards.kind == "verification" else "RIGHT"
 
     def gain(chance: float, others_decline: bool = False) -> tuple[float, float, float]:
         """What declining pays over the best answer, and both."""
-        knowledge = Knowledge(payoffs.kind, believes, chance, others_decline=others_decline)
-        declining = payoffs.best(knowledge, knowledge.abstention)[1]
+        knowledge = Knowledge(rewards.kind, believes, chance, others_decline=others_decline)
+        declining = rewards.best(knowledge, knowledge.abstention)[1]
         answers = [a for a in knowledge.answers if a != knowledge.abstention]
-        answering = max(payoffs.best(knowledge, answer)[1] for answer in answers)
+        answering = max(rewards.best(knowledge, answer)[1] for answer in answers)
         return declining - answering, declining, answering
 
     gains = [gain(chance)[0] for chance in _CHANCES]
@@ -193,26 +193,26 @@ def abstention_collapse(payoffs: Payoffs) -> Iterator[Finding]:
         yield Finding(
             "abstention-collapse",
             f"declining is best whatever a model knows (right {chance:.0%} of the time, it is paid "
-            f"{amount(declining)} for declining and {amount(answering)} for its answer): it will "
-            "decline everywhere; pay for right answers too",
+            f"{format_pay(declining)} for declining and {format_pay(answering)} for its answer): "
+            "it will decline everywhere; pay for right answers too",
         )
     elif gain(_NEARLY)[0] < -TIE and gain(_NEARLY, others_decline=True)[0] > TIE:
         _, declining, answering = gain(_NEARLY, others_decline=True)
         yield Finding(
             "abstention-absorbs",
             f"once the rest of a group declines, a model that is right {_NEARLY:.0%} of the time "
-            f"is paid {amount(declining)} for declining and {amount(answering)} for its answer: a "
-            "policy that declines everywhere stays there; keep the alarm on `any_right`",
+            f"is paid {format_pay(declining)} for declining and {format_pay(answering)} for its "
+            "answer: a policy that declines everywhere stays there; keep the alarm on `any_right`",
         )
 
 
-def abstention_never_paid(payoffs: Payoffs) -> Iterator[Finding]:
+def check_unpaid_abstention(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Rewards under which a model should guess whatever it does not know."""
-    if payoffs.kind != "question":
+    if rewards.kind != "question":
         return
-    start = answers_from(payoffs)
+    start = answering_threshold(rewards)
     hardly = Knowledge("question", "RIGHT", _HARDLY)
-    guessing, declining = (payoffs.best(hardly, answer)[1] for answer in ("RIGHT", "UNKNOWN"))
+    guessing, declining = (rewards.best(hardly, answer)[1] for answer in ("RIGHT", "UNKNOWN"))
     if start is not None and guessing >= declining - TIE:
         yield Finding(
             "abstention-unpaid",
@@ -222,17 +222,17 @@ def abstention_never_paid(payoffs: Payoffs) -> Iterator[Finding]:
         )
 
 
-def confidence_findings(payoffs: Payoffs) -> Iterator[Finding]:
+def check_confidence(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Whether stated confidence is paid for, and the honest one the most."""
-    for believes in LABELS if payoffs.kind == "verification" else ("RIGHT",):
+    for believes in LABELS if rewards.kind == "verification" else ("RIGHT",):
         for chance in _CHANCES_OF_CONFIDENCE:
-            knowledge = Knowledge(payoffs.kind, believes, chance)
+            knowledge = Knowledge(rewards.kind, believes, chance)
             pays = {
-                stated: payoffs.expected(Action(believes, stated), knowledge) for stated in STATED
+                stated: rewards.expected(Action(believes, stated), knowledge) for stated in STATED
             }
             if max(pays.values()) - min(pays.values()) <= TIE:
                 continue
-            best = payoffs.best(knowledge, believes)[0].confidence
+            best = rewards.best(knowledge, believes)[0].confidence
             if best is None or abs(best - chance) > _CONFIDENCE_OFF:
                 said = "none" if best is None else f"{best:.2f}"
                 yield Finding(
@@ -241,7 +241,7 @@ def confidence_findings(payoffs: Payoffs) -> Iterator[Finding]:
                     f"for stating {said}: the reward is not proper",
                 )
                 return
-    if not payoffs.heeds_confidence:
+    if not rewards.depends_on_confidence:
         yield Finding(
             "confidence-unpaid",
             "stated confidence is not paid for: nothing makes it honest; add `brier`",
@@ -249,16 +249,16 @@ def confidence_findings(payoffs: Payoffs) -> Iterator[Finding]:
         )
 
 
-def scaled_confidence(recipe: Recipe, payoffs: Payoffs) -> Iterator[Finding]:
+def check_scaled_confidence(recipe: Recipe, rewards: ExpectedRewards) -> Iterator[Finding]:
     """Proper rewards whose honest answer is lost by dividing by the spread of each group."""
     if recipe.optimisation.scale_rewards != "group":
         return
     for chance in _CHANCES_OF_CONFIDENCE:
         knowledge = Knowledge(
-            payoffs.kind, "PASS" if payoffs.kind == "verification" else "RIGHT", chance
+            rewards.kind, "PASS" if rewards.kind == "verification" else "RIGHT", chance
         )
-        honest = payoffs.best(knowledge, knowledge.believes)[0].confidence
-        learnt = payoffs.learnt_confidence(knowledge)
+        honest = rewards.best(knowledge, knowledge.believes)[0].confidence
+        learnt = rewards.learnt_confidence(knowledge)
         if honest is None or learnt is None:
             continue
         if abs(learnt - honest) > _CONFIDENCE_OFF:

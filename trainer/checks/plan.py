@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 from saeval.tasks.factworld.world import generate
 from saeval.tasks.format.labels import ANSWER_PREFIX, LABELS
 from saeval.tasks.registry import get_task
-from saeval.trainer.check.reward import Finding
-from saeval.trainer.data.rows import training_row
+from saeval.trainer.checks.reward import Finding
+from saeval.trainer.data.rows import make_training_row
 from saeval.trainer.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def plan_findings(recipe: Recipe) -> list[Finding]:
+def check_plan(recipe: Recipe) -> list[Finding]:
     """What sizes and settings show."""
-    return [*split_groups(recipe), *_inexact_resume(recipe), *_profile(recipe)]
+    return [*find_split_groups(recipe), *_inexact_resume(recipe), *_profile(recipe)]
 
 
-def split_groups(recipe: Recipe) -> Iterator[Finding]:
+def find_split_groups(recipe: Recipe) -> Iterator[Finding]:
     """Groups lie whole on a device only if each device's completions are a multiple of them."""
     optimisation, devices = recipe.optimisation, recipe.hardware.devices
     generated = recipe.completions_per_step * optimisation.steps_per_generation
@@ -69,7 +69,7 @@ def _profile(recipe: Recipe) -> Iterator[Finding]:
         )
 
 
-def token_findings(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Finding]:
+def check_tokens(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Finding]:
     """Whether the base's tokens let label probabilities be probed.
 
     Probing reads the next token after the prompt and ``LABEL=``; it is right only if a label's
@@ -114,7 +114,7 @@ def token_findings(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[F
 
 def _prefix(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> str:
     """The end of a prompt as probing sees it; the item in it does not matter."""
-    row = training_row(get_task("factworld"), generate("test", 1)[0], recipe.prompt)
+    row = make_training_row(get_task("factworld"), generate("test", 1)[0], recipe.prompt)
     if isinstance(row.prompt, str):
         return row.prompt + ANSWER_PREFIX
     text = tokenizer.apply_chat_template(

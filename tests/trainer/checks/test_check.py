@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from saeval.trainer.check.command import check
-from saeval.trainer.check.expected_reward import Knowledge, Payoffs, answers_from
-from saeval.trainer.check.plan import token_findings
+from saeval.trainer.checks.check import check
+from saeval.trainer.checks.expected_reward import ExpectedRewards, Knowledge, answering_threshold
+from saeval.trainer.checks.plan import check_tokens
 from saeval.trainer.cli import main
-from saeval.trainer.recipe.load import load_recipe, recipe_names
+from saeval.trainer.recipe.load import list_recipes, load_recipe
 from saeval.trainer.rewards.registry import COMPONENTS
 
 
@@ -46,7 +46,7 @@ WARNED = {
 }
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", list_recipes())
 def test_shipped_recipes_are_warned_of_what_is_wrong_with_them(name):
     assert codes(name) == WARNED[name]
 
@@ -90,7 +90,9 @@ def test_a_small_weight_of_na_is_found_without_any_exploration():
 )
 def test_answering_pays_from_lambda_over_one_plus_lambda(price, chance):
     recipe = load_recipe("ternary", [f"reward.ternary.wrong={price}"])
-    assert answers_from(Payoffs(recipe, "question")) == pytest.approx(chance, abs=1e-5)
+    assert answering_threshold(ExpectedRewards(recipe, "question")) == pytest.approx(
+        chance, abs=1e-5
+    )
     assert codes("ternary", f"reward.ternary.wrong={price}") == set()
 
 
@@ -101,10 +103,10 @@ def test_a_reward_that_never_pays_for_declining_is_found_on_questions():
 
 
 def test_group_pay_is_that_of_the_groups_chances():
-    payoffs = Payoffs(load_recipe("qa-both"), "question")
+    rewards = ExpectedRewards(load_recipe("qa-both"), "question")
     half = Knowledge("question", "RIGHT", 0.5)
-    assert payoffs.best(half, "RIGHT")[1] == pytest.approx(0.5)
-    assert payoffs.best(half, "UNKNOWN")[1] == pytest.approx(0.5**7)
+    assert rewards.best(half, "RIGHT")[1] == pytest.approx(0.5)
+    assert rewards.best(half, "UNKNOWN")[1] == pytest.approx(0.5**7)
 
 
 def test_a_confidence_reward_that_is_not_proper_is_found():
@@ -138,8 +140,8 @@ def test_what_confidence_is_learnt_when_only_the_sign_of_a_change_counts(name, c
     recipe = load_recipe(name)
     kind = "question" if name == "ternary" else "verification"
     believes = "RIGHT" if name == "ternary" else "PASS"
-    payoffs = Payoffs(recipe, kind)
-    assert payoffs.learnt_confidence(Knowledge(kind, believes, chance)) == learnt
+    rewards = ExpectedRewards(recipe, kind)
+    assert rewards.learnt_confidence(Knowledge(kind, believes, chance)) == learnt
 
 
 @pytest.mark.parametrize(
@@ -181,9 +183,9 @@ def tokenizer():
 
 
 def test_a_tokenizer_that_keeps_labels_whole_can_be_probed(tokenizer):
-    assert token_findings(load_recipe("mixed"), tokenizer) == []
+    assert check_tokens(load_recipe("mixed"), tokenizer) == []
     chat = load_recipe("mixed", ["prompt.chat_template=true"])
-    assert token_findings(chat, tokenizer) == []
+    assert check_tokens(chat, tokenizer) == []
 
 
 def test_a_tokenizer_that_melts_prefix_and_label_cannot_be_probed(tokenizer):
@@ -193,10 +195,10 @@ def test_a_tokenizer_that_melts_prefix_and_label_cannot_be_probed(tokenizer):
 
     melting = build_tokenizer()
     melting.add_tokens([AddedToken("=PASS", normalized=False)])
-    found = token_findings(load_recipe("mixed"), melting)
+    found = check_tokens(load_recipe("mixed"), melting)
     assert [(finding.code, finding.severity) for finding in found] == [("label-tokens", "warning")]
     assert "LABEL=PASS is read as other tokens" in found[0].text
-    assert token_findings(load_recipe("balanced"), melting) == []  # it probes nothing
+    assert check_tokens(load_recipe("balanced"), melting) == []  # it probes nothing
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -251,7 +253,7 @@ def test_bad_input_exits_with_two_and_one_sentence(capsys, arguments, said):
 def test_the_recipes_are_listed_and_shown(capsys):
     code, out, _ = run(capsys, "recipes", "list")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == recipe_names()
+    assert [line.split()[0] for line in out.splitlines()] == list_recipes()
     code, out, _ = run(capsys, "recipes", "show", "mixed")
     assert code == 0
     assert "steps: 160" in out

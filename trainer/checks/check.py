@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from saeval.errors import SaevalError
-from saeval.trainer.check.plan import plan_findings, token_findings
-from saeval.trainer.check.report import show
-from saeval.trainer.check.reward import Finding, reward_findings
+from saeval.trainer.checks.plan import check_plan, check_tokens
+from saeval.trainer.checks.report import print_report
+from saeval.trainer.checks.reward import Finding, check_reward
 from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.recipe.schema import Recipe
 
@@ -22,15 +22,15 @@ def check_command(recipe_name: str, changes: Sequence[str], base: str | None) ->
     """Print what is found and return whether there is any warning."""
     recipe = load_recipe(recipe_name, changes)
     findings = check(recipe, None if base is None else _tokenizer(base))
-    show(recipe, findings, Console())
+    print_report(recipe, findings, Console())
     return any(finding.severity == "warning" for finding in findings)
 
 
 def check(recipe: Recipe, tokenizer: PreTrainedTokenizerBase | None = None) -> list[Finding]:
     """All findings, warnings first."""
-    found = [*reward_findings(recipe), *plan_findings(recipe)]
+    found = [*check_reward(recipe), *check_plan(recipe)]
     if tokenizer is not None:
-        found += token_findings(recipe, tokenizer)
+        found += check_tokens(recipe, tokenizer)
     return sorted(found, key=lambda finding: finding.severity != "warning")
 
 

@@ -11,15 +11,15 @@ from rich.table import Table
 
 from saeval.tasks.format.labels import LABELS
 from saeval.tasks.registry import get_task
-from saeval.trainer.check.expected_reward import (
+from saeval.trainer.checks.expected_reward import (
     TIE,
     Action,
+    ExpectedRewards,
     Knowledge,
-    Payoffs,
-    amount,
-    answers_from,
+    answering_threshold,
+    format_pay,
 )
-from saeval.trainer.check.reward import Finding
+from saeval.trainer.checks.reward import Finding
 from saeval.trainer.recipe.schema import Objective, Recipe
 
 _SHOWN = (0.05, 0.5, 0.95)
@@ -28,7 +28,7 @@ _CHANCES = (0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
 Row = tuple[str, list[float]]
 
 
-def show(recipe: Recipe, findings: Sequence[Finding], console: Console) -> None:
+def print_report(recipe: Recipe, findings: Sequence[Finding], console: Console) -> None:
     """Print what a recipe pays, what is best under it, and what was found."""
     console.print(f"[bold]{escape(recipe.name)}[/]  {escape(recipe.summary)}")
     optimisation = recipe.optimisation
@@ -43,19 +43,19 @@ def show(recipe: Recipe, findings: Sequence[Finding], console: Console) -> None:
     )
     for kind in dict.fromkeys(get_task(name).kind for name in recipe.tasks):
         if recipe.terms:
-            payoffs = Payoffs(recipe, kind)
+            rewards = ExpectedRewards(recipe, kind)
             for title, table in (
-                ("Components", _components(payoffs)),
-                (f"What an answer pays ({kind}), to a model that knows the truth", _pays(payoffs)),
+                ("Components", _components(rewards)),
+                (f"What an answer pays ({kind}), to a model that knows the truth", _pays(rewards)),
                 (
                     "What pays most on average, to a model that is right … of the time",
-                    _best(payoffs),
+                    _best(rewards),
                 ),
             ):
                 console.print(f"\n[bold]{title}[/]")
                 console.print(table)
             if kind == "question":
-                console.print(_threshold(payoffs), highlight=False)
+                console.print(_threshold(rewards), highlight=False)
     if recipe.objective is not None:
         console.print("\n[bold]Targets[/]")
         console.print(_objective(recipe.objective))
@@ -94,12 +94,12 @@ def _objective(objective: Objective) -> Table:
     return table
 
 
-def _components(payoffs: Payoffs) -> Table:
+def _components(rewards: ExpectedRewards) -> Table:
     table = _table()
     table.add_column("")
     table.add_column("weight", justify="right")
     table.add_column("parameters")
-    for term in payoffs.terms:
+    for term in rewards.terms:
         parameters = ", ".join(
             f"{name}={_parameter(value)}" for name, value in term.parameters.items()
         )
@@ -113,10 +113,10 @@ def _parameter(value: object) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
-def _pays(payoffs: Payoffs) -> Table:
+def _pays(rewards: ExpectedRewards) -> Table:
     """What each answer pays where the truth is known."""
-    sections = [(title, list(_rows(payoffs, knowledge))) for title, knowledge in _known(payoffs)]
-    by_confidence = payoffs.heeds_confidence
+    sections = [(title, list(_rows(rewards, knowledge))) for title, knowledge in _known(rewards)]
+    by_confidence = rewards.depends_on_confidence
     table = _table()
     table.add_column("truth")
     table.add_column("answer")
@@ -137,56 +137,56 @@ def _pays(payoffs: Payoffs) -> Table:
 
 
 def _marked(pay: float, top: float, right: bool) -> str:
-    text = amount(pay)
+    text = format_pay(pay)
     if pay < top - TIE:
         return text
     return f"[bold green]{text}[/]" if right else f"[bold red]{text}[/]"
 
 
-def _known(payoffs: Payoffs) -> Iterator[tuple[str, Knowledge]]:
-    if payoffs.kind == "verification":
+def _known(rewards: ExpectedRewards) -> Iterator[tuple[str, Knowledge]]:
+    if rewards.kind == "verification":
         for label in LABELS:
             yield label, Knowledge("verification", label)
         return
     yield "has an answer", Knowledge("question", "RIGHT")
-    if _by_group(payoffs):
+    if _by_group(rewards):
         yield "  others decline", Knowledge("question", "RIGHT", others_decline=True)
     yield "has none", Knowledge("question", "UNKNOWN")
 
 
-def _by_group(payoffs: Payoffs) -> bool:
-    return any("group" in term.component.needs for term in payoffs.terms)
+def _by_group(rewards: ExpectedRewards) -> bool:
+    return any("group" in term.component.needs for term in rewards.terms)
 
 
-def _rows(payoffs: Payoffs, knowledge: Knowledge) -> Iterator[Row]:
+def _rows(rewards: ExpectedRewards, knowledge: Knowledge) -> Iterator[Row]:
     for answer in knowledge.answers:
         if knowledge.believes == "UNKNOWN" and answer == "RIGHT":
             continue
         name = "unreadable" if answer is None else answer
         right = " ✓" if answer == knowledge.believes else ""
         pays = [
-            payoffs.expected(Action(answer, confidence), knowledge)
+            rewards.expected(Action(answer, confidence), knowledge)
             for confidence in (*_SHOWN, None)
         ]
         yield name + right, pays
 
 
-def _best(payoffs: Payoffs) -> Table:
+def _best(rewards: ExpectedRewards) -> Table:
     """What pays most to a model of some knowledge."""
     table = _table()
     table.add_column("it believes", no_wrap=True)
     for chance in _CHANCES:
         table.add_column(f"{chance:.0%}", justify="right")
     believers = [(label, Knowledge("verification", label)) for label in LABELS]
-    if payoffs.kind == "question":
+    if rewards.kind == "question":
         believers = [("an answer", Knowledge("question", "RIGHT"))]
-        if _by_group(payoffs):
+        if _by_group(rewards):
             declining = Knowledge("question", "RIGHT", others_decline=True)
             believers.append(("  others decline", declining))
     for name, knowledge in believers:
         cells = []
         for chance in _CHANCES:
-            ranking = payoffs.ranking(
+            ranking = rewards.ranking(
                 Knowledge(
                     knowledge.kind,
                     knowledge.believes,
@@ -206,11 +206,11 @@ def _choice(ranking: Sequence[tuple[Action, float]], knowledge: Knowledge) -> st
         style = "red"
     tie = len(ranking) > 1 and ranking[1][1] >= pay - TIE
     name = "tie" if tie else action.answer or "unreadable"
-    return f"[{style}]{name}[/]\n{amount(pay)}"
+    return f"[{style}]{name}[/]\n{format_pay(pay)}"
 
 
-def _threshold(payoffs: Payoffs) -> str:
-    start = answers_from(payoffs)
+def _threshold(rewards: ExpectedRewards) -> str:
+    start = answering_threshold(rewards)
     if start is None:
         return "Answering never pays more than declining."
     if start == 0:
