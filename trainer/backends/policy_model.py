@@ -163,7 +163,7 @@ class PolicyModel:
         for start in range(0, len(order), self._batch_size):
             places = order[start : start + self._batch_size]
             width = len(sequences[places[-1]])
-            ids = torch.full((len(places), width), self._tokenizer.pad_token_id)
+            ids = torch.full((len(places), width), self._tokenizer.pad_token_id or 0)
             mask = torch.zeros_like(ids)
             for row, place in enumerate(places):
                 ids[row, width - len(sequences[place]) :] = torch.tensor(sequences[place])

@@ -21,7 +21,6 @@ from saeval.tasks.registry import Task, get_task
 from saeval.tasks.types import DataError
 from saeval.trainer.data.holdout import load_evaluation_items
 from saeval.trainer.data.profile import (
-    SCHEMA,
     Profile,
     ProfileEntry,
     ProfileHeader,
@@ -64,7 +63,7 @@ def profile_command(
     with console.status("loading items"):
         items = _items(recipe, times, data_dir)
         header = ProfileHeader(
-            schema=SCHEMA,
+            schema="satrain.profile/1",
             base=base,
             content=model_content(folder),
             items=len(items),
@@ -206,7 +205,7 @@ class _Speaker:
 
         prompts = [self._tokens(row) for row in rows]
         width = max(map(len, prompts))
-        ids = torch.full((len(prompts), width), self._tokenizer.pad_token_id)
+        ids = torch.full((len(prompts), width), self._tokenizer.pad_token_id or 0)
         mask = torch.zeros_like(ids)
         for number, prompt in enumerate(prompts):
             ids[number, width - len(prompt) :] = torch.tensor(prompt)

@@ -98,7 +98,7 @@ def train_base(folder: Path, settings: DemoConfig, on_step: Callable[[], None]) 
         losses += fit(
             model,
             sample_batches(examples, settings.batch_size, rng),
-            pad=tokenizer.pad_token_id,
+            pad=tokenizer.pad_token_id or 0,
             steps=steps,
             learning_rate=learning_rate,
             label_weight=_LABEL_WEIGHT,
@@ -116,4 +116,7 @@ def make_example(
         tokenizer(text, add_special_tokens=False).input_ids
         for text in (ANSWER_PREFIX, f"{label}\nCONF={confidence:.2f}")
     )
-    return Example(prompt, [*before, *after, tokenizer.eos_token_id], len(before))
+    end = tokenizer.eos_token_id
+    if end is None:
+        raise ValueError("the tokenizer has no end token, so that no answer would end")
+    return Example(prompt, [*before, *after, end], len(before))

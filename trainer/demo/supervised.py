@@ -74,7 +74,7 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = rate
         loss, label_loss = _losses(model, batch, pad, label_weight)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad()

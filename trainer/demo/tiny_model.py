@@ -104,7 +104,7 @@ def build_random_adapter(
         for parameter in adapted.parameters():
             if parameter.requires_grad:
                 parameter.normal_(0, scale, generator=generator)
-    adapted.save_pretrained(folder)
+    adapted.save_pretrained(str(folder))
     return folder
 
 

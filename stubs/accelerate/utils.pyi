@@ -1,0 +1,6 @@
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+
+def broadcast_object_list(object_list: list[_Item], from_process: int = ...) -> list[_Item]: ...
+def gather_object(object: list[_Item]) -> list[_Item]: ...
