@@ -6,6 +6,7 @@ SaevalError               exit code 2; the message says what, where and what to 
 ├── EngineError           an engine or server has stopped answering
 ├── PairingError          two sets of predictions do not answer the same questions
 ├── RunFolderError        a folder holds something else, is in use, or a run cannot begin or go on
+├── MissingExtraError     a package is needed that this install does not have
 ├── RecipeError           a recipe, or a change to it on the command line, is not what it should be
 ├── BackendError          a training backend is unknown, cannot be loaded, or cannot train
 └── RewardError           a reward component gave no finite number, or lacks what it needs
@@ -13,11 +14,13 @@ SaevalError               exit code 2; the message says what, where and what to 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class SaevalError(Exception):
     """An error that a person can mend; shown in one sentence, without a traceback."""
 
-    exit_code = 2
+    exit_code: ClassVar[int] = 2
 
 
 class InputError(SaevalError):
@@ -38,6 +41,10 @@ class PairingError(SaevalError):
 
 class RunFolderError(SaevalError):
     """A folder holds something else, is in use, or a run cannot begin or go on in it."""
+
+
+class MissingExtraError(SaevalError):
+    """A package is needed that this install does not have."""
 
 
 class RecipeError(SaevalError):

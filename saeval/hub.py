@@ -1,10 +1,18 @@
-"""What a model is by its content, whatever its path: training records it, evaluation compares."""
+"""Models by hub id or folder: found, downloaded, and known by their content.
+
+Training records the content of a model, evaluation compares it, whatever the path.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import shorten
+
+from saeval.errors import ModelError
+from saeval.extras import require_extra
 
 MODEL_FILES = (
     "*.safetensors",
@@ -20,6 +28,67 @@ MODEL_FILES = (
     "*.jinja",
 )
 """Patterns of the files that make a model and its tokenizer; none is pickled or executable."""
+ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
+"""Files of a PEFT adapter."""
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.*", "*.model")
+_HUB_ID = re.compile(r"\w[\w.-]*(/[\w.-]+)?")
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a model of the hub may be called so."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
+def model_folder(argument: str, *, also: Iterable[str] = ()) -> Path:
+    """The folder of a model: as given, or of a hub id, downloaded or found in the cache.
+
+    Raises
+    ------
+    ModelError
+        If there is neither such a folder nor a model of that name on the hub.
+    """
+    folder = Path(argument)
+    return folder if folder.is_dir() else download_model(argument, also=also)
+
+
+def download_model(identifier: str, *, also: Iterable[str] = ()) -> Path:
+    """A model of the hub in the local cache, without anything pickled or executable.
+
+    Parameters
+    ----------
+    identifier
+        Hub id.
+    also
+        Names or patterns of further files.
+
+    Raises
+    ------
+    ModelError
+        If the hub gives no model of that name.
+    """
+    require_extra("run", "huggingface_hub")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(identifier, allow_patterns=[*MODEL_FILES, *also]))
+    except Exception as error:  # many kinds: no network, not found, gated, bad name
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise ModelError(
+            f"{identifier}: no such local file or folder, and the hub does not give a model of "
+            f"that name ({type(error).__name__}: {shorten(reason, 160, placeholder=' …')})"
+        ) from error
+
+
+def missing_part(folder: Path) -> str | None:
+    """What a folder lacks to be a model with its tokenizer, in words; None if it is one."""
+    if not (folder / "config.json").is_file():
+        return "no configuration (config.json)"
+    if not matching(folder, ("*.safetensors",)):
+        return "no weights in safetensors format"
+    if not matching(folder, _TOKENIZER_FILES):
+        return "no tokenizer (tokenizer.json)"
+    return None
 
 
 def model_content(folder: Path) -> str:

@@ -13,9 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from saeval.errors import InputError
+from saeval.evalsuite.cli.configs import list_given_options
 from saeval.evalsuite.compare.command import answer_alone
 from saeval.evalsuite.compare.compatibility import describe_settings
-from saeval.evalsuite.config import OF_ASKING, OF_LOADING, as_typed, given_of, options_of
+from saeval.evalsuite.config import (
+    ASKING_DEFAULTS,
+    LOADING_DEFAULTS,
+    format_options,
+    options_of_identity,
+)
 from saeval.evalsuite.models.resolve import SavedPredictions, resolve
 from saeval.evalsuite.store.baseline_stores import Store, baseline_folder, open_store, record_of
 from saeval.evalsuite.store.baselines import (
@@ -46,7 +52,9 @@ def save_command(
         if there is not None:
             raise _exists(store, there)
         model = resolve(str(answer_alone(model, None, options, console)))
-    elif ignored := given_of(options, {"tasks": None, **OF_ASKING, **OF_LOADING}):
+    elif ignored := list_given_options(
+        options, {"tasks": None, **ASKING_DEFAULTS, **LOADING_DEFAULTS}
+    ):
         raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
     if not isinstance(model, SavedPredictions) or model.manifest is None:
         raise InputError(
@@ -65,8 +73,8 @@ def save_command(
     what = f"{name} in {store.address}: {_tasks(model.manifest)}, {_size(record.size)}"
     _say(console, f"{'Is pinned already:' if known else 'Saved'} {what}")
     where = "" if address == store_address() else f"{VARIABLE}={shlex.quote(address)} "
-    asked = options_of(model.manifest["identity"])
-    again = as_typed({"tasks": tuple(model.manifest["tasks"]), **asked})
+    asked = options_of_identity(model.manifest["identity"])
+    again = format_options({"tasks": tuple(model.manifest["tasks"]), **asked})
     _say(console, f"Use it: {where}saeval gate {PREFIX}{name} CHECKPOINT {again}")
 
 

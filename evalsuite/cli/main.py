@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from saeval.errors import SaevalError
+from saeval.command_line import run_command_line
 from saeval.evalsuite.cli.baseline import baseline
 from saeval.evalsuite.cli.options import (
     CONTEXT,
@@ -24,32 +24,12 @@ from saeval.evalsuite.cli.options import (
 )
 from saeval.evalsuite.cli.tasks import tasks
 
-INTERRUPTED = 130
+_INTERRUPTED = "Interrupted. What is finished is kept; run the same command again to resume."
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; every expected error is one sentence and exit code 2."""
-    try:
-        cli(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except SaevalError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.stdout = None  # whoever read it has left; nothing more can be said
-        sys.exit(1)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {where}{error.strerror or error}", err=True)
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo(
-            "\nInterrupted. What is finished is kept; run the same command again to resume.",
-            err=True,
-        )
-        sys.exit(INTERRUPTED)
+    """Run ``saeval``; see `saeval.command_line` for its exit codes."""
+    run_command_line(cli, arguments, when_interrupted=_INTERRUPTED)
 
 
 @click.group(context_settings=CONTEXT)

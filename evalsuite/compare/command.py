@@ -10,16 +10,18 @@ from rich.console import Console
 from rich.markup import escape
 
 from saeval.errors import InputError, SaevalError
+from saeval.evalsuite.cli.configs import engine_config_from_options, run_config_from_options
 from saeval.evalsuite.compare.best import choose
 from saeval.evalsuite.compare.plan import BASE
 from saeval.evalsuite.compare.reporting import report_comparisons
 from saeval.evalsuite.compare.session import Compared, comparing
-from saeval.evalsuite.config import check_samples, engine_options, questions_of
 from saeval.evalsuite.models.resolve import AskableModel, SavedPredictions, resolve
-from saeval.evalsuite.run.runner import Run, answer, progress_bar, say_speed
-from saeval.evalsuite.run.task_runner import load_tasks
-from saeval.evalsuite.store.paths import RUNS, folder_name, run_identity
+from saeval.evalsuite.run.manifest import run_identity
+from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
+from saeval.evalsuite.run.tasks import check_samples, load_tasks
+from saeval.evalsuite.store.paths import RUNS, folder_name
 from saeval.evalsuite.store.run_folder import read_manifest
+from saeval.progress import progress_bar
 from saeval.stats.checkpoints.results import Best, NoBestError
 
 
@@ -37,16 +39,15 @@ def answer_alone(
     model: AskableModel, out: Path | None, options: Mapping[str, Any], console: Console
 ) -> Path:
     """Let one model answer; returns its run folder."""
-    questions, engine = questions_of(options), engine_options(options, [model])
-    asked = load_tasks(questions)
-    check_samples(asked, questions)
-    identity = run_identity(model, questions, engine) | {
-        "tasks": {t.name: t.facts() for t in asked}
-    }
+    config, engine = run_config_from_options(options), engine_config_from_options(options, [model])
+    asked = load_tasks(config)
+    check_samples(asked, config)
+    identity = run_identity(model, config, engine) | {"tasks": {t.name: t.facts() for t in asked}}
     folder = out or RUNS / folder_name(model.name, identity)
+    run = Run(model, folder, tuple(asked), config)
     with progress_bar(console) as progress:
-        answer([Run(model, folder)], asked, questions, engine, progress, options["cache"])
-    say_speed(Run(model, folder), console)
+        answer_runs([run], engine, progress, cache=options["cache"])
+    log_throughput(run, console)
     _summarise(folder, console)
     return folder
 

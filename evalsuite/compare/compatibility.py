@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from saeval.errors import PairingError
-from saeval.evalsuite.config import as_typed, options_of
+from saeval.evalsuite.config import RunConfig, format_options, options_of_identity
 from saeval.evalsuite.models.resolve import AnyModel, SavedPredictions, ServedModel
-from saeval.evalsuite.run.task_runner import AskedTask, Questions, build_prompt
+from saeval.evalsuite.run.tasks import LoadedTask, build_prompt
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.reports.sanitize import one_line
 
@@ -42,7 +42,7 @@ class ExistingAnswers:
     saved: SavedPredictions
     options: str
 
-    def check(self, asked: Sequence[AskedTask], questions: Questions, *, strictly: bool) -> None:
+    def check(self, asked: Sequence[LoadedTask], config: RunConfig, *, strictly: bool) -> None:
         """Stop if these are no answers to what is about to be asked.
 
         Parameters
@@ -60,7 +60,7 @@ class ExistingAnswers:
             type instead and how to have them anew.
         """
         if (manifest := self.saved.manifest) is not None:
-            now = run_settings(asked, questions)
+            now = run_settings(asked, config)
             found = [*(_differences(manifest, now) if strictly else ()), *self._missing(asked, now)]
             if found:
                 raise self._stale(found)
@@ -68,8 +68,8 @@ class ExistingAnswers:
 
     def check_prompts(
         self,
-        asked: Sequence[AskedTask],
-        questions: Questions,
+        asked: Sequence[LoadedTask],
+        config: RunConfig,
         chat_template: Callable[..., Any],
     ) -> None:
         """Stop if the first prompts of a task are others than those that were answered.
@@ -84,17 +84,17 @@ class ExistingAnswers:
         for task in asked:
             known = self.saved.predictions[task.name]
             both = [
-                (hash_text(build_prompt(task, document, questions, chat_template)), kept)
+                (hash_text(build_prompt(task, document, config, chat_template)), kept)
                 for document in task.documents[:_PROMPTS_BUILT]
                 if (answer := known.get((document["id"], 0))) and (kept := answer.prompt_hash)
             ]
             if any(now != there for now, there in both):
                 text = f"the prompts of task {task.name} are others now"
-                if questions.chat_template:
+                if config.apply_chat_template:
                     text += ", by the chat template of the model that is asked"
                 raise self._stale([_Difference(text)])
 
-    def _check_documents(self, asked: Sequence[AskedTask]) -> None:
+    def _check_documents(self, asked: Sequence[LoadedTask]) -> None:
         for task in asked:
             known = self.saved.predictions[task.name]
             common = [document for document in task.documents if (document["id"], 0) in known]
@@ -114,7 +114,7 @@ class ExistingAnswers:
                     "data, --limit, --per-label and --seed"
                 )
 
-    def _missing(self, asked: Sequence[AskedTask], now: How) -> list[_Difference]:
+    def _missing(self, asked: Sequence[LoadedTask], now: How) -> list[_Difference]:
         """Items that would be asked for nothing, and the options that choose them."""
         texts = []
         for task in asked:
@@ -146,10 +146,10 @@ class ExistingAnswers:
         return f"saeval baseline save {self.saved.baseline} {model} {self.options} --replace"
 
 
-def run_settings(asked: Sequence[AskedTask], questions: Questions) -> How:
+def run_settings(asked: Sequence[LoadedTask], config: RunConfig) -> How:
     """How models will be asked, as the manifests of their runs will say."""
     return {
-        "identity": questions.identity(),
+        "identity": config.identity(),
         "tasks": {task.name: task.facts() for task in asked},
     }
 
@@ -207,13 +207,16 @@ def _of_options(
     there: How, now: How, names: Sequence[str], *, here: str = "now"
 ) -> list[_Difference]:
     """Options that were typed in another way, where both sides say how."""
-    one, other = options_of(there.get("identity", {})), options_of(now.get("identity", {}))
+    one, other = (
+        options_of_identity(there.get("identity", {})),
+        options_of_identity(now.get("identity", {})),
+    )
     found = []
     for name in names:
         if name in one and name in other and one[name] != other[name]:
             option = f"--{name.replace('_', '-')}"
             text = f"{option} is {_shown(one[name])} there and {_shown(other[name])} {here}"
-            typed = as_typed({name: one[name]})
+            typed = format_options({name: one[name]})
             found.append(_Difference(text, f"give {typed}" if typed else f"leave out {option}"))
     return found
 

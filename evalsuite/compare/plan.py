@@ -13,6 +13,12 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from saeval.errors import InputError
+from saeval.evalsuite.cli.configs import (
+    engine_config_from_options,
+    judge_from_options,
+    list_given_options,
+    run_config_from_options,
+)
 from saeval.evalsuite.compare.best import DEFAULT, SelectionMetric, parse_selection_metric
 from saeval.evalsuite.compare.comparison import PredictionsByTask, compare_predictions, pair_tasks
 from saeval.evalsuite.compare.compatibility import (
@@ -25,25 +31,20 @@ from saeval.evalsuite.compare.describe import Price, describe
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.compare.reporting import checkpoint_folders
 from saeval.evalsuite.config import (
-    OF_ANSWERING,
-    OF_ASKING,
-    OF_LOADING,
-    as_typed,
-    check_has_questions,
-    check_samples,
-    engine_options,
-    given_of,
-    judge_of,
-    questions_of,
+    ANSWERING_DEFAULTS,
+    ASKING_DEFAULTS,
+    LOADING_DEFAULTS,
+    EngineConfig,
+    RunConfig,
+    format_options,
 )
-from saeval.evalsuite.engines import EngineOptions
-from saeval.evalsuite.judge.grades import Grades, Judge
+from saeval.evalsuite.judge.grades import Grades, Judge, check_has_open_questions
 from saeval.evalsuite.models.resolve import AnyModel, AskableModel, SavedPredictions, resolve
-from saeval.evalsuite.models.steps import in_order
+from saeval.evalsuite.models.steps import sort_by_step
 from saeval.evalsuite.models.training_data import TrainingData, training_data
-from saeval.evalsuite.run.runner import circumstances
-from saeval.evalsuite.run.task_runner import AskedTask, Questions, load_tasks
-from saeval.evalsuite.store.paths import RUNS, folder_name, readable, run_identity
+from saeval.evalsuite.run.manifest import circumstances, run_identity
+from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
+from saeval.evalsuite.store.paths import RUNS, folder_name, readable
 from saeval.evalsuite.store.run_folder import RUN_SCHEMA
 from saeval.stats.compare.results import Comparison, Settings
 
@@ -58,11 +59,11 @@ class StoppingRule(Protocol):
         """Hear which tasks are compared, before anything is asked or written."""
 
     def begin(
-        self, tasks: Sequence[AskedTask], base: PredictionsByTask | Path, checkpoint: Path
+        self, tasks: Sequence[LoadedTask], base: PredictionsByTask | Path, checkpoint: Path
     ) -> None:
         """Hear what is asked, where the base's answers are and the checkpoint's will be."""
 
-    def more(self, task: AskedTask) -> int | None:
+    def more(self, task: LoadedTask) -> int | None:
         """How many items to ask the checkpoint next: None for all that are left, 0 to stop."""
 
     def answered(self) -> PredictionsByTask:
@@ -99,9 +100,9 @@ class ComparisonPlan:
     base: AnyModel
     checkpoints: Mapping[str, AnyModel]
     steps: tuple[int, ...] | None
-    questions: Questions
-    asked: Sequence[AskedTask]
-    engine: EngineOptions
+    config: RunConfig
+    asked: Sequence[LoadedTask]
+    engine: EngineConfig
     saved: Mapping[str, PredictionsByTask]
     earlier: Sequence[ExistingAnswers]
     judge: Judge | None
@@ -140,7 +141,7 @@ class ComparisonPlan:
 
     def of_tasks(self, predictions: PredictionsByTask, argument: str) -> PredictionsByTask:
         """Those of the tasks that are compared; all if none are named."""
-        return of_tasks(predictions, self.questions.tasks, argument)
+        return of_tasks(predictions, self.config.tasks, argument)
 
     def pairs(self, answers: Mapping[str, PredictionsByTask]) -> list[PairedPredictions]:
         """Of the base with every checkpoint, task by task.
@@ -217,25 +218,31 @@ def plan_comparison(
         With the first mistake.
     """
     base = resolve(base_argument)
-    found, steps = in_order([resolve(argument, base=base) for argument in checkpoint_arguments])
+    found, steps = sort_by_step([resolve(argument, base=base) for argument in checkpoint_arguments])
     checkpoints = named(found)
     models: dict[str, AnyModel] = {BASE: base, **checkpoints}
-    questions, engine, judge = questions_of(options), EngineOptions(), judge_of(options)
-    asked: list[AskedTask] = []
+    config, engine, judge = (
+        run_config_from_options(options),
+        EngineConfig(),
+        judge_from_options(options),
+    )
+    asked: list[LoadedTask] = []
     if to_ask := _to_ask(models):
-        if not questions.tasks:
+        if not config.tasks:
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
-        engine = engine_options(options, to_ask.values())
-        asked = load_tasks(questions)
-        check_samples(asked, questions)
-    elif ignored := given_of(options, OF_LOADING | (OF_ASKING if judge is None else OF_ANSWERING)):
+        engine = engine_config_from_options(options, to_ask.values())
+        asked = load_tasks(config)
+        check_samples(asked, config)
+    elif ignored := list_given_options(
+        options, LOADING_DEFAULTS | (ASKING_DEFAULTS if judge is None else ANSWERING_DEFAULTS)
+    ):
         raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
     if options["aa"] and isinstance(base, SavedPredictions):
         raise InputError("--aa asks the base twice; give a BASE that can be asked, not predictions")
     identity: dict[str, Any] = {
         name: {"content": m.content}
         if isinstance(m, SavedPredictions)
-        else run_identity(m, questions, engine)
+        else run_identity(m, config, engine)
         for name, m in models.items()
     }
     if judge is not None:
@@ -243,20 +250,22 @@ def plan_comparison(
     title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
     answered = {n: m for n, m in models.items() if isinstance(m, SavedPredictions)}
     saved = {
-        name: of_tasks(model.predictions, questions.tasks, model.argument)
+        name: of_tasks(model.predictions, config.tasks, model.argument)
         for name, model in answered.items()
     }
     strictly = not options["allow_mismatch"]
-    earlier = [ExistingAnswers(model, as_typed(options)) for model in answered.values() if to_ask]
+    earlier = [
+        ExistingAnswers(model, format_options(options)) for model in answered.values() if to_ask
+    ]
     for answers in earlier:
-        answers.check(asked, questions, strictly=strictly)
+        answers.check(asked, config, strictly=strictly)
     if strictly and not to_ask:
         manifests = {model.argument: model.manifest for model in answered.values()}
         check_same_settings({name: how for name, how in manifests.items() if how is not None})
     if judge is not None:
-        check_has_questions(questions.tasks or tuple(saved[BASE]))
+        check_has_open_questions(config.tasks or tuple(saved[BASE]))
     training = {name: training_data(model) for name, model in checkpoints.items()}
-    tasks = questions.tasks or _common(list(saved.values()))
+    tasks = config.tasks or _common(list(saved.values()))
     if attendant is not None:
         attendant.check(tasks, checkpoints[CHECKPOINT])
     wanted = None if steps is None else DEFAULT
@@ -267,7 +276,7 @@ def plan_comparison(
         base=base,
         checkpoints=checkpoints,
         steps=steps,
-        questions=questions,
+        config=config,
         asked=asked,
         engine=engine,
         saved=saved,
@@ -276,7 +285,7 @@ def plan_comparison(
         settings=Settings(
             options["level"],
             options["replicates"],
-            questions.seed,
+            config.seed,
             None if judge is None else judge.description,
         ),
         wanted=wanted,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from saeval.errors import SaevalError
+from saeval.evalsuite.cli.configs import server_config_from_options
 from saeval.evalsuite.compare.comparison import PredictionsByTask, add_noise
 from saeval.evalsuite.compare.plan import (
     AGAIN,
@@ -20,12 +21,12 @@ from saeval.evalsuite.compare.plan import (
     StoppingRule,
     plan_comparison,
 )
-from saeval.evalsuite.config import server_options
-from saeval.evalsuite.engines import Engine
+from saeval.evalsuite.engines.base import Engine
 from saeval.evalsuite.judge.grades import Grades
 from saeval.evalsuite.models.resolve import SavedPredictions, resolve
-from saeval.evalsuite.run.runner import Run, answer, progress_bar, say_speed
-from saeval.evalsuite.store.run_folder import claimed
+from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
+from saeval.evalsuite.store.run_folder import lock_run_folder
+from saeval.progress import progress_bar
 from saeval.stats.compare.results import Comparison
 
 
@@ -65,8 +66,8 @@ def comparing(
     elif plan.judge is not None:
         from saeval.evalsuite.judge.ask import check_judge
 
-        check_judge(plan.judge, plan.folder, options["cache"], server_options(options))
-    with claimed(plan.folder, plan.manifest):
+        check_judge(plan.judge, plan.folder, options["cache"], server_config_from_options(options))
+    with lock_run_folder(plan.folder, plan.manifest):
         if plan.to_ask:
             answers |= _asked(plan, options["cache"], console, attendant)
         verdicts = None
@@ -79,7 +80,7 @@ def comparing(
                     plan.pairs(answers),
                     plan.folder,
                     options["cache"],
-                    server_options(options),
+                    server_config_from_options(options),
                     progress,
                 )
         if comparisons is None:
@@ -91,30 +92,24 @@ def _asked(
     plan: ComparisonPlan, cache: Path | None, console: Console, attendant: StoppingRule | None
 ) -> dict[str, PredictionsByTask]:
     """The answers of whoever had none, by name."""
-    runs = {name: Run(model, plan.place(name)) for name, model in plan.to_ask.items()}
+    tasks = tuple(plan.asked)
+    runs = {
+        name: Run(model, plan.place(name), tasks, plan.config)
+        for name, model in plan.to_ask.items()
+    }
     if plan.again:
-        runs[AGAIN] = Run(plan.to_ask[BASE], plan.place(AGAIN), again=True)
-    watch = {}
+        runs[AGAIN] = replace(runs[BASE], folder=plan.place(AGAIN), again=True)
     if attendant is not None:
-        place = plan.place(CHECKPOINT)
-        attendant.begin(plan.asked, plan.saved.get(BASE, plan.place(BASE)), place)
-        watch[place] = attendant.more
+        attendant.begin(plan.asked, plan.saved.get(BASE, plan.place(BASE)), plan.place(CHECKPOINT))
+        if CHECKPOINT in runs:
+            runs[CHECKPOINT] = replace(runs[CHECKPOINT], n_next_items=attendant.more)
 
     def same_prompts(engine: Engine) -> None:
         for answers in plan.earlier:
-            answers.check_prompts(plan.asked, plan.questions, engine.chat_template)
+            answers.check_prompts(plan.asked, plan.config, engine.chat_template)
 
     with progress_bar(console) as progress:
-        answer(
-            list(runs.values()),
-            plan.asked,
-            plan.questions,
-            plan.engine,
-            progress,
-            cache,
-            watch,
-            same_prompts,
-        )
+        answer_runs(list(runs.values()), plan.engine, progress, cache=cache, on_engine=same_prompts)
     answers: dict[str, PredictionsByTask] = {}
     for name, run in runs.items():
         if attendant is not None and name == CHECKPOINT:
@@ -124,7 +119,7 @@ def _asked(
             if not isinstance(found, SavedPredictions):
                 raise SaevalError(f"{run.folder}: is no run folder any more")
             answers[name] = plan.of_tasks(found.predictions, name)
-        say_speed(run, console)
+        log_throughput(run, console)
     return answers
 
 

@@ -13,7 +13,7 @@ from itertools import combinations
 from pathlib import Path
 
 from saeval.errors import ModelError
-from saeval.evalsuite.engines import Engine, Question
+from saeval.evalsuite.engines.base import Engine, Request
 
 TOLERANCE = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.25}
 """How far log-probabilities of one model may differ between batches, by the type of its weights."""
@@ -21,13 +21,15 @@ TOLERANCE = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.25}
 SAME = 1e-5
 """Two models whose log-probabilities are no further apart are one."""
 
-Probe = Callable[[Path | None], list[Question]]
+Probe = Callable[[Path | None], list[Request]]
 """Makes the probe questions anew, for an adapter or the base."""
 
 Scores = list[list[float]]
 
 
-def prove(engine: Engine, adapters: Sequence[Path], probe: Probe, dtype: str) -> None:
+def check_adapter_applied(
+    engine: Engine, adapters: Sequence[Path], probe: Probe, dtype: str
+) -> None:
     """Stop unless base rows are the base's and every adapter changes something.
 
     Raises
@@ -41,7 +43,7 @@ def prove(engine: Engine, adapters: Sequence[Path], probe: Probe, dtype: str) ->
     alone = label_scores(engine, probe(None))
     if not any(alone):
         return
-    mixed = [question for adapter in (None, *adapters) for question in probe(adapter)]
+    mixed = [request for adapter in (None, *adapters) for request in probe(adapter)]
     found = label_scores(engine, mixed)
     count = len(alone)
     rows = {
@@ -70,7 +72,7 @@ def prove(engine: Engine, adapters: Sequence[Path], probe: Probe, dtype: str) ->
             )
 
 
-def prove_apart(url: str, scores: Mapping[str, Scores]) -> None:
+def check_models_differ(url: str, scores: Mapping[str, Scores]) -> None:
     """Stop if two models of a server, by their names, are one model.
 
     Raises
@@ -88,7 +90,7 @@ def prove_apart(url: str, scores: Mapping[str, Scores]) -> None:
             )
 
 
-def prove_unchanged(name: str, before: Scores, now: Scores) -> None:
+def check_model_unchanged(name: str, before: Scores, now: Scores) -> None:
     """Stop if a served model is not the one that began the run.
 
     Raises
@@ -108,11 +110,11 @@ def prove_unchanged(name: str, before: Scores, now: Scores) -> None:
         )
 
 
-def label_scores(engine: Engine, questions: list[Question]) -> Scores:
+def label_scores(engine: Engine, requests: list[Request]) -> Scores:
     """Log-probabilities of every question's labels; none where the engine gives none."""
-    for _ in engine.answer(questions):
+    for _ in engine.answer(requests):
         pass
-    return [[r.resps[0][0] for r in question.scored if r.resps] for question in questions]
+    return [[r.resps[0][0] for r in request.loglikelihoods if r.resps] for request in requests]
 
 
 def _distance(first: Scores, second: Scores) -> float:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from saeval.evalsuite.config import EngineConfig
+
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
 
 @dataclass
-class Question:
+class Request:
     """The harness requests of one document, and who is to answer them.
 
     Attributes
@@ -36,7 +38,7 @@ class Question:
 
     generations: list[Instance]
     seeds: list[int]
-    scored: list[Instance]
+    loglikelihoods: list[Instance]
     adapter: Path | None = None
     prompt_tokens: int = field(default=0, init=False)
     probe_tokens: int = field(default=0, init=False)
@@ -47,18 +49,32 @@ class Question:
 class Engine(Protocol):
     """A loaded base model that answers as itself or with one of its adapters.
 
-    `together` is how many questions are answered in one batch whose composition may show in the
-    last bits of a probability; 1 where every question is on its own.
+    Parameters
+    ----------
+    model
+        A `saeval.evalsuite.models.resolve.LocalModel`; a `ServedModel` for a server's engine.
+    adapters
+        PEFT adapter folders that requests may name.
+    config
+        With every ``auto`` resolved.
+
+    Attributes
+    ----------
+    batch_size
+        How many requests are answered in one batch whose composition may show in the last bits of
+        a probability; 1 where every request is on its own.
     """
 
-    together: int
+    batch_size: int
+
+    def __init__(self, model: Any, adapters: Sequence[Path], config: EngineConfig) -> None: ...
 
     @property
     def chat_template(self) -> Callable[..., Any]:
         """Turns messages into a prompt, as lm-eval's models do."""
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[Question]:
-        """Fill the requests' responses in place and yield each question once it is answered."""
+    def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
+        """Fill the requests' responses in place and yield each request once it is answered."""
 
     def close(self) -> None:
         """Release the model."""

@@ -8,8 +8,8 @@ from threading import Event, Thread
 from typing import TypeVar
 
 from saeval.errors import EngineError
+from saeval.evalsuite.config import ServerConfig
 from saeval.evalsuite.engines.openai_client import Server
-from saeval.evalsuite.engines.options import EngineOptions
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -17,11 +17,11 @@ Result = TypeVar("Result")
 _TICK = 0.2
 
 
-def at_once(
+def run_concurrently(
     server: Server,
     jobs: Sequence[Job],
     do: Callable[[Job, Event], Result],
-    options: EngineOptions,
+    config: ServerConfig,
 ) -> Iterator[Result]:
     """Do all jobs, `concurrency` at a time, and yield what each comes to in the order they end.
 
@@ -31,7 +31,7 @@ def at_once(
         Whom the jobs ask.
     jobs, do
         What there is to do, and how: one job, and an event that is set when nobody waits any more.
-    options
+    config
         For `concurrency` and `patience`.
 
     Raises
@@ -60,11 +60,11 @@ def at_once(
 
     # Daemons, not a pool: the interpreter waits for the threads of a pool when it ends, and a
     # request that hangs would keep it from ending for minutes.
-    for _ in range(min(options.concurrency, len(jobs))):
+    for _ in range(min(config.concurrency, len(jobs))):
         Thread(target=work, daemon=True).start()
     try:
         for _ in jobs:
-            result, error = _next(done, server, options.patience)
+            result, error = _next(done, server, config.patience)
             if error is not None:
                 raise error
             yield result  # type: ignore[misc]  # None only beside an error
@@ -90,6 +90,6 @@ def _next(
         if server.last_answer != last_answer:
             silent, last_answer = 0.0, server.last_answer
     raise EngineError(
-        f"{server.model.url}: has answered nothing for {patience:g} s ({server.last_stumble}); "
+        f"{server.model.url}: has answered nothing for {patience:g} s ({server.last_failure}); "
         "what is finished is kept; run the same command again to resume"
     )

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saeval.errors import ModelError
-from saeval.evalsuite.engines.base import Question
-from saeval.evalsuite.engines.options import EngineOptions
+from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
+
+    from saeval.evalsuite.models.resolve import LocalModel
 
 SMALL_MODEL = 100_000_000
 """A model of fewer parameters runs on one thread: more threads only wait for each other."""
@@ -24,33 +26,33 @@ SMALL_MODEL = 100_000_000
 class TransformersEngine:
     """One loaded base model; every question says which of its adapters answers, if any."""
 
-    def __init__(self, base: Path, adapters: Sequence[Path], options: EngineOptions) -> None:
+    def __init__(self, model: LocalModel, adapters: Sequence[Path], config: EngineConfig) -> None:
         quiet_libraries()
         import torch
         from lm_eval.models.huggingface import HFLM
 
         try:
             self.lm: HFLM = HFLM(
-                pretrained=str(base),
-                device=options.device,
-                dtype=options.dtype,
-                batch_size=options.batch_size,
+                pretrained=str(model.folder),
+                device=config.device,
+                dtype=config.dtype,
+                batch_size=config.batch_size,
                 use_safetensors=True,
                 trust_remote_code=False,
-                **options.model_args,
+                **config.model_args,
             )
-            self._names = self._load_adapters(adapters, options.device)
+            self._names = self._load_adapters(adapters, config.device)
         except Exception as error:  # of four libraries; all mean that this model cannot be used
             reason = str(error).strip().splitlines()[0][:200]
             raise ModelError(
-                f"{base}: cannot be loaded: {type(error).__name__}: {reason}"
+                f"{model.folder}: cannot be loaded: {type(error).__name__}: {reason}"
             ) from error
-        if options.device == "cpu":
+        if config.device == "cpu":
             size = sum(parameter.numel() for parameter in self.lm.model.parameters())
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-            chosen = options.threads or (1 if size < SMALL_MODEL else cores or os.cpu_count() or 1)
+            chosen = config.threads or (1 if size < SMALL_MODEL else cores or os.cpu_count() or 1)
             torch.set_num_threads(chosen)
-        self.together = options.batch_size
+        self.batch_size = config.batch_size
         self.chat_template = self.lm.apply_chat_template
 
     def _load_adapters(self, adapters: Sequence[Path], device: str) -> dict[Path, str]:
@@ -69,12 +71,12 @@ class TransformersEngine:
             self.lm._model = model.eval()
         return names
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[Question]:
+    def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
         """Fill the responses batch by batch; a batch is of one adapter."""
-        for adapter in dict.fromkeys(question.adapter for question in questions):
-            of_adapter = [question for question in questions if question.adapter == adapter]
-            for start in range(0, len(of_adapter), self.together):
-                batch = of_adapter[start : start + self.together]
+        for adapter in dict.fromkeys(request.adapter for request in requests):
+            of_adapter = [request for request in requests if request.adapter == adapter]
+            for start in range(0, len(of_adapter), self.batch_size):
+                batch = of_adapter[start : start + self.batch_size]
                 with self._speaking_as(adapter):
                     self._answer(batch)
                 yield from batch
@@ -85,40 +87,40 @@ class TransformersEngine:
             return nullcontext()
         return self.lm._model.disable_adapter() if self._names else nullcontext()
 
-    def _answer(self, batch: Sequence[Question]) -> None:
+    def _answer(self, batch: Sequence[Request]) -> None:
         import torch
 
         for sample, seed in enumerate(batch[0].seeds):
             torch.manual_seed(seed)  # of the batch: transformers draws for all its rows together
-            self._fill("generate_until", [question.generations[sample] for question in batch])
-        self._fill("loglikelihood", [request for q in batch for request in q.scored])
-        for question in batch:
-            self._count(question)
+            self._fill("generate_until", [request.generations[sample] for request in batch])
+        self._fill("loglikelihood", [instance for q in batch for instance in q.loglikelihoods])
+        for request in batch:
+            self._count(request)
 
-    def _fill(self, kind: str, requests: Sequence[Instance]) -> None:
-        if not requests:
+    def _fill(self, kind: str, instances: Sequence[Instance]) -> None:
+        if not instances:
             return
         try:
-            responses = getattr(self.lm, kind)(requests, disable_tqdm=True)
+            responses = getattr(self.lm, kind)(instances, disable_tqdm=True)
         except (ValueError, TypeError, AssertionError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(
                 "the model cannot answer with these settings (--gen-kwargs, --model-args): "
                 f"{reason}"
             ) from error
-        for request, response in zip(requests, responses, strict=True):
-            request.resps.append(response)
+        for instance, response in zip(instances, responses, strict=True):
+            instance.resps.append(response)
 
-    def _count(self, question: Question) -> None:
-        for request in question.generations:
-            prompt, settings = request.args
+    def _count(self, request: Request) -> None:
+        for instance in request.generations:
+            prompt, settings = instance.args
             read = len(self.lm.tok_encode(prompt))
-            question.prompt_tokens += read
-            question.response_tokens += len(self.lm.tok_encode(request.resps[0]))
+            request.prompt_tokens += read
+            request.response_tokens += len(self.lm.tok_encode(instance.resps[0]))
             room = self.lm.max_length - settings.get("max_gen_toks", self.lm.max_gen_toks)
-            question.truncated |= read > room
-        for request in question.scored:
-            question.probe_tokens += len(self.lm.tok_encode("".join(request.args)))
+            request.truncated |= read > room
+        for instance in request.loglikelihoods:
+            request.probe_tokens += len(self.lm.tok_encode("".join(instance.args)))
 
     def close(self) -> None:
         """Release the model's memory."""

@@ -7,19 +7,20 @@ server does.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
 from saeval.errors import ModelError
-from saeval.evalsuite.engines.base import Question
-from saeval.evalsuite.engines.concurrency import at_once
-from saeval.evalsuite.engines.openai_client import Refused, Server, tokens, usage
-from saeval.evalsuite.engines.options import EngineOptions
+from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.engines.base import Request
+from saeval.evalsuite.engines.concurrency import run_concurrently
+from saeval.evalsuite.engines.openai_client import RequestRejected, Server, tokens, usage
 from saeval.evalsuite.models.resolve import ServedModel
+from saeval.suggest import did_you_mean
 
 _MOST_STOPS = 4
 _NOT_OURS_TO_SET = ("model", "prompt", "messages", "n", "best_of", "stream", "echo", "logprobs")
@@ -36,12 +37,12 @@ class ChatPrompt(str):
 class ServerEngine:
     """One model of a server; `notes` are sentences on what it could not give."""
 
-    together = 1
+    batch_size = 1
 
-    def __init__(self, model: ServedModel, options: EngineOptions) -> None:
-        self.server = Server(model, options)
+    def __init__(self, model: ServedModel, adapters: Sequence[Path], config: EngineConfig) -> None:
+        self.server = Server(model, config.server)
         self.notes: list[str] = []
-        self._options = options
+        self._config = config.server
         self._gives_logprobs: bool | None = None
         self._finding_out = Lock()
 
@@ -51,7 +52,7 @@ class ServerEngine:
         """The messages themselves: the server puts them through the model's template."""
         return ChatPrompt(json.dumps(chat_history, ensure_ascii=False))
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[Question]:
+    def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
         """Ask several at once, and yield each as soon as all its requests are answered.
 
         Raises
@@ -61,11 +62,11 @@ class ServerEngine:
         ModelError
             If the server declines.
         """
-        return at_once(self.server, questions, self._answer, self._options)
+        return run_concurrently(self.server, requests, self._answer, self._config)
 
-    def _answer(self, question: Question, stopping: Event) -> Question:
-        for request, seed in zip(question.generations, question.seeds, strict=True):
-            prompt, settings = request.args
+    def _answer(self, request: Request, stopping: Event) -> Request:
+        for instance, seed in zip(request.generations, request.seeds, strict=True):
+            prompt, settings = instance.args
             body, stops = _translated(settings)
             body |= {"model": self.server.model.name, "seed": seed}
             if isinstance(prompt, ChatPrompt):
@@ -76,52 +77,52 @@ class ServerEngine:
                 text = answer["choices"][0]["text"]
             for stop in stops:
                 text = text.partition(stop)[0]
-            request.resps.append(self.server.without_key(text))
-            _count(question, answer)
-        if question.scored:
-            self._score(question, stopping)
-        return question
+            instance.resps.append(self.server.without_key(text))
+            _count(request, answer)
+        if request.loglikelihoods:
+            self._score(request, stopping)
+        return request
 
-    def _score(self, question: Question, stopping: Event) -> None:
-        if isinstance(question.scored[0].args[0], ChatPrompt):
+    def _score(self, request: Request, stopping: Event) -> None:
+        if isinstance(request.loglikelihoods[0].args[0], ChatPrompt):
             self._note(f"chat completions give {_NO_LOGPROBS}")
             return
         if self._gives_logprobs is None:
             with self._finding_out:
                 if self._gives_logprobs is None:
-                    self._gives_logprobs = self._score_labels(question, stopping)
+                    self._gives_logprobs = self._score_labels(request, stopping)
                     if not self._gives_logprobs:
                         self._note(f"this server gives {_NO_LOGPROBS}")
                     return
         if self._gives_logprobs:
-            self._score_labels(question, stopping)
+            self._score_labels(request, stopping)
 
     def _note(self, what: str) -> None:
         note = f"{self.server.model.argument}: {what}"
         if note not in self.notes:
             self.notes.append(note)
 
-    def _score_labels(self, question: Question, stopping: Event) -> bool:
+    def _score_labels(self, request: Request, stopping: Event) -> bool:
         """Log-probabilities of all labels in one request; whether they could be had."""
-        labels = [request.args[1] for request in question.scored]
+        labels = [instance.args[1] for instance in request.loglikelihoods]
         try:
             answer = self.server.complete(
                 stopping,
                 model=self.server.model.name,
-                prompt=["".join(request.args) for request in question.scored],
+                prompt=["".join(instance.args) for instance in request.loglikelihoods],
                 echo=True,
                 logprobs=1,
                 max_tokens=1,
                 temperature=0,
             )
-        except Refused as error:
+        except RequestRejected as error:
             if error.status in (400, 422, 501):
                 return False
             raise
-        question.probe_tokens += tokens(answer, "prompt_tokens")
+        request.probe_tokens += tokens(answer, "prompt_tokens")
         found = label_logprobs(answer, labels)
-        for request, value in zip(question.scored, found or [], strict=False):
-            request.resps.append((value, False))
+        for instance, value in zip(request.loglikelihoods, found or [], strict=False):
+            instance.resps.append((value, False))
         return found is not None
 
     def close(self) -> None:
@@ -180,8 +181,7 @@ def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     stops = [str(stop) for stop in kwargs.pop("until") if stop]
     if strange := kwargs.keys() - _KNOWN - {"do_sample", "max_gen_toks", "temperature"}:
         name = min(strange)
-        near = difflib.get_close_matches(name, (*_KNOWN, "temperature", "do_sample"), 1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(_KNOWN))}"
+        hint = did_you_mean(name, sorted(_KNOWN | {"temperature", "do_sample"}))
         raise ModelError(f"--gen-kwargs: a server is not asked for {name!r}; {hint}")
     drawn = kwargs.pop("do_sample")
     body: dict[str, Any] = {
@@ -192,6 +192,6 @@ def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
     return body | ({"stop": stops[:_MOST_STOPS]} if stops else {}), stops
 
 
-def _count(question: Question, answer: Mapping[str, Any]) -> None:
-    question.prompt_tokens += tokens(answer, "prompt_tokens")
-    question.response_tokens += tokens(answer, "completion_tokens")
+def _count(request: Request, answer: Mapping[str, Any]) -> None:
+    request.prompt_tokens += tokens(answer, "prompt_tokens")
+    request.response_tokens += tokens(answer, "completion_tokens")

@@ -29,7 +29,7 @@ from tenacity import (
 from tenacity.stop import stop_base
 
 from saeval.errors import EngineError, ModelError
-from saeval.evalsuite.engines.options import EngineOptions
+from saeval.evalsuite.config import ServerConfig
 from saeval.evalsuite.models.resolve import ServedModel
 from saeval.reports.sanitize import one_line
 
@@ -47,7 +47,7 @@ Answer = dict[str, Any]
 Usable = Callable[[Answer], bool]
 
 
-class Refused(ModelError):
+class RequestRejected(ModelError):
     """The server understood and declined: asking again would not help."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -55,7 +55,7 @@ class Refused(ModelError):
         self.status = status
 
 
-class Stumbled(Exception):
+class TransientServerError(Exception):
     """No answer this time.
 
     `pause` is how long the server wants to be left alone, `busy` whether it says that it has too
@@ -71,22 +71,22 @@ class Stumbled(Exception):
 class Server:
     """One model of one server.
 
-    `last_answer` is when a request was last answered, `last_stumble` why one last was not.
+    `last_answer` is when a request was last answered, `last_failure` why one last was not.
     """
 
-    def __init__(self, model: ServedModel, options: EngineOptions) -> None:
+    def __init__(self, model: ServedModel, config: ServerConfig) -> None:
         self.model = model
-        self.patience = options.patience
+        self.patience = config.patience
         self.last_answer = 0.0
-        self.last_stumble = "requests are sent and stay unanswered"
+        self.last_failure = "requests are sent and stay unanswered"
         self._key = _key()
         self._client = openai.OpenAI(
             base_url=model.url,
             api_key=self._key or "EMPTY",
             max_retries=0,
-            timeout=options.request_timeout,
+            timeout=config.request_timeout,
         )
-        self._must_serve_the_model(options.request_timeout)
+        self._must_serve_the_model(config.request_timeout)
 
     def complete(self, stopping: Event, **request: Any) -> Answer:
         """Ask ``/completions`` until it is answered or `stopping` is set."""
@@ -126,17 +126,17 @@ class Server:
         patience = min(self.patience, START_PATIENCE)
         quick = self._client.with_options(timeout=min(request_timeout, _START_TIMEOUT))
         retrying = Retrying(
-            retry=retry_if_exception_type(Stumbled),
+            retry=retry_if_exception_type(TransientServerError),
             wait=wait_random(0.2, 2),
             stop=stop_after_delay(patience),
             reraise=True,
         )
         try:
             answer = retrying(self._attempt, quick.models.with_raw_response.list, _has_list, {})
-        except Refused as error:
+        except RequestRejected as error:
             hint = "; the address usually ends in /v1" if error.status == 404 else ""
             raise ModelError(f"{error}{hint}") from None
-        except Stumbled as error:
+        except TransientServerError as error:
             raise EngineError(
                 f"no server answers at {self.model.url} (tried for {patience:g} s: {error}); start "
                 "it, or mend the address, which usually ends in /v1"
@@ -158,7 +158,7 @@ class Server:
     ) -> Answer:
         stop: stop_base = stop_when_event_set(stopping)
         retrying = Retrying(
-            retry=retry_if_exception_type(Stumbled),
+            retry=retry_if_exception_type(TransientServerError),
             wait=self._pause,
             stop=stop if tries is None else stop | stop_after_attempt(tries),
             sleep=sleep_using_event(stopping),
@@ -167,7 +167,7 @@ class Server:
 
         def attempt() -> Answer:
             if stopping.is_set():
-                raise Stumbled("nobody waits for it any more")
+                raise TransientServerError("nobody waits for it any more")
             return self._attempt(create, usable, request)
 
         answer: Answer = retrying(attempt)
@@ -176,7 +176,7 @@ class Server:
 
     def _pause(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked_for = error.pause if isinstance(error, Stumbled) else 0.0
+        asked_for = error.pause if isinstance(error, TransientServerError) else 0.0
         return max(_BACKOFF(state), min(asked_for, self.patience))
 
     def _attempt(
@@ -190,20 +190,20 @@ class Server:
                 error.status_code >= 500 and error.status_code != 501
             ):
                 pause = _retry_after(error.response.headers)
-                stumble = Stumbled(reason, pause, busy=error.status_code in (429, 503))
+                stumble = TransientServerError(reason, pause, busy=error.status_code in (429, 503))
             else:
-                raise Refused(
+                raise RequestRejected(
                     f"{self.model.url}: refuses to answer as {self.model.name}: {reason}",
                     error.status_code,
                 ) from None
         except openai.APITimeoutError:
-            stumble = Stumbled("a request was not answered in time")
+            stumble = TransientServerError("a request was not answered in time")
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
-            stumble = Stumbled(self._shown(f"{type(cause).__name__}: {cause}"))
-        except Stumbled as error:
+            stumble = TransientServerError(self._shown(f"{type(cause).__name__}: {cause}"))
+        except TransientServerError as error:
             stumble = error
-        self.last_stumble = str(stumble)
+        self.last_failure = str(stumble)
         raise stumble from None
 
 
@@ -223,9 +223,9 @@ def _read(content: bytes, usable: Usable) -> Answer:
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
-        raise Stumbled("an answer is not JSON, or was cut short") from None
+        raise TransientServerError("an answer is not JSON, or was cut short") from None
     if not isinstance(answer, dict) or not usable(answer):
-        raise Stumbled("an answer has not the fields that it should have")
+        raise TransientServerError("an answer has not the fields that it should have")
     return answer
 
 

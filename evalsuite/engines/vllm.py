@@ -21,12 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saeval.errors import InputError, ModelError
-from saeval.evalsuite.engines.base import Question
-from saeval.evalsuite.engines.options import EngineOptions
+from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.quiet import quiet_libraries
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
+
+    from saeval.evalsuite.models.resolve import LocalModel
 
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM reserves room for."""
@@ -45,7 +47,7 @@ Tokens = tuple[int, ...]
 class _Pending:
     """A question whose requests are in the engine's queue; each label with what precedes it."""
 
-    question: Question
+    request: Request
     labels: list[tuple[Tokens, Tokens]]
     generations: dict[str, Instance] = field(default_factory=dict)
     prefixes: dict[str, Tokens] = field(default_factory=dict)
@@ -59,43 +61,46 @@ class _Pending:
 class VLLMEngine:
     """One vLLM engine; every question says which of its adapters answers, if any."""
 
-    together = 1
+    batch_size = 1
 
-    def __init__(self, base: Path, adapters: Sequence[Path], options: EngineOptions) -> None:
-        if options.model_args.get("data_parallel_size", 1) != 1:
+    def __init__(self, model: LocalModel, adapters: Sequence[Path], config: EngineConfig) -> None:
+        if config.model_args.get("data_parallel_size", 1) != 1:
             raise InputError(
                 "--model-args data_parallel_size: serve the model with `vllm serve … "
                 "--data-parallel-size N` and name it as http://host:port/v1#model; see "
                 "docs/engines.md"
             )
         quiet_libraries()
-        for name, value in _ON_CPU.items() if options.device == "cpu" else ():
+        for name, value in _ON_CPU.items() if config.device == "cpu" else ():
             os.environ.setdefault(name, value)
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         try:
-            arguments = {**_arguments(adapters, options), **options.model_args}
+            arguments = {**_arguments(adapters, config), **config.model_args}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of vLLM about its own libraries
                 self.lm: Any = _lm_eval_class()(
-                    pretrained=str(base), dtype=options.dtype, trust_remote_code=False, **arguments
+                    pretrained=str(model.folder),
+                    dtype=config.dtype,
+                    trust_remote_code=False,
+                    **arguments,
                 )
         except Exception as error:  # of three libraries; all mean that this model cannot be used
             reason = " ".join(str(error).split())[:300]
             raise ModelError(
-                f"{base}: vLLM cannot load it: {type(error).__name__}: {reason}"
+                f"{model.folder}: vLLM cannot load it: {type(error).__name__}: {reason}"
             ) from error
         self._adapters = {path: index for index, path in enumerate(adapters, start=1)}
         self._engine = self.lm.model.llm_engine
         self._count = 0
         self.chat_template = self.lm.apply_chat_template
 
-    def answer(self, questions: Sequence[Question]) -> Iterator[Question]:
+    def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
         """Queue all requests and yield each question when its last one is done."""
         waiting: dict[str, _Pending] = {}
         try:
-            for question in questions:
-                self._enqueue(question, waiting)
+            for request in requests:
+                self._enqueue(request, waiting)
             while waiting:
                 for output in self._engine.step():
                     if not output.finished:
@@ -104,20 +109,22 @@ class VLLMEngine:
                     self._receive(pending, output)
                     if not pending.left():
                         _fill_scores(pending)
-                        yield pending.question
+                        yield pending.request
         finally:
             if waiting:
                 self._engine.abort_request(list(waiting))
 
-    def _enqueue(self, question: Question, waiting: dict[str, _Pending]) -> None:
+    def _enqueue(self, request: Request, waiting: dict[str, _Pending]) -> None:
         try:
-            pending = _Pending(question, [self._encoded(request) for request in question.scored])
-            for request, seed in zip(question.generations, question.seeds, strict=True):
-                key = self._generate(question, request, seed)
-                pending.generations[key] = request
+            pending = _Pending(
+                request, [self._encoded(instance) for instance in request.loglikelihoods]
+            )
+            for instance, seed in zip(request.generations, request.seeds, strict=True):
+                key = self._generate(request, instance, seed)
+                pending.generations[key] = instance
                 waiting[key] = pending
             for prefix, tokens in _distinct_prefixes(pending.labels).items():
-                key = self._score(question, prefix, sorted(tokens))
+                key = self._score(request, prefix, sorted(tokens))
                 pending.prefixes[key] = prefix
                 waiting[key] = pending
         except Exception as error:  # vLLM's own kinds among them; all mean settings it rejects
@@ -127,11 +134,11 @@ class VLLMEngine:
                 f"{reason}"
             ) from error
 
-    def _generate(self, question: Question, request: Instance, seed: int) -> str:
+    def _generate(self, request: Request, instance: Instance, seed: int) -> str:
         from lm_eval.models.utils import maybe_truncate
         from vllm import SamplingParams
 
-        context, settings = request.args
+        context, settings = instance.args
         chosen, until, room = self.lm.modify_gen_kwargs(
             settings, eos=self._end, default_max_gen_toks=self.lm.max_gen_toks
         )
@@ -142,38 +149,38 @@ class VLLMEngine:
             max_model_len=self.lm.max_length,
             side=self.lm.truncation_side,
         )
-        question.truncated |= len(kept) < len(tokens)
-        question.prompt_tokens += len(kept)
+        request.truncated |= len(kept) < len(tokens)
+        request.prompt_tokens += len(kept)
         stop = [self._end] if self.lm.think_end_token else until
         parameters = SamplingParams(max_tokens=room, stop=stop, seed=seed, **chosen)
-        return self._queue(question, tuple(kept), parameters)
+        return self._queue(request, tuple(kept), parameters)
 
-    def _score(self, question: Question, prefix: Tokens, tokens: list[int]) -> str:
+    def _score(self, request: Request, prefix: Tokens, tokens: list[int]) -> str:
         from vllm import SamplingParams
 
-        question.probe_tokens += len(prefix)
+        request.probe_tokens += len(prefix)
         parameters = SamplingParams(
             temperature=0, max_tokens=1, detokenize=False, logprob_token_ids=tokens
         )
-        return self._queue(question, prefix, parameters)
+        return self._queue(request, prefix, parameters)
 
-    def _queue(self, question: Question, tokens: Tokens, parameters: Any) -> str:
+    def _queue(self, request: Request, tokens: Tokens, parameters: Any) -> str:
         from vllm import TokensPrompt
         from vllm.lora.request import LoRARequest
 
         adapter = None
-        if question.adapter is not None:
-            number = self._adapters[question.adapter]
-            adapter = LoRARequest(f"adapter_{number}", number, str(question.adapter))
+        if request.adapter is not None:
+            number = self._adapters[request.adapter]
+            adapter = LoRARequest(f"adapter_{number}", number, str(request.adapter))
         self._count += 1
         key = str(self._count)
         prompt = TokensPrompt(prompt_token_ids=list(tokens))
         self._engine.add_request(key, prompt, parameters, lora_request=adapter)
         return key
 
-    def _encoded(self, request: Instance) -> tuple[Tokens, Tokens]:
+    def _encoded(self, instance: Instance) -> tuple[Tokens, Tokens]:
         """Context and label as lm-eval's log-likelihood requests have them, cut from the left."""
-        context, label = self.lm._encode_pair(*request.args)
+        context, label = self.lm._encode_pair(*instance.args)
         room = self.lm.max_length - len(label)
         return tuple(context[-room:]), tuple(label)
 
@@ -187,11 +194,11 @@ class VLLMEngine:
                 token: entry.logprob for token, entry in found.logprobs[0].items()
             }
         else:
-            request = pending.generations.pop(output.request_id)
-            until = handle_stop_sequences(request.args[1].get("until"), eos=self._end)
+            instance = pending.generations.pop(output.request_id)
+            until = handle_stop_sequences(instance.args[1].get("until"), eos=self._end)
             text = postprocess_generated_text(found.text, until, self.lm.think_end_token)
-            request.resps.append(text)
-            pending.question.response_tokens += len(found.token_ids)
+            instance.resps.append(text)
+            pending.request.response_tokens += len(found.token_ids)
 
     @cached_property
     def _end(self) -> str:
@@ -217,17 +224,19 @@ def _distinct_prefixes(labels: Sequence[tuple[Tokens, Tokens]]) -> dict[Tokens, 
 
 
 def _fill_scores(pending: _Pending) -> None:
-    for request, (prefix, label) in zip(pending.question.scored, pending.labels, strict=True):
+    for instance, (prefix, label) in zip(
+        pending.request.loglikelihoods, pending.labels, strict=True
+    ):
         steps = [(prefix + label[:at], token) for at, token in enumerate(label)]
         total = sum(pending.scores[before][token] for before, token in steps)
         greedy = all(pending.greedy[before] == token for before, token in steps)
-        request.resps.append((total, greedy))
+        instance.resps.append((total, greedy))
 
 
-def _arguments(adapters: Sequence[Path], options: EngineOptions) -> dict[str, Any]:
+def _arguments(adapters: Sequence[Path], config: EngineConfig) -> dict[str, Any]:
     """Engine arguments that give right answers, and fast ones on a CPU."""
     found: dict[str, Any] = {"enable_prefix_caching": True}
-    if options.device == "cpu":
+    if config.device == "cpu":
         # Compiling takes longer than most runs, and blocks of 128 tokens miss short prefixes.
         found |= {"enforce_eager": True, "block_size": 32}
     if not adapters:

@@ -15,16 +15,18 @@ from rich.console import Console
 from rich.markup import escape
 
 from saeval.errors import InputError, SaevalError
+from saeval.evalsuite.cli.configs import engine_config_from_options, run_config_from_options
 from saeval.evalsuite.compare.compatibility import cautions, describe_settings
 from saeval.evalsuite.compare.pairing import cluster_indices
-from saeval.evalsuite.config import check_samples, engine_options, questions_of
 from saeval.evalsuite.models.resolve import AskableModel, SavedPredictions, resolve
-from saeval.evalsuite.run.runner import Run, answer, circumstances, progress_bar
+from saeval.evalsuite.run.manifest import circumstances, run_identity
+from saeval.evalsuite.run.runner import Run, answer_runs
 from saeval.evalsuite.run.system_prompts import SystemPrompt, read_systems
-from saeval.evalsuite.run.task_runner import load_tasks
-from saeval.evalsuite.store.paths import RUNS, folder_name, readable, run_identity
+from saeval.evalsuite.run.tasks import check_samples, load_tasks
+from saeval.evalsuite.store.paths import RUNS, folder_name, readable
 from saeval.evalsuite.store.prediction import Prediction
-from saeval.evalsuite.store.run_folder import RUN_SCHEMA, claimed
+from saeval.evalsuite.store.run_folder import RUN_SCHEMA, lock_run_folder
+from saeval.progress import progress_bar
 from saeval.stats.compare.results import ModelDescription
 from saeval.stats.frontier.pareto import Outcomes, beyond_front, dominances, points, utilities
 from saeval.stats.frontier.results import SCHEMA_VERSION, Frontier
@@ -50,29 +52,31 @@ def frontier_command(
     console = Console(stderr=True)
     systems = read_systems(systems_argument, plain=plain)
     models = _models(arguments)
-    questions = questions_of({**options, "tasks": (task,), "system": None})
-    engine = engine_options(options, models.values())
-    asked = load_tasks(questions)
-    check_samples(asked, questions)
-    identity = {name: run_identity(model, questions, engine) for name, model in models.items()}
+    config = run_config_from_options({**options, "tasks": (task,), "system": None})
+    engine = engine_config_from_options(options, models.values())
+    asked = load_tasks(config)
+    check_samples(asked, config)
+    identity = {name: run_identity(model, config, engine) for name, model in models.items()}
     title = f"{'-'.join(models)}-frontier-{task}"
     folder = out or RUNS / folder_name(title, {"task": task, **identity})
     places = dict(zip(models, _each_once(map(readable, models)), strict=True))
     homes = dict(zip(systems, _each_once(readable(one.name) for one in systems), strict=True))
     runs = {
-        (name, system.name): Run(model, folder / places[name] / homes[system], system=system)
+        (name, system.name): Run(
+            model, folder / places[name] / homes[system], tuple(asked), config, system
+        )
         for (name, model), system in product(models.items(), systems)
     }
     # Every run folder knows what it holds, so prompts and checkpoints may be added to a frontier.
     manifest = {
         "schema": RUN_SCHEMA,
         "kind": "frontier",
-        "identity": {"task": task, **questions.identity()},
+        "identity": {"task": task, **config.identity()},
         **circumstances(),
     }
-    with claimed(folder, manifest):
+    with lock_run_folder(folder, manifest):
         with progress_bar(console) as progress:
-            answer(list(runs.values()), asked, questions, engine, progress, options["cache"])
+            answer_runs(list(runs.values()), engine, progress, cache=options["cache"])
         answered = {names: _answers(run.folder, task) for names, run in runs.items()}
         described = tuple(
             ModelDescription(

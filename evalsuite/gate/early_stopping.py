@@ -15,7 +15,7 @@ from saeval.evalsuite.compare.pairing import PairedPredictions, pair, to_arrays
 from saeval.evalsuite.gate.policy import Policy
 from saeval.evalsuite.models.resolve import AnyModel, SavedPredictions
 from saeval.evalsuite.models.training_data import TrainingData, training_data
-from saeval.evalsuite.run.task_runner import AskedTask
+from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.prediction import Key, Prediction, read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile
 from saeval.stats.compare.metric_table import RULES
@@ -32,7 +32,7 @@ SMALLEST_BATCH = 64
 class _Watched:
     """A task that is asked: its items in order, the unit of each, and the base's answers."""
 
-    asked: AskedTask
+    asked: LoadedTask
     targets: Set[str]
     units: tuple[str, ...]
     rules: tuple[Rule, ...]
@@ -77,7 +77,7 @@ class GateStoppingRule:
         self._training = training_data(checkpoint)
 
     def begin(
-        self, tasks: Sequence[AskedTask], base: PredictionsByTask | Path, checkpoint: Path
+        self, tasks: Sequence[LoadedTask], base: PredictionsByTask | Path, checkpoint: Path
     ) -> None:
         """Remember what is asked, where the base's answers are and the checkpoint's will be."""
         self._base, self._folder = base, checkpoint
@@ -87,7 +87,7 @@ class GateStoppingRule:
             units = tuple(d["cluster"] or d["id"] for d in task.documents)
             self._tasks[task.name] = _Watched(task, targets, units, rules)
 
-    def more(self, task: AskedTask) -> int | None:
+    def more(self, task: LoadedTask) -> int | None:
         """None for all that are left; else the size of the next batch, 0 once it is decided."""
         if not self.until_decided:
             return None

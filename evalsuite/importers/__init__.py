@@ -22,7 +22,7 @@ class ImportedFile:
     predictions: list[Prediction]
 
 
-def import_file(path: Path) -> ImportedFile:
+def import_predictions(path: Path) -> ImportedFile:
     """Read our JSON lines, lm-eval's ``samples_*.jsonl`` or a study's JSON.
 
     Raises

@@ -26,8 +26,8 @@ from saeval.evalsuite.store.prediction import (
     Prediction,
     PublishedReading,
     ShownDocument,
-    first_problem,
 )
+from saeval.files import first_problem
 from saeval.tasks.format.labels import LABELS, parse_answer
 from saeval.tasks.registry import TASKS
 

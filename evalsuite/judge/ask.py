@@ -11,9 +11,15 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from saeval.evalsuite.compare.pairing import PairedPredictions
-from saeval.evalsuite.engines.concurrency import at_once
-from saeval.evalsuite.engines.openai_client import Answer, Refused, Server, Stumbled, tokens
-from saeval.evalsuite.engines.options import EngineOptions
+from saeval.evalsuite.config import ServerConfig
+from saeval.evalsuite.engines.concurrency import run_concurrently
+from saeval.evalsuite.engines.openai_client import (
+    Answer,
+    RequestRejected,
+    Server,
+    TransientServerError,
+    tokens,
+)
 from saeval.evalsuite.judge.grades import (
     GRADES_FILE,
     GradeFile,
@@ -53,7 +59,7 @@ class _Outcome:
     written: int = 0
 
 
-def check_judge(judge: Judge, folder: Path, cache: Path | None, options: EngineOptions) -> None:
+def check_judge(judge: Judge, folder: Path, cache: Path | None, config: ServerConfig) -> None:
     """Stop before any model is asked if the judge does not answer, unless it has judged before.
 
     Raises
@@ -63,7 +69,7 @@ def check_judge(judge: Judge, folder: Path, cache: Path | None, options: EngineO
     """
     files = [folder / GRADES_FILE, *([] if cache is None else [judge.file_in(cache)])]
     if not any(path.exists() for path in files):
-        Server(judge.model, options).close()
+        Server(judge.model, config).close()
 
 
 def ask_judge(
@@ -71,7 +77,7 @@ def ask_judge(
     paired: Iterable[PairedPredictions],
     folder: Path,
     cache: Path | None,
-    options: EngineOptions,
+    config: ServerConfig,
     progress: Progress,
 ) -> Grades:
     """The judge's verdicts on all responses of these pairs; only those not yet known are asked for.
@@ -86,7 +92,7 @@ def ask_judge(
         Of the comparison, claimed by this process; gets every verdict.
     cache
         Folder of verdicts kept across comparisons, or None.
-    options
+    config
         For `concurrency`, `request_timeout` and `patience`.
     progress
         Gets a bar, and a line on what was asked and what failed.
@@ -117,7 +123,7 @@ def ask_judge(
     to_ask = [one for key, one in wanted.items() if key not in known]
     earlier = len(wanted) - len(to_ask)
     if to_ask:
-        server = Server(judge.model, options)
+        server = Server(judge.model, config)
         bar = progress.add_task(
             f"{escape(judge.model.name)} judges", total=len(wanted), completed=earlier
         )
@@ -127,7 +133,7 @@ def ask_judge(
 
         outcomes = []
         try:
-            for outcome in at_once(server, to_ask, ask, options):
+            for outcome in run_concurrently(server, to_ask, ask, config):
                 outcomes.append(outcome)
                 if (verdict := outcome.verdict) is not None:
                     own.append(verdict)
@@ -159,10 +165,10 @@ def _ask(server: Server, one: _Open, stopping: Event) -> _Outcome:
         try:
             answer = _answer(server, one.prompt, stopping, _TRIES)
             break
-        except (Refused, Stumbled) as error:
+        except (RequestRejected, TransientServerError) as error:
             if stopping.is_set():
                 raise
-            busy = isinstance(error, Stumbled) and error.busy
+            busy = isinstance(error, TransientServerError) and error.busy
             if not busy and _answers_others(server, stopping):
                 return _Outcome(None, str(error))
             stopping.wait(_PAUSE)
@@ -182,7 +188,7 @@ def _answers_others(server: Server, stopping: Event) -> bool:
     """Whether the judge answers an easy question; Refused if it declines even that."""
     try:
         _answer(server, _EASY, stopping, 1)
-    except Stumbled:
+    except TransientServerError:
         return False
     return True
 

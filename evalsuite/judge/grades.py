@@ -12,20 +12,18 @@ another judge's, or for another response's, and the same prompt is asked once.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from saeval.errors import EngineError, RunFolderError
+from saeval.errors import EngineError, InputError, RunFolderError
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.resolve import ServedModel
 from saeval.evalsuite.store.hashing import hash_text
-from saeval.evalsuite.store.prediction import Prediction, first_problem
+from saeval.evalsuite.store.prediction import Prediction
+from saeval.files import AppendOnlyLog, first_problem
 from saeval.stats.compare.results import GraderAgreement, JudgeAgreement
 from saeval.stats.compare.task import INVALID_LABEL
 from saeval.stats.metrics.agreement import UNSCORED, grader_agreement
@@ -36,6 +34,7 @@ from saeval.tasks.grading.judge_prompt import (
     judge_prompt,
     needs_judge,
 )
+from saeval.tasks.registry import get_task
 
 GRADES_FILE = "judge.jsonl"
 _EXAMPLES = 5
@@ -89,9 +88,7 @@ class GradeFile:
     """Verdicts on disk, appended to and never rewritten; several processes may share it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(path.parent / f".{path.name}.lock")
+        self._log = AppendOnlyLog(path, shared=True)
 
     def read(self) -> dict[str, GradeRecord]:
         """All verdicts by key, but for a last line that a crash tore.
@@ -104,11 +101,7 @@ class GradeFile:
             If a line before the last is no verdict.
         """
         found: dict[str, GradeRecord] = {}
-        if not self.path.exists():
-            return found
-        with self._lock:
-            lines = self.path.read_bytes().split(b"\n")[:-1]
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(self._log.read(), start=1):
             try:
                 verdict = GradeRecord.model_validate_json(line)
             except ValidationError as error:
@@ -118,34 +111,13 @@ class GradeFile:
 
     def append(self, verdict: GradeRecord) -> None:
         """Add one verdict, after cutting off a line that a crash tore."""
-        line = json.dumps(verdict.model_dump(mode="json"), ensure_ascii=False).encode() + b"\n"
-        try:
-            with self._lock, self.path.open("a+b", buffering=0) as file:
-                _cut_torn_end(file)
-                while line:  # a disk that is nearly full takes a part
-                    line = line[file.write(line) :]
-        except OSError as error:
-            raise RunFolderError(
-                f"{self.path}: cannot be written: {error.strerror}. What is finished is kept; make "
-                "room and run the same command again to resume"
-            ) from error
+        self._log.append([json.dumps(verdict.model_dump(mode="json"), ensure_ascii=False) + "\n"])
 
     def _changed(self, number: int, problem: str) -> RunFolderError:
         return RunFolderError(
-            f"{self.path}:{number}: {problem}; the file was changed from outside, remove it and "
-            "its verdicts will be asked for again"
+            f"{self._log.path}:{number}: {problem}; the file was changed from outside, remove it "
+            "and its verdicts will be asked for again"
         )
-
-
-def _cut_torn_end(file: BinaryIO) -> None:
-    if not (size := file.seek(0, os.SEEK_END)):
-        return
-    file.seek(-1, os.SEEK_END)
-    if file.read(1) != b"\n":
-        file.seek(0)
-        whole = file.read().rfind(b"\n") + 1
-        if whole < size:
-            file.truncate(whole)
 
 
 @dataclass(frozen=True)
@@ -243,3 +215,11 @@ def _index(prediction: Prediction | None, labels: tuple[str, ...]) -> int:
     if prediction is None or prediction.prediction is None:
         return len(labels)
     return labels.index(prediction.prediction)
+
+
+def check_has_open_questions(tasks: Sequence[str]) -> None:
+    """Stop if no task has open questions, since a judge would have nothing to grade."""
+    if not any(get_task(name).kind == "question" for name in tasks):
+        raise InputError(
+            f"--judge: there is no open question to grade in {', '.join(tasks)}; leave it out"
+        )

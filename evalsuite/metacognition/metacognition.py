@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from saeval.errors import InputError, SaevalError
+from saeval.evalsuite.cli.configs import engine_config_from_options, run_config_from_options
 from saeval.evalsuite.compare.compatibility import cautions
 from saeval.evalsuite.compare.describe import describe
 from saeval.evalsuite.compare.plan import named
-from saeval.evalsuite.config import engine_options, questions_of
-from saeval.evalsuite.engines import EngineOptions
+from saeval.evalsuite.config import EngineConfig, RunConfig
 from saeval.evalsuite.metacognition.results import (
     SelfKnowledge,
     compared,
@@ -25,11 +25,13 @@ from saeval.evalsuite.metacognition.results import (
     read_self_knowledge,
 )
 from saeval.evalsuite.models.resolve import AskableModel, SavedPredictions, resolve
-from saeval.evalsuite.run.runner import Run, answer, circumstances, progress_bar, say_speed
-from saeval.evalsuite.run.task_runner import AskedTask, Questions, load_tasks
-from saeval.evalsuite.store.paths import RUNS, folder_name, run_identity
+from saeval.evalsuite.run.manifest import circumstances, run_identity
+from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
+from saeval.evalsuite.run.tasks import LoadedTask, load_tasks
+from saeval.evalsuite.store.paths import RUNS, folder_name
 from saeval.evalsuite.store.prediction import Key, Prediction
-from saeval.evalsuite.store.run_folder import RUN_SCHEMA, claimed
+from saeval.evalsuite.store.run_folder import RUN_SCHEMA, lock_run_folder
+from saeval.progress import progress_bar
 from saeval.stats.compare.results import ModelDescription, Settings
 from saeval.stats.metacognition.results import METACOGNITION_SCHEMA_VERSION, Metacognition, adjust
 from saeval.tasks.metacognition.answers import read_answers
@@ -51,10 +53,13 @@ def metacognition_command(
 
     console = Console(stderr=True)
     models = _models(base_argument, checkpoint_arguments)
-    questions, engine = questions_of(options), engine_options(options, models.values())
-    _check(questions)
-    asked = load_tasks(questions)
-    identity = {name: run_identity(model, questions, engine) for name, model in models.items()}
+    config, engine = (
+        run_config_from_options(options),
+        engine_config_from_options(options, models.values()),
+    )
+    _check(config)
+    asked = load_tasks(config)
+    identity = {name: run_identity(model, config, engine) for name, model in models.items()}
     title = "-".join(["metacognition", *(model.name for model in models.values())])
     folder = out or RUNS / folder_name(title, identity)
     manifest = {
@@ -63,14 +68,16 @@ def metacognition_command(
         "identity": identity,
         **circumstances(),
     }
-    with claimed(folder, manifest):
-        runs = {name: Run(model, folder / name / ANSWERS) for name, model in models.items()}
-        _ask(list(runs.values()), asked, questions, engine, options["cache"], console)
-        about = {name: _about_answers(run, asked, questions) for name, run in runs.items()}
-        if to_ask := [run for run in about.values() if run.own_tasks]:
-            first = to_ask[0].own_tasks or ()
-            _ask(to_ask, first, questions, engine, options["cache"], console)
-        settings = Settings(options["level"], options["replicates"], questions.seed)
+    with lock_run_folder(folder, manifest):
+        runs = {
+            name: Run(model, folder / name / ANSWERS, tuple(asked), config)
+            for name, model in models.items()
+        }
+        _ask(list(runs.values()), engine, options["cache"], console)
+        about = {name: _about_answers(run, asked, config) for name, run in runs.items()}
+        if to_ask := [run for run in about.values() if run.tasks]:
+            _ask(to_ask, engine, options["cache"], console)
+        settings = Settings(options["level"], options["replicates"], config.seed)
         known = {
             name: read_self_knowledge(_own_answers(run, asked), about[name].folder)
             for name, run in runs.items()
@@ -97,51 +104,44 @@ def _models(base_argument: str, checkpoint_arguments: Sequence[str]) -> dict[str
     return askable
 
 
-def _check(questions: Questions) -> None:
-    for name in questions.tasks:
+def _check(config: RunConfig) -> None:
+    for name in config.tasks:
         if get_task(name).kind != "question":
             raise InputError(
                 f"--tasks {name}: is no task of open questions; give triviaqa, popqa or another "
                 "whose answers can be right or wrong (see `saeval tasks list`)"
             )
-    if questions.samples != 1:
+    if config.samples != 1:
         raise InputError(
             "--samples: a model is asked about one answer to each question; leave it out"
         )
 
 
-def _ask(
-    runs: Sequence[Run],
-    tasks: Sequence[AskedTask],
-    questions: Questions,
-    engine: EngineOptions,
-    cache: Path | None,
-    console: Console,
-) -> None:
+def _ask(runs: Sequence[Run], engine: EngineConfig, cache: Path | None, console: Console) -> None:
     with progress_bar(console) as progress:
-        answer(runs, tasks, questions, engine, progress, cache)
+        answer_runs(runs, engine, progress, cache=cache)
     for run in runs:
-        say_speed(run, console)
+        log_throughput(run, console)
 
 
-def _files(run: Run, asked: Sequence[AskedTask]) -> tuple[str, ...]:
+def _files(run: Run, asked: Sequence[LoadedTask]) -> tuple[str, ...]:
     return tuple(str(run.folder / "predictions" / f"{task.name}.jsonl") for task in asked)
 
 
-def _own_answers(run: Run, asked: Sequence[AskedTask]) -> list[OwnAnswer]:
+def _own_answers(run: Run, asked: Sequence[LoadedTask]) -> list[OwnAnswer]:
     return read_answers("confidence", _files(run, asked))
 
 
-def _about_answers(run: Run, asked: Sequence[AskedTask], questions: Questions) -> Run:
+def _about_answers(run: Run, asked: Sequence[LoadedTask], config: RunConfig) -> Run:
     """The run that asks a model about its answers; without tasks if there is nothing to ask."""
     answers = _own_answers(run, asked)
     made = {
         "confidence": confidence_items(answers),
-        "pairwise": pairwise_items(answers, questions.seed),
+        "pairwise": pairwise_items(answers, config.seed),
     }
     names = tuple(name for name, items in made.items() if items)
-    about = replace(questions, tasks=names, answers=_files(run, asked), limit=None, per_label=None)
-    return Run(run.model, run.folder.parent / ABOUT_ANSWERS, own_tasks=tuple(load_tasks(about)))
+    about = replace(config, tasks=names, answers=_files(run, asked), limit=None, per_label=None)
+    return Run(run.model, run.folder.parent / ABOUT_ANSWERS, tuple(load_tasks(about)), config)
 
 
 def _result(

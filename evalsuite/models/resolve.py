@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from saeval.errors import InputError, ModelError
-from saeval.evalsuite.importers import import_file, lm_eval_samples
+from saeval.evalsuite.importers import import_predictions, lm_eval_samples
 from saeval.evalsuite.store.baseline_stores import baseline_folder, open_store
 from saeval.evalsuite.store.baselines import PREFIX, RECORD, check_intact, store_address
 from saeval.evalsuite.store.hashing import hash_text
@@ -253,7 +253,7 @@ def _run_folder(argument: str, folder: Path) -> SavedPredictions:
 
 
 def _saved(argument: str, files: list[Path]) -> SavedPredictions:
-    imported = [import_file(path) for path in files]
+    imported = [import_predictions(path) for path in files]
     names = list(dict.fromkeys(one.model for one in imported))
     predictions = by_task((p for one in imported for p in one.predictions), argument)
     if unknown := [task for task in predictions if task not in TASKS]:

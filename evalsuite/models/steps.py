@@ -35,7 +35,7 @@ class _Origin:
     run: str | None
 
 
-def in_order(
+def sort_by_step(
     checkpoints: Sequence[AnyModel],
 ) -> tuple[list[AnyModel], tuple[int, ...] | None]:
     """The checkpoints of one run by their steps, and the steps; others as they are, and None.

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from saeval.errors import InputError
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.resolve import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
-from saeval.evalsuite.store.prediction import Prediction, first_problem
+from saeval.evalsuite.store.prediction import Prediction
+from saeval.files import first_problem
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.compare.contamination import compare_clean
 from saeval.stats.compare.results import Overlap

@@ -24,9 +24,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from saeval.errors import InputError
-from saeval.evalsuite.store.prediction import Key, Prediction, first_problem
+from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.evalsuite.store.run_folder import MANIFEST, read_manifest
-from saeval.reports.render.write import write_file
+from saeval.files import first_problem, write_atomic
 
 RECORD = "baseline.json"
 PREFIX = "baseline:"
@@ -161,7 +161,7 @@ def write_baseline(
         )
     (folder / "predictions").mkdir()
     for file, text in texts.items():
-        write_file(folder / file, text)
+        write_atomic(folder / file, text)
     record = Record.model_validate(
         {
             "schema": "saeval.baseline/1",
@@ -171,7 +171,7 @@ def write_baseline(
             "files": {file: _pinned(text.encode()) for file, text in texts.items()},
         }
     )
-    write_file(folder / RECORD, record.model_dump_json(by_alias=True, indent=2) + "\n")
+    write_atomic(folder / RECORD, record.model_dump_json(by_alias=True, indent=2) + "\n")
     return record
 
 

@@ -13,16 +13,14 @@ for another model, and a changed file is noticed.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from saeval.errors import RunFolderError
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Key, Prediction, parse_line
+from saeval.files import AppendOnlyLog
 
 
 class AnswerCache:
@@ -42,9 +40,9 @@ class AnswerCache:
     """
 
     def __init__(self, folder: Path, speaker: Mapping[str, Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._head = json.dumps(speaker, sort_keys=True)
         self.path = folder / f"{hash_text(self._head)}.jsonl"
+        self._log = AppendOnlyLog(self.path, shared=True)
         self._answers = dict(self._read())
 
     def __len__(self) -> int:
@@ -65,28 +63,15 @@ class AnswerCache:
         new = [p for p in predictions if p.key not in self._answers]
         if not new:
             return
-        lines = [_with_checksum(prediction) for prediction in new]
-        with FileLock(f"{self.path}.lock"), self.path.open("ab") as file:
-            if file.tell() == 0:
-                lines.insert(0, self._head.encode() + b"\n")
-            file.write(b"".join(lines))
-            file.flush()
-            os.fsync(file.fileno())
+        self._log.append(map(_with_checksum, new), first=f"{self._head}\n")
         self._answers |= {prediction.key: prediction for prediction in new}
 
     def _read(self) -> Iterator[tuple[Key, Prediction]]:
-        if not self.path.exists():
-            return
-        with FileLock(f"{self.path}.lock"):
-            lines = self.path.read_bytes().splitlines(keepends=True)
-            if lines and not lines[-1].endswith(b"\n"):  # torn by a crash
-                whole = sum(len(line) for line in lines[:-1])
-                os.truncate(self.path, whole)
-                lines.pop()
-        if lines and lines[0].decode("utf-8", "replace").strip() != self._head:
+        lines = [line.decode("utf-8", "replace") for line in self._log.read()]
+        if lines and lines[0] != self._head:
             raise self._changed(1)
         for number, line in enumerate(lines[1:], start=2):
-            checksum, _, text = line.decode("utf-8", "replace").rstrip("\n").partition(" ")
+            checksum, _, text = line.partition(" ")
             if hash_text(text) != checksum:
                 raise self._changed(number)
             prediction = parse_line(text, f"{self.path}:{number}")
@@ -99,6 +84,6 @@ class AnswerCache:
         )
 
 
-def _with_checksum(prediction: Prediction) -> bytes:
-    text = prediction.to_line().rstrip("\n")
-    return f"{hash_text(text)} {text}\n".encode()
+def _with_checksum(prediction: Prediction) -> str:
+    line = prediction.to_line()
+    return f"{hash_text(line.rstrip(chr(10)))} {line}"

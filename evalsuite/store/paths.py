@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from saeval.evalsuite.engines import EngineOptions
-from saeval.evalsuite.models.resolve import AskableModel
-from saeval.evalsuite.run.task_runner import Questions
 from saeval.evalsuite.store.hashing import hash_text
 
 RUNS = Path("saeval-runs")
@@ -25,15 +22,3 @@ def readable(name: str) -> str:
 def folder_name(title: str, identity: Mapping[str, Any]) -> str:
     """A readable name that is the same whenever the same command is given again."""
     return f"{readable(title)}-{hash_text(json.dumps(identity, sort_keys=True))[:8]}"
-
-
-def run_identity(
-    model: AskableModel, questions: Questions, engine: EngineOptions
-) -> dict[str, Any]:
-    """Everything that decides the answers of a run."""
-    return {
-        "content": model.content,
-        "adapter_content": model.adapter_content,
-        "engine": engine.identity(model),
-        **questions.identity(),
-    }

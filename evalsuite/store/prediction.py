@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from saeval.errors import InputError
+from saeval.files import first_problem
 
 Key = tuple[str, int]
 """Item id and number of the sample."""
@@ -132,21 +133,6 @@ def parse_line(text: str, where: str) -> Prediction:
         return Prediction.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"{where}: {first_problem(error)}") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem of a validation in one line: which field, the rule, what was found."""
-    problem = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in problem["loc"])
-    rule = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "json_invalid":
-        return f"not JSON ({rule.removeprefix('Invalid JSON: ')})"
-    if not field:
-        return rule
-    if problem["type"] == "missing":
-        return f"field `{field}` is missing"
-    found = repr(problem["input"])
-    return f"`{field}`: {rule}, found {found[:80]}"
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:

@@ -9,22 +9,17 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from saeval.errors import InputError, RunFolderError
 from saeval.evalsuite.store.prediction import Key, Prediction, read_predictions
-from saeval.reports.render.write import write_file
+from saeval.files import AppendOnlyLog, lock_folder, write_atomic
 
 MANIFEST = "manifest.json"
 RUN_SCHEMA = "saeval.run/1"
-_SYNC_SECONDS = 0.5
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -45,7 +40,7 @@ def parse_manifest(content: bytes, where: str) -> dict[str, Any]:
 
 
 @contextmanager
-def claimed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
+def lock_run_folder(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
     """Make or continue a run folder, and keep other processes out of it meanwhile.
 
     The manifest is written if there is none. If there is one, its kind and identity must be the
@@ -56,28 +51,14 @@ def claimed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
     RunFolderError
         If the folder holds something else, another run, or is in use.
     """
-    if folder.exists() and not folder.is_dir():
-        raise RunFolderError(f"{folder}: exists and is no folder; choose another --out")
-    if folder.is_dir() and not (folder / MANIFEST).is_file():
-        strange = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
-        if strange:
-            raise RunFolderError(
-                f"{folder}: exists and holds something that is not a saeval run "
-                f"({', '.join(strange[:3])}); choose another --out or empty it"
-            )
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RunFolderError(
-            f"{folder}: another saeval process is writing here; wait for it or choose another --out"
-        ) from None
-    try:
+    with lock_folder(
+        folder,
+        manifest=MANIFEST,
+        what="a saeval run",
+        busy="another saeval process is writing here",
+    ):
         _continue(folder, manifest)
         yield
-    finally:
-        lock.release()
 
 
 def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -98,7 +79,7 @@ def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
                 f"{folder}: holds another run, which differs in {'; '.join(differences[:3])}; "
                 "choose another --out, or remove the folder to start afresh"
             )
-    write_file(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_atomic(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
 
 
 def _earlier(folder: Path) -> dict[str, Any] | None:
@@ -113,21 +94,21 @@ def _earlier(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def recorded(folder: Path, name: str, value: Any) -> Any:
+def get_or_set_manifest_field(folder: Path, name: str, value: Any) -> Any:
     """What the manifest of a claimed folder holds under a name; it is written if it holds none."""
     manifest = read_manifest(folder)
     if name not in manifest:
         text = json.dumps({**manifest, name: value}, indent=2, ensure_ascii=False)
-        write_file(folder / MANIFEST, text + "\n")
+        write_atomic(folder / MANIFEST, text + "\n")
     return manifest.get(name, value)
 
 
-def record_session(folder: Path, session: Mapping[str, Any]) -> None:
+def add_session(folder: Path, session: Mapping[str, Any]) -> None:
     """Add to the manifest of a claimed folder what one process did and how long it took."""
     manifest = read_manifest(folder)
     sessions = [*manifest.get("sessions", []), dict(session)]
     text = json.dumps({**manifest, "sessions": sessions}, indent=2, ensure_ascii=False)
-    write_file(folder / MANIFEST, text + "\n")
+    write_atomic(folder / MANIFEST, text + "\n")
 
 
 def _holds_results(folder: Path) -> bool:
@@ -160,7 +141,7 @@ class PredictionFile:
 
     def __init__(self, folder: Path, task: str) -> None:
         self.path = folder / "predictions" / f"{task}.jsonl"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._log = AppendOnlyLog(self.path)
 
     def finished(self, expected: Mapping[Key, str]) -> set[Key]:
         """What is there already, after cutting off a last line that a crash tore.
@@ -177,50 +158,21 @@ class PredictionFile:
         RunFolderError
             If a line is no answer that is asked for, or occurs twice.
         """
-        found: set[Key] = set()
-        if not self.path.exists():
-            return found
-        self._cut_torn_end()
+        keys: set[Key] = set()
+        if not self._log.read():
+            return keys
         for prediction in read_predictions(self.path):
-            known = expected.get(prediction.key)
-            if known != prediction.document_hash or prediction.key in found:
-                what = "occurs twice" if prediction.key in found else "is not of this sample"
+            if expected.get(prediction.key) != prediction.document_hash or prediction.key in keys:
+                what = "occurs twice" if prediction.key in keys else "is not of this sample"
                 raise RunFolderError(
                     f"{self.path}: item {prediction.item_id!r} {what}; the file was changed from "
                     "outside, remove it to answer the task again"
                 )
-            found.add(prediction.key)
-        return found
+            keys.add(prediction.key)
+        return keys
 
     @contextmanager
     def open(self) -> Iterator[Callable[[Sequence[Prediction]], None]]:
         """Append predictions: with the system at once, on the disk within half a second."""
-        with self.path.open("ab", buffering=0) as file:
-            synced = time.monotonic()
-
-            def append(predictions: Sequence[Prediction]) -> None:
-                nonlocal synced
-                lines = "".join(prediction.to_line() for prediction in predictions).encode("utf-8")
-                try:
-                    while lines:  # a disk that is nearly full takes a part
-                        lines = lines[file.write(lines) :]
-                    if time.monotonic() - synced > _SYNC_SECONDS:
-                        os.fsync(file.fileno())
-                        synced = time.monotonic()
-                except OSError as error:
-                    raise RunFolderError(
-                        f"{self.path}: cannot be written: {error.strerror}. What is finished is "
-                        "kept; make room and run the same command again to resume"
-                    ) from error
-
-            try:
-                yield append
-            finally:
-                os.fsync(file.fileno())
-
-    def _cut_torn_end(self) -> None:
-        content = self.path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            with self.path.open("r+b") as file:
-                file.truncate(whole)
+        with self._log.open() as append:
+            yield lambda predictions: append(p.to_line() for p in predictions)

@@ -105,15 +105,17 @@ def layers(base: Path, items: int, tokens: int, folder: Path) -> tuple[float, fl
     """Seconds of our layers and of the bare engine for the same requests, the faster of three."""
     from vllm import SamplingParams, TokensPrompt
 
-    from saeval.evalsuite.engines import EngineOptions
+    from saeval.evalsuite.config import EngineConfig, RunConfig
     from saeval.evalsuite.engines.vllm import VLLMEngine
-    from saeval.evalsuite.run.task_runner import Questions, answer_task, load_tasks
+    from saeval.evalsuite.models.resolve import LocalModel
+    from saeval.evalsuite.run.task_runner import answer_task
+    from saeval.evalsuite.run.tasks import load_tasks
     from saeval.evalsuite.store.run_folder import PredictionFile
 
-    asked = Questions(("factworld",), limit=items, generation={"max_gen_toks": tokens})
+    asked = RunConfig(("factworld",), limit=items, generation={"max_gen_toks": tokens})
     (task,) = load_tasks(asked)
-    options = EngineOptions("vllm", "cpu", "float32", model_args={"max_model_len": LENGTH})
-    engine = VLLMEngine(base, [], options)
+    options = EngineConfig("vllm", "cpu", "float32", model_args={"max_model_len": LENGTH})
+    engine = VLLMEngine(LocalModel(str(base), base, None), [], options)
     seen: list[tuple[Any, Any]] = []
     queue = engine._engine.add_request
 

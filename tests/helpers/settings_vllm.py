@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from saeval.evalsuite.engines import EngineOptions
-from saeval.evalsuite.run.task_runner import Questions, build_question
+from saeval.evalsuite.config import EngineConfig, RunConfig
+from saeval.evalsuite.models.resolve import LocalModel
+from saeval.evalsuite.run.tasks import build_request
 
-ASKED = Questions(tasks=("factworld",), limit=24, generation={"max_gen_toks": 16})
-ON_VLLM = EngineOptions("vllm", "cpu", "float32", model_args={"max_model_len": 1024})
-ON_TRANSFORMERS = EngineOptions("transformers", "cpu", "float32", batch_size=8, threads=1)
+ASKED = RunConfig(tasks=("factworld",), limit=24, generation={"max_gen_toks": 16})
+ON_VLLM = EngineConfig("vllm", "cpu", "float32", model_args={"max_model_len": 1024})
+ON_TRANSFORMERS = EngineConfig("transformers", "cpu", "float32", batch_size=8, threads=1)
 
 
 def probes(engine, task):
     """What a proof asks."""
-    return lambda adapter: [build_question(task, i, engine, ASKED, adapter) for i in range(4)]
+    return lambda adapter: [build_request(task, i, engine, ASKED, adapter) for i in range(4)]
+
+
+def local(folder):
+    """A model folder as an engine takes it."""
+    return LocalModel(str(folder), folder, None)

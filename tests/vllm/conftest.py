@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from settings_vllm import ASKED
 
-from saeval.evalsuite.run.task_runner import load_tasks
+from saeval.evalsuite.run.tasks import load_tasks
 from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
 
 

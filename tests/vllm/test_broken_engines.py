@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from settings_vllm import ON_VLLM, probes
+from settings_vllm import ON_VLLM, local, probes
 
 pytest.importorskip("vllm")
 
 from saeval.errors import ModelError
-from saeval.evalsuite.engines.adapter_check import prove
+from saeval.evalsuite.engines.adapter_check import check_adapter_applied
 from saeval.evalsuite.engines.vllm import VLLMEngine
 
 
@@ -29,10 +29,10 @@ def test_the_proof_catches_an_engine_that_mixes_up_or_leaves_out_adapters(
 ):
     base, adapters = models
     engine = VLLMEngine(
-        base, adapters, replace(ON_VLLM, model_args={**ON_VLLM.model_args, **broken})
+        local(base), adapters, replace(ON_VLLM, model_args={**ON_VLLM.model_args, **broken})
     )
     try:
         with pytest.raises(ModelError, match=message):
-            prove(engine, adapters, probes(engine, factworld), "float32")
+            check_adapter_applied(engine, adapters, probes(engine, factworld), "float32")
     finally:
         engine.close()

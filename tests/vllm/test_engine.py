@@ -6,21 +6,21 @@ from copy import deepcopy
 from dataclasses import replace
 
 import pytest
-from settings_vllm import ASKED, ON_TRANSFORMERS, ON_VLLM, probes
+from settings_vllm import ASKED, ON_TRANSFORMERS, ON_VLLM, local, probes
 
 pytest.importorskip("vllm")
 
 from saeval.errors import ModelError
-from saeval.evalsuite.engines.adapter_check import prove
+from saeval.evalsuite.engines.adapter_check import check_adapter_applied
 from saeval.evalsuite.engines.huggingface import TransformersEngine
 from saeval.evalsuite.engines.vllm import VLLMEngine
-from saeval.evalsuite.run.task_runner import build_question
+from saeval.evalsuite.run.tasks import build_request
 
 
 @pytest.fixture(scope="module")
 def vllm_engine(models):
     base, adapters = models
-    engine = VLLMEngine(base, adapters, ON_VLLM)
+    engine = VLLMEngine(local(base), adapters, ON_VLLM)
     yield engine
     engine.close()
 
@@ -29,7 +29,7 @@ def vllm_engine(models):
 def expected(models, factworld):
     """By transformers and peft, for base and each adapter."""
     base, adapters = models
-    engine = TransformersEngine(base, adapters, ON_TRANSFORMERS)
+    engine = TransformersEngine(local(base), adapters, ON_TRANSFORMERS)
     found = {None: ask(engine, factworld, [None])[None]}
     for adapter in adapters:
         found |= ask(engine, factworld, [adapter])
@@ -39,16 +39,16 @@ def expected(models, factworld):
 
 def ask(engine, task, adapters, asked=ASKED):
     """All documents to base and adapters in one batch; texts and log-probabilities by adapter."""
-    questions = [
-        build_question(task, index, engine, asked, adapter)
+    requests = [
+        build_request(task, index, engine, asked, adapter)
         for index in range(len(task.documents))
         for adapter in adapters
     ]
-    assert {id(q) for q in engine.answer(questions)} == {id(q) for q in questions}
+    assert {id(q) for q in engine.answer(requests)} == {id(q) for q in requests}
     return {
         adapter: [
-            ([text(g) for g in q.generations], [r.resps[0][0] for r in q.scored])
-            for q in questions
+            ([text(g) for g in q.generations], [r.resps[0][0] for r in q.loglikelihoods])
+            for q in requests
             if q.adapter == adapter
         ]
         for adapter in adapters
@@ -81,18 +81,18 @@ def test_base_and_adapters_in_one_batch_and_apart_answer_as_transformers_and_pef
 def test_labels_of_several_tokens_that_share_a_beginning(vllm_engine, models, factworld):
     labels = ("PASS", "PASSED BY", "NA", "NADA", "quite another answer")
     base, adapters = models
-    engines = [vllm_engine, TransformersEngine(base, adapters, ON_TRANSFORMERS)]
+    engines = [vllm_engine, TransformersEngine(local(base), adapters, ON_TRANSFORMERS)]
     found = []
     for engine in engines:
-        question = build_question(factworld, 0, engine, ASKED, adapters[0])
-        scored = []
+        request = build_request(factworld, 0, engine, ASKED, adapters[0])
+        loglikelihoods = []
         for label in labels:
-            request = deepcopy(question.scored[0])
-            request.arguments = (request.arguments[0], label)
-            scored.append(request)
-        question = replace(question, generations=[], seeds=[], scored=scored)
-        list(engine.answer([question]))
-        found.append([request.resps[0][0] for request in question.scored])
+            instance = deepcopy(request.loglikelihoods[0])
+            instance.arguments = (instance.arguments[0], label)
+            loglikelihoods.append(instance)
+        request = replace(request, generations=[], seeds=[], loglikelihoods=loglikelihoods)
+        list(engine.answer([request]))
+        found.append([instance.resps[0][0] for instance in request.loglikelihoods])
     assert max(len(vllm_engine.lm.tok_encode(label)) for label in labels) > 3
     assert found[0] == pytest.approx(found[1], abs=1e-4)
 
@@ -110,19 +110,19 @@ def test_drawn_samples_come_again_and_differ_from_each_other(vllm_engine, factwo
 
 
 def test_the_proof_passes_for_sound_adapters(vllm_engine, models, factworld):
-    prove(vllm_engine, models[1], probes(vllm_engine, factworld), "float32")
+    check_adapter_applied(vllm_engine, models[1], probes(vllm_engine, factworld), "float32")
 
 
 def test_settings_that_it_cannot_read_are_one_sentence(vllm_engine, factworld):
-    question = build_question(factworld, 0, vllm_engine, ASKED)
-    question.generations[0].arguments = (question.generations[0].args[0], {"temperature": -3.0})
+    request = build_request(factworld, 0, vllm_engine, ASKED)
+    request.generations[0].arguments = (request.generations[0].args[0], {"temperature": -3.0})
     with pytest.raises(ModelError, match="cannot answer with these settings"):
-        list(vllm_engine.answer([question]))
+        list(vllm_engine.answer([request]))
 
 
 def test_a_prompt_that_is_too_long_is_cut_and_counted(vllm_engine, factworld):
-    question = build_question(factworld, 0, vllm_engine, ASKED)
-    prompt, settings = question.generations[0].args
-    question.generations[0].arguments = (prompt * 40, settings)
-    list(vllm_engine.answer([question]))
-    assert question.truncated
+    request = build_request(factworld, 0, vllm_engine, ASKED)
+    prompt, settings = request.generations[0].args
+    request.generations[0].arguments = (prompt * 40, settings)
+    list(vllm_engine.answer([request]))
+    assert request.truncated

@@ -17,22 +17,23 @@ from rich.console import Console
 from tiny_server import KEY, TinyServer
 
 from saeval.errors import EngineError, ModelError
-from saeval.evalsuite.engines import EngineOptions
+from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.evalsuite.engines.openai_api import label_logprobs
 from saeval.evalsuite.models.resolve import resolve
-from saeval.evalsuite.run.runner import Run, answer, progress_bar
-from saeval.evalsuite.run.task_runner import Questions, load_tasks
+from saeval.evalsuite.run.runner import Run, answer_runs
+from saeval.evalsuite.run.tasks import load_tasks
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
 from saeval.evalsuite.store.run_folder import read_manifest
+from saeval.progress import progress_bar
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
 ITEMS = 12
 PROBES = 4
-ASKED = Questions(tasks=("factworld",), limit=ITEMS, generation={"max_gen_toks": 8})
-OPTIONS = EngineOptions(
+ASKED = RunConfig(tasks=("factworld",), limit=ITEMS, generation={"max_gen_toks": 8})
+OPTIONS = EngineConfig(
     name="transformers", device="cpu", dtype="float32", batch_size=1, threads=1,
-    concurrency=4, request_timeout=5, patience=20,
+    server=ServerConfig(concurrency=4, request_timeout=5, patience=20),
 )  # fmt: skip
 
 
@@ -51,18 +52,21 @@ def server(running_server, monkeypatch):
 
 @pytest.fixture(scope="module")
 def asked_tasks():
-    return {False: load_tasks(ASKED), True: load_tasks(replace(ASKED, system="Be brief."))}
+    return tuple(load_tasks(ASKED))
 
 
 @pytest.fixture
 def ask(asked_tasks):
     """Runs models as the commands do; the answers of the last by item, and what was said."""
 
-    def ask(folder, *models, options=OPTIONS, questions=ASKED):
-        console = Console(record=True, quiet=True, width=300)
-        runs = [Run(resolve(str(model)), folder / str(i)) for i, model in enumerate(models)]
-        with progress_bar(console) as progress:
-            answer(runs, asked_tasks[bool(questions.system)], questions, options, progress)
+    def ask(folder, *models, config=ASKED, **server):
+        options = replace(OPTIONS, server=replace(OPTIONS.server, **server))
+        runs = [
+            Run(resolve(str(model)), folder / str(i), asked_tasks, config)
+            for i, model in enumerate(models)
+        ]
+        with progress_bar(Console(quiet=True)) as progress:
+            answer_runs(runs, options, progress)
         return by_item(runs[-1].folder)
 
     return ask
@@ -77,9 +81,9 @@ def by_item(folder: Path) -> dict[str, Prediction]:
 @pytest.fixture(scope="module")
 def undisturbed(running_server, asked_tasks, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    run = Run(resolve(f"{running_server.afresh().url}#base"), folder)
+    run = Run(resolve(f"{running_server.afresh().url}#base"), folder, asked_tasks, ASKED)
     with progress_bar(Console(quiet=True)) as progress:
-        answer([run], asked_tasks[False], ASKED, OPTIONS, progress)
+        answer_runs([run], OPTIONS, progress)
     return by_item(folder)
 
 
@@ -105,8 +109,7 @@ FAULTS = (
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_that_stumbles_changes_nothing(fault, server, ask, undisturbed, tmp_path):
     server.fault = lambda number, body: fault if number in (3, 10) else None
-    options = replace(OPTIONS, request_timeout=2)
-    assert ask(tmp_path, f"{server.url}#base", options=options) == undisturbed
+    assert ask(tmp_path, f"{server.url}#base", request_timeout=2) == undisturbed
     assert len(server.requests) == PROBES + 2 * ITEMS + 2
 
 
@@ -117,7 +120,7 @@ def test_a_server_that_stops_ends_the_run_which_can_be_resumed(
     server.fault = lambda number, body: fault if number > 9 else None
     started = time.monotonic()
     with pytest.raises(EngineError, match=r"has answered nothing for 1\.5 s") as stopped:
-        ask(tmp_path, f"{server.url}#base", options=replace(OPTIONS, patience=1.5))
+        ask(tmp_path, f"{server.url}#base", patience=1.5)
     assert time.monotonic() - started < 5
     assert "what is finished is kept; run the same command again to resume" in str(stopped.value)
     assert "\n" not in str(stopped.value)
@@ -193,7 +196,7 @@ def test_a_cache_holds_nothing_of_a_server(server, tmp_path, capsys):
 
 def test_no_server(ask, tmp_path):
     with pytest.raises(EngineError, match=r"no server answers at http://127\.0\.0\.1:9/v1 .*refus"):
-        ask(tmp_path, "http://127.0.0.1:9/v1#base", options=replace(OPTIONS, patience=0.5))
+        ask(tmp_path, "http://127.0.0.1:9/v1#base", patience=0.5)
 
 
 def test_a_server_that_comes_up_late_is_waited_for(server, ask, undisturbed, tmp_path):
@@ -216,8 +219,8 @@ def test_a_server_that_comes_up_late_is_waited_for(server, ask, undisturbed, tmp
 
 
 def test_chat_sends_messages_and_asks_for_no_label_probabilities(server, ask, tmp_path):
-    questions = replace(ASKED, chat_template=True, system="Be brief.")
-    found = ask(tmp_path, f"{server.url}#base", questions=questions)
+    config = replace(ASKED, apply_chat_template=True, system="Be brief.")
+    found = ask(tmp_path, f"{server.url}#base", config=config)
     assert {p.label_probabilities for p in found.values()} == {None}
     assert len(server.requests) == ITEMS
     roles = {tuple(m["role"] for m in body["messages"]) for body in server.requests}
@@ -230,11 +233,11 @@ def test_generation_settings_are_translated(server, ask, tmp_path):
         "max_gen_toks": 4, "do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 5,
         "until": ["\n\n", "", "a", "b", "c", "d"],
     }  # fmt: skip
-    questions = replace(ASKED, generation=generation, samples=2, limit=2)
-    tasks = load_tasks(questions)
-    run = Run(resolve(f"{server.url}#base"), tmp_path)
+    config = replace(ASKED, generation=generation, samples=2, limit=2)
+    tasks = tuple(load_tasks(config))
+    run = Run(resolve(f"{server.url}#base"), tmp_path, tasks, config)
     with progress_bar(Console(quiet=True)) as progress:
-        answer([run], tasks, questions, OPTIONS, progress)
+        answer_runs([run], OPTIONS, progress)
     sent = [body for body in server.requests if "echo" not in body]
     assert len({body.pop("seed") for body in sent}) == len(sent) == 4
     assert {body.pop("prompt") for body in sent} == {
@@ -272,7 +275,7 @@ def test_another_model_behind_the_same_name_is_noticed_when_a_run_is_resumed(
 ):
     server.fault = lambda number, body: "500" if number > 12 else None
     with pytest.raises(EngineError):
-        ask(tmp_path, f"{server.url}#base", options=replace(OPTIONS, patience=1))
+        ask(tmp_path, f"{server.url}#base", patience=1)
     before = by_item(tmp_path / "0")
     server.afresh()
     server.models["base"], kept = server.models["tuned"], server.models["base"]

@@ -8,7 +8,8 @@ import json
 import pytest
 from command_line import typed
 
-from saeval.evalsuite.run.task_runner import Questions, load_tasks
+from saeval.evalsuite.config import RunConfig
+from saeval.evalsuite.run.tasks import load_tasks
 from saeval.evalsuite.store.prediction import read_predictions
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
@@ -94,12 +95,12 @@ def test_samples_of_an_item_are_decided_together(gate, tmp_path):
 
 
 def test_the_order_has_nothing_to_do_with_the_sample_and_clusters_are_whole():
-    questions = Questions(tasks=(TASKS[0],), limit=200)
-    (plain,) = load_tasks(questions)
-    (shuffled,) = load_tasks(Questions(tasks=(TASKS[0],), limit=200, shuffled=True))
+    config = RunConfig(tasks=(TASKS[0],), limit=200)
+    (plain,) = load_tasks(config)
+    (shuffled,) = load_tasks(RunConfig(tasks=(TASKS[0],), limit=200, shuffled=True))
     assert sorted(shuffled.ids) == sorted(plain.ids)
     assert shuffled.ids != plain.ids
     clusters = [document["cluster"] for document in shuffled.documents]
     runs = sum(one != other for one, other in itertools.pairwise(clusters)) + 1
     assert runs == len(set(clusters)) < len(clusters)
-    assert questions.identity() == Questions(tasks=(TASKS[0],), limit=200).identity()
+    assert config.identity() == RunConfig(tasks=(TASKS[0],), limit=200).identity()

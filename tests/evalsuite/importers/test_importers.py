@@ -6,18 +6,18 @@ import pytest
 from builders import prediction, study, study_result, write_predictions
 
 from saeval.errors import InputError
-from saeval.evalsuite.importers import import_file
+from saeval.evalsuite.importers import import_predictions
 
 
 def imported_study(tmp_path, *results, name="fever_x.json", **top):
     path = tmp_path / name
     path.write_text(study(list(results), **top))
-    return import_file(path)
+    return import_predictions(path)
 
 
 def test_our_own_lines_come_back(tmp_path):
     kept = [prediction(i) for i in range(4)]
-    assert import_file(write_predictions(tmp_path / "run.jsonl", kept)).predictions == kept
+    assert import_predictions(write_predictions(tmp_path / "run.jsonl", kept)).predictions == kept
 
 
 def test_study_keeps_both_readings(tmp_path):
@@ -77,12 +77,12 @@ def test_study_task_comes_from_the_field_before_the_file_name(tmp_path):
 def test_bad_files_say_what_and_where(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
-        import_file(tmp_path / name)
+        import_predictions(tmp_path / name)
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match=r"none\.jsonl: no such file"):
-        import_file(tmp_path / "none.jsonl")
+        import_predictions(tmp_path / "none.jsonl")
 
 
 def sample_line(**changed):
@@ -110,7 +110,7 @@ def sample_line(**changed):
 def test_lm_eval_samples_are_read_with_their_label_probabilities(tmp_path):
     path = tmp_path / "samples_fever_2026-01-02T03-04-05.678901.jsonl"
     path.write_text(sample_line() + "\n")
-    (answer,) = import_file(path).predictions
+    (answer,) = import_predictions(path).predictions
     assert (answer.task, answer.item_id, answer.prediction) == ("fever", "7", "NA")
     assert answer.label_probabilities["NA"] == pytest.approx(0.766, abs=1e-3)
     assert (answer.document_hash, answer.prompt_hash, answer.target_hash) == ("d", "p", "t")
@@ -135,4 +135,4 @@ def test_lm_eval_samples_are_read_with_their_label_probabilities(tmp_path):
 def test_bad_lm_eval_samples(tmp_path, name, line, message):
     (tmp_path / name).write_text(line + "\n")
     with pytest.raises(InputError, match=message):
-        import_file(tmp_path / name)
+        import_predictions(tmp_path / name)

@@ -11,7 +11,7 @@ from builders import LABELS, prediction, write_predictions
 from command_line import fails, typed
 
 from saeval.evalsuite.models.resolve import LocalModel, SavedPredictions, ServedModel
-from saeval.evalsuite.models.steps import in_order
+from saeval.evalsuite.models.steps import sort_by_step
 
 
 def model(path: Path, **files: object) -> LocalModel:
@@ -49,7 +49,7 @@ def training(step: int, **changed: object) -> dict[str, object]:
 )
 def test_steps_by_name(names, steps, tmp_path):
     models = [model(tmp_path / name) for name in names]
-    ordered, found = in_order(models)
+    ordered, found = sort_by_step(models)
     assert found == steps
     if steps is None:
         assert ordered == models
@@ -60,7 +60,7 @@ def test_steps_by_name(names, steps, tmp_path):
 
 def test_names_alike_in_other_places_are_other_runs(tmp_path):
     models = [model(tmp_path / run / f"checkpoint-{step}") for run, step in (("a", 1), ("b", 2))]
-    assert in_order(models) == (models, None)
+    assert sort_by_step(models) == (models, None)
 
 
 def test_the_step_is_what_the_files_say(tmp_path):
@@ -68,16 +68,16 @@ def test_the_step_is_what_the_files_say(tmp_path):
         model(tmp_path / f"epoch-{epoch}", trainer_state={"global_step": 500 * epoch})
         for epoch in (2, 1)
     ]
-    assert in_order(models) == (models[::-1], (500, 1000))
+    assert sort_by_step(models) == (models[::-1], (500, 1000))
     for step in (True, -1, "7", None):
         (tmp_path / "epoch-2" / "trainer_state.json").write_text(json.dumps({"global_step": step}))
-        assert in_order(models)[1] == (2, 500)
+        assert sort_by_step(models)[1] == (2, 500)
 
 
 def test_a_run_of_satrain_and_its_history_are_one_run(tmp_path):
     last = model(tmp_path / "mine", training=training(40))
     first = model(tmp_path / "mine" / "history" / "step-20", training=training(20))
-    assert in_order([last, first]) == ([first, last], (20, 40))
+    assert sort_by_step([last, first]) == ([first, last], (20, 40))
 
 
 @pytest.mark.parametrize(
@@ -88,27 +88,27 @@ def test_runs_of_other_recipes_seeds_bases_or_data_are_not(changed, tmp_path):
         model(tmp_path / "one", training=training(20)),
         model(tmp_path / "two", training=training(40, **changed)),
     ]
-    assert in_order(models) == (models, None)
+    assert sort_by_step(models) == (models, None)
 
 
 def test_models_of_a_server_and_earlier_runs_have_their_names(tmp_path):
     served = [ServedModel(f"http://h/v1#step-{n}", "http://h/v1", f"step-{n}") for n in (9, 10)]
-    assert in_order(served)[1] == (9, 10)
+    assert sort_by_step(served)[1] == (9, 10)
     elsewhere = ServedModel("http://other/v1#step-11", "http://other/v1", "step-11")
-    assert in_order([*served, elsewhere])[1] is None
+    assert sort_by_step([*served, elsewhere])[1] is None
     runs = []
     for step in (20, 3):
         argument = f"http://h/v1#step-{step}"
         manifest = {"model": {"argument": argument}, "identity": {"model": {"name": "m"}}}
         runs.append(SavedPredictions(f"runs/{step}x", "m", (), {}, manifest))
-    assert in_order(runs) == (runs[::-1], (3, 20))
+    assert sort_by_step(runs) == (runs[::-1], (3, 20))
 
 
 def test_a_file_that_is_no_json_says_nothing(tmp_path):
     models = [model(tmp_path / f"step-{n}") for n in (2, 1)]
     (tmp_path / "step-2" / "training.json").write_text("{")
     (tmp_path / "step-1" / "trainer_state.json").write_text("[1]")
-    assert in_order(models)[1] == (1, 2)
+    assert sort_by_step(models)[1] == (1, 2)
 
 
 ITEMS = 60

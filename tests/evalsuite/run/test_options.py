@@ -12,6 +12,7 @@ from command_line import fails, typed
 from saeval.errors import PairingError
 from saeval.evalsuite.compare.compatibility import check_same_settings
 from saeval.evalsuite.compare.pairing import pair, to_arrays
+from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.store.prediction import Usage, read_predictions
 from saeval.evalsuite.store.run_folder import read_manifest
 from saeval.tasks.registry import get_task
@@ -187,18 +188,18 @@ def test_a_price_that_is_none(price, tmp_path, capsys):
 def test_the_default_engine_is_vllm_where_it_and_a_gpu_are(gpu, installed, chosen, monkeypatch):
     import torch
 
-    from saeval.evalsuite.engines import options
+    from saeval.evalsuite.engines import registry
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
-    monkeypatch.setattr(options, "find_spec", lambda name: object() if installed else None)
-    assert options.EngineOptions().resolved().name == chosen
+    monkeypatch.setattr(registry, "find_spec", lambda name: object() if installed else None)
+    assert registry.resolve_engine_config(EngineConfig()).name == chosen
 
 
 def test_an_engine_that_is_not_installed(tiny_base, tmp_path, capsys, monkeypatch):
-    from saeval.evalsuite.engines import options
+    from saeval.evalsuite.engines import registry
 
-    monkeypatch.setattr(options, "find_spec", lambda name: None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
     out = tmp_path / "out"
     message = fails(capsys, "run", tiny_base, *ASK, "--engine", "vllm", "--out", out)
     assert "vLLM is not installed here; pip install 'saeval[vllm]'" in message

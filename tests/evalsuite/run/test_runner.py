@@ -11,20 +11,22 @@ from pathlib import Path
 import pytest
 
 from saeval.errors import ModelError, RunFolderError
-from saeval.evalsuite.engines import EngineOptions
-from saeval.evalsuite.engines.adapter_check import prove
+from saeval.evalsuite.config import EngineConfig, RunConfig
+from saeval.evalsuite.engines.adapter_check import check_adapter_applied
 from saeval.evalsuite.engines.huggingface import TransformersEngine
 from saeval.evalsuite.models.resolve import LocalModel, resolve
-from saeval.evalsuite.run.runner import Run, answer, progress_bar
-from saeval.evalsuite.run.task_runner import Questions, answer_task, build_question, load_tasks
+from saeval.evalsuite.run.runner import Run, answer_runs
+from saeval.evalsuite.run.task_runner import answer_task
+from saeval.evalsuite.run.tasks import build_request, load_tasks
 from saeval.evalsuite.store.prediction import read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile
+from saeval.progress import progress_bar
 from saeval.tasks.registry import FOLDER
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
-ASKED = Questions(tasks=("factworld",), limit=20, generation={"max_gen_toks": 12})
-OPTIONS = EngineOptions(device="cpu", dtype="float32", batch_size=2, threads=1, name="transformers")
+ASKED = RunConfig(tasks=("factworld",), limit=20, generation={"max_gen_toks": 12})
+OPTIONS = EngineConfig(device="cpu", dtype="float32", batch_size=2, threads=1, name="transformers")
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +36,20 @@ def factworld():
 
 @pytest.fixture(scope="module")
 def engine(tiny_base, tiny_adapter):
-    loaded = TransformersEngine(tiny_base, [tiny_adapter], OPTIONS)
+    loaded = TransformersEngine(
+        LocalModel(str(tiny_base), tiny_base, None), [tiny_adapter], OPTIONS
+    )
     yield loaded
     loaded.close()
 
 
-def run(model: Path, folder: Path, questions: Questions = ASKED) -> Path:
+def run(model: Path, folder: Path, config: RunConfig = ASKED) -> Path:
     from rich.console import Console
 
     local = resolve(str(model))
     assert isinstance(local, LocalModel)
     with progress_bar(Console(quiet=True)) as progress:
-        answer([Run(local, folder)], load_tasks(questions), questions, OPTIONS, progress)
+        answer_runs([Run(local, folder, tuple(load_tasks(config)), config)], OPTIONS, progress)
     return folder / "predictions" / "factworld.jsonl"
 
 
@@ -138,9 +142,9 @@ def test_the_proof_passes_for_a_real_adapter_and_stops_an_empty_one(
     from transformers import AutoModelForCausalLM
 
     def probes(adapter):
-        return [build_question(factworld, i, engine, ASKED, adapter) for i in range(3)]
+        return [build_request(factworld, i, engine, ASKED, adapter) for i in range(3)]
 
-    prove(engine, [tiny_adapter], probes, "float32")
+    check_adapter_applied(engine, [tiny_adapter], probes, "float32")
 
     untrained = get_peft_model(
         AutoModelForCausalLM.from_pretrained(tiny_base),
@@ -176,12 +180,12 @@ def test_a_broken_model_is_one_sentence(tiny_base, tmp_path):
 
 
 def test_the_chat_template_changes_the_prompt(engine, factworld):
-    plain = build_question(factworld, 0, engine, ASKED).generations[0].args[0]
+    plain = build_request(factworld, 0, engine, ASKED).generations[0].args[0]
     engine.lm.tokenizer.chat_template = (
         "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
         "{% if add_generation_prompt %}<assistant>{% endif %}"
     )
-    question = build_question(factworld, 0, engine, replace(ASKED, chat_template=True))
-    (generation,), scored = question.generations, question.scored
+    request = build_request(factworld, 0, engine, replace(ASKED, apply_chat_template=True))
+    (generation,), loglikelihoods = request.generations, request.loglikelihoods
     assert generation.args[0] == f"<user>{plain}<assistant>"
-    assert scored[0].args[0].endswith("<assistant>LABEL=")
+    assert loglikelihoods[0].args[0].endswith("<assistant>LABEL=")

@@ -11,7 +11,7 @@ from saeval.evalsuite.store.run_folder import (
     MANIFEST,
     RUN_SCHEMA,
     PredictionFile,
-    claimed,
+    lock_run_folder,
     read_manifest,
 )
 
@@ -83,7 +83,7 @@ def test_a_folder_with_other_content_is_refused_and_untouched(tmp_path):
         pytest.raises(
             RunFolderError, match=r"holds something that is not a saeval run \(thesis.txt\)"
         ),
-        claimed(tmp_path, manifest()),
+        lock_run_folder(tmp_path, manifest()),
     ):
         pass
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
@@ -91,49 +91,52 @@ def test_a_folder_with_other_content_is_refused_and_untouched(tmp_path):
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(RunFolderError, match="is no folder"), claimed(tmp_path / "out", manifest()):
+    with (
+        pytest.raises(RunFolderError, match="is no folder"),
+        lock_run_folder(tmp_path / "out", manifest()),
+    ):
         pass
 
 
 def test_another_run_in_the_folder_is_refused_and_the_difference_named(tmp_path):
-    with claimed(tmp_path, manifest(sampling={"seed": 43})):
+    with lock_run_folder(tmp_path, manifest(sampling={"seed": 43})):
         append(PredictionFile(tmp_path, "fever"), prediction(0))
     with (
         pytest.raises(RunFolderError, match=r"differs in sampling.seed \(43 there, 7 now\)"),
-        claimed(tmp_path, manifest(sampling={"seed": 7})),
+        lock_run_folder(tmp_path, manifest(sampling={"seed": 7})),
     ):
         pass
 
 
 def test_a_run_that_failed_before_its_first_answer_does_not_stand_in_the_way(tmp_path):
-    with claimed(tmp_path, manifest(sampling={"seed": 43})):
+    with lock_run_folder(tmp_path, manifest(sampling={"seed": 43})):
         PredictionFile(tmp_path, "fever")
-    with claimed(tmp_path, manifest(sampling={"seed": 7})):
+    with lock_run_folder(tmp_path, manifest(sampling={"seed": 7})):
         assert read_manifest(tmp_path)["identity"]["sampling"] == {"seed": 7}
 
 
 def test_a_task_may_be_added_and_its_data_may_not_change(tmp_path):
-    with claimed(tmp_path, manifest(("fever",))):
+    with lock_run_folder(tmp_path, manifest(("fever",))):
         pass
     append(PredictionFile(tmp_path, "fever"), prediction(0))
-    with claimed(tmp_path, manifest(("vitaminc",))):
+    with lock_run_folder(tmp_path, manifest(("vitaminc",))):
         assert set(read_manifest(tmp_path)["tasks"]) == {"fever", "vitaminc"}
     changed = manifest(("fever",))
     changed["tasks"]["fever"]["version"] = 2
     with (
         pytest.raises(RunFolderError, match=r"task fever.version \(1 there, 2 now\)"),
-        claimed(tmp_path, changed),
+        lock_run_folder(tmp_path, changed),
     ):
         pass
 
 
 def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
     code = (
-        "from saeval.evalsuite.store.run_folder import claimed\nfrom pathlib import Path\n"
+        "from saeval.evalsuite.store.run_folder import lock_run_folder\nfrom pathlib import Path\n"
         f"m = {manifest()!r}\n"
-        f"with claimed(Path({str(tmp_path)!r}), m): pass"
+        f"with lock_run_folder(Path({str(tmp_path)!r}), m): pass"
     )
-    with claimed(tmp_path, manifest()):
+    with lock_run_folder(tmp_path, manifest()):
         second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "another saeval process is writing here" in second.stderr
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

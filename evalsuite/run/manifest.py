@@ -1,0 +1,89 @@
+"""What a run's manifest says: everything that decides the answers, and the circumstances."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from saeval.evalsuite.config import EngineConfig, RunConfig
+from saeval.evalsuite.engines.registry import engine_identity
+from saeval.evalsuite.models.resolve import AskableModel, LocalModel
+from saeval.evalsuite.run.tasks import LoadedTask
+from saeval.evalsuite.store.run_folder import RUN_SCHEMA
+
+_PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "numpy")
+
+
+def run_identity(model: AskableModel, config: RunConfig, engine: EngineConfig) -> dict[str, Any]:
+    """Everything that decides the answers of a run."""
+    return {
+        "content": model.content,
+        "adapter_content": model.adapter_content,
+        "engine": engine_identity(model, engine),
+        **config.identity(),
+    }
+
+
+def run_manifest(
+    model: AskableModel, tasks: Sequence[LoadedTask], config: RunConfig, engine: EngineConfig
+) -> dict[str, Any]:
+    """Everything that decides the answers (`identity`, `tasks`), and the circumstances."""
+    return {
+        "schema": RUN_SCHEMA,
+        "kind": "run",
+        "identity": {
+            "model": {
+                "name": model.name,
+                "content": model.content,
+                "adapter_content": model.adapter_content,
+            },
+            "engine": engine_identity(model, engine),
+            **config.identity(),
+        },
+        "tasks": {task.name: task.facts() for task in tasks},
+        "model": {"argument": model.argument}
+        | ({"folder": str(model.folder)} if isinstance(model, LocalModel) else {})
+        | ({"adapter": str(model.adapter)} if model.adapter else {}),
+        "batch_size": engine.batch_size,
+        **circumstances(),
+    }
+
+
+def circumstances() -> dict[str, Any]:
+    """When and where: not part of what must agree when a run is resumed."""
+    return {
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": sys.argv[1:],
+        "git_commit": _git_commit(),
+        "environment": {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "packages": _versions(_PACKAGES),
+        },
+    }
+
+
+def _git_commit() -> str | None:
+    try:
+        completed = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return completed.stdout.strip()
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    """Of those that are installed."""
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

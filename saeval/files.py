@@ -1,0 +1,237 @@
+"""Files that survive a crash: replaced whole, appended to, locked, and described by a manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import Self
+
+from saeval.errors import InputError, RunFolderError
+
+LOCK = ".lock"
+"""In a folder that one process at a time may write."""
+_SYNC_SECONDS = 0.5
+
+
+def write_atomic(path: Path, content: str | bytes) -> Path:
+    """Replace a file in one step, on disk: the old content or the new one, never half of it."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes the file private; ours is as readable as any other new file.
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class AppendOnlyLog:
+    """Lines of a file that is appended to and never rewritten; each ends with a newline.
+
+    A last line that a crash tore is cut off before anything is read or appended; nothing before it
+    is lost.
+
+    Parameters
+    ----------
+    path
+        Its folder is made if it is missing.
+    shared
+        Whether several processes may append. Otherwise the caller has locked the folder.
+    """
+
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock: AbstractContextManager[object] = nullcontext()
+        if shared:
+            self._lock = FileLock(path.with_name(f".{path.name}{LOCK}"))
+
+    def read(self) -> list[bytes]:
+        """All whole lines, without their ends."""
+        if not self.path.exists():
+            return []
+        with self._lock:
+            with self.path.open("r+b") as file:
+                _cut_torn_end(file)
+            return self.path.read_bytes().split(b"\n")[:-1]
+
+    def append(self, lines: Iterable[str], *, first: str | None = None) -> None:
+        """Add lines and wait until they are on the disk; `first` comes before them in a new file.
+
+        Raises
+        ------
+        RunFolderError
+            If there is no room.
+        """
+        with self._lock, self.path.open("a+b", buffering=0) as file:
+            size = _cut_torn_end(file)
+            head = [first] if first is not None and not size else []
+            self._write(file, [*head, *lines])
+            os.fsync(file.fileno())
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[Iterable[str]], None]]:
+        """A function that adds lines: with the system at once, on the disk within half a second."""
+        with self._lock, self.path.open("a+b", buffering=0) as file:
+            _cut_torn_end(file)
+            synced = time.monotonic()
+
+            def append(lines: Iterable[str]) -> None:
+                nonlocal synced
+                self._write(file, lines)
+                if time.monotonic() - synced > _SYNC_SECONDS:
+                    os.fsync(file.fileno())
+                    synced = time.monotonic()
+
+            try:
+                yield append
+            finally:
+                os.fsync(file.fileno())
+
+    def _write(self, file: BinaryIO, lines: Iterable[str]) -> None:
+        data = "".join(lines).encode("utf-8")
+        try:
+            while data:  # a disk that is nearly full takes a part
+                data = data[file.write(data) :]
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path}: cannot be written: {error.strerror}. What is finished is kept; make "
+                "room and run the same command again to resume"
+            ) from error
+
+
+def _cut_torn_end(file: BinaryIO) -> int:
+    """Cut off what follows the last line end; the size that is left."""
+    size = file.seek(0, os.SEEK_END)
+    if not size:
+        return 0
+    file.seek(-1, os.SEEK_END)
+    if file.read(1) == b"\n":
+        return size
+    file.seek(0)
+    size = file.read().rfind(b"\n") + 1
+    file.truncate(size)
+    return size
+
+
+@contextmanager
+def lock_folder(
+    folder: Path, *, manifest: str, what: str, busy: str, may_hold: Collection[str] = ()
+) -> Iterator[None]:
+    """Make or take a folder of ours, and keep other processes out of it meanwhile.
+
+    Parameters
+    ----------
+    folder
+        Made if it is missing.
+    manifest
+        Name of the file that says that the folder is one of ours.
+    what, busy
+        For messages: what the folder should hold, and what another process does in it.
+    may_hold
+        Names of files that may be there before the manifest is; hidden ones always may.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder holds something else or is in use.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"{folder}: exists and is no folder; choose another --out")
+    if folder.is_dir() and not (folder / manifest).is_file():
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        if strange := [name for name in names if name not in may_hold]:
+            raise RunFolderError(
+                f"{folder}: exists and holds something that is not {what} "
+                f"({', '.join(strange[:3])}); choose another --out or empty it"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RunFolderError(f"{folder}: {busy}; wait for it or choose another --out") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Manifest(BaseModel):
+    """Base of the files of JSON that say what a folder holds; they carry the name of a schema.
+
+    A subclass sets `SCHEMA`, and `upgrade` where older schemas are still read. Fields that are not
+    set are not written, and fields of later versions are kept.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+
+    SCHEMA: ClassVar[str]
+
+    schema_: str = Field(alias="schema")
+
+    @classmethod
+    def upgrade(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """The content of an older schema as the present one has it; any other content as it is."""
+        return content
+
+    @classmethod
+    def parse(cls, content: bytes, where: str) -> Self:
+        """The manifest in a file's content; `where` starts the message of the `InputError`."""
+        try:
+            manifest = json.loads(content.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where}: not JSON ({error})") from error
+        if isinstance(manifest, dict):
+            manifest = cls.upgrade(manifest)
+        if not isinstance(manifest, dict) or manifest.get("schema") != cls.SCHEMA:
+            raise InputError(f"{where}: not a manifest of schema {cls.SCHEMA}")
+        try:
+            return cls.model_validate(manifest)
+        except ValidationError as error:
+            raise InputError(f"{where}: {first_problem(error)}") from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The manifest of a file."""
+        return cls.parse(path.read_bytes(), str(path))
+
+    def to_json(self) -> str:
+        """The content of the file."""
+        content = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a validation in one line: which field, the rule, what was found."""
+    problem = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    rule = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "json_invalid":
+        return f"not JSON ({rule.removeprefix('Invalid JSON: ')})"
+    if not field:
+        return rule
+    if problem["type"] == "missing":
+        return f"field `{field}` is missing"
+    return f"`{field}`: {rule}, found {repr(problem['input'])[:80]}"
