@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-vllm lint format docs gallery bench bench-engines \
-  bench-train recipes-compared frontier-example validity gate-validity \
-  selection-validity clean
+.PHONY: setup setup-vllm demo test test-fast test-wheel test-vllm install-sizes lint format docs \
+  gallery release bench bench-engines bench-train recipes-compared frontier-example validity \
+  gate-validity selection-validity clean
 
+# Everything that the demo, the tests, the lint and the documentation use.
 setup: $(VENV)/.complete
 
 $(VENV)/.complete: pyproject.toml constraints.txt
@@ -28,6 +29,18 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
+# Statistics, parsing and reports: under a minute.
+test-fast: setup
+	$(BIN)/python -m pytest -n 2 tests/stats tests/tasks tests/reports -m 'not slow and not packaging'
+
+# The wheel and the sdist: what is in them, and the wheel at work in a fresh environment.
+test-wheel: setup
+	$(BIN)/python -m pytest -m packaging tests/packaging
+
+# What each install weighs: a fresh environment per set of extras; ten minutes.
+install-sizes: setup
+	PYTHONPATH=tests/helpers $(BIN)/python tests/packaging/install_sizes.py
+
 # vLLM's CPU build has requirements of its own, so it lives in an environment of its own.
 setup-vllm: $(VLLM)/.complete
 
@@ -45,6 +58,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/actionlint
 
 format: setup
 	$(BIN)/ruff check --fix .

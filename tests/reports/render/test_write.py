@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from comparisons import EVERY_CASE, comparison
 
-import reports
+from saeval import reports
 from saeval.reports import from_json, write_reports
 
 NAMES = ["comparison.json", "report.md", "report.html", "metrics.csv"]

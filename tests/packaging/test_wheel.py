@@ -1,0 +1,123 @@
+"""The wheel, built and installed without extras into a fresh environment: ``make test-wheel``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from builders import study, study_result
+from fresh_environment import ROOT, build_distributions, install_fresh
+
+pytestmark = pytest.mark.packaging
+FOLDERS = ("saeval", "tasks", "evalsuite", "stats", "reports", "trainer")
+HEAVY = {"torch", "transformers", "accelerate", "peft", "trl", "lm-eval", "lm_eval", "datasets",
+         "vllm", "numba", "openai"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def distributions(tmp_path_factory) -> tuple[Path, Path]:
+    return build_distributions(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def installed(distributions, tmp_path_factory) -> Path:
+    _, wheel = distributions
+    return install_fresh(tmp_path_factory.mktemp("fresh") / "venv", wheel)
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Path:
+    """A user's folder: two prediction files beside a `tasks`, a `stats` and a `reports`."""
+    for name in ("tasks", "reports", "evalsuite", "trainer"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('the user\\'s own')\n")
+    (tmp_path / "stats.py").write_text("raise RuntimeError('the user\\'s own')\n")
+    answers = {
+        "base": ["LABEL=PASS\nCONF=0.9"] * 3,
+        "grpo": [f"LABEL={label}\nCONF=0.8" for label in ("PASS", "FAIL", "NA")],
+    }
+    for model, responses in answers.items():
+        items = [study_result(number, responses[number % 3]) for number in range(60)]
+        (tmp_path / f"fever_{model}.json").write_text(study(items, model=model))
+    return tmp_path
+
+
+def run(installed: Path, folder: Path, *arguments: str, path: str | None) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if path is not None:
+        environment["PYTHONPATH"] = path
+    finished = subprocess.run(
+        [installed / arguments[0], *arguments[1:]],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in finished.stderr, finished.stderr
+    return f"{finished.returncode}\n{finished.stdout}{finished.stderr}"
+
+
+def test_the_top_level_is_saeval_alone(distributions):
+    names = zipfile.ZipFile(distributions[1]).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"saeval"}
+
+
+def test_everything_committed_is_in_both_distributions(distributions):
+    tracked = subprocess.run(
+        ["git", "ls-files", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    files = {name for name in tracked if not (ROOT / name).is_symlink()}
+    expected = {name if name.startswith("saeval/") else f"saeval/{name}" for name in files}
+    expected -= {f"saeval/{folder}/py.typed" for folder in FOLDERS}
+    sdist, wheel = distributions
+    assert expected <= set(zipfile.ZipFile(wheel).namelist())
+    with tarfile.open(sdist) as archive:
+        assert expected <= {name.partition("/")[2] for name in archive.getnames()}
+
+
+def test_the_index_would_take_it(distributions):
+    finished = subprocess.run(
+        [sys.executable, "-m", "twine", "check", "--strict", *distributions],
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stdout
+
+
+def test_without_extras_no_heavy_library_is_installed(installed):
+    lines = subprocess.run(
+        [installed / "python", "-m", "pip", "list", "--format=freeze"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert not {line.partition("==")[0].lower() for line in lines} & HEAVY
+
+
+@pytest.mark.parametrize("path", [None, "."], ids=["plain", "PYTHONPATH=."])
+def test_published_predictions_are_compared_beside_modules_of_the_same_names(
+    installed, crowded, path
+):
+    files = ["fever_base.json", "fever_grpo.json"]
+    output = run(installed, crowded, "saeval", "compare", *files, "--out", "compared", path=path)
+    assert output.startswith("0\n"), output
+    assert {"comparison.json", "report.md", "report.html", "metrics.csv"} <= {
+        file.name for file in (crowded / "compared").iterdir()
+    }
+    output = run(installed, crowded, "saeval", "gate", *files, "--out", "gated", path=path)
+    assert output.startswith(("0\n", "1\n", "3\n")), output
+    assert (crowded / "gated" / "gate.json").is_file()
+    assert run(installed, crowded, "saeval", "report", "compared", path=path).startswith("0\n")
+
+
+def test_the_commands_work_as_modules_too(installed, tmp_path):
+    output = run(installed, tmp_path, "python", "-m", "saeval", "tasks", "list", path=None)
+    assert output.startswith("0\n")
+    assert "vitaminc" in output
+    assert run(installed, tmp_path, "satrain", "recipes", "list", path=None).startswith("0\n")
