@@ -92,7 +92,7 @@ def plain(plan: TrainingPlan) -> list[float]:
     from saeval.tasks.registry import get_task
     from saeval.trainer.backends import trl_common, trl_grpo
     from saeval.trainer.rewards.completion import Completion
-    from saeval.trainer.rewards.registry import compute_reward
+    from saeval.trainer.rewards.terms import compute_reward
 
     terms = plan.recipe.terms
 

@@ -16,7 +16,7 @@ from saeval.trainer.data.rows import read_completions
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards.completion import Completion
 from saeval.trainer.rewards.diagnostics import diagnose_batch
-from saeval.trainer.rewards.registry import compute_values
+from saeval.trainer.rewards.terms import compute_values
 
 if TYPE_CHECKING:
     from transformers import TrainerState
@@ -45,7 +45,7 @@ class GroupRewards:
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe, self._terms = recipe, recipe.terms
-        needs = {need for term in self._terms for need in term.component.needs}
+        needs = {need for term in self._terms for need in term.component.requires}
         self._ranked = "likelihood_rank" in needs
         self._batch: Any = None
         self._values: dict[str, list[float]] = {}
@@ -134,7 +134,7 @@ class GroupRewards:
 
 def classify_outcome(completion: Completion) -> str:
     """``right`` (to decline where it is due, too), ``wrong``, ``declined`` or ``invalid``."""
-    if completion.right:
+    if completion.is_correct:
         return "right"
     if completion.abstained:
         return "declined"
@@ -149,7 +149,7 @@ def _metrics(read: Sequence[Completion], totals: Sequence[float]) -> dict[str, f
     of completions; ``reward_when/NAME``, their mean reward; ``probed/target``, the mean probability
     of the right label.
     """
-    found = {**diagnose_batch(read), "accuracy": sum(each.right for each in read) / len(read)}
+    found = {**diagnose_batch(read), "accuracy": sum(each.is_correct for each in read) / len(read)}
     outcomes = [classify_outcome(completion) for completion in read]
     for name in ("right", "wrong", "declined", "invalid"):
         paid = [total for total, mine in zip(totals, outcomes, strict=True) if mine == name]

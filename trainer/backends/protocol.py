@@ -1,12 +1,8 @@
 """What trains: backends behind one small protocol.
 
 A backend gets a `TrainingPlan`, in which all is decided and loaded that needs no model, and calls
-`TrainingCallbacks` while it works. Third parties offer one as an entry point::
-
-    [project.entry-points."saeval.trainers"]
-    my-trainer = "my_package.training:MyBackend"
-
-The name in a recipe's ``backend`` is the entry point's; what it names is called without arguments.
+`TrainingCallbacks` while it works. `saeval.trainer.recipe.backends` says how other packages offer
+one; what their entry point names is called without arguments.
 """
 
 from __future__ import annotations
@@ -14,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from saeval.errors import BackendError
+from saeval.trainer.recipe.backends import locate_backend
 
 if TYPE_CHECKING:
     from saeval.trainer.data.rows import TrainingRow
     from saeval.trainer.recipe.schema import Recipe
-
-GROUP = "saeval.trainers"
-BUILT_IN = {
-    "trl-grpo": "saeval.trainer.backends.trl_grpo:GrpoBackend",
-    "trl-sft": "saeval.trainer.backends.trl_sft:SftBackend",
-}
 
 
 @dataclass(frozen=True)
@@ -121,11 +111,6 @@ class Backend(Protocol):
         """
 
 
-def list_backends() -> list[str]:
-    """The built-in backends, then those that other packages offer."""
-    return [*BUILT_IN, *sorted(_offered())]
-
-
 def load_backend(name: str) -> Backend:
     """The backend of that name.
 
@@ -134,22 +119,11 @@ def load_backend(name: str) -> Backend:
     BackendError
         If there is none, it cannot be imported, or what is imported is no backend.
     """
-    offered = _offered()
-    if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-    elif name in offered:
-        module, attribute = offered[name].module, offered[name].attr
-    else:
-        raise BackendError(f"there is no backend {name!r}; known: {', '.join(list_backends())}")
+    module, attribute = locate_backend(name)
     try:
-        made = getattr(import_module(module), attribute)()
+        backend = getattr(import_module(module), attribute)()
     except (ImportError, AttributeError, RuntimeError) as error:  # what lazy modules raise, too
         raise BackendError(f"backend {name}: cannot load {module}:{attribute} ({error})") from error
-    if not isinstance(made, Backend):
+    if not isinstance(backend, Backend):
         raise BackendError(f"backend {name}: {module}:{attribute} has no `train`")
-    return made
-
-
-def _offered() -> dict[str, EntryPoint]:
-    """Backends of other packages; a built-in name stays the built-in backend's."""
-    return {point.name: point for point in entry_points(group=GROUP) if point.name not in BUILT_IN}
+    return backend

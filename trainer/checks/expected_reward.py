@@ -18,7 +18,7 @@ from saeval.tasks.registry import Kind
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards.completion import Completion, Group
 from saeval.trainer.rewards.example import make_completion
-from saeval.trainer.rewards.registry import RewardTerm, compute_reward
+from saeval.trainer.rewards.terms import RewardTerm, compute_reward
 
 STATED = tuple(number / 20 for number in range(21))
 """Confidences that a completion may state: 0, 0.05, … 1."""

@@ -20,7 +20,8 @@ from saeval.trainer.checks.expected_reward import (
     format_pay,
 )
 from saeval.trainer.checks.reward import Finding
-from saeval.trainer.recipe.schema import Objective, Recipe
+from saeval.trainer.recipe.schema import Recipe
+from saeval.trainer.recipe.training_settings import Objective
 
 _SHOWN = (0.05, 0.5, 0.95)
 _CHANCES = (0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
@@ -155,7 +156,7 @@ def _known(rewards: ExpectedRewards) -> Iterator[tuple[str, Knowledge]]:
 
 
 def _by_group(rewards: ExpectedRewards) -> bool:
-    return any("group" in term.component.needs for term in rewards.terms)
+    return any("group" in term.component.requires for term in rewards.terms)
 
 
 def _rows(rewards: ExpectedRewards, knowledge: Knowledge) -> Iterator[Row]:

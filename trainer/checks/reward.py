@@ -23,7 +23,7 @@ from saeval.trainer.checks.expected_reward import (
     label_beliefs,
 )
 from saeval.trainer.recipe.schema import Recipe
-from saeval.trainer.rewards.registry import RewardTerm
+from saeval.trainer.rewards.terms import RewardTerm
 
 Severity = Literal["warning", "note"]
 

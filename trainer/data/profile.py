@@ -26,7 +26,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from saeval.tasks.types import AnyItem, DataError
 from saeval.trainer.data.rows import TrainingRow
-from saeval.trainer.recipe.schema import PassRateFilter, PromptSettings, Recipe
+from saeval.trainer.recipe.data_settings import PassRateFilter, PromptSettings
+from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards.schema import STRICT
 
 SCHEMA = "satrain.profile/1"

@@ -22,7 +22,7 @@ from typing import Any
 from saeval.tasks.format.render import write_prompt
 from saeval.tasks.registry import Task, get_task
 from saeval.tasks.types import Item
-from saeval.trainer.recipe.schema import PromptSettings
+from saeval.trainer.recipe.data_settings import PromptSettings
 from saeval.trainer.rewards.completion import Completion, Group
 
 Messages = tuple[dict[str, str], ...]
@@ -118,7 +118,7 @@ def read_completions(
     --------
     >>> item = '{"id": "1", "claim": "…", "evidence": ["…"], "target": "NA"}'
     >>> said = ["LABEL=NA\\nCONF=0.5", "LABEL=PASS\\nCONF=0.9"]
-    >>> [each.right for each in read_completions("fever", item, said, step=0, steps=10)]
+    >>> [each.is_correct for each in read_completions("fever", item, said, step=0, steps=10)]
     [True, False]
     """
     task, row = get_task(task_name), json.loads(item)

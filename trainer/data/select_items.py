@@ -14,7 +14,7 @@ from saeval.tasks.types import DataError, Item
 from saeval.trainer.data.holdout import Holdout
 from saeval.trainer.data.profile import Profile, filter_by_pass_rate
 from saeval.trainer.data.rows import TrainingRow, make_training_row
-from saeval.trainer.recipe.schema import DataSource, PromptSettings
+from saeval.trainer.recipe.data_settings import DataSource, PromptSettings
 
 REASONS = {
     "held out": "held out for evaluation",

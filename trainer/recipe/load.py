@@ -23,6 +23,7 @@ from typing_extensions import is_typeddict
 from saeval.errors import RecipeError
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.recipe.validate import find_mistakes
+from saeval.trainer.rewards.schema import RewardSettings, reward_model
 from saeval.yaml_source import Path_, YamlError, read_file, read_value, write_yaml
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -184,6 +185,8 @@ def _hint(key: Path_) -> str:
 
 def _keys(annotation: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every key under a model, positions in lists left out."""
+    if annotation is RewardSettings:
+        annotation = reward_model()
     if is_typeddict(annotation):
         yield from ((*above, name) for name in annotation.__annotations__)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -6,8 +6,9 @@ import difflib
 from collections.abc import Iterator, Sequence
 
 from saeval.tasks.registry import EVALUATED, TASKS
-from saeval.trainer.backends.protocol import list_backends
-from saeval.trainer.recipe.schema import Objective, Recipe
+from saeval.trainer.recipe.backends import list_backends
+from saeval.trainer.recipe.schema import Recipe
+from saeval.trainer.recipe.training_settings import Objective
 from saeval.yaml_source import Path_
 
 Mistake = tuple[Path_, str]
@@ -126,7 +127,7 @@ def _reward(recipe: Recipe) -> Iterator[Mistake]:
                 ("reward", term.name),
                 f"`reward.{term.name}` has no meaning for a task of kind {lacking[0]}",
             )
-        if "probabilities" in term.component.needs and recipe.probing.every != 1:
+        if "probabilities" in term.component.requires and recipe.probing.every != 1:
             yield (
                 ("reward", term.name),
                 f"`reward.{term.name}` needs the label probabilities of every step; "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict
 
@@ -20,16 +18,14 @@ class ClassWeights(TypedDict):
     NA: float
 
 
-PUBLISHED: ClassWeights = {"PASS": 2.5, "FAIL": 3.5, "NA": 0.15}
+PUBLISHED_WEIGHTS: ClassWeights = {"PASS": 2.5, "FAIL": 3.5, "NA": 0.15}
 """Of the hard-only, hard-weighted and balanced recipes, which state no others."""
-
-Class = Literal["PASS", "FAIL", "NA"]
 
 
 def weighted_correctness(
     completion: Completion,
     *,
-    weights: ClassWeights = PUBLISHED,
+    weights: ClassWeights = PUBLISHED_WEIGHTS,
     right: float = 4.0,
     wrong: float = -0.5,
 ) -> float:
@@ -57,7 +53,7 @@ def weighted_correctness(
 
 
 def weighted_false_abstention(
-    completion: Completion, *, weights: ClassWeights = PUBLISHED, penalty: Amount = 0.5
+    completion: Completion, *, weights: ClassWeights = PUBLISHED_WEIGHTS, penalty: Amount = 0.5
 ) -> float:
     """Charge for declining although evidence settles the matter, what the class is worth.
 
@@ -83,5 +79,5 @@ def weighted_false_abstention(
 
 
 def _weight(weights: ClassWeights, completion: Completion) -> float:
-    target: Class = completion.target  # type: ignore[assignment]  # a label of verification
-    return weights[target]
+    by_label = {"PASS": weights["PASS"], "FAIL": weights["FAIL"], "NA": weights["NA"]}
+    return by_label[completion.target]

@@ -1,4 +1,4 @@
-"""What a reward may look at: one completion as it was read, and where it stands in its group."""
+"""What a reward may look at: one parsed completion, and where it stands in its group."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Group:
     Attributes
     ----------
     size
-        How many there are.
-    right
-        How many of them gave the right answer; to decline is no answer, not even where it is due.
+        Number of completions.
+    n_correct
+        How many of them gave the right answer; an abstention is no answer, even where it is right.
     """
 
     size: int
-    right: int
+    n_correct: int
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Completion:
     Attributes
     ----------
     reading
-        What its task reads in it: prediction, status, stated confidence.
+        What its task parses from it: prediction, status, stated confidence.
     target
         The right prediction.
     abstention
-        The prediction that declines: ``NA`` for verification, ``UNKNOWN`` for questions.
+        The prediction that abstains: ``NA`` for verification, ``UNKNOWN`` for questions.
     evidence
         Whether the prompt shows any evidence; False for questions.
     probabilities
@@ -44,7 +44,7 @@ class Completion:
     group
         The completions of the same prompt, this one among them; None if not counted.
     likelihood_rank
-        Place among the group by sequence probability, 0 for the likeliest; None if not ranked.
+        Rank in the group by sequence probability, 0 for the likeliest; None if not ranked.
     step, steps
         Optimisation steps done, and how many there will be.
     """
@@ -60,50 +60,47 @@ class Completion:
     steps: int = 1
 
     @property
-    def right(self) -> bool:
-        """Whether the prediction is the target."""
+    def is_correct(self) -> bool:
+        """Whether the prediction is the target; an abstention can be."""
         return self.reading.prediction == self.target
 
     @property
     def answered_correctly(self) -> bool:
-        """Whether it is right and does not decline."""
-        return self.right and self.reading.status == "answered"
+        """Whether it is correct and no abstention."""
+        return self.is_correct and self.reading.status == "answered"
 
     @property
     def abstained(self) -> bool:
-        """Whether it declines."""
+        """Whether it is an abstention."""
         return self.reading.status == "abstained"
 
     @property
     def well_formed(self) -> bool:
-        """Whether it could be read and states a confidence."""
+        """Whether it is valid and states a confidence."""
         return self.reading.status != "invalid" and self.reading.confidence is not None
 
     @property
-    def probed(self) -> Mapping[str, float]:
+    def label(self) -> str:
+        """The prediction, where an invalid completion counts as an abstention."""
+        return self.reading.prediction or self.abstention
+
+    def require_probabilities(self) -> Mapping[str, float]:
         """`probabilities`; RewardError if they were not probed."""
         if self.probabilities is None:
             raise RewardError("the policy's label probabilities were not probed")
         return self.probabilities
 
-    @property
-    def counted(self) -> Group:
+    def require_group(self) -> Group:
         """`group`; RewardError if it was not counted."""
         if self.group is None:
             raise RewardError("the completions of the prompt were not counted")
         return self.group
 
-    @property
-    def ranked(self) -> int:
+    def require_likelihood_rank(self) -> int:
         """`likelihood_rank`; RewardError if it was not ranked."""
         if self.likelihood_rank is None:
             raise RewardError("the completions of the prompt were not ranked by likelihood")
         return self.likelihood_rank
-
-    @property
-    def label(self) -> str:
-        """The prediction, where what cannot be read counts as declining."""
-        return self.reading.prediction or self.abstention
 
 
 def warmup_factor(completion: Completion, warmup_steps: int) -> float:

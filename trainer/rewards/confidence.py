@@ -37,7 +37,9 @@ def brier(
     """
     stated = completion.reading.confidence
     confidence = missing if stated is None else stated
-    return -scale * warmup_factor(completion, warmup_steps) * (confidence - completion.right) ** 2
+    return (
+        -scale * warmup_factor(completion, warmup_steps) * (confidence - completion.is_correct) ** 2
+    )
 
 
 def log_score(
@@ -66,7 +68,7 @@ def log_score(
     if not completion.well_formed:
         return scale * missing
     confidence = min(max(completion.reading.confidence or 0.0, clip), 1 - clip)
-    return scale * math.log(confidence if completion.right else 1 - confidence)
+    return scale * math.log(confidence if completion.is_correct else 1 - confidence)
 
 
 def alignment(
@@ -95,7 +97,7 @@ def alignment(
     """
     stated = completion.reading.confidence
     confidence = missing if stated is None else stated
-    distance = abs(confidence - completion.probed[completion.label])
+    distance = abs(confidence - completion.require_probabilities()[completion.label])
     return -scale * warmup_factor(completion, warmup_steps) * distance
 
 
@@ -119,7 +121,7 @@ def gold_log_probability(
     >>> round(gold_log_probability(make_completion("FAIL", target="PASS", probabilities=probed)), 4)
     -0.0693
     """
-    return scale * math.log(max(completion.probed[completion.target], floor))
+    return scale * math.log(max(completion.require_probabilities()[completion.target], floor))
 
 
 def inconsistency(completion: Completion, *, penalty: Amount = 0.25) -> float:
@@ -140,5 +142,5 @@ def inconsistency(completion: Completion, *, penalty: Amount = 0.25) -> float:
     >>> [inconsistency(make_completion(it, probabilities=probed)) for it in ("PASS", "NA")]
     [0.0, -0.25]
     """
-    probed = completion.probed
+    probed = completion.require_probabilities()
     return 0.0 if completion.label == max(probed, key=probed.__getitem__) else -penalty

@@ -26,7 +26,7 @@ def correctness(completion: Completion, *, right: float = 1.0, wrong: float = 0.
     >>> correctness(make_completion("NA", target="PASS"), right=2, wrong=-1)
     -1.0
     """
-    return float(right if completion.right else wrong)
+    return float(right if completion.is_correct else wrong)
 
 
 def ternary(
@@ -54,7 +54,7 @@ def ternary(
     >>> ternary(make_completion("UNKNOWN", target="UNKNOWN"))
     1.0
     """
-    if completion.right:
+    if completion.is_correct:
         return float(right)
     return float(declined if completion.abstained else wrong)
 
@@ -144,5 +144,5 @@ def unlikeliness(
     >>> [unlikeliness(completion) for completion in ranked]
     [-0.25, -0.125]
     """
-    size, rank = completion.counted.size, completion.ranked
-    return -right * strength * (size - rank) / size if completion.right else 0.0
+    size, rank = completion.require_group().size, completion.require_likelihood_rank()
+    return -right * strength * (size - rank) / size if completion.is_correct else 0.0

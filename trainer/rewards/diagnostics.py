@@ -39,7 +39,7 @@ def diagnose_batch(completions: Sequence[Completion]) -> dict[str, float]:
     found["format_rate"] = _proportion(completion.well_formed for completion in completions)
     for target in sorted({completion.target for completion in completions}):
         found[f"recall/{target}"] = _proportion(
-            completion.right for completion in completions if completion.target == target
+            completion.is_correct for completion in completions if completion.target == target
         )
     stated = [
         completion.reading.confidence
@@ -50,7 +50,7 @@ def diagnose_batch(completions: Sequence[Completion]) -> dict[str, float]:
         found["confidence_spread"] = pstdev(stated)
     groups = [completion.group for completion in completions if completion.group is not None]
     if groups:
-        found["any_right"] = _proportion(group.right > 0 for group in groups)
+        found["any_right"] = _proportion(group.n_correct > 0 for group in groups)
     return found
 
 

@@ -29,7 +29,7 @@ def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: floa
     >>> group_fact(make_completion("UNKNOWN", target="RIGHT", group=Group(8, 1), in_reasoning=True))
     0.5
     """
-    known = completion.counted.right > 0
+    known = completion.require_group().n_correct > 0
     if completion.answered_correctly:
         return float(right)
     return float(in_reasoning) if known and completion.reading.right_in_reasoning else 0.0
@@ -58,5 +58,5 @@ def group_caution(
     [1.0, 0.0]
     """
     begun = completion.step >= starts_at * completion.steps
-    due = completion.counted.right == 0 and completion.abstained
+    due = completion.require_group().n_correct == 0 and completion.abstained
     return float(declined) if begun and due else 0.0

@@ -1,21 +1,50 @@
-"""Every reward component by the name that recipes use, what it needs, and how it is computed."""
+"""Every reward component by the name that recipes use; users add their own.
+
+A component is a pure function of a `Completion` and keyword-only parameters with defaults::
+
+    from saeval.trainer import register_reward
+
+    @register_reward
+    def overconfidence(completion, *, above: float = 0.5, penalty: float = 1.0) -> float:
+        \"\"\"Charge for a stated confidence above a bound in a wrong answer.\"\"\"
+        confidence = completion.reading.confidence or 0.0
+        return 0.0 if completion.is_correct else -penalty * max(0.0, confidence - above)
+
+A recipe then pays ``reward: {overconfidence: {above: 0.7}}``, and `satrain check` looks at it as at
+any other. A package offers its components as entry points, each under the function's name::
+
+    [project.entry-points."saeval.rewards"]
+    overconfidence = "my_package.rewards:overconfidence"
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+import typing
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, TypeVar, overload
 
 from saeval.errors import RewardError
 from saeval.tasks.registry import Kind
 from saeval.trainer.rewards import class_weighted, confidence, correctness, group
 from saeval.trainer.rewards.completion import Completion
 
-Need = Literal["probabilities", "group", "likelihood_rank"]
-"""Fields of `Completion` that are there only if somebody measures them."""
+ENTRY_POINTS = "saeval.rewards"
 
-Function = Callable[..., float]
+OptionalField = Literal["probabilities", "group", "likelihood_rank"]
+"""Fields of `Completion` that are measured only if a component requires them."""
+
+RewardFunction = Callable[..., float]
+Function = TypeVar("Function", bound=RewardFunction)
+
+_BOTH: frozenset[Kind] = frozenset({"verification", "question"})
+_VERIFICATION: frozenset[Kind] = frozenset({"verification"})
+_PROBED: frozenset[OptionalField] = frozenset({"probabilities"})
+_GROUP: frozenset[OptionalField] = frozenset({"group"})
 
 
 @dataclass(frozen=True)
@@ -26,28 +55,23 @@ class RewardComponent:
     ----------
     function
         From a completion and keyword-only parameters to a number.
-    needs
-        Which fields of a completion must not be None.
+    requires
+        Fields of a completion that must not be None.
     kinds
         The kinds of task that it can pay.
     """
 
-    function: Function
-    needs: frozenset[Need] = frozenset()
-    kinds: frozenset[Kind] = frozenset({"verification", "question"})
+    function: RewardFunction
+    requires: frozenset[OptionalField] = frozenset()
+    kinds: frozenset[Kind] = _BOTH
 
     @property
     def name(self) -> str:
         """As recipes and logs name it."""
         return self.function.__name__
 
-    @property
-    def summary(self) -> str:
-        """The first line of its docstring."""
-        return (self.function.__doc__ or "").partition("\n")[0]
-
     def __call__(self, completion: Completion, parameters: Mapping[str, Any]) -> float:
-        """Its value; RewardError, with its name, if it is not finite or lacks what it needs."""
+        """Its value; RewardError, with its name, if it is not finite or lacks what it requires."""
         try:
             value = self.function(completion, **parameters)
         except RewardError as error:
@@ -59,10 +83,6 @@ class RewardComponent:
             )
         return value
 
-
-_VERIFICATION: frozenset[Kind] = frozenset({"verification"})
-_PROBED: frozenset[Need] = frozenset({"probabilities"})
-_GROUP: frozenset[Need] = frozenset({"group"})
 
 _ALL = (
     RewardComponent(correctness.correctness),
@@ -82,58 +102,115 @@ _ALL = (
     RewardComponent(group.group_caution, _GROUP),
 )
 
-COMPONENTS: dict[str, RewardComponent] = {component.name: component for component in _ALL}
+COMPONENTS: Mapping[str, RewardComponent] = {component.name: component for component in _ALL}
+"""The components that come with saeval."""
+
+_registered: dict[str, RewardComponent] = {}
 
 
-@dataclass(frozen=True)
-class RewardTerm:
-    """A component as a recipe pays it.
+@overload
+def register_reward(function: Function, /) -> Function: ...
 
-    Attributes
+
+@overload
+def register_reward(
+    *, requires: Iterable[OptionalField] = ..., kinds: Iterable[Kind] = ...
+) -> Callable[[Function], Function]: ...
+
+
+def register_reward(
+    function: Function | None = None,
+    /,
+    *,
+    requires: Iterable[OptionalField] = (),
+    kinds: Iterable[Kind] = _BOTH,
+) -> Function | Callable[[Function], Function]:
+    """Let recipes name a reward component of your own; a decorator, with or without arguments.
+
+    Parameters
     ----------
-    component
-        From `COMPONENTS`.
-    weight
-        What its value is multiplied by; with 0 it is computed, logged and not paid.
-    parameters
-        For the component's function.
-    """
+    function
+        Pure: a `Completion` and keyword-only parameters with types and defaults in, a finite float
+        out. Its name is the component's, its parameters are those of the component in a recipe.
+    requires
+        What must be measured for it: ``probabilities``, ``group`` or ``likelihood_rank``.
+    kinds
+        The kinds of task that it can pay: ``verification``, ``question`` or both.
 
-    component: RewardComponent
-    weight: float
-    parameters: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """The component's name."""
-        return self.component.name
-
-    def value(self, completion: Completion) -> float:
-        """The component's value, before the weight."""
-        return self.component(completion, self.parameters)
-
-
-def compute_values(
-    terms: Sequence[RewardTerm], completions: Sequence[Completion]
-) -> dict[str, list[float]]:
-    """Each component's values, before the weights, by its name: each is logged alone.
+    Returns
+    -------
+    callable
+        The function, unchanged.
 
     Raises
     ------
     RewardError
-        If a value is not finite, or a completion lacks what a component needs.
-
-    Examples
-    --------
-    >>> from saeval.trainer.rewards.example import make_completion
-    >>> names = ("correctness", "format_error")
-    >>> terms = [RewardTerm(COMPONENTS[name], 2, {}) for name in names]
-    >>> compute_values(terms, [make_completion("PASS", 0.5), make_completion("PASS")])
-    {'correctness': [1.0, 1.0], 'format_error': [0.0, -0.25]}
+        If the name is taken by a component of saeval's, or the signature is not as above.
     """
-    return {term.name: [term.value(each) for each in completions] for term in terms}
+
+    def register(function: Function) -> Function:
+        name = function.__name__
+        if name in COMPONENTS:
+            raise RewardError(f"reward component {name}: saeval has one of that name; rename yours")
+        _check_signature(function)
+        _registered[name] = RewardComponent(function, frozenset(requires), frozenset(kinds))
+        return function
+
+    return register if function is None else register(function)
 
 
-def compute_reward(terms: Sequence[RewardTerm], completion: Completion) -> float:
-    """What one completion is paid: the weighted sum of the components."""
-    return sum(term.weight * term.value(completion) for term in terms)
+def list_components() -> dict[str, RewardComponent]:
+    """All components by name: saeval's, those registered, and those of installed packages.
+
+    Raises
+    ------
+    RewardError
+        If an entry point of another package cannot be loaded.
+    """
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name not in _registered:
+            _register_entry_point(point)
+    return {**COMPONENTS, **_registered}
+
+
+def parameter_types(function: RewardFunction) -> dict[str, tuple[Any, Any]]:
+    """Type and default of each keyword-only parameter of a component's function."""
+    types = typing.get_type_hints(function, include_extras=True)
+    return {
+        parameter.name: (types.get(parameter.name, Any), parameter.default)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+
+
+@cache
+def _register_entry_point(point: EntryPoint) -> None:
+    try:
+        function = point.load()
+    except (ImportError, AttributeError) as error:
+        raise RewardError(
+            f"entry point {point.name} of {ENTRY_POINTS}: cannot load {point.value} ({error})"
+        ) from error
+    if getattr(function, "__name__", None) != point.name:
+        raise RewardError(
+            f"entry point {point.name} of {ENTRY_POINTS}: {point.value} is no function of that name"
+        )
+    if point.name not in _registered:  # importing it may have registered it
+        register_reward(function)
+
+
+def _check_signature(function: RewardFunction) -> None:
+    name = function.__name__
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters or parameters[0].kind is parameters[0].KEYWORD_ONLY:
+        raise RewardError(f"reward component {name}: its first argument must be the completion")
+    for parameter in parameters[1:]:
+        if parameter.kind is not parameter.KEYWORD_ONLY or parameter.default is parameter.empty:
+            raise RewardError(
+                f"reward component {name}: `{parameter.name}` must be a keyword-only parameter "
+                "with a default"
+            )
+        if parameter.name == "weight":
+            raise RewardError(
+                f"reward component {name}: `weight` is every component's; rename the parameter"
+            )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from saeval.errors import RunFolderError
-from saeval.trainer.recipe.schema import AlarmSettings
+from saeval.trainer.recipe.run_settings import AlarmSettings
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from saeval.trainer.data.profile import Profile, filter_by_pass_rate, hash_promp
 from saeval.trainer.data.profile_base import make_entry
 from saeval.trainer.data.rows import make_training_row
 from saeval.trainer.demo.tiny_model import build_tiny_model
-from saeval.trainer.recipe.schema import PassRateFilter, PromptSettings, Recipe
+from saeval.trainer.recipe.data_settings import PassRateFilter, PromptSettings
+from saeval.trainer.recipe.schema import Recipe
 
 SAMPLES = 4
 ITEMS = generate("train", 9)

@@ -23,7 +23,9 @@ from saeval.trainer.data.profile import Profile, ProfileEntry, ProfileHeader, Sa
 from saeval.trainer.data.profile_base import make_entry
 from saeval.trainer.data.rows import TrainingRow, make_training_row
 from saeval.trainer.data.sft_targets import REASONS, make_targets
-from saeval.trainer.recipe.schema import Objective, PromptSettings, Recipe
+from saeval.trainer.recipe.data_settings import PromptSettings
+from saeval.trainer.recipe.schema import Recipe
+from saeval.trainer.recipe.training_settings import Objective
 
 
 def recipe(*, task: str = "factworld_questions", **objective: float) -> Recipe:

@@ -9,8 +9,9 @@ import pytest
 
 from saeval import yaml_source
 from saeval.errors import BackendError, RecipeError
-from saeval.trainer.backends import protocol as backends
+from saeval.trainer.backends.protocol import load_backend
 from saeval.trainer.data import rows as data
+from saeval.trainer.recipe.backends import list_backends
 from saeval.trainer.recipe.load import find_recipe, list_recipes, load_recipe
 from saeval.yaml_source import read_yaml
 
@@ -284,7 +285,7 @@ def test_yaml_is_read_as_people_mean_it():
 
 def test_a_backend_that_is_not_there_is_named():
     with pytest.raises(BackendError, match="there is no backend 'mine'; known: trl-grpo, trl-sft"):
-        backends.load_backend("mine")
+        load_backend("mine")
 
 
 def test_a_third_partys_backend_is_found_by_its_entry_point(tmp_path, monkeypatch):
@@ -298,8 +299,8 @@ def test_a_third_partys_backend_is_found_by_its_entry_point(tmp_path, monkeypatc
         "class Theirs:\n    def train(self, plan, callbacks):\n        return plan\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert backends.list_backends()[-2:] == ["broken", "theirs"]
-    assert backends.load_backend("theirs").train("a plan", None) == "a plan"
+    assert list_backends()[-2:] == ["broken", "theirs"]
+    assert load_backend("theirs").train("a plan", None) == "a plan"
     assert load_recipe(small(tmp_path), ["backend=theirs"]).backend == "theirs"
     with pytest.raises(BackendError, match="backend broken: cannot load their_trainer:Nothing"):
-        backends.load_backend("broken")
+        load_backend("broken")

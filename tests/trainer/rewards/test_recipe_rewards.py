@@ -15,7 +15,7 @@ from saeval.trainer.data.rows import read_completions
 from saeval.trainer.recipe.load import list_recipes, load_recipe
 from saeval.trainer.rewards.completion import Group
 from saeval.trainer.rewards.example import make_completion
-from saeval.trainer.rewards.registry import compute_reward, compute_values
+from saeval.trainer.rewards.terms import compute_reward, compute_values
 
 PROBED = {"PASS": 0.7, "FAIL": 0.2, "NA": 0.1}
 

@@ -17,12 +17,13 @@ from saeval.trainer.rewards.confidence import brier, log_score
 from saeval.trainer.rewards.diagnostics import diagnose_batch
 from saeval.trainer.rewards.example import make_completion
 from saeval.trainer.rewards.group import group_caution
-from saeval.trainer.rewards.registry import COMPONENTS, RewardComponent, RewardTerm, compute_values
+from saeval.trainer.rewards.registry import COMPONENTS, RewardComponent
+from saeval.trainer.rewards.terms import RewardTerm, compute_values
 
 MODULES = ("class_weighted", "confidence", "correctness", "diagnostics", "example", "group")
 
 
-@pytest.mark.parametrize("name", [*MODULES, "registry"])
+@pytest.mark.parametrize("name", [*MODULES, "terms"])
 def test_examples_are_true(name):
     outcome = doctest.testmod(importlib.import_module(f"saeval.trainer.rewards.{name}"))
     assert outcome.attempted > 0
@@ -86,7 +87,7 @@ def test_a_value_that_is_not_finite_stops_with_the_components_name(value):
         compute_values([RewardTerm(RewardComponent(broken), 0.0, {})], [make_completion("NA")])
 
 
-@pytest.mark.parametrize("name", [c.name for c in COMPONENTS.values() if c.needs])
+@pytest.mark.parametrize("name", [c.name for c in COMPONENTS.values() if c.requires])
 def test_a_component_that_lacks_what_it_needs_says_so_by_name(name):
     with pytest.raises(RewardError, match=f"reward component {name}: the "):
         COMPONENTS[name](make_completion("PASS", 0.5), {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from saeval.errors import RunFolderError
-from saeval.trainer.recipe.schema import AlarmSettings
+from saeval.trainer.recipe.run_settings import AlarmSettings
 from saeval.trainer.run.alarms import Alarm, AlarmMonitor
 
 FINE = {
