@@ -70,7 +70,7 @@ format: setup
 docs: setup
 	$(BIN)/python docs/generate.py
 
-# The pictures of docs/gallery.md, from what `make demo` left in OUT; needs Chromium. Two minutes.
+# The pictures of docs/evidence/gallery.md, from what `make demo` left in OUT; needs Chromium. Two minutes.
 gallery: setup
 	$(BIN)/python docs/gallery.py $(OUT)
 
@@ -96,7 +96,7 @@ recipes-compared: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/recipes_compared.py questions \
 	  --base $(OUT)/question-base --out $(OUT)/recipes/questions
 
-# The example of docs/frontier.md: made-up models on a server of the tests; a minute.
+# The example of docs/how-to/compare-with-prompts.md: made-up models on a server of the tests; a minute.
 frontier-example: setup
 	PYTHONPATH=tests/helpers $(BIN)/python tests/simulations/frontier_example.py --out $(OUT)/frontier-example
 

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 DOCS = Path(__file__).parent
-PICTURES = DOCS / "pictures"
+PICTURES = DOCS / "evidence" / "pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _TALL = 2600
 _COLOURS = 128
@@ -107,7 +107,7 @@ def main(demo: Path) -> None:
         }
         for name, picture in SHOTS.items():
             take(browser, picture, pages[picture.page], PICTURES / f"{name}.png", Path(folder))
-            print(f"Wrote docs/pictures/{name}.png")
+            print(f"Wrote docs/evidence/pictures/{name}.png")
 
 
 def samples_page(demo: Path, folder: Path) -> Path:

@@ -34,6 +34,7 @@ from saeval.trainer.cli import cli as satrain
 from saeval.trainer.recipe.load import find_recipe, list_recipes, load_recipe
 
 DOCS = Path(__file__).parent
+REFERENCE = DOCS / "reference"
 WIDTH = 100
 _PART = re.compile(r"(<!-- generated: (?P<name>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 _HEAD = "<!-- Written by `make docs`; do not edit. -->\n\n"
@@ -45,11 +46,11 @@ TWO_QUESTIONS = {"first": QUESTION["question"], "second": "Who was mayor of Lima
 
 def pages() -> dict[Path, str]:
     """Every page that is written or quotes something, by its path, as it should be."""
-    found = {DOCS / "commands.md": commands_page()}
+    found = {REFERENCE / "commands.md": commands_page()}
     for name in list_recipes():
-        found[DOCS / "recipes" / f"{name}.md"] = recipe_page(name)
+        found[REFERENCE / "recipes" / f"{name}.md"] = recipe_page(name)
     for path in policy_files():
-        found[DOCS / "policies" / f"{policy_name(path)}.md"] = policy_page(path)
+        found[REFERENCE / "policies" / f"{policy_name(path)}.md"] = policy_page(path)
     for path in sorted(DOCS.rglob("*.md")):
         if path not in found:
             text = path.read_text(encoding="utf-8")
@@ -125,7 +126,7 @@ def recipe_page(name: str) -> str:
 
 def policy_files() -> list[Path]:
     """The built-in policy and those of this folder."""
-    return [BUILT_IN, *sorted((DOCS / "policies").glob("*.yaml"))]
+    return [BUILT_IN, *sorted((REFERENCE / "policies").glob("*.yaml"))]
 
 
 def policy_name(path: Path) -> str:
@@ -191,7 +192,7 @@ def main() -> None:
             path.write_text(text, encoding="utf-8")
             print(f"Wrote {path.relative_to(DOCS.parent)}")
     for folder in ("recipes", "policies"):
-        for path in set((DOCS / folder).glob("*.md")) - set(wanted):
+        for path in set((REFERENCE / folder).glob("*.md")) - set(wanted):
             path.unlink()
             print(f"Removed {path.relative_to(DOCS.parent)}")
 

@@ -22,6 +22,8 @@ from saeval.trainer.recipe.load import list_recipes
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+EVIDENCE = DOCS / "evidence"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "tasks").rglob("README.md")])
 _FENCED = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
@@ -93,12 +95,12 @@ def test_what_is_quoted_is_current(generate):
 
 
 def test_every_recipe_and_policy_has_a_page_and_no_page_is_left_over():
-    assert {path.stem for path in (DOCS / "recipes").glob("*.md")} == set(list_recipes())
-    policies = {path.stem for path in (DOCS / "policies").glob("*.yaml")}
-    assert {path.stem for path in (DOCS / "policies").glob("*.md")} == policies | {"built-in"}
+    assert {path.stem for path in (REFERENCE / "recipes").glob("*.md")} == set(list_recipes())
+    policies = {path.stem for path in (REFERENCE / "policies").glob("*.yaml")}
+    assert {path.stem for path in (REFERENCE / "policies").glob("*.md")} == policies | {"built-in"}
 
 
-@pytest.mark.parametrize("path", sorted((DOCS / "policies").glob("*.yaml")), ids=named)
+@pytest.mark.parametrize("path", sorted((REFERENCE / "policies").glob("*.yaml")), ids=named)
 def test_policies_can_be_loaded_and_hold_some_task_to_something(path):
     policy = load_policy(path)
     rules, _ = policy.rules_for("selfaware", ["RIGHT", "UNKNOWN"])
@@ -106,18 +108,20 @@ def test_policies_can_be_loaded_and_hold_some_task_to_something(path):
 
 
 def test_every_task_is_on_a_page():
-    text = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "tasks").glob("*.md"))
+    text = "".join(path.read_text(encoding="utf-8") for path in (REFERENCE / "tasks").glob("*.md"))
     assert {name for name in TASKS if f"`{name}`" in text} == set(TASKS)
 
 
 def test_counts_of_items_are_those_of_the_cards():
     rows = [
         line
-        for path in (DOCS / "tasks").glob("*.md")
+        for path in (REFERENCE / "tasks").glob("*.md")
         for line in path.read_text(encoding="utf-8").splitlines()
         if line.startswith("|") and "/README.md)" in line
     ]
-    cards = {re.findall(r"\(\.\./\.\./(tasks/[\w/]+/README\.md)\)", row)[0]: row for row in rows}
+    cards = {
+        re.findall(r"\(\.\./\.\./\.\./(tasks/[\w/]+/README\.md)\)", row)[0]: row for row in rows
+    }
     every = {named(path) for path in (ROOT / "tasks").rglob("README.md")}
     every.remove("tasks/metacognition/README.md")  # it asks about the other tasks' items
     assert set(cards) == every
@@ -147,7 +151,7 @@ def test_examples_give_what_they_say(page):
 
 def verdicts_on_real_predictions() -> list[tuple[str, str, str]]:
     """Policy, task and verdict of the table in policies.md."""
-    text = (DOCS / "policies.md").read_text(encoding="utf-8")
+    text = (REFERENCE / "policies.md").read_text(encoding="utf-8")
     table = re.search(r"^\| policy( \| fever.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     (_, *tasks), _, *rows = (
         [cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()
@@ -161,7 +165,9 @@ def test_policies_say_of_real_predictions_what_the_page_says(
 ):
     folder = real_data / "predictions" / "fever_only"
     files = [str(folder / f"{task}_{model}.json") for model in ("base", "grpo")]
-    given = [] if policy == "built-in" else ["--policy", str(DOCS / "policies" / f"{policy}.yaml")]
+    given = (
+        [] if policy == "built-in" else ["--policy", str(REFERENCE / "policies" / f"{policy}.yaml")]
+    )
     with contextlib.suppress(SystemExit):
         main(["gate", *files, *given, "--replicates", "1000", "--out", str(tmp_path)])
     assert json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))["verdict"] == verdict
@@ -169,8 +175,8 @@ def test_policies_say_of_real_predictions_what_the_page_says(
 
 
 def test_pictures_are_shown_and_small():
-    pictures = set((DOCS / "pictures").iterdir())
-    shown = {(DOCS / link).resolve() for link in _LINK.findall(prose(DOCS / "gallery.md"))}
+    pictures = set((EVIDENCE / "pictures").iterdir())
+    shown = {(EVIDENCE / link).resolve() for link in _LINK.findall(prose(EVIDENCE / "gallery.md"))}
     assert pictures <= shown
     assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
 

@@ -68,7 +68,7 @@ class VLLMEngine:
             raise InputError(
                 "--model-args data_parallel_size: serve the model with `vllm serve … "
                 "--data-parallel-size N` and name it as http://host:port/v1#model; see "
-                "docs/engines.md"
+                "docs/how-to/choose-an-engine.md"
             )
         quiet_libraries()
         for name, value in _ON_CPU.items() if config.device == "cpu" else ():

@@ -33,7 +33,7 @@ class SpreadComparison:
     difference
         checkpoint_std − base_std. Its standard error is the exact jackknife's, which keeps the
         test's error rate and the interval's coverage at 200 items, where the delta method, the
-        percentile bootstrap and the log ratio fall short (docs/validity.md).
+        percentile bootstrap and the log ratio fall short (docs/evidence/validity.md).
     log_ratio
         ln(checkpoint_std / base_std): the exponent of the difference is the ratio of standard
         deviations. None where exactly one model states a constant confidence.

@@ -1,4 +1,4 @@
-"""The example of docs/frontier.md and docs/policies.md: three made-up models whose truth is known.
+"""The example of docs/how-to/compare-with-prompts.md: made-up models whose truth is known.
 
 ::
 
@@ -16,7 +16,7 @@ from prompted_server import BOLD, CAUTIOUS, PromptedServer
 
 from saeval.evalsuite.cli.main import main as saeval
 
-POLICY = Path(__file__).parents[2] / "docs" / "policies" / "questions.yaml"
+POLICY = Path(__file__).parents[2] / "docs" / "reference" / "policies" / "questions.yaml"
 TASK, ITEMS = "factworld_questions", 600
 KNOWLEDGE = {"base": 0.45, "shy": 0.45, "tuned": 0.70}
 RESERVE = {"shy": 0.62}

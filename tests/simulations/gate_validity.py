@@ -10,7 +10,7 @@ ones) is blocked and passes, and what early stop saves.
 
 ::
 
-    make gate-validity            # 2,000 data sets per case; writes docs/gate-validity.md
+    make gate-validity            # 2,000 data sets per case; writes docs/evidence/gate-validity.md
     .venv/bin/python tests/simulations/gate_validity.py --datasets 200 --out /tmp/gate-validity.md
 """
 
@@ -154,7 +154,7 @@ unchanged checkpoint is one whose true differences are all 0.
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("docs/gate-validity.md"),
+    default=Path("docs/evidence/gate-validity.md"),
     show_default=True,
     help="Where the tables go.",
 )

@@ -11,7 +11,7 @@ over random halves of the one chosen on one half on the other half.
 
 ::
 
-    make selection-validity       # 2,000 data sets per case; writes docs/selection-validity.md
+    make selection-validity       # 2,000 data sets a case; writes docs/evidence/selection-validity.md
     .venv/bin/python tests/simulations/selection_validity.py --datasets 200 --out /tmp/selection.md
 """
 
@@ -190,7 +190,7 @@ def rows(totals: dict[Case, np.ndarray], datasets: int) -> tuple[str, str]:
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("docs/selection-validity.md"),
+    default=Path("docs/evidence/selection-validity.md"),
     show_default=True,
     help="Where the tables go.",
 )

@@ -8,7 +8,7 @@ calibrated; the true differences come from one sample of four million items.
 
 ::
 
-    make validity                 # 20,000 data sets per case; writes docs/validity.md
+    make validity                 # 20,000 data sets per case; writes docs/evidence/validity.md
     .venv/bin/python tests/simulations/validity.py --datasets 500 --out /tmp/validity.md
 """
 
@@ -166,7 +166,7 @@ def table(case: Case, counts: dict[tuple[str, str | None], list[int]]) -> Iterat
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("docs/validity.md"),
+    default=Path("docs/evidence/validity.md"),
     show_default=True,
     help="Where the table goes.",
 )

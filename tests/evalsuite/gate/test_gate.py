@@ -216,7 +216,7 @@ def test_the_built_in_policy_is_explained(capsys):
 
 
 def test_verdicts_of_the_published_checkpoint(real_data, tmp_path):
-    """As docs/gate.md argues them: calibration on fever alone stands in the way."""
+    """As docs/how-to/gate.md argues them: calibration on fever alone stands in the way."""
     folder = real_data / "predictions" / "fever_only"
     out = tmp_path / "out"
     arguments = [SAEVAL, "gate", f"{folder}/*_base.json", f"{folder}/*_grpo.json", "--out", out]

@@ -41,7 +41,7 @@ def test_a_bad_field_is_named_with_file_line_rule_and_value(changed, message):
 
 
 def test_the_documentation_says_which_fields_are_needed():
-    page = (Path(__file__).parents[3] / "docs" / "inputs.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "files.md").read_text()
     example = page.split("```json\n", 1)[1].split("```", 1)[0]
     found = parse_line(" ".join(example.split("\n")), "inputs.md")
     assert (found.prediction, found.cluster_id, found.sample_index) == ("NA", None, 0)

@@ -52,7 +52,9 @@ def test_shipped_recipes_are_warned_of_what_is_wrong_with_them(name):
 
 
 def test_the_documentation_says_what_is_found():
-    lines = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text().splitlines()
+    lines = (
+        (Path(__file__).parents[3] / "docs" / "reference" / "recipes.md").read_text().splitlines()
+    )
     rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
     said = {
         linked[1]: row[-1] for row in rows if (linked := re.match(r"\[(.+?)\]\(recipes/", row[0]))
