@@ -89,7 +89,8 @@ def select_best(
     the resamples the checkpoints lie apart by truth and noise together, so where they are all
     equal the correction takes two thirds to three quarters of the bias, and where one is clearly
     the best hardly anything [2]_. By simulation (docs/evidence/selection-validity.md) its mean
-    squared error is that of choosing on some items and measuring on others, which takes means over items.
+    squared error is that of choosing on some items and measuring on others, which takes means over
+    items.
 
     *Intervals*: d ± c·s with s the standard deviation of the replicates and c the `level`
     quantile of max |d* − d|/s [3]_. They hold for all checkpoints at once and so for any one of

@@ -11,7 +11,7 @@ over random halves of the one chosen on one half on the other half.
 
 ::
 
-    make selection-validity       # 2,000 data sets a case; writes docs/evidence/selection-validity.md
+    make selection-validity       # 2,000 data sets each; writes docs/evidence/selection-validity.md
     .venv/bin/python tests/simulations/selection_validity.py --datasets 200 --out /tmp/selection.md
 """
 
