@@ -217,9 +217,11 @@ class Manifest(BaseModel):
         """The manifest of a file."""
         return cls.parse(path.read_bytes(), str(path))
 
-    def to_json(self) -> str:
-        """The content of the file."""
-        content = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    def to_json(self, *, leave_out: Collection[str] = ()) -> str:
+        """The content of the file, without the fields of these names."""
+        content = self.model_dump(
+            mode="json", by_alias=True, exclude_unset=True, exclude=set(leave_out)
+        )
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 

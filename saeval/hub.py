@@ -80,15 +80,23 @@ def download_model(identifier: str, *, also: Iterable[str] = ()) -> Path:
         ) from error
 
 
-def missing_part(folder: Path) -> str | None:
-    """What a folder lacks to be a model with its tokenizer, in words; None if it is one."""
+def check_model_folder(folder: Path, name: str) -> None:
+    """Stop unless a folder holds a model that can be loaded, and its tokenizer.
+
+    Raises
+    ------
+    ModelError
+        Beginning with `name` and saying what is missing.
+    """
     if not (folder / "config.json").is_file():
-        return "no configuration (config.json)"
+        raise ModelError(f"{name}: no configuration in {folder} (config.json)")
     if not matching(folder, ("*.safetensors",)):
-        return "no weights in safetensors format"
+        raise ModelError(
+            f"{name}: no weights in safetensors format in {folder}; "
+            "pickled weights are not loaded, convert them with `save_pretrained` first"
+        )
     if not matching(folder, _TOKENIZER_FILES):
-        return "no tokenizer (tokenizer.json)"
-    return None
+        raise ModelError(f"{name}: no tokenizer in {folder} (tokenizer.json)")
 
 
 def model_content(folder: Path) -> str:

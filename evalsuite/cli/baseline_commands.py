@@ -22,19 +22,25 @@ from saeval.evalsuite.config import (
     format_options,
     options_of_identity,
 )
-from saeval.evalsuite.models.resolve import SavedPredictions, resolve
-from saeval.evalsuite.store.baseline_stores import Store, baseline_folder, open_store, record_of
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import SavedPredictions
+from saeval.evalsuite.store.baseline_stores import (
+    BaselineStore,
+    fetch_baseline,
+    open_store,
+    read_record,
+)
 from saeval.evalsuite.store.baselines import (
     PREFIX,
     RECORD,
     VARIABLE,
-    Record,
+    BaselineRecord,
     check_intact,
-    read_record,
+    parse_record,
     store_address,
     write_baseline,
 )
-from saeval.evalsuite.store.run_folder import MANIFEST, parse_manifest, read_manifest
+from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
 from saeval.reports.sanitize import one_line, printable
 
 
@@ -44,14 +50,14 @@ def save_command(
     """``saeval baseline save``: pin answers that exist, or ask a model and pin its answers."""
     console = Console(stderr=True)
     store = open_store(address)
-    there = None if replace else record_of(store, name)
-    model = resolve(argument)
+    there = None if replace else read_record(store, name)
+    model = resolve_model(argument)
     if not isinstance(model, SavedPredictions):
         if not options["tasks"]:
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
         if there is not None:
             raise _exists(store, there)
-        model = resolve(str(answer_alone(model, None, options, console)))
+        model = resolve_model(str(answer_alone(model, None, options, console)))
     elif ignored := list_given_options(
         options, {"tasks": None, **ASKING_DEFAULTS, **LOADING_DEFAULTS}
     ):
@@ -73,8 +79,8 @@ def save_command(
     what = f"{name} in {store.address}: {_tasks(model.manifest)}, {_size(record.size)}"
     _say(console, f"{'Is pinned already:' if known else 'Saved'} {what}")
     where = "" if address == store_address() else f"{VARIABLE}={shlex.quote(address)} "
-    asked = options_of_identity(model.manifest["identity"])
-    again = format_options({"tasks": tuple(model.manifest["tasks"]), **asked})
+    asked = options_of_identity(model.identity)
+    again = format_options({"tasks": tuple(model.manifest.tasks), **asked})
     _say(console, f"Use it: {where}saeval gate {PREFIX}{name} CHECKPOINT {again}")
 
 
@@ -100,9 +106,9 @@ def list_command(address: str) -> None:
 def show_command(name: str, address: str) -> None:
     """``saeval baseline show``: how the answers were had, and whether the files are intact."""
     store = open_store(address)
-    folder = baseline_folder(store, name)
+    folder = fetch_baseline(store, name)
     where = f"{store.address}/{name}"
-    record = read_record((folder / RECORD).read_bytes(), f"{where}/{RECORD}")
+    record = parse_record((folder / RECORD).read_bytes(), f"{where}/{RECORD}")
     lines = [("baseline", f"{name}, saved {record.saved} by saeval {record.saeval}")]
     if record.state(folder, MANIFEST) == "intact":
         lines += _of_manifest(read_manifest(folder))
@@ -116,13 +122,15 @@ def show_command(name: str, address: str) -> None:
     check_intact(folder, where)
 
 
-def _of_manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _of_manifest(manifest: RunManifest) -> list[tuple[str, str]]:
     """Who answered, how it was asked and what."""
-    identity, model = manifest["identity"], manifest["identity"]["model"]
-    packages = manifest.get("environment", {}).get("packages", {})
+    model = manifest.model_identity
+    packages = manifest.environment.get("packages", {})
     facts = {
-        "answered": manifest.get("created"),
-        "model": f"{model['name']} ({manifest['model']['argument']})",
+        "answered": manifest.created,
+        "model": f"{model['name']} ({manifest.model.argument})"
+        if manifest.model
+        else model["name"],
         "content": model["content"],
         "adapter content": model.get("adapter_content"),
         "engine": None,
@@ -131,33 +139,33 @@ def _of_manifest(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         "samples per item": "1",
         "chat template": "not applied",
         "system prompt": "none",
-        **describe_settings(identity),
+        **describe_settings(manifest.identity),
         "packages": ", ".join(f"{package} {number}" for package, number in packages.items()),
-        "git commit": manifest.get("git_commit"),
+        "git commit": manifest.git_commit,
     }
-    for task, known in manifest["tasks"].items():
-        settings = known.get("generation", {}).items()
+    for task, known in manifest.tasks.items():
+        settings = known.generation.items()
         generation = ", ".join(f"{key}={value}" for key, value in settings if value != [])
         facts[f"task {task}"] = (
-            f"version {known['version']}, {known['items']:,} items, {generation}, "
-            f"documents {known['documents']}"
+            f"version {known.version}, {known.items:,} items, {generation}, "
+            f"documents {known.documents}"
         )
     return [(title, str(text)) for title, text in facts.items() if text]
 
 
-def _row(store: Store, name: str) -> tuple[str, str, str, str, str]:
-    record = record_of(store, name)
+def _row(store: BaselineStore, name: str) -> tuple[str, str, str, str, str]:
+    record = read_record(store, name)
     if record is None:
         raise InputError("was removed")
     where = f"{store.address}/{name}/{MANIFEST}"
     if not record.pins(MANIFEST, content := store.read(name, MANIFEST)):
         raise InputError(f"{where}: is not what was saved")
-    manifest = parse_manifest(content, where)
+    manifest = RunManifest.parse(content, where)
     saved = record.saved[:16].replace("T", " ")
-    return name, manifest["identity"]["model"]["name"], _tasks(manifest), saved, _size(record.size)
+    return name, manifest.model_identity["name"], _tasks(manifest), saved, _size(record.size)
 
 
-def _is_intact(store: Store, name: str) -> bool:
+def _is_intact(store: BaselineStore, name: str) -> bool:
     try:
         check_intact(store.folder(name), name)
     except InputError:
@@ -165,17 +173,15 @@ def _is_intact(store: Store, name: str) -> bool:
     return True
 
 
-def _exists(store: Store, record: Record) -> InputError:
+def _exists(store: BaselineStore, record: BaselineRecord) -> InputError:
     return InputError(
         f"baseline {record.name!r} is in {store.address} already (saved {record.saved}); give "
         "--replace to put this in its place, or choose another name"
     )
 
 
-def _tasks(manifest: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{task} ({facts['items']:,} items)" for task, facts in manifest["tasks"].items()
-    )
+def _tasks(manifest: RunManifest) -> str:
+    return ", ".join(f"{task} ({facts.items:,} items)" for task, facts in manifest.tasks.items())
 
 
 def _size(size: int) -> str:

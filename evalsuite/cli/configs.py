@@ -11,7 +11,8 @@ from saeval.errors import InputError, ModelError
 from saeval.evalsuite.config import LOADING_DEFAULTS, EngineConfig, RunConfig, ServerConfig
 from saeval.evalsuite.engines.registry import resolve_engine_config
 from saeval.evalsuite.judge.grades import Judge
-from saeval.evalsuite.models.resolve import AnyModel, LocalModel, served_model
+from saeval.evalsuite.models.resolve import parse_served_model
+from saeval.evalsuite.models.types import AnyModel, LocalModel
 
 _DRAWING = ("temperature", "top_p", "top_k", "min_p")
 """Generation settings that only matter where tokens are drawn."""
@@ -72,7 +73,7 @@ def judge_from_options(options: Mapping[str, Any]) -> Judge | None:
             "http://127.0.0.1:8000/v1#model"
         )
     try:
-        return Judge(served_model(argument))
+        return Judge(parse_served_model(argument))
     except ModelError as error:
         raise InputError(f"--judge: {error}") from error
 

@@ -9,18 +9,19 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from saeval.errors import InputError, SaevalError
+from saeval.errors import InputError
 from saeval.evalsuite.cli.configs import engine_config_from_options, run_config_from_options
 from saeval.evalsuite.compare.best import choose
 from saeval.evalsuite.compare.plan import BASE
 from saeval.evalsuite.compare.reporting import report_comparisons
 from saeval.evalsuite.compare.session import Compared, comparing
-from saeval.evalsuite.models.resolve import AskableModel, SavedPredictions, resolve
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import AskableModel, SavedPredictions
 from saeval.evalsuite.run.manifest import run_identity
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
 from saeval.evalsuite.run.tasks import check_samples, load_tasks
 from saeval.evalsuite.store.paths import RUNS, folder_name
-from saeval.evalsuite.store.run_folder import read_manifest
+from saeval.evalsuite.store.run_folder import read_run
 from saeval.progress import progress_bar
 from saeval.stats.checkpoints.results import Best, NoBestError
 
@@ -28,7 +29,7 @@ from saeval.stats.checkpoints.results import Best, NoBestError
 def run_command(argument: str, out: Path | None, options: Mapping[str, Any]) -> None:
     """``saeval run``: one model's answers in a run folder."""
     console = Console(stderr=True)
-    model = resolve(argument)
+    model = resolve_model(argument)
     if isinstance(model, SavedPredictions):
         raise InputError(f"{argument}: these are predictions; `run` needs a model to ask")
     folder = answer_alone(model, out, options, console)
@@ -42,7 +43,9 @@ def answer_alone(
     config, engine = run_config_from_options(options), engine_config_from_options(options, [model])
     asked = load_tasks(config)
     check_samples(asked, config)
-    identity = run_identity(model, config, engine) | {"tasks": {t.name: t.facts() for t in asked}}
+    identity = run_identity(model, config, engine) | {
+        "tasks": {t.name: t.facts().model_dump() for t in asked}
+    }
     folder = out or RUNS / folder_name(model.name, identity)
     run = Run(model, folder, tuple(asked), config)
     with progress_bar(console) as progress:
@@ -100,12 +103,10 @@ def _best(found: Compared, console: Console) -> tuple[Best | None, tuple[str, ..
 
 def _summarise(folder: Path, console: Console) -> None:
     """One line per task on what a run answered."""
-    saved = resolve(str(folder))
-    if not isinstance(saved, SavedPredictions):
-        raise SaevalError(f"{folder}: is no run folder")
-    for task, items in read_manifest(folder)["tasks"].items():
-        answers = list(saved.predictions[task].values())
-        n = items["items"]
+    run = read_run(folder)
+    for task, facts in run.manifest.tasks.items():
+        answers = list(run.predictions[task].values())
+        n = facts.items
         counts = {
             "right": sum(answer.correct for answer in answers),
             "abstained": sum(answer.status == "abstained" for answer in answers),

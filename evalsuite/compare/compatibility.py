@@ -9,9 +9,10 @@ from typing import Any
 
 from saeval.errors import PairingError
 from saeval.evalsuite.config import RunConfig, format_options, options_of_identity
-from saeval.evalsuite.models.resolve import AnyModel, SavedPredictions, ServedModel
+from saeval.evalsuite.models.types import AnyModel, SavedPredictions, ServedModel
 from saeval.evalsuite.run.tasks import LoadedTask, build_prompt
 from saeval.evalsuite.store.hashing import hash_document, hash_text
+from saeval.evalsuite.store.manifest import RunManifest
 from saeval.reports.sanitize import one_line
 
 _SETTINGS = ("samples", "apply_chat_template", "system")
@@ -61,7 +62,8 @@ class ExistingAnswers:
         """
         if (manifest := self.saved.manifest) is not None:
             now = run_settings(asked, config)
-            found = [*(_differences(manifest, now) if strictly else ()), *self._missing(asked, now)]
+            there = how_run(manifest)
+            found = [*(_differences(there, now) if strictly else ()), *self._missing(asked, now)]
             if found:
                 raise self._stale(found)
         self._check_documents(asked)
@@ -125,7 +127,7 @@ class ExistingAnswers:
                 )
         if not texts:
             return []
-        options = _of_options(self.saved.manifest or {}, now, _SAMPLING)
+        options = _of_options({"identity": self.saved.identity}, now, _SAMPLING)
         return [*options, _Difference("; ".join(texts), "" if options else None)]
 
     def _stale(self, found: Sequence[_Difference]) -> PairingError:
@@ -140,7 +142,7 @@ class ExistingAnswers:
     def _anew(self) -> str:
         """The command that gives such answers to the questions of now."""
         manifest = self.saved.manifest
-        model = shlex.quote(manifest["model"]["argument"]) if manifest else "MODEL"
+        model = shlex.quote(manifest.model.argument) if manifest and manifest.model else "MODEL"
         if self.saved.baseline is None:
             return f"saeval run {model} {self.options}"
         return f"saeval baseline save {self.saved.baseline} {model} {self.options} --replace"
@@ -150,8 +152,13 @@ def run_settings(asked: Sequence[LoadedTask], config: RunConfig) -> How:
     """How models will be asked, as the manifests of their runs will say."""
     return {
         "identity": config.identity(),
-        "tasks": {task.name: task.facts() for task in asked},
+        "tasks": {task.name: task.facts().model_dump() for task in asked},
     }
+
+
+def how_run(manifest: RunManifest) -> How:
+    """How a model was asked, by the manifest of its run."""
+    return manifest.model_dump(include={"identity", "tasks"}, exclude_unset=True)
 
 
 def check_same_settings(asked: Mapping[str, How]) -> None:
@@ -291,6 +298,6 @@ def _engine(identity: Mapping[str, Any]) -> str | None:
 def _contents(model: AnyModel) -> tuple[str | None, str | None]:
     """Contents of the (base) model and of the adapter, as far as they are known."""
     if isinstance(model, SavedPredictions):
-        known = model.manifest["identity"]["model"] if model.manifest else {}
+        known = model.identity.get("model", {})
         return known.get("content"), known.get("adapter_content")
     return model.content, model.adapter_content

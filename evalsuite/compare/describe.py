@@ -7,7 +7,7 @@ from typing import Any
 
 from saeval.evalsuite.compare.comparison import PredictionsByTask
 from saeval.evalsuite.compare.compatibility import describe_settings
-from saeval.evalsuite.models.resolve import AnyModel, LocalModel
+from saeval.evalsuite.models.types import AnyModel, LocalModel
 from saeval.stats.compare.results import Cost, ModelDescription
 
 Price = tuple[float, float] | None

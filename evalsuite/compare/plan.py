@@ -26,6 +26,7 @@ from saeval.evalsuite.compare.compatibility import (
     cautions,
     check_same_settings,
     engine_cautions,
+    how_run,
 )
 from saeval.evalsuite.compare.describe import Price, describe
 from saeval.evalsuite.compare.pairing import PairedPredictions
@@ -39,13 +40,14 @@ from saeval.evalsuite.config import (
     format_options,
 )
 from saeval.evalsuite.judge.grades import Grades, Judge, check_has_open_questions
-from saeval.evalsuite.models.resolve import AnyModel, AskableModel, SavedPredictions, resolve
+from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.steps import sort_by_step
-from saeval.evalsuite.models.training_data import TrainingData, training_data
-from saeval.evalsuite.run.manifest import circumstances, run_identity
+from saeval.evalsuite.models.training_data import TrainingData, load_training_data
+from saeval.evalsuite.models.types import AnyModel, AskableModel, SavedPredictions
+from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
+from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.paths import RUNS, folder_name, readable
-from saeval.evalsuite.store.run_folder import RUN_SCHEMA
 from saeval.stats.compare.results import Comparison, Settings
 
 BASE, CHECKPOINT, AGAIN = "base", "checkpoint", "base-again"
@@ -130,14 +132,9 @@ class ComparisonPlan:
         return self.homes[name] / "checkpoint" if name in self.homes else self.folder / name
 
     @property
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> RunManifest:
         """Of the folder."""
-        return {
-            "schema": RUN_SCHEMA,
-            "kind": "comparison",
-            "identity": self.identity,
-            **circumstances(),
-        }
+        return folder_manifest("comparison", self.identity)
 
     def of_tasks(self, predictions: PredictionsByTask, argument: str) -> PredictionsByTask:
         """Those of the tasks that are compared; all if none are named."""
@@ -198,7 +195,7 @@ class ComparisonPlan:
 
     def _how_asked(self, name: str, model: AnyModel) -> Mapping[str, Any]:
         if isinstance(model, SavedPredictions):
-            return model.manifest["identity"] if model.manifest else {}
+            return model.identity
         known: Mapping[str, Any] = self.identity[BASE if name == AGAIN else name]
         return known
 
@@ -217,8 +214,10 @@ def plan_comparison(
     SaevalError
         With the first mistake.
     """
-    base = resolve(base_argument)
-    found, steps = sort_by_step([resolve(argument, base=base) for argument in checkpoint_arguments])
+    base = resolve_model(base_argument)
+    found, steps = sort_by_step(
+        [resolve_model(argument, base=base) for argument in checkpoint_arguments]
+    )
     checkpoints = named(found)
     models: dict[str, AnyModel] = {BASE: base, **checkpoints}
     config, engine, judge = (
@@ -260,11 +259,12 @@ def plan_comparison(
     for answers in earlier:
         answers.check(asked, config, strictly=strictly)
     if strictly and not to_ask:
-        manifests = {model.argument: model.manifest for model in answered.values()}
-        check_same_settings({name: how for name, how in manifests.items() if how is not None})
+        check_same_settings(
+            {m.argument: how_run(m.manifest) for m in answered.values() if m.manifest is not None}
+        )
     if judge is not None:
         check_has_open_questions(config.tasks or tuple(saved[BASE]))
-    training = {name: training_data(model) for name, model in checkpoints.items()}
+    training = {name: load_training_data(model) for name, model in checkpoints.items()}
     tasks = config.tasks or _common(list(saved.values()))
     if attendant is not None:
         attendant.check(tasks, checkpoints[CHECKPOINT])

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 
-from saeval.errors import SaevalError
 from saeval.evalsuite.cli.configs import server_config_from_options
 from saeval.evalsuite.compare.comparison import PredictionsByTask, add_noise
 from saeval.evalsuite.compare.plan import (
@@ -23,9 +22,8 @@ from saeval.evalsuite.compare.plan import (
 )
 from saeval.evalsuite.engines.base import Engine
 from saeval.evalsuite.judge.grades import Grades
-from saeval.evalsuite.models.resolve import SavedPredictions, resolve
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
-from saeval.evalsuite.store.run_folder import lock_run_folder
+from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
 from saeval.progress import progress_bar
 from saeval.stats.compare.results import Comparison
 
@@ -115,10 +113,7 @@ def _asked(
         if attendant is not None and name == CHECKPOINT:
             answers[name] = attendant.answered()
         else:
-            found = resolve(str(run.folder))
-            if not isinstance(found, SavedPredictions):
-                raise SaevalError(f"{run.folder}: is no run folder any more")
-            answers[name] = plan.of_tasks(found.predictions, name)
+            answers[name] = plan.of_tasks(read_run(run.folder).predictions, name)
         log_throughput(run, console)
     return answers
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    from saeval.evalsuite.models.resolve import LocalModel
+    from saeval.evalsuite.models.types import LocalModel
 
 SMALL_MODEL = 100_000_000
 """A model of fewer parameters runs on one thread: more threads only wait for each other."""

@@ -19,7 +19,7 @@ from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.concurrency import run_concurrently
 from saeval.evalsuite.engines.openai_client import RequestRejected, Server, tokens, usage
-from saeval.evalsuite.models.resolve import ServedModel
+from saeval.evalsuite.models.types import ServedModel
 from saeval.suggest import did_you_mean
 
 _MOST_STOPS = 4

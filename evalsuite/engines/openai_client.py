@@ -30,7 +30,7 @@ from tenacity.stop import stop_base
 
 from saeval.errors import EngineError, ModelError
 from saeval.evalsuite.config import ServerConfig
-from saeval.evalsuite.models.resolve import ServedModel
+from saeval.evalsuite.models.types import ServedModel
 from saeval.reports.sanitize import one_line
 
 START_PATIENCE = 30.0

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from saeval.errors import InputError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Engine
-from saeval.evalsuite.models.resolve import AskableModel, ServedModel
+from saeval.evalsuite.models.types import AskableModel, ServedModel
 from saeval.extras import require_extra
 from saeval.suggest import did_you_mean
 

@@ -28,7 +28,7 @@ from saeval.evalsuite.engines.quiet import quiet_libraries
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
-    from saeval.evalsuite.models.resolve import LocalModel
+    from saeval.evalsuite.models.types import LocalModel
 
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks that vLLM reserves room for."""

@@ -14,18 +14,19 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.markup import escape
 
-from saeval.errors import InputError, SaevalError
+from saeval.errors import InputError
 from saeval.evalsuite.cli.configs import engine_config_from_options, run_config_from_options
 from saeval.evalsuite.compare.compatibility import cautions, describe_settings
 from saeval.evalsuite.compare.pairing import cluster_indices
-from saeval.evalsuite.models.resolve import AskableModel, SavedPredictions, resolve
-from saeval.evalsuite.run.manifest import circumstances, run_identity
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import AskableModel, SavedPredictions
+from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.runner import Run, answer_runs
 from saeval.evalsuite.run.system_prompts import SystemPrompt, read_systems
 from saeval.evalsuite.run.tasks import check_samples, load_tasks
 from saeval.evalsuite.store.paths import RUNS, folder_name, readable
 from saeval.evalsuite.store.prediction import Prediction
-from saeval.evalsuite.store.run_folder import RUN_SCHEMA, lock_run_folder
+from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
 from saeval.progress import progress_bar
 from saeval.stats.compare.results import ModelDescription
 from saeval.stats.frontier.pareto import Outcomes, beyond_front, dominances, points, utilities
@@ -68,12 +69,7 @@ def frontier_command(
         for (name, model), system in product(models.items(), systems)
     }
     # Every run folder knows what it holds, so prompts and checkpoints may be added to a frontier.
-    manifest = {
-        "schema": RUN_SCHEMA,
-        "kind": "frontier",
-        "identity": {"task": task, **config.identity()},
-        **circumstances(),
-    }
+    manifest = folder_manifest("frontier", {"task": task, **config.identity()})
     with lock_run_folder(folder, manifest):
         with progress_bar(console) as progress:
             answer_runs(list(runs.values()), engine, progress, cache=options["cache"])
@@ -153,8 +149,8 @@ def frontier(
 def _models(arguments: Sequence[str]) -> dict[str, AskableModel]:
     """By name, each name once."""
     first, *others = arguments
-    base = resolve(first)
-    models = [base, *(resolve(argument, base=base) for argument in others)]
+    base = resolve_model(first)
+    models = [base, *(resolve_model(argument, base=base) for argument in others)]
     askable = []
     for argument, model in zip(arguments, models, strict=True):
         if isinstance(model, SavedPredictions):
@@ -176,10 +172,7 @@ def _each_once(names: Iterable[str]) -> list[str]:
 
 
 def _answers(folder: Path, task: str) -> list[Prediction]:
-    saved = resolve(str(folder))
-    if not isinstance(saved, SavedPredictions):
-        raise SaevalError(f"{folder}: is no run folder any more")
-    return [prediction for _, prediction in sorted(saved.predictions[task].items())]
+    return [prediction for _, prediction in sorted(read_run(folder).predictions[task].items())]
 
 
 def _outcomes(task: Task, model: str, system: str, predictions: Sequence[Prediction]) -> Outcomes:

@@ -13,8 +13,8 @@ from saeval.errors import InputError
 from saeval.evalsuite.compare.comparison import PredictionsByTask
 from saeval.evalsuite.compare.pairing import PairedPredictions, pair, to_arrays
 from saeval.evalsuite.gate.policy import Policy
-from saeval.evalsuite.models.resolve import AnyModel, SavedPredictions
-from saeval.evalsuite.models.training_data import TrainingData, training_data
+from saeval.evalsuite.models.training_data import TrainingData, load_training_data
+from saeval.evalsuite.models.types import AnyModel, SavedPredictions
 from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.prediction import Key, Prediction, read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile
@@ -74,7 +74,7 @@ class GateStoppingRule:
                 "--until-decided asks the checkpoint batch by batch; give a CHECKPOINT that can be "
                 "asked, not predictions"
             )
-        self._training = training_data(checkpoint)
+        self._training = load_training_data(checkpoint)
 
     def begin(
         self, tasks: Sequence[LoadedTask], base: PredictionsByTask | Path, checkpoint: Path

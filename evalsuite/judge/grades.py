@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from saeval.errors import EngineError, InputError, RunFolderError
 from saeval.evalsuite.compare.pairing import PairedPredictions
-from saeval.evalsuite.models.resolve import ServedModel
+from saeval.evalsuite.models.types import ServedModel
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.files import AppendOnlyLog, first_problem

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from saeval.errors import InputError, SaevalError
+from saeval.errors import InputError
 from saeval.evalsuite.cli.configs import engine_config_from_options, run_config_from_options
 from saeval.evalsuite.compare.compatibility import cautions
 from saeval.evalsuite.compare.describe import describe
@@ -24,13 +24,14 @@ from saeval.evalsuite.metacognition.results import (
     metacognition_cautions,
     read_self_knowledge,
 )
-from saeval.evalsuite.models.resolve import AskableModel, SavedPredictions, resolve
-from saeval.evalsuite.run.manifest import circumstances, run_identity
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import AskableModel, SavedPredictions
+from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
 from saeval.evalsuite.run.tasks import LoadedTask, load_tasks
 from saeval.evalsuite.store.paths import RUNS, folder_name
 from saeval.evalsuite.store.prediction import Key, Prediction
-from saeval.evalsuite.store.run_folder import RUN_SCHEMA, lock_run_folder
+from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
 from saeval.progress import progress_bar
 from saeval.stats.compare.results import ModelDescription, Settings
 from saeval.stats.metacognition.results import METACOGNITION_SCHEMA_VERSION, Metacognition, adjust
@@ -62,13 +63,7 @@ def metacognition_command(
     identity = {name: run_identity(model, config, engine) for name, model in models.items()}
     title = "-".join(["metacognition", *(model.name for model in models.values())])
     folder = out or RUNS / folder_name(title, identity)
-    manifest = {
-        "schema": RUN_SCHEMA,
-        "kind": "metacognition",
-        "identity": identity,
-        **circumstances(),
-    }
-    with lock_run_folder(folder, manifest):
+    with lock_run_folder(folder, folder_manifest("metacognition", identity)):
         runs = {
             name: Run(model, folder / name / ANSWERS, tuple(asked), config)
             for name, model in models.items()
@@ -90,8 +85,8 @@ def metacognition_command(
 
 
 def _models(base_argument: str, checkpoint_arguments: Sequence[str]) -> dict[str, AskableModel]:
-    base = resolve(base_argument)
-    checkpoints = [resolve(argument, base=base) for argument in checkpoint_arguments]
+    base = resolve_model(base_argument)
+    checkpoints = [resolve_model(argument, base=base) for argument in checkpoint_arguments]
     models = {"base": base, **(named(checkpoints) if checkpoints else {})}
     askable: dict[str, AskableModel] = {}
     for name, model in models.items():
@@ -174,10 +169,6 @@ def _described(model: AskableModel, about: Run, identity: Mapping[str, Any]) -> 
     """With the cost of both runs."""
     predictions: dict[str, Mapping[Key, Prediction]] = {}
     for folder in (about.folder.parent / ANSWERS, about.folder):
-        if not folder.is_dir():
-            continue
-        saved = resolve(str(folder))
-        if not isinstance(saved, SavedPredictions):
-            raise SaevalError(f"{folder}: is no run folder any more")
-        predictions |= saved.predictions
+        if folder.is_dir():
+            predictions |= read_run(folder).predictions
     return describe(model, predictions, identity, None)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saeval.evalsuite.models.resolve import AnyModel, SavedPredictions
-from saeval.evalsuite.models.training_data import folders_of
+from saeval.evalsuite.models.training_data import list_model_folders
+from saeval.evalsuite.models.types import AnyModel, SavedPredictions
 
 _NUMBERED = re.compile(
     r"((?:.*[^a-z])??(?:checkpoint|ckpt|steps?|iter|iteration|update|epoch)[-_.=]?)?(\d+)",
@@ -65,7 +65,7 @@ def _origin(checkpoint: AnyModel) -> _Origin:
     numbered = _NUMBERED.fullmatch(name)
     step = int(numbered[2]) if numbered else None
     stem = f"{place}/{numbered[1] or ''}" if numbered else None
-    for folder in folders_of(checkpoint):
+    for folder in list_model_folders(checkpoint):
         training = _read(folder / "training.json")
         if str(training.get("schema")).startswith("satrain.run/") and _is_step(training["step"]):
             return _Origin(int(training["step"]), stem, _run(training))
@@ -78,8 +78,12 @@ def _origin(checkpoint: AnyModel) -> _Origin:
 def _place(checkpoint: AnyModel) -> tuple[str, str]:
     """Where it lies and its name there, as it was named; a run's, as its model was."""
     argument = checkpoint.argument
-    if isinstance(checkpoint, SavedPredictions) and checkpoint.manifest is not None:
-        argument = str(checkpoint.manifest["model"]["argument"])
+    if (
+        isinstance(checkpoint, SavedPredictions)
+        and checkpoint.manifest
+        and checkpoint.manifest.model
+    ):
+        argument = checkpoint.manifest.model.argument
     if re.match(r"https?://", argument):
         url, _, name = argument.partition("#")
         return url, name

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from saeval.errors import InputError
 from saeval.evalsuite.compare.pairing import PairedPredictions
-from saeval.evalsuite.models.resolve import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
+from saeval.evalsuite.models.types import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.files import first_problem
 from saeval.stats._core.answers import PairedAnswers
@@ -69,7 +69,7 @@ class TrainingData:
         return None if self.clusters.isdisjoint(found.clusters) else "cluster"
 
 
-def training_data(checkpoint: AnyModel) -> TrainingData | None:
+def load_training_data(checkpoint: AnyModel) -> TrainingData | None:
     """What a checkpoint was trained on, or None where that is not known.
 
     It is looked for in the model's or adapter's folder, also if a finished run names it, and
@@ -80,7 +80,7 @@ def training_data(checkpoint: AnyModel) -> TrainingData | None:
     InputError
         If one of ours cannot be read.
     """
-    for folder in folders_of(checkpoint):
+    for folder in list_model_folders(checkpoint):
         path = folder / TRAINING_DATA
         if not path.is_file():
             continue
@@ -118,13 +118,13 @@ def overlap(
     )
 
 
-def folders_of(model: AnyModel) -> list[Path]:
+def list_model_folders(model: AnyModel) -> list[Path]:
     """Where a model's training may be described, the likeliest first."""
     if isinstance(model, LocalModel):
         return [model.adapter or model.folder]
     if not isinstance(model, SavedPredictions):
         return []
-    asked = model.manifest["model"] if model.manifest else {}
-    named = asked.get("adapter") or asked.get("folder")
+    source = model.manifest.model if model.manifest else None
+    named = source and (source.adapter or source.folder)
     beside = dict.fromkeys(path.parent for path in model.files)
     return [*([Path(named)] if named else []), *beside]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Literal
 
 from saeval.evalsuite.config import EngineConfig, RunConfig
 from saeval.evalsuite.engines.registry import engine_identity
-from saeval.evalsuite.models.resolve import AskableModel, LocalModel
+from saeval.evalsuite.models.types import AskableModel, LocalModel
 from saeval.evalsuite.run.tasks import LoadedTask
-from saeval.evalsuite.store.run_folder import RUN_SCHEMA
+from saeval.evalsuite.store.manifest import ModelSource, RunManifest
 
 _PACKAGES = ("saeval", "lm-eval", "torch", "transformers", "peft", "datasets", "numpy")
 
@@ -31,12 +31,17 @@ def run_identity(model: AskableModel, config: RunConfig, engine: EngineConfig) -
 
 def run_manifest(
     model: AskableModel, tasks: Sequence[LoadedTask], config: RunConfig, engine: EngineConfig
-) -> dict[str, Any]:
+) -> RunManifest:
     """Everything that decides the answers (`identity`, `tasks`), and the circumstances."""
-    return {
-        "schema": RUN_SCHEMA,
-        "kind": "run",
-        "identity": {
+    source = {"argument": model.argument}
+    if isinstance(model, LocalModel):
+        source["folder"] = str(model.folder)
+    if model.adapter:
+        source["adapter"] = str(model.adapter)
+    return RunManifest(
+        schema=RunManifest.SCHEMA,
+        kind="run",
+        identity={
             "model": {
                 "name": model.name,
                 "content": model.content,
@@ -45,16 +50,23 @@ def run_manifest(
             "engine": engine_identity(model, engine),
             **config.identity(),
         },
-        "tasks": {task.name: task.facts() for task in tasks},
-        "model": {"argument": model.argument}
-        | ({"folder": str(model.folder)} if isinstance(model, LocalModel) else {})
-        | ({"adapter": str(model.adapter)} if model.adapter else {}),
-        "batch_size": engine.batch_size,
-        **circumstances(),
-    }
+        tasks={task.name: task.facts() for task in tasks},
+        model=ModelSource(**source),
+        batch_size=engine.batch_size,
+        **_circumstances(),
+    )
 
 
-def circumstances() -> dict[str, Any]:
+def folder_manifest(
+    kind: Literal["comparison", "frontier", "metacognition"], identity: Mapping[str, Any]
+) -> RunManifest:
+    """Of a folder that holds several runs."""
+    return RunManifest(
+        schema=RunManifest.SCHEMA, kind=kind, identity=dict(identity), **_circumstances()
+    )
+
+
+def _circumstances() -> dict[str, Any]:
     """When and where: not part of what must agree when a run is resumed."""
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,18 +21,18 @@ from saeval.evalsuite.engines.adapter_check import (
 )
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.engines.registry import engine_identity, load_engine
-from saeval.evalsuite.models.resolve import AskableModel, LocalModel, ServedModel
+from saeval.evalsuite.models.types import AskableModel, LocalModel, ServedModel
 from saeval.evalsuite.run.manifest import run_manifest
 from saeval.evalsuite.run.system_prompts import SystemPrompt
 from saeval.evalsuite.run.task_runner import answer_task, count_unanswered
 from saeval.evalsuite.run.tasks import LoadedTask, build_probe_request
 from saeval.evalsuite.store.cache import AnswerCache
+from saeval.evalsuite.store.manifest import RunManifest, Session, read_manifest
 from saeval.evalsuite.store.run_folder import (
     PredictionFile,
     add_session,
     get_or_set_manifest_field,
     lock_run_folder,
-    read_manifest,
 )
 
 _PROBES = 4
@@ -78,7 +77,7 @@ class Run:
         config = replace(self.shared_config, again=self.again)
         return config if self.system is None else replace(config, system=self.system.text)
 
-    def manifest(self, engine: EngineConfig) -> dict[str, Any]:
+    def manifest(self, engine: EngineConfig) -> RunManifest:
         """What the folder's manifest says of it."""
         return run_manifest(self.model, self.tasks, self.config, engine)
 
@@ -147,15 +146,17 @@ def answer_runs(
 
 def log_throughput(run: Run, console: Console) -> None:
     """One line on the last session of a run, if there was one."""
-    sessions = read_manifest(run.folder).get("sessions", [])
-    if not sessions or not sessions[-1]["items"]:
+    sessions = read_manifest(run.folder).sessions
+    if not sessions or not sessions[-1].items:
         return
-    items, cached = sessions[-1]["items"], sessions[-1]["from_cache"]
-    seconds = sessions[-1]["seconds"]
-    phases = ", ".join(f"{name} {spent:.1f} s" for name, spent in seconds.items())
-    rate = f", {(items - cached) / max(seconds['answer'], 1e-3):.1f} a second" if not cached else ""
-    kept = f", {cached} of them from the cache" if cached else ""
-    console.print(escape(f"{run.name}: {items} items{kept}{rate} ({phases})"), highlight=False)
+    session = sessions[-1]
+    phases = ", ".join(f"{name} {spent:.1f} s" for name, spent in session.seconds.items())
+    if session.from_cache:
+        detail = f", {session.from_cache} of them from the cache"
+    else:
+        detail = f", {session.items / max(session.seconds['answer'], 1e-3):.1f} a second"
+    text = f"{run.name}: {session.items} items{detail} ({phases})"
+    console.print(escape(text), highlight=False)
 
 
 def _answer_run(
@@ -190,7 +191,7 @@ def _answer_run(
                 )
         finally:
             clock.lap("answer")
-            session = {"items": n_items, "from_cache": n_from_cache, "seconds": clock.seconds}
+            session = Session(items=n_items, from_cache=n_from_cache, seconds=clock.seconds)
             add_session(run.folder, session)
 
 

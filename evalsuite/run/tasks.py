@@ -13,6 +13,7 @@ from saeval.errors import InputError
 from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.store.hashing import hash_document, hash_text
+from saeval.evalsuite.store.manifest import TaskFacts
 from saeval.evalsuite.store.prediction import Key
 from saeval.extras import require_extra
 from saeval.tasks.registry import FOLDER
@@ -49,15 +50,15 @@ class LoadedTask:
             for sample in range(samples)
         }
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> TaskFacts:
         """For the manifest: version, number of items, hashes of its prompt and of all documents."""
-        return {
-            "version": self.harness_task.VERSION,
-            "prompt": hash_text(build_prompt(self, _BLANK, RunConfig(tasks=()), None)),
-            "items": len(self.documents),
-            "documents": hash_text("".join(hash_document(d) for d in self.documents)),
-            "generation": self.harness_task.config.generation_kwargs,
-        }
+        return TaskFacts(
+            version=self.harness_task.VERSION,
+            prompt=hash_text(build_prompt(self, _BLANK, RunConfig(tasks=()), None)),
+            items=len(self.documents),
+            documents=hash_text("".join(hash_document(d) for d in self.documents)),
+            generation=self.harness_task.config.generation_kwargs,
+        )
 
 
 def load_tasks(config: RunConfig) -> list[LoadedTask]:

@@ -19,15 +19,15 @@ from saeval.errors import InputError
 from saeval.evalsuite.store.baselines import (
     RECORD,
     VARIABLE,
-    Record,
+    BaselineRecord,
     check_intact,
     check_name,
     is_name,
-    read_record,
+    parse_record,
 )
 
 
-class Store(Protocol):
+class BaselineStore(Protocol):
     """Baselines by their names."""
 
     address: str
@@ -51,46 +51,28 @@ class Store(Protocol):
         """Keep a complete baseline, in place of another of that name if there is one."""
 
 
-def open_store(address: str) -> Store:
-    """The store at a folder's path or a URL.
-
-    Raises
-    ------
-    InputError
-        If the URL cannot be used here.
-    """
+def open_store(address: str) -> BaselineStore:
+    """The store at a folder's path or a URL."""
     return RemoteStore(address) if "://" in address else FolderStore(address)
 
 
-def record_of(store: Store, name: str) -> Record | None:
-    """What is pinned under a name; None if there is nothing.
-
-    Raises
-    ------
-    InputError
-        If the name is none, or the record cannot be read.
-    """
+def read_record(store: BaselineStore, name: str) -> BaselineRecord | None:
+    """What is pinned under a name; None if there is nothing."""
     check_name(name)
     try:
         content = store.read(name, RECORD)
     except FileNotFoundError:
         return None
     where = f"{store.address}/{name}/{RECORD}"
-    record = read_record(content, where)
+    record = parse_record(content, where)
     if record.name != name:
         raise InputError(f"{where}: is of baseline {record.name[:100]!r}, not {name!r}")
     return record
 
 
-def baseline_folder(store: Store, name: str) -> Path:
-    """A local folder with the baseline; whether it is intact is for the reader to find out.
-
-    Raises
-    ------
-    InputError
-        If there is no such baseline.
-    """
-    if record_of(store, name) is None:
+def fetch_baseline(store: BaselineStore, name: str) -> Path:
+    """A local folder with the baseline; whether it is intact is for the reader to find out."""
+    if read_record(store, name) is None:
         there = ", ".join(store.names()) or "none"
         raise InputError(
             f"baseline {name!r}: is not in {store.address}, which holds {there}; `saeval baseline "
@@ -108,8 +90,8 @@ class FolderStore:
 
     def names(self) -> list[str]:
         """All that are complete, sorted."""
-        found = [path.parent.name for path in self._home.glob(f"*/{RECORD}")]
-        return sorted(name for name in found if is_name(name))
+        names = [path.parent.name for path in self._home.glob(f"*/{RECORD}")]
+        return sorted(name for name in names if is_name(name))
 
     def read(self, name: str, file: str) -> bytes:
         """One file of a baseline."""
@@ -191,7 +173,7 @@ class RemoteStore:
         with TemporaryDirectory(dir=kept.parent) as aside:
             fetched = Path(aside) / name
             (fetched / "predictions").mkdir(parents=True)
-            for file in read_record(content, f"{where}/{RECORD}").files:
+            for file in parse_record(content, f"{where}/{RECORD}").files:
                 try:
                     (fetched / file).write_bytes(self.read(name, file))
                 except FileNotFoundError:

@@ -12,21 +12,20 @@ The same answers are the same bytes, so a baseline that is committed changes whe
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from saeval.errors import InputError
+from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
 from saeval.evalsuite.store.prediction import Key, Prediction
-from saeval.evalsuite.store.run_folder import MANIFEST, read_manifest
-from saeval.files import first_problem, write_atomic
+from saeval.files import Manifest, write_atomic
 
 RECORD = "baseline.json"
 PREFIX = "baseline:"
@@ -50,12 +49,13 @@ class PinnedFile(BaseModel):
     bytes: Annotated[int, Field(ge=0)]
 
 
-class Record(BaseModel):
+class BaselineRecord(Manifest):
     """The content of ``baseline.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_: Annotated[Literal["saeval.baseline/1"], Field(alias="schema")]
+    SCHEMA: ClassVar[str] = "saeval.baseline/1"
+
     name: str
     saved: str
     saeval: str
@@ -75,7 +75,7 @@ class Record(BaseModel):
 
     def pins(self, name: str, content: bytes) -> bool:
         """Whether this is the content of one of the files."""
-        return _pinned(content) == self.files[name]
+        return _pin(content) == self.files[name]
 
 
 def is_name(name: str) -> bool:
@@ -84,13 +84,7 @@ def is_name(name: str) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be the name of a baseline, above all a path.
-
-    Raises
-    ------
-    InputError
-        Saying what a name is.
-    """
+    """Refuse what cannot be the name of a baseline, above all a path."""
     if not is_name(name):
         raise InputError(
             f"baseline {name[:100]!r}: a name is of letters, digits, '.', '_' and '-', begins with "
@@ -98,15 +92,12 @@ def check_name(name: str) -> None:
         )
 
 
-def read_record(content: bytes, where: str) -> Record:
+def parse_record(content: bytes, where: str) -> BaselineRecord:
     """The content of ``baseline.json``; `where` starts the message of the `InputError`."""
-    try:
-        found = Record.model_validate_json(content)
-    except ValidationError as error:
-        raise InputError(f"{where}: {first_problem(error)}") from error
-    if MANIFEST not in found.files:
+    record = BaselineRecord.parse(content, where)
+    if MANIFEST not in record.files:
         raise InputError(f"{where}: pins no {MANIFEST}")
-    return found
+    return record
 
 
 def check_intact(folder: Path, where: str) -> None:
@@ -124,13 +115,12 @@ def check_intact(folder: Path, where: str) -> None:
     InputError
         Naming the file.
     """
-    record = read_record((folder / RECORD).read_bytes(), f"{where}/{RECORD}")
+    record = parse_record((folder / RECORD).read_bytes(), f"{where}/{RECORD}")
     for name in record.files:
         if (state := record.state(folder, name)) != "intact":
             what = "is missing" if state == "missing" else "is not what was saved (SHA-256 differs)"
             raise InputError(f"{where}/{name}: {what}; restore it, or save the baseline anew")
-    tasks = read_manifest(folder)["tasks"]
-    for task in tasks:
+    for task in read_manifest(folder).tasks:
         if (name := f"predictions/{task}.jsonl") not in record.files:
             raise InputError(f"{where}/{name}: is not pinned in {RECORD}; save the baseline anew")
 
@@ -138,9 +128,9 @@ def check_intact(folder: Path, where: str) -> None:
 def write_baseline(
     folder: Path,
     name: str,
-    manifest: Mapping[str, Any],
+    manifest: RunManifest,
     predictions: Mapping[str, Mapping[Key, Prediction]],
-) -> Record:
+) -> BaselineRecord:
     """Write a baseline into an empty folder, its record last.
 
     Parameters
@@ -152,9 +142,8 @@ def write_baseline(
     manifest, predictions
         Of a finished run.
     """
-    kept = {key: value for key, value in manifest.items() if key not in _VARYING}
-    texts = {MANIFEST: json.dumps(kept, indent=2, ensure_ascii=False) + "\n"}
-    for task in sorted(manifest["tasks"]):
+    texts = {MANIFEST: manifest.to_json(leave_out=_VARYING)}
+    for task in sorted(manifest.tasks):
         answers = predictions[task]
         texts[f"predictions/{task}.jsonl"] = "".join(
             answers[key].to_line() for key in sorted(answers)
@@ -162,16 +151,14 @@ def write_baseline(
     (folder / "predictions").mkdir()
     for file, text in texts.items():
         write_atomic(folder / file, text)
-    record = Record.model_validate(
-        {
-            "schema": "saeval.baseline/1",
-            "name": name,
-            "saved": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "saeval": version("saeval"),
-            "files": {file: _pinned(text.encode()) for file, text in texts.items()},
-        }
+    record = BaselineRecord(
+        schema=BaselineRecord.SCHEMA,
+        name=name,
+        saved=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        saeval=version("saeval"),
+        files={file: _pin(text.encode()) for file, text in texts.items()},
     )
-    write_atomic(folder / RECORD, record.model_dump_json(by_alias=True, indent=2) + "\n")
+    write_atomic(folder / RECORD, record.to_json())
     return record
 
 
@@ -180,5 +167,5 @@ def store_address() -> str:
     return os.environ.get(VARIABLE) or DEFAULT_STORE
 
 
-def _pinned(content: bytes) -> PinnedFile:
+def _pin(content: bytes) -> PinnedFile:
     return PinnedFile(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))

@@ -8,39 +8,76 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from saeval.errors import InputError, RunFolderError
-from saeval.evalsuite.store.prediction import Key, Prediction, read_predictions
+from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, Session, read_manifest
+from saeval.evalsuite.store.prediction import Key, Prediction, by_task, read_predictions
 from saeval.files import AppendOnlyLog, lock_folder, write_atomic
 
-MANIFEST = "manifest.json"
-RUN_SCHEMA = "saeval.run/1"
+_PREDICTIONS = "predictions"
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a run or comparison folder."""
-    path = folder / MANIFEST
-    return parse_manifest(path.read_bytes(), str(path))
+@dataclass(frozen=True)
+class RunPredictions:
+    """A finished run: its manifest, and its predictions by task and key."""
+
+    folder: Path
+    manifest: RunManifest
+    predictions: Mapping[str, Mapping[Key, Prediction]]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of predictions, in the order of the manifest's tasks."""
+        return tuple(prediction_path(self.folder, task) for task in self.manifest.tasks)
 
 
-def parse_manifest(content: bytes, where: str) -> dict[str, Any]:
-    """The manifest in a file's content; `where` starts the message of the `InputError`."""
-    try:
-        manifest = json.loads(content.decode("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{where}: not JSON ({error})") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != RUN_SCHEMA:
-        raise InputError(f"{where}: not a manifest of schema {RUN_SCHEMA}")
-    return manifest
+def read_run(folder: Path, *, name: str | None = None) -> RunPredictions:
+    """The manifest and predictions of a finished run.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    name
+        What to call it in messages; its path if None.
+
+    Raises
+    ------
+    InputError
+        If it is no run, is not finished, or a line is bad.
+    """
+    name = str(folder) if name is None else name
+    manifest = read_manifest(folder)
+    if manifest.kind != "run":
+        raise InputError(
+            f"{name}: this is a {manifest.kind}, not a run; give its base/ or checkpoint/ folder"
+        )
+    predictions: list[Prediction] = []
+    for task, facts in manifest.tasks.items():
+        path = prediction_path(folder, task)
+        n_answered = path.read_bytes().count(b"\n") if path.is_file() else 0
+        n_asked = facts.items * manifest.samples
+        if n_answered < n_asked:
+            raise InputError(
+                f"{name}: the run is not finished: {n_answered} of {n_asked} answers of "
+                f"task {task}; run the same command again to resume it"
+            )
+        predictions += read_predictions(path)
+    return RunPredictions(folder, manifest, by_task(predictions, name))
+
+
+def prediction_path(folder: Path, task: str) -> Path:
+    """Where the predictions of a task are in a run folder."""
+    return folder / _PREDICTIONS / f"{task}.jsonl"
 
 
 @contextmanager
-def lock_run_folder(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]:
+def lock_run_folder(folder: Path, manifest: RunManifest) -> Iterator[None]:
     """Make or continue a run folder, and keep other processes out of it meanwhile.
 
     The manifest is written if there is none. If there is one, its kind and identity must be the
@@ -57,32 +94,57 @@ def lock_run_folder(folder: Path, manifest: Mapping[str, Any]) -> Iterator[None]
         what="a saeval run",
         busy="another saeval process is writing here",
     ):
-        _continue(folder, manifest)
+        _begin_or_continue(folder, manifest)
         yield
 
 
-def _continue(folder: Path, manifest: Mapping[str, Any]) -> None:
-    tasks = dict(manifest.get("tasks", {}))
-    if found := _earlier(folder):
-        mine = {"kind": manifest["kind"], **manifest["identity"]}
-        theirs = {"kind": found["kind"], **found["identity"]}
-        for name, facts in found.get("tasks", {}).items():
-            mine[f"task {name}"] = tasks.get(name, facts)
-            theirs[f"task {name}"] = facts
-        differences = _differences(theirs, mine)
+def get_or_set_manifest_field(folder: Path, name: str, value: Any) -> Any:
+    """A field of a locked folder's manifest; `value` is written if it is not set."""
+    manifest = read_manifest(folder)
+    if name not in manifest.model_fields_set:
+        _write_manifest(folder, manifest.model_copy(update={name: value}))
+        return value
+    return getattr(manifest, name)
+
+
+def add_session(folder: Path, session: Session) -> None:
+    """Add to the manifest of a locked folder what one process did and how long it took."""
+    manifest = read_manifest(folder)
+    sessions = [*manifest.sessions, session]
+    _write_manifest(folder, manifest.model_copy(update={"sessions": sessions}))
+
+
+def _write_manifest(folder: Path, manifest: RunManifest) -> None:
+    write_atomic(folder / MANIFEST, manifest.to_json())
+
+
+def _begin_or_continue(folder: Path, manifest: RunManifest) -> None:
+    if earlier := _earlier_manifest(folder):
+        differences = _differences(_deciding(earlier, manifest), _deciding(manifest, earlier))
         if not differences:
-            if set(tasks) <= set(found.get("tasks", {})):
+            if manifest.tasks.keys() <= earlier.tasks.keys():
                 return
-            manifest = {**found, "tasks": {**found["tasks"], **tasks}}
+            tasks = {**earlier.tasks, **manifest.tasks}
+            manifest = earlier.model_copy(update={"tasks": tasks})
         elif _holds_results(folder):
             raise RunFolderError(
                 f"{folder}: holds another run, which differs in {'; '.join(differences[:3])}; "
                 "choose another --out, or remove the folder to start afresh"
             )
-    write_atomic(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    _write_manifest(folder, manifest)
 
 
-def _earlier(folder: Path) -> dict[str, Any] | None:
+def _deciding(manifest: RunManifest, other: RunManifest) -> dict[str, Any]:
+    """What must agree when a run is continued: of the tasks, those that both have."""
+    tasks = {
+        f"task {name}": facts.model_dump(exclude_unset=True)
+        for name, facts in manifest.tasks.items()
+        if name in other.tasks
+    }
+    return {"kind": manifest.kind, **manifest.identity, **tasks}
+
+
+def _earlier_manifest(folder: Path) -> RunManifest | None:
     """The manifest of an earlier start; one that cannot be read counts only beside results."""
     if not (folder / MANIFEST).is_file():
         return None
@@ -92,23 +154,6 @@ def _earlier(folder: Path) -> dict[str, Any] | None:
         if _holds_results(folder):
             raise
         return None
-
-
-def get_or_set_manifest_field(folder: Path, name: str, value: Any) -> Any:
-    """What the manifest of a claimed folder holds under a name; it is written if it holds none."""
-    manifest = read_manifest(folder)
-    if name not in manifest:
-        text = json.dumps({**manifest, name: value}, indent=2, ensure_ascii=False)
-        write_atomic(folder / MANIFEST, text + "\n")
-    return manifest.get(name, value)
-
-
-def add_session(folder: Path, session: Mapping[str, Any]) -> None:
-    """Add to the manifest of a claimed folder what one process did and how long it took."""
-    manifest = read_manifest(folder)
-    sessions = [*manifest.get("sessions", []), dict(session)]
-    text = json.dumps({**manifest, "sessions": sessions}, indent=2, ensure_ascii=False)
-    write_atomic(folder / MANIFEST, text + "\n")
 
 
 def _holds_results(folder: Path) -> bool:
@@ -121,17 +166,17 @@ def _holds_results(folder: Path) -> bool:
 
 
 def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], at: str = "") -> list[str]:
-    found = []
+    differences = []
     for key in theirs.keys() | mine.keys():
         there, here = theirs.get(key), mine.get(key)
         if isinstance(there, dict) and isinstance(here, dict):
-            found += _differences(there, here, f"{at}{key}.")
+            differences += _differences(there, here, f"{at}{key}.")
         elif there != here:
-            found.append(f"{at}{key} ({_short(there)} there, {_short(here)} now)")
-    return sorted(found)
+            differences.append(f"{at}{key} ({_shorten(there)} there, {_shorten(here)} now)")
+    return sorted(differences)
 
 
-def _short(value: object) -> str:
+def _shorten(value: object) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:12]}…"
 
@@ -140,7 +185,7 @@ class PredictionFile:
     """The predictions of one task in a run folder, appended to and never rewritten."""
 
     def __init__(self, folder: Path, task: str) -> None:
-        self.path = folder / "predictions" / f"{task}.jsonl"
+        self.path = prediction_path(folder, task)
         self._log = AppendOnlyLog(self.path)
 
     def finished(self, expected: Mapping[Key, str]) -> set[Key]:

@@ -107,7 +107,7 @@ def layers(base: Path, items: int, tokens: int, folder: Path) -> tuple[float, fl
 
     from saeval.evalsuite.config import EngineConfig, RunConfig
     from saeval.evalsuite.engines.vllm import VLLMEngine
-    from saeval.evalsuite.models.resolve import LocalModel
+    from saeval.evalsuite.models.types import LocalModel
     from saeval.evalsuite.run.task_runner import answer_task
     from saeval.evalsuite.run.tasks import load_tasks
     from saeval.evalsuite.store.run_folder import PredictionFile

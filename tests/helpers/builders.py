@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from saeval.evalsuite.store.hashing import hash_document, hash_text
+from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
-from saeval.evalsuite.store.run_folder import RUN_SCHEMA
 from saeval.tasks.registry import Task
 
 LABELS = ("PASS", "FAIL", "NA")
@@ -71,7 +71,7 @@ def run_folder(
     """A finished run, as `saeval run` leaves it."""
     answers = [prediction(number, LABELS[number % 3]) for number in range(items)]
     manifest = {
-        "schema": RUN_SCHEMA,
+        "schema": RunManifest.SCHEMA,
         "kind": "run",
         "identity": {
             "model": {"name": name, "content": "c" * 64, "adapter_content": None},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saeval.evalsuite.config import EngineConfig, RunConfig
-from saeval.evalsuite.models.resolve import LocalModel
+from saeval.evalsuite.models.types import LocalModel
 from saeval.evalsuite.run.tasks import build_request
 
 ASKED = RunConfig(tasks=("factworld",), limit=24, generation={"max_gen_toks": 16})

@@ -24,8 +24,8 @@ from typing import Any
 
 import click
 
-from saeval.evalsuite.models.resolve import resolve
-from saeval.evalsuite.models.training_data import training_data
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.training_data import load_training_data
 from saeval.evalsuite.store.prediction import read_predictions
 from saeval.tasks.registry import get_task
 from saeval.trainer.checks.check import check
@@ -134,7 +134,7 @@ def compare(*arguments: str | Path) -> None:
 
 def leave_out_trained(family: Family, answers: Path, checkpoint: Path, file: Path) -> None:
     """Of a run's answers those that a checkpoint's training has nothing in common with."""
-    training, task = training_data(resolve(str(checkpoint))), get_task(family.task)
+    training, task = load_training_data(resolve_model(str(checkpoint))), get_task(family.task)
     if training is None:
         raise click.ClickException(f"{checkpoint}: does not say what it was trained on")
     path = answers / "predictions" / f"{family.task}.jsonl"

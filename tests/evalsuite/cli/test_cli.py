@@ -239,11 +239,11 @@ def test_answers_to_other_documents_are_found_before_a_model_is_asked(
 
 def test_an_adapter_on_another_base_is_cautioned_against(tmp_path, tiny_base, tiny_adapter):
     from saeval.evalsuite.compare.compatibility import cautions
-    from saeval.evalsuite.models.resolve import resolve
+    from saeval.evalsuite.models.resolve import resolve_model
     from saeval.trainer.demo.tiny_model import build_tiny_model
 
-    own, adapter = resolve(str(tiny_base)), resolve(str(tiny_adapter))
-    other = resolve(str(build_tiny_model(tmp_path / "other", seed=5)))
+    own, adapter = resolve_model(str(tiny_base)), resolve_model(str(tiny_adapter))
+    other = resolve_model(str(build_tiny_model(tmp_path / "other", seed=5)))
     assert cautions(own, adapter) == ()
     assert "another model than BASE" in cautions(other, adapter)[0]
     assert "swapped" in cautions(adapter, own)[0]

@@ -19,11 +19,11 @@ from tiny_server import KEY, TinyServer
 from saeval.errors import EngineError, ModelError
 from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.evalsuite.engines.openai_api import label_logprobs
-from saeval.evalsuite.models.resolve import resolve
+from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.run.runner import Run, answer_runs
 from saeval.evalsuite.run.tasks import load_tasks
+from saeval.evalsuite.store.manifest import read_manifest
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
-from saeval.evalsuite.store.run_folder import read_manifest
 from saeval.progress import progress_bar
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
@@ -62,7 +62,7 @@ def ask(asked_tasks):
     def ask(folder, *models, config=ASKED, **server):
         options = replace(OPTIONS, server=replace(OPTIONS.server, **server))
         runs = [
-            Run(resolve(str(model)), folder / str(i), asked_tasks, config)
+            Run(resolve_model(str(model)), folder / str(i), asked_tasks, config)
             for i, model in enumerate(models)
         ]
         with progress_bar(Console(quiet=True)) as progress:
@@ -81,7 +81,7 @@ def by_item(folder: Path) -> dict[str, Prediction]:
 @pytest.fixture(scope="module")
 def undisturbed(running_server, asked_tasks, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    run = Run(resolve(f"{running_server.afresh().url}#base"), folder, asked_tasks, ASKED)
+    run = Run(resolve_model(f"{running_server.afresh().url}#base"), folder, asked_tasks, ASKED)
     with progress_bar(Console(quiet=True)) as progress:
         answer_runs([run], OPTIONS, progress)
     return by_item(folder)
@@ -166,7 +166,7 @@ def test_a_refusal_is_said_in_words(server, tmp_path, capsys):
     server.fault = lambda number, body: "400" if "echo" in body else None
     code, _, err = typed(capsys, *command(server, tmp_path / "out"))
     assert code == 0
-    assert read_manifest(tmp_path / "out")["identity"]["engine"] == {"name": "server"}
+    assert read_manifest(tmp_path / "out").identity["engine"] == {"name": "server"}
     assert "this server gives no log-probabilities of prompts, so there are no label" in err
 
 
@@ -235,7 +235,7 @@ def test_generation_settings_are_translated(server, ask, tmp_path):
     }  # fmt: skip
     config = replace(ASKED, generation=generation, samples=2, limit=2)
     tasks = tuple(load_tasks(config))
-    run = Run(resolve(f"{server.url}#base"), tmp_path, tasks, config)
+    run = Run(resolve_model(f"{server.url}#base"), tmp_path, tasks, config)
     with progress_bar(Console(quiet=True)) as progress:
         answer_runs([run], OPTIONS, progress)
     sent = [body for body in server.requests if "echo" not in body]

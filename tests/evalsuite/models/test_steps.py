@@ -10,8 +10,9 @@ import pytest
 from builders import LABELS, prediction, write_predictions
 from command_line import fails, typed
 
-from saeval.evalsuite.models.resolve import LocalModel, SavedPredictions, ServedModel
 from saeval.evalsuite.models.steps import sort_by_step
+from saeval.evalsuite.models.types import LocalModel, SavedPredictions, ServedModel
+from saeval.evalsuite.store.manifest import RunManifest
 
 
 def model(path: Path, **files: object) -> LocalModel:
@@ -99,7 +100,9 @@ def test_models_of_a_server_and_earlier_runs_have_their_names(tmp_path):
     runs = []
     for step in (20, 3):
         argument = f"http://h/v1#step-{step}"
-        manifest = {"model": {"argument": argument}, "identity": {"model": {"name": "m"}}}
+        manifest = RunManifest(
+            schema=RunManifest.SCHEMA, kind="run", identity={}, model={"argument": argument}
+        )
         runs.append(SavedPredictions(f"runs/{step}x", "m", (), {}, manifest))
     assert sort_by_step(runs) == (runs[::-1], (3, 20))
 

@@ -11,9 +11,11 @@ from builders import prediction, write_predictions
 from command_line import fails, typed
 from mixtures import recipe_of, vitaminc, write_rows
 
-from saeval.evalsuite.models.resolve import LocalModel, SavedPredictions, resolve
-from saeval.evalsuite.models.training_data import training_data
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.training_data import load_training_data
+from saeval.evalsuite.models.types import LocalModel, SavedPredictions
 from saeval.evalsuite.store.hashing import hash_document, hash_text
+from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument, read_predictions
 from saeval.reports import from_json
 from saeval.tasks.data.loading import load_documents
@@ -117,7 +119,7 @@ def test_all_trained_on_leaves_nothing_to_believe(tmp_path, capsys):
 
 def test_wording_is_enough(tmp_path):
     checkpoint = trained_and_answered(tmp_path)[1]
-    training = training_data(SavedPredictions(str(checkpoint), "c", (checkpoint,), {}))
+    training = load_training_data(SavedPredictions(str(checkpoint), "c", (checkpoint,), {}))
     documents = load_documents(TASK, tmp_path / "data")
     known = next(d for d in documents if training.shared(TASK, answered(d, "NA")) == "id")
     fever = get_task("fever")
@@ -132,11 +134,12 @@ def test_wording_is_enough(tmp_path):
 def test_it_is_found_by_adapter_folder_and_run(tmp_path):
     _, checkpoint, _ = trained_and_answered(tmp_path)
     home = checkpoint.parent
-    assert training_data(LocalModel("c", tmp_path, home)) is not None
-    assert training_data(LocalModel("c", home, None)) is not None
-    assert training_data(LocalModel("c", home, tmp_path)) is None, "of its base, not its own"
-    run = SavedPredictions("r", "c", (), {}, {"model": {"folder": "/none", "adapter": str(home)}})
-    assert training_data(run) is not None
+    assert load_training_data(LocalModel("c", tmp_path, home)) is not None
+    assert load_training_data(LocalModel("c", home, None)) is not None
+    assert load_training_data(LocalModel("c", home, tmp_path)) is None, "of its base, not its own"
+    source = {"argument": "c", "folder": "/none", "adapter": str(home)}
+    manifest = RunManifest(schema=RunManifest.SCHEMA, kind="run", identity={}, model=source)
+    assert load_training_data(SavedPredictions("r", "c", (), {}, manifest)) is not None
 
 
 @pytest.mark.parametrize(
@@ -163,10 +166,10 @@ def test_a_spoilt_manifest_is_named_before_anything_is_written(tmp_path, capsys,
 def test_a_file_of_that_name_that_is_something_else_is_left_alone(tmp_path):
     path = write_predictions(tmp_path / "c.jsonl", [prediction(1)])
     saved = SavedPredictions(str(path), "c", (path,), {})
-    assert training_data(saved) is None
+    assert load_training_data(saved) is None
     for text in ("[1, 2]", '{"rows": []}', '{"schema": 3}'):
         (tmp_path / "data.json").write_text(text)
-        assert training_data(saved) is None
+        assert load_training_data(saved) is None
 
 
 def test_the_gate_judges_items_that_were_not_trained_on(tmp_path, capsys):
@@ -195,7 +198,7 @@ def test_the_gate_judges_items_that_were_not_trained_on(tmp_path, capsys):
 
 def test_a_gate_on_nothing_but_trained_items_is_refused(tmp_path, capsys):
     base, checkpoint, _ = trained_and_answered(tmp_path)
-    known = training_data(resolve(str(checkpoint)))
+    known = load_training_data(resolve_model(str(checkpoint)))
     trained = [p for p in read_predictions(base) if known.shared(TASK, p)]
     write_predictions(base, trained)
     err = fails(capsys, "gate", base, checkpoint, "--out", tmp_path / "out")

@@ -13,8 +13,8 @@ from saeval.errors import PairingError
 from saeval.evalsuite.compare.compatibility import check_same_settings
 from saeval.evalsuite.compare.pairing import pair, to_arrays
 from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.store.manifest import read_manifest
 from saeval.evalsuite.store.prediction import Usage, read_predictions
-from saeval.evalsuite.store.run_folder import read_manifest
 from saeval.tasks.registry import get_task
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
@@ -67,9 +67,9 @@ def test_tokens_money_and_time_are_kept(asked_twice):
     }  # fmt: skip
     said = f"{read:,} tokens read (and {probed:,} for label probabilities), {written:,} written"
     assert said in (out / "report.html").read_text()
-    (session,) = read_manifest(out / "base")["sessions"]
-    assert (session["items"], session["from_cache"]) == (20, 0)
-    assert set(session["seconds"]) == {"load", "prove", "answer"}
+    (session,) = read_manifest(out / "base").sessions
+    assert (session.items, session.from_cache) == (20, 0)
+    assert set(session.seconds) == {"load", "prove", "answer"}
     assert re.search(r"base: 20 items, [\d.]+ a second \(load", printed)
 
 
@@ -116,7 +116,7 @@ def test_a_system_prompt_is_asked_with_and_kept(tiny_base, tmp_path, capsys, as_
         for name in ("plain", "told")
     )
     assert plain.prompt_hash != told.prompt_hash
-    identity = read_manifest(tmp_path / "told")["identity"]
+    identity = read_manifest(tmp_path / "told").identity
     assert identity["system"] == "Answer only if you are sure."
 
 

@@ -14,7 +14,8 @@ from saeval.errors import ModelError, RunFolderError
 from saeval.evalsuite.config import EngineConfig, RunConfig
 from saeval.evalsuite.engines.adapter_check import check_adapter_applied
 from saeval.evalsuite.engines.huggingface import TransformersEngine
-from saeval.evalsuite.models.resolve import LocalModel, resolve
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import LocalModel
 from saeval.evalsuite.run.runner import Run, answer_runs
 from saeval.evalsuite.run.task_runner import answer_task
 from saeval.evalsuite.run.tasks import build_request, load_tasks
@@ -46,7 +47,7 @@ def engine(tiny_base, tiny_adapter):
 def run(model: Path, folder: Path, config: RunConfig = ASKED) -> Path:
     from rich.console import Console
 
-    local = resolve(str(model))
+    local = resolve_model(str(model))
     assert isinstance(local, LocalModel)
     with progress_bar(Console(quiet=True)) as progress:
         answer_runs([Run(local, folder, tuple(load_tasks(config)), config)], OPTIONS, progress)

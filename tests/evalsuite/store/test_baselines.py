@@ -166,8 +166,8 @@ def test_a_changed_or_missing_file_is_named(
     ("record", "said"),
     [
         ("not JSON", "not JSON"),
-        ("{}", "field `schema` is missing"),
-        ('{"schema": "saeval.baseline/2"}', "Input should be 'saeval.baseline/1'"),
+        ("{}", "not a manifest of schema saeval.baseline/1"),
+        ('{"schema": "saeval.baseline/2"}', "not a manifest of schema saeval.baseline/1"),
         ("files", "String should match pattern"),
         ("name", "is of baseline 'other', not 'main'"),
         ("unpinned", "pins no manifest.json"),

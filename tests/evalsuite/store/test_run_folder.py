@@ -7,13 +7,8 @@ import pytest
 from builders import prediction
 
 from saeval.errors import InputError, RunFolderError
-from saeval.evalsuite.store.run_folder import (
-    MANIFEST,
-    RUN_SCHEMA,
-    PredictionFile,
-    lock_run_folder,
-    read_manifest,
-)
+from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, TaskFacts, read_manifest
+from saeval.evalsuite.store.run_folder import PredictionFile, lock_run_folder
 
 EXPECTED = {(f"item-{i:03}", 0): prediction(i).document_hash for i in range(5)}
 
@@ -24,12 +19,12 @@ def append(kept, *predictions):
 
 
 def manifest(tasks=("fever",), **identity):
-    return {
-        "schema": RUN_SCHEMA,
-        "kind": "run",
-        "identity": {"model": {"name": "m"}, **identity},
-        "tasks": {name: {"version": 1, "items": 5} for name in tasks},
-    }
+    return RunManifest(
+        schema=RunManifest.SCHEMA,
+        kind="run",
+        identity={"model": {"name": "m"}, **identity},
+        tasks={name: {"version": 1, "items": 5} for name in tasks},
+    )
 
 
 @pytest.fixture
@@ -112,7 +107,7 @@ def test_a_run_that_failed_before_its_first_answer_does_not_stand_in_the_way(tmp
     with lock_run_folder(tmp_path, manifest(sampling={"seed": 43})):
         PredictionFile(tmp_path, "fever")
     with lock_run_folder(tmp_path, manifest(sampling={"seed": 7})):
-        assert read_manifest(tmp_path)["identity"]["sampling"] == {"seed": 7}
+        assert read_manifest(tmp_path).identity["sampling"] == {"seed": 7}
 
 
 def test_a_task_may_be_added_and_its_data_may_not_change(tmp_path):
@@ -120,9 +115,9 @@ def test_a_task_may_be_added_and_its_data_may_not_change(tmp_path):
         pass
     append(PredictionFile(tmp_path, "fever"), prediction(0))
     with lock_run_folder(tmp_path, manifest(("vitaminc",))):
-        assert set(read_manifest(tmp_path)["tasks"]) == {"fever", "vitaminc"}
-    changed = manifest(("fever",))
-    changed["tasks"]["fever"]["version"] = 2
+        assert set(read_manifest(tmp_path).tasks) == {"fever", "vitaminc"}
+    task = TaskFacts(version=2, items=5)
+    changed = manifest(("fever",)).model_copy(update={"tasks": {"fever": task}})
     with (
         pytest.raises(RunFolderError, match=r"task fever.version \(1 there, 2 now\)"),
         lock_run_folder(tmp_path, changed),
@@ -132,8 +127,10 @@ def test_a_task_may_be_added_and_its_data_may_not_change(tmp_path):
 
 def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
     code = (
-        "from saeval.evalsuite.store.run_folder import lock_run_folder\nfrom pathlib import Path\n"
-        f"m = {manifest()!r}\n"
+        "from pathlib import Path\n"
+        "from saeval.evalsuite.store.manifest import RunManifest\n"
+        "from saeval.evalsuite.store.run_folder import lock_run_folder\n"
+        f"m = RunManifest.parse({manifest().to_json().encode()!r}, 'm')\n"
         f"with lock_run_folder(Path({str(tmp_path)!r}), m): pass"
     )
     with lock_run_folder(tmp_path, manifest()):

@@ -9,7 +9,8 @@ import pytest
 from profiles import write_profile
 from training import SMALL, arguments, same, start, train, wait_for
 
-from saeval.evalsuite.models.resolve import LocalModel, resolve
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import LocalModel
 from saeval.tasks.types import DataError
 from saeval.trainer.backends.policy_model import tokenize_prompt
 from saeval.trainer.backends.protocol import Backend, TrainingPlan
@@ -65,7 +66,7 @@ def test_every_supervised_recipe_trains(name: str, answering_base: Path, tmp_pat
 
 
 def test_compare_takes_the_checkpoint(finished: Path, answering_base: Path) -> None:
-    model = resolve(str(finished))
+    model = resolve_model(str(finished))
     assert isinstance(model, LocalModel)
     assert model.adapter == finished
     training = json.loads((finished / "training.json").read_text())

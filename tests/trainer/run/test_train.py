@@ -13,7 +13,8 @@ from training import SMALL, train, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from saeval.errors import RewardError, RunFolderError, SaevalError
-from saeval.evalsuite.models.resolve import LocalModel, resolve
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import LocalModel
 from saeval.hub import model_content
 from saeval.trainer.cli import cli
 from saeval.trainer.recipe.load import list_recipes, load_recipe
@@ -61,7 +62,7 @@ def test_it_trains_on_real_items(answering_base: Path, real_data: Path, tmp_path
 
 
 def test_the_checkpoint_is_what_compare_takes(finished: Path, answering_base: Path) -> None:
-    model = resolve(str(finished))
+    model = resolve_model(str(finished))
     assert isinstance(model, LocalModel)
     assert model.adapter == finished
     training = json.loads((finished / "training.json").read_text())
@@ -76,7 +77,7 @@ def test_checkpoints_in_between_are_what_compare_takes(
     steps = sorted((finished / "history").iterdir())
     assert [path.name for path in steps] == ["step-2", "step-4"]
     for step, path in zip((2, 4), steps, strict=True):
-        model = resolve(str(path))
+        model = resolve_model(str(path))
         assert isinstance(model, LocalModel)
         assert (model.adapter, model.content) == (path, model_content(answering_base))
         training = json.loads((path / "training.json").read_text())
@@ -263,7 +264,7 @@ def test_an_alarm_stops_it_and_the_checkpoint_is_whole(
     training = json.loads((out / "training.json").read_text())
     assert (training["step"], training["finished"]) == (2, False)
     assert [alarm["name"] for alarm in training["alarms"]] == ["confidence"]
-    assert isinstance(resolve(str(out)), LocalModel)
+    assert isinstance(resolve_model(str(out)), LocalModel)
 
 
 def test_a_reward_that_is_not_finite_stops_it_with_its_name(

@@ -1,0 +1,110 @@
+"""What a model argument may turn out to be: a local model, a served one, or saved predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from saeval.errors import ModelError
+from saeval.evalsuite.store.hashing import hash_text
+from saeval.evalsuite.store.manifest import RunManifest
+from saeval.evalsuite.store.prediction import Key, Prediction
+from saeval.hub import hash_files, model_content
+
+TRAINING_DATA = "data.json"
+"""In a checkpoint's folder: what it was trained on, as `satrain run` writes it."""
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model that an engine can load: a folder, and a PEFT adapter folder on top of it or None.
+
+    `caution` is a sentence that every report on it must show.
+    """
+
+    argument: str
+    folder: Path
+    adapter: Path | None = None
+    caution: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For people: the folder's name, or the hub id as it was given."""
+        last = (self.adapter or self.folder).name
+        return self.argument if not Path(self.argument).exists() else last
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 of the weights, configuration and tokenizer of the (base) model."""
+        return model_content(self.folder)
+
+    @cached_property
+    def adapter_content(self) -> str | None:
+        """SHA-256 of the adapter's weights and configuration, whatever path it gives its base."""
+        if self.adapter is None:
+            return None
+        config = read_json_object(self.adapter / "adapter_config.json")
+        config.pop("base_model_name_or_path", None)
+        weights = hash_files(self.adapter, ["adapter_model.safetensors"])
+        return hash_text(json.dumps(config, sort_keys=True) + weights)
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model behind an OpenAI-compatible server: ``http(s)://host:port/v1#model``."""
+
+    argument: str
+    url: str
+    name: str
+    caution: str | None = None
+    adapter: None = None
+    adapter_content: None = None
+
+    @property
+    def content(self) -> str:
+        """What can be known of it without asking: where it is and what it is called there."""
+        return hash_text(f"{self.url}#{self.name}")
+
+
+@dataclass(frozen=True)
+class SavedPredictions:
+    """Answers given earlier: a run folder of ours, or files of any kind that can be imported.
+
+    `manifest` is that of a run folder, `baseline` the name of a pinned baseline.
+    """
+
+    argument: str
+    name: str
+    files: tuple[Path, ...]
+    predictions: Mapping[str, Mapping[Key, Prediction]]
+    manifest: RunManifest | None = None
+    baseline: str | None = None
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """How the model was asked, as far as it is known."""
+        return self.manifest.identity if self.manifest else {}
+
+    @cached_property
+    def content(self) -> str:
+        """SHA-256 of the files."""
+        return hash_text("".join(hash_files(path.parent, [path.name]) for path in self.files))
+
+
+AskableModel = LocalModel | ServedModel
+AnyModel = LocalModel | ServedModel | SavedPredictions
+
+
+def read_json_object(path: Path) -> dict[str, object]:
+    """The object in a file of a model folder."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: not JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: expected an object")
+    return content
