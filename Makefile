@@ -6,7 +6,7 @@ VLLM ?= .venv-vllm
 OUT ?= demo
 
 .PHONY: setup setup-vllm demo test test-fast test-wheel test-vllm install-sizes lint format docs \
-  gallery release bench bench-engines bench-train recipes-compared frontier-example validity \
+  gallery release release-check bench bench-engines bench-train recipes-compared frontier-example validity \
   gate-validity selection-validity clean
 
 # Everything that the demo, the tests, the lint and the documentation use.
@@ -40,6 +40,19 @@ test-wheel: setup
 # What each install weighs: a fresh environment per set of extras; ten minutes.
 install-sizes: setup
 	PYTHONPATH=tests/helpers $(BIN)/python tests/packaging/install_sizes.py
+
+# Build, check, install and run what will be published, into dist/; then tag this commit.
+release-check: setup
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+	SAEVAL_DIST=dist $(BIN)/python -m pytest -m packaging tests/packaging
+
+release: release-check
+	@test -z "$$(git status --porcelain)" || { echo "commit first" >&2; exit 1; }
+	@version=$$($(BIN)/python -c 'import tomllib; print(tomllib.load(open("pyproject.toml", "rb"))["project"]["version"])'); \
+	  grep -q "^## $$version" CHANGELOG.md || { echo "CHANGELOG.md has no entry for $$version" >&2; exit 1; }; \
+	  git tag --annotate "v$$version" --message "saeval $$version" && echo "Tagged v$$version; push the tag to publish"
 
 # vLLM's CPU build has requirements of its own, so it lives in an environment of its own.
 setup-vllm: $(VLLM)/.complete
@@ -113,4 +126,4 @@ selection-validity: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/selection_validity.py
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(OUT) saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(OUT) dist build saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -57,9 +57,11 @@ def to_svg(figure: Figure, *, name: str, label: str) -> str:
     """
     import matplotlib
 
-    settings = {"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}
+    settings = matplotlib.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": name, "text.parse_math": False}
+    )
     out = io.StringIO()
-    with _RENDERING, matplotlib.rc_context(settings), warnings.catch_warnings():
+    with _RENDERING, settings, warnings.catch_warnings():
         # A label in a script that matplotlib's own font lacks is shown in the page's font.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)

@@ -21,6 +21,10 @@ HEAVY = {"torch", "transformers", "accelerate", "peft", "trl", "lm-eval", "lm_ev
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory) -> tuple[Path, Path]:
+    """The sdist and the wheel: those in the folder SAEVAL_DIST, or built now."""
+    if folder := os.environ.get("SAEVAL_DIST"):
+        (sdist,), (wheel,) = Path(folder).glob("*.tar.gz"), Path(folder).glob("*.whl")
+        return sdist, wheel
     return build_distributions(tmp_path_factory.mktemp("dist"))
 
 
