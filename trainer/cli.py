@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
-from saeval.errors import SaevalError
-from saeval.tasks.types import DataError
+from saeval.command_line import run_command_line
+
+STOPPED, INTERRUPTED = 1, 130
+"""Exit codes of a training that an alarm or a person stopped."""
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
-INTERRUPTED = 130
+_INTERRUPTED = "Interrupted. What is saved is kept; run the same command again to resume."
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; every expected error is one sentence and exit code 2."""
-    try:
-        cli(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (SaevalError, DataError) as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
-    except BrokenPipeError:
-        sys.stdout = None  # whoever read it has left; nothing more can be said
-        sys.exit(1)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"Error: {where}{error.strerror or error}", err=True)
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\nInterrupted.", err=True)
-        sys.exit(INTERRUPTED)
+    """Run ``satrain``; see `saeval.command_line` for its exit codes."""
+    run_command_line(cli, arguments, when_interrupted=_INTERRUPTED)
 
 
 @click.group(context_settings=CONTEXT)
@@ -57,7 +41,7 @@ def recipes() -> None:
 
 
 @recipes.command("list", context_settings=CONTEXT)
-def list_recipes() -> None:
+def print_recipes() -> None:
     """Names and one line on each."""
     from saeval.trainer.recipe.load import list_recipes, load_recipe
 
@@ -101,9 +85,16 @@ def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool)
     satrain check hard-only reward.exploration.bonus=0.1
     satrain check mine.yaml hardware.devices=8 --base ./base --strict
     """
-    from saeval.trainer.checks.check import check_command
+    from rich.console import Console
 
-    if check_command(recipe, changes, base) and strict:
+    from saeval.trainer.checks.check import check as check_recipe
+    from saeval.trainer.checks.report import print_report
+    from saeval.trainer.recipe.load import load_recipe
+
+    loaded = load_recipe(recipe, changes)
+    findings = check_recipe(loaded, base=base)
+    print_report(loaded, findings, Console())
+    if strict and any(finding.severity == "warning" for finding in findings):
         sys.exit(1)
 
 
@@ -141,11 +132,18 @@ def run(
     satrain run mine.yaml --base ./base optimisation.steps=50
     accelerate launch -m saeval.trainer.cli run mixed --base ./base hardware.devices=8
     """
-    from saeval.trainer.run.train import run_command
+    from rich.console import Console
 
-    code = run_command(recipe, changes, base=base, out=out, data_dir=data_dir)
-    if code:
-        sys.exit(code)
+    from saeval.trainer.display import TrainingDisplay
+    from saeval.trainer.run.train import is_first_process, train
+
+    display = TrainingDisplay(Console(quiet=not is_first_process()))
+    try:
+        checkpoint = train(recipe, base, out, changes=changes, data_dir=data_dir, observer=display)
+    finally:
+        display.close()
+    if is_first_process() and not checkpoint.finished:
+        sys.exit(STOPPED if checkpoint.stopped_by else INTERRUPTED)
 
 
 @cli.command(context_settings=CONTEXT)
@@ -161,7 +159,6 @@ def run(
 )
 @click.option(
     "--pool",
-    "times",
     type=click.IntRange(min=1),
     default=4,
     show_default=True,
@@ -181,7 +178,16 @@ def run(
     metavar="FILE",
     help="Profile to write or go on with.  [default: RECIPE-MODEL.profile.jsonl]",
 )
-def profile(recipe: str, changes: tuple[str, ...], **options: Any) -> None:
+def profile(
+    recipe: str,
+    changes: tuple[str, ...],
+    base: str,
+    samples: int,
+    pool: int,
+    batch_size: int,
+    data_dir: str | None,
+    out: Path | None,
+) -> None:
     """What the base knows: how often it answers each item of RECIPE rightly.
 
     The base answers every item as training would ask it, several times. The file that comes of it
@@ -192,9 +198,25 @@ def profile(recipe: str, changes: tuple[str, ...], **options: Any) -> None:
     satrain profile hard-only --base ./base --out hard.jsonl
     satrain check hard-only data.profile=hard.jsonl
     """
-    from saeval.trainer.data.profile_base import profile_command
+    from rich.console import Console
 
-    profile_command(recipe, changes, **options)
+    from saeval.trainer.data.profile_base import profile_base
+    from saeval.trainer.display import ProfileDisplay, print_profile_summary
+    from saeval.trainer.recipe.load import load_recipe
+
+    with ProfileDisplay(Console(stderr=True)) as display:
+        profile = profile_base(
+            load_recipe(recipe, changes),
+            base,
+            out,
+            samples=samples,
+            pool=pool,
+            batch_size=batch_size,
+            data_dir=data_dir,
+            on_load=display.on_load,
+            on_progress=display.on_progress,
+        )
+    print_profile_summary(profile, Console())
 
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from saeval.trainer.backends.protocol import TrainingPlan
+from saeval.trainer.run.observer import TrainingObserver
 from saeval.trainer.run.recorder import Recorder
+from saeval.trainer.run.train import _initial_training
 
 STEPS, SKIPPED, ROUNDS = 9, 1, 3
 RECIPE = f"""
@@ -65,8 +67,8 @@ class Timed(Recorder):
 
     def __init__(self, plan: TrainingPlan) -> None:
         plan.out.mkdir()
-        training = {"step": 0, "seconds": 0.0, "alarms": [], "metrics": {}}
-        super().__init__(plan.recipe, plan.out, (), training, Console(quiet=True))
+        training = _initial_training(plan)
+        super().__init__(plan.recipe, plan.out, (), training, TrainingObserver())
         self.ends: list[float] = []
 
     def on_step(self, step: int, metrics: Mapping[str, float]) -> bool:

@@ -70,11 +70,14 @@ class Checkpoint:
         Optimisation steps that it is the outcome of.
     finished
         False if it was stopped before the recipe's last step.
+    stopped_by
+        Names of the alarms that stopped it; none if it is finished or a person stopped it.
     """
 
     folder: Path
     step: int
     finished: bool
+    stopped_by: tuple[str, ...] = ()
 
 
 class TrainingCallbacks(Protocol):

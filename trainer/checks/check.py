@@ -1,16 +1,16 @@
-"""``satrain check``: everything that can be said of a recipe before a GPU is touched."""
+"""Everything that can be said of a recipe before a GPU is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from saeval.errors import SaevalError
+from saeval.errors import ModelError, RecipeError
+from saeval.extras import require_extra
+from saeval.trainer.checks.findings import Finding
 from saeval.trainer.checks.plan import check_plan, check_tokens
-from saeval.trainer.checks.report import print_report
-from saeval.trainer.checks.reward import Finding, check_reward
+from saeval.trainer.checks.reward import check_reward
 from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.recipe.schema import Recipe
 
@@ -18,30 +18,48 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def check_command(recipe_name: str, changes: Sequence[str], base: str | None) -> bool:
-    """Print what is found and return whether there is any warning."""
-    recipe = load_recipe(recipe_name, changes)
-    findings = check(recipe, None if base is None else _tokenizer(base))
-    print_report(recipe, findings, Console())
-    return any(finding.severity == "warning" for finding in findings)
+def check(
+    recipe: Recipe | str | Path,
+    *,
+    changes: Sequence[str] = (),
+    base: str | Path | None = None,
+) -> list[Finding]:
+    """What will go wrong with a recipe, warnings first.
+
+    Parameters
+    ----------
+    recipe
+        A recipe, its name or its file.
+    changes
+        Each ``key=value``, as on the command line; only where `recipe` is a name or a file.
+    base
+        Base model, a hub id or a folder: checks its tokens for probing, too.
+
+    Raises
+    ------
+    RecipeError
+        If the recipe itself is wrong.
+    ModelError
+        If `base` has no tokenizer.
+    """
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(str(recipe), changes)
+    elif changes:
+        raise RecipeError("`changes` are for a recipe by name or file; change this one itself")
+    findings = [*check_reward(recipe), *check_plan(recipe)]
+    if base is not None:
+        findings += check_tokens(recipe, _load_tokenizer(str(base)))
+    return sorted(findings, key=lambda finding: finding.severity != "warning")
 
 
-def check(recipe: Recipe, tokenizer: PreTrainedTokenizerBase | None = None) -> list[Finding]:
-    """All findings, warnings first."""
-    found = [*check_reward(recipe), *check_plan(recipe)]
-    if tokenizer is not None:
-        found += check_tokens(recipe, tokenizer)
-    return sorted(found, key=lambda finding: finding.severity != "warning")
-
-
-def _tokenizer(base: str) -> PreTrainedTokenizerBase:
+def _load_tokenizer(base: str) -> PreTrainedTokenizerBase:
+    require_extra("run", "transformers")
     from transformers import AutoTokenizer
 
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base)
+        return AutoTokenizer.from_pretrained(base)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise SaevalError(
+        raise ModelError(
             f"--base {base}: has no tokenizer that can be loaded ({reason})"
         ) from error
-    return tokenizer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from saeval.tasks.factworld.world import generate
 from saeval.tasks.format.labels import ANSWER_PREFIX, LABELS
 from saeval.tasks.registry import get_task
-from saeval.trainer.checks.reward import Finding
+from saeval.trainer.checks.findings import Finding
 from saeval.trainer.data.rows import make_training_row
 from saeval.trainer.recipe.schema import Recipe
 

@@ -19,7 +19,7 @@ from saeval.trainer.checks.expected_reward import (
     answering_threshold,
     format_pay,
 )
-from saeval.trainer.checks.reward import Finding
+from saeval.trainer.checks.findings import Finding
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.recipe.training_settings import Objective
 

@@ -6,9 +6,7 @@ Each check gives `Finding`\\ s; none of them touches a model.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 from saeval.tasks.format.labels import LABELS
 from saeval.tasks.registry import Kind, get_task
@@ -22,10 +20,9 @@ from saeval.trainer.checks.expected_reward import (
     format_pay,
     label_beliefs,
 )
+from saeval.trainer.checks.findings import Finding
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards.terms import RewardTerm
-
-Severity = Literal["warning", "note"]
 
 _SURE, _NEARLY = 1.0, 0.9
 _HARDLY = 0.02
@@ -33,25 +30,6 @@ _DOMINATED = "dominated-right-answer"
 _CONFIDENCE_OFF = 0.1
 _CHANCES = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 _CHANCES_OF_CONFIDENCE = (0.6, 0.75, 0.9)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something to know before training.
-
-    Attributes
-    ----------
-    code
-        A short name of what was found.
-    text
-        What it is, with numbers, and what to do.
-    severity
-        A ``note`` does not fail ``--strict``.
-    """
-
-    code: str
-    text: str
-    severity: Severity = "warning"
 
 
 def check_reward(recipe: Recipe) -> list[Finding]:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import Progress
+
+from saeval.files import write_atomic
+from saeval.progress import progress_bar
 
 MANIFEST = "demo.json"
 """What the base was made with; written last, so that it stands for a complete model."""
@@ -38,8 +40,8 @@ def main(out: Path, seed: int) -> None:
     from saeval.trainer.demo.base import DemoConfig, train_base
 
     settings = DemoConfig(seed=seed)
-    manifest, wanted = out / MANIFEST, json.dumps(settings.as_json(), indent=1) + "\n"
-    if manifest.is_file() and manifest.read_text(encoding="utf-8") == wanted:
+    manifest, content = out / MANIFEST, json.dumps(settings.as_json(), indent=1) + "\n"
+    if manifest.is_file() and manifest.read_text(encoding="utf-8") == content:
         click.echo(f"{out} is complete; delete it to train it again.")
         return
     manifest.unlink(missing_ok=True)
@@ -48,7 +50,7 @@ def main(out: Path, seed: int) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
-        with Progress(console=Console()) as progress:
+        with progress_bar(Console()) as progress:
             bar = progress.add_task("base", total=settings.steps)
             train_base(out, settings, partial(progress.advance, bar))
     except KeyboardInterrupt:
@@ -56,7 +58,7 @@ def main(out: Path, seed: int) -> None:
         raise SystemExit(130) from None
     finally:
         torch.set_flush_denormal(False)
-    manifest.write_text(wanted, encoding="utf-8")
+    write_atomic(manifest, content)
 
 
 if __name__ == "__main__":

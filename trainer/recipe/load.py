@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import typing
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import is_typeddict
 
 from saeval.errors import RecipeError
+from saeval.suggest import closest
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.recipe.validate import find_mistakes
 from saeval.trainer.rewards.schema import RewardSettings, reward_model
@@ -46,7 +46,7 @@ def find_recipe(recipe: str) -> Path:
         return path
     names = list_recipes()
     if recipe not in names:
-        raise RecipeError(f"there is no recipe {recipe!r}{_did_you_mean(recipe, names)}")
+        raise RecipeError(f"there is no recipe {recipe!r}{_suggest(recipe, names)}")
     return FOLDER / f"{recipe}.yaml"
 
 
@@ -180,7 +180,7 @@ def _hint(key: Path_) -> str:
     if elsewhere:
         return f"; did you mean `{elsewhere[0]}`?"
     dotted = ".".join((*above, str(key[-1])))
-    return _did_you_mean(dotted, [".".join(other) for other in known if other[:-1] == above])
+    return _suggest(dotted, [".".join(other) for other in known if other[:-1] == above])
 
 
 def _keys(annotation: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -197,9 +197,9 @@ def _keys(annotation: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, .
         yield from _keys(argument, above)
 
 
-def _did_you_mean(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean `{near[0]}`?" if near else f"; known: {', '.join(known)}"
+def _suggest(name: str, known: Sequence[str]) -> str:
+    near = closest(name, known)
+    return f"; did you mean `{near}`?" if near else f"; known: {', '.join(known)}"
 
 
 def _shown(value: Any) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from saeval.suggest import did_you_mean
 from saeval.tasks.registry import EVALUATED, TASKS
 from saeval.trainer.recipe.backends import list_backends
 from saeval.trainer.recipe.schema import Recipe
@@ -48,7 +48,10 @@ def find_mistakes(recipe: Recipe) -> Iterator[Mistake]:
 def _backend(recipe: Recipe) -> Iterator[Mistake]:
     names = list_backends()
     if recipe.backend not in names:
-        yield ("backend",), f"there is no backend {recipe.backend!r}{_near(recipe.backend, names)}"
+        yield (
+            ("backend",),
+            f"there is no backend {recipe.backend!r}; {did_you_mean(recipe.backend, names)}",
+        )
     if recipe.backend == "trl-grpo" and recipe.supervised:
         yield ("objective",), "`objective` has no effect in `trl-grpo`; leave it out"
     if recipe.backend == "trl-grpo" and not recipe.terms:
@@ -83,8 +86,8 @@ def _data(recipe: Recipe) -> Iterator[Mistake]:
     for number, source in enumerate(sources):
         key: Path_ = ("data", "sources", number)
         if source.task not in TASKS:
-            near = _near(source.task, list(TASKS))
-            yield (*key, "task"), f"there is no task {source.task!r}{near}"
+            hint = did_you_mean(source.task, TASKS)
+            yield (*key, "task"), f"there is no task {source.task!r}; {hint}"
             continue
         splits = (EVALUATED, *TASKS[source.task].splits)
         if source.split not in splits:
@@ -113,8 +116,8 @@ def _data(recipe: Recipe) -> Iterator[Mistake]:
         )
     for number, task in enumerate(recipe.evaluation.tasks or ()):
         if task not in TASKS:
-            near = _near(task, list(TASKS))
-            yield ("evaluation", "tasks", number), f"there is no task {task!r}{near}"
+            hint = did_you_mean(task, TASKS)
+            yield ("evaluation", "tasks", number), f"there is no task {task!r}; {hint}"
 
 
 def _reward(recipe: Recipe) -> Iterator[Mistake]:
@@ -157,8 +160,3 @@ def _sizes(recipe: Recipe) -> Iterator[Mistake]:
                 f"{said} do not divide by {hardware.completions_per_device} on each of "
                 f"{hardware.devices} devices",
             )
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"

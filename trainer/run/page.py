@@ -9,9 +9,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saeval.files import write_atomic
 from saeval.trainer.recipe.load import recipe_to_yaml
 from saeval.trainer.recipe.schema import Recipe
-from saeval.trainer.run.folder import EVALUATION, METRICS, read_rows, write
+from saeval.trainer.run.folder import EVALUATION, METRICS, read_rows
+from saeval.trainer.run.manifest import TrainingManifest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +51,8 @@ _COLUMNS = (
 Rows = Sequence[Mapping[str, Any]]
 
 
-def write_run_page(folder: Path, recipe: Recipe, training: Mapping[str, Any]) -> None:
-    """Draw the pictures of the run in `folder` anew.
+def write_run_page(folder: Path, recipe: Recipe, training: TrainingManifest) -> None:
+    """Draw the curves of the run in `folder` anew.
 
     Parameters
     ----------
@@ -67,10 +69,10 @@ def write_run_page(folder: Path, recipe: Recipe, training: Mapping[str, Any]) ->
     steps, evaluations = read_rows(folder / METRICS), read_rows(folder / EVALUATION)
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "run", "font.size": 8}):
         figure = _figure(recipe, steps, evaluations)
-        figure.savefig(folder / PICTURE, dpi=144)
-        drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
-    svg = drawn.getvalue()
+        png, drawing = io.BytesIO(), io.StringIO()
+        figure.savefig(png, format="png", dpi=144)
+        figure.savefig(drawing, format="svg", metadata={"Date": None, "Creator": None})
+    svg = drawing.getvalue()
     environment = Environment(loader=PackageLoader("saeval.trainer"), autoescape=True)
     environment.filters["number"] = lambda value: "–" if value is None else f"{value:.3f}"
     page = environment.get_template("run.html").render(
@@ -81,7 +83,8 @@ def write_run_page(folder: Path, recipe: Recipe, training: Mapping[str, Any]) ->
         columns=_COLUMNS,
         svg=re.sub(r"<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL),
     )
-    write(folder / PAGE, page)
+    write_atomic(folder / PICTURE, png.getvalue())
+    write_atomic(folder / PAGE, page)
 
 
 def _figure(recipe: Recipe, steps: Rows, evaluations: Rows) -> Figure:

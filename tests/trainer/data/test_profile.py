@@ -15,9 +15,9 @@ from saeval.tasks.registry import get_task
 from saeval.tasks.types import DataError
 from saeval.trainer.cli import main
 from saeval.trainer.data import profile as module
+from saeval.trainer.data.base_sampler import make_entry
 from saeval.trainer.data.mixture import build_mixture
 from saeval.trainer.data.profile import Profile, filter_by_pass_rate, hash_prompt, read_profile
-from saeval.trainer.data.profile_base import make_entry
 from saeval.trainer.data.rows import make_training_row
 from saeval.trainer.demo.tiny_model import build_tiny_model
 from saeval.trainer.recipe.data_settings import PassRateFilter, PromptSettings

@@ -18,9 +18,9 @@ from saeval.tasks.metacognition.items import QuestionPair
 from saeval.tasks.questions import Question
 from saeval.tasks.registry import get_task
 from saeval.tasks.types import DataError
+from saeval.trainer.data.base_sampler import make_entry
 from saeval.trainer.data.mixture import build_mixture
 from saeval.trainer.data.profile import Profile, ProfileEntry, ProfileHeader, SamplingSettings
-from saeval.trainer.data.profile_base import make_entry
 from saeval.trainer.data.rows import TrainingRow, make_training_row
 from saeval.trainer.data.sft_targets import REASONS, make_targets
 from saeval.trainer.recipe.data_settings import PromptSettings

@@ -12,7 +12,7 @@ from peft import PeftModel
 from training import SMALL, train, weights
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from saeval.errors import RewardError, RunFolderError, SaevalError
+from saeval.errors import ModelError, RewardError, RunFolderError, SaevalError
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.types import LocalModel
 from saeval.hub import model_content
@@ -180,13 +180,13 @@ def test_a_folder_of_something_else_is_refused(answering_base: Path, tmp_path: P
 
 
 def test_a_base_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="nowhere: no such folder"):
+    with pytest.raises(ModelError, match="nowhere: no such local file or folder"):
         train(tmp_path / "nowhere", tmp_path / "out", "mixed")
     assert not (tmp_path / "out").exists()
 
 
 def test_an_adapter_is_no_base(finished: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunFolderError, match="is an adapter"):
+    with pytest.raises(ModelError, match="is an adapter"):
         train(finished, tmp_path / "out", "mixed")
 
 

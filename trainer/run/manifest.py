@@ -1,0 +1,129 @@
+"""``training.json``: what a checkpoint is, how it was made and how far it is."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from saeval.errors import InputError, RunFolderError
+from saeval.files import Manifest, write_atomic
+
+TRAINING = "training.json"
+
+_PACKAGES = ("saeval", "torch", "transformers", "trl", "peft", "accelerate", "datasets", "vllm")
+_PROGRESS = ("step", "finished", "seconds", "alarms", "metrics")
+
+
+class BaseModelFacts(BaseModel):
+    """The base as it was named, and the hash of its weights, configuration and tokenizer."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    argument: str
+    content: str
+
+
+class DataFacts(BaseModel):
+    """The hash of all rows, and how many are trained on and held out."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    content: str
+    training: int
+    held_out: int
+
+
+class TrainingManifest(Manifest):
+    """What ``training.json`` says.
+
+    Attributes
+    ----------
+    recipe, backend, seed, steps
+        Of the recipe.
+    checkpoint
+        Whether the folder holds an adapter or a whole model.
+    base, data
+        What it was trained from and on.
+    reward_version
+        `saeval.trainer.rewards.VERSION` at the time.
+    packages
+        Versions of the libraries that trained it.
+    step, finished, seconds
+        Optimisation steps done, whether these are all, and how long it took.
+    alarms
+        Those that went off.
+    metrics
+        ``last_step``, and the evaluations ``before`` and ``after``.
+    """
+
+    SCHEMA: ClassVar[str] = "satrain.run/1"
+
+    recipe: str
+    backend: str
+    checkpoint: Literal["adapter", "model"]
+    base: BaseModelFacts
+    data: DataFacts
+    reward_version: int
+    packages: dict[str, str]
+    seed: int
+    steps: int
+    step: int
+    finished: bool
+    seconds: float
+    alarms: list[dict[str, Any]]
+    metrics: dict[str, Any]
+
+    def to_json(self) -> str:
+        """The content of the file."""
+        content = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+    def update(self, **facts: Any) -> TrainingManifest:
+        """A manifest with other values of some fields."""
+        return self.model_copy(update=facts)
+
+    def resume(self, earlier: TrainingManifest) -> TrainingManifest:
+        """This manifest at the point that an earlier one of the same run had reached."""
+        return self.update(**{name: getattr(earlier, name) for name in _PROGRESS})
+
+    def at_step(self, step: int) -> str:
+        """The content of ``training.json`` of a checkpoint in between."""
+        facts = self.model_dump(
+            mode="json", by_alias=True, exclude_unset=True, exclude=set(_PROGRESS)
+        )
+        return json.dumps({**facts, "step": step}, indent=1, ensure_ascii=False) + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Replace the ``training.json`` of a folder."""
+        write_atomic(folder / TRAINING, self.to_json())
+
+
+def read_training(folder: Path) -> TrainingManifest | None:
+    """The manifest of a run's folder; None where there is none.
+
+    Raises
+    ------
+    RunFolderError
+        If the file is something else.
+    """
+    try:
+        return TrainingManifest.read(folder / TRAINING)
+    except FileNotFoundError:
+        return None
+    except InputError as error:
+        raise RunFolderError(f"{error}; choose another --out") from error
+
+
+def package_versions() -> dict[str, str]:
+    """Of the libraries that train, where they are installed."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
