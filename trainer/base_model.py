@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saeval.errors import ModelError
-from saeval.hub import missing_part, model_folder
+from saeval.hub import check_model_folder, model_folder
 
 
 def find_base_model(argument: str) -> Path:
@@ -25,6 +25,5 @@ def find_base_model(argument: str) -> Path:
             f"--base {argument}: is an adapter; merge it into its base first "
             "(`merge_and_unload` of PEFT), and give the merged model"
         )
-    if (part := missing_part(folder)) is not None:
-        raise ModelError(f"--base {argument}: holds no model: {part}")
+    check_model_folder(folder, f"--base {argument}")
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -77,9 +78,11 @@ class TrainingManifest(Manifest):
     alarms: list[dict[str, Any]]
     metrics: dict[str, Any]
 
-    def to_json(self) -> str:
-        """The content of the file."""
-        content = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    def to_json(self, *, leave_out: Collection[str] = ()) -> str:
+        """The content of the file, without the fields of these names."""
+        content = self.model_dump(
+            mode="json", by_alias=True, exclude_unset=True, exclude=set(leave_out)
+        )
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     def update(self, **facts: Any) -> TrainingManifest:
@@ -92,10 +95,7 @@ class TrainingManifest(Manifest):
 
     def at_step(self, step: int) -> str:
         """The content of ``training.json`` of a checkpoint in between."""
-        facts = self.model_dump(
-            mode="json", by_alias=True, exclude_unset=True, exclude=set(_PROGRESS)
-        )
-        return json.dumps({**facts, "step": step}, indent=1, ensure_ascii=False) + "\n"
+        return self.update(step=step).to_json(leave_out=set(_PROGRESS) - {"step"})
 
     def write(self, folder: Path) -> None:
         """Replace the ``training.json`` of a folder."""
