@@ -127,8 +127,6 @@ ANSWERING_DEFAULTS = {
     "data_dir": None,
 }
 """Options that only matter where a model has to answer, and their defaults."""
-ASKING_DEFAULTS = {**ANSWERING_DEFAULTS, "cache": None}
-"""Options that only matter where a model or a judge is asked, and their defaults."""
 LOADING_DEFAULTS = {
     "engine": "auto",
     "device": "auto",
@@ -140,11 +138,48 @@ LOADING_DEFAULTS = {
 """Options that a server decides for itself, and their defaults."""
 
 
+def to_run_options(config: RunConfig) -> dict[str, Any]:
+    """A configuration as the options that a person types, by their names with underscores."""
+    return {
+        "tasks": config.tasks,
+        "seed": config.seed,
+        "limit": config.limit,
+        "per_label": config.per_label,
+        "gen_kwargs": _join_settings(config.generation),
+        "samples": config.samples,
+        "apply_chat_template": config.apply_chat_template,
+        "system": config.system,
+        "data_dir": config.data_dir,
+    }
+
+
+def to_engine_options(config: EngineConfig) -> dict[str, Any]:
+    """The same of how models are run."""
+    return {
+        "engine": config.name,
+        "device": config.device,
+        "dtype": config.dtype,
+        "batch_size": config.batch_size,
+        "threads": config.threads,
+        "model_args": _join_settings(config.model_args),
+    }
+
+
+def _join_settings(settings: Mapping[str, Any] | None) -> str | None:
+    return ",".join(f"{key}={value}" for key, value in (settings or {}).items()) or None
+
+
+def list_given_options(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """Those of the options that are not the defaults, as a person types them."""
+    names = [name for name, default in defaults.items() if options[name] != default]
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
 def options_of_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
     """The options that a run was asked with, from the identity in its manifest, as far as known."""
     options = dict(identity.get("sampling", {}))
     if (generation := identity.get("generation")) is not None:
-        options["gen_kwargs"] = ",".join(f"{k}={v}" for k, v in generation.items()) or None
+        options["gen_kwargs"] = _join_settings(generation)
     names = {"samples": "samples", "chat_template": "apply_chat_template", "system": "system"}
     return options | {option: identity[name] for name, option in names.items() if name in identity}
 

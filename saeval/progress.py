@@ -1,22 +1,114 @@
-"""The progress bar of everything that takes long."""
+"""How far something is that takes long: for a console, or for nobody."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as RichProgress
 
 
-def progress_bar(console: Console, *more: ProgressColumn) -> Progress:
+class Bars(Protocol):
+    """Bars that are shown together, each known by a number."""
+
+    def add(self, label: str, *, total: int | None = None, completed: int = 0) -> int:
+        """A new bar; without a total it only says that something is going on."""
+
+    def advance(self, bar: int, steps: int = 1) -> None:
+        """So many more steps are done."""
+
+    def hide(self, bar: int) -> None:
+        """The bar is no longer needed."""
+
+
+class Progress(Protocol):
+    """Who is told how far something is; `SILENT` is nobody."""
+
+    def bars(self) -> AbstractContextManager[Bars]:
+        """Bars, as long as the context lasts."""
+
+    def status(self, text: str) -> AbstractContextManager[Callable[[str], None]]:
+        """A line that stands as long as the context lasts, and a function that changes it."""
+
+    def log(self, message: str) -> None:
+        """A line that stays."""
+
+
+class _Silent:
+    def add(self, label: str, *, total: int | None = None, completed: int = 0) -> int:
+        return 0
+
+    def advance(self, bar: int, steps: int = 1) -> None:
+        pass
+
+    def hide(self, bar: int) -> None:
+        pass
+
+    @contextmanager
+    def bars(self) -> Iterator[Bars]:
+        yield self
+
+    @contextmanager
+    def status(self, text: str) -> Iterator[Callable[[str], None]]:
+        yield lambda text: None
+
+    def log(self, message: str) -> None:
+        pass
+
+
+SILENT: Progress = _Silent()
+"""Tells nobody."""
+
+
+class _ConsoleBars:
+    def __init__(self, bars: RichProgress) -> None:
+        self._bars = bars
+
+    def add(self, label: str, *, total: int | None = None, completed: int = 0) -> int:
+        return self._bars.add_task(escape(label), total=total, completed=completed)
+
+    def advance(self, bar: int, steps: int = 1) -> None:
+        self._bars.advance(TaskID(bar), steps)
+
+    def hide(self, bar: int) -> None:
+        self._bars.update(TaskID(bar), visible=False)
+
+
+class ConsoleProgress:
+    """Tells a console; texts are shown as they are, not read as markup."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    @contextmanager
+    def bars(self) -> Iterator[Bars]:
+        with progress_bar(self.console) as bars:
+            yield _ConsoleBars(bars)
+
+    @contextmanager
+    def status(self, text: str) -> Iterator[Callable[[str], None]]:
+        with self.console.status(escape(text)) as status:
+            yield lambda text: status.update(escape(text))
+
+    def log(self, message: str) -> None:
+        self.console.print(escape(message), highlight=False, soft_wrap=True)
+
+
+def progress_bar(console: Console, *more: ProgressColumn) -> RichProgress:
     """Steps done, time used, an estimate of the time left, and further columns."""
-    return Progress(
+    return RichProgress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),

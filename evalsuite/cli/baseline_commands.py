@@ -13,17 +13,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from saeval.errors import InputError
-from saeval.evalsuite.cli.configs import list_given_options
-from saeval.evalsuite.compare.command import answer_alone
+from saeval.evalsuite.cli.configs import to_keywords
+from saeval.evalsuite.cli.run import summarize_run
 from saeval.evalsuite.compare.compatibility import describe_settings
 from saeval.evalsuite.config import (
-    ASKING_DEFAULTS,
+    ANSWERING_DEFAULTS,
     LOADING_DEFAULTS,
     format_options,
+    list_given_options,
     options_of_identity,
 )
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.types import SavedPredictions
+from saeval.evalsuite.run.model_run import run
 from saeval.evalsuite.store.baseline_stores import (
     BaselineStore,
     fetch_baseline,
@@ -41,6 +43,7 @@ from saeval.evalsuite.store.baselines import (
     write_baseline,
 )
 from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
+from saeval.progress import ConsoleProgress
 from saeval.reports.sanitize import one_line, printable
 
 
@@ -57,9 +60,13 @@ def save_command(
             raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
         if there is not None:
             raise _exists(store, there)
-        model = resolve_model(str(answer_alone(model, None, options, console)))
+        progress = ConsoleProgress(console)
+        answered = run(model, progress=progress, **to_keywords(options))
+        for line in summarize_run(answered):
+            progress.log(line)
+        model = resolve_model(answered)
     elif ignored := list_given_options(
-        options, {"tasks": None, **ASKING_DEFAULTS, **LOADING_DEFAULTS}
+        options, {"tasks": None, **ANSWERING_DEFAULTS, "cache": None, **LOADING_DEFAULTS}
     ):
         raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
     if not isinstance(model, SavedPredictions) or model.manifest is None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.comparison import PredictionsByTask, find_shared_items, pair_tasks
-from saeval.evalsuite.compare.pairing import WRONG, PairedPredictions, to_arrays
-from saeval.evalsuite.gate.policy import ABSTENTION, parse_metric
-from saeval.evalsuite.judge.grades import Grades
+from saeval.evalsuite.compare.metric_names import ABSTENTION, parse_metric
+from saeval.evalsuite.compare.pairing import (
+    WRONG,
+    PairedPredictions,
+    find_shared_items,
+    to_arrays,
+)
+from saeval.evalsuite.compare.results import Comparison
 from saeval.stats._core.answers import joint_answers
 from saeval.stats.checkpoints.best import best_checkpoint
 from saeval.stats.checkpoints.results import Best, NoBestError
 from saeval.stats.compare.evidence import Key
 from saeval.stats.compare.metric_table import is_open
-from saeval.stats.compare.results import Settings
 from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.stats.gate.rules import higher_is_better, metrics_of
 from saeval.tasks.registry import get_task
@@ -64,7 +67,7 @@ class SelectionMetric:
         return found
 
 
-DEFAULT = SelectionMetric("accuracy", None)
+DEFAULT_METRIC = SelectionMetric("accuracy", None)
 
 
 def parse_selection_metric(text: str) -> SelectionMetric:
@@ -89,27 +92,15 @@ def parse_selection_metric(text: str) -> SelectionMetric:
     return SelectionMetric(metric, label, task.strip() or None)
 
 
-def choose(
-    wanted: SelectionMetric,
-    base: PredictionsByTask,
-    checkpoints: Mapping[str, PredictionsByTask],
-    settings: Settings,
-    *,
-    verdicts: Grades | None = None,
-    allow_mismatch: bool = False,
-) -> Best:
+def select_best(metric: SelectionMetric, comparisons: Mapping[str, Comparison]) -> Best:
     """The best of several checkpoints, on the items that all of them answered.
 
     Parameters
     ----------
-    wanted
-        By which metric.
-    base, checkpoints
-        Predictions by task and item id; those of the checkpoints by their names.
-    settings
-        Confidence level, replicates, seed.
-    verdicts, allow_mismatch
-        As the comparisons were made.
+    metric
+        What is chosen by.
+    comparisons
+        With the same base, by the names of the checkpoints; with their predictions.
 
     Raises
     ------
@@ -118,42 +109,34 @@ def choose(
     InputError
         If no task has the metric.
     """
-    paired = []
-    for predictions in checkpoints.values():
-        pairs = pair_tasks(base, predictions, allow_mismatch=allow_mismatch)
-        paired.append({one.task.name: _graded(one, verdicts, settings) for one in pairs})
-    common = [name for name in paired[0] if all(name in other for other in paired)]
-    keys = wanted.keys(common)
-    if shared := find_shared_items([paired[0][name] for name in keys]):
+    settings = next(iter(comparisons.values())).settings
+    names = [[task.task for task in comparison.tasks] for comparison in comparisons.values()]
+    common = [name for name in names[0] if all(name in other for other in names)]
+    keys = metric.keys(common)
+    paired = [
+        {name: comparison.paired(name) for name in keys} for comparison in comparisons.values()
+    ]
+    if shared := find_shared_items(list(paired[0].values())):
         raise NoBestError(
             f"tasks {shared[0]} and {shared[1]} ask some items in common; choose by one of them "
             f"(--best METRIC@{shared[0]})"
         )
     answers = {}
     for name in keys:
-        shared_items = _on_common_items([of_tasks[name] for of_tasks in paired])
-        answers[name] = joint_answers([to_arrays(pairs) for pairs in shared_items])
-    return best_checkpoint(answers, keys, list(checkpoints), settings)
+        on_common_items = _select_common_items([pairs[name] for pairs in paired])
+        answers[name] = joint_answers([to_arrays(pairs) for pairs in on_common_items])
+    return best_checkpoint(answers, keys, list(comparisons), settings)
 
 
-def _graded(
-    pairs: PairedPredictions, verdicts: Grades | None, settings: Settings
-) -> PairedPredictions:
-    if verdicts is None or pairs.task.kind != "question":
-        return pairs
-    return verdicts.graded(pairs, settings.level)[0]
-
-
-def _on_common_items(several: Sequence[PairedPredictions]) -> list[PairedPredictions]:
-    common = set.intersection(*({one.key for one in pairs.base} for pairs in several))
+def _select_common_items(several: Sequence[PairedPredictions]) -> list[PairedPredictions]:
+    common = set.intersection(*({base.key for base in pairs.base} for pairs in several))
     if not common:
         raise NoBestError(f"no item of {several[0].task.name} was answered by all checkpoints")
     return [
-        PairedPredictions(
-            pairs.task,
-            tuple(one for one in pairs.base if one.key in common),
-            tuple(one for one in pairs.checkpoint if one.key in common),
-            pairs.unpaired,
+        replace(
+            pairs,
+            base=tuple(p for p in pairs.base if p.key in common),
+            checkpoint=tuple(p for p in pairs.checkpoint if p.key in common),
         )
         for pairs in several
     ]

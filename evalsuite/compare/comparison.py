@@ -1,288 +1,391 @@
-"""From two models' predictions to the Comparison."""
+"""Base and checkpoints on the same items: ask whoever has no predictions, pair, compare."""
 
 from __future__ import annotations
 
-import math
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
+from functools import partial
+from pathlib import Path
+from typing import Protocol
 
-import numpy as np
+from typing_extensions import Unpack
 
-from saeval.errors import PairingError
-from saeval.evalsuite.compare.breakdown import item_groups, right_in_reasoning, to_paired_samples
-from saeval.evalsuite.compare.pairing import (
-    PairedPredictions,
-    pair,
-    select_changed_items,
-    to_arrays,
-    to_published_answers,
+from saeval.errors import InputError
+from saeval.evalsuite.compare.best import parse_selection_metric, select_best
+from saeval.evalsuite.compare.describe import Price
+from saeval.evalsuite.compare.folder import write_comparison, write_series
+from saeval.evalsuite.compare.pairing import PredictionsByTask, TaskPredictions, pair_tasks
+from saeval.evalsuite.compare.plan import (
+    AGAIN,
+    BASE,
+    CHECKPOINT,
+    ComparisonConfig,
+    ComparisonPlan,
+    plan_comparison,
 )
-from saeval.evalsuite.judge.grades import Grades
-from saeval.evalsuite.models.training_data import TrainingData, overlap
-from saeval.evalsuite.store.prediction import Key, Prediction
-from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
-from saeval.stats.compare.published import published_convention
-from saeval.stats.compare.results import (
-    SCHEMA_VERSION,
-    Comparison,
-    JudgeAgreement,
-    ModelDescription,
-    PublishedConvention,
-    Settings,
-    TaskComparison,
+from saeval.evalsuite.compare.results import CheckpointSeries, ComparedPredictions, Comparison
+from saeval.evalsuite.compare.statistics import add_noise, compare_predictions
+from saeval.evalsuite.engines.base import Engine
+from saeval.evalsuite.judge.ask import ask_judge, check_judge
+from saeval.evalsuite.judge.grades import Grades, Judge, parse_judge
+from saeval.evalsuite.models.types import Model
+from saeval.evalsuite.options import (
+    CompareOptions,
+    Out,
+    to_cache,
+    to_engine_config,
+    to_out,
+    to_run_config,
+    to_stats_config,
 )
-from saeval.stats.compare.task import adjust_family, compare_task, family_size
-from saeval.tasks.registry import AnswersSource, get_task
+from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
+from saeval.evalsuite.run.tasks import LoadedTask
+from saeval.evalsuite.store.prediction import Prediction, read_predictions
+from saeval.evalsuite.store.run_folder import PredictionFile, lock_run_folder, read_run
+from saeval.progress import SILENT, Progress
+from saeval.stats.checkpoints.results import Best, NoBestError
+from saeval.stats.checkpoints.series import family
 
-PredictionsByTask = Mapping[str, Mapping[Key, Prediction]]
-FLIPS_KEPT = 200
-POOLED = "pooled"
+
+class StoppingRule(Protocol):
+    """Decides, while a checkpoint answers, when it has answered enough."""
+
+    def n_next_items(
+        self, task: LoadedTask, base: TaskPredictions, checkpoint: TaskPredictions
+    ) -> int | None:
+        """How many items of a task to ask next.
+
+        Parameters
+        ----------
+        task
+            The task that is asked.
+        base
+            All predictions of the base.
+        checkpoint
+            Those of the checkpoint so far.
+
+        Returns
+        -------
+        int or None
+            None for all that are left, 0 to stop.
+        """
 
 
-def compare_predictions(
-    base: PredictionsByTask,
-    checkpoint: PredictionsByTask,
+def compare(
+    base: Model,
+    checkpoint: Model,
     *,
-    base_model: ModelDescription,
-    checkpoint_model: ModelDescription,
-    settings: Settings,
+    aa: bool = False,
+    judge: str | Judge | None = None,
+    price: Price = None,
     allow_mismatch: bool = False,
-    cautions: Sequence[str] = (),
-    training: TrainingData | None = None,
-    verdicts: Grades | None = None,
-    on_task: Callable[[str], None] = lambda name: None,
+    out: Out = None,
+    progress: Progress = SILENT,
+    **options: Unpack[CompareOptions],
 ) -> Comparison:
-    """Compare on every task that both sides have, and pooled if there are several.
+    """Compare a checkpoint with its base on the same items.
 
     Parameters
     ----------
     base, checkpoint
-        Predictions by task and item id.
-    cautions
-        Sentences on the two models that reports must show.
-    training
-        What the checkpoint was trained on, where that is known.
-    verdicts
-        A judge's, which take the place of the default grader's on open questions.
-    on_task
-        Called with each task's name before its statistics are computed.
+        Each a model folder, a PEFT adapter folder, a hub id, a model of a server
+        (``http://host:port/v1#model``), a run folder, ``baseline:NAME``, files of predictions, or
+        predictions as `run` and `read_predictions` return them.
+    aa
+        Whether the base is asked twice, so that every difference stands beside that of the base
+        from itself.
+    judge
+        A model of a server that grades answers to open questions in place of the default grader.
+    price
+        Of a million tokens read and written, for the report.
+    allow_mismatch
+        Compare what was asked differently: prompts, documents, settings (never targets).
+    out
+        Folder for predictions and reports; what is unfinished there is resumed. ``"auto"`` is a
+        folder under ``saeval-runs/`` that is named after the models. With None no reports are
+        written, and only a model that is asked leaves its answers under ``saeval-runs/``.
+    progress
+        Is told how far it is; nobody by default.
+    **options
+        What is asked of a model without predictions (``tasks``, ``limit``, ``per_label``, ``seed``,
+        … or ``run_config=``: see `RunConfig`), how it is run (``engine``, ``device``, … or
+        ``engine_config=``: see `EngineConfig`), ``cache`` (folder of answers kept across runs) and
+        statistics (``confidence_level``, ``n_resamples`` or ``stats_config=``: see `StatsConfig`).
+        With predictions, ``tasks`` chooses among those that are there.
+
+    Returns
+    -------
+    Comparison
 
     Raises
     ------
-    PairingError
-        If no task is common, one asks each model about its own answers, or the pairing contract is
-        broken.
+    SaevalError
+        Where anything is not as it should be: a subclass says what, and what to do.
+
+    Examples
+    --------
+    >>> comparison = saeval.compare("base.jsonl", "checkpoint.jsonl")     # doctest: +SKIP
+    >>> comparison["fever"]["accuracy"].difference                        # doctest: +SKIP
+    0.031
+    >>> saeval.compare(
+    ...     "Qwen/Qwen3-8B", "./checkpoint", tasks=["fever", "vitaminc"], limit=500
+    ... )                                                                 # doctest: +SKIP
     """
-    paired = pair_tasks(base, checkpoint, allow_mismatch=allow_mismatch)
-    agreements: list[JudgeAgreement | None] = [None] * len(paired)
-    if verdicts is not None:
-        for index, pairs in enumerate(paired):
-            if pairs.task.kind == "question":
-                paired[index], agreements[index] = verdicts.graded(pairs, settings.level)
-    arrays = [to_arrays(pairs) for pairs in paired]
-    tasks = []
-    for pairs, answers, agreement in zip(paired, arrays, agreements, strict=True):
-        on_task(pairs.task.name)
-        made = _task(pairs, answers, settings, training)
-        tasks.append(replace(made, judge=agreement))
-    tasks = list(adjust_family(tasks))
-    pooled = None
-    shared = find_shared_items(paired)
-    kinds = {pairs.task.kind for pairs in paired}
-    if len(tasks) > 1 and not shared and len(kinds) == 1:
-        on_task(POOLED)
-        pooled = compare_task(POOLED, _pool(arrays), settings)
-    left_out = sorted(set(base) ^ set(checkpoint))
-    warnings = list(cautions)
-    if shared:
-        warnings.append(
-            f"Tasks {shared[0]} and {shared[1]} ask some items in common: they are not pooled, and "
-            "count twice in the correction for many tests."
-        )
-    warnings += [f"Task {name} has predictions of one model only." for name in left_out]
-    if few := resampling_caution(tasks, settings):
-        warnings.append(few)
-    if allow_mismatch:
-        warnings.append("Pairing was forced: prompts or documents may differ between the models.")
-    return Comparison(
-        schema=SCHEMA_VERSION,
-        saeval_version=version("saeval"),
-        base=base_model,
-        checkpoint=checkpoint_model,
-        settings=settings,
-        tests_in_family=family_size(tasks),
-        tasks=tuple(tasks),
-        pooled=pooled,
-        warnings=tuple(warnings),
+    config = _to_config(
+        options, aa=aa, judge=judge, price=price, allow_mismatch=allow_mismatch, best=None
     )
+    plan = plan_comparison(base, [checkpoint], config, to_out(out))
+    (comparison,) = compare_planned(plan, progress=progress)
+    if out is not None:
+        write_comparison(comparison, plan, progress)
+    return comparison
 
 
-def pair_tasks(
-    base: PredictionsByTask, checkpoint: PredictionsByTask, *, allow_mismatch: bool = False
-) -> list[PairedPredictions]:
-    """The pairs of every task that both sides have.
-
-    Raises
-    ------
-    PairingError
-        If no task is common, one asks each model about its own answers, or the pairing contract is
-        broken.
-    """
-    names = [name for name in base if name in checkpoint]
-    if not names:
-        raise PairingError(
-            f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
-        )
-    if own := [name for name in names if isinstance(get_task(name).source, AnswersSource)]:
-        raise PairingError(
-            f"task {own[0]}: each model was asked about answers of its own, so their items are not "
-            "the same; `saeval metacognition BASE CHECKPOINT` compares what they know of them"
-        )
-    return [
-        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
-        for name in names
-    ]
-
-
-def add_noise(comparison: Comparison, again: Comparison) -> Comparison:
-    """The comparison with the differences of an A/A run beside its own.
+def compare_checkpoints(
+    base: Model,
+    checkpoints: Sequence[Model],
+    *,
+    best: str | None = None,
+    aa: bool = False,
+    judge: str | Judge | None = None,
+    price: Price = None,
+    allow_mismatch: bool = False,
+    out: Out = None,
+    progress: Progress = SILENT,
+    **options: Unpack[CompareOptions],
+) -> CheckpointSeries:
+    """Compare several checkpoints with one base; p values are corrected over all of them.
 
     Parameters
     ----------
-    comparison
-        Of base and checkpoint.
-    again
-        Of the base and the base asked again, on the same tasks.
+    base, checkpoints
+        As `compare` takes them. Checkpoints of one training run are put in the order of their
+        steps.
+    best
+        Metric that the best checkpoint is chosen by, such as ``"NA recall"`` or ``"brier@fever"``.
+        Without it, checkpoints of one training run are chosen from by accuracy.
+    aa, judge, price, allow_mismatch, out, progress, **options
+        As `compare` takes them.
+
+    Returns
+    -------
+    CheckpointSeries
+
+    Examples
+    --------
+    >>> series = saeval.compare_checkpoints(
+    ...     "runs/base", ["runs/step-100", "runs/step-200"], best="NA recall"
+    ... )                                                                 # doctest: +SKIP
+    >>> series.best.chosen                                                # doctest: +SKIP
+    'step-200'
     """
-    blocks = {task.task: task for task in (*again.tasks, again.pooled) if task is not None}
+    if len(checkpoints) < 2:
+        raise InputError("`checkpoints`: give two or more; `compare` takes one")
+    config = _to_config(
+        options, aa=aa, judge=judge, price=price, allow_mismatch=allow_mismatch, best=best
+    )
+    plan = plan_comparison(base, checkpoints, config, to_out(out))
+    comparisons = compare_planned(plan, progress=progress)
+    chosen, notes = _choose_best(plan, comparisons, progress)
+    series = CheckpointSeries.from_result(
+        family(comparisons, plan.steps, chosen, notes), plan.folder
+    )
+    if out is not None:
+        write_series(series, plan, progress)
+    return series
 
-    def beside(task: TaskComparison) -> TaskComparison:
-        noise = {(row.metric, row.label): row.difference for row in blocks[task.task].metrics}
-        return replace(
-            task,
-            metrics=tuple(
-                replace(row, noise=noise.get((row.metric, row.label))) for row in task.metrics
-            ),
+
+def _to_config(
+    options: CompareOptions,
+    *,
+    best: str | None,
+    judge: str | Judge | None,
+    aa: bool,
+    price: Price,
+    allow_mismatch: bool,
+) -> ComparisonConfig:
+    run = to_run_config(options)
+    grader = parse_judge(judge) if isinstance(judge, str) else judge
+    stats = to_stats_config(options, run.seed)
+    return ComparisonConfig(
+        run=run,
+        engine=to_engine_config(options),
+        stats=stats if grader is None else replace(stats, judge=grader.description),
+        judge=grader,
+        best=None if best is None else parse_selection_metric(best),
+        aa=aa,
+        allow_mismatch=allow_mismatch,
+        price=price,
+        cache=to_cache(options),
+    )
+
+
+def compare_planned(
+    plan: ComparisonPlan,
+    *,
+    stopping_rule: StoppingRule | None = None,
+    progress: Progress = SILENT,
+) -> list[Comparison]:
+    """Ask whoever has no predictions, let the judge grade, and compare.
+
+    Parameters
+    ----------
+    plan
+        What is compared with what.
+    stopping_rule
+        Where there is one checkpoint: when it has answered enough.
+    progress
+        Is told how far it is.
+    """
+    judge = plan.config.judge
+    if not plan.to_ask:
+        # What is wrong with the predictions shows before anything is written or a judge is paid.
+        if judge is None:
+            return _compare_all(plan, plan.existing, None, progress)
+        _pair_all(plan, plan.existing)
+    elif judge is not None:
+        check_judge(judge, plan.folder, plan.config.cache, plan.config.engine.server)
+    predictions, grades = dict(plan.existing), None
+    with lock_run_folder(plan.folder, plan.manifest):
+        if plan.to_ask:
+            predictions |= _ask_models(plan, stopping_rule, progress)
+        if judge is not None:
+            grades = ask_judge(
+                judge,
+                _pair_all(plan, predictions),
+                plan.folder,
+                plan.config.cache,
+                plan.config.engine.server,
+                progress,
+            )
+    return _compare_all(plan, predictions, grades, progress)
+
+
+def _ask_models(
+    plan: ComparisonPlan, stopping_rule: StoppingRule | None, progress: Progress
+) -> dict[str, PredictionsByTask]:
+    """The predictions of whoever had none, by name."""
+    runs = {
+        name: Run(model, plan.run_folder(name), plan.loaded_tasks, plan.config.run)
+        for name, model in plan.to_ask.items()
+    }
+    if plan.config.aa:
+        runs[AGAIN] = replace(runs[BASE], folder=plan.run_folder(AGAIN), again=True)
+    if stopping_rule is not None and CHECKPOINT in runs:
+        n_next_items = partial(_n_next_items, plan, stopping_rule)
+        runs[CHECKPOINT] = replace(runs[CHECKPOINT], n_next_items=n_next_items)
+
+    def check_prompts(engine: Engine) -> None:
+        for existing in plan.to_check:
+            existing.check_prompts(plan.loaded_tasks, plan.config.run, engine.chat_template)
+
+    answer_runs(
+        list(runs.values()),
+        plan.config.engine,
+        progress,
+        cache=plan.config.cache,
+        on_engine=check_prompts,
+    )
+    predictions: dict[str, PredictionsByTask] = {}
+    for name, run in runs.items():
+        if stopping_rule is not None and name == CHECKPOINT:
+            predictions[name] = _read_answered(plan, run.folder)
+        else:
+            predictions[name] = plan.select(read_run(run.folder).predictions, name)
+        log_throughput(run, progress)
+    return predictions
+
+
+def _n_next_items(
+    plan: ComparisonPlan, stopping_rule: StoppingRule, task: LoadedTask
+) -> int | None:
+    base = plan.existing.get(BASE)
+    return stopping_rule.n_next_items(
+        task,
+        _read_task(plan.run_folder(BASE), task.name) if base is None else base[task.name],
+        _read_task(plan.run_folder(CHECKPOINT), task.name),
+    )
+
+
+def _read_answered(plan: ComparisonPlan, folder: Path) -> PredictionsByTask:
+    """What a run that may have been stopped has answered, of the tasks that it got to."""
+    predictions = {task.name: _read_task(folder, task.name) for task in plan.loaded_tasks}
+    return {name: items for name, items in predictions.items() if items}
+
+
+def _read_task(folder: Path, task: str) -> TaskPredictions:
+    path = PredictionFile(folder, task).path
+    return {p.key: p for p in read_predictions(path)} if path.is_file() else {}
+
+
+def _pair_all(
+    plan: ComparisonPlan, predictions: Mapping[str, PredictionsByTask]
+) -> list[Prediction]:
+    """All paired predictions; stops where two models were not asked the same."""
+    paired = [
+        pairs
+        for name in predictions
+        if name != BASE
+        for pairs in pair_tasks(
+            predictions[BASE], predictions[name], allow_mismatch=plan.config.allow_mismatch
         )
-
-    return replace(
-        comparison,
-        tasks=tuple(beside(task) for task in comparison.tasks),
-        pooled=None if comparison.pooled is None else beside(comparison.pooled),
-    )
-
-
-def resampling_caution(tasks: Sequence[TaskComparison], settings: Settings) -> str | None:
-    """A sentence if the smallest possible resampling p cannot pass Holm over these tests."""
-    tests = family_size(tasks)
-    needed = math.ceil(2 * tests / (1 - settings.level))
-    if settings.replicates >= needed:
-        return None
-    return (
-        f"{settings.replicates:,} replicates are too few for Holm's correction over {tests} tests: "
-        f"no resampling test can pass it. Give --replicates {needed:,} or more."
-    )
-
-
-def find_shared_items(paired: Sequence[PairedPredictions]) -> tuple[str, str] | None:
-    """Two tasks that ask the same, if there are any; a mixture names its items anew."""
-    seen: dict[tuple[str, tuple[str, ...]], str] = {}
-    for pairs in paired:
-        for document in {(p.document.claim, p.document.evidence) for p in pairs.base}:
-            if (other := seen.setdefault(document, pairs.task.name)) != pairs.task.name:
-                return other, pairs.task.name
-    return None
-
-
-def _task(
-    pairs: PairedPredictions,
-    arrays: PairedAnswers,
-    settings: Settings,
-    training: TrainingData | None,
-) -> TaskComparison:
-    flips_total, flips = select_changed_items(pairs, FLIPS_KEPT)
-    return compare_task(
-        pairs.task.name,
-        arrays,
-        settings,
-        published=_published(pairs, arrays, settings),
-        has_evidence=np.array([bool(p.document.evidence) for p in pairs.base])
-        if pairs.task.kind == "verification"
-        else None,
-        unpaired=pairs.unpaired,
-        flips=flips,
-        flips_total=flips_total,
-        right_in_reasoning=right_in_reasoning(pairs),
-        groups=item_groups(pairs),
-        samples=to_paired_samples(pairs),
-        overlap=None if training is None else overlap(pairs, arrays, training, settings.level),
-    )
-
-
-def _published(
-    pairs: PairedPredictions, arrays: PairedAnswers, settings: Settings
-) -> PublishedConvention | None:
-    """How a study would count, if that differs: it read the answers itself, or some are invalid."""
-    labels = pairs.task.labels
-    if pairs.task.kind != "verification":
-        return None
-    from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
-    if not from_file and all(p.status != "invalid" for p in (*pairs.base, *pairs.checkpoint)):
-        return None
-    return published_convention(
-        labels,
-        pairs.task.abstention,
-        arrays.target,
-        to_published_answers(pairs.base, labels),
-        to_published_answers(pairs.checkpoint, labels),
-        own_reading=from_file,
-        invalid_here=(
-            int((arrays.base.predicted == len(labels)).sum()),
-            int((arrays.checkpoint.predicted == len(labels)).sum()),
-        ),
-        replicates=settings.replicates,
-        rng=np.random.default_rng(
-            [settings.seed, zlib.crc32(f"{pairs.task.name} published".encode())]
-        ),
-    )
-
-
-def _pool(arrays: Sequence[PairedAnswers]) -> PairedAnswers:
-    """All items of all tasks; resampling keeps each task's size and its clusters."""
-    labels, abstention = arrays[0].labels, arrays[0].abstention
-    sizes = [len(task) for task in arrays]
-    cluster = None
-    if any(task.cluster is not None for task in arrays):
-        parts, offset = [], 0
-        for task in arrays:
-            own = np.arange(len(task)) if task.cluster is None else task.cluster
-            parts.append(own + offset)
-            offset += int(own.max()) + 1
-        cluster = np.concatenate(parts)
-    return paired_answers(
-        labels,
-        abstention,
-        np.concatenate([task.target for task in arrays]),
-        _stack([task.base for task in arrays], len(labels)),
-        _stack([task.checkpoint for task in arrays], len(labels)),
-        cluster,
-        np.repeat(np.arange(len(arrays)), sizes),
-        arrays[0].wrong,
-    )
-
-
-def _stack(answers: Sequence[Answers], labels: int) -> Answers:
-    probabilities = [
-        np.full((len(a.predicted), labels), np.nan)
-        if a.label_probabilities is None
-        else a.label_probabilities
-        for a in answers
     ]
-    stacked = np.concatenate(probabilities)
-    return Answers(
-        np.concatenate([a.predicted for a in answers]),
-        np.concatenate([a.confidence for a in answers]),
-        None if np.isnan(stacked).all() else stacked,
+    return [p for pairs in paired for p in (*pairs.base, *pairs.checkpoint)]
+
+
+def _compare_all(
+    plan: ComparisonPlan,
+    predictions: Mapping[str, PredictionsByTask],
+    grades: Grades | None,
+    progress: Progress,
+) -> list[Comparison]:
+    """The base with every checkpoint; with the noise of the base asked twice, if it was."""
+    comparisons = [
+        replace(_compare(plan, name, predictions, grades, progress), folder=folder)
+        for name, folder in plan.checkpoint_folders.items()
+    ]
+    if not plan.config.aa:
+        return comparisons
+    again = _compare(plan, AGAIN, predictions, grades, progress)
+    return [add_noise(comparison, again) for comparison in comparisons]
+
+
+def _compare(
+    plan: ComparisonPlan,
+    name: str,
+    predictions: Mapping[str, PredictionsByTask],
+    grades: Grades | None,
+    progress: Progress,
+) -> Comparison:
+    compared = ComparedPredictions(
+        predictions[BASE],
+        predictions[name],
+        grades,
+        plan.training.get(name),
+        plan.config.allow_mismatch,
     )
+    return compare_predictions(
+        compared,
+        base_model=plan.describe(BASE, compared.base),
+        checkpoint_model=plan.describe(name, compared.checkpoint),
+        settings=plan.config.stats,
+        cautions=plan.cautions(name),
+        progress=progress,
+    )
+
+
+def _choose_best(
+    plan: ComparisonPlan, comparisons: Sequence[Comparison], progress: Progress
+) -> tuple[Best | None, tuple[str, ...]]:
+    """The best checkpoint, if one is to be chosen, or why none can be told."""
+    if (metric := plan.selection_metric) is None:
+        return None, ()
+    names = [comparison.checkpoint.name for comparison in comparisons]
+    if len(set(names)) < len(names):
+        names = list(plan.checkpoints)
+    try:
+        with progress.status("statistics: the best checkpoint"):
+            best = select_best(metric, dict(zip(names, comparisons, strict=True)))
+    except NoBestError as error:
+        return None, (f"No best checkpoint is named: {error}.",)
+    return best, ()

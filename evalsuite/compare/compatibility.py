@@ -34,7 +34,7 @@ class _Difference:
 
 
 @dataclass(frozen=True)
-class ExistingAnswers:
+class ExistingPredictions:
     """Answers that exist and that another model, about to be asked, will be held against.
 
     `options` are those of now, as a person types them.
@@ -253,7 +253,7 @@ def describe_settings(identity: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
+def model_cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
     """Sentences on the two models that belong above the numbers."""
     found = [
         m.caution for m in (base, checkpoint) if not isinstance(m, SavedPredictions) and m.caution

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saeval.evalsuite.compare.comparison import PredictionsByTask
 from saeval.evalsuite.compare.compatibility import describe_settings
+from saeval.evalsuite.compare.pairing import PredictionsByTask
 from saeval.evalsuite.models.types import AnyModel, LocalModel
 from saeval.stats.compare.results import Cost, ModelDescription
 
@@ -14,7 +14,7 @@ Price = tuple[float, float] | None
 """Of a million tokens read and written."""
 
 
-def describe(
+def describe_model(
     model: AnyModel, predictions: PredictionsByTask, identity: Mapping[str, Any], price: Price
 ) -> ModelDescription:
     """For the report: who answered, how it was asked, and at what cost."""

@@ -13,7 +13,11 @@ from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.compare.published import PublishedAnswers
 from saeval.stats.compare.results import Flip, Unpaired
-from saeval.tasks.registry import Task
+from saeval.tasks.registry import AnswersSource, Task, get_task
+
+TaskPredictions = Mapping[Key, Prediction]
+"""One model's predictions of one task."""
+PredictionsByTask = Mapping[str, TaskPredictions]
 
 _EXAMPLES = 5
 WRONG = "WRONG"
@@ -35,10 +39,37 @@ class PairedPredictions:
     unpaired: Unpaired
 
 
+def pair_tasks(
+    base: PredictionsByTask, checkpoint: PredictionsByTask, *, allow_mismatch: bool = False
+) -> list[PairedPredictions]:
+    """The pairs of every task that both sides have.
+
+    Raises
+    ------
+    PairingError
+        If no task is common, one asks each model about its own answers, or `pair` finds that the
+        two were not asked the same.
+    """
+    names = [name for name in base if name in checkpoint]
+    if not names:
+        raise PairingError(
+            f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
+        )
+    if own := [name for name in names if isinstance(get_task(name).source, AnswersSource)]:
+        raise PairingError(
+            f"task {own[0]}: each model was asked about answers of its own, so their items are not "
+            "the same; `saeval metacognition BASE CHECKPOINT` compares what they know of them"
+        )
+    return [
+        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
+        for name in names
+    ]
+
+
 def pair(
     task: Task,
-    base: Mapping[Key, Prediction],
-    checkpoint: Mapping[Key, Prediction],
+    base: TaskPredictions,
+    checkpoint: TaskPredictions,
     *,
     allow_mismatch: bool = False,
 ) -> PairedPredictions:
@@ -108,6 +139,18 @@ def _check_cut_alike(task: Task, both: Sequence[tuple[Prediction, Prediction]]) 
 
 def _ids(keys: Sequence[Key]) -> tuple[str, ...]:
     return tuple(item for item, _ in keys[:_EXAMPLES])
+
+
+def find_shared_items(paired: Sequence[PairedPredictions]) -> tuple[str, str] | None:
+    """Two tasks that ask the same, if there are any; a mixture names its items anew."""
+    first_task: dict[tuple[str, tuple[str, ...]], str] = {}
+    for pairs in paired:
+        for document in {(p.document.claim, p.document.evidence) for p in pairs.base}:
+            if document == ("", ()):  # predictions that do not say what they answer
+                continue
+            if (other := first_task.setdefault(document, pairs.task.name)) != pairs.task.name:
+                return other, pairs.task.name
+    return None
 
 
 def to_arrays(pairs: PairedPredictions) -> PairedAnswers:

@@ -1,75 +1,84 @@
 """A comparison before anything is asked or written: who is asked what, and where results go.
 
-Whatever can be wrong with models, options, policies and saved predictions is found here.
+Whatever can be wrong with models, settings and existing predictions is found here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
-
-from rich.console import Console
+from typing import Any
 
 from saeval.errors import InputError
-from saeval.evalsuite.cli.configs import (
-    engine_config_from_options,
-    judge_from_options,
-    list_given_options,
-    run_config_from_options,
-)
-from saeval.evalsuite.compare.best import DEFAULT, SelectionMetric, parse_selection_metric
-from saeval.evalsuite.compare.comparison import PredictionsByTask, compare_predictions, pair_tasks
+from saeval.evalsuite.compare.best import DEFAULT_METRIC, SelectionMetric
 from saeval.evalsuite.compare.compatibility import (
-    ExistingAnswers,
-    cautions,
+    ExistingPredictions,
     check_same_settings,
     engine_cautions,
     how_run,
+    model_cautions,
 )
-from saeval.evalsuite.compare.describe import Price, describe
-from saeval.evalsuite.compare.pairing import PairedPredictions
-from saeval.evalsuite.compare.reporting import checkpoint_folders
+from saeval.evalsuite.compare.describe import Price, describe_model
+from saeval.evalsuite.compare.pairing import PredictionsByTask
 from saeval.evalsuite.config import (
     ANSWERING_DEFAULTS,
-    ASKING_DEFAULTS,
     LOADING_DEFAULTS,
     EngineConfig,
     RunConfig,
     format_options,
+    list_given_options,
+    to_engine_options,
+    to_run_options,
 )
-from saeval.evalsuite.judge.grades import Grades, Judge, check_has_open_questions
+from saeval.evalsuite.engines.registry import configure_engine
+from saeval.evalsuite.judge.grades import Judge, check_has_open_questions
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.steps import sort_by_step
 from saeval.evalsuite.models.training_data import TrainingData, load_training_data
-from saeval.evalsuite.models.types import AnyModel, AskableModel, SavedPredictions
+from saeval.evalsuite.models.types import AnyModel, AskableModel, Model, SavedPredictions
 from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
 from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.paths import RUNS, folder_name, readable
-from saeval.stats.compare.results import Comparison, Settings
+from saeval.stats.compare.results import ModelDescription, Settings
 
 BASE, CHECKPOINT, AGAIN = "base", "checkpoint", "base-again"
 """Names of the base, of a checkpoint that is the only one, and of the base asked twice."""
 
 
-class StoppingRule(Protocol):
-    """Who decides, while the checkpoint answers, whether it has answered enough."""
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """How models are compared.
 
-    def check(self, tasks: Sequence[str], checkpoint: AnyModel) -> None:
-        """Hear which tasks are compared, before anything is asked or written."""
+    Attributes
+    ----------
+    run, engine, stats
+        What is asked of models without predictions, how they are run, and how statistics are made.
+    judge
+        Who grades open questions in place of the default grader, or None.
+    best
+        The metric that the best of several checkpoints is chosen by; None for accuracy where they
+        are of one training run, and for no choice elsewhere.
+    aa
+        Whether the base is asked twice.
+    allow_mismatch
+        Whether prompts, documents and settings may differ between the models.
+    price
+        Of a million tokens read and written, or None.
+    cache
+        Folder of answers and grades kept across runs, or None.
+    """
 
-    def begin(
-        self, tasks: Sequence[LoadedTask], base: PredictionsByTask | Path, checkpoint: Path
-    ) -> None:
-        """Hear what is asked, where the base's answers are and the checkpoint's will be."""
-
-    def more(self, task: LoadedTask) -> int | None:
-        """How many items to ask the checkpoint next: None for all that are left, 0 to stop."""
-
-    def answered(self) -> PredictionsByTask:
-        """The checkpoint's answers."""
+    run: RunConfig
+    engine: EngineConfig
+    stats: Settings
+    judge: Judge | None = None
+    best: SelectionMetric | None = None
+    aa: bool = False
+    allow_mismatch: bool = False
+    price: Price = None
+    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -78,232 +87,163 @@ class ComparisonPlan:
 
     Attributes
     ----------
+    config
+        Its engine is resolved for this machine.
     base, checkpoints
         The models; checkpoints by name, in the order of their `steps` if they are of one run.
-    questions, asked, engine
-        What is asked of those without answers, and how.
-    saved
-        The answers that exist, by the models' names.
-    earlier
-        What must be as it was when those were given; empty if nothing is asked.
-    judge, settings, wanted
-        Who grades, how statistics are made, and what the best checkpoint is chosen by.
+    tasks
+        Names of the tasks that are compared.
+    loaded_tasks
+        What is asked of those without predictions; empty if nothing is asked.
+    existing
+        The predictions that exist, by the models' names.
+    to_check
+        Those whose prompts must be the same as those of now.
     training
         What each checkpoint was trained on, where that is known.
     identity
-        Everything that decides the answers, by the models' names.
+        Everything that decides the predictions, by the models' names.
     folder
         Where results go.
-    again, allow_mismatch, price
-        Options: whether the base is asked twice, whether what was asked may differ, and the price
-        of tokens.
     """
 
+    config: ComparisonConfig
     base: AnyModel
     checkpoints: Mapping[str, AnyModel]
     steps: tuple[int, ...] | None
-    config: RunConfig
-    asked: Sequence[LoadedTask]
-    engine: EngineConfig
-    saved: Mapping[str, PredictionsByTask]
-    earlier: Sequence[ExistingAnswers]
-    judge: Judge | None
-    settings: Settings
-    wanted: SelectionMetric | None
+    tasks: tuple[str, ...]
+    loaded_tasks: tuple[LoadedTask, ...]
+    existing: Mapping[str, PredictionsByTask]
+    to_check: Sequence[ExistingPredictions]
     training: Mapping[str, TrainingData | None]
     identity: Mapping[str, Any]
     folder: Path
-    again: bool
-    allow_mismatch: bool
-    price: Price
 
     @property
     def to_ask(self) -> dict[str, AskableModel]:
-        """The models without answers, by name."""
-        return _to_ask({BASE: self.base, **self.checkpoints})
+        """The models without predictions, by name."""
+        return _askable({BASE: self.base, **self.checkpoints})
 
     @property
-    def homes(self) -> dict[str, Path]:
-        """Where each checkpoint's reports go."""
-        return checkpoint_folders(self.folder, list(self.checkpoints))
+    def checkpoint_folders(self) -> dict[str, Path]:
+        """Where each checkpoint's results go: the folder itself if there is only one."""
+        names = list(self.checkpoints)
+        if len(names) == 1:
+            return {names[0]: self.folder}
+        return {name: self.folder / name for name in names}
 
-    def place(self, name: str) -> Path:
-        """The run folder of a model that is asked."""
-        return self.homes[name] / "checkpoint" if name in self.homes else self.folder / name
+    def run_folder(self, name: str) -> Path:
+        """Of a model that is asked."""
+        folders = self.checkpoint_folders
+        return folders[name] / "checkpoint" if name in folders else self.folder / name
+
+    @property
+    def selection_metric(self) -> SelectionMetric | None:
+        """What the best checkpoint is chosen by, or None for no choice."""
+        default = None if self.steps is None else DEFAULT_METRIC
+        return self.config.best or default
+
+    def select(self, predictions: PredictionsByTask, argument: str) -> PredictionsByTask:
+        """Those of the tasks that are compared; all if none are named."""
+        return select_tasks(predictions, self.config.run.tasks, argument)
 
     @property
     def manifest(self) -> RunManifest:
         """Of the folder."""
         return folder_manifest("comparison", self.identity)
 
-    def of_tasks(self, predictions: PredictionsByTask, argument: str) -> PredictionsByTask:
-        """Those of the tasks that are compared; all if none are named."""
-        return of_tasks(predictions, self.config.tasks, argument)
+    def describe(self, name: str, predictions: PredictionsByTask) -> ModelDescription:
+        """Who answered, how it was asked and at what cost."""
+        return describe_model(
+            self.model(name), predictions, self._settings(name), self.config.price
+        )
 
-    def pairs(self, answers: Mapping[str, PredictionsByTask]) -> list[PairedPredictions]:
-        """Of the base with every checkpoint, task by task.
+    def model(self, name: str) -> AnyModel:
+        """The model of that name; the base, where it is asked twice."""
+        return self.checkpoints.get(name, self.base)
 
-        Raises
-        ------
-        PairingError
-            Where the pairing contract is broken.
-        """
-        return [
-            pairs
-            for name in answers
-            if name != BASE
-            for pairs in pair_tasks(
-                answers[BASE], answers[name], allow_mismatch=self.allow_mismatch
-            )
-        ]
-
-    def compare(
-        self,
-        name: str,
-        answers: Mapping[str, PredictionsByTask],
-        verdicts: Grades | None,
-        console: Console,
-    ) -> Comparison:
-        """The base with the checkpoint of that name, or with itself asked again."""
-        model = self.checkpoints.get(name, self.base)
-        engines: tuple[str, ...] = ()
+    def cautions(self, name: str) -> tuple[str, ...]:
+        """What a reader must be told of the base and the model of that name."""
+        model = self.model(name)
+        cautions = model_cautions(self.base, model)
         if isinstance(self.base, SavedPredictions) or isinstance(model, SavedPredictions):
-            engines = engine_cautions(
-                self._how_asked(BASE, self.base), self._how_asked(name, model)
+            cautions += engine_cautions(self._settings(BASE), self._settings(name))
+        judge = self.config.judge
+        if judge is not None and judge.model.argument in (self.base.argument, model.argument):
+            cautions += (
+                f"{judge.model.name} judges its own answers; take a judge that is not compared.",
             )
-        with console.status("") as status:
-            return compare_predictions(
-                answers[BASE],
-                answers[name],
-                base_model=describe(
-                    self.base, answers[BASE], self._how_asked(BASE, self.base), self.price
-                ),
-                checkpoint_model=describe(
-                    model, answers[name], self._how_asked(name, model), self.price
-                ),
-                settings=self.settings,
-                allow_mismatch=self.allow_mismatch,
-                cautions=(
-                    *cautions(self.base, model),
-                    *engines,
-                    *_own_judge(self.judge, self.base, model),
-                ),
-                training=self.training.get(name),
-                verdicts=verdicts,
-                on_task=lambda task: status.update(f"statistics: {model.name}, {task}"),
-            )
+        return cautions
 
-    def _how_asked(self, name: str, model: AnyModel) -> Mapping[str, Any]:
+    def _settings(self, name: str) -> Mapping[str, Any]:
+        model = self.model(name)
         if isinstance(model, SavedPredictions):
             return model.identity
-        known: Mapping[str, Any] = self.identity[BASE if name == AGAIN else name]
-        return known
+        identity: Mapping[str, Any] = self.identity[BASE if name == AGAIN else name]
+        return identity
 
 
 def plan_comparison(
-    base_argument: str,
-    checkpoint_arguments: Sequence[str],
-    out: Path | None,
-    options: Mapping[str, Any],
-    attendant: StoppingRule | None = None,
+    base: Model, checkpoints: Sequence[Model], config: ComparisonConfig, out: Path | None = None
 ) -> ComparisonPlan:
-    """Resolve the models and check everything that can be checked before a question is asked.
+    """Resolve the models and check everything that can be checked before anything is asked.
 
-    Raises
-    ------
-    SaevalError
-        With the first mistake.
+    Parameters
+    ----------
+    base, checkpoints
+        As the command line takes them, or predictions.
+    config
+        How they are compared.
+    out
+        Folder for results; None for one that is named after the models.
     """
-    base = resolve_model(base_argument)
-    found, steps = sort_by_step(
-        [resolve_model(argument, base=base) for argument in checkpoint_arguments]
+    base = resolve_model(base)
+    ordered, steps = sort_by_step(
+        [resolve_model(checkpoint, base=base) for checkpoint in checkpoints]
     )
-    checkpoints = named(found)
-    models: dict[str, AnyModel] = {BASE: base, **checkpoints}
-    config, engine, judge = (
-        run_config_from_options(options),
-        EngineConfig(),
-        judge_from_options(options),
-    )
-    asked: list[LoadedTask] = []
-    if to_ask := _to_ask(models):
-        if not config.tasks:
-            raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
-        engine = engine_config_from_options(options, to_ask.values())
-        asked = load_tasks(config)
-        check_samples(asked, config)
-    elif ignored := list_given_options(
-        options, LOADING_DEFAULTS | (ASKING_DEFAULTS if judge is None else ANSWERING_DEFAULTS)
-    ):
-        raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
-    if options["aa"] and isinstance(base, SavedPredictions):
+    named = name_checkpoints(ordered)
+    models: dict[str, AnyModel] = {BASE: base, **named}
+    saved = {name: m for name, m in models.items() if isinstance(m, SavedPredictions)}
+    if config.aa and BASE in saved:
         raise InputError("--aa asks the base twice; give a BASE that can be asked, not predictions")
-    identity: dict[str, Any] = {
-        name: {"content": m.content}
-        if isinstance(m, SavedPredictions)
-        else run_identity(m, config, engine)
-        for name, m in models.items()
+    engine = config.engine
+    loaded: tuple[LoadedTask, ...] = ()
+    if askable := _askable(models):
+        engine, loaded = _prepare_asking(config, askable)
+    else:
+        _check_nothing_ignored(config)
+    identity = _identify(models, config, engine)
+    existing = {
+        name: select_tasks(model.predictions, config.run.tasks, model.argument)
+        for name, model in saved.items()
     }
-    if judge is not None:
-        identity["judge"] = judge.identity()
-    title = f"{base.name}-vs-{'-'.join(model.name for model in checkpoints.values())}"
-    answered = {n: m for n, m in models.items() if isinstance(m, SavedPredictions)}
-    saved = {
-        name: of_tasks(model.predictions, config.tasks, model.argument)
-        for name, model in answered.items()
-    }
-    strictly = not options["allow_mismatch"]
-    earlier = [
-        ExistingAnswers(model, format_options(options)) for model in answered.values() if to_ask
-    ]
-    for answers in earlier:
-        answers.check(asked, config, strictly=strictly)
-    if strictly and not to_ask:
-        check_same_settings(
-            {m.argument: how_run(m.manifest) for m in answered.values() if m.manifest is not None}
-        )
-    if judge is not None:
-        check_has_open_questions(config.tasks or tuple(saved[BASE]))
-    training = {name: load_training_data(model) for name, model in checkpoints.items()}
-    tasks = config.tasks or _common(list(saved.values()))
-    if attendant is not None:
-        attendant.check(tasks, checkpoints[CHECKPOINT])
-    wanted = None if steps is None else DEFAULT
-    if (metric := options.get("best")) is not None:
-        wanted = parse_selection_metric(metric)
-        wanted.keys(tasks)
+    to_check = _check_existing(saved, config, loaded)
+    tasks = config.run.tasks or _common_tasks(list(existing.values()))
+    if config.judge is not None:
+        check_has_open_questions(config.run.tasks or tuple(existing[BASE]))
+    training = {name: load_training_data(model) for name, model in named.items()}
+    if config.best is not None:
+        config.best.keys(tasks)
+    title = f"{base.name}-vs-{'-'.join(model.name for model in named.values())}"
     return ComparisonPlan(
+        config=replace(config, engine=engine),
         base=base,
-        checkpoints=checkpoints,
+        checkpoints=named,
         steps=steps,
-        config=config,
-        asked=asked,
-        engine=engine,
-        saved=saved,
-        earlier=earlier if strictly else (),
-        judge=judge,
-        settings=Settings(
-            options["level"],
-            options["replicates"],
-            config.seed,
-            None if judge is None else judge.description,
-        ),
-        wanted=wanted,
+        tasks=tasks,
+        loaded_tasks=loaded,
+        existing=existing,
+        to_check=to_check,
         training=training,
         identity=identity,
         folder=out or RUNS / folder_name(title, identity),
-        again=options["aa"],
-        allow_mismatch=options["allow_mismatch"],
-        price=options["price"],
     )
 
 
-def named(
-    checkpoints: Sequence[AnyModel],
-) -> dict[str, AnyModel]:
+def name_checkpoints(checkpoints: Sequence[AnyModel]) -> dict[str, AnyModel]:
     """Checkpoints by the name of their folder in the output, each name once."""
     if len(checkpoints) == 1:
-        return {"checkpoint": checkpoints[0]}
+        return {CHECKPOINT: checkpoints[0]}
     named: dict[str, AnyModel] = {}
     for checkpoint in checkpoints:
         name = unique = readable(checkpoint.name)
@@ -315,7 +255,7 @@ def named(
     return named
 
 
-def of_tasks(
+def select_tasks(
     predictions: PredictionsByTask, names: tuple[str, ...], argument: str
 ) -> PredictionsByTask:
     """Those of the tasks that are named; all if none are."""
@@ -329,17 +269,66 @@ def of_tasks(
     return {name: predictions[name] for name in names}
 
 
-def _to_ask(models: Mapping[str, AnyModel]) -> dict[str, AskableModel]:
+def _prepare_asking(
+    config: ComparisonConfig, models: Mapping[str, AskableModel]
+) -> tuple[EngineConfig, tuple[LoadedTask, ...]]:
+    if not config.run.tasks:
+        raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
+    engine = configure_engine(config.engine, models.values())
+    loaded = load_tasks(config.run)
+    check_samples(loaded, config.run)
+    return engine, tuple(loaded)
+
+
+def _check_nothing_ignored(config: ComparisonConfig) -> None:
+    """Stop if it says how models are asked where none is."""
+    options = {**to_engine_options(config.engine), **to_run_options(config.run)}
+    defaults: dict[str, Any] = {**LOADING_DEFAULTS, **ANSWERING_DEFAULTS}
+    if config.judge is None:
+        options["cache"], defaults["cache"] = config.cache, None
+    if ignored := list_given_options(options, defaults):
+        raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
+
+
+def _identify(
+    models: Mapping[str, AnyModel], config: ComparisonConfig, engine: EngineConfig
+) -> dict[str, Any]:
+    """Everything that decides the predictions and grades."""
+    identity: dict[str, Any] = {
+        name: {"content": model.content}
+        if isinstance(model, SavedPredictions)
+        else run_identity(model, config.run, engine)
+        for name, model in models.items()
+    }
+    return identity if config.judge is None else {**identity, "judge": config.judge.identity()}
+
+
+def _check_existing(
+    saved: Mapping[str, SavedPredictions], config: ComparisonConfig, loaded: Sequence[LoadedTask]
+) -> list[ExistingPredictions]:
+    """Stop if predictions are not to what is asked, or to each other's questions.
+
+    Returns those whose prompts are still to be checked, which takes an engine.
+    """
+    is_strict = not config.allow_mismatch
+    if not loaded:
+        if is_strict:
+            check_same_settings(
+                {m.argument: how_run(m.manifest) for m in saved.values() if m.manifest is not None}
+            )
+        return []
+    typed = format_options({**to_run_options(config.run), **to_engine_options(config.engine)})
+    existing = [ExistingPredictions(model, typed) for model in saved.values()]
+    for predictions in existing:
+        predictions.check(loaded, config.run, strictly=is_strict)
+    return existing if is_strict else []
+
+
+def _askable(models: Mapping[str, AnyModel]) -> dict[str, AskableModel]:
     return {n: model for n, model in models.items() if not isinstance(model, SavedPredictions)}
 
 
-def _common(answers: Sequence[PredictionsByTask]) -> tuple[str, ...]:
-    """The tasks that all have answers to."""
-    first = answers[0] if answers else {}
-    return tuple(name for name in first if all(name in one for one in answers))
-
-
-def _own_judge(judge: Judge | None, *models: AnyModel) -> tuple[str, ...]:
-    if judge is None or judge.model.argument not in [model.argument for model in models]:
-        return ()
-    return (f"{judge.model.name} judges its own answers; take a judge that is not compared.",)
+def _common_tasks(predictions: Sequence[PredictionsByTask]) -> tuple[str, ...]:
+    """The tasks that all have predictions of."""
+    first = predictions[0] if predictions else {}
+    return tuple(name for name in first if all(name in other for other in predictions))

@@ -10,7 +10,7 @@ An engine is one class (see `saeval.evalsuite.engines.base.Engine`) and one call
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -19,9 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saeval.errors import InputError
-from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.config import (
+    LOADING_DEFAULTS,
+    EngineConfig,
+    list_given_options,
+    to_engine_options,
+)
 from saeval.evalsuite.engines.base import Engine
-from saeval.evalsuite.models.types import AskableModel, ServedModel
+from saeval.evalsuite.models.types import AskableModel, LocalModel, ServedModel
 from saeval.extras import require_extra
 from saeval.suggest import did_you_mean
 
@@ -153,6 +158,21 @@ def resolve_engine_config(config: EngineConfig) -> EngineConfig:
         dtype="float32" if config.dtype == "auto" and on_cpu else config.dtype,
         batch_size=config.batch_size or (16 if on_cpu else 64),
     )
+
+
+def configure_engine(config: EngineConfig, models: Iterable[AskableModel]) -> EngineConfig:
+    """The configuration as these models are run with it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be had here, or says how to load models that are all behind servers.
+    """
+    if any(isinstance(model, LocalModel) for model in models):
+        return resolve_engine_config(config)
+    if ignored := list_given_options(to_engine_options(config), LOADING_DEFAULTS):
+        raise InputError(f"{ignored}: has no effect on a server; leave it out")
+    return config
 
 
 def engine_identity(model: AskableModel, config: EngineConfig) -> dict[str, Any]:

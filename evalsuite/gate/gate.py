@@ -1,115 +1,289 @@
-"""``saeval gate``: may this checkpoint ship, by a policy?"""
+"""May this checkpoint ship? A comparison held to a policy."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
+from typing_extensions import Unpack
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.plan import BASE, CHECKPOINT
-from saeval.evalsuite.compare.session import comparing
-from saeval.evalsuite.gate.early_stopping import GateStoppingRule
-from saeval.evalsuite.gate.policy import load_policy
-from saeval.stats.gate.decide import GATE_SCHEMA_VERSION, Gate, Gated, Verdict, judge, overall
+from saeval.evalsuite.compare.comparison import compare_planned
+from saeval.evalsuite.compare.folder import log_written
+from saeval.evalsuite.compare.pairing import to_arrays
+from saeval.evalsuite.compare.plan import (
+    CHECKPOINT,
+    ComparisonConfig,
+    ComparisonPlan,
+    plan_comparison,
+)
+from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
+from saeval.evalsuite.gate.early_stopping import (
+    SequentialGate,
+    exclude_training_items,
+    targets_of,
+)
+from saeval.evalsuite.gate.policy import Policy, load_policy
+from saeval.evalsuite.gate.results import Gate
+from saeval.evalsuite.models.types import Model, SavedPredictions
+from saeval.evalsuite.options import (
+    Out,
+    RunOptions,
+    to_cache,
+    to_engine_config,
+    to_out,
+    to_run_config,
+)
+from saeval.evalsuite.run.tasks import LoadedTask
+from saeval.evalsuite.store.run_folder import lock_run_folder
+from saeval.progress import SILENT, Progress
+from saeval.stats.compare.metric_table import RULES
+from saeval.stats.compare.results import Settings
+from saeval.stats.gate.decide import (
+    GATE_SCHEMA_VERSION,
+    Gated,
+    Held,
+    Skipped,
+    judge,
+    overall,
+)
+from saeval.stats.gate.rules import Rule
+from saeval.tasks.registry import get_task
 
-SUMMARY = "GITHUB_STEP_SUMMARY"
-EXIT_CODES: Mapping[Verdict, int] = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
 _STOPPED_EARLY = (
     "The run stopped early: the intervals and p values here take no account of that, those of the "
     "gate do."
 )
 
 
-def explain_command(policy_path: Path | None) -> None:
-    """``saeval gate --explain``: every rule in words, and what the verdicts promise."""
-    from saeval.reports.text.gate import explain
+def gate(
+    base: Comparison | Model,
+    checkpoint: Model | None = None,
+    *,
+    policy: Policy | str | Path | None = None,
+    until_decided: bool = False,
+    strict: bool = False,
+    allow_mismatch: bool = False,
+    n_resamples: int = 10_000,
+    out: Out = None,
+    progress: Progress = SILENT,
+    **options: Unpack[RunOptions],
+) -> Gate:
+    """Hold a checkpoint to its base by a policy: PASS, REGRESSION or INCONCLUSIVE.
 
-    policy = load_policy(policy_path)
-    console = Console()
-    for line in explain(policy.name, policy.level, policy.general, policy.of_task):
-        console.print(escape(line), highlight=False, soft_wrap=True)
+    Parameters
+    ----------
+    base, checkpoint
+        As `compare` takes them; or a comparison alone, whose predictions are then held to the
+        policy.
+    policy
+        A policy, or its YAML file; None is the built-in policy.
+    until_decided
+        Ask the checkpoint in shuffled batches, and stop once every rule is decided.
+    strict
+        Whether the reports count INCONCLUSIVE as a failure.
+    allow_mismatch, out, progress, **options
+        As `compare` takes them.
+    n_resamples
+        Of the joint bootstrap, for metrics without a better test.
 
+    Returns
+    -------
+    Gate
+        Its `comparison` is the comparison that was held to the policy.
 
-def gate_command(
-    base: str,
-    checkpoint: str,
-    out: Path | None,
-    policy_path: Path | None,
-    options: Mapping[str, Any],
-) -> int:
-    """``saeval gate``: compare, judge, write and print the reports; returns the exit code."""
-    from saeval.reports import write_reports
-    from saeval.reports.build.gate import gate_markdown, print_gate, write_gate
-    from saeval.reports.render.junit import github_annotations
+    Raises
+    ------
+    SaevalError
+        Where anything is not as it should be: a subclass says what, and what to do.
 
-    policy = load_policy(policy_path)
-    until_decided, strict = options["until_decided"], options["strict"]
-    watch = GateStoppingRule(
-        policy,
-        until_decided=until_decided,
-        samples=options["samples"],
-        allow_mismatch=options["allow_mismatch"],
-    )
-    asked = {**options, "level": policy.level, "aa": False, "price": None, "judge": None}
-    console = Console(stderr=True)
-    with comparing(base, [checkpoint], out, asked, console, watch) as found:
-        comparison = found.comparisons[0]
-        tasks = [task.task for task in comparison.tasks]
-        tasks += [name for name in options["tasks"] or () if name not in tasks]
-        held, skipped = watch.held(tasks, found.answers[BASE], found.answers[CHECKPOINT])
-        if not any(task.rules for task in held):
+    Examples
+    --------
+    >>> comparison = saeval.compare("base.jsonl", "checkpoint.jsonl")     # doctest: +SKIP
+    >>> saeval.gate(comparison, policy="gate.yaml").verdict               # doctest: +SKIP
+    'PASS'
+    >>> saeval.gate("baseline:main", "./checkpoint", tasks="fever").to_frame()  # doctest: +SKIP
+    """
+    rules = policy if isinstance(policy, Policy) else load_policy(policy)
+    if isinstance(base, Comparison):
+        if checkpoint is not None or options or until_decided or out is not None:
             raise InputError(
-                f"{policy.name}: none of its rules is about {', '.join(tasks)}; nothing is checked"
+                "a comparison is gated as it is: leave out everything but it, `policy` and `strict`"
             )
-        if not all(task.complete for task in held):
-            comparison = replace(comparison, warnings=(_STOPPED_EARLY, *comparison.warnings))
-        with console.status("verdicts"):
-            results = judge(
-                held,
-                level=policy.level,
-                replicates=comparison.settings.replicates,
-                seed=comparison.settings.seed,
-                until_decided=until_decided,
-            )
-        gate = Gate(
-            schema=GATE_SCHEMA_VERSION,
-            saeval_version=version("saeval"),
-            base=comparison.base.name,
-            checkpoint=comparison.checkpoint.name,
-            policy=policy.name,
-            level=policy.level,
-            until_decided=until_decided,
-            verdict=overall(results),
-            tasks=tuple(
-                Gated(
-                    task.task,
-                    0 if task.pairs is None else len(task.pairs),
-                    task.planned,
-                    task.trained_on,
-                )
-                for task in held
-            ),
-            results=results,
-            skipped=tuple(skipped),
+        return _gate_comparison(base, rules, progress)
+    if checkpoint is None:
+        raise InputError("`checkpoint` is needed, unless a comparison is gated")
+    run = replace(to_run_config(options), shuffled=until_decided)
+    config = ComparisonConfig(
+        run=run,
+        engine=to_engine_config(options),
+        stats=Settings(rules.level, n_resamples, run.seed),
+        allow_mismatch=allow_mismatch,
+        cache=to_cache(options),
+    )
+    plan = plan_comparison(base, [checkpoint], config, to_out(out))
+    stopping_rule = _check_plan(plan, rules, until_decided)
+    (comparison,) = compare_planned(plan, stopping_rule=stopping_rule, progress=progress)
+    result = _gate(rules, comparison, plan.loaded_tasks, run.samples, stopping_rule, progress)
+    if out is not None:
+        write_gated(result, plan, strict=strict, progress=progress)
+    return result
+
+
+def write_gated(gate: Gate, plan: ComparisonPlan, *, strict: bool, progress: Progress) -> None:
+    """Write the reports of the comparison and of the gate into its folder."""
+    from saeval.reports import write_reports
+    from saeval.reports.build.gate import write_gate
+
+    with lock_run_folder(plan.folder, plan.manifest):
+        log_written(write_reports(gate.comparison, plan.folder), progress)
+        log_written(write_gate(gate, plan.folder, strict=strict), progress)
+
+
+def _check_plan(plan: ComparisonPlan, policy: Policy, until_decided: bool) -> SequentialGate | None:
+    """The stopping rule, if there is one; stops where the policy does not fit the tasks."""
+    _check_policy(policy, plan.tasks)
+    if not until_decided:
+        return None
+    if isinstance(plan.checkpoints[CHECKPOINT], SavedPredictions):
+        raise InputError(
+            "--until-decided asks the checkpoint batch by batch; give a CHECKPOINT that can be "
+            "asked, not predictions"
         )
-        written = write_reports(comparison, found.plan.folder)
-        written += write_gate(gate, found.plan.folder, strict=strict)
-    for path in written:
-        console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
-    print_gate(gate, Console())
-    if options["github"]:
-        for line in github_annotations(gate, strict=strict):
-            print(line)
-        if summary := os.environ.get(SUMMARY):
-            with open(summary, "a", encoding="utf-8") as file:
-                file.write(gate_markdown(gate))
-    if gate.verdict == "INCONCLUSIVE" and not strict:
-        return 0
-    return EXIT_CODES[gate.verdict]
+    return SequentialGate(
+        policy,
+        plan.loaded_tasks,
+        samples=plan.config.run.samples,
+        training=plan.training[CHECKPOINT],
+        allow_mismatch=plan.config.allow_mismatch,
+    )
+
+
+def _check_policy(policy: Policy, tasks: Sequence[str]) -> None:
+    policy.check_tasks(tasks)
+    for name in tasks:
+        policy.rules_for(name, get_task(name).labels)
+
+
+def _gate_comparison(comparison: Comparison, policy: Policy, progress: Progress) -> Gate:
+    if comparison.predictions is None:
+        raise InputError(
+            "the predictions of this comparison are not at hand, and a gate needs them: gate the "
+            "models or files, or a folder that holds its predictions (saeval.load_comparison)"
+        )
+    _check_policy(policy, [task.task for task in comparison.tasks])
+    return _gate(policy, comparison, (), 1, None, progress)
+
+
+def _gate(
+    policy: Policy,
+    comparison: Comparison,
+    loaded_tasks: Sequence[LoadedTask],
+    samples: int,
+    stopping_rule: SequentialGate | None,
+    progress: Progress,
+) -> Gate:
+    loaded = {task.name: task for task in loaded_tasks}
+    names = [task.task for task in comparison.tasks]
+    names += [name for name in loaded if name not in names]
+    predictions = comparison.predictions
+    if predictions is None:
+        raise InputError("the predictions of the comparison are not at hand")
+    gated: list[Held] = []
+    skipped: list[Skipped] = []
+    for name in names:
+        task, left_out = _collect_task(
+            name, policy, predictions, loaded.get(name), samples, stopping_rule
+        )
+        gated.append(task)
+        skipped += left_out
+    if not any(task.rules for task in gated):
+        raise InputError(
+            f"{policy.name}: none of its rules is about {', '.join(names)}; nothing is checked"
+        )
+    if not all(task.complete for task in gated):
+        comparison = replace(comparison, warnings=(_STOPPED_EARLY, *comparison.warnings))
+    with progress.status("verdicts"):
+        results = judge(
+            gated,
+            level=policy.level,
+            replicates=comparison.settings.replicates,
+            seed=comparison.settings.seed,
+            until_decided=stopping_rule is not None,
+        )
+    return Gate(
+        schema=GATE_SCHEMA_VERSION,
+        saeval_version=version("saeval"),
+        base=comparison.base.name,
+        checkpoint=comparison.checkpoint.name,
+        policy=policy.name,
+        level=policy.level,
+        until_decided=stopping_rule is not None,
+        verdict=overall(results),
+        tasks=tuple(
+            Gated(
+                task.task,
+                0 if task.pairs is None else len(task.pairs),
+                task.planned,
+                task.trained_on,
+            )
+            for task in gated
+        ),
+        results=results,
+        skipped=tuple(skipped),
+        _comparison=comparison,
+    )
+
+
+def _collect_task(
+    name: str,
+    policy: Policy,
+    predictions: ComparedPredictions,
+    loaded: LoadedTask | None,
+    samples: int,
+    stopping_rule: SequentialGate | None,
+) -> tuple[Held, list[Skipped]]:
+    """A task with its pairs, its rules and what was decided of them early.
+
+    Items that the checkpoint was trained on are left out and counted.
+    """
+    training = predictions.training
+    base, checkpoint = predictions.base[name], predictions.checkpoint.get(name, {})
+    clean_base = exclude_training_items(name, base, training)
+    if not clean_base:
+        raise InputError(
+            f"task {name}: the checkpoint was trained on every item; gate it on others"
+        )
+    clean = exclude_training_items(name, checkpoint, training)
+    pairs = None
+    targets = set() if loaded is None else targets_of(loaded)
+    if clean:
+        paired = predictions.pair_items(name, clean_base, clean)
+        pairs = to_arrays(paired)
+        targets = targets or {prediction.target for prediction in paired.base}
+    if loaded is None:
+        planned = 0 if pairs is None else len(pairs)
+        trained_on = len(checkpoint) - len(clean)
+    else:
+        ids = set(loaded.ids)
+        planned = sum(item in ids for item, _ in clean_base)
+        trained_on = len(ids) * samples - planned
+    decisions = {}
+    if stopping_rule is not None:
+        decisions = stopping_rule.decisions(name, base, checkpoint, intervals=True)
+    rules, skipped = policy.rules_for(name, targets)
+    left_out = list(skipped)
+    if all(prediction.confidence is None for prediction in clean_base.values()):
+        silent = [rule for rule in rules if _is_general_of_confidence(policy, name, rule)]
+        left_out += [Skipped(name, rule, "the base states no confidence") for rule in silent]
+        kept = [place for place, rule in enumerate(rules) if rule not in silent]
+        rules = tuple(rules[place] for place in kept)
+        decisions = {new: decisions[old] for new, old in enumerate(kept) if old in decisions}
+    return Held(name, pairs, rules, planned, decisions, trained_on), left_out
+
+
+def _is_general_of_confidence(policy: Policy, task: str, rule: Rule) -> bool:
+    is_own = rule in policy.of_task.get(task, ())
+    return not is_own and rule.metric in RULES and RULES[rule.metric].of_confidence

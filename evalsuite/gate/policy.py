@@ -16,7 +16,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,29 +23,16 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from saeval.errors import InputError
-from saeval.reports.text.metric_names import METRICS
-from saeval.stats.compare.metric_table import RULES
+from saeval.evalsuite.compare.metric_names import ABSTENTION, LABELLED_METRICS, parse_metric
 from saeval.stats.gate.decide import Skipped
 from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better, metrics_of
-from saeval.tasks.questions import QUESTION_ABSTENTION
-from saeval.tasks.registry import TASKS, AnswersSource, get_task
+from saeval.suggest import did_you_mean
+from saeval.tasks.registry import TASKS, get_task
 from saeval.yaml_source import Path_, YamlError, read_file
 
 BUILT_IN = Path(__file__).with_name("default_policy.yaml")
-ABSTENTION = "abstention"
-"""Stands for the task's own label for abstaining."""
-_LABELLED = ("recall", "precision", "f1")
 _KINDS: tuple[Kind, ...] = ("must_improve", "not_worse_by", "at_most", "at_least")
-_METRICS = (*RULES, NEGATIVE_FLIPS[0])
-_AS_PRINTED = {
-    METRICS[name].name.format(label=label).lower(): name
-    for name in RULES
-    for label in ("NA", QUESTION_ABSTENTION)
-    if name in METRICS and name not in _LABELLED
-}
-
-
 _Slot = tuple[str, str | None, str]
 Where = Callable[[Path_], str]
 
@@ -155,7 +141,7 @@ def in_words(rule: Rule) -> str:
     return " ".join(part for part in (rule.label, rule.metric.replace("_", " ")) if part)
 
 
-def load_policy(path: Path | None) -> Policy:
+def load_policy(path: str | Path | None) -> Policy:
     """Read and check a policy; the built-in one without a path.
 
     Raises
@@ -164,6 +150,7 @@ def load_policy(path: Path | None) -> Policy:
         One line for each mistake, with file and line.
     """
     name = "the built-in policy" if path is None else str(path)
+    path = None if path is None else Path(path)
     try:
         content, lines = read_file(path or BUILT_IN)
     except YamlError as error:
@@ -188,7 +175,9 @@ def load_policy(path: Path | None) -> Policy:
     of_task = {}
     for task, entry in read.tasks.items():
         if task not in TASKS:
-            mistakes.append(f"{where(('tasks', task))}: unknown task {task!r}{_hint(task, TASKS)}")
+            mistakes.append(
+                f"{where(('tasks', task))}: unknown task {task!r}; {did_you_mean(task, TASKS)}"
+            )
         of_task[task] = _rules(entry.rules, ("tasks", task, "rules"), where, mistakes)
     if mistakes:
         raise InputError("\n".join(mistakes))
@@ -252,51 +241,14 @@ def _rule(entry: _Rule) -> Rule:
     return Rule(metric, label, kind, float(limit))
 
 
-def parse_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
-    """Name and label, from ``recall`` with a label, ``NA recall`` or a name as reports print it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such metric or label.
-    """
-    words = written.split()
-    if len(words) == 2 and words[1].lower() in _LABELLED:
-        if label is not None:
-            raise ValueError(f"{written!r} names its label already; leave out label: {label}")
-        label, name = words[0], words[1].lower()
-    else:
-        name = "_".join(words).lower().replace("-", "_")
-        name = _AS_PRINTED.get(" ".join(words).lower(), name)
-    if name not in _METRICS:
-        raise ValueError(f"unknown metric {written!r}{_hint(name, _METRICS)}")
-    if name not in _LABELLED:
-        if label is not None:
-            raise ValueError(f"{name} has no label")
-        return name, None
-    comparable = [t for t in TASKS.values() if not isinstance(t.source, AnswersSource)]
-    labels = sorted({label for task in comparable for label in task.labels})
-    if label is None:
-        raise ValueError(f"{name} of which label? Give label: {ABSTENTION}, or one of a task")
-    if label not in (*labels, ABSTENTION):
-        raise ValueError(f"unknown label {label!r}{_hint(label, (ABSTENTION, *labels))}")
-    return name, label
-
-
 def _slot(rule: Rule) -> _Slot:
     """What there can be one rule of: a metric is held to the base once, and to either bound."""
     return rule.metric, rule.label, "the base" if rule.of_difference else rule.kind
 
 
 def _rests_on_abstention(rule: Rule, abstention: str | None) -> bool:
-    of_label = rule.metric in _LABELLED and rule.label == abstention
+    of_label = rule.metric in LABELLED_METRICS and rule.label == abstention
     return of_label or rule.metric == "hallucination_rate"
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(names)}"
 
 
 def _described(error: ValidationError, where: Where) -> list[str]:
@@ -307,7 +259,7 @@ def _described(error: ValidationError, where: Where) -> list[str]:
         dotted = ".".join(str(part) for part in key)
         if one["type"] == "extra_forbidden":
             model = _Policy if len(key) == 1 else _Rule if "rules" in key else _Task
-            text = f"there is no key `{key[-1]}`{_hint(str(key[-1]), model.model_fields)}"
+            text = f"there is no key `{key[-1]}`; {did_you_mean(str(key[-1]), model.model_fields)}"
         elif one["type"] == "missing":
             text = f"`{key[-1]}` is missing"
         elif one["type"] == "model_type":

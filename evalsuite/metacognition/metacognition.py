@@ -1,4 +1,4 @@
-"""``saeval metacognition``: a model answers questions, and then questions about its answers."""
+"""A model answers questions, and then questions about its answers."""
 
 from __future__ import annotations
 
@@ -8,31 +8,40 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
+from typing_extensions import Unpack
 
 from saeval.errors import InputError
-from saeval.evalsuite.cli.configs import engine_config_from_options, run_config_from_options
-from saeval.evalsuite.compare.compatibility import cautions
-from saeval.evalsuite.compare.describe import describe
-from saeval.evalsuite.compare.plan import named
+from saeval.evalsuite.compare.compatibility import model_cautions
+from saeval.evalsuite.compare.describe import describe_model
+from saeval.evalsuite.compare.folder import log_written
+from saeval.evalsuite.compare.pairing import TaskPredictions
+from saeval.evalsuite.compare.plan import name_checkpoints
 from saeval.evalsuite.config import EngineConfig, RunConfig
+from saeval.evalsuite.engines.registry import configure_engine
 from saeval.evalsuite.metacognition.results import (
     SelfKnowledge,
-    compared,
-    measured,
+    compare_models,
     metacognition_cautions,
     read_self_knowledge,
+    summarize_model,
 )
 from saeval.evalsuite.models.resolve import resolve_model
-from saeval.evalsuite.models.types import AskableModel, SavedPredictions
+from saeval.evalsuite.models.types import AskableModel, Model, SavedPredictions
+from saeval.evalsuite.options import (
+    CompareOptions,
+    Out,
+    to_cache,
+    to_engine_config,
+    to_out,
+    to_run_config,
+    to_stats_config,
+)
 from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
 from saeval.evalsuite.run.tasks import LoadedTask, load_tasks
 from saeval.evalsuite.store.paths import RUNS, folder_name
-from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
-from saeval.progress import progress_bar
+from saeval.progress import SILENT, Progress
 from saeval.stats.compare.results import ModelDescription, Settings
 from saeval.stats.metacognition.results import METACOGNITION_SCHEMA_VERSION, Metacognition, adjust
 from saeval.tasks.metacognition.answers import read_answers
@@ -43,53 +52,82 @@ ANSWERS, ABOUT_ANSWERS = "answers", "metacognition"
 """A model's two run folders: its answers, and its replies to the questions about them."""
 
 
-def metacognition_command(
-    base_argument: str,
-    checkpoint_arguments: Sequence[str],
-    out: Path | None,
-    options: Mapping[str, Any],
-) -> None:
-    """Ask the questions, then about the answers, and report what the models know of them."""
-    from saeval.reports.build.metacognition import print_metacognition, write_metacognition
+def metacognition(
+    base: Model,
+    checkpoints: Sequence[Model] = (),
+    *,
+    out: Out = None,
+    progress: Progress = SILENT,
+    **options: Unpack[CompareOptions],
+) -> Metacognition:
+    """Does a model know which of its own answers are right, and does a checkpoint know better?
 
-    console = Console(stderr=True)
-    models = _models(base_argument, checkpoint_arguments)
-    config, engine = (
-        run_config_from_options(options),
-        engine_config_from_options(options, models.values()),
-    )
-    _check(config)
-    asked = load_tasks(config)
+    Each model answers tasks of open questions. Then it is asked about its own answers: how certain
+    it is of each, and which of two questions it is more likely to get right.
+
+    Parameters
+    ----------
+    base, checkpoints
+        As `run` takes a model; predictions cannot be asked.
+    out
+        Folder for answers and reports; what is unfinished there is resumed. ``"auto"`` is a folder
+        under ``saeval-runs/``. With None no reports are written, and the answers are kept under
+        ``saeval-runs/``.
+    progress
+        Is told how far it is; nobody by default.
+    **options
+        What is asked, how models are run and how statistics are made, as `compare` takes it.
+
+    Returns
+    -------
+    saeval.stats.metacognition.results.Metacognition
+
+    Examples
+    --------
+    >>> result = saeval.metacognition(
+    ...     "./base", ["./checkpoint"], tasks=["triviaqa", "popqa"], limit=1000
+    ... )                                                                 # doctest: +SKIP
+    >>> result.models[1].differences[0].task                              # doctest: +SKIP
+    'triviaqa'
+    """
+    models = _resolve_models(base, checkpoints)
+    config = to_run_config(options)
+    engine = configure_engine(to_engine_config(options), models.values())
+    _check_config(config)
+    tasks = tuple(load_tasks(config))
     identity = {name: run_identity(model, config, engine) for name, model in models.items()}
     title = "-".join(["metacognition", *(model.name for model in models.values())])
-    folder = out or RUNS / folder_name(title, identity)
-    with lock_run_folder(folder, folder_manifest("metacognition", identity)):
+    folder = to_out(out) or RUNS / folder_name(title, identity)
+    manifest = folder_manifest("metacognition", identity)
+    cache, settings = to_cache(options), to_stats_config(options, config.seed)
+    with lock_run_folder(folder, manifest):
         runs = {
-            name: Run(model, folder / name / ANSWERS, tuple(asked), config)
+            name: Run(model, folder / name / ANSWERS, tasks, config)
             for name, model in models.items()
         }
-        _ask(list(runs.values()), engine, options["cache"], console)
-        about = {name: _about_answers(run, asked, config) for name, run in runs.items()}
+        _answer(list(runs.values()), engine, cache, progress)
+        about = {name: _about_answers(run, tasks, config) for name, run in runs.items()}
         if to_ask := [run for run in about.values() if run.tasks]:
-            _ask(to_ask, engine, options["cache"], console)
-        settings = Settings(options["level"], options["replicates"], config.seed)
-        known = {
-            name: read_self_knowledge(_own_answers(run, asked), about[name].folder)
+            _answer(to_ask, engine, cache, progress)
+        knowledge = {
+            name: read_self_knowledge(_own_answers(run, tasks), about[name].folder)
             for name, run in runs.items()
         }
-        with console.status("statistics"):
-            result = _result(models, known, about, identity, settings)
-        for path in write_metacognition(result, folder):
-            console.print(f"Wrote {escape(str(path))}", highlight=False, soft_wrap=True)
-    print_metacognition(result, Console())
+        with progress.status("statistics"):
+            result = _to_result(models, knowledge, about, identity, settings)
+        if out is not None:
+            from saeval.reports.build.metacognition import write_metacognition
+
+            log_written(write_metacognition(result, folder), progress)
+    return result
 
 
-def _models(base_argument: str, checkpoint_arguments: Sequence[str]) -> dict[str, AskableModel]:
-    base = resolve_model(base_argument)
-    checkpoints = [resolve_model(argument, base=base) for argument in checkpoint_arguments]
-    models = {"base": base, **(named(checkpoints) if checkpoints else {})}
+def _resolve_models(base: Model, checkpoints: Sequence[Model]) -> dict[str, AskableModel]:
+    """By the names of their folders."""
+    first = resolve_model(base)
+    others = [resolve_model(checkpoint, base=first) for checkpoint in checkpoints]
     askable: dict[str, AskableModel] = {}
-    for name, model in models.items():
+    for name, model in {"base": first, **(name_checkpoints(others) if others else {})}.items():
         if isinstance(model, SavedPredictions):
             raise InputError(
                 f"{model.argument}: these are predictions; `metacognition` asks a model about its "
@@ -99,7 +137,7 @@ def _models(base_argument: str, checkpoint_arguments: Sequence[str]) -> dict[str
     return askable
 
 
-def _check(config: RunConfig) -> None:
+def _check_config(config: RunConfig) -> None:
     for name in config.tasks:
         if get_task(name).kind != "question":
             raise InputError(
@@ -112,11 +150,12 @@ def _check(config: RunConfig) -> None:
         )
 
 
-def _ask(runs: Sequence[Run], engine: EngineConfig, cache: Path | None, console: Console) -> None:
-    with progress_bar(console) as progress:
-        answer_runs(runs, engine, progress, cache=cache)
+def _answer(
+    runs: Sequence[Run], engine: EngineConfig, cache: Path | None, progress: Progress
+) -> None:
+    answer_runs(runs, engine, progress, cache=cache)
     for run in runs:
-        log_throughput(run, console)
+        log_throughput(run, progress)
 
 
 def _files(run: Run, asked: Sequence[LoadedTask]) -> tuple[str, ...]:
@@ -139,21 +178,23 @@ def _about_answers(run: Run, asked: Sequence[LoadedTask], config: RunConfig) -> 
     return Run(run.model, run.folder.parent / ABOUT_ANSWERS, tuple(load_tasks(about)), config)
 
 
-def _result(
+def _to_result(
     models: Mapping[str, AskableModel],
-    known: Mapping[str, SelfKnowledge],
+    knowledge: Mapping[str, SelfKnowledge],
     about: Mapping[str, Run],
     identity: Mapping[str, Mapping[str, Any]],
     settings: Settings,
 ) -> Metacognition:
-    (base, of_base), *checkpoints = known.items()
-    results = [measured(of_base, _described(models[base], about[base], identity[base]), settings)]
+    (base, of_base), *checkpoints = knowledge.items()
+    description = _describe(models[base], about[base], identity[base])
+    results = [summarize_model(of_base, description, settings)]
     warnings: list[str] = []
     for name, of_checkpoint in checkpoints:
-        described = _described(models[name], about[name], identity[name])
-        found = measured(of_checkpoint, described, settings)
-        results.append(replace(found, differences=compared(of_base, of_checkpoint, settings)))
-        warnings += cautions(models[base], models[name])
+        description = _describe(models[name], about[name], identity[name])
+        summary = summarize_model(of_checkpoint, description, settings)
+        differences = compare_models(of_base, of_checkpoint, settings)
+        results.append(replace(summary, differences=differences))
+        warnings += model_cautions(models[base], models[name])
     tests, adjusted = adjust(results)
     return Metacognition(
         schema=METACOGNITION_SCHEMA_VERSION,
@@ -165,10 +206,10 @@ def _result(
     )
 
 
-def _described(model: AskableModel, about: Run, identity: Mapping[str, Any]) -> ModelDescription:
+def _describe(model: AskableModel, about: Run, identity: Mapping[str, Any]) -> ModelDescription:
     """With the cost of both runs."""
-    predictions: dict[str, Mapping[Key, Prediction]] = {}
+    predictions: dict[str, TaskPredictions] = {}
     for folder in (about.folder.parent / ANSWERS, about.folder):
         if folder.is_dir():
             predictions |= read_run(folder).predictions
-    return describe(model, predictions, identity, None)
+    return describe_model(model, predictions, identity, None)

@@ -89,7 +89,7 @@ def _replies(folder: Path, task: str) -> list[Prediction]:
     return list(read_predictions(path)) if path.is_file() else []
 
 
-def measured(
+def summarize_model(
     known: SelfKnowledge, model: ModelDescription, settings: Settings
 ) -> ModelMetacognition:
     """One model on every task."""
@@ -126,7 +126,7 @@ def _task(known: SelfKnowledge, task: str, settings: Settings) -> TaskMetacognit
     )
 
 
-def compared(
+def compare_models(
     base: SelfKnowledge, checkpoint: SelfKnowledge, settings: Settings
 ) -> tuple[TaskDifferences, ...]:
     """The differences on every task, over what both models answered."""

@@ -14,6 +14,7 @@ from saeval.evalsuite.models.types import (
     TRAINING_DATA,
     AnyModel,
     LocalModel,
+    Model,
     SavedPredictions,
     ServedModel,
     read_json_object,
@@ -22,13 +23,13 @@ from saeval.evalsuite.store.baseline_stores import fetch_baseline, open_store
 from saeval.evalsuite.store.baselines import PREFIX, RECORD, check_intact, store_address
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.prediction import by_task
-from saeval.evalsuite.store.run_folder import read_run
+from saeval.evalsuite.store.run_folder import RunPredictions, read_run
 from saeval.hub import ADAPTER_FILES, check_model_folder, download_model, is_hub_id
 from saeval.tasks.registry import TASKS
 
 
-def resolve_model(argument: str, *, base: AnyModel | None = None) -> AnyModel:
-    """Find out what a model argument names.
+def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
+    """Find out what a model argument names; what is no text or path is given back.
 
     Taken are a model folder, a PEFT adapter folder (its base is found from its config), a server
     (``http://host:port/v1#model``), a run folder, a pinned baseline (``baseline:NAME``, in the
@@ -43,6 +44,12 @@ def resolve_model(argument: str, *, base: AnyModel | None = None) -> AnyModel:
     InputError
         If a predictions file is bad.
     """
+    if isinstance(argument, Path):
+        argument = str(argument)
+    if isinstance(argument, RunPredictions):
+        return _from_run(str(argument.folder), argument)
+    if not isinstance(argument, str):
+        return argument
     if re.match(r"https?://", argument):
         return parse_served_model(argument)
     if argument.startswith(PREFIX):
@@ -135,7 +142,10 @@ def _resolve_run_folder(
 ) -> SavedPredictions:
     if (folder / RECORD).is_file():
         check_intact(folder, str(folder))
-    run = read_run(folder, name=argument)
+    return _from_run(argument, read_run(folder, name=argument), baseline)
+
+
+def _from_run(argument: str, run: RunPredictions, baseline: str | None = None) -> SavedPredictions:
     _check_known_tasks(argument, run.predictions)
     name = run.manifest.model_identity["name"]
     return SavedPredictions(argument, name, run.files, run.predictions, run.manifest, baseline)

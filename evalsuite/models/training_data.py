@@ -16,13 +16,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.types import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.files import first_problem
-from saeval.stats._core.answers import PairedAnswers
-from saeval.stats.compare.contamination import compare_clean
-from saeval.stats.compare.results import Overlap
 from saeval.tasks.data.fingerprint import identity
 from saeval.tasks.registry import Task
 
@@ -104,18 +100,6 @@ def load_training_data(checkpoint: AnyModel) -> TrainingData | None:
             frozenset(hashes.ids), frozenset(hashes.texts), frozenset(hashes.clusters)
         )
     return None
-
-
-def overlap(
-    pairs: PairedPredictions, arrays: PairedAnswers, training: TrainingData, level: float
-) -> Overlap:
-    """Which of the paired items were trained on, and the comparison without them."""
-    return compare_clean(
-        arrays,
-        [prediction.item_id for prediction in pairs.base],
-        [training.shared(pairs.task, prediction) for prediction in pairs.base],
-        level,
-    )
 
 
 def list_model_folders(model: AnyModel) -> list[Path]:

@@ -13,6 +13,7 @@ from saeval.errors import ModelError
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Key, Prediction
+from saeval.evalsuite.store.run_folder import RunPredictions
 from saeval.hub import hash_files, model_content
 
 TRAINING_DATA = "data.json"
@@ -91,12 +92,17 @@ class SavedPredictions:
 
     @cached_property
     def content(self) -> str:
-        """SHA-256 of the files."""
+        """SHA-256 of the files; of the predictions themselves where they are in no file."""
+        if not self.files:
+            lines = (p.to_line() for items in self.predictions.values() for p in items.values())
+            return hash_text("".join(lines))
         return hash_text("".join(hash_files(path.parent, [path.name]) for path in self.files))
 
 
 AskableModel = LocalModel | ServedModel
 AnyModel = LocalModel | ServedModel | SavedPredictions
+Model = str | Path | AnyModel | RunPredictions
+"""A model as the command line names it, or what it was found to be."""
 
 
 def read_json_object(path: Path) -> dict[str, object]:

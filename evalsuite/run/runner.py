@@ -7,10 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress, TaskID
-
 from saeval.evalsuite.config import EngineConfig, RunConfig
 from saeval.evalsuite.engines.adapter_check import (
     Scores,
@@ -34,6 +30,7 @@ from saeval.evalsuite.store.run_folder import (
     get_or_set_manifest_field,
     lock_run_folder,
 )
+from saeval.progress import SILENT, Bars, Progress
 
 _PROBES = 4
 _BARS_KEPT = 12
@@ -85,7 +82,7 @@ class Run:
 def answer_runs(
     runs: Sequence[Run],
     engine_config: EngineConfig,
-    progress: Progress,
+    progress: Progress = SILENT,
     *,
     cache: Path | None = None,
     on_engine: Callable[[Engine], None] = lambda engine: None,
@@ -108,7 +105,19 @@ def answer_runs(
     on_engine
         Meets every engine before its first request.
     """
-    bars: dict[Path, TaskID] = {}
+    with progress.bars() as bars:
+        _answer_open_runs(runs, engine_config, bars, progress, cache, on_engine)
+
+
+def _answer_open_runs(
+    runs: Sequence[Run],
+    engine_config: EngineConfig,
+    bars: Bars,
+    progress: Progress,
+    cache: Path | None,
+    on_engine: Callable[[Engine], None],
+) -> None:
+    bar_of: dict[Path, int] = {}
     open_runs = []
     for run in runs:
         with lock_run_folder(run.folder, run.manifest(engine_config)):
@@ -118,13 +127,13 @@ def answer_runs(
         if n_left:
             open_runs.append(run)
             total = sum(len(task.documents) for task in run.tasks)
-            bars[run.folder] = progress.add_task(
+            bar_of[run.folder] = bars.add(
                 f"{run.name} answers", total=total, completed=total - n_left
             )
     if open_runs:
         _check_served_models(runs, engine_config)
     for group in _group_by_base(open_runs):
-        loading = progress.add_task(f"loading {group[0].model.name}", total=None)
+        loading = bars.add(f"loading {group[0].model.name}")
         adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
         clock = _Clock()
         engine = load_engine(group[0].model, adapters, engine_config)
@@ -133,18 +142,19 @@ def answer_runs(
             on_engine(engine)
             check_adapter_applied(engine, adapters, _probes(group[0], engine), engine_config.dtype)
             clock.lap("prove")
-            progress.remove_task(loading)
+            bars.hide(loading)
             for run in group:
-                _answer_run(run, engine, engine_config, cache, clock, progress, bars[run.folder])
+                _answer_run(run, engine, engine_config, cache, clock, bars, bar_of[run.folder])
                 # A terminal cuts off what is below its last line: the run at work stays on top.
-                progress.update(bars[run.folder], visible=len(open_runs) <= _BARS_KEPT)
+                if len(open_runs) > _BARS_KEPT:
+                    bars.hide(bar_of[run.folder])
         finally:
             engine.close()
         for note in getattr(engine, "notes", ()):
-            progress.console.print(escape(note), highlight=False, soft_wrap=True)
+            progress.log(note)
 
 
-def log_throughput(run: Run, console: Console) -> None:
+def log_throughput(run: Run, progress: Progress) -> None:
     """One line on the last session of a run, if there was one."""
     sessions = read_manifest(run.folder).sessions
     if not sessions or not sessions[-1].items:
@@ -156,7 +166,7 @@ def log_throughput(run: Run, console: Console) -> None:
     else:
         detail = f", {session.items / max(session.seconds['answer'], 1e-3):.1f} a second"
     text = f"{run.name}: {session.items} items{detail} ({phases})"
-    console.print(escape(text), highlight=False)
+    progress.log(text)
 
 
 def _answer_run(
@@ -165,8 +175,8 @@ def _answer_run(
     engine_config: EngineConfig,
     cache: Path | None,
     clock: _Clock,
-    progress: Progress,
-    bar: TaskID,
+    bars: Bars,
+    bar: int,
 ) -> None:
     """All tasks of a run, and what this process did for it into the manifest."""
     n_items = n_from_cache = 0
@@ -174,7 +184,7 @@ def _answer_run(
     def on_items(n: int) -> None:
         nonlocal n_items
         n_items += n
-        progress.advance(bar, n)
+        bars.advance(bar, n)
 
     with lock_run_folder(run.folder, run.manifest(engine_config)):
         try:

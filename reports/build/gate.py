@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from saeval.reports.render.json import as_json
 from saeval.reports.render.junit import to_junit
 from saeval.reports.render.markdown_text import escape, markdown_table, plain
 from saeval.reports.render.write import write_file
@@ -47,8 +46,7 @@ def write_gate(gate: Gate, folder: Path, *, strict: bool) -> list[Path]:
 
 def gate_json(gate: Gate) -> str:
     """Everything, as JSON of schema ``saeval.gate/1``."""
-    tree = dataclasses.asdict(gate)
-    return json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return as_json(gate)
 
 
 def gate_markdown(gate: Gate) -> str:

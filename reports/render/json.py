@@ -83,7 +83,11 @@ def _adapter() -> TypeAdapter[Comparison]:
 
 def _fields(value: object) -> dict[str, Any]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {
+            field.name: getattr(value, field.name)
+            for field in dataclasses.fields(value)
+            if field.metadata.get("serialized", True)
+        }
     raise TypeError(f"a comparison holds no {type(value).__name__}")
 
 
@@ -104,5 +108,6 @@ def _not_finite(value: object, path: str) -> str | None:
         children = [
             (f"{path}.{field.name}", getattr(value, field.name))
             for field in dataclasses.fields(value)
+            if field.metadata.get("serialized", True)
         ]
     return next((found for at, child in children if (found := _not_finite(child, at))), None)

@@ -497,6 +497,10 @@ class TaskComparison:
                 return row
         raise KeyError(f"no metric {name!r} (label {label!r}) in task {self.task!r}")
 
+    def __getitem__(self, key: str | tuple[str, str | None]) -> MetricComparison:
+        """``task["auroc"]`` or ``task["recall", "NA"]``; as `metric`."""
+        return self.metric(key) if isinstance(key, str) else self.metric(*key)
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -553,3 +557,13 @@ class Comparison:
     tasks: tuple[TaskComparison, ...]
     pooled: TaskComparison | None
     warnings: tuple[str, ...]
+
+    def __getitem__(self, task: str) -> TaskComparison:
+        """One task, or ``pooled``; raises KeyError if it was not compared."""
+        for comparison in self.tasks:
+            if comparison.task == task:
+                return comparison
+        if self.pooled is not None and self.pooled.task == task:
+            return self.pooled
+        names = ", ".join(comparison.task for comparison in self.tasks)
+        raise KeyError(f"no task {task!r} was compared; compared: {names}")

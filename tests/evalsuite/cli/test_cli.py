@@ -238,15 +238,15 @@ def test_answers_to_other_documents_are_found_before_a_model_is_asked(
 
 
 def test_an_adapter_on_another_base_is_cautioned_against(tmp_path, tiny_base, tiny_adapter):
-    from saeval.evalsuite.compare.compatibility import cautions
+    from saeval.evalsuite.compare.compatibility import model_cautions
     from saeval.evalsuite.models.resolve import resolve_model
     from saeval.trainer.demo.tiny_model import build_tiny_model
 
     own, adapter = resolve_model(str(tiny_base)), resolve_model(str(tiny_adapter))
     other = resolve_model(str(build_tiny_model(tmp_path / "other", seed=5)))
-    assert cautions(own, adapter) == ()
-    assert "another model than BASE" in cautions(other, adapter)[0]
-    assert "swapped" in cautions(adapter, own)[0]
+    assert model_cautions(own, adapter) == ()
+    assert "another model than BASE" in model_cautions(other, adapter)[0]
+    assert "swapped" in model_cautions(adapter, own)[0]
 
 
 @pytest.mark.parametrize("command", sorted(cli.commands))
@@ -259,7 +259,7 @@ def test_every_command_has_help_with_an_example(command, capsys):
 def test_task_cards_and_path_are_printed(capsys):
     assert "# climatefever" in typed(capsys, "tasks", "show", "climatefever")[1]
     path = Path(typed(capsys, "tasks", "path")[1].strip())
-    assert (path / "fever" / "fever.yaml").is_file()
+    assert (path / "datasets" / "fever" / "fever.yaml").is_file()
     assert "unknown task" in fails(capsys, "tasks", "show", "none")
 
 

@@ -5,8 +5,9 @@ import pytest
 from builders import prediction
 
 from saeval.errors import PairingError
-from saeval.evalsuite.compare.comparison import compare_predictions
 from saeval.evalsuite.compare.pairing import pair, select_changed_items, to_arrays
+from saeval.evalsuite.compare.results import ComparedPredictions
+from saeval.evalsuite.compare.statistics import compare_predictions
 from saeval.stats.compare.results import ModelDescription, Settings
 from saeval.tasks.registry import get_task
 
@@ -91,7 +92,9 @@ def test_tasks_of_one_side_only_are_named_and_no_common_task_is_an_error():
         "settings": Settings(0.95, 100, 0),
     }
     both = side(*[prediction(i) for i in range(6)])
-    found = compare_predictions({"fever": both, "vitaminc": both}, {"fever": both}, **options)
+    found = compare_predictions(
+        ComparedPredictions({"fever": both, "vitaminc": both}, {"fever": both}), **options
+    )
     assert found.warnings == ("Task vitaminc has predictions of one model only.",)
     with pytest.raises(PairingError, match=r"no task in common: base has fever; .* vitaminc"):
-        compare_predictions({"fever": both}, {"vitaminc": both}, **options)
+        compare_predictions(ComparedPredictions({"fever": both}, {"vitaminc": both}), **options)

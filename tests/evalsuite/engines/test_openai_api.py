@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from command_line import SAEVAL, fails, typed
-from rich.console import Console
 from tiny_server import KEY, TinyServer
 
 from saeval.errors import EngineError, ModelError
@@ -24,7 +23,6 @@ from saeval.evalsuite.run.runner import Run, answer_runs
 from saeval.evalsuite.run.tasks import load_tasks
 from saeval.evalsuite.store.manifest import read_manifest
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
-from saeval.progress import progress_bar
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
@@ -65,8 +63,7 @@ def ask(asked_tasks):
             Run(resolve_model(str(model)), folder / str(i), asked_tasks, config)
             for i, model in enumerate(models)
         ]
-        with progress_bar(Console(quiet=True)) as progress:
-            answer_runs(runs, options, progress)
+        answer_runs(runs, options)
         return by_item(runs[-1].folder)
 
     return ask
@@ -82,8 +79,7 @@ def by_item(folder: Path) -> dict[str, Prediction]:
 def undisturbed(running_server, asked_tasks, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     run = Run(resolve_model(f"{running_server.afresh().url}#base"), folder, asked_tasks, ASKED)
-    with progress_bar(Console(quiet=True)) as progress:
-        answer_runs([run], OPTIONS, progress)
+    answer_runs([run], OPTIONS)
     return by_item(folder)
 
 
@@ -236,8 +232,7 @@ def test_generation_settings_are_translated(server, ask, tmp_path):
     config = replace(ASKED, generation=generation, samples=2, limit=2)
     tasks = tuple(load_tasks(config))
     run = Run(resolve_model(f"{server.url}#base"), tmp_path, tasks, config)
-    with progress_bar(Console(quiet=True)) as progress:
-        answer_runs([run], OPTIONS, progress)
+    answer_runs([run], OPTIONS)
     sent = [body for body in server.requests if "echo" not in body]
     assert len({body.pop("seed") for body in sent}) == len(sent) == 4
     assert {body.pop("prompt") for body in sent} == {

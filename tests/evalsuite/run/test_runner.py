@@ -21,7 +21,6 @@ from saeval.evalsuite.run.task_runner import answer_task
 from saeval.evalsuite.run.tasks import build_request, load_tasks
 from saeval.evalsuite.store.prediction import read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile
-from saeval.progress import progress_bar
 from saeval.tasks.registry import FOLDER
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
@@ -45,12 +44,10 @@ def engine(tiny_base, tiny_adapter):
 
 
 def run(model: Path, folder: Path, config: RunConfig = ASKED) -> Path:
-    from rich.console import Console
 
     local = resolve_model(str(model))
     assert isinstance(local, LocalModel)
-    with progress_bar(Console(quiet=True)) as progress:
-        answer_runs([Run(local, folder, tuple(load_tasks(config)), config)], OPTIONS, progress)
+    answer_runs([Run(local, folder, tuple(load_tasks(config)), config)], OPTIONS)
     return folder / "predictions" / "factworld.jsonl"
 
 

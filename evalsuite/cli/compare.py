@@ -1,0 +1,102 @@
+"""``saeval compare``: what changed from a base to its checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from saeval.errors import InputError
+from saeval.evalsuite.cli.configs import to_keywords
+from saeval.evalsuite.cli.options import (
+    CONTEXT,
+    check_price,
+    level_option,
+    out_option,
+    question_options,
+    replicates_option,
+    seed_option,
+    system_option,
+    tasks_option,
+)
+from saeval.evalsuite.cli.report import print_result
+from saeval.progress import ConsoleProgress
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("base")
+@click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
+@tasks_option(required=False)
+@question_options
+@system_option
+@seed_option
+@replicates_option
+@level_option
+@click.option(
+    "--aa",
+    is_flag=True,
+    help="Ask the base twice, and show beside every difference how far it differs from itself.",
+)
+@click.option(
+    "--price",
+    metavar="IN,OUT",
+    callback=check_price,
+    help="Price of a million tokens read and written, such as 0.5,1.5, for the report.",
+)
+@click.option(
+    "--best",
+    metavar="METRIC[@TASK]",
+    help="Choose the best of several checkpoints by a metric, such as 'NA recall' or brier@fever: "
+    "over one task, or the mean of all. Checkpoints of one run are chosen from by accuracy "
+    "without it.",
+)
+@click.option(
+    "--judge",
+    metavar="URL#MODEL",
+    help="Let a model of a server (http://host:port/v1#model) grade answers to open questions in "
+    "place of the default grader, and report how far the two agree.",
+)
+@click.option(
+    "--allow-mismatch",
+    is_flag=True,
+    help="Compare what was asked differently: prompts, documents, settings (never targets).",
+)
+@out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
+def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any) -> None:
+    """Compare BASE with each CHECKPOINT on the same items, and report what changed.
+
+    Each is a model folder, a PEFT adapter folder (its base is found and loaded once for both), a
+    hub id, a model of a server (http://host:port/v1#model), a finished run folder, a pinned
+    baseline (baseline:NAME, see `saeval baseline`), or predictions: saeval's or lm-eval's
+    samples_*.jsonl, or a published study's JSON. Several files of one model are given as a quoted
+    glob or joined with commas. Tasks are needed where a model has to answer.
+
+    \b
+    saeval compare ./base ./checkpoint --tasks fever,vitaminc --per-label 500,250,250
+    saeval compare runs/base runs/checkpoint
+    saeval compare fever_base.json fever_grpo.json
+    saeval compare 'study/*_base.json' 'study/*_grpo.json' --out report
+    saeval compare ./base ./fever-only ./mixed --tasks fever,vitaminc
+    saeval compare ./base runs/mine/checkpoint-* --tasks fever,vitaminc --best 'NA recall'
+    saeval compare runs/base runs/checkpoint --judge http://127.0.0.1:8000/v1#judge
+
+    Several checkpoints are corrected for together, and set side by side: checkpoints × tasks.
+    Those of one training run (checkpoint-200, step-400) are drawn over its steps.
+    """
+    from saeval.evalsuite.compare.comparison import compare as compare_one
+    from saeval.evalsuite.compare.comparison import compare_checkpoints
+
+    keywords = {
+        **to_keywords(options),
+        **{name: options[name] for name in ("aa", "judge", "price", "allow_mismatch")},
+        "out": out or "auto",
+        "progress": ConsoleProgress(Console(stderr=True)),
+    }
+    if len(checkpoints) == 1:
+        if options["best"] is not None:
+            raise InputError("--best: there is one checkpoint only; give several to choose from")
+        print_result(compare_one(base, checkpoints[0], **keywords))
+    else:
+        print_result(compare_checkpoints(base, checkpoints, best=options["best"], **keywords))

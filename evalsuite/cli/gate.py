@@ -1,0 +1,134 @@
+"""``saeval gate``: may this checkpoint ship?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from saeval.evalsuite.cli.configs import to_keywords
+from saeval.evalsuite.cli.options import (
+    CONTEXT,
+    out_option,
+    question_options,
+    replicates_option,
+    seed_option,
+    system_option,
+    tasks_option,
+)
+from saeval.progress import ConsoleProgress
+
+if TYPE_CHECKING:
+    from saeval.evalsuite.gate.results import Gate
+
+_SUMMARY = "GITHUB_STEP_SUMMARY"
+_CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("base", required=False)
+@click.argument("checkpoint", required=False)
+@click.option(
+    "--policy",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Rules on metrics, as YAML; see --explain.  [default: the built-in policy]",
+)
+@click.option("--explain", is_flag=True, help="Say every rule of the policy in words, and leave.")
+@click.option("--strict", is_flag=True, help="Exit with 3 if the verdict is INCONCLUSIVE.")
+@click.option(
+    "--until-decided",
+    is_flag=True,
+    help="Ask the checkpoint in shuffled batches and stop once every rule is decided. That works "
+    "for rules that are means over items (shares, Brier score); with any other rule (F1, "
+    "precision, AUROC, ECE²) only a REGRESSION ends a run early.",
+)
+@click.option(
+    "--github",
+    is_flag=True,
+    help="Print annotations of a GitHub workflow and append to its job summary.",
+)
+@tasks_option(required=False)
+@question_options
+@system_option
+@seed_option
+@replicates_option
+@click.option(
+    "--allow-mismatch",
+    is_flag=True,
+    help="Compare what was asked differently: prompts, documents, settings (never targets).",
+)
+@out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
+def gate(
+    base: str | None,
+    checkpoint: str | None,
+    policy: Path | None,
+    explain: bool,
+    out: Path | None,
+    **options: Any,
+) -> None:
+    """May CHECKPOINT ship? Hold it to BASE by a policy: PASS, REGRESSION or INCONCLUSIVE.
+
+    Both are what `saeval compare` takes. The exit code is 0 for PASS, 1 for REGRESSION, 0 for
+    INCONCLUSIVE (3 with --strict) and 2 for bad usage or input. The folder gets junit.xml, gate.md
+    and gate.json beside the reports of the comparison.
+
+    \b
+    saeval gate runs/base ./checkpoint --tasks fever,vitaminc --policy gate.yaml
+    saeval gate baseline:main ./checkpoint --tasks fever,vitaminc --until-decided
+    saeval gate base.jsonl checkpoint.jsonl --strict
+    saeval gate --explain --policy gate.yaml
+    """
+    if explain:
+        _explain(policy)
+        return
+    if base is None or checkpoint is None:
+        raise click.UsageError("BASE and CHECKPOINT are needed (or --explain)")
+    from saeval.evalsuite.gate.gate import gate as hold_to_policy
+    from saeval.reports.build.gate import print_gate
+
+    strict = options["strict"]
+    result = hold_to_policy(
+        base,
+        checkpoint,
+        policy=policy,
+        until_decided=options["until_decided"],
+        strict=strict,
+        allow_mismatch=options["allow_mismatch"],
+        n_resamples=options["replicates"],
+        out=out or "auto",
+        progress=ConsoleProgress(Console(stderr=True)),
+        **to_keywords(options),
+    )
+    print_gate(result, Console())
+    if options["github"]:
+        _annotate(result, strict)
+    if code := 0 if result.verdict == "INCONCLUSIVE" and not strict else _CODES[result.verdict]:
+        sys.exit(code)
+
+
+def _explain(path: Path | None) -> None:
+    """Every rule in words, and what the verdicts promise."""
+    from saeval.evalsuite.gate.policy import load_policy
+    from saeval.reports.text.gate import explain
+
+    policy = load_policy(path)
+    for line in explain(policy.name, policy.level, policy.general, policy.of_task):
+        Console().print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _annotate(gate: Gate, strict: bool) -> None:
+    """For a GitHub workflow: annotations, and the report in its job summary."""
+    from saeval.reports.build.gate import gate_markdown
+    from saeval.reports.render.junit import github_annotations
+
+    for line in github_annotations(gate, strict=strict):
+        click.echo(line)
+    if summary := os.environ.get(_SUMMARY):
+        with open(summary, "a", encoding="utf-8") as file:
+            file.write(gate_markdown(gate))

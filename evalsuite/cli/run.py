@@ -1,0 +1,64 @@
+"""``saeval run``: one model's predictions in a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from saeval.evalsuite.cli.configs import to_keywords
+from saeval.evalsuite.cli.options import (
+    CONTEXT,
+    out_option,
+    question_options,
+    seed_option,
+    system_option,
+    tasks_option,
+)
+from saeval.progress import ConsoleProgress
+
+if TYPE_CHECKING:
+    from saeval.evalsuite.store.run_folder import RunPredictions
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("model")
+@tasks_option(required=True)
+@question_options
+@system_option
+@seed_option
+@out_option("saeval-runs/MODEL-HASH")
+def run(model: str, out: Path | None, **options: Any) -> None:
+    """Answer tasks with one MODEL and keep its predictions in a run folder.
+
+    MODEL is a model folder, a PEFT adapter folder, a hub id, or a model of a server
+    (http://host:port/v1#model).
+
+    \b
+    saeval run ./base --tasks vitaminc --limit 500 --out runs/base
+    saeval compare runs/base ./checkpoint --tasks vitaminc --limit 500
+    """
+    from saeval.evalsuite.run.model_run import run as answer
+
+    progress = ConsoleProgress(Console(stderr=True))
+    predictions = answer(model, out=out or "auto", progress=progress, **to_keywords(options))
+    for line in summarize_run(predictions):
+        progress.log(line)
+    progress.log(f"Predictions: {predictions.folder}")
+
+
+def summarize_run(predictions: RunPredictions) -> list[str]:
+    """A line per task on what a run answered."""
+    lines = []
+    for task, facts in predictions.manifest.tasks.items():
+        answers, n_items = predictions.predictions[task].values(), facts.items
+        counts = {
+            "right": sum(answer.correct for answer in answers),
+            "abstained": sum(answer.status == "abstained" for answer in answers),
+            "invalid": sum(answer.status == "invalid" for answer in answers),
+        }
+        proportions = ", ".join(f"{count / n_items:.1%} {what}" for what, count in counts.items())
+        lines.append(f"{task}: {n_items} items, {proportions}")
+    return lines

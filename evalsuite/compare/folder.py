@@ -1,0 +1,189 @@
+"""The folder of a comparison: its reports, written and made once more, and its predictions.
+
+::
+
+    COMPARISON/manifest.json      what was compared; written before anything else
+    COMPARISON/base/, checkpoint/ run folders of the models that were asked
+    COMPARISON/comparison.json    the numbers; report.md, report.html and metrics.csv show them
+    SERIES/family.json            of several checkpoints: each has a folder of its own below
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from saeval.errors import InputError, SaevalError
+from saeval.evalsuite.compare.pairing import PredictionsByTask
+from saeval.evalsuite.compare.plan import ComparisonPlan
+from saeval.evalsuite.compare.results import CheckpointSeries, ComparedPredictions, Comparison
+from saeval.evalsuite.judge.grades import GRADES_FILE, GradeFile, Grades, parse_judge
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.training_data import load_training_data
+from saeval.evalsuite.models.types import SavedPredictions
+from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
+from saeval.evalsuite.store.run_folder import lock_run_folder
+from saeval.progress import SILENT, Progress
+from saeval.stats.checkpoints.series import family
+from saeval.stats.compare.results import ModelDescription
+
+COMPARISON = "comparison.json"
+INDEX = "family.json"
+
+
+def write_comparison(
+    comparison: Comparison, plan: ComparisonPlan, progress: Progress = SILENT
+) -> None:
+    """Write the reports of a comparison into its folder."""
+    from saeval.reports import write_reports
+
+    with lock_run_folder(plan.folder, plan.manifest):
+        log_written(write_reports(comparison, plan.folder), progress)
+
+
+def write_series(
+    series: CheckpointSeries, plan: ComparisonPlan, progress: Progress = SILENT
+) -> None:
+    """Write every checkpoint's own reports, and those over all of them."""
+    from saeval.reports import write_family
+
+    with lock_run_folder(plan.folder, plan.manifest):
+        log_written(write_family(series, plan.checkpoint_folders, plan.folder), progress)
+
+
+def rewrite_reports(folder: Path, progress: Progress = SILENT) -> Comparison | CheckpointSeries:
+    """Make the reports of a finished comparison, or of several, once more."""
+    from saeval.reports import write_family, write_reports
+
+    if not (folder / INDEX).is_file():
+        comparison = _read_comparison(folder)
+        log_written(write_reports(comparison, folder), progress)
+        return comparison
+    series, folders = _read_series(folder)
+    log_written(write_family(series, folders, folder), progress)
+    return series
+
+
+def log_written(paths: list[Path], progress: Progress) -> None:
+    """A line on every file."""
+    for path in paths:
+        progress.log(f"Wrote {path}")
+
+
+def load_comparison(folder: str | Path) -> Comparison:
+    """A finished comparison from its folder.
+
+    Its predictions come with it where the folder holds them, or where the files that were compared
+    are still there, unchanged. Only with them can it be gated (`gate`) and its changed items be
+    listed (`Comparison.changed_items`).
+
+    Parameters
+    ----------
+    folder
+        As `compare` or ``saeval compare`` wrote it. Of several checkpoints, the folder of one.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        If it holds no comparison.
+
+    Examples
+    --------
+    >>> comparison = saeval.load_comparison("saeval-runs/base-vs-mine")   # doctest: +SKIP
+    >>> comparison.to_frame()                                             # doctest: +SKIP
+    """
+    folder = Path(folder)
+    if (folder / INDEX).is_file():
+        raise InputError(
+            f"{folder}: holds several comparisons; load the folder of one of its checkpoints"
+        )
+    comparison = _read_comparison(folder)
+    return replace(comparison, predictions=_read_predictions(comparison, folder))
+
+
+def _read_comparison(folder: Path) -> Comparison:
+    from saeval.reports import from_json
+
+    path = folder / COMPARISON
+    if not path.is_file():
+        raise InputError(
+            f"{folder}: holds no {COMPARISON}; give the folder of a comparison (a frontier or "
+            "metacognition is rendered again by giving its command again, which asks nothing anew)"
+        )
+    try:
+        result = from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+    return Comparison.from_result(result, folder=folder)
+
+
+def _read_series(folder: Path) -> tuple[CheckpointSeries, Mapping[str, Path]]:
+    from saeval.reports.render.series_index import read_index
+
+    try:
+        index = read_index((folder / INDEX).read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder / INDEX}: {str(error).splitlines()[0]}") from error
+    folders = {name: folder / name for name in index.comparisons}
+    comparisons = [_read_comparison(own) for own in folders.values()]
+    result = family(comparisons, index.steps, index.best, index.notes)
+    return CheckpointSeries.from_result(result, folder), folders
+
+
+def _read_predictions(comparison: Comparison, folder: Path) -> ComparedPredictions | None:
+    """What the comparison was computed from; None if any of it is not there any more."""
+    base = _find_predictions(comparison.base, [folder / "base", folder.parent / "base"])
+    checkpoint = _find_predictions(comparison.checkpoint, [folder / "checkpoint"])
+    if base is None or checkpoint is None:
+        return None
+    grades = _read_grades(folder)
+    if comparison.settings.judge is not None and grades is None:
+        return None
+    names = [task.task for task in comparison.tasks]
+    return ComparedPredictions(
+        _select(base.predictions, names),
+        _select(checkpoint.predictions, names),
+        grades,
+        load_training_data(checkpoint),
+        any("Pairing was forced" in warning for warning in comparison.warnings),
+    )
+
+
+def _find_predictions(model: ModelDescription, runs: list[Path]) -> SavedPredictions | None:
+    """In the run folder of the comparison, or where the argument names them, if unchanged."""
+    for run in runs:
+        if (run / MANIFEST).is_file():
+            found = resolve_model(str(run))
+            return found if isinstance(found, SavedPredictions) else None
+    try:
+        is_file = any(Path(part).exists() for part in model.source.split(","))
+        if not is_file and not glob.has_magic(model.source):
+            return None
+        found = resolve_model(model.source)
+    except (SaevalError, OSError):
+        return None
+    is_same = isinstance(found, SavedPredictions) and found.content == model.facts.get("content")
+    return found if isinstance(found, SavedPredictions) and is_same else None
+
+
+def _read_grades(folder: Path) -> Grades | None:
+    for place in (folder, folder.parent):
+        if (place / GRADES_FILE).is_file() and (place / MANIFEST).is_file():
+            identity = read_manifest(place).identity.get("judge")
+            if identity is None:
+                return None
+            judge = parse_judge(identity["model"])
+            if judge.identity() != identity:
+                return None
+            return Grades(judge, GradeFile(place / GRADES_FILE).read())
+    return None
+
+
+def _select(predictions: PredictionsByTask, names: list[str]) -> PredictionsByTask:
+    return {name: predictions[name] for name in names if name in predictions}

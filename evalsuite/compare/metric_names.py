@@ -1,0 +1,52 @@
+"""Metrics as a person names them: in a gate's policy, and with ``--best``."""
+
+from __future__ import annotations
+
+from saeval.reports.text.metric_names import METRICS
+from saeval.stats.compare.metric_table import RULES
+from saeval.stats.gate.margins import NEGATIVE_FLIPS
+from saeval.suggest import did_you_mean
+from saeval.tasks.questions import QUESTION_ABSTENTION
+from saeval.tasks.registry import TASKS, AnswersSource
+
+ABSTENTION = "abstention"
+"""Stands for the task's own label for abstaining."""
+LABELLED_METRICS = ("recall", "precision", "f1")
+_METRICS = (*RULES, NEGATIVE_FLIPS[0])
+_AS_PRINTED = {
+    METRICS[name].name.format(label=label).lower(): name
+    for name in RULES
+    for label in ("NA", QUESTION_ABSTENTION)
+    if name in METRICS and name not in LABELLED_METRICS
+}
+
+
+def parse_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
+    """Name and label, from ``recall`` with a label, ``NA recall`` or a name as reports print it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such metric or label.
+    """
+    words = written.split()
+    if len(words) == 2 and words[1].lower() in LABELLED_METRICS:
+        if label is not None:
+            raise ValueError(f"{written!r} names its label already; leave out label: {label}")
+        label, name = words[0], words[1].lower()
+    else:
+        name = "_".join(words).lower().replace("-", "_")
+        name = _AS_PRINTED.get(" ".join(words).lower(), name)
+    if name not in _METRICS:
+        raise ValueError(f"unknown metric {written!r}; {did_you_mean(name, _METRICS)}")
+    if name not in LABELLED_METRICS:
+        if label is not None:
+            raise ValueError(f"{name} has no label")
+        return name, None
+    comparable = [t for t in TASKS.values() if not isinstance(t.source, AnswersSource)]
+    labels = sorted({label for task in comparable for label in task.labels})
+    if label is None:
+        raise ValueError(f"{name} of which label? Give label: {ABSTENTION}, or one of a task")
+    if label not in (*labels, ABSTENTION):
+        raise ValueError(f"unknown label {label!r}; {did_you_mean(label, (ABSTENTION, *labels))}")
+    return name, label

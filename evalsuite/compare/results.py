@@ -1,0 +1,285 @@
+"""A comparison with the predictions that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from saeval.errors import InputError
+from saeval.evalsuite.compare.grading import apply_grades
+from saeval.evalsuite.compare.pairing import (
+    PairedPredictions,
+    PredictionsByTask,
+    TaskPredictions,
+    pair,
+)
+from saeval.evalsuite.judge.grades import Grades
+from saeval.evalsuite.models.training_data import TrainingData
+from saeval.evalsuite.store.prediction import Prediction
+from saeval.stats.checkpoints import results as series_results
+from saeval.stats.compare import results
+from saeval.stats.compare.results import Interval, MetricComparison, TaskComparison
+from saeval.tasks.registry import get_task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Change = Literal["broken", "fixed", "all"]
+"""Right with the base alone, right with the checkpoint alone, or any other label."""
+
+
+_HIDDEN = {"serialized": False}
+"""Metadata of a field that is no part of the result and not written with it."""
+
+
+@dataclass(frozen=True)
+class ComparedPredictions:
+    """What a comparison was computed from.
+
+    Attributes
+    ----------
+    base, checkpoint
+        All predictions by task and item, paired or not.
+    grades
+        Of a judge, which stand in place of the default grader's; None without one.
+    training
+        What the checkpoint was trained on; None where that is not known.
+    allow_mismatch
+        Whether prompts and documents may differ between the two.
+    """
+
+    base: PredictionsByTask
+    checkpoint: PredictionsByTask
+    grades: Grades | None = None
+    training: TrainingData | None = None
+    allow_mismatch: bool = False
+
+    def pair(self, task: str, level: float) -> PairedPredictions:
+        """The pairs of one task, as they were compared."""
+        pairs = self.pair_items(task, self.base[task], self.checkpoint[task])
+        return apply_grades(pairs, self.grades, level)[0]
+
+    def pair_items(
+        self, task: str, base: TaskPredictions, checkpoint: TaskPredictions
+    ) -> PairedPredictions:
+        """The pairs of some items of a task, as the default grader reads them."""
+        return pair(get_task(task), base, checkpoint, allow_mismatch=self.allow_mismatch)
+
+
+@dataclass(frozen=True)
+class Comparison(results.Comparison):
+    """A base and a checkpoint on the same items: `saeval.compare` returns it.
+
+    All numbers of `saeval.stats.compare.results.Comparison`, and the predictions that they rest on.
+
+    Attributes
+    ----------
+    predictions
+        What it was computed from; None where that is not at hand (see `load_comparison`).
+    folder
+        Where its answers and reports are; None if nothing was written.
+
+    Examples
+    --------
+    >>> comparison = saeval.compare("base.jsonl", "checkpoint.jsonl")   # doctest: +SKIP
+    >>> comparison["fever"]["auroc"].difference                         # doctest: +SKIP
+    >>> comparison["fever"]["recall", "NA"].confidence_interval         # doctest: +SKIP
+    >>> comparison.to_frame().query("pvalue_holm < 0.05")               # doctest: +SKIP
+    >>> comparison.changed_items("fever", kind="broken").head()         # doctest: +SKIP
+    """
+
+    predictions: ComparedPredictions | None = field(
+        default=None, repr=False, compare=False, metadata=_HIDDEN
+    )
+    folder: Path | None = field(default=None, repr=False, compare=False, metadata=_HIDDEN)
+
+    @classmethod
+    def from_result(
+        cls,
+        result: results.Comparison,
+        predictions: ComparedPredictions | None = None,
+        folder: Path | None = None,
+    ) -> Comparison:
+        """The numbers together with what they were computed from."""
+        values = {f.name: getattr(result, f.name) for f in fields(results.Comparison)}
+        return cls(**values, predictions=predictions, folder=folder)
+
+    @property
+    def all_tasks(self) -> tuple[TaskComparison, ...]:
+        """Every task, and the pooled tasks if there are any."""
+        return self.tasks if self.pooled is None else (*self.tasks, self.pooled)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per task, metric and label; the pooled tasks, if there are any, come last.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``task, metric, label, items``; for the base, the checkpoint and their
+            difference the value and its interval (``base, base_low, base_high, …``); ``noise,
+            pvalue, method, pvalue_max_t, pvalue_holm, pvalue_bh, higher_is_better, headline``. A
+            value that does not exist is missing (None or NaN).
+        """
+        import pandas as pd
+
+        rows = [_to_row(task.task, metric) for task in self.all_tasks for metric in task.metrics]
+        return pd.DataFrame(rows)
+
+    def changed_items(self, task: str, *, kind: Change = "all") -> pd.DataFrame:
+        """The items whose label changed from base to checkpoint, all of them.
+
+        Parameters
+        ----------
+        task
+            Name of a task.
+        kind
+            ``broken`` (right with the base alone), ``fixed`` (right with the checkpoint alone), or
+            ``all`` (any change of the label).
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per item, in the order of their ids. Texts are as the models wrote them.
+
+        Raises
+        ------
+        InputError
+            If the predictions are not at hand.
+        """
+        import pandas as pd
+
+        if kind not in ("broken", "fixed", "all"):
+            raise InputError(f"`kind` must be broken, fixed or all, found {kind!r}")
+        pairs = self.paired(task)
+        rows = [
+            _to_changed_item(base, checkpoint)
+            for base, checkpoint in zip(pairs.base, pairs.checkpoint, strict=True)
+            if base.prediction != checkpoint.prediction
+        ]
+        columns = list(_to_changed_item(pairs.base[0], pairs.checkpoint[0]))
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame if kind == "all" else frame[frame["change"] == kind].reset_index(drop=True)
+
+    def paired(self, task: str) -> PairedPredictions:
+        """The pairs of one task, as they were compared."""
+        if task not in self._pairs:
+            if task not in [own.task for own in self.tasks]:
+                names = ", ".join(own.task for own in self.tasks)
+                raise InputError(f"no task {task!r} was compared; compared: {names}")
+            if self.predictions is None:
+                raise InputError(
+                    "the predictions of this comparison are not at hand: compare again, or load it "
+                    "from a folder that holds them (saeval.load_comparison)"
+                )
+            self._pairs[task] = self.predictions.pair(task, self.settings.level)
+        return self._pairs[task]
+
+    @cached_property
+    def _pairs(self) -> dict[str, PairedPredictions]:
+        return {}
+
+    def _repr_html_(self) -> str:
+        from saeval.evalsuite.compare.notebook import comparison_to_html
+
+        return comparison_to_html(self)
+
+
+@dataclass(frozen=True)
+class CheckpointSeries(series_results.Family):
+    """One base and several checkpoints: `saeval.compare_checkpoints` returns it.
+
+    Attributes
+    ----------
+    folder
+        Where its answers and reports are; None if nothing was written.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    folder: Path | None = field(default=None, repr=False, compare=False, metadata=_HIDDEN)
+
+    @classmethod
+    def from_result(
+        cls, result: series_results.Family, folder: Path | None = None
+    ) -> CheckpointSeries:
+        """A series of comparisons that `saeval.compare` made, with its folder."""
+        values = {f.name: getattr(result, f.name) for f in fields(series_results.Family)}
+        return cls(**values, folder=folder)
+
+    def __getitem__(self, checkpoint: str) -> Comparison:
+        """The comparison with the checkpoint of that name."""
+        for comparison in self.comparisons:
+            if comparison.checkpoint.name == checkpoint:
+                return comparison
+        names = ", ".join(comparison.checkpoint.name for comparison in self.comparisons)
+        raise KeyError(f"no checkpoint {checkpoint!r}; there are {names}")
+
+    def __iter__(self) -> Iterator[Comparison]:
+        return iter(self.comparisons)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rows of every comparison, after its ``checkpoint_name`` and ``step``."""
+        import pandas as pd
+
+        steps = self.steps or (None,) * len(self.comparisons)
+        frames = []
+        for comparison, step in zip(self.comparisons, steps, strict=True):
+            frame = comparison.to_frame()
+            frame.insert(0, "checkpoint_name", comparison.checkpoint.name)
+            frame.insert(1, "step", step)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def _repr_html_(self) -> str:
+        from saeval.evalsuite.compare.notebook import series_to_html
+
+        return series_to_html(self)
+
+
+def _to_row(task: str, metric: MetricComparison) -> dict[str, object]:
+    return {
+        "task": task,
+        "metric": metric.metric,
+        "label": metric.label,
+        "items": metric.items,
+        "base": metric.base,
+        **_ends("base", metric.base_interval),
+        "checkpoint": metric.checkpoint,
+        **_ends("checkpoint", metric.checkpoint_interval),
+        "difference": metric.difference,
+        **_ends("difference", metric.difference_interval),
+        "noise": metric.noise,
+        "pvalue": metric.p,
+        "method": metric.test,
+        "pvalue_max_t": metric.p_max_t,
+        "pvalue_holm": metric.p_holm,
+        "pvalue_bh": metric.p_bh,
+        "higher_is_better": metric.higher_is_better,
+        "headline": metric.headline,
+    }
+
+
+def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return {f"{name}_low": low, f"{name}_high": high}
+
+
+def _to_changed_item(base: Prediction, checkpoint: Prediction) -> dict[str, object]:
+    change = "broken" if base.correct else "fixed" if checkpoint.correct else "other"
+    return {
+        "item_id": base.item_id,
+        "sample_index": base.sample_index,
+        "change": change,
+        "target": base.target,
+        "base_label": base.prediction or "INVALID",
+        "checkpoint_label": checkpoint.prediction or "INVALID",
+        "base_confidence": base.confidence,
+        "checkpoint_confidence": checkpoint.confidence,
+        "claim": base.document.claim,
+        "evidence": base.document.evidence,
+        "answers": base.document.answers,
+        "base_response": base.response,
+        "checkpoint_response": checkpoint.response,
+    }

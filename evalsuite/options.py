@@ -1,0 +1,187 @@
+"""The keywords that the public functions share, as the configurations that everything below takes.
+
+A function takes either keywords (``limit=500``) or a configuration (``run_config=RunConfig(…)``),
+or both: a keyword then stands in the place of the configuration's own value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from saeval.errors import InputError
+from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
+from saeval.stats.compare.results import Settings
+from saeval.suggest import did_you_mean
+from saeval.tasks.data.sampling import parse_per_label
+from saeval.tasks.registry import TASKS
+
+Out = str | Path | None
+"""A folder for all results; ``"auto"`` for one under ``saeval-runs/`` named after the models."""
+_DRAWING = ("temperature", "top_p", "top_k", "min_p")
+"""Generation settings that only matter where tokens are drawn."""
+_FORBIDDEN = ("trust_remote_code", "pretrained", "peft", "lora_local_path")
+"""Arguments of a model class that a model argument decides."""
+
+
+class SamplingOptions(TypedDict, total=False):
+    """What is asked; see `RunConfig`."""
+
+    run_config: RunConfig
+    data_dir: str | Path | None
+    seed: int
+    per_label: str | None
+    limit: int | None
+    generation: Mapping[str, Any] | None
+    samples: int
+    apply_chat_template: bool
+
+
+class EngineOptions(TypedDict, total=False):
+    """How models are run; see `EngineConfig` and `ServerConfig`."""
+
+    engine_config: EngineConfig
+    engine: str
+    device: str
+    dtype: str
+    batch_size: int
+    threads: int
+    model_args: Mapping[str, Any]
+    concurrency: int
+    request_timeout: float
+    patience: float
+    cache: str | Path | None
+
+
+class FrontierOptions(SamplingOptions, EngineOptions, total=False):
+    """What is asked of a model under every system prompt, and how it is run."""
+
+
+class RunOptions(SamplingOptions, EngineOptions, total=False):
+    """What is asked of a model, and how it is run."""
+
+    tasks: str | Sequence[str] | None
+    system: str | None
+
+
+class StatsOptions(TypedDict, total=False):
+    """How statistics are made; see `StatsConfig`."""
+
+    stats_config: Settings
+    confidence_level: float
+    n_resamples: int
+
+
+class CompareOptions(RunOptions, StatsOptions, total=False):
+    """What is asked of models without predictions, how they are run, and statistics made."""
+
+
+def to_run_config(options: Mapping[str, Any]) -> RunConfig:
+    """What is asked, checked as far as it can be without loading anything."""
+    config: RunConfig = options.get("run_config") or RunConfig(tasks=())
+    names = [field.name for field in fields(RunConfig)]
+    given = {name: options[name] for name in names if name in options}
+    if "tasks" in given:
+        given["tasks"] = to_task_names(given["tasks"])
+    if given.get("data_dir") is not None:
+        given["data_dir"] = str(given["data_dir"])
+    config = replace(config, **given)
+    if config.per_label is not None:
+        try:
+            parse_per_label(config.per_label)
+        except ValueError as error:
+            raise InputError(f"--per-label: {error}") from error
+    check_generation(config.generation)
+    return config
+
+
+def to_engine_config(options: Mapping[str, Any]) -> EngineConfig:
+    """How models are run, as it was asked for."""
+    config: EngineConfig = options.get("engine_config") or EngineConfig()
+    server = {
+        field.name: options[field.name] for field in fields(ServerConfig) if field.name in options
+    }
+    names = ("device", "dtype", "batch_size", "threads", "model_args")
+    given = {name: options[name] for name in names if name in options}
+    if "engine" in options:
+        given["name"] = options["engine"]
+    config = replace(config, **given, server=replace(config.server, **server))
+    check_model_args(config.model_args)
+    return config
+
+
+def to_stats_config(options: Mapping[str, Any], seed: int) -> Settings:
+    """How statistics are made; `seed` is that of the sample."""
+    config: Settings = options.get("stats_config") or Settings(0.95, 10_000, seed)
+    return replace(
+        config,
+        level=options.get("confidence_level", config.level),
+        replicates=options.get("n_resamples", config.replicates),
+    )
+
+
+def to_out(out: Out) -> Path | None:
+    """The folder for results; None for one that is named after the models."""
+    return None if out is None or out == "auto" else Path(out)
+
+
+def to_cache(options: Mapping[str, Any]) -> Path | None:
+    """Folder of what is kept across runs."""
+    cache = options.get("cache")
+    return None if cache is None else Path(cache)
+
+
+def to_task_names(tasks: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Names of tasks, each once, from a list or one text with commas."""
+    given = tasks.split(",") if isinstance(tasks, str) else tasks or ()
+    names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
+    for name in names:
+        if name not in TASKS:
+            raise InputError(f"unknown task {name!r}; {did_you_mean(name, TASKS)}")
+    return names
+
+
+def check_generation(generation: Mapping[str, Any] | None) -> None:
+    """Stop if generation settings contradict each other."""
+    if not generation:
+        return
+    if not isinstance(generation.get("max_gen_toks", 1), int):
+        raise InputError(
+            "--gen-kwargs: max_gen_toks must be a whole number, found "
+            f"{generation['max_gen_toks']!r}"
+        )
+    does_draw, temperature = generation.get("do_sample", False), generation.get("temperature")
+    if does_draw and not temperature:
+        raise InputError(
+            "--gen-kwargs: do_sample=true needs a temperature, such as temperature=0.7"
+        )
+    if not does_draw and (useless := [name for name in _DRAWING if generation.get(name)]):
+        raise InputError(f"--gen-kwargs: {useless[0]} has no effect without do_sample=true")
+
+
+def check_model_args(model_args: Mapping[str, Any]) -> None:
+    """Stop at arguments that would load something else, or run code that a model brings."""
+    for name in _FORBIDDEN:
+        if name in model_args:
+            raise InputError(f"--model-args: {name} cannot be set here")
+
+
+def read_system_prompt(argument: str | None) -> str | None:
+    """The text itself, or that of the file it names."""
+    if not argument:
+        return None
+    try:
+        if Path(argument).is_file():
+            return Path(argument).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--system: cannot read {argument[:80]!r} ({error})") from error
+    if not re.search(r"\s", argument) and ("/" in argument or Path(argument).suffix):
+        raise InputError(
+            f"--system: there is no file {argument!r}; name a file, or give a text of several words"
+        )
+    return argument

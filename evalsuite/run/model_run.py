@@ -1,0 +1,82 @@
+"""One model's predictions of some tasks, in a run folder."""
+
+from __future__ import annotations
+
+from typing_extensions import Unpack
+
+from saeval.errors import InputError
+from saeval.evalsuite.engines.registry import configure_engine
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import Model, SavedPredictions
+from saeval.evalsuite.options import (
+    Out,
+    RunOptions,
+    to_cache,
+    to_engine_config,
+    to_out,
+    to_run_config,
+)
+from saeval.evalsuite.run.manifest import run_identity
+from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
+from saeval.evalsuite.run.tasks import check_samples, load_tasks
+from saeval.evalsuite.store.paths import RUNS, folder_name
+from saeval.evalsuite.store.run_folder import RunPredictions, read_run
+from saeval.progress import SILENT, Progress
+
+
+def run(
+    model: Model,
+    *,
+    out: Out = None,
+    progress: Progress = SILENT,
+    **options: Unpack[RunOptions],
+) -> RunPredictions:
+    """Let one model answer tasks, and keep its predictions in a run folder.
+
+    Parameters
+    ----------
+    model
+        A model folder, a PEFT adapter folder, a hub id, or a model of a server
+        (``http://host:port/v1#model``).
+    out
+        The run folder; an unfinished one is resumed. None or ``"auto"`` is a folder under
+        ``saeval-runs/`` that is named after the model and what it is asked.
+    progress
+        Is told how far it is; nobody by default.
+    **options
+        What is asked (``tasks``, ``limit``, ``per_label``, ``seed``, … or ``run_config=``: see
+        `RunConfig`), how the model is run (``engine``, ``device``, … or ``engine_config=``: see
+        `EngineConfig`), and ``cache``, a folder of answers kept across runs.
+
+    Returns
+    -------
+    RunPredictions
+        As `compare` takes them; ``predictions`` holds them by task and item, ``manifest`` says how
+        they were asked, and ``folder`` where they are.
+
+    Raises
+    ------
+    SaevalError
+        Where anything is not as it should be: a subclass says what, and what to do.
+
+    Examples
+    --------
+    >>> base = saeval.run("Qwen/Qwen3-8B", tasks="vitaminc", limit=500)   # doctest: +SKIP
+    >>> saeval.compare(base, "./checkpoint", tasks="vitaminc", limit=500) # doctest: +SKIP
+    """
+    answering = resolve_model(model)
+    if isinstance(answering, SavedPredictions):
+        raise InputError(f"{answering.argument}: these are predictions; `run` needs a model to ask")
+    config = to_run_config(options)
+    if not config.tasks:
+        raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
+    engine = configure_engine(to_engine_config(options), [answering])
+    tasks = load_tasks(config)
+    check_samples(tasks, config)
+    facts = {task.name: task.facts().model_dump() for task in tasks}
+    identity = run_identity(answering, config, engine) | {"tasks": facts}
+    folder = to_out(out) or RUNS / folder_name(answering.name, identity)
+    own = Run(answering, folder, tuple(tasks), config)
+    answer_runs([own], engine, progress, cache=to_cache(options))
+    log_throughput(own, progress)
+    return read_run(folder)
