@@ -540,6 +540,9 @@ class Settings:
     judge: str | None = None
 
 
+StatsConfig = Settings
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Base and checkpoint on every task, and pooled when there are several.
