@@ -160,6 +160,7 @@ def _check_same_run(
     for what, was, now in (
         ("base", earlier.base.content, training.base.content),
         ("data", earlier.data.content, training.data.content),
+        ("source of its own rewards", earlier.own_rewards, training.own_rewards),
     ):
         if was != now:
             raise RunFolderError(
