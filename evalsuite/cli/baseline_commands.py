@@ -15,7 +15,7 @@ from rich.table import Table
 from saeval.errors import InputError
 from saeval.evalsuite.cli.configs import to_keywords
 from saeval.evalsuite.cli.run import summarize_run
-from saeval.evalsuite.compare.compatibility import describe_settings
+from saeval.evalsuite.compare.describe import describe_settings
 from saeval.evalsuite.config import (
     ANSWERING_DEFAULTS,
     LOADING_DEFAULTS,

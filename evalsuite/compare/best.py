@@ -49,22 +49,22 @@ class SelectionMetric:
                     f"--best: task {self.task} is not compared; compared: {', '.join(names)}"
                 )
             names = [self.task]
-        found = {}
+        keys = {}
         for name in names:
             task = get_task(name)
             wrong = WRONG if task.kind == "question" else None
             label = task.abstention if self.label == ABSTENTION else self.label
             key = (self.metric, label)
-            known = key in metrics_of(task.labels, task.abstention, wrong)
-            if known and not is_open(self.metric, wrong):
-                found[name] = key
-        if not found:
+            is_known = key in metrics_of(task.labels, task.abstention, wrong)
+            if is_known and not is_open(self.metric, wrong):
+                keys[name] = key
+        if not keys:
             words = " ".join(part for part in (self.label, self.metric.replace("_", " ")) if part)
             raise InputError(
                 f"--best: {words} is no metric with a good direction on {', '.join(names)}; "
                 "choose another one, such as accuracy"
             )
-        return found
+        return keys
 
 
 DEFAULT_METRIC = SelectionMetric("accuracy", None)

@@ -1,4 +1,4 @@
-"""Parts of the pairs that some tasks or runs have: topics, reasoning, several samples per item."""
+"""What some tasks or runs have beside answers: topics, reasoning, several samples per item."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def to_paired_samples(pairs: PairedPredictions) -> PairedSamples | None:
     first = complete[:, 0]
 
     def samples(predictions: tuple[Prediction, ...], answers: Answers) -> ItemSamples:
-        said = [[_said(predictions[row]) for row in item] for item in complete]
-        codes = [[-1 if s is None else item.index(s) for s in item] for item in said]
+        forms = [[_answer_form(predictions[row]) for row in item] for item in complete]
+        codes = [[-1 if f is None else item.index(f) for f in item] for item in forms]
         return ItemSamples(
             answers.predicted[complete],
             np.array(codes),
@@ -73,8 +73,8 @@ def to_paired_samples(pairs: PairedPredictions) -> PairedSamples | None:
     )
 
 
-def _said(prediction: Prediction) -> str | None:
-    """What a sample answers, so that two wordings of one answer are the same; None if unreadable.
+def _answer_form(prediction: Prediction) -> str | None:
+    """A sample's answer, the same for two wordings of one answer; None if it is invalid.
 
     Samples are compared with each other and never with the right answer.
     """

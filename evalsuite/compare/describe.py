@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saeval.evalsuite.compare.compatibility import describe_settings
 from saeval.evalsuite.compare.pairing import PredictionsByTask
 from saeval.evalsuite.models.types import AnyModel, LocalModel
 from saeval.stats.compare.results import Cost, ModelDescription
@@ -17,7 +16,19 @@ Price = tuple[float, float] | None
 def describe_model(
     model: AnyModel, predictions: PredictionsByTask, identity: Mapping[str, Any], price: Price
 ) -> ModelDescription:
-    """For the report: who answered, how it was asked, and at what cost."""
+    """Who answered, how it was asked, and at what cost.
+
+    Parameters
+    ----------
+    model
+        Who answered.
+    predictions
+        What it answered.
+    identity
+        How it was asked, from the manifest of its run; empty where that is not known.
+    price
+        Of tokens, or None.
+    """
     facts = {"content": model.content}
     if isinstance(model, LocalModel) and model.adapter_content:
         facts["adapter_content"] = model.adapter_content
@@ -26,20 +37,50 @@ def describe_model(
     )
 
 
+def describe_settings(identity: Mapping[str, Any]) -> dict[str, str]:
+    """How a model was asked; nothing where it is not known."""
+    settings = {}
+    if engine := describe_engine(identity):
+        settings["engine"] = engine
+    if (sampling := identity.get("sampling")) is not None:
+        given = {name: value for name, value in sampling.items() if value is not None}
+        settings["items"] = ", ".join(f"{name} {value}" for name, value in given.items())
+    if generation := identity.get("generation"):
+        settings["generation"] = ", ".join(f"{key}={value}" for key, value in generation.items())
+    if identity.get("samples", 1) > 1:
+        settings["samples per item"] = str(identity["samples"])
+    if identity.get("chat_template"):
+        settings["chat template"] = "applied"
+    if system := identity.get("system"):
+        settings["system prompt"] = str(system)
+    return settings
+
+
+def describe_engine(identity: Mapping[str, Any]) -> str | None:
+    """Name and settings of the engine that a run was answered by, if they are known."""
+    if not (engine := identity.get("engine")):
+        return None
+    settings = [str(value) for key, value in engine.items() if key != "name"]
+    return " ".join([engine["name"], *settings])
+
+
 def _cost(predictions: PredictionsByTask, price: Price) -> Cost | None:
     """Of what was answered by us; None if the tokens were not counted."""
     items = [prediction for task in predictions.values() for prediction in task.values()]
     counted = [prediction.usage for prediction in items if prediction.usage is not None]
     if not counted:
         return None
-    read = sum(usage.prompt_tokens for usage in counted)
-    probed = sum(usage.probe_tokens for usage in counted)
-    written = sum(usage.response_tokens for usage in counted)
+    prompt = sum(usage.prompt_tokens for usage in counted)
+    probe = sum(usage.probe_tokens for usage in counted)
+    response = sum(usage.response_tokens for usage in counted)
+    money = None
+    if price is not None:
+        money = ((prompt + probe) * price[0] + response * price[1]) / 1e6
     return Cost(
         items=len(counted),
-        prompt_tokens=read,
-        probe_tokens=probed,
-        response_tokens=written,
+        prompt_tokens=prompt,
+        probe_tokens=probe,
+        response_tokens=response,
         truncated=sum(usage.truncated for usage in counted),
-        money=None if price is None else ((read + probed) * price[0] + written * price[1]) / 1e6,
+        money=money,
     )

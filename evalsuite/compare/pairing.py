@@ -89,12 +89,12 @@ def pair(
             f"{next(iter(checkpoint))[0]!r}); are they the same data set?"
         )
     for field in ("target_hash",) if allow_mismatch else _NAMES:
-        differ = [
+        different = [
             item
             for item in common
             if getattr(base[item], field) != getattr(checkpoint[item], field)
         ]
-        if differ:
+        if different:
             remedy = (
                 "run both models with the same task version, data and prompt"
                 if field == "target_hash"
@@ -102,12 +102,12 @@ def pair(
                 "same with --allow-mismatch"
             )
             raise PairingError(
-                f"task {task.name}: {_NAMES[field]} differ on {len(differ)} of {len(common)} "
-                f"items ({', '.join(_ids(differ))}"
-                f"{', …' if len(differ) > _EXAMPLES else ''}); {remedy}"
+                f"task {task.name}: {_NAMES[field]} differ on {len(different)} of {len(common)} "
+                f"items ({', '.join(_ids(different))}"
+                f"{', …' if len(different) > _EXAMPLES else ''}); {remedy}"
             )
     if not allow_mismatch:
-        _check_cut_alike(task, [(base[key], checkpoint[key]) for key in common])
+        _check_truncation(task, [(base[key], checkpoint[key]) for key in common])
     only_base = sorted(base.keys() - checkpoint.keys())
     only_checkpoint = sorted(checkpoint.keys() - base.keys())
     return PairedPredictions(
@@ -123,11 +123,11 @@ def pair(
     )
 
 
-def _check_cut_alike(task: Task, both: Sequence[tuple[Prediction, Prediction]]) -> None:
+def _check_truncation(task: Task, both: Sequence[tuple[Prediction, Prediction]]) -> None:
     cut = [
-        one.item_id
-        for one, other in both
-        if one.usage and other.usage and one.usage.truncated != other.usage.truncated
+        base.item_id
+        for base, checkpoint in both
+        if base.usage and checkpoint.usage and base.usage.truncated != checkpoint.usage.truncated
     ]
     if cut:
         raise PairingError(
@@ -201,9 +201,9 @@ def _answers(predictions: tuple[Prediction, ...], task: Task) -> Answers:
 
 
 def _stated(prediction: Prediction, task: Task) -> float | None:
-    """The confidence in the answer; who declines an open question has given none to be sure of."""
-    declined = task.kind == "question" and prediction.status == "abstained"
-    return None if declined else prediction.confidence
+    """The confidence in the answer; an abstention from an open question has no answer."""
+    abstained = task.kind == "question" and prediction.status == "abstained"
+    return None if abstained else prediction.confidence
 
 
 def _index(label: str | None, labels: tuple[str, ...]) -> int:
@@ -214,21 +214,21 @@ def to_published_answers(
     predictions: tuple[Prediction, ...], labels: tuple[str, ...]
 ) -> PublishedAnswers:
     """As a published study read them; where its file does not say, as our parser does."""
-    readings = [
+    answers = [
         (p.published.label, p.published.confidence, p.published.valid)
         if p.published is not None
         else (p.prediction, p.confidence, p.status != "invalid")
         for p in predictions
     ]
     return PublishedAnswers(
-        predicted=np.array([_index(label, labels) for label, _, _ in readings]),
-        confidence=np.array([np.nan if c is None else c for _, c, _ in readings]),
-        valid=np.array([valid for _, _, valid in readings]),
+        predicted=np.array([_index(label, labels) for label, _, _ in answers]),
+        confidence=np.array([np.nan if c is None else c for _, c, _ in answers]),
+        valid=np.array([valid for _, _, valid in answers]),
     )
 
 
 def select_changed_items(pairs: PairedPredictions, keep: int) -> tuple[int, tuple[Flip, ...]]:
-    """How many items changed label, and the first `keep`: broken ones, then mended, then others."""
+    """How many items changed label, and the first `keep`: broken ones, then fixed, then others."""
     changed = [
         (b, c)
         for b, c in zip(pairs.base, pairs.checkpoint, strict=True)
@@ -236,9 +236,9 @@ def select_changed_items(pairs: PairedPredictions, keep: int) -> tuple[int, tupl
     ]
     changed.sort(key=lambda both: (both[1].correct - both[0].correct, both[0].key))
     broken = [both for both in changed if both[0].correct]
-    mended = [both for both in changed if both[1].correct]
+    fixed = [both for both in changed if both[1].correct]
     others = [both for both in changed if not both[0].correct and not both[1].correct]
-    shown = (broken[: keep // 2] + mended + broken[keep // 2 :] + others)[:keep]
+    shown = (broken[: keep // 2] + fixed + broken[keep // 2 :] + others)[:keep]
     return len(changed), tuple(_flip(base, checkpoint) for base, checkpoint in shown)
 
 

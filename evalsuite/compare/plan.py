@@ -12,12 +12,11 @@ from typing import Any
 
 from saeval.errors import InputError
 from saeval.evalsuite.compare.best import DEFAULT_METRIC, SelectionMetric
+from saeval.evalsuite.compare.cautions import engine_cautions, model_cautions
 from saeval.evalsuite.compare.compatibility import (
     ExistingPredictions,
     check_same_settings,
-    engine_cautions,
-    how_run,
-    model_cautions,
+    recorded_settings,
 )
 from saeval.evalsuite.compare.describe import Price, describe_model
 from saeval.evalsuite.compare.pairing import PredictionsByTask
@@ -314,7 +313,11 @@ def _check_existing(
     if not loaded:
         if is_strict:
             check_same_settings(
-                {m.argument: how_run(m.manifest) for m in saved.values() if m.manifest is not None}
+                {
+                    m.argument: recorded_settings(m.manifest)
+                    for m in saved.values()
+                    if m.manifest is not None
+                }
             )
         return []
     typed = format_options({**to_run_options(config.run), **to_engine_options(config.engine)})

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing_extensions import Unpack
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.compatibility import describe_settings, model_cautions
+from saeval.evalsuite.compare.cautions import model_cautions
+from saeval.evalsuite.compare.describe import describe_settings
 from saeval.evalsuite.compare.folder import log_written
 from saeval.evalsuite.engines.registry import configure_engine
 from saeval.evalsuite.frontier.statistics import compute_frontier

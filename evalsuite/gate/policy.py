@@ -119,24 +119,24 @@ class Policy:
         skipped = []
         own = self.of_task.get(name, ())
         for rule in (*self.general, *own):
-            meant = rule
+            resolved = rule
             if rule.label == ABSTENTION:
-                meant = replace(rule, label=task.abstention)
-            why = None
-            if meant.key not in has:
-                why = f"the task has no {in_words(rule)}"
-            elif _rests_on_abstention(meant, task.abstention) and task.abstention not in present:
-                why = f"no item of it has the target {task.abstention}"
-            if why is None:
-                rules[_slot(meant)] = meant
+                resolved = replace(rule, label=task.abstention)
+            reason = None
+            if resolved.key not in has:
+                reason = f"the task has no {describe_metric(rule)}"
+            elif _rests_on_abstention(resolved, task.abstention) and task.abstention not in present:
+                reason = f"no item of it has the target {task.abstention}"
+            if reason is None:
+                rules[_slot(resolved)] = resolved
             elif rule in own:
-                raise InputError(f"{rule.source}: {why} (task {name})")
+                raise InputError(f"{rule.source}: {reason} (task {name})")
             else:
-                skipped.append(Skipped(name, rule, why))
+                skipped.append(Skipped(name, rule, reason))
         return tuple(rules.values()), tuple(skipped)
 
 
-def in_words(rule: Rule) -> str:
+def describe_metric(rule: Rule) -> str:
     """``NA recall``, ``false abstention rate``: its metric as a policy may name it."""
     return " ".join(part for part in (rule.label, rule.metric.replace("_", " ")) if part)
 
@@ -167,7 +167,7 @@ def load_policy(path: str | Path | None) -> Policy:
     try:
         read = _Policy.model_validate(content)
     except ValidationError as error:
-        raise InputError("\n".join(_described(error, where))) from error
+        raise InputError("\n".join(_describe_problems(error, where))) from error
     if not 0.5 < read.level < 1:
         raise InputError(f"{where(('level',))}: `level` must lie between 0.5 and 1")
     mistakes: list[str] = []
@@ -190,20 +190,21 @@ def load_policy(path: str | Path | None) -> Policy:
 def _rules(
     written: Sequence[_Rule], key: Path_, where: Where, mistakes: list[str]
 ) -> tuple[Rule, ...]:
-    found: dict[_Slot, Rule] = {}
+    rules: dict[_Slot, Rule] = {}
     for number, entry in enumerate(written):
         source = where((*key, number))
         try:
             rule = replace(_rule(entry), source=source)
-            same = _slot(rule)
-            if same in found:
+            slot = _slot(rule)
+            if slot in rules:
                 raise ValueError(
-                    f"{in_words(rule)} is held to two such limits, first in {found[same].source}"
+                    f"{describe_metric(rule)} is held to two such limits, first in "
+                    f"{rules[slot].source}"
                 )
-            found[same] = rule
+            rules[slot] = rule
         except ValueError as error:
             mistakes.append(f"{source}: {error}")
-    return tuple(found.values())
+    return tuple(rules.values())
 
 
 def _rule(entry: _Rule) -> Rule:
@@ -251,21 +252,21 @@ def _rests_on_abstention(rule: Rule, abstention: str | None) -> bool:
     return of_label or rule.metric == "hallucination_rate"
 
 
-def _described(error: ValidationError, where: Where) -> list[str]:
+def _describe_problems(error: ValidationError, where: Where) -> list[str]:
     """One line for each key that pydantic refuses."""
-    found = []
-    for one in error.errors():
-        key = one["loc"]
+    mistakes = []
+    for problem in error.errors():
+        key = problem["loc"]
         dotted = ".".join(str(part) for part in key)
-        if one["type"] == "extra_forbidden":
+        if problem["type"] == "extra_forbidden":
             model = _Policy if len(key) == 1 else _Rule if "rules" in key else _Task
             text = f"there is no key `{key[-1]}`; {did_you_mean(str(key[-1]), model.model_fields)}"
-        elif one["type"] == "missing":
+        elif problem["type"] == "missing":
             text = f"`{key[-1]}` is missing"
-        elif one["type"] == "model_type":
-            text = f"`{dotted}` must be a mapping, found {one['input']!r}"
+        elif problem["type"] == "model_type":
+            text = f"`{dotted}` must be a mapping, found {problem['input']!r}"
         else:
-            rule = one["msg"].replace("Input should be", "must be")
-            text = f"`{dotted}` {rule}, found {one['input']!r}"
-        found.append(f"{where(key)}: {text}")
-    return found
+            rule = problem["msg"].replace("Input should be", "must be")
+            text = f"`{dotted}` {rule}, found {problem['input']!r}"
+        mistakes.append(f"{where(key)}: {text}")
+    return mistakes

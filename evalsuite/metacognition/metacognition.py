@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import Unpack
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.compatibility import model_cautions
+from saeval.evalsuite.compare.cautions import model_cautions
 from saeval.evalsuite.compare.describe import describe_model
 from saeval.evalsuite.compare.folder import log_written
 from saeval.evalsuite.compare.pairing import TaskPredictions
@@ -158,23 +158,23 @@ def _answer(
         log_throughput(run, progress)
 
 
-def _files(run: Run, asked: Sequence[LoadedTask]) -> tuple[str, ...]:
-    return tuple(str(run.folder / "predictions" / f"{task.name}.jsonl") for task in asked)
+def _files(run: Run, tasks: Sequence[LoadedTask]) -> tuple[str, ...]:
+    return tuple(str(run.folder / "predictions" / f"{task.name}.jsonl") for task in tasks)
 
 
-def _own_answers(run: Run, asked: Sequence[LoadedTask]) -> list[OwnAnswer]:
-    return read_answers("confidence", _files(run, asked))
+def _own_answers(run: Run, tasks: Sequence[LoadedTask]) -> list[OwnAnswer]:
+    return read_answers("confidence", _files(run, tasks))
 
 
-def _about_answers(run: Run, asked: Sequence[LoadedTask], config: RunConfig) -> Run:
+def _about_answers(run: Run, tasks: Sequence[LoadedTask], config: RunConfig) -> Run:
     """The run that asks a model about its answers; without tasks if there is nothing to ask."""
-    answers = _own_answers(run, asked)
+    answers = _own_answers(run, tasks)
     made = {
         "confidence": confidence_items(answers),
         "pairwise": pairwise_items(answers, config.seed),
     }
     names = tuple(name for name, items in made.items() if items)
-    about = replace(config, tasks=names, answers=_files(run, asked), limit=None, per_label=None)
+    about = replace(config, tasks=names, answers=_files(run, tasks), limit=None, per_label=None)
     return Run(run.model, run.folder.parent / ABOUT_ANSWERS, tuple(load_tasks(about)), config)
 
 

@@ -50,8 +50,8 @@ class SelfKnowledge:
 
     def given(self, task: str) -> dict[str, OwnAnswer]:
         """The answers that were given, by id, in the order of their ids."""
-        found = {answer.id: answer for answer in self.of(task) if answer.answer is not None}
-        return dict(sorted(found.items()))
+        answers = {answer.id: answer for answer in self.of(task) if answer.answer is not None}
+        return dict(sorted(answers.items()))
 
     def pairs(self, task: str, seed: int) -> dict[str, Pair]:
         """The pairs that count for it, by id."""
@@ -90,19 +90,21 @@ def _replies(folder: Path, task: str) -> list[Prediction]:
 
 
 def summarize_model(
-    known: SelfKnowledge, model: ModelDescription, settings: Settings
+    knowledge: SelfKnowledge, model: ModelDescription, settings: Settings
 ) -> ModelMetacognition:
     """One model on every task."""
-    return ModelMetacognition(model, tuple(_task(known, task, settings) for task in known.tasks))
+    return ModelMetacognition(
+        model, tuple(_task(knowledge, task, settings) for task in knowledge.tasks)
+    )
 
 
-def _task(known: SelfKnowledge, task: str, settings: Settings) -> TaskMetacognition:
-    given = list(known.given(task).values())
-    pairs = list(known.pairs(task, settings.seed).values())
+def _task(knowledge: SelfKnowledge, task: str, settings: Settings) -> TaskMetacognition:
+    given = list(knowledge.given(task).values())
+    pairs = list(knowledge.pairs(task, settings.seed).values())
     single = pairwise = None
     if given:
         single = single_answers(
-            known.certainties(given),
+            knowledge.certainties(given),
             [answer.right for answer in given],
             [math.nan if answer.stated is None else answer.stated for answer in given],
             _clusters(given),
@@ -110,17 +112,17 @@ def _task(known: SelfKnowledge, task: str, settings: Settings) -> TaskMetacognit
         )
     if pairs:
         pairwise = pairwise_choices(
-            known.choices(pairs),
+            knowledge.choices(pairs),
             _right(pairs),
-            [known.certainties(pair) for pair in pairs],
+            [knowledge.certainties(pair) for pair in pairs],
             level=settings.level,
         )
     return TaskMetacognition(
         task=task,
-        questions=len(known.of(task)),
+        questions=len(knowledge.of(task)),
         attempted=len(given),
         right=sum(answer.right for answer in given),
-        pairs_matched=sum(1 for _ in matched_pairs(known.of(task), settings.seed)),
+        pairs_matched=sum(1 for _ in matched_pairs(knowledge.of(task), settings.seed)),
         single=single,
         pairwise=pairwise,
     )
@@ -152,10 +154,12 @@ def _differences(
             _clusters(first),
             settings,
         )
-    one, other = base.pairs(task, settings.seed), checkpoint.pairs(task, settings.seed)
-    if both := [name for name in one if name in other]:
+    pairs_before = base.pairs(task, settings.seed)
+    pairs_after = checkpoint.pairs(task, settings.seed)
+    if both := [name for name in pairs_before if name in pairs_after]:
         pairs = len(both)
-        own, own_after = [one[name] for name in both], [other[name] for name in both]
+        own = [pairs_before[name] for name in both]
+        own_after = [pairs_after[name] for name in both]
         rows += pairwise_differences(
             base.choices(own),
             _right(own),
@@ -180,31 +184,31 @@ def _clusters(answers: Sequence[OwnAnswer]) -> list[str] | None:
 
 def metacognition_cautions(models: Sequence[ModelMetacognition]) -> list[str]:
     """Sentences that a reader must see before the numbers: where there was little to ask."""
-    found = []
+    cautions = []
     base = {task.task: task for task in models[0].tasks}
     for model in models:
         for task in model.tasks:
             who = f"{model.model.name} on {task.task}"
             pairs = task.pairwise.pairs if task.pairwise else 0
             if task.single is None:
-                found.append(
+                cautions.append(
                     f"{who}: declined every question, or gave nothing that can be read; there is "
                     "nothing to ask about."
                 )
             elif task.right in (0, task.attempted):
                 what = "right" if task.right else "wrong"
-                found.append(f"{who}: all answers are {what}; there is nothing to tell apart.")
+                cautions.append(f"{who}: all answers are {what}; there is nothing to tell apart.")
             elif pairs < FEWEST_ITEMS:
-                found.append(
+                cautions.append(
                     f"{who}: only {pairs} of {task.pairs_matched} pairs have exactly one right "
                     f"answer; below {FEWEST_ITEMS} nothing is tested. Ask more questions."
                 )
         for differences in model.differences:
             attempted = base[differences.task].attempted
             if differences.answers < _MOSTLY * attempted:
-                found.append(
+                cautions.append(
                     f"{model.model.name} on {differences.task}: differences rest on the "
                     f"{differences.answers} of the base’s {attempted} answers that both models "
                     "gave and judged."
                 )
-    return found
+    return cautions

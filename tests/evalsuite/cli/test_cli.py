@@ -238,7 +238,7 @@ def test_answers_to_other_documents_are_found_before_a_model_is_asked(
 
 
 def test_an_adapter_on_another_base_is_cautioned_against(tmp_path, tiny_base, tiny_adapter):
-    from saeval.evalsuite.compare.compatibility import model_cautions
+    from saeval.evalsuite.compare.cautions import model_cautions
     from saeval.evalsuite.models.resolve import resolve_model
     from saeval.trainer.demo.tiny_model import build_tiny_model
 
