@@ -1,7 +1,7 @@
 """Writes what the documentation quotes from the project: ``make docs``.
 
-Whole pages: `commands.md` (the help of every command), a page per recipe and per policy. Parts of
-pages: what stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, by name. A test
+Whole pages: `commands.md` (the help of every command), a page per recipe, policy and package. Parts
+of pages: what stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``, by name. A test
 (`tests/test_docs.py`) fails where any of it is not what the code says now.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 from click.testing import CliRunner
+from python_api import python_pages
 from rich.console import Console
 
 from saeval.evalsuite.cli.main import cli as saeval
@@ -47,6 +48,8 @@ TWO_QUESTIONS = {"first": QUESTION["question"], "second": "Who was mayor of Lima
 def pages() -> dict[Path, str]:
     """Every page that is written or quotes something, by its path, as it should be."""
     found = {REFERENCE / "commands.md": commands_page()}
+    for name, text in python_pages().items():
+        found[REFERENCE / "python" / name] = _HEAD + text
     for name in list_recipes():
         found[REFERENCE / "recipes" / f"{name}.md"] = recipe_page(name)
     for path in policy_files():
@@ -63,6 +66,8 @@ def quoted(name: str) -> str:
     """What stands in a page under a name."""
     if name == "factworld cases":
         return factworld_cases()
+    if name.startswith("example "):
+        return worked_example(DOCS.parent / name.removeprefix("example "))
     prompts = {
         "prompt verification": lambda: verification_prompt(
             next(iter(generate("test", 1))).as_row()
@@ -156,6 +161,15 @@ def split_comment(path: Path) -> tuple[str, str]:
     return prose, "".join(lines[end:]).strip("\n") + "\n"
 
 
+def worked_example(path: Path) -> str:
+    """Of a test, what stands between ``# [example]`` and ``# [end]``."""
+    _, start, rest = path.read_text(encoding="utf-8").partition("# [example]\n")
+    code, end, _ = rest.partition("\n# [end]")
+    if not (start and end):
+        raise ValueError(f"{path}: no lines # [example] and # [end]")
+    return block(code, "python")
+
+
 def a_claim() -> dict[str, object]:
     """The first item of factworld."""
     return next(iter(generate("test", 1))).as_row()
@@ -189,9 +203,10 @@ def main() -> None:
     wanted = pages()
     for path, text in wanted.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"Wrote {path.relative_to(DOCS.parent)}")
-    for folder in ("recipes", "policies"):
+    for folder in ("recipes", "policies", "python"):
         for path in set((REFERENCE / folder).glob("*.md")) - set(wanted):
             path.unlink()
             print(f"Removed {path.relative_to(DOCS.parent)}")

@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote
 
+import nbclient
+import nbformat
 import pytest
 
 from saeval.evalsuite.cli.main import main
@@ -24,7 +26,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"
 EVIDENCE = DOCS / "evidence"
-PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md"), *(ROOT / "tasks").rglob("README.md")])
+NOTEBOOKS = sorted(DOCS.rglob("*.ipynb"))
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "tasks").rglob("README.md")])
 _FENCED = re.compile(r"^(```+)(\w*)[^\n]*\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)")
@@ -59,6 +62,20 @@ def test_every_link_leads_somewhere(page):
             assert anchor in anchors(target), f"{named(page)}: {link} names no heading"
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=named)
+def test_every_link_of_a_notebook_leads_somewhere(notebook):
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        for link in _LINK.findall(cell.source if cell.cell_type == "markdown" else ""):
+            assert (notebook.parent / link.partition("#")[0]).exists(), link
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=named)
+def test_every_notebook_runs_and_is_kept_without_outputs(notebook):
+    content = nbformat.read(notebook, as_version=4)
+    assert not any(cell.get("outputs") for cell in content.cells)
+    nbclient.NotebookClient(content, timeout=120, kernel_name="python3").execute()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_block_of_code_is_closed(page):
     assert "```" not in _FENCED.sub("", page.read_text(encoding="utf-8"))
@@ -79,6 +96,12 @@ def test_every_page_can_be_reached_from_the_index():
 
 @pytest.fixture(scope="module")
 def generate():
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(DOCS)
+        return load_generator()
+
+
+def load_generator():
     spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -131,7 +154,9 @@ def test_counts_of_items_are_those_of_the_cards():
             assert number in said, f"{number} is not in {card}"
 
 
-EXAMPLES = [page for page in sorted(DOCS.rglob("*.md")) if ">>> " in page.read_text("utf-8")]
+EXAMPLES = [
+    page for page in sorted(DOCS.rglob("*.md")) if "\n```python\n>>> " in page.read_text("utf-8")
+]
 
 
 @pytest.mark.parametrize("page", EXAMPLES, ids=named)

@@ -64,7 +64,7 @@ def test_a_small_comparison_does_not_load_numba():
 
 def test_comparing_saved_predictions_loads_neither_torch_nor_lm_eval(tmp_path):
     code = (
-        "import saeval.evalsuite.gate.gate, saeval.evalsuite.importers.registry\n"
+        "import saeval.evalsuite.gate.gate, saeval.evalsuite.importers\n"
         "import saeval.evalsuite.compare.comparison"
     )
     assert not loaded_after(code) & {"torch", "lm_eval", "transformers"}

@@ -7,8 +7,8 @@ A shortened real file::
        "golden_label": "FAIL", "predicted_label": "FAIL", "predicted_conf": 0.95,
        "format_valid": true, "raw_response": "…LABEL=FAIL\\nCONF=0.95\\nRATIONALE="}]}
 
-Files of base models have neither ``predicted_conf`` nor ``format_valid``. ``raw_response`` is
-parsed by our parser; the study's own parse is kept beside it as ``published``.
+Files of base models have neither ``predicted_conf`` nor ``format_valid``. The main reading is
+our parser's, of ``raw_response``; the study's own is kept beside it as ``published``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Study(BaseModel):
     results: list[_Result] = Field(min_length=1)
 
 
-def read_study(path: Path) -> tuple[str, list[Prediction]]:
+def read(path: Path) -> tuple[str, list[Prediction]]:
     """The model and the predictions of a study file; errors name the file and the field."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -83,14 +83,14 @@ def _task_of(study: _Study, path: Path) -> str:
     if study.dataset in TASKS:
         return str(study.dataset)
     words = re.split(r"[^a-z0-9]+", path.stem.lower())
-    candidates = [name for name in TASKS if name in words]
-    if len(candidates) != 1:
+    named = [name for name in TASKS if name in words]
+    if len(named) != 1:
         raise InputError(
             f"{path}: cannot tell the task: no known `dataset` in the file and "
-            f"{'more than one' if candidates else 'no'} task name in the file name; "
+            f"{'no' if not named else 'more than one'} task name in the file name; "
             f"name it after one of {', '.join(TASKS)} (fever_base.json)"
         )
-    return candidates[0]
+    return named[0]
 
 
 def _prediction(result: _Result, task: str, where: str) -> Prediction:
@@ -133,15 +133,15 @@ def _published(result: _Result) -> PublishedReading:
         confidence = result.predicted_conf if label is not None else None
         return PublishedReading(label=label, confidence=confidence, valid=result.format_valid)
     confidence = _first_confidence(result.raw_response)
-    has_label = _ANY_LABEL_LINE.search(result.raw_response.upper()) is not None
+    named = _ANY_LABEL_LINE.search(result.raw_response.upper()) is not None
     return PublishedReading(
-        label=label, confidence=confidence, valid=has_label and confidence is not None
+        label=label, confidence=confidence, valid=named and confidence is not None
     )
 
 
 def _first_confidence(response: str) -> float | None:
-    match = _FIRST_CONFIDENCE.search(response)
+    found = _FIRST_CONFIDENCE.search(response)
     try:
-        return min(float(match[1]), 1.0) if match else None
+        return min(float(found[1]), 1.0) if found else None
     except ValueError:
         return None

@@ -18,7 +18,7 @@ LABELS = ("PASS", "FAIL", "NA")
 def prediction(number: int, label: str | None = "PASS", **changed: Any) -> Prediction:
     """The answer to item `number`, whose target is PASS, FAIL, NA in turn."""
     target = LABELS[number % 3]
-    document = {"claim": f"Claim {number}.", "evidence": [f"Evidence {number}."]}
+    document: dict[str, object] = {"claim": f"Claim {number}.", "evidence": [f"Evidence {number}."]}
     fields: dict[str, Any] = {
         "task": "fever",
         "item_id": f"item-{number:03}",

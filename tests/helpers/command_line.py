@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from saeval.evalsuite.cli.main import main
 
 SAEVAL = Path(sys.executable).with_name("saeval")
 
 
-def typed(capsys, *arguments: object) -> tuple[int, str, str]:
+def typed(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of a command."""
     try:
         main([str(argument) for argument in arguments])
@@ -21,7 +23,7 @@ def typed(capsys, *arguments: object) -> tuple[int, str, str]:
     return code, captured.out, captured.err
 
 
-def fails(capsys, *arguments: object) -> str:
+def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """The message of a command that must exit with 2 and say it in one line."""
     code, out, err = typed(capsys, *arguments)
     assert (code, out) == (2, "")

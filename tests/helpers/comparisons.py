@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -52,9 +53,7 @@ def _compare(pairs: PairedAnswers) -> TaskComparison:
     return adjust_family([compare_task("seeded by this", pairs, SETTINGS)])[0]
 
 
-def task(
-    name: str = "fever", pairs: PairedAnswers | None = None, **parts: object
-) -> TaskComparison:
+def task(name: str = "fever", pairs: PairedAnswers | None = None, **parts: Any) -> TaskComparison:
     """A task with Holm's p as if it were the only one."""
     return replace(_ordinary() if pairs is None else _compare(pairs), task=name, **parts)
 

@@ -11,6 +11,7 @@ from typing import Any
 from tiny_server import TinyServer
 
 from saeval.tasks.data.loading import load_documents
+from saeval.tasks.questions import Question
 from saeval.tasks.registry import get_task
 
 TASK = "factworld_questions"
@@ -53,8 +54,9 @@ class KnowingServer(TinyServer):
         super().__init__({})
         self.models = minds
         items = {name: load_documents(get_task(name), data) for name in tasks}
-        self.gold = {q.question: q.answers for name in tasks for q in items[name]}
-        self.task = {q.question: name for name in tasks for q in items[name]}
+        questions = [(name, q) for name in tasks for q in items[name] if isinstance(q, Question)]
+        self.gold = {q.question: q.answers for _, q in questions}
+        self.task = {q.question: name for name, q in questions}
 
     def complete(self, body: dict[str, Any]) -> dict[str, Any]:
         prompts = body["prompt"] if isinstance(body["prompt"], list) else [body["prompt"]]

@@ -5,22 +5,27 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
+Attributes = list[tuple[str, str | None]]
 EMPTY_IN_SVG = {"path", "use", "rect", "circle", "line"}
 
 
 class Page(HTMLParser):
     """The page's elements and text, failing on anything left open or closed twice."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
-        self.open, self.tags, self.ids, self.headings, self.links = [], [], [], [], []
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.ids: list[str | None] = []
+        self.headings: list[int] = []
+        self.links: list[str | None] = []
         self.text = ""
-        self.pres = []
+        self.pres: list[str] = []
         self.feed(text)
         self.close()
         assert self.open == []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: Attributes) -> None:
         found = dict(attrs)
         self.tags.append((tag, found))
         if tag not in VOID:
@@ -33,16 +38,16 @@ class Page(HTMLParser):
             self.pres.append("")
         self.links += [value for name, value in attrs if name in {"href", "src", "xlink:href"}]
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag: str, attrs: Attributes) -> None:
         self.handle_starttag(tag, attrs)
         if tag not in VOID:
             self.handle_endtag(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open, f"</{tag}> closes nothing"
         assert self.open.pop() == tag
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self.open[-1:] == ["pre"]:
             self.pres[-1] += data
         if "style" not in self.open:

@@ -39,6 +39,7 @@ class PromptedServer(TinyServer):
     def chat(self, body: dict[str, Any]) -> dict[str, Any]:
         said = {message["role"]: message["content"] for message in body["messages"]}
         found = re.search(r"(?:Question|Claim): (.*)\n", said["user"])
+        assert found is not None
         row = self.by_text[found[1]]
         text = self._respond(body["model"], said.get("system", ""), row)
         return {

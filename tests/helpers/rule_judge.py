@@ -30,7 +30,7 @@ class RuleJudge(TinyServer):
 
     def __init__(self) -> None:
         super().__init__({})
-        self.models = {"judge": None, "other": None}  # type: ignore[dict-item]
+        self.models = {"judge": None, "other": None}
         self.reply: Callable[[list[str], str], str] = rule
 
     def chat(self, body: dict[str, Any]) -> dict[str, Any]:

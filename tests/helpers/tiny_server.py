@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +30,7 @@ class TinyServer:
     """
 
     def __init__(self, models: dict[str, tuple[Path, Path | None]]) -> None:
-        self.models = {name: _load(*paths) for name, paths in models.items()}
+        self.models: Mapping[str, Any] = {name: _load(*paths) for name, paths in models.items()}
         self.requests: list[dict[str, Any]] = []
         self.fault: Callable[[int, dict[str, Any]], Any] = lambda number, body: None
         self._computing = Lock()
@@ -176,8 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Model:
     def __init__(self, folder: Path, adapter: Path | None) -> None:
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.network = AutoModelForCausalLM.from_pretrained(folder).eval()
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        self.network: Any = AutoModelForCausalLM.from_pretrained(folder).eval()
         if adapter is not None:
             from peft import PeftModel
 

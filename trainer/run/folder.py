@@ -157,12 +157,11 @@ def _check_same_run(
             f"{folder}: holds a run of another recipe ({key} was {was}, now {now}); choose "
             "another --out"
         )
-    for what, same in (
-        ("base", earlier.base.content == training.base.content),
-        ("data", earlier.data.content == training.data.content),
-        ("source of its own rewards", earlier.own_rewards == training.own_rewards),
+    for what, was, now in (
+        ("base", earlier.base.content, training.base.content),
+        ("data", earlier.data.content, training.data.content),
     ):
-        if not same:
+        if was != now:
             raise RunFolderError(
                 f"{folder}: holds a run on another {what}; choose another --out, or give the "
                 f"same {what} as before"
