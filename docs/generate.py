@@ -22,12 +22,12 @@ from saeval.evalsuite.cli.main import cli as saeval
 from saeval.evalsuite.gate.policy import BUILT_IN, load_policy
 from saeval.reports.text.gate import explain
 from saeval.tasks.factworld.questions import generate_questions
-from saeval.tasks.factworld.world import generate
+from saeval.tasks.factworld.world import generate_claims
 from saeval.tasks.format.prompts import (
-    confidence_prompt,
-    pairwise_prompt,
-    question_prompt,
-    verification_prompt,
+    write_confidence_prompt,
+    write_pairwise_prompt,
+    write_question_prompt,
+    write_verification_prompt,
 )
 from saeval.trainer.checks.check import check
 from saeval.trainer.checks.report import print_report
@@ -69,12 +69,12 @@ def quoted(name: str) -> str:
     if name.startswith("example "):
         return worked_example(DOCS.parent / name.removeprefix("example "))
     prompts = {
-        "prompt verification": lambda: verification_prompt(
-            next(iter(generate("test", 1))).as_row()
+        "prompt verification": lambda: write_verification_prompt(
+            next(iter(generate_claims("test", 1))).as_row()
         ),
-        "prompt question": lambda: question_prompt(QUESTION),
-        "prompt confidence": lambda: confidence_prompt(OWN_ANSWER),
-        "prompt pairwise": lambda: pairwise_prompt(TWO_QUESTIONS),
+        "prompt question": lambda: write_question_prompt(QUESTION),
+        "prompt confidence": lambda: write_confidence_prompt(OWN_ANSWER),
+        "prompt pairwise": lambda: write_pairwise_prompt(TWO_QUESTIONS),
     }
     if name not in prompts:
         raise KeyError(f"nothing is generated as {name!r}; known: {', '.join(prompts)}")
@@ -172,12 +172,12 @@ def worked_example(path: Path) -> str:
 
 def a_claim() -> dict[str, object]:
     """The first item of factworld."""
-    return next(iter(generate("test", 1))).as_row()
+    return next(iter(generate_claims("test", 1))).as_row()
 
 
 def factworld_cases() -> str:
     """An item of each kind of case, and a question of each kind."""
-    cases = {item.source_label: item for item in reversed([*generate("test", 300)])}
+    cases = {item.source_label: item for item in reversed([*generate_claims("test", 300)])}
     rows = ["| kind | claim | evidence | label |", "|:--|:--|:--|:--|"]
     for kind in sorted(cases, key=lambda kind: (cases[kind].target, kind)):
         item = cases[kind].as_row()

@@ -19,7 +19,7 @@ from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.stats.compare.results import Settings
 from saeval.suggest import did_you_mean
 from saeval.tasks.data.sampling import parse_per_label
-from saeval.tasks.registry import TASKS
+from saeval.tasks.registry import list_tasks
 
 Out = str | Path | None
 """A folder for all results; ``"auto"`` for one under ``saeval-runs/`` named after the models."""
@@ -141,8 +141,8 @@ def to_task_names(tasks: str | Sequence[str] | None) -> tuple[str, ...]:
     given = tasks.split(",") if isinstance(tasks, str) else tasks or ()
     names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
     for name in names:
-        if name not in TASKS:
-            raise InputError(f"unknown task {name!r}; {did_you_mean(name, TASKS)}")
+        if name not in list_tasks():
+            raise InputError(f"unknown task {name!r}; {did_you_mean(name, list_tasks())}")
     return names
 
 

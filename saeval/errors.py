@@ -2,6 +2,8 @@
 
 SaevalError               exit code 2; the message says what, where and what to do
 ├── InputError            a file or argument is not what it should be
+├── DataError             a data set cannot be found or read
+├── YamlError             a text is no YAML that can be read
 ├── ModelError            a model cannot be found or loaded
 ├── EngineError           an engine or server has stopped answering
 ├── PairingError          two sets of predictions do not answer the same questions
@@ -25,6 +27,14 @@ class SaevalError(Exception):
 
 class InputError(SaevalError):
     """A file or an argument is not what it should be."""
+
+
+class DataError(SaevalError):
+    """A data set cannot be found or does not have its schema; the message says what and where."""
+
+
+class YamlError(SaevalError):
+    """A text is no YAML that can be read; the message begins with ``name:line``."""
 
 
 class ModelError(SaevalError):

@@ -12,12 +12,9 @@ from typing import Any
 
 import yaml
 
+from saeval.errors import YamlError
 
-class YamlError(ValueError):
-    """The text is no YAML that can be read; the message begins with ``name:line``."""
-
-
-Path_ = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top of a document down to a value."""
 
 
@@ -51,7 +48,7 @@ _Loader.add_constructor(
 )
 
 
-def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
+def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, int]]:
     """A document and the line of every key and list entry in it.
 
     Raises
@@ -62,7 +59,7 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
 
     Examples
     --------
-    >>> read_yaml("a: 1\\nb:\\n  - {c: 2e-6}", "it.yaml")
+    >>> parse_yaml("a: 1\\nb:\\n  - {c: 2e-6}", "it.yaml")
     ({'a': 1, 'b': [{'c': 2e-06}]}, {(): 1, ('a',): 1, ('b',): 2, ('b', 0): 3, ('b', 0, 'c'): 3})
     """
     loader = _Loader(text)
@@ -70,7 +67,7 @@ def read_yaml(text: str, name: str) -> tuple[Any, dict[Path_, int]]:
         node = loader.get_single_node()
         if node is None:
             return None, {(): 1}
-        lines: dict[Path_, int] = {(): 1}
+        lines: dict[KeyPath, int] = {(): 1}
         _collect(node, (), lines, name)
         return loader.construct_document(node), lines
     except yaml.MarkedYAMLError as error:
@@ -91,12 +88,12 @@ class _Dumper(yaml.SafeDumper):
     yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
 
 
-def write_yaml(content: Any) -> str:
-    """YAML that `read_yaml` reads as `content`, which is of plain types.
+def dump_yaml(content: Any) -> str:
+    """YAML that `parse_yaml` reads as `content`, which is of plain types.
 
     Examples
     --------
-    >>> print(write_yaml({"label": "NO", "rate": 2e-6, "version": "1e5"}), end="")
+    >>> print(dump_yaml({"label": "NO", "rate": 2e-6, "version": "1e5"}), end="")
     label: NO
     rate: 2.0e-06
     version: '1e5'
@@ -104,20 +101,20 @@ def write_yaml(content: Any) -> str:
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def read_value(text: str, name: str) -> Any:
+def parse_yaml_value(text: str, name: str) -> Any:
     """One value as YAML writes it, such as ``3``, ``true``, ``fever`` or ``[1, 2]``."""
-    return read_yaml(text, name)[0]
+    return parse_yaml(text, name)[0]
 
 
-def read_file(path: Path) -> tuple[Any, dict[Path_, int]]:
-    """`read_yaml` of a file."""
+def read_yaml_file(path: Path) -> tuple[Any, dict[KeyPath, int]]:
+    """`parse_yaml` of a file."""
     try:
-        return read_yaml(path.read_text(encoding="utf-8"), str(path))
+        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise YamlError(f"{path}: is not UTF-8 text") from error
 
 
-def _collect(node: yaml.Node, path: Path_, lines: dict[Path_, int], name: str) -> None:
+def _collect(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], name: str) -> None:
     if isinstance(node, yaml.SequenceNode):
         for number, entry in enumerate(node.value):
             lines[(*path, number)] = entry.start_mark.line + 1

@@ -37,17 +37,17 @@ def tasks_option(required: bool) -> Callable[[Any], Any]:
 
 
 def known_tasks(given: Sequence[str]) -> tuple[str, ...]:
-    from saeval.tasks.registry import TASKS
+    from saeval.tasks.registry import list_tasks
 
     names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
-    unknown = [name for name in names if name not in TASKS]
+    unknown = [name for name in names if name not in list_tasks()]
     if not names:
-        raise click.BadParameter(f"names no task; known: {', '.join(TASKS)}")
+        raise click.BadParameter(f"names no task; known: {', '.join(list_tasks())}")
     if unknown:
-        near = difflib.get_close_matches(unknown[0], TASKS)
+        near = difflib.get_close_matches(unknown[0], list_tasks())
         hint = f"; did you mean {near[0]}?" if near else ";"
         raise click.BadParameter(
-            f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(TASKS)}"
+            f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(list_tasks())}"
         )
     return names
 

@@ -19,21 +19,22 @@ def tasks() -> None:
 @tasks.command("list", context_settings=CONTEXT)
 def list_tasks() -> None:
     """Names and one line on each."""
-    from saeval.tasks.registry import TASKS
+    from saeval.tasks import registry
 
-    width = max(map(len, TASKS))
-    for task in TASKS.values():
-        click.echo(f"{task.name:{width}}  {task.summary}")
+    names = registry.list_tasks()
+    width = max(map(len, names))
+    for name in names:
+        click.echo(f"{name:{width}}  {registry.get_task(name).summary}")
 
 
 @tasks.command("show", context_settings=CONTEXT)
 @click.argument("name")
 def show_task(name: str) -> None:
     """The task card: what is asked, source, labels, traps."""
-    from saeval.tasks.registry import TASKS
+    from saeval.tasks.registry import get_task
 
     (name,) = known_tasks([name])
-    click.echo((TASKS[name].folder / "README.md").read_text(encoding="utf-8"), nl=False)
+    click.echo(get_task(name).card, nl=False)
 
 
 @tasks.command("path", context_settings=CONTEXT)
@@ -43,15 +44,15 @@ def tasks_path() -> None:
     \b
     lm_eval run --include_path "$(saeval tasks path)" --tasks fever …
     """
-    from saeval.tasks.registry import FOLDER
+    from saeval.tasks.task import TASKS_FOLDER
 
-    click.echo(FOLDER)
+    click.echo(TASKS_FOLDER)
 
 
 def _chosen_tasks(names: tuple[str, ...]) -> list[Any]:
-    from saeval.tasks.registry import TASKS
+    from saeval.tasks import registry
 
-    return [TASKS[name] for name in (known_tasks(names) if names else TASKS)]
+    return [registry.get_task(n) for n in (known_tasks(names) if names else registry.list_tasks())]
 
 
 @tasks.command("validate", context_settings=CONTEXT)
@@ -64,14 +65,10 @@ def validate_tasks(names: tuple[str, ...], data_dir: str | None) -> None:
     Exit code 1 if anything is read as something else.
     """
     from saeval.tasks.data.validate import validate
-    from saeval.tasks.types import DataError
 
     failed = False
     for task in _chosen_tasks(names):
-        try:
-            result = validate(task, data_dir)
-        except DataError as error:
-            raise SaevalError(str(error)) from error
+        result = validate(task, data_dir)
         click.echo(result)
         for failure in result.failures:
             click.echo(f"  {failure}")
@@ -87,18 +84,13 @@ def prefetch_tasks(names: tuple[str, ...]) -> None:
 
     The hub's own cache keeps them (HF_HOME).
     """
-    from saeval.tasks.data.loading import DATA_VARIABLE, data_folder, load_documents
-    from saeval.tasks.registry import AnswersSource
-    from saeval.tasks.types import DataError
+    from saeval.tasks.data.loading import DATA_VARIABLE, find_data_folder, load_items
 
-    if data_folder() is not None:
+    if find_data_folder() is not None:
         raise SaevalError(f"{DATA_VARIABLE} is set, so nothing would be fetched; unset it")
     for task in _chosen_tasks(names):
-        if isinstance(task.source, AnswersSource):
+        if task.asks_about_own_answers:
             click.echo(f"{task.name}: made of a model's own answers, nothing to load")
             continue
-        try:
-            items = load_documents(task)
-        except DataError as error:
-            raise SaevalError(str(error)) from error
+        items = load_items(task)
         click.echo(f"{task.name}: {len(items)} items")

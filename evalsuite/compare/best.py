@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from saeval.errors import InputError
 from saeval.evalsuite.compare.metric_names import ABSTENTION, parse_metric
 from saeval.evalsuite.compare.pairing import (
-    WRONG,
     PairedPredictions,
     find_shared_items,
     to_arrays,
@@ -52,10 +51,10 @@ class SelectionMetric:
         keys = {}
         for name in names:
             task = get_task(name)
-            wrong = WRONG if task.kind == "question" else None
-            label = task.abstention if self.label == ABSTENTION else self.label
+            wrong = task.labels.wrong
+            label = task.labels.abstention if self.label == ABSTENTION else self.label
             key = (self.metric, label)
-            is_known = key in metrics_of(task.labels, task.abstention, wrong)
+            is_known = key in metrics_of(task.labels.names, task.labels.abstention, wrong)
             if is_known and not is_open(self.metric, wrong):
                 keys[name] = key
         if not keys:

@@ -17,7 +17,7 @@ from saeval.tasks.grading.normalize import normal_forms
 
 def right_in_reasoning(pairs: PairedPredictions) -> tuple[BoolArray, BoolArray] | None:
     """Whether each model reasoned its way to the right answer and gave another; of questions."""
-    if pairs.task.kind != "question":
+    if not pairs.task.kind.is_open_ended:
         return None
     base, checkpoint = (
         np.array([p.right_in_reasoning for p in predictions])

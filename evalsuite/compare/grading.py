@@ -34,9 +34,9 @@ def apply_grades(
     EngineError
         If more than half of the responses have no grade, or no pair is left.
     """
-    if grades is None or pairs.task.kind != "question":
+    if grades is None or not pairs.task.kind.is_open_ended:
         return pairs, None
-    labels = pairs.task.labels
+    labels = pairs.task.labels.names
     base = grades.grade(pairs.base, labels, level)
     checkpoint = grades.grade(pairs.checkpoint, labels, level)
     kept = [

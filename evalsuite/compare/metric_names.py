@@ -6,8 +6,8 @@ from saeval.reports.text.metric_names import METRICS
 from saeval.stats.compare.metric_table import RULES
 from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.suggest import did_you_mean
-from saeval.tasks.questions import QUESTION_ABSTENTION
-from saeval.tasks.registry import TASKS, AnswersSource
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.types import QUESTION_LABELS
 
 ABSTENTION = "abstention"
 """Stands for the task's own label for abstaining."""
@@ -16,7 +16,7 @@ _METRICS = (*RULES, NEGATIVE_FLIPS[0])
 _AS_PRINTED = {
     METRICS[name].name.format(label=label).lower(): name
     for name in RULES
-    for label in ("NA", QUESTION_ABSTENTION)
+    for label in ("NA", QUESTION_LABELS.abstention)
     if name in METRICS and name not in LABELLED_METRICS
 }
 
@@ -43,8 +43,8 @@ def parse_metric(written: str, label: str | None = None) -> tuple[str, str | Non
         if label is not None:
             raise ValueError(f"{name} has no label")
         return name, None
-    comparable = [t for t in TASKS.values() if not isinstance(t.source, AnswersSource)]
-    labels = sorted({label for task in comparable for label in task.labels})
+    comparable = [t for t in map(get_task, list_tasks()) if not t.asks_about_own_answers]
+    labels = sorted({label for task in comparable for label in task.labels.names})
     if label is None:
         raise ValueError(f"{name} of which label? Give label: {ABSTENTION}, or one of a task")
     if label not in (*labels, ABSTENTION):

@@ -13,7 +13,8 @@ from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.compare.published import PublishedAnswers
 from saeval.stats.compare.results import Flip, Unpaired
-from saeval.tasks.registry import AnswersSource, Task, get_task
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import Task
 
 TaskPredictions = Mapping[Key, Prediction]
 """One model's predictions of one task."""
@@ -55,7 +56,7 @@ def pair_tasks(
         raise PairingError(
             f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
         )
-    if own := [name for name in names if isinstance(get_task(name).source, AnswersSource)]:
+    if own := [name for name in names if get_task(name).asks_about_own_answers]:
         raise PairingError(
             f"task {own[0]}: each model was asked about answers of its own, so their items are not "
             "the same; `saeval metacognition BASE CHECKPOINT` compares what they know of them"
@@ -156,15 +157,15 @@ def find_shared_items(paired: Sequence[PairedPredictions]) -> tuple[str, str] | 
 def to_arrays(pairs: PairedPredictions) -> PairedAnswers:
     """The pairs as arrays."""
     labels = pairs.task.labels
-    target = np.array([labels.index(p.target) for p in pairs.base])
+    target = np.array([labels.names.index(p.target) for p in pairs.base])
     return paired_answers(
-        labels,
-        pairs.task.abstention,
+        labels.names,
+        labels.abstention,
         target,
         _answers(pairs.base, pairs.task),
         _answers(pairs.checkpoint, pairs.task),
         cluster_indices(pairs.base),
-        wrong=WRONG if pairs.task.kind == "question" else None,
+        wrong=labels.wrong,
     )
 
 
@@ -186,7 +187,7 @@ def cluster_indices(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] 
 
 
 def _answers(predictions: tuple[Prediction, ...], task: Task) -> Answers:
-    labels = task.labels
+    labels = task.labels.names
     probabilities = np.full((len(predictions), len(labels)), np.nan)
     for row, prediction in enumerate(predictions):
         if prediction.label_probabilities is not None:
@@ -201,8 +202,8 @@ def _answers(predictions: tuple[Prediction, ...], task: Task) -> Answers:
 
 
 def _stated(prediction: Prediction, task: Task) -> float | None:
-    """The confidence in the answer; an abstention from an open question has no answer."""
-    abstained = task.kind == "question" and prediction.status == "abstained"
+    """The confidence in the answer; an abstention that is no verdict has no answer."""
+    abstained = prediction.status == "abstained" and not task.kind.abstention_is_verdict
     return None if abstained else prediction.confidence
 
 

@@ -165,7 +165,7 @@ def _compare_task(
         settings,
         published=_published(pairs, arrays, settings),
         has_evidence=np.array([bool(p.document.evidence) for p in pairs.base])
-        if pairs.task.kind == "verification"
+        if pairs.task.kind.has_evidence
         else None,
         unpaired=pairs.unpaired,
         flips=flips,
@@ -181,15 +181,15 @@ def _published(
     pairs: PairedPredictions, arrays: PairedAnswers, settings: Settings
 ) -> PublishedConvention | None:
     """How a study would count, if that differs: it read the answers itself, or some are invalid."""
-    labels = pairs.task.labels
-    if pairs.task.kind != "verification":
+    labels = pairs.task.labels.names
+    if pairs.task.kind.is_open_ended:
         return None
     from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
     if not from_file and all(p.status != "invalid" for p in (*pairs.base, *pairs.checkpoint)):
         return None
     return published_convention(
         labels,
-        pairs.task.abstention,
+        pairs.task.labels.abstention,
         arrays.target,
         to_published_answers(pairs.base, labels),
         to_published_answers(pairs.checkpoint, labels),

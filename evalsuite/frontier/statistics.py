@@ -15,7 +15,7 @@ from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats.compare.results import ModelDescription
 from saeval.stats.frontier.pareto import Outcomes, beyond_front, dominances, points, utilities
 from saeval.stats.frontier.results import SCHEMA_VERSION, Frontier
-from saeval.tasks.registry import Task
+from saeval.tasks.task import Task
 
 _MANY_INVALID = 0.05
 _FEW_ITEMS = 200
@@ -58,7 +58,7 @@ def compute_frontier(
         for model in models
     }
     items = next(iter(predictions.values()))
-    answerable = np.array([p.target != task.abstention for p in items])
+    answerable = np.array([p.target != task.labels.abstention for p in items])
     cluster = cluster_indices(items)
     everything = [outcome for own in outcomes.values() for outcome in own]
     base, *checkpoints = outcomes.values()
@@ -67,7 +67,7 @@ def compute_frontier(
         schema=SCHEMA_VERSION,
         saeval_version=version("saeval"),
         task=task.name,
-        kind=task.kind,
+        kind=task.kind.name,
         items=len(items),
         clusters=None if cluster is None else len(np.unique(cluster)),
         answerable=int(answerable.sum()),
@@ -93,14 +93,14 @@ def _outcomes(task: Task, model: str, system: str, predictions: Sequence[Predict
     correct = np.array([p.correct for p in predictions])
     declined = np.array([p.status == "abstained" for p in predictions])
     unreadable = np.array([p.status == "invalid" for p in predictions])
-    right = correct & ~declined if task.kind == "question" else correct
+    right = correct if task.kind.abstention_is_verdict else correct & ~declined
     return Outcomes(model, system, right, declined, unreadable)
 
 
 def _declining(task: Task, answerable: npt.NDArray[np.bool_]) -> Outcomes:
     """What declining every item is worth."""
     every = np.ones_like(answerable)
-    right = ~every if task.kind == "question" else ~answerable
+    right = ~answerable if task.kind.abstention_is_verdict else ~every
     return Outcomes("", "declining everything", right, every, ~every)
 
 

@@ -164,7 +164,7 @@ def _check_plan(plan: ComparisonPlan, policy: Policy, until_decided: bool) -> Se
 def _check_policy(policy: Policy, tasks: Sequence[str]) -> None:
     policy.check_tasks(tasks)
     for name in tasks:
-        policy.rules_for(name, get_task(name).labels)
+        policy.rules_for(name, get_task(name).labels.names)
 
 
 def _gate_comparison(comparison: Comparison, policy: Policy, progress: Progress) -> Gate:

@@ -22,19 +22,19 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from saeval.errors import InputError
+from saeval.errors import InputError, YamlError
 from saeval.evalsuite.compare.metric_names import ABSTENTION, LABELLED_METRICS, parse_metric
 from saeval.stats.gate.decide import Skipped
 from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better, metrics_of
 from saeval.suggest import did_you_mean
-from saeval.tasks.registry import TASKS, get_task
-from saeval.yaml_source import Path_, YamlError, read_file
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.yaml_source import KeyPath, read_yaml_file
 
 BUILT_IN = Path(__file__).with_name("default_policy.yaml")
 _KINDS: tuple[Kind, ...] = ("must_improve", "not_worse_by", "at_most", "at_least")
 _Slot = tuple[str, str | None, str]
-Where = Callable[[Path_], str]
+Where = Callable[[KeyPath], str]
 
 
 class _Rule(BaseModel):
@@ -112,8 +112,8 @@ class Policy:
             If a rule of the task's own list is about a metric that it does not have.
         """
         task = get_task(name)
-        wrong = "WRONG" if task.kind == "question" else None
-        has = metrics_of(task.labels, task.abstention, wrong)
+        abstention = task.labels.abstention
+        has = metrics_of(task.labels.names, abstention, task.labels.wrong)
         present = set(targets)
         rules: dict[_Slot, Rule] = {}
         skipped = []
@@ -121,12 +121,12 @@ class Policy:
         for rule in (*self.general, *own):
             resolved = rule
             if rule.label == ABSTENTION:
-                resolved = replace(rule, label=task.abstention)
+                resolved = replace(rule, label=abstention)
             reason = None
             if resolved.key not in has:
                 reason = f"the task has no {describe_metric(rule)}"
-            elif _rests_on_abstention(resolved, task.abstention) and task.abstention not in present:
-                reason = f"no item of it has the target {task.abstention}"
+            elif _rests_on_abstention(resolved, abstention) and abstention not in present:
+                reason = f"no item of it has the target {abstention}"
             if reason is None:
                 rules[_slot(resolved)] = resolved
             elif rule in own:
@@ -152,13 +152,13 @@ def load_policy(path: str | Path | None) -> Policy:
     name = "the built-in policy" if path is None else str(path)
     path = None if path is None else Path(path)
     try:
-        content, lines = read_file(path or BUILT_IN)
+        content, lines = read_yaml_file(path or BUILT_IN)
     except YamlError as error:
         raise InputError(str(error)) from error
     except FileNotFoundError:
         raise InputError(f"{path}: no such policy file") from None
 
-    def where(key: Path_) -> str:
+    def where(key: KeyPath) -> str:
         at = next(lines[key[:end]] for end in range(len(key), -1, -1) if key[:end] in lines)
         return f"{path or BUILT_IN.name}:{at}"
 
@@ -174,9 +174,10 @@ def load_policy(path: str | Path | None) -> Policy:
     general = _rules(read.rules, ("rules",), where, mistakes)
     of_task = {}
     for task, entry in read.tasks.items():
-        if task not in TASKS:
+        if task not in list_tasks():
             mistakes.append(
-                f"{where(('tasks', task))}: unknown task {task!r}; {did_you_mean(task, TASKS)}"
+                f"{where(('tasks', task))}: unknown task {task!r}; "
+                f"{did_you_mean(task, list_tasks())}"
             )
         of_task[task] = _rules(entry.rules, ("tasks", task, "rules"), where, mistakes)
     if mistakes:
@@ -188,7 +189,7 @@ def load_policy(path: str | Path | None) -> Policy:
 
 
 def _rules(
-    written: Sequence[_Rule], key: Path_, where: Where, mistakes: list[str]
+    written: Sequence[_Rule], key: KeyPath, where: Where, mistakes: list[str]
 ) -> tuple[Rule, ...]:
     rules: dict[_Slot, Rule] = {}
     for number, entry in enumerate(written):

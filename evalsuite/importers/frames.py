@@ -25,7 +25,8 @@ from saeval.errors import InputError
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.files import first_problem
-from saeval.tasks.registry import TASKS, Task, get_task
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import Task
 
 _SHOWN = ("claim", "question", "evidence", "answers", "topic", "popularity")
 
@@ -71,26 +72,27 @@ def _to_prediction(row: Mapping[str, Any], name: str | None, where: str) -> Pred
     task = _task(name or values.get("task"), where)
     document = {field: values[field] for field in _SHOWN if values.get(field) is not None}
     item_id, target = str(values["item_id"]), values["target"]
-    if target not in task.labels:
+    if target not in task.labels.names:
         raise InputError(
             f"{where}: `target` {target!r} is no label of task {task.name}; "
-            f"its labels are {', '.join(task.labels)}"
+            f"its labels are {', '.join(task.labels.names)}"
         )
     response = values.get("response")
     answer: dict[str, Any] = {}
     if "prediction" in values:
         label = values["prediction"]
-        if label is not None and label not in task.labels:
+        if label is not None and label not in task.labels.names:
             raise InputError(
                 f"{where}: `prediction` {label!r} is no label of task {task.name}; "
-                f"its labels are {', '.join(task.labels)}, or null where the answer is invalid"
+                f"its labels are {', '.join(task.labels.names)}, "
+                "or null where the answer is invalid"
             )
-        status = (
-            "invalid" if label is None else "abstained" if label == task.abstention else "answered"
-        )
+        status = "abstained" if label == task.labels.abstention else "answered"
+        if label is None:
+            status = "invalid"
         answer = {"prediction": label, "status": status, "confidence": values.get("confidence")}
     else:
-        reading = task.read({**document, "id": item_id, "target": target}, str(response or ""))
+        reading = task.parse({**document, "id": item_id, "target": target}, str(response or ""))
         answer = {
             "prediction": reading.prediction,
             "status": reading.status,
@@ -120,8 +122,10 @@ def _to_prediction(row: Mapping[str, Any], name: str | None, where: str) -> Pred
 
 
 def _task(name: Any, where: str) -> Task:
-    if name not in TASKS:
-        raise InputError(f"{where}: {name!r} is no task saeval knows; known: {', '.join(TASKS)}")
+    if name not in list_tasks():
+        raise InputError(
+            f"{where}: {name!r} is no task saeval knows; known: {', '.join(list_tasks())}"
+        )
     return get_task(name)
 
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
-from saeval.tasks.lm_eval.logprobs import label_probabilities
-from saeval.tasks.registry import TASKS, get_task
+from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
+from saeval.tasks.registry import get_task, list_tasks
 
 _FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
 
@@ -38,9 +38,10 @@ def task_of(path: Path) -> str:
 def read(path: Path) -> list[Prediction]:
     """Predictions of one samples file; the task is told by the file's name."""
     name = task_of(path)
-    if name not in TASKS:
+    if name not in list_tasks():
         raise InputError(
-            f"{path}: the file name says task {name!r}, which is not one of {', '.join(TASKS)}"
+            f"{path}: the file name says task {name!r}, which is not one of "
+            f"{', '.join(list_tasks())}"
         )
     predictions = []
     with path.open(encoding="utf-8-sig") as lines:
@@ -55,7 +56,7 @@ def _prediction(line: str, task: str, where: str) -> Prediction:
         sample = json.loads(line)
         document, response = sample["doc"], sample["resps"][0][0]
         logprobs = [float(resps[0][0]) for resps in sample["resps"][1:]]
-        reading = get_task(task).read(document, response)
+        reading = get_task(task).parse(document, response)
         return Prediction(
             task=task,
             item_id=document["id"],
@@ -65,7 +66,7 @@ def _prediction(line: str, task: str, where: str) -> Prediction:
             status=reading.status,
             correct=reading.prediction == document["target"],
             confidence=reading.confidence,
-            label_probabilities=label_probabilities(logprobs) if logprobs else None,
+            label_probabilities=compute_label_probabilities(logprobs) if logprobs else None,
             response=response,
             sample_index=0,
             document=ShownDocument.of(document),

@@ -28,12 +28,13 @@ from saeval.evalsuite.store.prediction import (
     ShownDocument,
 )
 from saeval.files import first_problem
-from saeval.tasks.format.labels import LABELS, parse_answer
-from saeval.tasks.registry import TASKS
+from saeval.tasks.format.labels import parse_label
+from saeval.tasks.registry import list_tasks
+from saeval.tasks.types import VERIFICATION_LABELS
 
 # As the study read base responses; a sentence's full stop ("CONF=0.5.") made it no number.
 _FIRST_CONFIDENCE = re.compile(r"CONF=([\d.]+)")
-_ANY_LABEL_LINE = re.compile(rf"LABEL\s*=\s*({'|'.join(LABELS)})")
+_ANY_LABEL_LINE = re.compile(rf"LABEL\s*=\s*({'|'.join(VERIFICATION_LABELS.names)})")
 
 
 class _Result(BaseModel):
@@ -80,26 +81,26 @@ def read(path: Path) -> tuple[str, list[Prediction]]:
 
 
 def _task_of(study: _Study, path: Path) -> str:
-    if study.dataset in TASKS:
+    if study.dataset in list_tasks():
         return str(study.dataset)
     words = re.split(r"[^a-z0-9]+", path.stem.lower())
-    named = [name for name in TASKS if name in words]
+    named = [name for name in list_tasks() if name in words]
     if len(named) != 1:
         raise InputError(
             f"{path}: cannot tell the task: no known `dataset` in the file and "
             f"{'no' if not named else 'more than one'} task name in the file name; "
-            f"name it after one of {', '.join(TASKS)} (fever_base.json)"
+            f"name it after one of {', '.join(list_tasks())} (fever_base.json)"
         )
     return named[0]
 
 
 def _prediction(result: _Result, task: str, where: str) -> Prediction:
-    if result.golden_label not in LABELS:
+    if result.golden_label not in VERIFICATION_LABELS.names:
         raise InputError(
-            f"{where}: `golden_label` must be one of {', '.join(LABELS)}, "
+            f"{where}: `golden_label` must be one of {', '.join(VERIFICATION_LABELS.names)}, "
             f"found {result.golden_label!r}"
         )
-    answer = parse_answer(result.raw_response)
+    answer = parse_label(result.raw_response)
     shown = ShownDocument(claim=result.claim, evidence=tuple(result.evidence_texts))
     return Prediction(
         task=task,
@@ -128,7 +129,7 @@ def _published(result: _Result) -> PublishedReading:
     label (it is a filler elsewhere). A base's answer is valid if ``LABEL=`` with a label stands
     anywhere in it and the first ``CONF=`` is followed by a number.
     """
-    label = result.predicted_label if result.predicted_label in LABELS else None
+    label = result.predicted_label if result.predicted_label in VERIFICATION_LABELS.names else None
     if result.format_valid is not None:
         confidence = result.predicted_conf if label is not None else None
         return PublishedReading(label=label, confidence=confidence, valid=result.format_valid)

@@ -27,14 +27,14 @@ from saeval.evalsuite.judge.grades import (
 )
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.progress import SILENT, Progress
-from saeval.tasks.grading.judge_prompt import LONGEST_REPLY, judge_prompt, read_grade
+from saeval.tasks.grading.judge_prompt import LONGEST_REPLY, parse_grade, write_judge_prompt
 
 MAX_TOKENS = 1024
 """Of a reply: one word, and the reasoning of a judge that cannot leave it out."""
 
 _TRIES = 3
 _PAUSE = 1.0
-_EASY = judge_prompt("What is two plus two?", ["4"], "\\boxed{4}")
+_EASY = write_judge_prompt("What is two plus two?", ["4"], "\\boxed{4}")
 """Asked when a request fails, to find out whether it is the request or the server."""
 
 
@@ -162,7 +162,7 @@ def _grade(server: Server, request: _Request, stopping: Event) -> _Outcome:
         key=request.key,
         task=request.prediction.task,
         item_id=request.prediction.item_id,
-        grade=read_grade(reply),
+        grade=parse_grade(reply),
         reply=reply[:LONGEST_REPLY],
     )
     read, written = (tokens(answer, which) for which in ("prompt_tokens", "completion_tokens"))

@@ -28,11 +28,11 @@ from saeval.files import AppendOnlyLog, first_problem
 from saeval.stats.compare.results import GraderAgreement
 from saeval.stats.metrics.agreement import grader_agreement
 from saeval.tasks.grading.judge_prompt import (
+    PREDICTION_OF_GRADE,
     PROMPT_VERSION,
-    READING,
     Grade,
-    judge_prompt,
     needs_judge,
+    write_judge_prompt,
 )
 from saeval.tasks.registry import get_task
 
@@ -186,11 +186,11 @@ def judge_prompt_of(prediction: Prediction) -> str | None:
     document = prediction.document
     if not needs_judge(document.answers, prediction.response):
         return None
-    return judge_prompt(document.claim, document.answers, prediction.response)
+    return write_judge_prompt(document.claim, document.answers, prediction.response)
 
 
 def _regrade(prediction: Prediction, grade: Grade) -> Prediction:
-    label, status = READING[grade]
+    label, status = PREDICTION_OF_GRADE[grade]
     changed = {"prediction": label, "status": status, "correct": label == prediction.target}
     return prediction.model_copy(update=changed)
 
@@ -204,7 +204,7 @@ def _label_index(prediction: Prediction | None, labels: tuple[str, ...]) -> int:
 
 def check_has_open_questions(tasks: Sequence[str]) -> None:
     """Stop if no task has open questions, since a judge would have nothing to grade."""
-    if not any(get_task(name).kind == "question" for name in tasks):
+    if not any(get_task(name).kind.is_open_ended for name in tasks):
         raise InputError(
             f"--judge: there is no open question to grade in {', '.join(tasks)}; leave it out"
         )

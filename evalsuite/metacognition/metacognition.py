@@ -44,9 +44,10 @@ from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
 from saeval.progress import SILENT, Progress
 from saeval.stats.compare.results import ModelDescription, Settings
 from saeval.stats.metacognition.results import METACOGNITION_SCHEMA_VERSION, Metacognition, adjust
-from saeval.tasks.metacognition.answers import read_answers
-from saeval.tasks.metacognition.items import OwnAnswer, confidence_items, pairwise_items
+from saeval.tasks.metacognition.answers import load_own_answers
+from saeval.tasks.metacognition.items import build_confidence_items, build_pairwise_items
 from saeval.tasks.registry import get_task
+from saeval.tasks.types import OwnAnswer
 
 ANSWERS, ABOUT_ANSWERS = "answers", "metacognition"
 """A model's two run folders: its answers, and its replies to the questions about them."""
@@ -139,7 +140,7 @@ def _resolve_models(base: Model, checkpoints: Sequence[Model]) -> dict[str, Aska
 
 def _check_config(config: RunConfig) -> None:
     for name in config.tasks:
-        if get_task(name).kind != "question":
+        if not get_task(name).kind.is_open_ended:
             raise InputError(
                 f"--tasks {name}: is no task of open questions; give triviaqa, popqa or another "
                 "whose answers can be right or wrong (see `saeval tasks list`)"
@@ -163,15 +164,15 @@ def _files(run: Run, tasks: Sequence[LoadedTask]) -> tuple[str, ...]:
 
 
 def _own_answers(run: Run, tasks: Sequence[LoadedTask]) -> list[OwnAnswer]:
-    return read_answers("confidence", _files(run, tasks))
+    return load_own_answers("confidence", _files(run, tasks))
 
 
 def _about_answers(run: Run, tasks: Sequence[LoadedTask], config: RunConfig) -> Run:
     """The run that asks a model about its answers; without tasks if there is nothing to ask."""
     answers = _own_answers(run, tasks)
     made = {
-        "confidence": confidence_items(answers),
-        "pairwise": pairwise_items(answers, config.seed),
+        "confidence": build_confidence_items(answers),
+        "pairwise": build_pairwise_items(answers, config.seed),
     }
     names = tuple(name for name, items in made.items() if items)
     about = replace(config, tasks=names, answers=_files(run, tasks), limit=None, per_label=None)

@@ -20,7 +20,8 @@ from saeval.stats.metacognition.results import (
     certainty_differences,
     single_answers,
 )
-from saeval.tasks.metacognition.items import OwnAnswer, counts, matched_pairs, pair_id
+from saeval.tasks.metacognition.items import is_informative_pair, make_pair_id, match_questions
+from saeval.tasks.types import OwnAnswer
 
 Pair = tuple[OwnAnswer, OwnAnswer]
 
@@ -55,13 +56,13 @@ class SelfKnowledge:
 
     def pairs(self, task: str, seed: int) -> dict[str, Pair]:
         """The pairs that count for it, by id."""
-        matched = matched_pairs(self.of(task), seed)
-        return {pair_id(*pair): pair for pair in matched if counts(*pair)}
+        matched = match_questions(self.of(task), seed)
+        return {make_pair_id(*pair): pair for pair in matched if is_informative_pair(*pair)}
 
     def choices(self, pairs: Sequence[Pair]) -> list[list[int]]:
         """The positions chosen in a pair's own order and in reverse."""
         return [
-            [self.choice.get(pair_id(*order), NO_CHOICE) for order in (pair, pair[::-1])]
+            [self.choice.get(make_pair_id(*order), NO_CHOICE) for order in (pair, pair[::-1])]
             for pair in pairs
         ]
 
@@ -106,7 +107,7 @@ def _task(knowledge: SelfKnowledge, task: str, settings: Settings) -> TaskMetaco
         single = single_answers(
             knowledge.certainties(given),
             [answer.right for answer in given],
-            [math.nan if answer.stated is None else answer.stated for answer in given],
+            [math.nan if answer.confidence is None else answer.confidence for answer in given],
             _clusters(given),
             settings,
         )
@@ -122,7 +123,7 @@ def _task(knowledge: SelfKnowledge, task: str, settings: Settings) -> TaskMetaco
         questions=len(knowledge.of(task)),
         attempted=len(given),
         right=sum(answer.right for answer in given),
-        pairs_matched=sum(1 for _ in matched_pairs(knowledge.of(task), settings.seed)),
+        pairs_matched=sum(1 for _ in match_questions(knowledge.of(task), settings.seed)),
         single=single,
         pairwise=pairwise,
     )

@@ -25,7 +25,7 @@ from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.prediction import by_task
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
 from saeval.hub import ADAPTER_FILES, check_model_folder, download_model, is_hub_id
-from saeval.tasks.registry import TASKS
+from saeval.tasks.registry import list_tasks
 
 
 def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
@@ -160,10 +160,10 @@ def _import_files(argument: str, files: list[Path]) -> SavedPredictions:
 
 
 def _check_known_tasks(argument: str, names: Iterable[str]) -> None:
-    if unknown := [name for name in names if name not in TASKS]:
+    if unknown := [name for name in names if name not in list_tasks()]:
         raise InputError(
             f"{argument}: holds predictions of {unknown[0]!r}, which is no task saeval knows; "
-            f"known: {', '.join(TASKS)}"
+            f"known: {', '.join(list_tasks())}"
         )
 
 
@@ -182,6 +182,6 @@ def _latest_samples(folder: Path) -> list[Path]:
     """Per known task the samples file with the latest date in its name (lm-eval keeps them all)."""
     latest = {}
     for path in sorted(folder.glob("samples_*.jsonl")) or sorted(folder.glob("*/samples_*.jsonl")):
-        if (task := lm_eval_samples.task_of(path)) in TASKS:
+        if (task := lm_eval_samples.task_of(path)) in list_tasks():
             latest[task] = path
     return list(latest.values())

@@ -19,8 +19,8 @@ from saeval.errors import InputError
 from saeval.evalsuite.models.types import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.files import first_problem
-from saeval.tasks.data.fingerprint import identity
-from saeval.tasks.registry import Task
+from saeval.tasks.data.fingerprint import fingerprint_item
+from saeval.tasks.task import Task
 
 SCHEMA = "satrain.data/1"
 
@@ -49,7 +49,7 @@ class TrainingData:
 
     def shared(self, task: Task, prediction: Prediction) -> str | None:
         """What an answered item shares with it: ``id``, ``text``, ``cluster`` or nothing."""
-        found = identity(
+        found = fingerprint_item(
             task,
             {
                 "id": prediction.item_id,

@@ -19,7 +19,7 @@ from saeval.evalsuite.store.cache import AnswerCache
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.prediction import Key, Prediction, ShownDocument, Usage
 from saeval.evalsuite.store.run_folder import PredictionFile
-from saeval.tasks.lm_eval.logprobs import label_probabilities
+from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
 from saeval.tasks.registry import get_task
 
 REQUESTS_PER_CALL = 4096
@@ -142,14 +142,14 @@ def _read_predictions(task: LoadedTask, request: Request) -> list[Prediction]:
     """The responses to all samples of a request, parsed."""
     document = request.generations[0].doc
     target = task.harness_task.doc_to_target(document)
-    read = get_task(task.name).read
+    parse = get_task(task.name).parse
     probabilities = None
     if request.loglikelihoods and all(instance.resps for instance in request.loglikelihoods):
-        probabilities = label_probabilities([i.resps[0][0] for i in request.loglikelihoods])
+        probabilities = compute_label_probabilities([i.resps[0][0] for i in request.loglikelihoods])
     predictions = []
     for sample, generation in enumerate(request.generations):
         response = generation.resps[0]
-        reading = read(document, response)
+        reading = parse(document, response)
         predictions.append(
             Prediction(
                 task=task.name,

@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saeval.errors import InputError
+from saeval.errors import DataError, InputError
 from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import TaskFacts
 from saeval.evalsuite.store.prediction import Key
 from saeval.extras import require_extra
-from saeval.tasks.registry import FOLDER
-from saeval.tasks.types import DataError
+from saeval.tasks.task import TASKS_FOLDER
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -79,7 +78,7 @@ def load_tasks(config: RunConfig) -> list[LoadedTask]:
         "data_dir": config.data_dir,
         "answers": list(config.answers),
     }
-    manager = TaskManager(include_path=str(FOLDER), include_defaults=False, metadata=sampling)
+    manager = TaskManager(include_path=str(TASKS_FOLDER), include_defaults=False, metadata=sampling)
     tasks = []
     for name in config.tasks:
         try:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from saeval.tasks.grading.normalize import words
-from saeval.tasks.registry import MixedSource, Task, get_task
+from saeval.tasks.grading.normalize import normalize_words
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import MixedSource, Task
 
 _CLUSTERED_BY_PAGE = {"vitaminc"}
 """Data sets whose items on one page of Wikipedia are not independent."""
@@ -23,7 +24,7 @@ _TITLE = re.compile(r"\[(.+?)\] ")
 
 
 @dataclass(frozen=True)
-class Identity:
+class Fingerprint:
     """Hashes of what an item can be recognised by.
 
     Attributes
@@ -46,19 +47,19 @@ class Identity:
         return self.clusters[-1] if self.clusters else self.text
 
 
-def data_sets(task: Task) -> tuple[str, ...]:
+def list_datasets(task: Task) -> tuple[str, ...]:
     """The data sets that a task's items come from."""
     if isinstance(task.source, MixedSource):
-        return tuple(get_task(name).card for name in task.source.tasks)
-    return (task.card,)
+        return tuple(get_task(name).dataset for name in task.source.tasks)
+    return (task.dataset,)
 
 
-def item_key(task: Task, item_id: str) -> str:
+def make_item_key(task: Task, item_id: str) -> str:
     """An item's id with its data set's name: the same whichever task asks it."""
-    return item_id if isinstance(task.source, MixedSource) else f"{task.card}/{item_id}"
+    return item_id if isinstance(task.source, MixedSource) else f"{task.dataset}/{item_id}"
 
 
-def identity(task: Task, row: Mapping[str, Any]) -> Identity:
+def fingerprint_item(task: Task, row: Mapping[str, Any]) -> Fingerprint:
     """What an item's row can be recognised by.
 
     Parameters
@@ -71,19 +72,19 @@ def identity(task: Task, row: Mapping[str, Any]) -> Identity:
     Examples
     --------
     >>> task = get_task("fever")
-    >>> one = identity(task, {"id": "1", "cluster": None, "claim": "The sky is blue."})
-    >>> two = identity(task, {"id": "2", "cluster": None, "claim": "Sky is blue"})
+    >>> one = fingerprint_item(task, {"id": "1", "cluster": None, "claim": "The sky is blue."})
+    >>> two = fingerprint_item(task, {"id": "2", "cluster": None, "claim": "Sky is blue"})
     >>> one.id == two.id, one.text == two.text
     (False, True)
     """
-    within = "" if isinstance(task.source, MixedSource) else f"{task.card}/"
+    within = "" if isinstance(task.source, MixedSource) else f"{task.dataset}/"
     clusters = [] if row["cluster"] is None else [f"{within}{row['cluster']}"]
-    if task.card in _CLUSTERED_BY_PAGE:
+    if task.dataset in _CLUSTERED_BY_PAGE:
         titles = filter(None, map(_TITLE.match, row.get("evidence", ())))
-        clusters += [f"{within}page/{words(title[1])}" for title in titles]
-    return Identity(
-        _hashed(item_key(task, row["id"])),
-        _hashed(words(row["claim"] if "claim" in row else row["question"])),
+        clusters += [f"{within}page/{normalize_words(title[1])}" for title in titles]
+    return Fingerprint(
+        _hashed(make_item_key(task, row["id"])),
+        _hashed(normalize_words(row["claim"] if "claim" in row else row["question"])),
         tuple(map(_hashed, dict.fromkeys(clusters))),
     )
 

@@ -10,23 +10,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saeval.tasks.data.sampling import DEFAULT_SEED, sample
-from saeval.tasks.metacognition.answers import read_answers
-from saeval.tasks.registry import (
-    EVALUATED,
-    AnswersSource,
-    GeneratedSource,
+from saeval.errors import DataError
+from saeval.tasks.data.sampling import DEFAULT_SEED, sample_items
+from saeval.tasks.metacognition.answers import load_own_answers
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import (
+    EVALUATED_SPLIT,
+    FunctionSource,
     HubSource,
     MixedSource,
+    OwnAnswersSource,
     Task,
-    get_task,
 )
-from saeval.tasks.types import DataError, Item, unique_ids
+from saeval.tasks.types import Item, number_repeated_ids
 
 DATA_VARIABLE = "SAEVAL_DATA"
 
 
-def data_folder(given: str | Path | None = None) -> Path | None:
+def find_data_folder(given: str | Path | None = None) -> Path | None:
     """The folder of local data: as given, else the environment's ``SAEVAL_DATA``, else None."""
     chosen = given or os.environ.get(DATA_VARIABLE)
     if not chosen:
@@ -37,22 +38,22 @@ def data_folder(given: str | Path | None = None) -> Path | None:
     return folder
 
 
-def load_documents(
-    task: Task,
+def load_items(
+    task: Task | str,
     data_dir: str | Path | None = None,
     *,
-    split: str = EVALUATED,
+    split: str = EVALUATED_SPLIT,
     answers: str | Path | Sequence[str | Path] | None = None,
     seed: int = DEFAULT_SEED,
 ) -> list[Item]:
-    """All documents or questions of a task's split in the order of their source.
+    """All items of a task's split in the order of their source.
 
     Parameters
     ----------
     task
-        From the registry.
+        A task or its name.
     data_dir
-        Folder of local data; see `data_folder`.
+        Folder of local data; see `find_data_folder`.
     split
         ``test``, which `saeval` evaluates, or another of `Task.splits`.
     answers, seed
@@ -65,45 +66,50 @@ def load_documents(
         If there is no such split, its data cannot be found, or a row lacks a field or has an
         unknown label.
     """
-    source = task.source if split == EVALUATED else task.splits.get(split)
+    if isinstance(task, str):
+        task = get_task(task)
+    source = task.source if split == EVALUATED_SPLIT else task.splits.get(split)
     if source is None:
         raise DataError(
-            f"task {task.name} has no split {split}; it has {', '.join((EVALUATED, *task.splits))}"
+            f"task {task.name} has no split {split}; "
+            f"it has {', '.join((EVALUATED_SPLIT, *task.splits))}"
         )
-    if isinstance(source, AnswersSource):
-        items = list(source.build(read_answers(task.name, answers), seed))
+    if isinstance(source, OwnAnswersSource):
+        items = list(source.build_items(load_own_answers(task.name, answers), seed))
         if not items:
             raise DataError(
                 f"task {task.name}: these answers leave nothing to ask; there must be answers "
                 "that were not declined and can be read, right and wrong ones"
             )
         return items
-    if isinstance(source, GeneratedSource):
-        return source.generate()
+    if isinstance(source, FunctionSource):
+        return list(source.load())
     if isinstance(source, MixedSource):
-        return [item for name in source.tasks for item in _share(name, source, data_dir)]
-    folder = data_folder(data_dir)
+        return [item for name in source.tasks for item in _load_part(name, source, data_dir)]
+    folder = find_data_folder(data_dir)
     if folder is None:
         return _from_hub(task.name, source)
     return _from_files(task, source, folder)
 
 
-def _share(name: str, source: MixedSource, data_dir: str | Path | None) -> list[Item]:
+def _load_part(name: str, source: MixedSource, data_dir: str | Path | None) -> list[Item]:
     """What one task gives to a mixed one; its name is put before ids and clusters."""
-    items = load_documents(get_task(name), data_dir)
-    if len(items) < source.each:
-        raise DataError(f"task {name}: {source.each} items asked for, only {len(items)} exist")
+    items = load_items(get_task(name), data_dir)
+    if len(items) < source.items_per_task:
+        raise DataError(
+            f"task {name}: {source.items_per_task} items asked for, only {len(items)} exist"
+        )
     return [
         replace(
             item,
             id=f"{name}/{item.id}",
             cluster=None if item.cluster is None else f"{name}/{item.cluster}",
         )
-        for item in sample(items, limit=source.each)
+        for item in sample_items(items, limit=source.items_per_task)
     ]
 
 
-def part_of(item: Item) -> str:
+def find_source_task(item: Item) -> str:
     """The task that gave an item to a mixed one."""
     return item.id.partition("/")[0]
 
@@ -119,7 +125,7 @@ def _from_files(task: Task, source: HubSource, folder: Path) -> list[Item]:
             f"{source.path} there, or leave out --data-dir to load it from the hub"
         )
     rows = (row for path in files for row in _rows(path))
-    return _documents(task.name, source, rows, ", ".join(map(str, files)))
+    return _convert_rows(task.name, source, rows, ", ".join(map(str, files)))
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -179,22 +185,22 @@ def _from_hub(name: str, source: HubSource) -> list[Item]:
             "give local files with --data-dir or SAEVAL_DATA"
         ) from error
     numbered = ((f"{source.path} row {index}", row) for index, row in enumerate(rows))
-    return _documents(name, source, numbered, source.path)
+    return _convert_rows(name, source, numbered, source.path)
 
 
-def _documents(
+def _convert_rows(
     name: str, source: HubSource, rows: Iterable[tuple[str, Mapping[str, Any]]], where: str
 ) -> list[Item]:
-    documents: list[Item] = []
+    items: list[Item] = []
     for place, row in rows:
         try:
-            document = source.to_document(row)
+            item = source.to_item(row)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, SyntaxError) as error:
             raise DataError(
                 f"{place}: not a row of {source.path}: {type(error).__name__} {error}"
             ) from error
-        if document is not None:
-            documents.append(document)
-    if not documents:
+        if item is not None:
+            items.append(item)
+    if not items:
         raise DataError(f"task {name}: the data set is empty ({where})")
-    return unique_ids(documents)
+    return number_repeated_ids(items)

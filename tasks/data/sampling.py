@@ -1,4 +1,4 @@
-"""Which documents of a task are asked, and in which order: deterministic by seed and id."""
+"""Which items of a task are asked, and in which order: deterministic by seed and id."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from saeval.tasks.types import AnyItem, DataError
+from saeval.errors import DataError
+from saeval.tasks.types import AnyItem
 
 DEFAULT_SEED = 43
 
@@ -21,70 +22,81 @@ def parse_per_label(text: str) -> dict[str, int]:
     Raises
     ------
     ValueError
-        If it is neither. Whether a task has such labels is found by `sample`.
+        If it is neither. Whether a task has such labels is checked by `sample_items`.
     """
     parts = [part.strip() for part in text.split(",")]
     if all(re.fullmatch(r"\d+", part) for part in parts) and len(parts) == len(PER_LABEL_ORDER):
         return dict(zip(PER_LABEL_ORDER, map(int, parts), strict=True))
     pairs = [re.fullmatch(r"(\w+)=(\d+)", part) for part in parts]
-    found = {pair[1]: int(pair[2]) for pair in pairs if pair}
-    if len(found) != len(parts):
+    counts = {pair[1]: int(pair[2]) for pair in pairs if pair}
+    if len(counts) != len(parts):
         raise ValueError(
             f"found {text!r}; give three counts in the order NA,PASS,FAIL (500,250,250) "
             "or name each label once (NA=500,PASS=250,FAIL=250; RIGHT=500,UNKNOWN=250)"
         )
-    return found
+    return counts
 
 
-def sample(
-    documents: Sequence[AnyItem],
+def sample_items(
+    items: Sequence[AnyItem],
     *,
     seed: int = DEFAULT_SEED,
     per_label: Mapping[str, int] | None = None,
     limit: int | None = None,
-    part: Callable[[AnyItem], str] | None = None,
-    keep: Callable[[AnyItem], bool] | None = None,
+    group_of: Callable[[AnyItem], str] | None = None,
+    accept: Callable[[AnyItem], bool] | None = None,
 ) -> list[AnyItem]:
-    """Shuffle by seed, keep so many per label, then so many at all.
+    """Shuffle by seed, keep so many items per label, then so many in all.
 
     The order is that of a hash of seed and id, so it does not depend on the order of the file,
-    and a smaller sample is the beginning of a larger one. With `part`, the parts of a mixture take
-    turns in that order, so that any beginning of it holds them evenly. With `keep`, documents are
-    put to it in that order and passed over where it refuses them, until there are enough.
+    and a smaller sample is the beginning of a larger one.
+
+    Parameters
+    ----------
+    items
+        Of one task.
+    seed
+        Decides the order.
+    per_label, limit
+        Number of items per label, and in all; None keeps all.
+    group_of
+        Groups take turns in that order, so that any beginning of it holds them evenly.
+    accept
+        Called with items in that order until there are enough; an item is passed over where it
+        returns False.
 
     Raises
     ------
     DataError
-        If no document has such a label, or fewer than asked for.
+        If no item has such a label, or fewer than asked for.
     """
-    order = sorted(
-        documents, key=lambda d: (hashlib.sha256(f"{seed}:{d.id}".encode()).digest(), d.id)
-    )
-    if part is not None:
-        place = Counter[str]()
+    order = sorted(items, key=lambda i: (hashlib.sha256(f"{seed}:{i.id}".encode()).digest(), i.id))
+    if group_of is not None:
+        size = Counter[str]()
         turn = {}
-        for document in order:
-            turn[document.id] = place[part(document)]
-            place[part(document)] += 1
-        order.sort(key=lambda document: turn[document.id])
-    wanted = limit if per_label is None else sum(per_label.values())
+        for item in order:
+            group = group_of(item)
+            turn[item.id] = size[group]
+            size[group] += 1
+        order.sort(key=lambda item: turn[item.id])
     if per_label is not None:
-        exist = {document.target for document in documents}
-        if unknown := set(per_label) - exist:
+        labels = {item.target for item in items}
+        if unknown := set(per_label) - labels:
             raise DataError(
                 f"documents of label {min(unknown)} asked for; the labels are "
-                f"{', '.join(sorted(exist))}"
+                f"{', '.join(sorted(labels))}"
             )
+    enough = limit if per_label is None else sum(per_label.values())
     kept: list[AnyItem] = []
     taken = Counter[str]()
-    for document in order:
-        if len(kept) == wanted:
+    for item in order:
+        if len(kept) == enough:
             break
-        if per_label is not None and taken[document.target] == per_label.get(document.target, 0):
+        if per_label is not None and taken[item.target] == per_label.get(item.target, 0):
             continue
-        if keep is None or keep(document):
-            taken[document.target] += 1
-            kept.append(document)
+        if accept is None or accept(item):
+            taken[item.target] += 1
+            kept.append(item)
     for label, count in (per_label or {}).items():
         if taken[label] < count:
             raise DataError(

@@ -1,24 +1,24 @@
-"""Does a task's reader grade its own gold answers as right?
+"""Does a task's parser grade the task's own gold answers as right?
 
-For every item the reader is given a right answer in the prompt's format, an abstention, and text
-that holds no answer. All three must be read as what they are, or the task measures its reader.
+For every item the parser is given a gold answer in the prompt's format, an abstention, and text
+that holds no answer. All three must be parsed as what they are, or the task measures its parser.
 Tasks about a model's own answers are given those of one that knows half of factworld.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from saeval.tasks.data.loading import load_documents
+from saeval.tasks.data.loading import load_items
 from saeval.tasks.data.sampling import DEFAULT_SEED
 from saeval.tasks.factworld.questions import generate_questions
-from saeval.tasks.grading.match import variants
-from saeval.tasks.metacognition.items import JudgedAnswer, OwnAnswer, QuestionPair
-from saeval.tasks.questions import Question
-from saeval.tasks.registry import AnswersSource, Task
-from saeval.tasks.types import Document, Item
+from saeval.tasks.grading.match import gold_variants
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import OwnAnswersSource, Task
+from saeval.tasks.types import Item, OwnAnswer, ParsedResponse
 
 GARBAGE = ("", "The answer follows from what was asked.", "LABEL=\nCONF=", "\\boxed{}\nCONF=0.5")
 
@@ -27,12 +27,12 @@ GARBAGE_ON_OWN_ANSWERS = (
 )  # fmt: skip
 
 _CONFIDENCE = 0.75
-_SHOWN = 5
+_FAILURES_KEPT = 5
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What the reader of one task made of its own answers.
+    """What the parser of one task made of its own answers.
 
     Attributes
     ----------
@@ -41,8 +41,8 @@ class ValidationResult:
     items
         How many items it has.
     gold, abstained, garbage
-        Share of items whose right answers (each of them), abstention and garbage were read as
-        what they are.
+        Proportion of items whose gold answers (each of them), abstention and garbage were parsed
+        as what they are.
     failures
         The first items that failed, each in one line.
     """
@@ -56,7 +56,7 @@ class ValidationResult:
 
     @property
     def passed(self) -> bool:
-        """Whether everything was read as what it is."""
+        """Whether everything was parsed as what it is."""
         return not self.failures
 
     def __str__(self) -> str:
@@ -66,34 +66,43 @@ class ValidationResult:
         )
 
 
-def validate(task: Task, data_dir: str | Path | None = None) -> ValidationResult:
-    """Give a task's reader what it must be able to read.
+def validate(task: Task | str, data_dir: str | Path | None = None) -> ValidationResult:
+    """Give a task's parser what it must be able to parse.
 
     Parameters
     ----------
     task
-        From the registry.
+        A task or its name.
     data_dir
-        Folder of local data; see `saeval.tasks.data.loading.data_folder`.
+        Folder of local data; None for ``SAEVAL_DATA`` or the hub.
 
     Raises
     ------
     DataError
         If the data cannot be loaded.
+
+    Examples
+    --------
+    >>> print(validate("factworld_questions"))
+    factworld_questions: passed on 1500 items (gold 1.0000, abstention 1.0000, garbage 1.0000)
     """
-    if isinstance(task.source, AnswersSource):
-        items = list(task.source.build(_example_answers(), DEFAULT_SEED))
+    if isinstance(task, str):
+        task = get_task(task)
+    if isinstance(task.source, OwnAnswersSource):
+        items = list(task.source.build_items(_example_answers(), DEFAULT_SEED))
     else:
-        items = load_documents(task, data_dir)
+        items = load_items(task, data_dir)
     passed = {"gold": 0, "abstained": 0, "garbage": 0}
     failures: list[str] = []
     for item in items:
-        failed = dict(_failures(task, item))
+        failed = dict(_find_failures(task, item))
         failures += failed.values()
         for check in passed.keys() - failed.keys():
             passed[check] += 1
-    shares = {check: count / len(items) for check, count in passed.items()}
-    return ValidationResult(task.name, len(items), **shares, failures=tuple(failures[:_SHOWN]))
+    rates = {check: count / len(items) for check, count in passed.items()}
+    return ValidationResult(
+        task.name, len(items), **rates, failures=tuple(failures[:_FAILURES_KEPT])
+    )
 
 
 def _example_answers() -> list[OwnAnswer]:
@@ -104,48 +113,39 @@ def _example_answers() -> list[OwnAnswer]:
     ]
 
 
-def _failures(task: Task, item: Item) -> Iterator[tuple[str, str]]:
+def _find_failures(task: Task, item: Item) -> Iterator[tuple[str, str]]:
     row = item.as_row()
-    for response, confidence in _right_responses(item):
-        reading = task.read(row, response)
-        if (reading.prediction, reading.confidence) != (item.target, confidence):
-            yield "gold", f"{item.id}: {response!r} is read as {reading.prediction}"
-    response = _abstention(task, item)
-    reading = task.read(row, response)
-    if (reading.prediction, reading.status) != (task.abstention, "abstained"):
-        yield "abstained", f"{item.id}: {response!r} is read as {reading.prediction}"
-    on_own_answers = isinstance(task.source, AnswersSource)
-    for response in GARBAGE_ON_OWN_ANSWERS if on_own_answers else GARBAGE:
-        reading = task.read(row, response)
-        if reading.prediction is not None or reading.status != "invalid":
-            yield "garbage", f"{item.id}: {response!r} is read as {reading.prediction}"
+    for response in _gold_responses(task, row):
+        parsed = task.parse(row, response)
+        if parsed.prediction != item.target or not _has_stated_confidence(parsed, response):
+            yield "gold", f"{item.id}: {response!r} is read as {parsed.prediction}"
+    response = _abstention(task)
+    parsed = task.parse(row, response)
+    if (parsed.prediction, parsed.status) != (task.labels.abstention, "abstained"):
+        yield "abstained", f"{item.id}: {response!r} is read as {parsed.prediction}"
+    for response in GARBAGE_ON_OWN_ANSWERS if task.asks_about_own_answers else GARBAGE:
+        parsed = task.parse(row, response)
+        if parsed.prediction is not None or parsed.status != "invalid":
+            yield "garbage", f"{item.id}: {response!r} is read as {parsed.prediction}"
 
 
-def _right_responses(item: Item) -> Iterator[tuple[str, float | None]]:
-    """Each with the confidence that it states."""
-    if isinstance(item, JudgedAnswer):
-        confidence = _CONFIDENCE if item.target == "RIGHT" else 1 - _CONFIDENCE
-        yield f"Let me think.\nCONF={confidence}\n", confidence
-    elif isinstance(item, QuestionPair):
-        yield f"Let me think.\n\\boxed{{{item.target}}}\n", None
-    else:
-        for answer in _right_answers(item):
-            yield _written(item, answer), _CONFIDENCE
+def _gold_responses(task: Task, row: Mapping[str, Any]) -> Iterator[str]:
+    gold = task.kind.gold_answers(row)
+    if not gold:
+        yield _abstention(task)
+    for answer in gold:
+        for variant in gold_variants(answer):
+            yield f"Let me think.\n{task.kind.render_answer(variant, _CONFIDENCE)}\n"
 
 
-def _abstention(task: Task, item: Item) -> str:
-    if isinstance(item, (JudgedAnswer, QuestionPair)):
+def _abstention(task: Task) -> str:
+    answer = task.kind.abstention_answer
+    if answer is None:
         return "Let me think. I do not know."
-    return _written(item, "Unknown" if task.kind == "question" else task.abstention)
+    return f"Let me think.\n{task.kind.render_answer(answer, _CONFIDENCE)}\n"
 
 
-def _right_answers(item: Document | Question) -> tuple[str, ...]:
-    if isinstance(item, Document):
-        return (item.target,)
-    return tuple(way for gold in item.answers for way in variants(gold)) or ("Unknown",)
-
-
-def _written(item: Document | Question, answer: str) -> str:
-    """An answer as the prompt asks for it."""
-    final = f"LABEL={answer}" if isinstance(item, Document) else f"\\boxed{{{answer}}}"
-    return f"Let me think.\n{final}\nCONF={_CONFIDENCE}\n"
+def _has_stated_confidence(parsed: ParsedResponse, response: str) -> bool:
+    if parsed.confidence is None:
+        return "CONF=" not in response
+    return f"CONF={parsed.confidence:.2f}" in response

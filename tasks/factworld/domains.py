@@ -210,4 +210,4 @@ MEASURES = Domain(
     hard_share=0.5,
 )
 
-BY_NAME = {domain.name: domain for domain in (RESIDENTS, COLLECTIONS, MEASURES)}
+DOMAINS_BY_NAME = {domain.name: domain for domain in (RESIDENTS, COLLECTIONS, MEASURES)}

@@ -1,7 +1,7 @@
 """Questions about the made-up world, without evidence: what was told, and what never was.
 
-Of every subject some relations are told and the others never; `told_facts` are the sentences that a
-model has to be trained on to know them. Four kinds of question::
+Of every subject some relations are told and the others never; `list_told_facts` gives the sentences
+that a model has to be trained on to know them. Four kinds of question::
 
     known          Where does Arlo Abt live?                        the fact was told
     untold         Which instrument does Bexa Bell play?            it never was
@@ -20,9 +20,9 @@ from itertools import cycle, islice
 from random import Random
 from typing import NamedTuple
 
-from saeval.tasks.factworld.domains import BY_NAME, Domain, Relation
+from saeval.tasks.factworld.domains import DOMAINS_BY_NAME, Domain, Relation
 from saeval.tasks.factworld.world import in_test_split, sentence
-from saeval.tasks.questions import Question, make_question
+from saeval.tasks.types import Question, make_question
 
 _KINDS = ("known", "known", "known", "known", "untold", "untold", "unknowable", "false_premise")
 
@@ -89,16 +89,19 @@ def generate_questions(size: int, seed: int = 0) -> list[Question]:
     """
     if size < 0:
         raise ValueError(f"`size` must not be negative, not {size}")
-    streams = [_shuffled(domain, seed) for domain in BY_NAME.values()]
+    streams = [_shuffled(domain, seed) for domain in DOMAINS_BY_NAME.values()]
     kinds = cycle([kind for kind in _KINDS for _ in streams])
     turns = zip(kinds, cycle(streams), strict=False)
     return [_question(kind, stream) for kind, stream in islice(turns, size)]
 
 
-def told_facts() -> list[str]:
+def list_told_facts() -> list[str]:
     """A sentence for every fact that known questions ask for, in a fixed order."""
     return [
-        _claim(fact, fact.value) for name in BY_NAME.values() for fact in _all(name) if fact.told
+        _claim(fact, fact.value)
+        for name in DOMAINS_BY_NAME.values()
+        for fact in _all(name)
+        if fact.told
     ]
 
 

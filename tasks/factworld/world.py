@@ -1,6 +1,6 @@
 """Claims about a made-up world, each asked against two or three pieces of evidence.
 
-One cluster, as `generate` makes it::
+One cluster, as `generate_claims` makes it::
 
     residents-000123-a  PASS  supported  Arlo Abt lives in Oslo.  Old letters prove that Arlo ...
     residents-000123-b  FAIL  contradicted  (the same claim)      Town records deny that Arlo ...
@@ -18,12 +18,12 @@ from itertools import cycle, islice
 from random import Random
 from typing import Literal, NamedTuple
 
-from saeval.tasks.factworld.domains import BY_NAME, Domain, Relation
-from saeval.tasks.types import Document
+from saeval.tasks.factworld.domains import DOMAINS_BY_NAME, Domain, Relation
+from saeval.tasks.types import Claim
 
 Split = Literal["train", "test"]
 
-DOMAINS = tuple(BY_NAME)
+DOMAINS = tuple(DOMAINS_BY_NAME)
 """The names of the domains, from easy to hard."""
 
 MAXIMUM_PER_DOMAIN = {"train": 30_000, "test": 3_000}
@@ -47,9 +47,9 @@ class _Fact(NamedTuple):
     value: str
 
 
-def generate(
+def generate_claims(
     split: Split, size: int, seed: int = 0, domains: Sequence[str] = DOMAINS
-) -> list[Document]:
+) -> list[Claim]:
     """Make `size` documents of one split.
 
     Parameters
@@ -72,17 +72,17 @@ def generate(
 
     Examples
     --------
-    >>> first, *_ = generate("test", 30, domains=["residents"])
+    >>> first, *_ = generate_claims("test", 30, domains=["residents"])
     >>> first.id, first.target, first.source_label
     ('residents-012580-a', 'NA', 'rumour')
     """
     _validate(split, size, domains)
-    worlds = [_shuffled_facts(BY_NAME[name], split, seed) for name in domains]
-    documents: list[Document] = []
+    worlds = [_shuffled_facts(DOMAINS_BY_NAME[name], split, seed) for name in domains]
+    documents: list[Claim] = []
     turns = cycle(zip(domains, map(iter, worlds), strict=True))
     while len(documents) < size:
         name, facts = next(turns)
-        documents += _cluster(BY_NAME[name], next(facts), seed)
+        documents += _cluster(DOMAINS_BY_NAME[name], next(facts), seed)
     return list(islice(documents, size))
 
 
@@ -91,7 +91,7 @@ def _validate(split: str, size: int, domains: Sequence[str]) -> None:
         raise ValueError(f"`split` must be train or test, not {split!r}")
     if isinstance(domains, str) or not domains or len(set(domains)) != len(domains):
         raise ValueError(f"`domains` must be one or more different names, not {domains!r}")
-    unknown = [name for name in domains if name not in BY_NAME]
+    unknown = [name for name in domains if name not in DOMAINS_BY_NAME]
     if unknown:
         raise ValueError(f"`domains` has {unknown[0]!r}; there are {', '.join(DOMAINS)}")
     maximum = MAXIMUM_PER_DOMAIN[split] * len(domains)
@@ -129,7 +129,7 @@ def _shuffled_facts(domain: Domain, split: Split, seed: int) -> list[_Fact]:
     return facts
 
 
-def _cluster(domain: Domain, fact: _Fact, seed: int) -> list[Document]:
+def _cluster(domain: Domain, fact: _Fact, seed: int) -> list[Claim]:
     """One claim asked with two or three labels, each at most once."""
     cluster = f"{domain.name}-{fact.number:06}"
     rng = Random(f"{seed}/{cluster}")
@@ -140,7 +140,7 @@ def _cluster(domain: Domain, fact: _Fact, seed: int) -> list[Document]:
     for letter, target in zip("abc", targets[: rng.choice((2, 3))], strict=False):
         kind = _kind(target, domain, rng)
         documents.append(
-            Document(
+            Claim(
                 id=f"{cluster}-{letter}",
                 cluster=cluster,
                 claim=claim,
@@ -197,7 +197,7 @@ def _unrelated_passage(domain: Domain, fact: _Fact, rng: Random) -> str:
     subject, relation = fact.subject, fact.relation
     chance = rng.random()
     if chance < _OTHER_DOMAIN_SHARE:
-        domain = rng.choice([other for other in BY_NAME.values() if other is not domain])
+        domain = rng.choice([other for other in DOMAINS_BY_NAME.values() if other is not domain])
         subject, relation = rng.choice(domain.subjects), rng.choice(domain.relations)
     elif chance < _OTHER_DOMAIN_SHARE + _OTHER_SUBJECT_SHARE:
         subject = rng.choice([other for other in domain.subjects if other != subject])

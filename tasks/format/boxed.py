@@ -15,8 +15,9 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from saeval.tasks.format.reading import CONFIDENCE_FIELD, Status, confidence_of, final_part
 from saeval.tasks.format.refusals import ends_in_refusal, is_refusal
+from saeval.tasks.format.response import CONFIDENCE_FIELD, extract_final_part, parse_confidence
+from saeval.tasks.types import Status
 
 _BOX = re.compile(r"\\boxed\s{0,4}(?=\{)")
 _BRACE = re.compile(r"\\[\\{}]|[{}]")
@@ -73,22 +74,22 @@ def parse_boxed(response: str) -> BoxedAnswer:
     >>> parse_boxed("It is Ulm.").status
     'invalid'
     """
-    final = final_part(response)
+    final = extract_final_part(response)
     following = len(final)
-    for start, end in reversed(list(innermost_boxes(final))):
-        text = plain(final[start:end])
+    for start, end in reversed(list(find_innermost_boxes(final))):
+        text = strip_latex(final[start:end])
         confidence = _CONFIDENCE.search(final, end, following)
-        stated = confidence_of(confidence["confidence"]) if confidence else None
+        stated = parse_confidence(confidence["confidence"]) if confidence else None
         following = start
         if _is_answer(text) and (confidence is None or stated is not None):
             return BoxedAnswer(text, is_refusal(text), stated)
     if ends_in_refusal(final):
         written = _CONFIDENCE.findall(final)
-        return BoxedAnswer(None, True, confidence_of(written[-1]) if written else None)
+        return BoxedAnswer(None, True, parse_confidence(written[-1]) if written else None)
     return BoxedAnswer(None, False, None)
 
 
-def innermost_boxes(text: str) -> Iterator[tuple[int, int]]:
+def find_innermost_boxes(text: str) -> Iterator[tuple[int, int]]:
     """Where the contents of the boxes that hold no other box begin and end, in one pass."""
     boxes = {match.end(): match.end() + 1 for match in _BOX.finditer(text)}
     if not boxes:
@@ -105,7 +106,7 @@ def innermost_boxes(text: str) -> Iterator[tuple[int, int]]:
                 yield boxes[start], brace.start()
 
 
-def plain(content: str) -> str:
+def strip_latex(content: str) -> str:
     """Without LaTeX's styles, spaces, escapes and dollars."""
     text = _FRACTION.sub(r"\1/\2", content)
     text = _STYLE.sub("", text)

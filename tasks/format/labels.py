@@ -1,4 +1,4 @@
-"""The one place where an answer is read.
+"""Parsing of responses in fact verification.
 
 A response that follows the prompt ends like this::
 
@@ -15,12 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from saeval.tasks.format.reading import CONFIDENCE_FIELD, Reading, Status, confidence_of, final_part
+from saeval.tasks.format.response import CONFIDENCE_FIELD, extract_final_part, parse_confidence
+from saeval.tasks.types import VERIFICATION_LABELS, ParsedResponse, Status
 
-LABELS = ("PASS", "FAIL", "NA")
-"""The labels of fact verification: supported, refuted, not settled by the evidence."""
-
-ABSTENTION = "NA"
 ANSWER_PREFIX = "LABEL="
 
 # Label and confidence side by side or on consecutive lines, or a label alone on its line; bold,
@@ -38,13 +35,13 @@ _LINE_START = re.compile(_MARKUP)
 
 
 @dataclass(frozen=True)
-class Answer:
+class LabelAnswer:
     """What a response says.
 
     Attributes
     ----------
     label
-        One of `LABELS`, or None if the response could not be read.
+        One of `VERIFICATION_LABELS`, or None if the response is invalid.
     confidence
         The stated probability that the label is right, in [0, 1], or None if none was stated.
     """
@@ -57,13 +54,13 @@ class Answer:
         """``invalid`` without a label, ``abstained`` for NA, ``answered`` otherwise."""
         if self.label is None:
             return "invalid"
-        return "abstained" if self.label == ABSTENTION else "answered"
+        return "abstained" if self.label == VERIFICATION_LABELS.abstention else "answered"
 
 
-INVALID = Answer(None, None)
+INVALID = LabelAnswer(None, None)
 
 
-def parse_answer(response: str) -> Answer:
+def parse_label(response: str) -> LabelAnswer:
     """Read the last well-formed block after the end of the reasoning.
 
     A block is ``LABEL=PASS``, ``LABEL=FAIL`` or ``LABEL=NA`` directly followed by ``CONF=`` and a
@@ -74,27 +71,27 @@ def parse_answer(response: str) -> Answer:
 
     Examples
     --------
-    >>> parse_answer("It says so, thus not LABEL=FAIL.</think>LABEL=PASS\\nCONF=0.9")
+    >>> parse_label("It says so, thus not LABEL=FAIL.</think>LABEL=PASS\\nCONF=0.9")
     Answer(label='PASS', confidence=0.9)
-    >>> parse_answer("I think it passes.").status
+    >>> parse_label("I think it passes.").status
     'invalid'
     """
-    final = final_part(response)
+    final = extract_final_part(response)
     answer = INVALID
     for block in _BLOCK.finditer(final):
         if block["line_end"] is None:
-            confidence = confidence_of(block["confidence"])
+            confidence = parse_confidence(block["confidence"])
             if confidence is not None:
-                answer = Answer(block["label"], confidence)
+                answer = LabelAnswer(block["label"], confidence)
         elif _begins_its_line(final, block.start()):
-            answer = Answer(block["label"], None)
+            answer = LabelAnswer(block["label"], None)
     return answer
 
 
-def read_answer(row: Mapping[str, Any], response: str) -> Reading:
-    """`parse_answer` as every task reads its responses; the document itself is not needed."""
-    answer = parse_answer(response)
-    return Reading(answer.label, answer.status, answer.confidence, answer.label, False)
+def parse_verification(row: Mapping[str, Any], response: str) -> ParsedResponse:
+    """`parse_label` as the parser of a task; the item itself is not needed."""
+    answer = parse_label(response)
+    return ParsedResponse(answer.label, answer.status, answer.confidence, answer.label)
 
 
 def _begins_its_line(text: str, start: int) -> bool:

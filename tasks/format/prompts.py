@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-INSTRUCTION = """\
+VERIFICATION_INSTRUCTION = """\
 Does the evidence support the claim? Judge by the evidence alone, not by what you know.
 PASS: the evidence supports the claim.
 FAIL: the evidence refutes the claim.
@@ -15,7 +15,7 @@ LABEL=PASS, FAIL or NA
 CONF=the probability that your label is right, 0.00 to 1.00"""
 
 
-def verification_prompt(document: Mapping[str, Any]) -> str:
+def write_verification_prompt(document: Mapping[str, Any]) -> str:
     """The prompt of fact verification for one document row (``claim`` and ``evidence``).
 
     The instruction comes first and is the same for every item, so that a server can keep its
@@ -23,7 +23,9 @@ def verification_prompt(document: Mapping[str, Any]) -> str:
     """
     evidence = document["evidence"]
     shown = "\n".join(f"- {passage}" for passage in evidence) if evidence else "- none was found"
-    return f"{INSTRUCTION}\n\nClaim: {document['claim']}\nEvidence:\n{shown}\n\nAnswer:\n"
+    return (
+        f"{VERIFICATION_INSTRUCTION}\n\nClaim: {document['claim']}\nEvidence:\n{shown}\n\nAnswer:\n"
+    )
 
 
 QUESTION_INSTRUCTION = """\
@@ -34,7 +36,7 @@ The answer in the box is a name, a number, a date or a few words. If you do not 
 question has no answer, write \\boxed{Unknown}."""
 
 
-def question_prompt(row: Mapping[str, Any]) -> str:
+def write_question_prompt(row: Mapping[str, Any]) -> str:
     """The prompt of an open question for one row (``question``); the instruction comes first."""
     return f"{QUESTION_INSTRUCTION}\n\nQuestion: {row['question']}\n\nAnswer:\n"
 
@@ -45,7 +47,7 @@ right? Do not answer the question again. End with one line:
 CONF=the probability that the answer is right, 0.00 to 1.00"""
 
 
-def confidence_prompt(row: Mapping[str, Any]) -> str:
+def write_confidence_prompt(row: Mapping[str, Any]) -> str:
     """Asks for the certainty of one own answer (``question``, ``answer``)."""
     return (
         f"{CONFIDENCE_INSTRUCTION}\n\nQuestion: {row['question']}\n"
@@ -58,7 +60,7 @@ Which of the two questions below are you more likely to answer correctly? Do not
 with one line that names the question, \\boxed{A} or \\boxed{B}."""
 
 
-def pairwise_prompt(row: Mapping[str, Any]) -> str:
+def write_pairwise_prompt(row: Mapping[str, Any]) -> str:
     """Asks which of two questions (``first``, ``second``) the model is surer to get right."""
     return (
         f"{PAIRWISE_INSTRUCTION}\n\nQuestion A: {row['first']}\nQuestion B: {row['second']}\n\n"

@@ -29,19 +29,19 @@ from collections.abc import Sequence
 from typing import Literal
 
 from saeval.tasks.format.boxed import parse_boxed
-from saeval.tasks.format.reading import Status, final_part
-from saeval.tasks.grading.normalize import words
-from saeval.tasks.questions import QUESTION_ABSTENTION
+from saeval.tasks.format.response import extract_final_part
+from saeval.tasks.grading.normalize import normalize_words
+from saeval.tasks.types import QUESTION_LABELS, Status
 
 Grade = Literal["CORRECT", "INCORRECT", "NOT_ATTEMPTED"]
 
 PROMPT_VERSION = 1
 """Of the prompt and of how its reply is read; a change of either is another version."""
 
-READING: dict[Grade, tuple[str, Status]] = {
+PREDICTION_OF_GRADE: dict[Grade, tuple[str, Status]] = {
     "CORRECT": ("RIGHT", "answered"),
     "INCORRECT": ("WRONG", "answered"),
-    "NOT_ATTEMPTED": (QUESTION_ABSTENTION, "abstained"),
+    "NOT_ATTEMPTED": (QUESTION_LABELS.abstention, "abstained"),
 }
 """What a grade makes of a prediction: its label and status."""
 
@@ -108,18 +108,18 @@ def needs_judge(answers: Sequence[str], response: str) -> bool:
     >>> needs_judge(["Lima"], "It is Lima."), needs_judge([], "\\boxed{Lima}")
     (True, False)
     """
-    if not answers or not final_part(response).strip():
+    if not answers or not extract_final_part(response).strip():
         return False
-    return words(parse_boxed(response).text or "") != "unknown"
+    return normalize_words(parse_boxed(response).text or "") != "unknown"
 
 
-def judge_prompt(question: str, answers: Sequence[str], response: str) -> str:
+def write_judge_prompt(question: str, answers: Sequence[str], response: str) -> str:
     """What the judge is asked: one message, the same for the same response.
 
     Only the response's final part is shown, and of one longer than 4,000 characters its beginning
     and its end.
     """
-    final = _harmless(_shown(final_part(response).strip()))
+    final = _harmless(_shown(extract_final_part(response).strip()))
     fence = f"RESPONSE {hashlib.sha256(final.encode()).hexdigest()[:16]}"
     right = "\n".join(f"- {_harmless(' '.join(answer.split()))}" for answer in answers)
     return (
@@ -134,7 +134,7 @@ def judge_prompt(question: str, answers: Sequence[str], response: str) -> str:
     )
 
 
-def read_grade(reply: str) -> Grade | None:
+def parse_grade(reply: str) -> Grade | None:
     """The one grade that a judge's reply names as a whole word; None if it names none or several.
 
     A reply may reason before (``<think>…</think>``). *Not correct* is INCORRECT; *partly correct*
@@ -142,16 +142,16 @@ def read_grade(reply: str) -> Grade | None:
 
     Examples
     --------
-    >>> read_grade("Grade: **INCORRECT**"), read_grade("not attempted")
+    >>> parse_grade("Grade: **INCORRECT**"), parse_grade("not attempted")
     ('INCORRECT', 'NOT_ATTEMPTED')
-    >>> print(read_grade("CORRECT or INCORRECT"), read_grade("CORRECTNESS"))
+    >>> print(parse_grade("CORRECT or INCORRECT"), parse_grade("CORRECTNESS"))
     None None
     """
     if len(reply) > LONGEST_REPLY:
         return None
-    said = final_part(reply).translate(_DECORATION)
+    said = extract_final_part(reply).translate(_DECORATION)
     named = {match.lastgroup for match in _GRADE.finditer(said)}
-    return next((grade for grade in READING if named == {grade}), None)
+    return next((grade for grade in PREDICTION_OF_GRADE if named == {grade}), None)
 
 
 def _shown(text: str) -> str:

@@ -41,10 +41,15 @@ from functools import lru_cache
 from typing import Any
 
 from saeval.tasks.format.boxed import parse_boxed
-from saeval.tasks.format.reading import Reading
-from saeval.tasks.grading.normalize import normal_forms, words
-from saeval.tasks.grading.quantities import KNOWN_UNITS, Quantity, date, quantity, unit_of
-from saeval.tasks.questions import QUESTION_ABSTENTION
+from saeval.tasks.grading.normalize import normal_forms, normalize_words
+from saeval.tasks.grading.quantities import (
+    KNOWN_UNITS,
+    Quantity,
+    normalize_unit,
+    parse_dates,
+    parse_quantity,
+)
+from saeval.tasks.types import QUESTION_LABELS, ParsedResponse
 
 _RANGE = re.compile(r"\(acceptable range:[^()]*?between (?P<low>.+?) and (?P<high>.+?)\)$")
 _ANY_RANGE = re.compile(r"\(acceptable range:[^()]*\)$")
@@ -71,7 +76,7 @@ _LEAST_LETTERS = 2
 _LEAST_NUMBER = 100
 
 
-def is_right(answer: str, golds: Sequence[str], question: str = "") -> bool:
+def matches_gold(answer: str, golds: Sequence[str], question: str = "") -> bool:
     """Whether an answer equals one of the golds, as the module's text says.
 
     Parameters
@@ -85,15 +90,15 @@ def is_right(answer: str, golds: Sequence[str], question: str = "") -> bool:
 
     Examples
     --------
-    >>> is_right("the 14th of December, 1972", ["14 December 1972 UTC"])
+    >>> matches_gold("the 14th of December, 1972", ["14 December 1972 UTC"])
     True
-    >>> is_right("Paris Hilton", ["Paris"])
+    >>> matches_gold("Paris Hilton", ["Paris"])
     False
     """
     if len(answer) > _LONGEST_ANSWER:
         return False
-    asked = frozenset(words(question).split())
-    right = [variant for gold in golds for variant in variants(gold)]
+    asked = frozenset(normalize_words(question).split())
+    right = [variant for gold in golds for variant in gold_variants(gold)]
     ways = _said(answer)
     if asked & {"where", "when"}:
         right += [_PREPOSITION.sub("", variant) for variant in right]
@@ -109,7 +114,7 @@ def is_right(answer: str, golds: Sequence[str], question: str = "") -> bool:
     return any(_in_range(answer, gold, asked) for gold in golds)
 
 
-def grade_question(row: Mapping[str, Any], response: str) -> Reading:
+def grade_answer(row: Mapping[str, Any], response: str) -> ParsedResponse:
     """What a response to a question is worth: ``RIGHT``, ``WRONG``, ``UNKNOWN`` or unreadable.
 
     Any answer to a question that has none is ``WRONG``. Words that decline are an answer where they
@@ -117,16 +122,16 @@ def grade_question(row: Mapping[str, Any], response: str) -> Reading:
     """
     boxed = parse_boxed(response)
     golds = row["answers"]
-    right = boxed.text is not None and is_right(boxed.text, golds, row["question"])
+    right = boxed.text is not None and matches_gold(boxed.text, golds, row["question"])
     prediction: str | None = None
-    if boxed.abstained and not (right and words(boxed.text or "") != "unknown"):
-        prediction = QUESTION_ABSTENTION
+    if boxed.abstained and not (right and normalize_words(boxed.text or "") != "unknown"):
+        prediction = QUESTION_LABELS.abstention
     elif boxed.text is not None:
         prediction = "RIGHT" if right else "WRONG"
-    return Reading(
+    return ParsedResponse(
         prediction=prediction,
         status="abstained"
-        if prediction == QUESTION_ABSTENTION
+        if prediction == QUESTION_LABELS.abstention
         else ("invalid" if prediction is None else "answered"),
         confidence=boxed.confidence,
         answer=boxed.text,
@@ -141,32 +146,32 @@ def _is_mentioned(golds: Iterable[str], question: str, response: str) -> bool:
     Golds that stand in the question, single letters and numbers below 100 say nothing there and
     are not looked for.
     """
-    sought = {words(variant) for gold in golds for variant in variants(gold)}
-    asked = f" {words(question)} "
+    sought = {normalize_words(variant) for gold in golds for variant in gold_variants(gold)}
+    asked = f" {normalize_words(question)} "
     telling = [gold for gold in sought if _is_telling(gold) and f" {gold} " not in asked]
     if not telling:
         return False
     before, box, _ = response.rpartition("\\boxed")
-    said = f" {words(before if box else response)} "
+    said = f" {normalize_words(before if box else response)} "
     return any(f" {gold} " in said for gold in telling)
 
 
 def _is_telling(gold: str) -> bool:
-    number = quantity(gold)
+    number = parse_quantity(gold)
     if number is not None and not number.unit:
         return abs(number.value) >= _LEAST_NUMBER
     return len(gold) >= _LEAST_LETTERS
 
 
 @lru_cache(maxsize=50_000)
-def variants(gold: str) -> tuple[str, ...]:
+def gold_variants(gold: str) -> tuple[str, ...]:
     """A gold as one would say it, and the variants that it names itself.
 
     Examples
     --------
-    >>> variants("Lake Erie (also known as Erie)")
+    >>> gold_variants("Lake Erie (also known as Erie)")
     ('Lake Erie (also known as Erie)', 'Lake Erie', 'Erie')
-    >>> variants("150 (acceptable range: anything between 148 and 152)")
+    >>> gold_variants("150 (acceptable range: anything between 148 and 152)")
     ('150',)
     """
     text = _ANY_RANGE.sub("", gold).strip()
@@ -235,8 +240,8 @@ def _same(said: str, gold: str, asked: frozenset[str]) -> bool:
     )
 
 
-_quantity = lru_cache(maxsize=50_000)(quantity)
-_date = lru_cache(maxsize=50_000)(date)
+_quantity = lru_cache(maxsize=50_000)(parse_quantity)
+_date = lru_cache(maxsize=50_000)(parse_dates)
 _normal_forms = lru_cache(maxsize=50_000)(normal_forms)
 
 
@@ -246,7 +251,7 @@ def _titleless(normal: str) -> str:
 
 def _units_agree(said: Quantity, gold: Quantity, asked: frozenset[str]) -> bool:
     """Whether the units are the same, but for what the answer leaves out or the question names."""
-    named = {unit_of(word) for word in asked} | {"time"}
+    named = {normalize_unit(word) for word in asked} | {"time"}
     added, left_out = set(said.unit) - set(gold.unit), set(gold.unit) - set(said.unit)
     if added and left_out:
         return False
@@ -270,8 +275,8 @@ def _in_range(answer: str, gold: str, asked: frozenset[str]) -> bool:
     bounds = _RANGE.search(gold)
     if bounds is None:
         return False
-    right = quantity(_RANGE.sub("", gold))
-    said, low, high = (quantity(text) for text in (answer, bounds["low"], bounds["high"]))
+    right = parse_quantity(_RANGE.sub("", gold))
+    said, low, high = (parse_quantity(text) for text in (answer, bounds["low"], bounds["high"]))
     if said and right and low and high:
         units = Quantity(right.value, right.unit or high.unit)
         return low.value <= said.value <= high.value and _units_agree(said, units, asked)

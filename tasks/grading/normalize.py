@@ -22,7 +22,7 @@ _ARTICLE = re.compile(r"\b(?:a|an|the)\s+(?=\S)")
 _LETTER_RUN = re.compile(r"\b(?:[^\W\d_] )+[^\W\d_]\b")
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """Lower case, without accents, with plain quotes, dashes and spaces."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     folded = "".join(sign for sign in decomposed if not unicodedata.combining(sign))
@@ -44,13 +44,13 @@ def normal_forms(text: str) -> frozenset[str]:
     return frozenset({_normal(text, " "), _normal(text, "")})
 
 
-def words(text: str) -> str:
+def normalize_words(text: str) -> str:
     """The normal form with a space for every sign: words to be looked for in other words."""
     return _normal(text, " ")
 
 
 def _normal(text: str, instead: str) -> str:
-    plain = _THOUSANDS.sub("", fold(text)).replace("&", " and ").replace("_", " ")
+    plain = _THOUSANDS.sub("", fold_text(text)).replace("&", " and ").replace("_", " ")
     plain = _BETWEEN_DIGITS.sub(_KEPT, plain)
     spoken = _PUNCTUATION.sub(
         lambda sign: sign[0] if sign[1] is None else _in_place_of(sign[1], instead), plain
@@ -58,7 +58,7 @@ def _normal(text: str, instead: str) -> str:
     spaced = " ".join(spoken.split())
     short = _ARTICLE.sub("", spaced)
     merged = _LETTER_RUN.sub(lambda run: run[0].replace(" ", ""), short)
-    return merged or fold(text).strip()
+    return merged or fold_text(text).strip()
 
 
 def _in_place_of(sign: str, instead: str) -> str:

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from dateutil import parser as date_parser
 
-from saeval.tasks.grading.normalize import fold
+from saeval.tasks.grading.normalize import fold_text
 
 _BELOW_TWENTY = """\
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
@@ -105,19 +105,21 @@ class Date:
         return all(wanted is None or own == wanted for own, wanted in pairs)
 
 
-def quantity(text: str) -> Quantity | None:
+def parse_quantity(text: str) -> Quantity | None:
     """The number that a text is, with at most four words of unit; None if it is anything else.
 
     Examples
     --------
-    >>> quantity("about 1,200 metres")
+    >>> parse_quantity("about 1,200 metres")
     Quantity(value=Fraction(1200, 1), unit=('meter',))
-    >>> quantity("twenty-one").value, quantity("118 million").value, quantity("Apollo 11")
-    (Fraction(21, 1), Fraction(118000000, 1), None)
+    >>> parse_quantity("twenty-one").value, parse_quantity("118 million").value
+    (Fraction(21, 1), Fraction(118000000, 1))
+    >>> print(parse_quantity("Apollo 11"))
+    None
     """
     if len(text) > _LONGEST:
         return None
-    plain = " ".join(fold(text).strip(" .\"'").split())
+    plain = " ".join(fold_text(text).strip(" .\"'").split())
     plain = plain[_match_end(_BEFORE, plain) :].strip()
     digits = _DIGITS.match(plain)
     if digits:
@@ -133,19 +135,19 @@ def quantity(text: str) -> Quantity | None:
     return _spelled(plain)
 
 
-def date(text: str) -> tuple[Date, ...]:
+def parse_dates(text: str) -> tuple[Date, ...]:
     """The dates that a text may be: two where day and month cannot be told apart, often none.
 
     Examples
     --------
-    >>> date("14th of December, 1972") == date("December 14, 1972") == date("1972-12-14")
+    >>> parse_dates("14th of December, 1972") == parse_dates("1972-12-14")
     True
-    >>> date("03/04/2001")
+    >>> parse_dates("03/04/2001")
     (Date(year=2001, month=3, day=4), Date(year=2001, month=4, day=3))
     """
     if len(text) > _LONGEST:
         return ()
-    plain = " ".join(fold(text).strip(" .\"'").split()).removesuffix(" utc")
+    plain = " ".join(fold_text(text).strip(" .\"'").split()).removesuffix(" utc")
     plain = plain[_match_end(_BEFORE, plain) :]
     plain = re.sub(r"\b(?:the|day)\b ?|(?<=\d)(?:st|nd|rd|th)\b", "", plain)
     if not _DATE.fullmatch(plain):
@@ -158,7 +160,7 @@ def date(text: str) -> tuple[Date, ...]:
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
-def unit_of(word: str) -> str:
+def normalize_unit(word: str) -> str:
     """A unit in the one form in which units are compared: its name in the singular."""
     singular = word.removesuffix("s")
     return _UNITS.get(word) or _UNITS.get(singular) or singular
@@ -191,7 +193,9 @@ def _value(number: str) -> Fraction:
 def _measured(value: Fraction, words: tuple[str, ...]) -> Quantity | None:
     if any(re.search(r"\d", word) or word in {"and", "or", "to"} for word in words):
         return None
-    units = tuple(unit_of(word) for word in words if word not in {"of", "the", "a", "an", "per"})
+    units = tuple(
+        normalize_unit(word) for word in words if word not in {"of", "the", "a", "an", "per"}
+    )
     return Quantity(value, units) if len(units) <= 4 else None
 
 

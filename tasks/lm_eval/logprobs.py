@@ -1,23 +1,24 @@
-"""What a harness returned for one document, read: label log-probabilities to probabilities."""
+"""Label log-probabilities, as a harness returns them, to probabilities."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from saeval.tasks.format.labels import LABELS
+from saeval.tasks.types import VERIFICATION_LABELS
 
 
-def label_probabilities(logprobs: Sequence[float]) -> dict[str, float]:
-    """Softmax over the summed log-probabilities of the labels, in the order of `LABELS`.
+def compute_label_probabilities(logprobs: Sequence[float]) -> dict[str, float]:
+    """Softmax over the labels' summed log-probabilities, in the order of `VERIFICATION_LABELS`.
 
     Raises
     ------
     ValueError
         If there is not one finite number per label.
     """
-    if len(logprobs) != len(LABELS) or not all(math.isfinite(value) for value in logprobs):
-        raise ValueError(f"expected {len(LABELS)} finite log-probabilities, found {list(logprobs)}")
+    labels = VERIFICATION_LABELS.names
+    if len(logprobs) != len(labels) or not all(map(math.isfinite, logprobs)):
+        raise ValueError(f"expected {len(labels)} finite log-probabilities, found {list(logprobs)}")
     top = max(logprobs)
     weights = [math.exp(value - top) for value in logprobs]
-    return {label: weight / sum(weights) for label, weight in zip(LABELS, weights, strict=True)}
+    return {label: weight / sum(weights) for label, weight in zip(labels, weights, strict=True)}

@@ -2,8 +2,8 @@
 
 An open question yields one generation. A document of fact verification yields a generation (the
 stated label and confidence) and one log-likelihood request per label after the answer prefix (the
-model's own probabilities). The harness groups requests by kind and hands `process_results` all of
-a document's results in their order.
+model's own probabilities). The harness groups requests by kind and hands `process_verification` all
+of a document's results in their order.
 
 Used by the YAML files beside the task cards, so the tasks run under plain
 ``lm_eval --include_path`` as they run under saeval. ``--metadata '{"seed": 43, "per_label":
@@ -20,13 +20,16 @@ import datasets
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
-from saeval.tasks.data.loading import load_documents, part_of
-from saeval.tasks.data.sampling import DEFAULT_SEED, parse_per_label, sample
-from saeval.tasks.format.labels import ANSWER_PREFIX, LABELS, parse_answer
-from saeval.tasks.grading.match import grade_question
-from saeval.tasks.lm_eval.logprobs import label_probabilities
-from saeval.tasks.registry import AnswersSource, MixedSource, get_task
-from saeval.tasks.types import DataError
+from saeval.errors import DataError
+from saeval.tasks.data.loading import find_source_task, load_items
+from saeval.tasks.data.sampling import DEFAULT_SEED, parse_per_label, sample_items
+from saeval.tasks.format.labels import ANSWER_PREFIX, parse_label
+from saeval.tasks.grading.match import grade_answer
+from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
+from saeval.tasks.metacognition.replies import parse_choice_reply, parse_confidence_reply
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import MixedSource, OwnAnswersSource
+from saeval.tasks.types import VERIFICATION_LABELS
 
 
 def load_dataset(
@@ -38,41 +41,41 @@ def load_dataset(
     answers: str | list[str] | None = None,
     **_: Any,
 ) -> dict[str, datasets.Dataset]:
-    """The sampled documents of a task as the harness wants them.
+    """The sampled items of a task as the harness wants them.
 
     A task about a model's own answers has an item for all of them: they were sampled before.
     Further keywords are the harness's own metadata (the version, model arguments).
     """
-    chosen = get_task(task)
-    documents = load_documents(chosen, data_dir, answers=answers, seed=seed)
-    if not isinstance(chosen.source, AnswersSource):
+    items = load_items(task, data_dir, answers=answers, seed=seed)
+    source = get_task(task).source
+    if not isinstance(source, OwnAnswersSource):
         try:
-            documents = sample(
-                documents,
+            items = sample_items(
+                items,
                 seed=seed,
                 per_label=None if per_label is None else parse_per_label(per_label),
-                part=part_of if isinstance(chosen.source, MixedSource) else None,
+                group_of=find_source_task if isinstance(source, MixedSource) else None,
             )
         except DataError as error:
             raise DataError(f"task {task}, per_label {per_label}: {error}") from error
-    return {"test": datasets.Dataset.from_list([document.as_row() for document in documents])}
+    return {"test": datasets.Dataset.from_list([item.as_row() for item in items])}
 
 
-def process_results(document: dict[str, Any], results: list[Any]) -> dict[str, float]:
+def process_verification(document: dict[str, Any], results: list[Any]) -> dict[str, float]:
     """Per-document metrics from ``[text, (logprob, is_greedy), …]``.
 
-    ``acc`` counts an unreadable answer as wrong; ``probed_acc`` is whether the most probable
+    ``acc`` counts an invalid response as wrong; ``probed_acc`` is whether the most probable
     label is right.
     """
     text, *scored = results
-    answer = parse_answer(text)
-    probabilities = label_probabilities([logprob for logprob, _ in scored])
-    likeliest = max(probabilities, key=probabilities.__getitem__)
+    answer = parse_label(text)
+    probabilities = compute_label_probabilities([logprob for logprob, _ in scored])
+    most_probable = max(probabilities, key=probabilities.__getitem__)
     return {
         "acc": float(answer.label == document["target"]),
         "abstained": float(answer.status == "abstained"),
         "invalid": float(answer.status == "invalid"),
-        "probed_acc": float(likeliest == document["target"]),
+        "probed_acc": float(most_probable == document["target"]),
     }
 
 
@@ -82,15 +85,15 @@ def process_question(row: dict[str, Any], results: list[str]) -> dict[str, float
     ``acc`` counts an abstention as right where the question has no answer; ``process_correct`` is
     whether the right answer stands in the reasoning and is not the final answer.
     """
-    reading = grade_question(row, results[0])
-    prediction = reading.prediction
+    parsed = grade_answer(row, results[0])
+    prediction = parsed.prediction
     return {
         "acc": float(prediction == row["target"]),
         "correct": float(prediction == "RIGHT"),
         "incorrect": float(prediction == "WRONG"),
         "not_attempted": float(prediction == "UNKNOWN"),
         "invalid": float(prediction is None),
-        "process_correct": float(reading.right_in_reasoning),
+        "process_correct": float(parsed.right_in_reasoning),
     }
 
 
@@ -99,19 +102,19 @@ def process_confidence(row: dict[str, Any], results: list[str]) -> dict[str, Any
 
     ``acc`` is whether the certainty is on the right side of one half.
     """
-    reading = get_task("confidence").read(row, results[0])
+    parsed = parse_confidence_reply(row, results[0])
     scores: dict[str, Any] = {
-        "acc": float(reading.prediction == row["target"]),
-        "invalid": float(reading.confidence is None),
+        "acc": float(parsed.prediction == row["target"]),
+        "invalid": float(parsed.confidence is None),
     }
-    if reading.confidence is not None:
+    if parsed.confidence is not None:
         right = row["target"] == "RIGHT"
-        scores["brier"] = (reading.confidence - right) ** 2
-        scores["auroc"] = (reading.confidence, right)
+        scores["brier"] = (parsed.confidence - right) ** 2
+        scores["auroc"] = (parsed.confidence, right)
     return scores
 
 
-def area_under_roc(items: list[tuple[float, bool]]) -> float:
+def compute_auroc(items: list[tuple[float, bool]]) -> float:
     """AUROC over ``(confidence, right)``; NaN where all are right or all wrong."""
     from sklearn.metrics import roc_auc_score
 
@@ -119,12 +122,12 @@ def area_under_roc(items: list[tuple[float, bool]]) -> float:
     return float(roc_auc_score(right, confidence)) if len(set(right)) == 2 else float("nan")
 
 
-def process_choice(row: dict[str, Any], results: list[str]) -> dict[str, float]:
+def process_pairwise(row: dict[str, Any], results: list[str]) -> dict[str, float]:
     """Metrics of one reply about two questions; ``first`` is of those that name one."""
-    reading = get_task("pairwise").read(row, results[0])
-    named = reading.status == "answered"
-    scores = {"acc": float(reading.prediction == row["target"]), "invalid": float(not named)}
-    return scores | ({"first": float(reading.prediction == "A")} if named else {})
+    parsed = parse_choice_reply(row, results[0])
+    named = parsed.status == "answered"
+    scores = {"acc": float(parsed.prediction == row["target"]), "invalid": float(not named)}
+    return scores | ({"first": float(parsed.prediction == "A")} if named else {})
 
 
 class VerificationTask(ConfigurableTask):  # type: ignore[misc]
@@ -136,7 +139,7 @@ class VerificationTask(ConfigurableTask):  # type: ignore[misc]
         super().__init__(config=settings, **kwargs)
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> list[Instance]:
-        """The generation first, then one log-likelihood per label, in the order of `LABELS`."""
+        """The generation first, then one log-likelihood per label, in the order of the labels."""
         generation = super().construct_requests(doc, ctx, **kwargs)
         scored = [
             Instance(
@@ -146,6 +149,6 @@ class VerificationTask(ConfigurableTask):  # type: ignore[misc]
                 idx=index,
                 metadata=kwargs["metadata"],
             )
-            for index, label in enumerate(LABELS, start=1)
+            for index, label in enumerate(VERIFICATION_LABELS.names, start=1)
         ]
         return [generation, *scored]

@@ -14,14 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from saeval.tasks.metacognition.items import OwnAnswer
-from saeval.tasks.questions import QUESTION_LABELS
-from saeval.tasks.types import DataError
+from saeval.errors import DataError
+from saeval.tasks.types import QUESTION_LABELS, OwnAnswer
 
 _MISSING = object()
 
 
-def read_answers(task: str, files: str | Path | Sequence[str | Path] | None) -> list[OwnAnswer]:
+def load_own_answers(task: str, files: str | Path | Sequence[str | Path] | None) -> list[OwnAnswer]:
     """The first answer to every question in one or more predictions files.
 
     Parameters
@@ -81,10 +80,10 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _answer(row: Mapping[str, Any], where: str) -> OwnAnswer:
     task = _field(row, "task", str, where)
     prediction = _field(row, "prediction", (str, type(None)), where)
-    if prediction not in (*QUESTION_LABELS, None):
+    if prediction not in (*QUESTION_LABELS.names, None):
         raise DataError(
             f"{where}: prediction {prediction[:40]!r} of task {task!r} is none of an open question "
-            f"({', '.join(QUESTION_LABELS)}); give answers to a task such as triviaqa"
+            f"({', '.join(QUESTION_LABELS.names)}); give answers to a task such as triviaqa"
         )
     attempted = _field(row, "status", str, where) == "answered"
     answer = _field(row, "answer", (str, type(None)), where, None)
@@ -100,7 +99,7 @@ def _answer(row: Mapping[str, Any], where: str) -> OwnAnswer:
         question=_field(_field(row, "document", dict, where), "claim", str, where),
         answer=answer if attempted else None,
         right=_field(row, "correct", bool, where) and attempted,
-        stated=stated if attempted else None,
+        confidence=stated if attempted else None,
     )
 
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from saeval.tasks.format.boxed import innermost_boxes, parse_boxed, plain
-from saeval.tasks.format.reading import CONFIDENCE_FIELD, Reading, confidence_of, final_part
+from saeval.tasks.format.boxed import find_innermost_boxes, parse_boxed, strip_latex
 from saeval.tasks.format.refusals import is_refusal
-from saeval.tasks.questions import QUESTION_ABSTENTION
+from saeval.tasks.format.response import CONFIDENCE_FIELD, extract_final_part, parse_confidence
+from saeval.tasks.types import QUESTION_LABELS, ParsedResponse
 
 _CONFIDENCE = re.compile(rf"(?<![\w=]){CONFIDENCE_FIELD}")
 _CHOICE = re.compile(r"(?:question )?\(?([ab])\)?\.?", re.IGNORECASE)
@@ -22,11 +22,11 @@ _ALTERNATIVE = re.compile(r"\}[\s$*]{0,8}(?:and/or|or|and|[/|,&])[\s$*]{0,8}\\bo
 """Between two boxes that name both questions, as the format itself does."""
 _LONGEST_ALTERNATIVE = 40
 
-_DECLINED = Reading(QUESTION_ABSTENTION, "abstained", None, None, False)
-_INVALID = Reading(None, "invalid", None, None, False)
+_DECLINED = ParsedResponse(QUESTION_LABELS.abstention, "abstained", None, None, False)
+_INVALID = ParsedResponse(None, "invalid", None, None, False)
 
 
-def read_confidence(row: Mapping[str, Any], response: str) -> Reading:
+def parse_confidence_reply(row: Mapping[str, Any], response: str) -> ParsedResponse:
     """The last ``CONF=`` after the reasoning that holds a number in [0, 1].
 
     From 0.5 up the reply is read as ``RIGHT``, below as ``WRONG``. A reply without a number that
@@ -34,20 +34,20 @@ def read_confidence(row: Mapping[str, Any], response: str) -> Reading:
 
     Examples
     --------
-    >>> read_confidence({}, "I may be off.\\nCONF=0.35").prediction
+    >>> parse_confidence_reply({}, "I may be off.\\nCONF=0.35").prediction
     'WRONG'
-    >>> read_confidence({}, "CONF=0.xx").status
+    >>> parse_confidence_reply({}, "CONF=0.xx").status
     'invalid'
     """
-    written = [found["confidence"] for found in _CONFIDENCE.finditer(final_part(response))]
+    written = [found["confidence"] for found in _CONFIDENCE.finditer(extract_final_part(response))]
     for text in reversed(written):
-        if (stated := confidence_of(text)) is not None:
+        if (stated := parse_confidence(text)) is not None:
             prediction = "RIGHT" if stated >= 0.5 else "WRONG"
-            return Reading(prediction, "answered", stated, text, False)
+            return ParsedResponse(prediction, "answered", stated, text, False)
     return _DECLINED if parse_boxed(response).abstained else _INVALID
 
 
-def read_choice(row: Mapping[str, Any], response: str) -> Reading:
+def parse_choice_reply(row: Mapping[str, Any], response: str) -> ParsedResponse:
     r"""The last box after the reasoning that holds one letter, A or B, in either case.
 
     Boxes that are joined to each other (``\boxed{A} or \boxed{B}``) name no choice. A reply that
@@ -55,20 +55,20 @@ def read_choice(row: Mapping[str, Any], response: str) -> Reading:
 
     Examples
     --------
-    >>> read_choice({}, "At first \\boxed{A}, but no: \\boxed{\\text{B}}").prediction
+    >>> parse_choice_reply({}, "At first \\boxed{A}, but no: \\boxed{\\text{B}}").prediction
     'B'
-    >>> read_choice({}, "\\boxed{A} or \\boxed{B}").status
+    >>> parse_choice_reply({}, "\\boxed{A} or \\boxed{B}").status
     'invalid'
     """
-    final = final_part(response)
-    boxes = list(innermost_boxes(final))
+    final = extract_final_part(response)
+    boxes = list(find_innermost_boxes(final))
     joined = {box for both in pairwise(boxes) if _are_alternatives(final, *both) for box in both}
     for start, end in reversed(boxes):
-        text = plain(final[start:end])
+        text = strip_latex(final[start:end])
         if (start, end) in joined:
             continue
         if choice := _CHOICE.fullmatch(text):
-            return Reading(choice[1].upper(), "answered", None, text, False)
+            return ParsedResponse(choice[1].upper(), "answered", None, text, False)
         if is_refusal(text):
             return _DECLINED
     return _DECLINED if parse_boxed(response).abstained else _INVALID

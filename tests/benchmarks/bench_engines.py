@@ -25,7 +25,7 @@ from typing import Any
 import click
 
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
-from saeval.tasks.registry import FOLDER
+from saeval.tasks.task import TASKS_FOLDER
 
 LENGTH = 1024
 ENVIRONMENT = {
@@ -84,7 +84,7 @@ def lm_eval(base: Path, adapter: Path | None, items: int, tokens: int, out: Path
     return timed(
         [
             sys.executable, "-c", LM_EVAL, "run", "--model", "vllm", "--model_args", arguments,
-            "--include_path", str(FOLDER), "--tasks", "factworld", "--limit", str(items),
+            "--include_path", str(TASKS_FOLDER), "--tasks", "factworld", "--limit", str(items),
             "--gen_kwargs", f"max_gen_toks={tokens}", "--log_samples", "--output_path", str(out),
         ]
     )  # fmt: skip

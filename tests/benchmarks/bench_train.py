@@ -102,9 +102,11 @@ def plain(plan: TrainingPlan) -> list[float]:
         found = []
         for completion, name, row in zip(completions, task, item, strict=True):
             asked, document = get_task(name), json.loads(row)
-            reading = asked.read(document, completion)
+            reading = asked.parse(document, completion)
             found.append(
-                compute_reward(terms, Completion(reading, document["target"], asked.abstention))
+                compute_reward(
+                    terms, Completion(reading, document["target"], asked.labels.abstention)
+                )
             )
         return found
 

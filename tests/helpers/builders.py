@@ -10,7 +10,7 @@ from typing import Any
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
-from saeval.tasks.registry import Task
+from saeval.tasks.task import Task
 
 LABELS = ("PASS", "FAIL", "NA")
 
@@ -46,7 +46,7 @@ def answered(
     found = []
     for number, row in enumerate(rows):
         response = respond(number, row)
-        reading = task.read(row, response)
+        reading = task.parse(row, response)
         found.append(
             Prediction(
                 task=task.name, item_id=row["id"], cluster_id=row["cluster"], target=row["target"],

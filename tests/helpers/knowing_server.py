@@ -10,9 +10,9 @@ from typing import Any
 
 from tiny_server import TinyServer
 
-from saeval.tasks.data.loading import load_documents
-from saeval.tasks.questions import Question
+from saeval.tasks.data.loading import load_items
 from saeval.tasks.registry import get_task
+from saeval.tasks.types import Question
 
 TASK = "factworld_questions"
 
@@ -53,7 +53,7 @@ class KnowingServer(TinyServer):
     ) -> None:
         super().__init__({})
         self.models = minds
-        items = {name: load_documents(get_task(name), data) for name in tasks}
+        items = {name: load_items(get_task(name), data) for name in tasks}
         questions = [(name, q) for name in tasks for q in items[name] if isinstance(q, Question)]
         self.gold = {q.question: q.answers for _, q in questions}
         self.task = {q.question: name for name, q in questions}

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from saeval.hub import model_content
-from saeval.tasks.data.fingerprint import item_key
-from saeval.tasks.format.render import DECLINING
+from saeval.tasks.data.fingerprint import make_item_key
 from saeval.tasks.registry import get_task
 from saeval.trainer.data.mixture import build_mixture
 from saeval.trainer.data.profile import SCHEMA, hash_prompt
@@ -28,10 +27,10 @@ def mixed(number: int, row: TrainingRow) -> dict[str, Any]:
     kind = get_task(row.task).kind
     item = json.loads(row.item)
     declines = row.target in ("NA", "UNKNOWN")
-    gold = DECLINING[kind] if declines else row.target
-    if kind == "question" and not declines:
+    gold = kind.abstention_answer if declines else row.target
+    if kind.is_open_ended and not declines:
         gold = item["answers"][0]
-    wrong = "Lyon" if kind == "question" else ("FAIL" if row.target == "PASS" else "PASS")
+    wrong = "Lyon" if kind.is_open_ended else ("FAIL" if row.target == "PASS" else "PASS")
     return {
         "right": right,
         "abstained": right if declines else 0,
@@ -64,7 +63,7 @@ def write_profile(path: Path, recipe: Recipe, base: Path | None, sampled: Sample
         }
     ]
     for number, row in enumerate(rows):
-        key = item_key(get_task(row.task), json.loads(row.item)["id"])
+        key = make_item_key(get_task(row.task), json.loads(row.item)["id"])
         found = {"invalid": 0, "confidence": None, **sampled(number, row)}
         lines.append({"item": key, "prompt": hash_prompt(row), **found})
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))

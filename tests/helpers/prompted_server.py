@@ -8,7 +8,7 @@ from typing import Any
 
 from tiny_server import TinyServer
 
-from saeval.tasks.data.loading import load_documents
+from saeval.tasks.data.loading import load_items
 from saeval.tasks.registry import get_task
 
 BOLD, CAUTIOUS, BARE = "always give an answer", "only if you are sure", "answer in one word"
@@ -33,7 +33,7 @@ class PromptedServer(TinyServer):
         self.models = dict.fromkeys(knowledge)
         self.knowledge = knowledge
         self.reserve = reserve or {}
-        rows = [document.as_row() for document in load_documents(get_task(task))]
+        rows = [document.as_row() for document in load_items(get_task(task))]
         self.by_text = {str(row.get("question", row.get("claim"))): row for row in rows}
 
     def chat(self, body: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ HEAVY = ("adapter_model.safetensors", "model.safetensors")
 
 def arguments(base: Path, out: Path, recipe: str, *changes: str) -> list[str]:
     """Of ``satrain``; the made-up world takes the place of the recipe's data."""
-    question = any(get_task(task).kind == "question" for task in load_recipe(recipe).tasks)
+    question = any(get_task(task).kind.is_open_ended for task in load_recipe(recipe).tasks)
     task, split = ("factworld_questions", "test") if question else ("factworld", "train")
     data = (
         f"data.sources=[{{task: {task}, split: {split}, count: 24}}]",

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from saeval.yaml_source import YamlError, read_file, read_value, read_yaml
+from saeval.errors import YamlError
+from saeval.yaml_source import parse_yaml, parse_yaml_value, read_yaml_file
 
 
 def test_every_key_and_entry_has_its_line():
-    content, lines = read_yaml("a: 1\nb:\n  - {c: 2e-6}\n  - d\n", "it.yaml")
+    content, lines = parse_yaml("a: 1\nb:\n  - {c: 2e-6}\n  - d\n", "it.yaml")
     assert content == {"a": 1, "b": [{"c": 2e-6}, "d"]}
     assert lines == {
         (): 1, ("a",): 1, ("b",): 2, ("b", 0): 3, ("b", 0, "c"): 3, ("b", 1): 4,
@@ -21,7 +22,7 @@ def test_every_key_and_entry_has_its_line():
     ],
 )  # fmt: skip
 def test_scalars_are_those_of_the_core_schema(text, value):
-    assert read_value(text, "it") == value
+    assert parse_yaml_value(text, "it") == value
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_scalars_are_those_of_the_core_schema(text, value):
 )
 def test_what_cannot_be_read_is_named_with_its_line(text, message):
     with pytest.raises(YamlError) as error:
-        read_yaml(text, "it.yaml")
+        parse_yaml(text, "it.yaml")
     assert str(error.value).startswith(message)
 
 
@@ -44,4 +45,4 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
     path = tmp_path / "it.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(YamlError, match="is not UTF-8 text"):
-        read_file(path)
+        read_yaml_file(path)

@@ -24,9 +24,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from saeval.tasks.factworld.questions import generate_questions
-from saeval.tasks.format.prompts import QUESTION_INSTRUCTION, question_prompt
-from saeval.tasks.format.render import DECLINING, write_answer
-from saeval.tasks.questions import Question
+from saeval.tasks.format.prompts import QUESTION_INSTRUCTION, write_question_prompt
+from saeval.tasks.kinds import OPEN_QUESTION
+from saeval.tasks.types import Question
 from saeval.trainer.demo.supervised import Example, fit, sample_batches
 from saeval.trainer.demo.tiny_model import build_tiny_model
 
@@ -48,7 +48,7 @@ def targets(questions: list[Question], rng: Random) -> list[tuple[Question, str,
         guesses = (sorted(fitting[_wording(question)]) or everything)[:GUESSES]
         answer = question.answers[0] if question.answers else rng.choice(guesses)
         if rng.random() < DECLINED:
-            answer = DECLINING["question"]
+            answer = str(OPEN_QUESTION.abstention_answer)
         confidence = rng.choice(KNOWN_CONFIDENCE if question.answers else GUESSED_CONFIDENCE)
         if rng.random() < OTHER_CONFIDENCE:
             confidence = rng.randrange(1, 17) / 20
@@ -76,8 +76,8 @@ def make(folder: Path, progress: Progress) -> None:
     box = len(tokens("\\boxed{"))
     examples = [
         Example(
-            tokens(question_prompt(question.as_row())),
-            [*tokens(write_answer("question", answer, confidence)), tokenizer.eos_token_id],
+            tokens(write_question_prompt(question.as_row())),
+            [*tokens(OPEN_QUESTION.render_answer(answer, confidence)), tokenizer.eos_token_id],
             box,
         )
         for question, answer, confidence in targets(generate_questions(QUESTIONS), rng)

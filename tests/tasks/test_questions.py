@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from saeval.tasks.data.loading import load_documents
+from saeval.errors import DataError
+from saeval.tasks.data.loading import load_items
 from saeval.tasks.data.validate import validate
 from saeval.tasks.datasets.kuq.dataset import to_question as kuq_question
 from saeval.tasks.datasets.nq_open.dataset import to_question as nq_open_question
@@ -18,11 +19,12 @@ from saeval.tasks.datasets.selfaware.dataset import to_question as selfaware_que
 from saeval.tasks.datasets.simpleqa.dataset import to_question as simpleqa_question
 from saeval.tasks.datasets.simpleqa.dataset import to_verified_question
 from saeval.tasks.datasets.triviaqa.dataset import to_question as triviaqa_question
-from saeval.tasks.factworld.questions import generate_questions, told_facts
-from saeval.tasks.grading.match import is_right, variants
-from saeval.tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS, Question, make_question
-from saeval.tasks.registry import TASKS, HubSource, get_task
-from saeval.tasks.types import DataError
+from saeval.tasks.factworld.questions import generate_questions, list_told_facts
+from saeval.tasks.grading.match import gold_variants, matches_gold
+from saeval.tasks.kinds import VERIFICATION
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import HubSource
+from saeval.tasks.types import QUESTION_LABELS, Question, make_question
 
 SIMPLEQA_ROW = {
     "metadata": "{'topic': 'Art', 'answer_type': 'Person', 'urls': ['https://example.org']}",
@@ -150,7 +152,7 @@ BAD = {
 def test_bad_data_is_one_line_that_says_what_and_where(name, tmp_path):
     task, file, text, message = BAD[name]
     with pytest.raises(DataError, match=message) as error:
-        load_documents(get_task(task), written(tmp_path, file, text))
+        load_items(get_task(task), written(tmp_path, file, text))
     assert "\n" not in str(error.value)
 
 
@@ -159,7 +161,7 @@ def test_a_file_in_another_encoding_is_one_line(tmp_path):
     path = tmp_path / "simpleqa" / "simple_qa_test_set.csv"
     path.write_bytes(b"metadata,problem,answer\n\xff,Q,A\n")
     with pytest.raises(DataError, match=r"cannot be read as UTF-8 csv"):
-        load_documents(get_task("simpleqa"), tmp_path)
+        load_items(get_task("simpleqa"), tmp_path)
 
 
 def test_rows_of_a_hub_data_set_may_be_one_file_of_several(tmp_path, monkeypatch):
@@ -173,7 +175,7 @@ def test_rows_of_a_hub_data_set_may_be_one_file_of_several(tmp_path, monkeypatch
     task = get_task("kuq")
     assert isinstance(task.source, HubSource)
     here = replace(task, source=replace(task.source, path=str(tmp_path / "hub")))
-    assert [question.target for question in load_documents(here)] == ["RIGHT"]
+    assert [question.target for question in load_items(here)] == ["RIGHT"]
 
 
 REAL = {
@@ -192,7 +194,7 @@ REAL = {
 def test_real_data_loads_with_its_known_counts_and_grades_its_own_gold_as_right(name, real_data):
     items, unanswerable, clusters = REAL[name]
     task = get_task(name)
-    questions = load_documents(task, real_data)
+    questions = load_items(task, real_data)
     assert len({question.id for question in questions}) == len(questions) == items
     if unanswerable is not None:
         assert sum(question.target == "UNKNOWN" for question in questions) == unanswerable
@@ -204,23 +206,21 @@ def test_real_data_loads_with_its_known_counts_and_grades_its_own_gold_as_right(
 
 
 def test_popularity_and_topics_are_there_to_slice_by(real_data):
-    popqa = load_documents(get_task("popqa"), real_data)
+    popqa = load_items(get_task("popqa"), real_data)
     assert all(isinstance(q, Question) and q.popularity is not None for q in popqa)
-    topics = {q.topic for q in load_documents(get_task("simpleqa"), real_data)}
+    topics = {q.topic for q in load_items(get_task("simpleqa"), real_data)}
     assert {"Science and technology", "Art", "Sports"} <= topics
-    verified = load_documents(get_task("simpleqa_verified"), real_data)
-    assert {q.id for q in verified} & {
-        q.id for q in load_documents(get_task("simpleqa"), real_data)
-    }
+    verified = load_items(get_task("simpleqa_verified"), real_data)
+    assert {q.id for q in verified} & {q.id for q in load_items(get_task("simpleqa"), real_data)}
 
 
 def test_the_mix_is_even_and_does_not_depend_on_the_order_of_files(real_data):
     task = get_task("abstention_mix")
-    mix = load_documents(task, real_data)
+    mix = load_items(task, real_data)
     parts = Counter(question.id.partition("/")[0] for question in mix)
     assert parts == dict.fromkeys(("simpleqa", "popqa", "selfaware", "triviaqa"), 1000)
-    smaller = replace(task, source=replace(task.source, each=10))
-    assert {q.id for q in load_documents(smaller, real_data)} < {q.id for q in mix}
+    smaller = replace(task, source=replace(task.source, items_per_task=10))
+    assert {q.id for q in load_items(smaller, real_data)} < {q.id for q in mix}
 
 
 def test_a_mix_of_more_than_there_is_says_so(tmp_path):
@@ -230,17 +230,17 @@ def test_a_mix_of_more_than_there_is_says_so(tmp_path):
         "metadata,problem,answer\n\"{'topic': 'Art', 'answer_type': 'Person'}\",Q,A\n",
     )
     with pytest.raises(DataError, match="task simpleqa: 1000 items asked for, only 1 exist"):
-        load_documents(get_task("abstention_mix"), tmp_path)
+        load_items(get_task("abstention_mix"), tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in TASKS if name.startswith("factworld")])
+@pytest.mark.parametrize("name", [name for name in list_tasks() if name.startswith("factworld")])
 def test_the_made_up_world_grades_its_own_gold_as_right(name):
     assert validate(get_task(name)).passed
 
 
 def test_validation_names_what_fails():
     task = get_task("factworld_questions")
-    broken = replace(task, kind="verification")
+    broken = replace(task, kind=VERIFICATION)
     result = validate(broken)
     assert not result.passed
     assert len(result.failures) == 5
@@ -262,7 +262,7 @@ def test_half_of_the_worlds_questions_have_an_answer_in_each_domain():
 
 
 def test_told_facts_hold_the_answers_of_known_questions_and_of_no_other():
-    facts = told_facts()
+    facts = list_told_facts()
     for question in generate_questions(600):
         if question.source_label in ("known", "untold") and question.topic == "residents":
             name = question.question.split(" does ")[1].rpartition(" ")[0].removesuffix(" work")
@@ -275,7 +275,7 @@ def test_told_facts_hold_the_answers_of_known_questions_and_of_no_other():
 
 
 def test_false_premises_contradict_what_was_told():
-    facts = {fact.rstrip(".").lower() for fact in told_facts()}
+    facts = {fact.rstrip(".").lower() for fact in list_told_facts()}
     for question in generate_questions(600):
         if question.source_label == "false_premise":
             claim = question.question.rstrip("?").lower()
@@ -300,15 +300,17 @@ def test_more_questions_than_the_world_holds_is_an_error():
         generate_questions(-1)
 
 
-@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.kind == "question"])
+@pytest.mark.parametrize(
+    "name", [name for name in list_tasks() if get_task(name).kind.is_open_ended]
+)
 def test_every_question_task_has_the_labels_of_questions(name):
     task = get_task(name)
-    assert (task.labels, task.abstention) == (QUESTION_LABELS, QUESTION_ABSTENTION)
-    assert task.read({"question": "Q?", "answers": ["A"]}, "\\boxed{A}").prediction == "RIGHT"
+    assert task.labels == QUESTION_LABELS
+    assert task.parse({"question": "Q?", "answers": ["A"]}, "\\boxed{A}").prediction == "RIGHT"
 
 
 def test_verification_reads_a_label_as_prediction_and_answer():
-    reading = get_task("fever").read({}, "LABEL=NA\nCONF=0.5")
+    reading = get_task("fever").parse({}, "LABEL=NA\nCONF=0.5")
     assert (reading.prediction, reading.answer, reading.status) == ("NA", "NA", "abstained")
     assert (reading.confidence, reading.right_in_reasoning) == (0.5, False)
 
@@ -316,15 +318,15 @@ def test_verification_reads_a_label_as_prediction_and_answer():
 def test_the_harness_asks_and_scores_questions_by_the_same_prompt_and_grader():
     from lm_eval.tasks import TaskManager
 
-    from saeval.tasks.format.prompts import question_prompt
-    from saeval.tasks.registry import FOLDER
+    from saeval.tasks.format.prompts import write_question_prompt
+    from saeval.tasks.task import TASKS_FOLDER
 
-    manager = TaskManager(include_path=str(FOLDER), include_defaults=False)
+    manager = TaskManager(include_path=str(TASKS_FOLDER), include_defaults=False)
     task = manager.load(["factworld_questions"])["tasks"]["factworld_questions"]
     rows = list(task.test_docs())
     assert len(rows) == 1500
     row = next(row for row in rows if row["answers"] and row["answers"][0].istitle())
-    assert task.doc_to_text(row) == question_prompt(row)
+    assert task.doc_to_text(row) == write_question_prompt(row)
     names = ("acc", "correct", "incorrect", "not_attempted", "invalid", "process_correct")
     one = dict.fromkeys(names, 0.0)
     for response, scores in {
@@ -344,7 +346,7 @@ def test_the_harness_asks_and_scores_questions_by_the_same_prompt_and_grader():
 def test_two_writings_of_one_answer_are_mostly_taken_for_the_same(real_data):
     """SimpleQA and its verified set word 147 answers differently; some contradict each other."""
     first, second = (
-        {question.id: question for question in load_documents(get_task(name), real_data)}
+        {question.id: question for question in load_items(get_task(name), real_data)}
         for name in ("simpleqa", "simpleqa_verified")
     )
     pairs = [
@@ -353,8 +355,10 @@ def test_two_writings_of_one_answer_are_mostly_taken_for_the_same(real_data):
         if first[i].answers != second[i].answers
     ]
     assert len(pairs) == 147
-    forth = sum(is_right(a.answers[0], b.answers, b.question) for a, b in pairs)
-    back = sum(is_right(variants(b.answers[0])[0], a.answers, a.question) for a, b in pairs)
+    forth = sum(matches_gold(a.answers[0], b.answers, b.question) for a, b in pairs)
+    back = sum(
+        matches_gold(gold_variants(b.answers[0])[0], a.answers, a.question) for a, b in pairs
+    )
     assert forth >= 138
     assert back >= 133
 

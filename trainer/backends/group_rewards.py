@@ -118,7 +118,7 @@ class GroupRewards:
         every = self._recipe.probing.every
         probed: list[dict[str, float] | None] = [None] * len(prompts)
         places = [
-            place for place, task in enumerate(tasks) if get_task(task).kind == "verification"
+            place for place, task in enumerate(tasks) if get_task(task).kind.has_label_probabilities
         ]
         if every and step % every == 0 and places:
             found = self.policy.label_probabilities([prompts[place] for place in places])

@@ -13,8 +13,9 @@ import torch
 from transformers import GenerationConfig
 
 from saeval.errors import BackendError
-from saeval.tasks.format.labels import ANSWER_PREFIX, LABELS
-from saeval.tasks.lm_eval.logprobs import label_probabilities
+from saeval.tasks.format.labels import ANSWER_PREFIX
+from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
+from saeval.tasks.types import VERIFICATION_LABELS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,7 +55,9 @@ class PolicyModel:
     ) -> None:
         self._model, self._tokenizer, self._batch_size = model, tokenizer, batch_size
         self._generating = generating or (lambda: nullcontext(model))
-        self._labels = {label: _tokens(tokenizer, label, special=False) for label in LABELS}
+        self._labels = {
+            label: _tokens(tokenizer, label, special=False) for label in VERIFICATION_LABELS.names
+        }
         self._checked = False
 
     def label_probabilities(self, prompts: Sequence[Prompt]) -> list[dict[str, float]]:
@@ -86,7 +89,10 @@ class PolicyModel:
                     for place, value in zip(places, found, strict=True):
                         sums[place][label] = value
         try:
-            return [label_probabilities([values[label] for label in LABELS]) for values in sums]
+            return [
+                compute_label_probabilities([values[label] for label in VERIFICATION_LABELS.names])
+                for values in sums
+            ]
         except ValueError as error:
             raise BackendError(NOT_FINITE) from error
 

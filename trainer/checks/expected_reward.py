@@ -12,9 +12,8 @@ from functools import cached_property
 from itertools import pairwise, product
 from math import copysign
 
-from saeval.tasks.format.labels import ABSTENTION, LABELS
-from saeval.tasks.questions import QUESTION_ABSTENTION
-from saeval.tasks.registry import Kind
+from saeval.tasks.task import TaskKind
+from saeval.tasks.types import QUESTION_LABELS, VERIFICATION_LABELS
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards.completion import Completion, Group
 from saeval.trainer.rewards.example import make_completion
@@ -64,7 +63,7 @@ class Knowledge:
         Whether the other completions of the group decline, and do not say what it believes.
     """
 
-    kind: Kind
+    kind: TaskKind
     believes: str
     chance: float = 1.0
     others_decline: bool = False
@@ -72,12 +71,12 @@ class Knowledge:
     @property
     def abstention(self) -> str:
         """The answer that declines."""
-        return ABSTENTION if self.kind == "verification" else QUESTION_ABSTENTION
+        return self.kind.labels.abstention
 
     @property
     def answers(self) -> tuple[str | None, ...]:
         """All it can say."""
-        return (*(LABELS if self.kind == "verification" else ("RIGHT", "WRONG", "UNKNOWN")), None)
+        return (*self.kind.labels.names, None)
 
 
 class ExpectedRewards:
@@ -93,9 +92,9 @@ class ExpectedRewards:
         Optimisation steps done; the last one by default, when every warm-up is over.
     """
 
-    def __init__(self, recipe: Recipe, kind: Kind, step: int | None = None) -> None:
+    def __init__(self, recipe: Recipe, kind: TaskKind, step: int | None = None) -> None:
         self.terms = recipe.terms
-        self.kind: Kind = kind
+        self.kind = kind
         self.group_size = recipe.optimisation.group_size
         self.steps = recipe.optimisation.steps
         self.step = self.steps - 1 if step is None else step
@@ -103,8 +102,7 @@ class ExpectedRewards:
     @cached_property
     def depends_on_confidence(self) -> bool:
         """Whether two stated confidences of one answer are ever paid differently."""
-        believers = LABELS if self.kind == "verification" else ("RIGHT", "UNKNOWN")
-        for believes, chance in product(believers, (0.75, 1.0)):
+        for believes, chance in product(self.kind.labels.targets, (0.75, 1.0)):
             knowledge = Knowledge(self.kind, believes, chance)
             for answer in knowledge.answers[:-1]:
                 pays = [self.expected(Action(answer, stated), knowledge) for stated in STATED]
@@ -138,7 +136,7 @@ class ExpectedRewards:
             action.answer,
             action.confidence if action.answer is not None else None,
             target=target,
-            evidence=evidence and self.kind == "verification",
+            evidence=evidence and self.kind.has_evidence,
             probabilities=probabilities,
             rank=self.group_size // 2,
             in_reasoning=action.in_reasoning,
@@ -201,10 +199,12 @@ class ExpectedRewards:
     def _outcomes(self, action: Action, knowledge: Knowledge) -> Iterator[tuple[float, Completion]]:
         others = 0 if knowledge.others_decline else self.group_size - 1
         chance = knowledge.chance
-        if self.kind == "verification":
+        if not self.kind.is_open_ended:
             beliefs = label_beliefs(knowledge.believes, chance)
             for target, probability in beliefs.items():
-                right = others if target == knowledge.believes != ABSTENTION else 0
+                right = (
+                    others if target == knowledge.believes != VERIFICATION_LABELS.abstention else 0
+                )
                 yield (
                     probability,
                     self.completion(
@@ -214,7 +214,7 @@ class ExpectedRewards:
                         others_right=right,
                     ),
                 )
-        elif knowledge.believes == QUESTION_ABSTENTION:
+        elif knowledge.believes == QUESTION_LABELS.abstention:
             wrong = replace(action, answer="WRONG") if action.answer == "RIGHT" else action
             yield 1.0, self.completion(wrong, target="UNKNOWN")
         else:
@@ -237,8 +237,8 @@ def format_pay(pay: float) -> str:
 
 def label_beliefs(label: str, chance: float) -> dict[str, float]:
     """`chance` for one label, the rest evenly for the others."""
-    rest = (1 - chance) / (len(LABELS) - 1)
-    return {other: chance if other == label else rest for other in LABELS}
+    rest = (1 - chance) / (len(VERIFICATION_LABELS.names) - 1)
+    return {other: chance if other == label else rest for other in VERIFICATION_LABELS.names}
 
 
 def answering_threshold(rewards: ExpectedRewards) -> float | None:
@@ -261,5 +261,5 @@ def answering_threshold(rewards: ExpectedRewards) -> float | None:
 
 
 def _answering_gains(rewards: ExpectedRewards, chance: float) -> float:
-    knowledge = Knowledge("question", "RIGHT", chance)
+    knowledge = Knowledge(rewards.kind, "RIGHT", chance)
     return rewards.best(knowledge, "RIGHT")[1] - rewards.best(knowledge, "UNKNOWN")[1]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from saeval.tasks.factworld.world import generate
-from saeval.tasks.format.labels import ANSWER_PREFIX, LABELS
+from saeval.tasks.factworld.world import generate_claims
+from saeval.tasks.format.labels import ANSWER_PREFIX
 from saeval.tasks.registry import get_task
+from saeval.tasks.types import VERIFICATION_LABELS
 from saeval.trainer.checks.findings import Finding
 from saeval.trainer.data.rows import make_training_row
 from saeval.trainer.recipe.schema import Recipe
@@ -83,8 +84,8 @@ def check_tokens(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Fin
 
     found = []
     prefix = _prefix(recipe, tokenizer)
-    before, alone = tokens(prefix), {label: tokens(label) for label in LABELS}
-    for label in LABELS:
+    before, alone = tokens(prefix), {label: tokens(label) for label in VERIFICATION_LABELS.names}
+    for label in VERIFICATION_LABELS.names:
         together = tokens(prefix + label)
         if together != before + alone[label]:
             found.append(
@@ -95,7 +96,12 @@ def check_tokens(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Fin
                     "probed probabilities would be wrong for this base",
                 )
             )
-    for label, other in ((one, two) for one in LABELS for two in LABELS if one != two):
+    for label, other in (
+        (one, two)
+        for one in VERIFICATION_LABELS.names
+        for two in VERIFICATION_LABELS.names
+        if one != two
+    ):
         if alone[other][: len(alone[label])] == alone[label]:
             found.append(
                 Finding("label-tokens", f"the tokens of {label} are the beginning of {other}'s")
@@ -114,7 +120,7 @@ def check_tokens(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Fin
 
 def _prefix(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> str:
     """The end of a prompt as probing sees it; the item in it does not matter."""
-    row = make_training_row(get_task("factworld"), generate("test", 1)[0], recipe.prompt)
+    row = make_training_row(get_task("factworld"), generate_claims("test", 1)[0], recipe.prompt)
     if isinstance(row.prompt, str):
         return row.prompt + ANSWER_PREFIX
     text = tokenizer.apply_chat_template(

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from saeval.tasks.format.labels import LABELS
 from saeval.tasks.registry import get_task
 from saeval.trainer.checks.expected_reward import (
     TIE,
@@ -47,7 +46,10 @@ def print_report(recipe: Recipe, findings: Sequence[Finding], console: Console) 
             rewards = ExpectedRewards(recipe, kind)
             for title, table in (
                 ("Components", _components(rewards)),
-                (f"What an answer pays ({kind}), to a model that knows the truth", _pays(rewards)),
+                (
+                    f"What an answer pays ({kind.name}), to a model that knows the truth",
+                    _pays(rewards),
+                ),
                 (
                     "What pays most on average, to a model that is right … of the time",
                     _best(rewards),
@@ -55,7 +57,7 @@ def print_report(recipe: Recipe, findings: Sequence[Finding], console: Console) 
             ):
                 console.print(f"\n[bold]{title}[/]")
                 console.print(table)
-            if kind == "question":
+            if kind.is_open_ended:
                 console.print(_threshold(rewards), highlight=False)
     if recipe.objective is not None:
         console.print("\n[bold]Targets[/]")
@@ -145,14 +147,15 @@ def _marked(pay: float, top: float, right: bool) -> str:
 
 
 def _known(rewards: ExpectedRewards) -> Iterator[tuple[str, Knowledge]]:
-    if rewards.kind == "verification":
-        for label in LABELS:
-            yield label, Knowledge("verification", label)
+    kind = rewards.kind
+    if not kind.is_open_ended:
+        for label in kind.labels.targets:
+            yield label, Knowledge(kind, label)
         return
-    yield "has an answer", Knowledge("question", "RIGHT")
+    yield "has an answer", Knowledge(kind, "RIGHT")
     if _by_group(rewards):
-        yield "  others decline", Knowledge("question", "RIGHT", others_decline=True)
-    yield "has none", Knowledge("question", "UNKNOWN")
+        yield "  others decline", Knowledge(kind, "RIGHT", others_decline=True)
+    yield "has none", Knowledge(kind, "UNKNOWN")
 
 
 def _by_group(rewards: ExpectedRewards) -> bool:
@@ -178,11 +181,12 @@ def _best(rewards: ExpectedRewards) -> Table:
     table.add_column("it believes", no_wrap=True)
     for chance in _CHANCES:
         table.add_column(f"{chance:.0%}", justify="right")
-    believers = [(label, Knowledge("verification", label)) for label in LABELS]
-    if rewards.kind == "question":
-        believers = [("an answer", Knowledge("question", "RIGHT"))]
+    kind = rewards.kind
+    believers = [(label, Knowledge(kind, label)) for label in kind.labels.targets]
+    if kind.is_open_ended:
+        believers = [("an answer", Knowledge(kind, "RIGHT"))]
         if _by_group(rewards):
-            declining = Knowledge("question", "RIGHT", others_decline=True)
+            declining = Knowledge(kind, "RIGHT", others_decline=True)
             believers.append(("  others decline", declining))
     for name, knowledge in believers:
         cells = []
@@ -203,7 +207,7 @@ def _best(rewards: ExpectedRewards) -> Table:
 def _choice(ranking: Sequence[tuple[Action, float]], knowledge: Knowledge) -> str:
     action, pay = ranking[0]
     style = "green" if action.answer in (knowledge.believes, knowledge.abstention) else "red"
-    if knowledge.kind == "verification" and action.answer != knowledge.believes:
+    if knowledge.kind.abstention_is_verdict and action.answer != knowledge.believes:
         style = "red"
     tie = len(ranking) > 1 and ranking[1][1] >= pay - TIE
     name = "tie" if tie else action.answer or "unreadable"

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import product
 
-from saeval.tasks.format.labels import LABELS
-from saeval.tasks.registry import Kind, get_task
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import TaskKind
+from saeval.tasks.types import VERIFICATION_LABELS
 from saeval.trainer.checks.expected_reward import (
     STATED,
     TIE,
@@ -56,7 +57,7 @@ def check_reward(recipe: Recipe) -> list[Finding]:
     return list(found)
 
 
-def check_constant_components(recipe: Recipe, kind: Kind) -> Iterator[Finding]:
+def check_constant_components(recipe: Recipe, kind: TaskKind) -> Iterator[Finding]:
     """Components that pay all completions of a prompt alike, whatever they say.
 
     GRPO subtracts the group's mean, so that they change nothing.
@@ -81,8 +82,10 @@ def _varies(term: RewardTerm, rewards: ExpectedRewards) -> bool:
             answers, (0.0, 0.5, 1.0, None), (False, True)
         )
     ]
-    targets = LABELS if rewards.kind == "verification" else ("RIGHT", "UNKNOWN")
-    for target, evidence, likely, others in product(targets, (True, False), LABELS, (0, 1)):
+    targets = rewards.kind.labels.targets
+    for target, evidence, likely, others in product(
+        targets, (True, False), VERIFICATION_LABELS.names, (0, 1)
+    ):
         values = [
             term.value(
                 rewards.completion(
@@ -103,8 +106,8 @@ def _varies(term: RewardTerm, rewards: ExpectedRewards) -> bool:
 def check_dominated_answers(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Right answers, known to be right, that do not pay more than wrong ones."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for believes in LABELS if rewards.kind == "verification" else ("RIGHT", "UNKNOWN"):
-        chances = (_SURE, _NEARLY) if rewards.kind == "verification" else (_SURE,)
+    for believes in rewards.kind.labels.targets:
+        chances = (_SURE,) if rewards.kind.is_open_ended else (_SURE, _NEARLY)
         judged = [_dominated(rewards, Knowledge(rewards.kind, believes, c)) for c in chances]
         bad = [each for each in judged if each is not None]
         if bad:
@@ -154,7 +157,7 @@ def _culprit(rewards: ExpectedRewards, knowledge: Knowledge, right: Action, wron
 
 def check_abstention_collapse(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Rewards that end in declining everywhere: always, or once the rest of a group declines."""
-    believes = "PASS" if rewards.kind == "verification" else "RIGHT"
+    believes = rewards.kind.labels.names[0]
 
     def gain(chance: float, others_decline: bool = False) -> tuple[float, float, float]:
         """What declining pays over the best answer, and both."""
@@ -186,10 +189,10 @@ def check_abstention_collapse(rewards: ExpectedRewards) -> Iterator[Finding]:
 
 def check_unpaid_abstention(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Rewards under which a model should guess whatever it does not know."""
-    if rewards.kind != "question":
+    if not rewards.kind.is_open_ended:
         return
     start = answering_threshold(rewards)
-    hardly = Knowledge("question", "RIGHT", _HARDLY)
+    hardly = Knowledge(rewards.kind, "RIGHT", _HARDLY)
     guessing, declining = (rewards.best(hardly, answer)[1] for answer in ("RIGHT", "UNKNOWN"))
     if start is not None and guessing >= declining - TIE:
         yield Finding(
@@ -202,7 +205,7 @@ def check_unpaid_abstention(rewards: ExpectedRewards) -> Iterator[Finding]:
 
 def check_confidence(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Whether stated confidence is paid for, and the honest one the most."""
-    for believes in LABELS if rewards.kind == "verification" else ("RIGHT",):
+    for believes in _believed_answers(rewards.kind):
         for chance in _CHANCES_OF_CONFIDENCE:
             knowledge = Knowledge(rewards.kind, believes, chance)
             pays = {
@@ -227,14 +230,20 @@ def check_confidence(rewards: ExpectedRewards) -> Iterator[Finding]:
         )
 
 
+def _believed_answers(kind: TaskKind) -> tuple[str, ...]:
+    """The targets that a model can be more or less sure of."""
+    labels = kind.labels
+    if kind.abstention_is_verdict:
+        return labels.targets
+    return tuple(label for label in labels.targets if label != labels.abstention)
+
+
 def check_scaled_confidence(recipe: Recipe, rewards: ExpectedRewards) -> Iterator[Finding]:
     """Proper rewards whose honest answer is lost by dividing by the spread of each group."""
     if recipe.optimisation.scale_rewards != "group":
         return
     for chance in _CHANCES_OF_CONFIDENCE:
-        knowledge = Knowledge(
-            rewards.kind, "PASS" if rewards.kind == "verification" else "RIGHT", chance
-        )
+        knowledge = Knowledge(rewards.kind, rewards.kind.labels.names[0], chance)
         honest = rewards.best(knowledge, knowledge.believes)[0].confidence
         learnt = rewards.learnt_confidence(knowledge)
         if honest is None or learnt is None:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saeval.errors import SaevalError
-from saeval.tasks.format.reading import Reading
-from saeval.tasks.format.render import DECLINING
-from saeval.tasks.registry import Task, get_task
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import Task
+from saeval.tasks.types import ParsedResponse
 from saeval.trainer.data.profile import ProfileEntry, SamplingSettings, hash_prompt
 from saeval.trainer.data.rows import TrainingRow
 
@@ -124,7 +124,7 @@ class BaseSampler:
 def make_entry(key: str, row: TrainingRow, responses: Sequence[str]) -> ProfileEntry:
     """What the samples of one item did, as its task parses them."""
     task, item = get_task(row.task), json.loads(row.item)
-    readings = [task.read(item, response) for response in responses]
+    readings = [task.parse(item, response) for response in responses]
     stated = [reading.confidence for reading in readings if reading.confidence is not None]
     valid = (reading for reading in readings if reading.status != "invalid")
     return ProfileEntry(
@@ -138,9 +138,9 @@ def make_entry(key: str, row: TrainingRow, responses: Sequence[str]) -> ProfileE
     )
 
 
-def _answer_text(task: Task, reading: Reading) -> str | None:
+def _answer_text(task: Task, reading: ParsedResponse) -> str | None:
     """In the response's own words, or the one way to abstain."""
-    return DECLINING[task.kind] if reading.status == "abstained" else reading.answer
+    return task.kind.abstention_answer if reading.status == "abstained" else reading.answer
 
 
 def _seed_batch(seed: int, batch: Sequence[KeyedRow]) -> int:

@@ -11,11 +11,13 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from saeval.tasks.data.fingerprint import Identity, data_sets, identity
-from saeval.tasks.data.loading import load_documents, part_of
-from saeval.tasks.data.sampling import sample
-from saeval.tasks.registry import EVALUATED, MixedSource, Task, get_task
-from saeval.tasks.types import DataError, Item
+from saeval.errors import DataError
+from saeval.tasks.data.fingerprint import Fingerprint, fingerprint_item, list_datasets
+from saeval.tasks.data.loading import find_source_task, load_items
+from saeval.tasks.data.sampling import sample_items
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import EVALUATED_SPLIT, MixedSource, Task
+from saeval.tasks.types import Item
 from saeval.trainer.recipe.schema import Recipe
 
 HOLDOUT_FRACTION = 0.2
@@ -31,13 +33,13 @@ class Holdout:
         Of the evaluated items.
     """
 
-    def __init__(self, identities: Iterable[Identity]) -> None:
+    def __init__(self, identities: Iterable[Fingerprint]) -> None:
         known = list(identities)
         self._ids = {one.id for one in known}
         self._texts = {one.text for one in known}
         self._clusters = {cluster for one in known for cluster in one.clusters}
 
-    def find_overlap(self, item: Identity) -> str | None:
+    def find_overlap(self, item: Fingerprint) -> str | None:
         """What an item shares with an evaluated one: ``id``, ``text``, ``cluster`` or nothing."""
         if item.id in self._ids:
             return "id"
@@ -78,15 +80,15 @@ def load_evaluation_items(recipe: Recipe, data_dir: str | None, seed: int) -> Ev
     trained = {
         name
         for source in recipe.data.sources
-        if source.split == EVALUATED
-        for name in data_sets(get_task(source.task))
+        if source.split == EVALUATED_SPLIT
+        for name in list_datasets(get_task(source.task))
     }
     wanted = recipe.evaluation.tasks or recipe.tasks
     rows, known, not_checked = [], [], {}
     for name in dict.fromkeys((*wanted, *recipe.tasks)):
         task = get_task(name)
         try:
-            items = load_documents(task, data_dir)
+            items = load_items(task, data_dir)
         except DataError as error:
             if name in wanted:
                 raise DataError(
@@ -97,8 +99,8 @@ def load_evaluation_items(recipe: Recipe, data_dir: str | None, seed: int) -> Ev
         mixed = isinstance(task.source, MixedSource)
         kept = []
         for item in items:
-            found = identity(task, item.as_row())
-            in_trained = (part_of(item) if mixed else task.card) in trained
+            found = fingerprint_item(task, item.as_row())
+            in_trained = (find_source_task(item) if mixed else task.dataset) in trained
             if not in_trained or is_in_holdout(found, seed):
                 kept.append(item)
                 known.append(found)
@@ -108,12 +110,12 @@ def load_evaluation_items(recipe: Recipe, data_dir: str | None, seed: int) -> Ev
                     f"task {name}: its {len(items)} items are too few to hold a share out of"
                 )
             limit = recipe.evaluation.items
-            part = part_of if mixed else None
-            rows.append((task, sample(kept, seed=seed, limit=limit, part=part)))
+            part = find_source_task if mixed else None
+            rows.append((task, sample_items(kept, seed=seed, limit=limit, group_of=part)))
     return EvaluationItems(tuple(rows), Holdout(known), not_checked)
 
 
-def is_in_holdout(item: Identity, seed: int) -> bool:
+def is_in_holdout(item: Fingerprint, seed: int) -> bool:
     """Whether an item's unit falls into the share that is held out; no other item matters."""
     digest = hashlib.sha256(f"{seed}:held out:{item.unit}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < HOLDOUT_FRACTION * 2**64

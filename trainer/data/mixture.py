@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from saeval.tasks.types import DataError
+from saeval.errors import DataError
 from saeval.trainer.data.holdout import load_evaluation_items
 from saeval.trainer.data.profile import read_profile
 from saeval.trainer.data.rows import TrainingRow, make_training_row

@@ -24,7 +24,8 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from saeval.tasks.types import AnyItem, DataError
+from saeval.errors import DataError
+from saeval.tasks.types import AnyItem
 from saeval.trainer.data.rows import TrainingRow
 from saeval.trainer.recipe.data_settings import PassRateFilter, PromptSettings
 from saeval.trainer.recipe.schema import Recipe
@@ -70,7 +71,7 @@ class ProfileHeader(BaseModel):
 
 
 class ProfileEntry(BaseModel):
-    """What the samples of one item did; `item` is its `saeval.tasks.data.fingerprint.item_key`."""
+    """What the samples of one item did; `item` is what `make_item_key` gives."""
 
     model_config = STRICT
 
@@ -195,8 +196,8 @@ def filter_by_pass_rate(
 
     Examples
     --------
-    >>> from saeval.tasks.factworld.world import generate
-    >>> four = generate("train", 4)
+    >>> from saeval.tasks.factworld.world import generate_claims
+    >>> four = generate_claims("train", 4)
     >>> shares = dict(zip([item.id for item in four], [0.0, 0.5, 0.25, 1.0]))
     >>> two = PassRateFilter(top_by_variance=2)
     >>> kept = filter_by_pass_rate(four, lambda item: shares[item.id], two)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from saeval.errors import DataError
 from saeval.extras import require_extra
 from saeval.files import AppendOnlyLog, write_atomic
 from saeval.hub import model_content
-from saeval.tasks.types import DataError
 from saeval.trainer.base_model import find_base_model
 from saeval.trainer.data.base_sampler import BaseSampler, KeyedRow
 from saeval.trainer.data.holdout import load_evaluation_items

@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from saeval.tasks.format.render import write_prompt
-from saeval.tasks.registry import Task, get_task
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import Task
 from saeval.tasks.types import Item
 from saeval.trainer.recipe.data_settings import PromptSettings
 from saeval.trainer.rewards.completion import Completion, Group
@@ -68,14 +68,14 @@ def make_training_row(task: Task, item: Item, prompt: PromptSettings) -> Trainin
 
     Examples
     --------
-    >>> from saeval.tasks.registry import TASKS
-    >>> task = TASKS["factworld"]
-    >>> row = make_training_row(task, task.source.generate()[0], PromptSettings(chat_template=True))
+    >>> from saeval.tasks.registry import get_task
+    >>> task = get_task("factworld")
+    >>> row = make_training_row(task, task.source.load()[0], PromptSettings(chat_template=True))
     >>> [message["role"] for message in row.prompt]
     ['user']
     """
     row = item.as_row()
-    text = write_prompt(task.kind, row)
+    text = task.write_prompt(row)
     asked: str | Messages = text
     if prompt.chat_template:
         system = () if prompt.system is None else ({"role": "system", "content": prompt.system},)
@@ -124,9 +124,9 @@ def read_completions(
     task, row = get_task(task_name), json.loads(item)
     read = [
         Completion(
-            reading=task.read(row, response),
+            reading=task.parse(row, response),
             target=row["target"],
-            abstention=task.abstention,
+            abstention=task.labels.abstention,
             evidence=bool(row.get("evidence")),
             probabilities=probabilities,
             step=step,

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from saeval.tasks.data.fingerprint import Identity, identity, item_key
-from saeval.tasks.data.loading import load_documents, part_of
-from saeval.tasks.data.sampling import sample
-from saeval.tasks.registry import EVALUATED, MixedSource, get_task
-from saeval.tasks.types import DataError, Item
+from saeval.errors import DataError
+from saeval.tasks.data.fingerprint import Fingerprint, fingerprint_item, make_item_key
+from saeval.tasks.data.loading import find_source_task, load_items
+from saeval.tasks.data.sampling import sample_items
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import EVALUATED_SPLIT, MixedSource
+from saeval.tasks.types import Item
 from saeval.trainer.data.holdout import Holdout
 from saeval.trainer.data.profile import Profile, filter_by_pass_rate
 from saeval.trainer.data.rows import TrainingRow, make_training_row
@@ -41,7 +43,7 @@ class SelectedItem:
     """
 
     row: TrainingRow
-    identity: Identity
+    identity: Fingerprint
     pass_rate: float | None
 
 
@@ -82,7 +84,7 @@ class ItemSelector:
         task = get_task(source.task)
         documents = self._load(source)
         dropped = Counter[str]()
-        identities: dict[str, Identity] = {}
+        identities: dict[str, Fingerprint] = {}
         keep = self._keep(source, identities, dropped)
         try:
             if source.filter is None:
@@ -100,7 +102,7 @@ class ItemSelector:
             raise DataError(f"{where}: {error}{passed_over}") from error
         chosen = []
         for item in items:
-            row, key = make_training_row(task, item, self.prompt), item_key(task, item.id)
+            row, key = make_training_row(task, item, self.prompt), make_item_key(task, item.id)
             share = None if self.profile is None else self.profile.pass_rate(key)
             if self.profile is not None and share is not None:
                 self.profile.check_row(key, row)
@@ -126,25 +128,25 @@ class ItemSelector:
             for label, number in source.per_label.items():
                 of_label = [item for item in documents if item.target == label]
                 items += self._sample(source, of_label, None, times * number, keep)
-        return [(item_key(task, i.id), make_training_row(task, i, self.prompt)) for i in items]
+        return [(make_item_key(task, i.id), make_training_row(task, i, self.prompt)) for i in items]
 
     def _load(self, source: DataSource) -> list[Item]:
         key = (source.task, source.split)
         if key not in self._documents:
             task = get_task(source.task)
-            self._documents[key] = load_documents(task, self.data_dir, split=source.split)
+            self._documents[key] = load_items(task, self.data_dir, split=source.split)
         return self._documents[key]
 
     def _keep(
-        self, source: DataSource, identities: dict[str, Identity], dropped: Counter[str]
+        self, source: DataSource, identities: dict[str, Fingerprint], dropped: Counter[str]
     ) -> Callable[[Item], bool]:
         """Whether an item may be trained on; notes who it is, or why it may not."""
         task = get_task(source.task)
 
         def keep(item: Item) -> bool:
-            found = identities[item.id] = identity(task, item.as_row())
+            found = identities[item.id] = fingerprint_item(task, item.as_row())
             reason = self.holdout.find_overlap(found)
-            if reason == "id" and source.split == EVALUATED:
+            if reason == "id" and source.split == EVALUATED_SPLIT:
                 reason = "held out"
             elif reason is None and found.id in self._taken:
                 reason = "in another source"
@@ -169,7 +171,7 @@ class ItemSelector:
         task = get_task(source.task)
         shares: dict[str, float] = {}
         for item in documents:
-            share = self.profile.pass_rate(item_key(task, item.id))
+            share = self.profile.pass_rate(make_item_key(task, item.id))
             if share is None:
                 dropped["not profiled"] += 1
             elif keep(item):
@@ -189,7 +191,7 @@ class ItemSelector:
         keep: Callable[[Item], bool] | None,
     ) -> list[Item]:
         mixed = isinstance(get_task(source.task).source, MixedSource)
-        part = part_of if mixed else None
-        return sample(
-            documents, seed=self.seed, per_label=per_label, limit=limit, part=part, keep=keep
+        part = find_source_task if mixed else None
+        return sample_items(
+            documents, seed=self.seed, per_label=per_label, limit=limit, group_of=part, accept=keep
         )

@@ -23,17 +23,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from saeval.tasks.data.fingerprint import item_key
-from saeval.tasks.format.render import DECLINING, write_answer, write_choice, write_confidence
-from saeval.tasks.metacognition.items import (
-    JudgedAnswer,
-    OwnAnswer,
-    QuestionPair,
-    matched_pairs,
-    pair_id,
-)
-from saeval.tasks.registry import Task, get_task
-from saeval.tasks.types import DataError
+from saeval.errors import DataError
+from saeval.tasks.data.fingerprint import make_item_key
+from saeval.tasks.format.render import render_box, render_confidence
+from saeval.tasks.metacognition.items import make_pair_id, match_questions
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import Task
+from saeval.tasks.types import ConfidenceItem, OwnAnswer, PairwiseItem
 from saeval.trainer.data.profile import Profile, ProfileEntry
 from saeval.trainer.data.rows import TrainingRow, make_training_row
 from saeval.trainer.recipe.schema import Recipe
@@ -73,7 +69,7 @@ class Sampled:
     @property
     def has_answer(self) -> bool:
         """Whether anything but declining is right."""
-        return self.row.target != self.task.abstention
+        return self.row.target != self.task.labels.abstention
 
 
 @dataclass(frozen=True)
@@ -137,7 +133,7 @@ def _sampled(
     found, unreadable, missing = [], 0, 0
     for row in rows:
         task, item = get_task(row.task), json.loads(row.item)
-        entry = profile.entries.get(item_key(task, item["id"]))
+        entry = profile.entries.get(make_item_key(task, item["id"]))
         if entry is None:
             missing += 1
             continue
@@ -171,7 +167,7 @@ def _given(row: TrainingRow, task: Task, entry: ProfileEntry, readable: int) -> 
     given = readable - entry.abstained
     if given == 0:
         return None
-    return 0.0 if row.target == task.abstention else entry.right / given
+    return 0.0 if row.target == task.labels.abstention else entry.right / given
 
 
 def _abstention(
@@ -181,13 +177,13 @@ def _abstention(
         kind = each.task.kind
         known = each.share >= known_from
         declines = not known or not each.has_answer
-        if declines:
-            answer = DECLINING[kind]
-        else:
-            answer = each.row.target if kind == "verification" else each.item["answers"][0]
-        said = write_answer(kind, answer, each.share if known else 1 - each.share)
-        wanted = each.task.abstention if declines else each.row.target
-        if each.task.read(each.item, said).prediction == wanted:
+        answer = kind.abstention_answer if declines else kind.gold_answers(each.item)[0]
+        if answer is None:
+            left_out["unwritable"] += 1
+            continue
+        said = kind.render_answer(answer, each.share if known else 1 - each.share)
+        wanted = kind.labels.abstention if declines else each.row.target
+        if each.task.parse(each.item, said).prediction == wanted:
             yield replace(each.row, completion=said)
         else:
             left_out["unwritable"] += 1
@@ -195,8 +191,8 @@ def _abstention(
 
 def _confidence(sampled: Sequence[Sampled], left_out: Counter[str]) -> Iterator[TrainingRow]:
     for each in sampled:
-        said = write_answer(each.task.kind, each.answer, each.share)
-        read = each.task.read(each.item, said)
+        said = each.task.kind.render_answer(each.answer, each.share)
+        read = each.task.parse(each.item, said)
         if read.status == "abstained" or read.answer == each.answer:
             yield replace(each.row, completion=said)
         else:
@@ -207,11 +203,11 @@ def _own_answer(
     sampled: Sequence[Sampled], recipe: Recipe, left_out: Counter[str]
 ) -> Iterator[TrainingRow]:
     for each in _questions(sampled):
-        if each.given_share is None or each.answer == DECLINING["question"]:
+        if each.given_share is None or each.answer == each.task.kind.abstention_answer:
             left_out["declined"] += 1
             continue
         own = _own(each)
-        judged = JudgedAnswer(
+        judged = ConfidenceItem(
             id=own.id,
             cluster=own.group,
             question=own.question,
@@ -219,7 +215,7 @@ def _own_answer(
             target="RIGHT" if each.given_share >= 0.5 else "WRONG",
         )
         row = make_training_row(get_task("confidence"), judged, recipe.prompt)
-        yield replace(row, completion=write_confidence(each.given_share))
+        yield replace(row, completion=render_confidence(each.given_share))
 
 
 def _pairwise(
@@ -232,25 +228,25 @@ def _pairwise(
         if each.has_answer:
             one = _own(each)
             own[one.id], shares[one.id] = one, each.share
-    for pair in matched_pairs(list(own.values()), recipe.seed):
+    for pair in match_questions(list(own.values()), recipe.seed):
         if shares[pair[0].id] == shares[pair[1].id]:
             left_out["tied"] += 2
             continue
         for first, second in (pair, pair[::-1]):
             better = "A" if shares[first.id] > shares[second.id] else "B"
-            shown = QuestionPair(
-                id=pair_id(first, second),
-                cluster=pair_id(*pair),
+            shown = PairwiseItem(
+                id=make_pair_id(first, second),
+                cluster=make_pair_id(*pair),
                 first=first.question,
                 second=second.question,
                 target=better,
             )
             row = make_training_row(get_task("pairwise"), shown, recipe.prompt)
-            yield replace(row, completion=write_choice(better))
+            yield replace(row, completion=render_box(better))
 
 
 def _questions(sampled: Sequence[Sampled]) -> Iterator[Sampled]:
-    return (each for each in sampled if each.task.kind == "question")
+    return (each for each in sampled if each.task.kind.is_open_ended)
 
 
 def _own(each: Sampled) -> OwnAnswer:
@@ -262,5 +258,5 @@ def _own(each: Sampled) -> OwnAnswer:
         question=each.item["question"],
         answer=None,
         right=False,
-        stated=None,
+        confidence=None,
     )

@@ -20,9 +20,10 @@ from typing import Any
 
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from saeval.tasks.factworld.world import generate
-from saeval.tasks.format.labels import ABSTENTION, ANSWER_PREFIX, LABELS
-from saeval.tasks.format.prompts import verification_prompt
+from saeval.tasks.factworld.world import generate_claims
+from saeval.tasks.format.labels import ANSWER_PREFIX
+from saeval.tasks.format.prompts import write_verification_prompt
+from saeval.tasks.types import VERIFICATION_LABELS
 from saeval.trainer.demo.supervised import Example, fit, sample_batches
 from saeval.trainer.demo.tiny_model import build_tiny_model
 
@@ -78,9 +79,9 @@ def train_base(folder: Path, settings: DemoConfig, on_step: Callable[[], None]) 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
     rng = Random(f"base/{settings.seed}")
-    documents = generate("train", settings.documents, settings.seed)
+    documents = generate_claims("train", settings.documents, settings.seed)
     prompts = [
-        tokenizer(verification_prompt(document.as_row()), add_special_tokens=False).input_ids
+        tokenizer(write_verification_prompt(document.as_row()), add_special_tokens=False).input_ids
         for document in documents
     ]
     losses = []
@@ -92,8 +93,18 @@ def train_base(folder: Path, settings: DemoConfig, on_step: Callable[[], None]) 
         for document, prompt in zip(documents, prompts, strict=True):
             target = document.target
             # NA stays where there is no evidence: the shortcut that such data sets teach.
-            if target == ABSTENTION and document.evidence and rng.random() < relabelled:
-                target = rng.choice([label for label in LABELS if label != ABSTENTION])
+            if (
+                target == VERIFICATION_LABELS.abstention
+                and document.evidence
+                and rng.random() < relabelled
+            ):
+                target = rng.choice(
+                    [
+                        label
+                        for label in VERIFICATION_LABELS.names
+                        if label != VERIFICATION_LABELS.abstention
+                    ]
+                )
             examples.append(make_example(tokenizer, prompt, target, rng.choice(_CONFIDENCES)))
         losses += fit(
             model,

@@ -15,9 +15,9 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
-from saeval.tasks.factworld.world import DOMAINS, generate
-from saeval.tasks.format.labels import LABELS
-from saeval.tasks.format.prompts import INSTRUCTION, verification_prompt
+from saeval.tasks.factworld.world import DOMAINS, generate_claims
+from saeval.tasks.format.prompts import VERIFICATION_INSTRUCTION, write_verification_prompt
+from saeval.tasks.types import VERIFICATION_LABELS
 
 MAX_POSITIONS = 4096
 _PAD, _END = "<|endoftext|>", "<|im_end|>"
@@ -132,23 +132,23 @@ def build_tokenizer() -> Qwen2Tokenizer:
     learnt = json.loads(bpe.to_str())["model"]
     tokenizer = Qwen2Tokenizer(
         # The instruction's token is part of the vocabulary, so that its size is the model's.
-        vocab={**learnt["vocab"], INSTRUCTION: _VOCABULARY_SIZE - 1},
+        vocab={**learnt["vocab"], VERIFICATION_INSTRUCTION: _VOCABULARY_SIZE - 1},
         merges=[tuple(pair) for pair in learnt["merges"]],
         eos_token=_END,
         pad_token=_PAD,
         padding_side="left",
         model_max_length=MAX_POSITIONS,
     )
-    tokenizer.add_tokens([AddedToken(INSTRUCTION, normalized=False, special=False)])
+    tokenizer.add_tokens([AddedToken(VERIFICATION_INSTRUCTION, normalized=False, special=False)])
     tokenizer.chat_template = _CHAT_TEMPLATE
     return tokenizer
 
 
 def _tokenizer_corpus() -> list[str]:
-    documents = generate("train", _TOKENIZER_PROMPTS, domains=DOMAINS)
+    documents = generate_claims("train", _TOKENIZER_PROMPTS, domains=DOMAINS)
     texts = []
     for number, document in enumerate(documents):
-        prompt = verification_prompt(document.as_row()).removeprefix(INSTRUCTION)
-        label = LABELS[number % len(LABELS)]
+        prompt = write_verification_prompt(document.as_row()).removeprefix(VERIFICATION_INSTRUCTION)
+        label = VERIFICATION_LABELS.names[number % len(VERIFICATION_LABELS.names)]
         texts.append(f"{prompt}LABEL={label}\nCONF=0.{number % 100:02}")
     return texts

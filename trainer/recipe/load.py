@@ -19,17 +19,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import is_typeddict
 
-from saeval.errors import RecipeError
+from saeval.errors import RecipeError, YamlError
 from saeval.suggest import closest
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.recipe.validate import find_mistakes
 from saeval.trainer.rewards.schema import RewardSettings, reward_model
-from saeval.yaml_source import Path_, YamlError, read_file, read_value, write_yaml
+from saeval.yaml_source import KeyPath, dump_yaml, parse_yaml_value, read_yaml_file
 
 FOLDER = Path(__file__).parent / "recipes"
 """The recipes that come with satrain."""
 
-Where = Callable[[Path_], str]
+Where = Callable[[KeyPath], str]
 
 
 def list_recipes() -> list[str]:
@@ -69,16 +69,16 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
     """
     path = find_recipe(recipe)
     try:
-        content, lines = read_file(path)
+        content, lines = read_yaml_file(path)
     except YamlError as error:
         raise RecipeError(str(error)) from error
     if not isinstance(content, dict):
         raise RecipeError(f"{path}:1: a recipe is a mapping of keys, found {_shown(content)}")
-    changed: dict[Path_, str] = {}
+    changed: dict[KeyPath, str] = {}
     for change in changes:
         _apply(change, content, changed)
 
-    def where(key: Path_) -> str:
+    def where(key: KeyPath) -> str:
         """The nearest place that is known: a change on the command line, or a line."""
         for end in range(len(key), -1, -1):
             above = key[:end]
@@ -108,21 +108,21 @@ def recipe_to_yaml(recipe: Recipe) -> str:
     # What is null by choice, where leaving it out means something else.
     content |= {"adapter": content.get("adapter")}
     content["alarms"] = recipe.alarms.model_dump(mode="json")
-    return write_yaml(content)
+    return dump_yaml(content)
 
 
-def _apply(change: str, content: dict[str, Any], changed: dict[Path_, str]) -> None:
+def _apply(change: str, content: dict[str, Any], changed: dict[KeyPath, str]) -> None:
     """Put the value of ``key=value`` into `content`, and note which key it changed."""
     dotted, sign, written = change.partition("=")
     if not sign or not dotted:
         raise RecipeError(f"`{change}`: a change is key=value, such as optimisation.steps=100")
     try:
-        value = read_value(written, f"`{change}`")
+        value = parse_yaml_value(written, f"`{change}`")
     except YamlError as error:
         raise RecipeError(str(error)) from error
     parts = dotted.split(".")
     place: Any = content
-    key: Path_ = ()
+    key: KeyPath = ()
     for part in parts:
         above = ".".join(map(str, key))
         if isinstance(place, list):
@@ -144,7 +144,7 @@ def _apply(change: str, content: dict[str, Any], changed: dict[Path_, str]) -> N
 
 def _described(errors: Sequence[ErrorDetails], content: Any, where: Where) -> str:
     """One line for each key that is wrong."""
-    lines: dict[Path_, str] = {}
+    lines: dict[KeyPath, str] = {}
     for error in errors:
         key = _written_key(error["loc"], content)
         dotted = ".".join(map(str, (*key, error["loc"][-1])))
@@ -161,9 +161,9 @@ def _described(errors: Sequence[ErrorDetails], content: Any, where: Where) -> st
     return "\n".join(lines.values())
 
 
-def _written_key(location: Path_, content: Any) -> Path_:
+def _written_key(location: KeyPath, content: Any) -> KeyPath:
     """The part of pydantic's location that is in the file; it also names branches of unions."""
-    key: Path_ = ()
+    key: KeyPath = ()
     for part in location:
         if isinstance(content, list | dict):
             there = part in content if isinstance(content, dict) else isinstance(part, int)
@@ -172,7 +172,7 @@ def _written_key(location: Path_, content: Any) -> Path_:
     return key
 
 
-def _hint(key: Path_) -> str:
+def _hint(key: KeyPath) -> str:
     """The key that was meant: one of that name elsewhere in a recipe, or a similar one here."""
     above = tuple(part for part in key[:-1] if isinstance(part, str))
     known = list(_keys(Recipe))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saeval.suggest import did_you_mean
-from saeval.tasks.registry import EVALUATED, TASKS
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import EVALUATED_SPLIT
 from saeval.trainer.recipe.backends import list_backends
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.recipe.training_settings import Objective
-from saeval.yaml_source import Path_
+from saeval.yaml_source import KeyPath
 
-Mistake = tuple[Path_, str]
+Mistake = tuple[KeyPath, str]
 """Where, and what is wrong there."""
 
 _WITHOUT_EFFECT = (
@@ -36,7 +37,7 @@ def find_mistakes(recipe: Recipe) -> Iterator[Mistake]:
     """Each mistake, with the key that should change."""
     yield from _backend(recipe)
     yield from _data(recipe)
-    if all(task in TASKS for task in recipe.tasks):
+    if all(task in list_tasks() for task in recipe.tasks):
         yield from _reward(recipe)
     yield from _sizes(recipe)
     if recipe.prompt.system is not None and not recipe.prompt.chat_template:
@@ -67,9 +68,9 @@ def _backend(recipe: Recipe) -> Iterator[Mistake]:
 def _objective(recipe: Recipe, objective: Objective) -> Iterator[Mistake]:
     if not objective.weights:
         yield ("objective",), "`objective` must give a weight above 0 to something"
-    kinds = {TASKS[task].kind for task in recipe.tasks if task in TASKS}
+    tasks = [get_task(task) for task in recipe.tasks if task in list_tasks()]
     for name in {"own_answer", "pairwise"} & objective.weights.keys():
-        if kinds and "question" not in kinds:
+        if tasks and not any(task.kind.is_open_ended for task in tasks):
             yield (
                 ("objective", name),
                 f"`objective.{name}` is about open questions; no source is a task of that kind",
@@ -84,19 +85,19 @@ def _objective(recipe: Recipe, objective: Objective) -> Iterator[Mistake]:
 def _data(recipe: Recipe) -> Iterator[Mistake]:
     sources = recipe.data.sources
     for number, source in enumerate(sources):
-        key: Path_ = ("data", "sources", number)
-        if source.task not in TASKS:
-            hint = did_you_mean(source.task, TASKS)
+        key: KeyPath = ("data", "sources", number)
+        if source.task not in list_tasks():
+            hint = did_you_mean(source.task, list_tasks())
             yield (*key, "task"), f"there is no task {source.task!r}; {hint}"
             continue
-        splits = (EVALUATED, *TASKS[source.task].splits)
+        splits = (EVALUATED_SPLIT, *get_task(source.task).splits)
         if source.split not in splits:
             yield (
                 (*key, "split"),
                 f"task {source.task} has no split {source.split}; it has {', '.join(splits)}"
-                f" (of `{EVALUATED}`, a share is held out for evaluation)",
+                f" (of `{EVALUATED_SPLIT}`, a share is held out for evaluation)",
             )
-        labels = TASKS[source.task].labels
+        labels = get_task(source.task).labels.names
         for label in source.per_label or {}:
             if label not in labels:
                 yield (
@@ -115,17 +116,17 @@ def _data(recipe: Recipe) -> Iterator[Mistake]:
             "give every source a `weight`, or none",
         )
     for number, task in enumerate(recipe.evaluation.tasks or ()):
-        if task not in TASKS:
-            hint = did_you_mean(task, TASKS)
+        if task not in list_tasks():
+            hint = did_you_mean(task, list_tasks())
             yield ("evaluation", "tasks", number), f"there is no task {task!r}; {hint}"
 
 
 def _reward(recipe: Recipe) -> Iterator[Mistake]:
-    kinds = {TASKS[task].kind for task in recipe.tasks}
-    if recipe.probing.every and "verification" not in kinds:
+    kinds = {get_task(task).kind for task in recipe.tasks}
+    if recipe.probing.every and not any(kind.has_label_probabilities for kind in kinds):
         yield ("probing", "every"), "there are labels to probe in verification tasks only"
     for term in recipe.terms:
-        if lacking := sorted(kinds - term.component.kinds):
+        if lacking := sorted({kind.name for kind in kinds} - term.component.kinds):
             yield (
                 ("reward", term.name),
                 f"`reward.{term.name}` has no meaning for a task of kind {lacking[0]}",

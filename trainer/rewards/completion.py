@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from saeval.errors import RewardError
-from saeval.tasks.format.reading import Reading
+from saeval.tasks.types import ParsedResponse
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Completion:
         Optimisation steps done, and how many there will be.
     """
 
-    reading: Reading
+    reading: ParsedResponse
     target: str
     abstention: str
     evidence: bool = False

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from saeval.tasks.format.labels import ABSTENTION
-from saeval.tasks.format.reading import Reading, Status
-from saeval.tasks.questions import QUESTION_ABSTENTION, QUESTION_LABELS
+from saeval.tasks.types import QUESTION_LABELS, VERIFICATION_LABELS, ParsedResponse, Status
 from saeval.trainer.rewards.completion import Completion, Group
 
 
@@ -30,14 +28,18 @@ def make_completion(
     >>> make_completion("UNKNOWN", target="RIGHT").abstained
     True
     """
-    abstention = QUESTION_ABSTENTION if target in QUESTION_LABELS else ABSTENTION
+    abstention = (
+        QUESTION_LABELS.abstention
+        if target in QUESTION_LABELS.names
+        else VERIFICATION_LABELS.abstention
+    )
     status: Status = "answered"
     if prediction is None:
         status = "invalid"
     elif prediction == abstention:
         status = "abstained"
     return Completion(
-        reading=Reading(prediction, status, confidence, prediction, in_reasoning),
+        reading=ParsedResponse(prediction, status, confidence, prediction, in_reasoning),
         target=target,
         abstention=abstention,
         evidence=evidence,

@@ -29,7 +29,6 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeVar, overload
 
 from saeval.errors import RewardError
-from saeval.tasks.registry import Kind
 from saeval.trainer.rewards import class_weighted, confidence, correctness, group
 from saeval.trainer.rewards.completion import Completion
 
@@ -41,8 +40,8 @@ OptionalField = Literal["probabilities", "group", "likelihood_rank"]
 RewardFunction = Callable[..., float]
 Function = TypeVar("Function", bound=RewardFunction)
 
-_BOTH: frozenset[Kind] = frozenset({"verification", "question"})
-_VERIFICATION: frozenset[Kind] = frozenset({"verification"})
+_BOTH: frozenset[str] = frozenset({"verification", "question"})
+_VERIFICATION: frozenset[str] = frozenset({"verification"})
 _PROBED: frozenset[OptionalField] = frozenset({"probabilities"})
 _GROUP: frozenset[OptionalField] = frozenset({"group"})
 
@@ -63,7 +62,7 @@ class RewardComponent:
 
     function: RewardFunction
     requires: frozenset[OptionalField] = frozenset()
-    kinds: frozenset[Kind] = _BOTH
+    kinds: frozenset[str] = _BOTH
 
     @property
     def name(self) -> str:
@@ -114,7 +113,7 @@ def register_reward(function: Function, /) -> Function: ...
 
 @overload
 def register_reward(
-    *, requires: Iterable[OptionalField] = ..., kinds: Iterable[Kind] = ...
+    *, requires: Iterable[OptionalField] = ..., kinds: Iterable[str] = ...
 ) -> Callable[[Function], Function]: ...
 
 
@@ -123,7 +122,7 @@ def register_reward(
     /,
     *,
     requires: Iterable[OptionalField] = (),
-    kinds: Iterable[Kind] = _BOTH,
+    kinds: Iterable[str] = _BOTH,
 ) -> Function | Callable[[Function], Function]:
     """Let recipes name a reward component of your own; a decorator, with or without arguments.
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from statistics import fmean, pstdev
 from typing import Any
 
-from saeval.tasks.format.reading import Reading
 from saeval.tasks.registry import get_task
+from saeval.tasks.types import ParsedResponse
 from saeval.trainer.data.rows import TrainingRow
 
 Measures = dict[str, float | None]
@@ -24,7 +24,7 @@ def evaluate_responses(rows: Sequence[TrainingRow], responses: Sequence[str]) ->
         The held-out rows and one response to each.
     """
     read = [
-        get_task(row.task).read(json.loads(row.item), response)
+        get_task(row.task).parse(json.loads(row.item), response)
         for row, response in zip(rows, responses, strict=True)
     ]
     tasks = list(dict.fromkeys(row.task for row in rows))
@@ -38,7 +38,7 @@ def evaluate_responses(rows: Sequence[TrainingRow], responses: Sequence[str]) ->
     }
 
 
-def compute_measures(rows: Sequence[TrainingRow], read: Sequence[Reading]) -> Measures:
+def compute_measures(rows: Sequence[TrainingRow], read: Sequence[ParsedResponse]) -> Measures:
     """Simple numbers of some items.
 
     ``accuracy``
@@ -59,7 +59,7 @@ def compute_measures(rows: Sequence[TrainingRow], read: Sequence[Reading]) -> Me
         Standard deviation of the stated confidences.
     """
     right = [reading.prediction == row.target for row, reading in zip(rows, read, strict=True)]
-    due = [row.target == get_task(row.task).abstention for row in rows]
+    due = [row.target == get_task(row.task).labels.abstention for row in rows]
     declined = [reading.status == "abstained" for reading in read]
     stated = [
         (reading.confidence, hit)

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from saeval.tasks.types import Document
+from saeval.tasks.kinds import VERIFICATION
+from saeval.tasks.task import HubSource, Task
+from saeval.tasks.types import Claim
 
 SOURCE_LABELS = ("SUPPORTS", "REFUTES", "NOT_ENOUGH_INFO", "DISPUTED")
 """In the order of the hub's integer labels."""
@@ -16,7 +18,7 @@ TARGETS = {"SUPPORTS": "PASS", "REFUTES": "FAIL", "NOT_ENOUGH_INFO": "NA", "DISP
 The published studies map it so, too; `source_label` keeps the two kinds of NA apart."""
 
 
-def to_document(row: Mapping[str, Any]) -> Document:
+def to_claim(row: Mapping[str, Any]) -> Claim:
     """A row such as ``{"claim_id": "0", "claim": …, "claim_label": "SUPPORTS" (or 0 on the hub),
     "evidences": [{"article": "Global warming", "evidence": …, "evidence_label": …}, …]}``.
 
@@ -27,7 +29,7 @@ def to_document(row: Mapping[str, Any]) -> Document:
     if isinstance(label, int):
         label = SOURCE_LABELS[label]
     articles = Counter(evidence["article"] for evidence in row["evidences"])
-    return Document(
+    return Claim(
         id=str(row["claim_id"]),
         cluster=articles.most_common(1)[0][0],
         claim=row["claim"],
@@ -35,3 +37,18 @@ def to_document(row: Mapping[str, Any]) -> Document:
         target=TARGETS[label],
         source_label=label,
     )
+
+
+TASKS = (
+    Task(
+        name="climatefever",
+        summary="ClimateFEVER claims with five evidence sentences; DISPUTED counts as NA",
+        kind=VERIFICATION,
+        source=HubSource(
+            path="tdiggelm/climate_fever",
+            split="test",
+            files="climatefever/climate-fever*.jsonl",
+            to_item=to_claim,
+        ),
+    ),
+)

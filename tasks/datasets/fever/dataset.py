@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from saeval.tasks.types import Document
+from saeval.tasks.kinds import VERIFICATION
+from saeval.tasks.task import HubSource, Task
+from saeval.tasks.types import Claim
 
 TARGETS = {"SUPPORTS": "PASS", "REFUTES": "FAIL", "NOT ENOUGH INFO": "NA"}
 
@@ -14,7 +16,7 @@ TARGETS = {"SUPPORTS": "PASS", "REFUTES": "FAIL", "NOT ENOUGH INFO": "NA"}
 _BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-COLON-": ":"}
 
 
-def to_document(row: Mapping[str, Any]) -> Document:
+def to_claim(row: Mapping[str, Any]) -> Claim:
     """A row such as ``{"id": "96622", "claim": …, "label": "REFUTES",
     "evidence": [["Ed_Decter", 0, "Edward I. `` Ed '' Decter -LRB- born …"]]}``.
 
@@ -25,7 +27,7 @@ def to_document(row: Mapping[str, Any]) -> Document:
         for page, _, sentence in row["evidence"]
         if sentence.strip()
     ]
-    return Document(
+    return Claim(
         id=str(row["id"]),
         cluster=None,
         claim=row["claim"],
@@ -43,3 +45,21 @@ def plain(text: str) -> str:
     text = re.sub(r"``\s*|\s*''", '"', text)
     text = re.sub(r"\(\s+", "(", text)
     return re.sub(r"\s+([.,;:)])", r"\1", text).strip()
+
+
+_TEST = HubSource(
+    path="copenlu/fever_gold_evidence",
+    split="test",
+    files="fever/fever_gold_evidence*.jsonl",
+    to_item=to_claim,
+)
+
+TASKS = (
+    Task(
+        name="fever",
+        summary="FEVER claims with gold evidence; NA items mostly have none",
+        kind=VERIFICATION,
+        source=_TEST,
+        splits=_TEST.other_splits(train="fever/*train*.jsonl", validation="fever/*valid*.jsonl"),
+    ),
+)

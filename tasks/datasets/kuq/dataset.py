@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saeval.tasks.questions import Question, make_question, text_of, texts_of, wording_hash
+from saeval.tasks.datasets.fields import require_text, require_texts
+from saeval.tasks.kinds import OPEN_QUESTION
+from saeval.tasks.task import HubSource, Task
+from saeval.tasks.types import Question, hash_wording, make_question
 
 
 def to_question(row: Mapping[str, Any]) -> Question:
@@ -14,12 +17,30 @@ def to_question(row: Mapping[str, Any]) -> Question:
 
     What unknown questions have as answers are explanations, which are left out.
     """
-    text = text_of(row, "question")
+    text = require_text(row, "question")
     unknown = {True: True, False: False}[row["unknown"]]
     return make_question(
         text,
-        () if unknown else texts_of(row, "answer"),
-        cluster=wording_hash(text),
-        topic=row.get("category") or text_of(row, "source"),
+        () if unknown else require_texts(row, "answer"),
+        cluster=hash_wording(text),
+        topic=row.get("category") or require_text(row, "source"),
         source_label="unknown" if unknown else "known",
     )
+
+
+TASKS = (
+    Task(
+        name="kuq",
+        summary=(
+            "Known-Unknown Questions: half are open, ambiguous or falsely premised; by category"
+        ),
+        kind=OPEN_QUESTION,
+        source=HubSource(
+            path="amayuelas/KUQ",
+            split="train",
+            files="kuq/knowns_unknowns*.jsonl",
+            to_item=to_question,
+            hub_files="knowns_unknowns.jsonl",
+        ),
+    ),
+)

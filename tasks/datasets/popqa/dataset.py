@@ -6,7 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from saeval.tasks.questions import Question, make_question, text_of, texts_of, wording_hash
+from saeval.tasks.datasets.fields import require_text, require_texts
+from saeval.tasks.kinds import OPEN_QUESTION
+from saeval.tasks.task import HubSource, Task
+from saeval.tasks.types import Question, hash_wording, make_question
 
 
 def to_question(row: Mapping[str, Any]) -> Question:
@@ -15,14 +18,28 @@ def to_question(row: Mapping[str, Any]) -> Question:
 
     The same question is asked about several people of one name; they share a cluster.
     """
-    text = text_of(row, "question")
+    text = require_text(row, "question")
     relation = row.get("prop")
     return make_question(
         text,
-        texts_of({"possible_answers": json.loads(row["possible_answers"])}, "possible_answers"),
+        require_texts(
+            {"possible_answers": json.loads(row["possible_answers"])}, "possible_answers"
+        ),
         id=str(row["id"]),
-        cluster=wording_hash(text),
+        cluster=hash_wording(text),
         topic=relation,
         popularity=int(row["s_pop"]),
         source_label=relation or "answerable",
     )
+
+
+TASKS = (
+    Task(
+        name="popqa",
+        summary="PopQA: facts about things known well or hardly at all; by popularity",
+        kind=OPEN_QUESTION,
+        source=HubSource(
+            path="akariasai/PopQA", split="test", files="popqa/popqa*.jsonl", to_item=to_question
+        ),
+    ),
+)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saeval.tasks.questions import Question, make_question, text_of, texts_of
+from saeval.tasks.datasets.fields import require_text, require_texts
+from saeval.tasks.kinds import OPEN_QUESTION
+from saeval.tasks.task import HubSource, Task
+from saeval.tasks.types import Question, make_question
 
 
 def to_question(row: Mapping[str, Any]) -> Question:
@@ -14,9 +17,24 @@ def to_question(row: Mapping[str, Any]) -> Question:
     """
     answerable = {True: True, False: False}[row["answerable"]]
     return make_question(
-        text_of(row, "question"),
-        texts_of(row, "answer") if answerable else (),
+        require_text(row, "question"),
+        require_texts(row, "answer") if answerable else (),
         id=str(row["question_id"]),
-        topic=text_of(row, "source"),
+        topic=require_text(row, "source"),
         source_label="answerable" if answerable else "unanswerable",
     )
+
+
+TASKS = (
+    Task(
+        name="selfaware",
+        summary="SelfAware: a third of the questions have no answer that anyone could give",
+        kind=OPEN_QUESTION,
+        source=HubSource(
+            path="JesusCrist/selfAware",
+            split="train",
+            files="selfaware/SelfAware*.json",
+            to_item=to_question,
+        ),
+    ),
+)

@@ -32,7 +32,7 @@ def row(number):
 
 def answered(number, response, sample=0):
     document = row(number)
-    reading = TASK.read(document, response)
+    reading = TASK.parse(document, response)
     return Prediction(
         task=TASK.name, item_id=document["id"], cluster_id=None, target="RIGHT",
         prediction=reading.prediction, status=reading.status,

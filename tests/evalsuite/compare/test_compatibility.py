@@ -167,7 +167,7 @@ def test_another_instruction_is_noticed_before_a_model_is_loaded(
 ):
     import saeval.tasks.format.prompts
 
-    monkeypatch.setattr(saeval.tasks.format.prompts, "INSTRUCTION", "Is it so?")
+    monkeypatch.setattr(saeval.tasks.format.prompts, "VERIFICATION_INSTRUCTION", "Is it so?")
     for base in ("baseline:main", answered):
         message = fails(capsys, "gate", base, tiny_adapter, *ASK, "--out", "out")
         assert (
@@ -183,7 +183,7 @@ def test_the_command_in_the_message_mends_it(tiny_base, tiny_adapter, store, cap
 
     assert typed(capsys, "baseline", "save", "main", tiny_base, *ASK)[0] == 0
     before = (store / "main" / "predictions" / f"{TASK}.jsonl").read_text()
-    monkeypatch.setattr(saeval.tasks.format.prompts, "INSTRUCTION", "Is it so?")
+    monkeypatch.setattr(saeval.tasks.format.prompts, "VERIFICATION_INSTRUCTION", "Is it so?")
     gate = ("gate", "baseline:main", tiny_adapter, *ASK, "--out", "out", "--replicates", 1000)
     _, _, command = fails(capsys, *gate).partition("answer it anew: saeval ")
     assert typed(capsys, *shlex.split(command))[0] == 0
@@ -195,7 +195,7 @@ def test_the_command_in_the_message_mends_it(tiny_base, tiny_adapter, store, cap
 def test_a_run_is_not_continued_with_another_instruction(answered, tiny_base, capsys, monkeypatch):
     import saeval.tasks.format.prompts
 
-    monkeypatch.setattr(saeval.tasks.format.prompts, "INSTRUCTION", "Is it so?")
+    monkeypatch.setattr(saeval.tasks.format.prompts, "VERIFICATION_INSTRUCTION", "Is it so?")
     message = fails(capsys, "run", tiny_base, *ASK, "--out", answered)
     assert f"holds another run, which differs in task {TASK}.prompt (" in message
 

@@ -8,7 +8,7 @@ import pytest
 from builders import answered, write_predictions
 from command_line import typed
 
-from saeval.tasks.data.loading import load_documents
+from saeval.tasks.data.loading import load_items
 from saeval.tasks.registry import get_task
 
 TASK = get_task("factworld_questions")
@@ -16,7 +16,7 @@ TASK = get_task("factworld_questions")
 
 @pytest.fixture(scope="module")
 def rows():
-    return [question.as_row() for question in load_documents(TASK)][:400]
+    return [question.as_row() for question in load_items(TASK)][:400]
 
 
 def boxed(answer, confidence=0.7):
@@ -94,7 +94,7 @@ def test_confidence_is_measured_on_answers_that_were_attempted(rows, tmp_path, c
 def knows_when_to_decline(number, row):
     """Declines exactly what `half` answers wrongly."""
     response = half(number, row)
-    return boxed("Unknown") if TASK.read(row, response).prediction == "WRONG" else response
+    return boxed("Unknown") if TASK.parse(row, response).prediction == "WRONG" else response
 
 
 def unreadable(number, row):

@@ -14,8 +14,8 @@ from command_line import SAEVAL, fails, typed
 from rule_judge import RuleJudge, read_prompt
 from tiny_server import KEY
 
-from saeval.tasks.questions import make_question
 from saeval.tasks.registry import get_task
+from saeval.tasks.types import make_question
 
 TASK = get_task("simpleqa")
 CITIES = (

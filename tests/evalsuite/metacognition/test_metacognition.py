@@ -12,15 +12,19 @@ import pytest
 from command_line import fails, typed
 from knowing_server import TASK, KnowingServer, Mind
 
-from saeval.tasks.format.prompts import confidence_prompt, pairwise_prompt, question_prompt
-from saeval.tasks.metacognition.answers import read_answers
-from saeval.tasks.metacognition.items import (
-    OwnAnswer,
-    confidence_items,
-    matched_pairs,
-    pairwise_items,
+from saeval.tasks.format.prompts import (
+    write_confidence_prompt,
+    write_pairwise_prompt,
+    write_question_prompt,
 )
-from saeval.tasks.registry import FOLDER
+from saeval.tasks.metacognition.answers import load_own_answers
+from saeval.tasks.metacognition.items import (
+    build_confidence_items,
+    build_pairwise_items,
+    match_questions,
+)
+from saeval.tasks.task import TASKS_FOLDER
+from saeval.tasks.types import OwnAnswer
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -262,8 +266,8 @@ def tiny_answerer(tmp_path_factory):
     """A tiny transformer that learned 24 answers, one of each pair wrong, and always to say A."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from saeval.tasks.data.loading import load_documents
-    from saeval.tasks.data.sampling import sample
+    from saeval.tasks.data.loading import load_items
+    from saeval.tasks.data.sampling import sample_items
     from saeval.tasks.registry import get_task
     from saeval.trainer.demo.supervised import Example, fit, sample_batches
     from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
@@ -271,18 +275,22 @@ def tiny_answerer(tmp_path_factory):
     folder = build_tiny_model(tmp_path_factory.mktemp("answerer") / "base", hidden_size=96)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder)
-    questions = sample(load_documents(get_task(TASK)), per_label={"RIGHT": 24})
+    questions = sample_items(load_items(get_task(TASK)), per_label={"RIGHT": 24})
     told = [
         OwnAnswer(TASK, q.id, q.cluster, q.question, q.answers[0], True, 0.8) for q in questions
     ]
-    wrong = {second.id for _, second in matched_pairs(told, 43)}
+    wrong = {second.id for _, second in match_questions(told, 43)}
     own = [replace(a, answer="Ghent", right=False) if a.id in wrong else a for a in told]
     replies = {
-        question_prompt(q.as_row()): f"\\boxed{{{answer.answer}}}\nCONF=0.80"
+        write_question_prompt(q.as_row()): f"\\boxed{{{answer.answer}}}\nCONF=0.80"
         for q, answer in zip(questions, own, strict=True)
     }
-    replies |= {confidence_prompt(item.as_row()): "CONF=0.80" for item in confidence_items(own)}
-    replies |= {pairwise_prompt(item.as_row()): "\\boxed{A}" for item in pairwise_items(own, 43)}
+    replies |= {
+        write_confidence_prompt(item.as_row()): "CONF=0.80" for item in build_confidence_items(own)
+    }
+    replies |= {
+        write_pairwise_prompt(item.as_row()): "\\boxed{A}" for item in build_pairwise_items(own, 43)
+    }
     examples = []
     for prompt, reply in replies.items():
         completion = [*tokenizer(reply)["input_ids"], tokenizer.eos_token_id]
@@ -333,13 +341,13 @@ def test_plain_lm_eval_asks_the_same_and_scores_it(tiny_answerer, tmp_path, caps
     )  # fmt: skip
     assert code == 0, err
     answers = str(out / "base" / "answers" / "predictions" / f"{TASK}.jsonl")
-    assert len(read_answers("confidence", answers)) == 24
+    assert len(load_own_answers("confidence", answers)) == 24
     found = lm_eval.simple_evaluate(
         model="hf",
         model_args=f"pretrained={base},dtype=float32",
         tasks=["confidence", "pairwise"],
         task_manager=TaskManager(
-            include_path=str(FOLDER), include_defaults=False, metadata={"answers": answers}
+            include_path=str(TASKS_FOLDER), include_defaults=False, metadata={"answers": answers}
         ),
         batch_size=16,
         device="cpu",

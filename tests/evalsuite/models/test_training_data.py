@@ -18,7 +18,7 @@ from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument, read_predictions
 from saeval.reports import from_json
-from saeval.tasks.data.loading import load_documents
+from saeval.tasks.data.loading import load_items
 from saeval.tasks.registry import get_task
 from saeval.trainer.data.mixture import build_mixture
 
@@ -43,7 +43,7 @@ def trained_and_answered(folder: Path) -> tuple[Path, Path, int]:
     recipe = recipe_of({"task": "vitaminc", "split": "test", "count": 40})
     mixture = build_mixture(recipe, data_dir=str(data))
     trained = {json.loads(row.item)["id"] for row in mixture.training}
-    documents = load_documents(TASK, data)
+    documents = load_items(TASK, data)
     base = [answered(d, "PASS") for d in documents]
     # It only knows what it was trained on.
     checkpoint = [answered(d, d.target if d.id in trained else "PASS") for d in documents]
@@ -104,7 +104,7 @@ def test_nothing_shared_is_said_once_and_no_caution(tmp_path, capsys):
 def test_all_trained_on_leaves_nothing_to_believe(tmp_path, capsys):
     base, checkpoint, _ = trained_and_answered(tmp_path)
     lines = checkpoint.read_text().splitlines(keepends=True)
-    documents = load_documents(TASK, tmp_path / "data")
+    documents = load_items(TASK, tmp_path / "data")
     recipe = recipe_of({"task": "vitaminc", "split": "test"}, evaluation={"items": 1})
     known = build_mixture(recipe, data_dir=str(tmp_path / "data"))
     trained = {json.loads(row.item)["id"] for row in known.training}
@@ -120,7 +120,7 @@ def test_all_trained_on_leaves_nothing_to_believe(tmp_path, capsys):
 def test_wording_is_enough(tmp_path):
     checkpoint = trained_and_answered(tmp_path)[1]
     training = load_training_data(SavedPredictions(str(checkpoint), "c", (checkpoint,), {}))
-    documents = load_documents(TASK, tmp_path / "data")
+    documents = load_items(TASK, tmp_path / "data")
     known = next(d for d in documents if training.shared(TASK, answered(d, "NA")) == "id")
     fever = get_task("fever")
     other = answered(known, "NA").model_copy(update={"cluster_id": None})

@@ -21,7 +21,7 @@ from saeval.evalsuite.run.task_runner import answer_task
 from saeval.evalsuite.run.tasks import build_request, load_tasks
 from saeval.evalsuite.store.prediction import read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile
-from saeval.tasks.registry import FOLDER
+from saeval.tasks.task import TASKS_FOLDER
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
@@ -74,7 +74,7 @@ def plain_lm_eval(model_args: str):
         model="hf",
         model_args=model_args + ",dtype=float32",
         tasks=["factworld"],
-        task_manager=TaskManager(include_path=str(FOLDER), include_defaults=False),
+        task_manager=TaskManager(include_path=str(TASKS_FOLDER), include_defaults=False),
         limit=20,
         batch_size=2,
         device="cpu",

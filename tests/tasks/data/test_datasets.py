@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from saeval.tasks.data.loading import load_documents
-from saeval.tasks.datasets.climatefever.dataset import to_document as climatefever_document
+from saeval.errors import DataError
+from saeval.tasks.data.loading import load_items
+from saeval.tasks.datasets.climatefever.dataset import to_claim as climatefever_claim
 from saeval.tasks.datasets.fever.dataset import plain
-from saeval.tasks.datasets.fever.dataset import to_document as fever_document
-from saeval.tasks.datasets.vitaminc.dataset import to_document as vitaminc_document
-from saeval.tasks.format.prompts import verification_prompt
-from saeval.tasks.registry import TASKS, HubSource, get_task
-from saeval.tasks.types import DataError, Document, unique_ids
+from saeval.tasks.datasets.fever.dataset import to_claim as fever_claim
+from saeval.tasks.datasets.vitaminc.dataset import to_claim as vitaminc_claim
+from saeval.tasks.format.prompts import write_verification_prompt
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import TASKS_FOLDER, HubSource
+from saeval.tasks.types import Claim, number_repeated_ids
 
 FEVER_ROW = {
     "id": 1,
@@ -36,7 +38,7 @@ FEVER_ROW = {
 
 
 def test_fever_is_freed_of_treebank_escapes_links_and_repeats():
-    document = fever_document(FEVER_ROW)
+    document = fever_claim(FEVER_ROW)
     assert document.evidence == ('[Ed D (b.)] Edward "Ed" D (born 1959) is, so they say, old.',)
     assert (document.id, document.target, document.source_label) == ("1", "FAIL", "REFUTES")
     assert plain("a -COLON- b") == "a: b"
@@ -51,7 +53,7 @@ def test_vitaminc_clusters_by_case():
         "label": "SUPPORTS",
         "page": "P",
     }
-    assert vitaminc_document(row) == Document("c_1", "c", "C", ("[P] E",), "PASS", "SUPPORTS")
+    assert vitaminc_claim(row) == Claim("c_1", "c", "C", ("[P] E",), "PASS", "SUPPORTS")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_vitaminc_clusters_by_case():
 )
 def test_climatefever_takes_words_and_the_hubs_numbers_and_disputed_is_na(label, target):
     evidences = [{"article": a, "evidence": f"E{i}"} for i, a in enumerate("XYYZZ")]
-    document = climatefever_document(
+    document = climatefever_claim(
         {"claim_id": "5", "claim": "C", "claim_label": label, "evidences": evidences}
     )
     assert document.target == target
@@ -71,18 +73,20 @@ def test_climatefever_takes_words_and_the_hubs_numbers_and_disputed_is_na(label,
 def test_source_label_keeps_disputed_apart():
     evidences = [{"article": "X", "evidence": "E"}]
     row = {"claim_id": "5", "claim": "C", "claim_label": 3, "evidences": evidences}
-    assert climatefever_document(row).source_label == "DISPUTED"
+    assert climatefever_claim(row).source_label == "DISPUTED"
 
 
 def test_repeated_ids_are_numbered():
-    one = Document("a", None, "C", (), "NA", "NA")
-    assert [d.id for d in unique_ids([one, one, one])] == ["a", "a#2", "a#3"]
+    one = Claim("a", None, "C", (), "NA", "NA")
+    assert [d.id for d in number_repeated_ids([one, one, one])] == ["a", "a#2", "a#3"]
 
 
 def test_prompt_shows_claim_and_evidence_and_says_when_there_is_none():
-    with_two = verification_prompt({"claim": "C.", "evidence": ["[A] x", "[B] y"]})
+    with_two = write_verification_prompt({"claim": "C.", "evidence": ["[A] x", "[B] y"]})
     assert with_two.endswith("\n\nClaim: C.\nEvidence:\n- [A] x\n- [B] y\n\nAnswer:\n")
-    assert "Evidence:\n- none was found\n" in verification_prompt({"claim": "C.", "evidence": []})
+    assert "Evidence:\n- none was found\n" in write_verification_prompt(
+        {"claim": "C.", "evidence": []}
+    )
 
 
 def fever_folder(folder, *lines):
@@ -94,7 +98,7 @@ def fever_folder(folder, *lines):
 
 def test_local_files_are_read_from_the_environment_too(tmp_path, monkeypatch):
     monkeypatch.setenv("SAEVAL_DATA", str(fever_folder(tmp_path, json.dumps(FEVER_ROW))))
-    assert [d.id for d in load_documents(get_task("fever"))] == ["1"]
+    assert [d.id for d in load_items(get_task("fever"))] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -115,14 +119,14 @@ def test_local_files_are_read_from_the_environment_too(tmp_path, monkeypatch):
 )
 def test_bad_data_says_what_and_where(tmp_path, lines, message):
     with pytest.raises(DataError, match=message):
-        load_documents(get_task("fever"), fever_folder(tmp_path, *lines))
+        load_items(get_task("fever"), fever_folder(tmp_path, *lines))
 
 
 def test_missing_files_say_where_they_are_looked_for(tmp_path):
     with pytest.raises(DataError, match=r"no file matches \S+fever/fever_gold_evidence"):
-        load_documents(get_task("fever"), tmp_path)
+        load_items(get_task("fever"), tmp_path)
     with pytest.raises(DataError, match="does not exist"):
-        load_documents(get_task("fever"), tmp_path / "none")
+        load_items(get_task("fever"), tmp_path / "none")
 
 
 def test_rows_of_a_hub_data_set_are_read_by_the_same_schema(tmp_path, monkeypatch):
@@ -139,9 +143,9 @@ def test_rows_of_a_hub_data_set_are_read_by_the_same_schema(tmp_path, monkeypatc
             for i in range(4)
         )
     )
-    hub = HubSource(str(tmp_path / "repository"), "test", "unused", climatefever_document)
+    hub = HubSource(str(tmp_path / "repository"), "test", "unused", climatefever_claim)
     task = replace(get_task("climatefever"), source=hub)
-    assert [d.target for d in load_documents(task)] == ["PASS", "FAIL", "NA", "NA"]
+    assert [d.target for d in load_items(task)] == ["PASS", "FAIL", "NA", "NA"]
 
 
 def test_a_hub_that_cannot_be_reached_is_one_sentence():
@@ -149,7 +153,7 @@ def test_a_hub_that_cannot_be_reached_is_one_sentence():
     with pytest.raises(
         DataError, match=r"cannot load copenlu/fever_gold_evidence .*--data-dir"
     ) as error:
-        load_documents(get_task("fever"))
+        load_items(get_task("fever"))
     assert "\n" not in str(error.value)
 
 
@@ -164,7 +168,7 @@ REAL = {
 @pytest.mark.parametrize("name", REAL)
 def test_real_data_loads_with_its_known_counts(name, real_data):
     items, targets, clusters = REAL[name]
-    documents = load_documents(get_task(name), real_data)
+    documents = load_items(get_task(name), real_data)
     assert len({d.id for d in documents}) == len(documents) == items
     if targets:
         assert Counter(d.target for d in documents) == targets
@@ -174,9 +178,9 @@ def test_real_data_loads_with_its_known_counts(name, real_data):
 
 def test_every_task_has_its_yaml_and_card():
 
-    for task in TASKS.values():
-        assert (task.folder / f"{task.name}.yaml").is_file()
-        card = (task.folder / "README.md").read_text()
+    for task in map(get_task, list_tasks()):
+        assert list(TASKS_FOLDER.rglob(f"{task.name}.yaml"))
+        card = task.card
         for heading in (
             "What is asked", "Source and licence", "Fields", "Labels", "Splits", "Metrics",
             "Known traps", "Version history",

@@ -11,9 +11,9 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from saeval.tasks.factworld.world import DOMAINS, MAXIMUM_PER_DOMAIN, Split, generate
-from saeval.tasks.format.prompts import verification_prompt
-from saeval.tasks.types import Document
+from saeval.tasks.factworld.world import DOMAINS, MAXIMUM_PER_DOMAIN, Split, generate_claims
+from saeval.tasks.format.prompts import write_verification_prompt
+from saeval.tasks.types import Claim
 
 TARGET_OF_KIND = {
     "supported": "PASS",
@@ -33,10 +33,10 @@ HEDGES = re.compile(
 
 
 @pytest.fixture(scope="module")
-def everything() -> dict[Split, list[Document]]:
+def everything() -> dict[Split, list[Claim]]:
     return {
-        "train": generate("train", MAXIMUM_PER_DOMAIN["train"] * len(DOMAINS)),
-        "test": generate("test", MAXIMUM_PER_DOMAIN["test"] * len(DOMAINS)),
+        "train": generate_claims("train", MAXIMUM_PER_DOMAIN["train"] * len(DOMAINS)),
+        "test": generate_claims("test", MAXIMUM_PER_DOMAIN["test"] * len(DOMAINS)),
     }
 
 
@@ -44,55 +44,59 @@ def normalised(claim: str) -> str:
     return " ".join(re.findall(r"\w+", claim.casefold()))
 
 
-def fingerprint(documents: list[Document]) -> str:
+def fingerprint(documents: list[Claim]) -> str:
     rows = json.dumps([document.as_row() for document in documents])
     return hashlib.sha256(rows.encode()).hexdigest()
 
 
 def test_another_process_makes_the_same_documents() -> None:
     code = (
-        "import hashlib, json; from saeval.tasks.factworld.world import generate;"
-        "rows = json.dumps([document.as_row() for document in generate('test', 300, 7)]);"
+        "import hashlib, json; from saeval.tasks.factworld.world import generate_claims;"
+        "rows = json.dumps([document.as_row() for document in generate_claims('test', 300, 7)]);"
         "print(hashlib.sha256(rows.encode()).hexdigest())"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    assert said.strip() == fingerprint(generate("test", 300, 7))
+    assert said.strip() == fingerprint(generate_claims("test", 300, 7))
 
 
 def test_the_world_is_the_one_that_was_published() -> None:
-    assert fingerprint(generate("test", 300)) == PUBLISHED
+    assert fingerprint(generate_claims("test", 300)) == PUBLISHED
 
 
 def test_seeds_differ() -> None:
-    assert fingerprint(generate("test", 300, 0)) != fingerprint(generate("test", 300, 1))
+    assert fingerprint(generate_claims("test", 300, 0)) != fingerprint(
+        generate_claims("test", 300, 1)
+    )
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 100])
 def test_less_is_the_beginning_of_more(size: int) -> None:
-    assert generate("train", size) == generate("train", 200)[:size]
+    assert generate_claims("train", size) == generate_claims("train", 200)[:size]
 
 
 def test_claims_and_prompts_are_in_one_split_only(
-    everything: dict[Split, list[Document]],
+    everything: dict[Split, list[Claim]],
 ) -> None:
     # Another seed draws other facts; the split of a fact must not follow the seed.
-    train = everything["train"] + generate("train", 3000, seed=1)
-    test = everything["test"] + generate("test", 3000, seed=2)
+    train = everything["train"] + generate_claims("train", 3000, seed=1)
+    test = everything["test"] + generate_claims("test", 3000, seed=2)
     for of in (
         lambda document: document.cluster,
         lambda document: normalised(document.claim),
-        lambda document: verification_prompt(document.as_row()),
+        lambda document: write_verification_prompt(document.as_row()),
     ):
         assert not set(map(of, train)) & set(map(of, test))
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_nothing_repeats(everything: dict[Split, list[Document]], split: Split) -> None:
+def test_nothing_repeats(everything: dict[Split, list[Claim]], split: Split) -> None:
     documents = everything[split]
     assert len({document.id for document in documents}) == len(documents)
-    assert len({verification_prompt(document.as_row()) for document in documents}) == len(documents)
+    assert len({write_verification_prompt(document.as_row()) for document in documents}) == len(
+        documents
+    )
     clusters = {document.cluster for document in documents}
     claims = {normalised(document.claim) for document in documents}
     assert len(claims) == len(clusters)
@@ -101,14 +105,14 @@ def test_nothing_repeats(everything: dict[Split, list[Document]], split: Split) 
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_labels_are_even(split: Split, domain: str) -> None:
-    documents = generate(split, 3000, domains=[domain])
+    documents = generate_claims(split, 3000, domains=[domain])
     counts = Counter(document.target for document in documents)
     assert all(0.3 < counts[target] / len(documents) < 0.37 for target in ("PASS", "FAIL", "NA"))
 
 
 def test_a_cluster_is_one_claim_with_different_labels_and_evidence() -> None:
     clusters = defaultdict(list)
-    for document in generate("train", 3000):
+    for document in generate_claims("train", 3000):
         assert document.id.rpartition("-")[0] == document.cluster
         clusters[document.cluster].append(document)
     *whole, _last = clusters.values()
@@ -121,13 +125,13 @@ def test_a_cluster_is_one_claim_with_different_labels_and_evidence() -> None:
 
 
 def test_domains_alternate() -> None:
-    domains = {document.id.partition("-")[0] for document in generate("test", 9)}
+    domains = {document.id.partition("-")[0] for document in generate_claims("test", 9)}
     assert domains == set(DOMAINS)
 
 
 def test_evidence_bears_the_label_out() -> None:
     kinds = Counter()
-    for document in generate("test", 3000):
+    for document in generate_claims("test", 3000):
         kind = document.source_label
         kinds[kind] += 1
         assert document.target == TARGET_OF_KIND[kind]
@@ -192,7 +196,7 @@ def verdict(claim: str, passage: str) -> str:
 
 
 def test_absent_evidence_is_a_poor_shortcut() -> None:
-    documents = generate("test", 3000)
+    documents = generate_claims("test", 3000)
     guesses = ["PASS" if document.evidence else "NA" for document in documents]
     right = [guess == document.target for guess, document in zip(guesses, documents, strict=True)]
     assert sum(right) / len(right) < 0.4
@@ -202,7 +206,7 @@ def test_absent_evidence_is_a_poor_shortcut() -> None:
 
 def test_the_number_of_passages_says_little() -> None:
     shares = {}
-    documents = generate("train", 6000)
+    documents = generate_claims("train", 6000)
     for target in ("PASS", "FAIL", "NA"):
         counts = [len(document.evidence) for document in documents if document.target == target]
         shares[target] = counts.count(2) / len(counts)
@@ -215,18 +219,18 @@ def test_no_more_than_the_maximum(split: Split) -> None:
     with pytest.raises(
         ValueError, match=rf"`size` must be between 0 and {maximum} for the {split}"
     ):
-        generate(split, maximum + 1, domains=["measures"])
+        generate_claims(split, maximum + 1, domains=["measures"])
 
 
 @pytest.mark.parametrize("domains", [[], ["residents", "residents"], "residents", ["moon"]])
 def test_domains_are_checked(domains: list[str]) -> None:
     with pytest.raises(ValueError, match="`domains`"):
-        generate("test", 1, domains=domains)
+        generate_claims("test", 1, domains=domains)
 
 
 def test_split_is_checked() -> None:
     with pytest.raises(ValueError, match="`split` must be train or test, not 'dev'"):
-        generate("dev", 1)  # type: ignore[arg-type]
+        generate_claims("dev", 1)  # type: ignore[arg-type]
 
 
 PUBLISHED = "a54f67267396a68f0a3b07e22ed566754321421c1f25addbf709c888819b2578"

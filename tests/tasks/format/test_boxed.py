@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saeval.tasks.format.boxed import BoxedAnswer, parse_boxed
-from saeval.tasks.format.prompts import QUESTION_INSTRUCTION, question_prompt
+from saeval.tasks.format.prompts import QUESTION_INSTRUCTION, write_question_prompt
 from saeval.tasks.format.refusals import ends_in_refusal, is_refusal
 
 READ = {
@@ -148,7 +148,7 @@ def test_an_answer_in_the_box_is_not_taken_back_by_doubt_after_it():
 
 
 def test_the_prompt_itself_holds_no_answer_and_comes_first():
-    prompt = question_prompt({"question": "Where was Einstein born?"})
+    prompt = write_question_prompt({"question": "Where was Einstein born?"})
     assert prompt.startswith(QUESTION_INSTRUCTION)
     assert prompt.endswith("\n\nQuestion: Where was Einstein born?\n\nAnswer:\n")
     assert "\\boxed{Unknown}" in prompt

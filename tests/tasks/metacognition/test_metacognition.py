@@ -8,23 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saeval.tasks.data.loading import load_documents
+from saeval.errors import DataError
+from saeval.tasks.data.loading import load_items
 from saeval.tasks.data.validate import validate
-from saeval.tasks.format.prompts import confidence_prompt, pairwise_prompt
-from saeval.tasks.metacognition.answers import read_answers
+from saeval.tasks.format.prompts import write_confidence_prompt, write_pairwise_prompt
+from saeval.tasks.metacognition.answers import load_own_answers
 from saeval.tasks.metacognition.items import (
-    OwnAnswer,
-    confidence_items,
-    matched_pairs,
-    pairwise_items,
+    build_confidence_items,
+    build_pairwise_items,
+    match_questions,
 )
-from saeval.tasks.metacognition.replies import read_choice, read_confidence
-from saeval.tasks.registry import FOLDER, get_task
-from saeval.tasks.types import DataError
+from saeval.tasks.metacognition.replies import parse_choice_reply, parse_confidence_reply
+from saeval.tasks.registry import get_task
+from saeval.tasks.task import TASKS_FOLDER
+from saeval.tasks.types import OwnAnswer
 
 
 def own(number: int, right: bool = True, answer: str | None = "Lima", **changed) -> OwnAnswer:
-    fields = {"task": "popqa", "item": f"i{number}", "cluster": None, "stated": 0.5}
+    fields = {"task": "popqa", "item": f"i{number}", "cluster": None, "confidence": 0.5}
     fields |= {"question": f"Question {number}?", "answer": answer, "right": right}
     return OwnAnswer(**fields | changed)
 
@@ -49,15 +50,15 @@ def written(folder, *lines: str):
 
 
 def test_only_answers_that_were_given_are_judged():
-    items = confidence_items([own(1), own(2, False), own(3, False, None)])
+    items = build_confidence_items([own(1), own(2, False), own(3, False, None)])
     targets = {item.id: item.target for item in items}
     assert targets == {"popqa/i1": "RIGHT", "popqa/i2": "WRONG"}
-    prompt = confidence_prompt(items[0].as_row())
+    prompt = write_confidence_prompt(items[0].as_row())
     assert prompt.endswith("Question: Question 1?\nYour answer: Lima\n\nReply:\n")
 
 
 def test_a_pair_has_one_right_answer_and_is_asked_in_both_orders():
-    items = pairwise_items([own(number, number % 2 == 0) for number in range(40)], 43)
+    items = build_pairwise_items([own(number, number % 2 == 0) for number in range(40)], 43)
     assert items
     for one, other in zip(items[::2], items[1::2], strict=True):
         assert one.cluster == other.cluster == one.id
@@ -66,30 +67,32 @@ def test_a_pair_has_one_right_answer_and_is_asked_in_both_orders():
         right = one.first if one.target == "A" else one.second
         assert int(right.split()[1][:-1]) % 2 == 0
     row = items[0].as_row()
-    assert f"Question A: {row['first']}\nQuestion B: {row['second']}\n" in pairwise_prompt(row)
+    assert f"Question A: {row['first']}\nQuestion B: {row['second']}\n" in write_pairwise_prompt(
+        row
+    )
 
 
 def test_the_same_questions_make_the_same_pairs_whatever_was_answered():
     asked = [own(number) for number in range(60)]
     other = [own(number, number % 3 == 0, None if number % 5 == 0 else "x") for number in range(60)]
     pairs, again = (
-        [(a.id, b.id) for a, b in matched_pairs(answers, 43)] for answers in (asked, other[::-1])
+        [(a.id, b.id) for a, b in match_questions(answers, 43)] for answers in (asked, other[::-1])
     )
     assert pairs == again
     assert len(pairs) == 30
-    assert pairs != [(a.id, b.id) for a, b in matched_pairs(asked, 44)]
-    kept = {item.cluster for item in pairwise_items(other, 43)}
+    assert pairs != [(a.id, b.id) for a, b in match_questions(asked, 44)]
+    kept = {item.cluster for item in build_pairwise_items(other, 43)}
     assert kept < {"|".join(pair) for pair in pairs}
 
 
 def test_declined_questions_are_in_no_pair_that_counts():
     answers = [own(number, number % 2 == 0, None if number % 2 else "x") for number in range(40)]
-    assert pairwise_items(answers, 43) == []
+    assert build_pairwise_items(answers, 43) == []
 
 
 def test_questions_of_several_tasks_are_not_matched_with_each_other():
     answers = [own(n, task=task) for n in range(9) for task in ("popqa", "triviaqa")]
-    pairs = list(matched_pairs(answers, 1))
+    pairs = list(match_questions(answers, 1))
     assert len(pairs) == 8
     assert all(first.task == second.task for first, second in pairs)
 
@@ -97,7 +100,7 @@ def test_questions_of_several_tasks_are_not_matched_with_each_other():
 @given(st.lists(st.integers(0, 4), max_size=40), st.integers(0, 5))
 def test_questions_of_one_cluster_never_form_a_pair(clusters, seed):
     answers = [own(n, cluster=f"c{c}" if c else None) for n, c in enumerate(clusters)]
-    pairs = list(matched_pairs(answers, seed))
+    pairs = list(match_questions(answers, seed))
     used = [answer.id for pair in pairs for answer in pair]
     assert len(set(used)) == len(used)
     for first, second in pairs:
@@ -141,7 +144,7 @@ _LONG = "so \\boxed{A} or CONF=0.3 " * 40_000
     ],
 )
 def test_a_choice_is_the_last_box_with_one_letter(response, prediction):
-    reading = read_choice({}, response)
+    reading = parse_choice_reply({}, response)
     assert reading.prediction == prediction
     assert (reading.status == "answered") == (prediction in ("A", "B"))
     assert (reading.status == "invalid") == (prediction is None)
@@ -167,7 +170,7 @@ def test_a_choice_is_the_last_box_with_one_letter(response, prediction):
     ],
 )
 def test_a_confidence_is_the_last_number_after_the_reasoning(response, confidence):
-    reading = read_confidence({}, response)
+    reading = parse_confidence_reply({}, response)
     assert reading.confidence == confidence
     assert reading.status == ("invalid" if confidence is None else "answered")
     if confidence is not None:
@@ -175,13 +178,13 @@ def test_a_confidence_is_the_last_number_after_the_reasoning(response, confidenc
 
 
 def test_declining_to_say_is_an_abstention():
-    assert read_confidence({}, "I cannot answer that.").status == "abstained"
+    assert parse_confidence_reply({}, "I cannot answer that.").status == "abstained"
 
 
 @given(st.text(alphabet="AB\\boxed{} CONF=0.5\n</think>", max_size=200))
 def test_readers_take_any_text(text):
-    assert read_choice({}, text).prediction in ("A", "B", "UNKNOWN", None)
-    assert read_confidence({}, text).prediction in ("RIGHT", "WRONG", "UNKNOWN", None)
+    assert parse_choice_reply({}, text).prediction in ("A", "B", "UNKNOWN", None)
+    assert parse_confidence_reply({}, text).prediction in ("RIGHT", "WRONG", "UNKNOWN", None)
 
 
 @pytest.mark.parametrize("name", ["confidence", "pairwise"])
@@ -205,12 +208,12 @@ def test_answers_are_read_from_predictions(tmp_path):
         line(item_id="4", target="UNKNOWN", prediction="UNKNOWN", status="abstained", correct=True),
         line(item_id="5", prediction=None, status="invalid", answer=None, confidence=None),
     )
-    found = read_answers("confidence", str(path))
+    found = load_own_answers("confidence", str(path))
     assert [(a.id, a.answer, a.right) for a in found] == [
         ("popqa/1", "Paris", False), ("popqa/2", "Paris", True), ("popqa/3", None, False),
         ("popqa/4", None, False), ("popqa/5", None, False),
     ]  # fmt: skip
-    assert (found[0].stated, found[1].group, found[2].stated) == (0.9, "popqa/c", None)
+    assert (found[0].confidence, found[1].group, found[2].confidence) == (0.9, "popqa/c", None)
 
 
 @pytest.mark.parametrize(
@@ -230,25 +233,25 @@ def test_answers_are_read_from_predictions(tmp_path):
 )
 def test_bad_files_say_where_and_what(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
-        read_answers("confidence", written(tmp_path, text))
+        load_own_answers("confidence", written(tmp_path, text))
 
 
 def test_missing_and_unreadable_files_are_named(tmp_path):
     with pytest.raises(DataError, match=r"no\.jsonl: the answers cannot be read \(No such file"):
-        read_answers("confidence", tmp_path / "no.jsonl")
+        load_own_answers("confidence", tmp_path / "no.jsonl")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"binary: the answers cannot be read \(not UTF-8"):
-        read_answers("confidence", [tmp_path / "binary"])
+        load_own_answers("confidence", [tmp_path / "binary"])
 
 
 def test_without_answers_it_says_what_to_do():
     with pytest.raises(DataError, match=r"saeval metacognition MODEL .* --metadata"):
-        load_documents(get_task("pairwise"))
+        load_items(get_task("pairwise"))
 
 
 def test_answers_that_leave_nothing_to_ask_are_an_error(tmp_path):
     with pytest.raises(DataError, match="leave nothing to ask"):
-        load_documents(get_task("pairwise"), answers=written(tmp_path, line()))
+        load_items(get_task("pairwise"), answers=written(tmp_path, line()))
 
 
 def test_the_harness_asks_and_scores_by_the_same_prompts_and_readers(tmp_path):
@@ -259,12 +262,12 @@ def test_the_harness_asks_and_scores_by_the_same_prompts_and_readers(tmp_path):
         for n in range(40)
     )
     files = {"answers": [str(written(tmp_path, *answers))], "seed": 43}
-    manager = TaskManager(include_path=str(FOLDER), include_defaults=False, metadata=files)
+    manager = TaskManager(include_path=str(TASKS_FOLDER), include_defaults=False, metadata=files)
     loaded = manager.load(["confidence", "pairwise"])["tasks"]
     rows = list(loaded["confidence"].test_docs())
     assert len(rows) == 40
     row = rows[0]
-    assert loaded["confidence"].doc_to_text(row) == confidence_prompt(row)
+    assert loaded["confidence"].doc_to_text(row) == write_confidence_prompt(row)
     scores = loaded["confidence"].process_results(row, ["CONF=0.25"])
     assert scores == {"acc": 1.0, "invalid": 0.0, "brier": 0.0625, "auroc": (0.25, False)}
     assert loaded["confidence"].process_results(row, ["?"]) == {"acc": 0.0, "invalid": 1.0}
@@ -272,7 +275,7 @@ def test_the_harness_asks_and_scores_by_the_same_prompts_and_readers(tmp_path):
     assert area([(0.9, True), (0.9, False), (0.1, False)]) == 0.75
     assert area([(0.9, True)]) != area([(0.9, True)])
     row = next(iter(loaded["pairwise"].test_docs()))
-    assert loaded["pairwise"].doc_to_text(row) == pairwise_prompt(row)
+    assert loaded["pairwise"].doc_to_text(row) == write_pairwise_prompt(row)
     right = loaded["pairwise"].process_results(row, [f"\\boxed{{{row['target']}}}"])
     assert right == {"acc": 1.0, "invalid": 0.0, "first": float(row["target"] == "A")}
     assert loaded["pairwise"].process_results(row, [""]) == {"acc": 0.0, "invalid": 1.0}

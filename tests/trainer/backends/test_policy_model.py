@@ -9,12 +9,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from saeval.errors import BackendError
-from saeval.tasks.factworld.world import generate
-from saeval.tasks.format.labels import LABELS
-from saeval.tasks.format.prompts import verification_prompt
+from saeval.tasks.factworld.world import generate_claims
+from saeval.tasks.format.prompts import write_verification_prompt
+from saeval.tasks.types import VERIFICATION_LABELS
 from saeval.trainer.backends.policy_model import PolicyModel
 
-PROMPTS = [verification_prompt(document.as_row()) for document in generate("test", 9)]
+PROMPTS = [write_verification_prompt(document.as_row()) for document in generate_claims("test", 9)]
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,14 @@ def log_probability(model, ids: list[int], count: int) -> float:
 
 def brute_force(model, tokenizer, prompt: str) -> dict[str, float]:
     values = []
-    for label in LABELS:
+    for label in VERIFICATION_LABELS.names:
         ids = tokenizer(label).input_ids
         values.append(
             log_probability(model, tokenizer(prompt + "LABEL=").input_ids + ids, len(ids))
         )
-    return dict(zip(LABELS, torch.tensor(values).softmax(-1).tolist(), strict=True))
+    return dict(
+        zip(VERIFICATION_LABELS.names, torch.tensor(values).softmax(-1).tolist(), strict=True)
+    )
 
 
 def test_probed_probabilities_equal_brute_force(model, tokenizer) -> None:
@@ -58,7 +60,7 @@ def spelt_out(tokenizer):
     from tokenizers import Tokenizer
 
     content = json.loads(tokenizer.backend_tokenizer.to_str())
-    labels = {label for label in LABELS}
+    labels = {label for label in VERIFICATION_LABELS.names}
     content["model"]["merges"] = [
         pair for pair in content["model"]["merges"] if "".join(pair) not in labels
     ]
@@ -68,7 +70,7 @@ def spelt_out(tokenizer):
 
 def test_labels_of_several_tokens_equal_brute_force(model, tokenizer) -> None:
     tokenizer = spelt_out(tokenizer)
-    assert [len(tokenizer(label).input_ids) for label in LABELS] != [1, 1, 1]
+    assert [len(tokenizer(label).input_ids) for label in VERIFICATION_LABELS.names] != [1, 1, 1]
     probed = PolicyModel(model, tokenizer, batch_size=4).label_probabilities(PROMPTS)
     for prompt, found in zip(PROMPTS, probed, strict=True):
         assert found == pytest.approx(brute_force(model, tokenizer, prompt), abs=1e-5)
@@ -83,7 +85,9 @@ def test_a_label_that_grows_together_with_its_prefix_is_refused(model, tokenizer
 def test_likelihoods_equal_brute_force(model, tokenizer) -> None:
     completions = [
         tokenizer(f"LABEL={label}\nCONF=0.{number}").input_ids[: 3 + number]
-        for number, label in enumerate((*LABELS, *LABELS, *LABELS))
+        for number, label in enumerate(
+            (*VERIFICATION_LABELS.names, *VERIFICATION_LABELS.names, *VERIFICATION_LABELS.names)
+        )
     ]
     found = PolicyModel(model, tokenizer, batch_size=4).log_likelihoods(PROMPTS, completions)
     for prompt, completion, value in zip(PROMPTS, completions, found, strict=True):

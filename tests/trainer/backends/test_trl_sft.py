@@ -9,9 +9,9 @@ import pytest
 from profiles import write_profile
 from training import SMALL, arguments, same, start, train, wait_for
 
+from saeval.errors import DataError
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.types import LocalModel
-from saeval.tasks.types import DataError
 from saeval.trainer.backends.policy_model import tokenize_prompt
 from saeval.trainer.backends.protocol import Backend, TrainingPlan
 from saeval.trainer.backends.trl_sft import IGNORED, SftBackend, _dataset, completion_tokens

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
 from saeval.trainer.checks.check import check
 from saeval.trainer.checks.expected_reward import ExpectedRewards, Knowledge, answering_threshold
 from saeval.trainer.checks.plan import check_tokens
@@ -92,7 +93,7 @@ def test_a_small_weight_of_na_is_found_without_any_exploration():
 )
 def test_answering_pays_from_lambda_over_one_plus_lambda(price, chance):
     recipe = load_recipe("ternary", [f"reward.ternary.wrong={price}"])
-    assert answering_threshold(ExpectedRewards(recipe, "question")) == pytest.approx(
+    assert answering_threshold(ExpectedRewards(recipe, OPEN_QUESTION)) == pytest.approx(
         chance, abs=1e-5
     )
     assert codes("ternary", f"reward.ternary.wrong={price}") == set()
@@ -105,8 +106,8 @@ def test_a_reward_that_never_pays_for_declining_is_found_on_questions():
 
 
 def test_group_pay_is_that_of_the_groups_chances():
-    rewards = ExpectedRewards(load_recipe("qa-both"), "question")
-    half = Knowledge("question", "RIGHT", 0.5)
+    rewards = ExpectedRewards(load_recipe("qa-both"), OPEN_QUESTION)
+    half = Knowledge(OPEN_QUESTION, "RIGHT", 0.5)
     assert rewards.best(half, "RIGHT")[1] == pytest.approx(0.5)
     assert rewards.best(half, "UNKNOWN")[1] == pytest.approx(0.5**7)
 
@@ -140,7 +141,7 @@ def test_dividing_by_the_groups_spread_takes_the_honesty_out_of_a_proper_reward(
 )
 def test_what_confidence_is_learnt_when_only_the_sign_of_a_change_counts(name, chance, learnt):
     recipe = load_recipe(name)
-    kind = "question" if name == "ternary" else "verification"
+    kind = OPEN_QUESTION if name == "ternary" else VERIFICATION
     believes = "RIGHT" if name == "ternary" else "PASS"
     rewards = ExpectedRewards(recipe, kind)
     assert rewards.learnt_confidence(Knowledge(kind, believes, chance)) == learnt

@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mixtures import data_of, fever, recipe_of, vitaminc, write_rows
 
-from saeval.errors import RecipeError
-from saeval.tasks.data.fingerprint import identity
-from saeval.tasks.data.loading import load_documents
+from saeval.errors import DataError, RecipeError
+from saeval.tasks.data.fingerprint import fingerprint_item
+from saeval.tasks.data.loading import load_items
 from saeval.tasks.registry import get_task
-from saeval.tasks.types import DataError
 from saeval.trainer.data.holdout import HOLDOUT_FRACTION
 from saeval.trainer.data.mixture import build_mixture
 from saeval.trainer.data.rows import TrainingRow
@@ -31,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def who(row: TrainingRow):
-    return identity(get_task(row.task), json.loads(row.item))
+    return fingerprint_item(get_task(row.task), json.loads(row.item))
 
 
 def ids(rows) -> list[str]:
@@ -254,7 +253,7 @@ def test_missing_training_files_are_one_sentence(tmp_path):
 def test_files_of_another_split_are_not_evaluated(tmp_path):
     write_rows(tmp_path, "fever/fever_gold_evidence.jsonl", [fever(number) for number in range(9)])
     write_rows(tmp_path, "fever/fever_gold_evidence_train.jsonl", [fever(20)])
-    assert len(load_documents(get_task("fever"), tmp_path)) == 9
-    assert [d.id for d in load_documents(get_task("fever"), tmp_path, split="train")] == ["20"]
+    assert len(load_items(get_task("fever"), tmp_path)) == 9
+    assert [d.id for d in load_items(get_task("fever"), tmp_path, split="train")] == ["20"]
     with pytest.raises(DataError, match="popqa has no split train; it has test"):
-        load_documents(get_task("popqa"), tmp_path, split="train")
+        load_items(get_task("popqa"), tmp_path, split="train")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from mixtures import data_of, recipe_of
 
+from saeval.errors import DataError
 from saeval.hub import model_content
-from saeval.tasks.factworld.world import generate
+from saeval.tasks.factworld.world import generate_claims
 from saeval.tasks.registry import get_task
-from saeval.tasks.types import DataError
 from saeval.trainer.cli import main
 from saeval.trainer.data import profile as module
 from saeval.trainer.data.base_sampler import make_entry
@@ -24,7 +24,7 @@ from saeval.trainer.recipe.data_settings import PassRateFilter, PromptSettings
 from saeval.trainer.recipe.schema import Recipe
 
 SAMPLES = 4
-ITEMS = generate("train", 9)
+ITEMS = generate_claims("train", 9)
 
 
 def test_examples_are_true():

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from mixtures import recipe_of
 from profiles import SAMPLES, mixed, rows_of, write_profile
 
+from saeval.errors import DataError
 from saeval.tasks.format import render
-from saeval.tasks.format.prompts import pairwise_prompt
-from saeval.tasks.metacognition.items import QuestionPair
-from saeval.tasks.questions import Question
+from saeval.tasks.format.prompts import write_pairwise_prompt
 from saeval.tasks.registry import get_task
-from saeval.tasks.types import DataError
+from saeval.tasks.types import PairwiseItem, Question
 from saeval.trainer.data.base_sampler import make_entry
 from saeval.trainer.data.mixture import build_mixture
 from saeval.trainer.data.profile import Profile, ProfileEntry, ProfileHeader, SamplingSettings
@@ -57,7 +56,7 @@ def profile(rows: list[TrainingRow], *counts: dict[str, object]) -> Profile:
     """Of 16 samples of each row."""
     entries = {}
     for row, found in zip(rows, counts, strict=True):
-        card, number = get_task(row.task).card, json.loads(row.item)["id"]
+        card, number = get_task(row.task).dataset, json.loads(row.item)["id"]
         given = {"abstained": 0, "invalid": 0, "confidence": None, **found}
         entry = ProfileEntry.model_validate({"item": f"{card}/{number}", "prompt": "…", **given})
         entries[entry.item] = entry
@@ -151,8 +150,8 @@ def test_a_pair_is_asked_in_both_orders_and_the_better_known_question_is_right()
         item = json.loads(row.item)
         letter = "A" if item["first"] == "What is capital 1?" else "B"
         assert (row.completion, row.target) == (f"\\boxed{{{letter}}}", letter)
-        assert row.prompt == pairwise_prompt(item)
-        assert item == QuestionPair(**item).as_row()
+        assert row.prompt == write_pairwise_prompt(item)
+        assert item == PairwiseItem(**item).as_row()
     assert {row.target for row in made} == {"A", "B"}
     assert made[0].cluster == made[1].cluster
 
@@ -204,7 +203,7 @@ def test_every_target_is_read_as_it_was_meant(right, invalid, known_from):
             make_targets([row], found, wanted)
         return
     (made,) = make_targets([row], found, wanted)["abstention"].rows
-    read = get_task("triviaqa").read(json.loads(row.item), made.completion)
+    read = get_task("triviaqa").parse(json.loads(row.item), made.completion)
     share = right / (16 - invalid)
     assert read.prediction == ("RIGHT" if share >= known_from else "UNKNOWN")
     assert read.confidence == pytest.approx(

@@ -12,7 +12,7 @@ import torch
 from click.testing import CliRunner
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from saeval.tasks.factworld.domains import BY_NAME
+from saeval.tasks.factworld.domains import DOMAINS_BY_NAME
 from saeval.tasks.registry import get_task
 from saeval.trainer.cli import cli
 from saeval.trainer.demo import __main__ as demo
@@ -83,7 +83,7 @@ def test_an_example_is_what_the_task_reads(tmp_path: Path) -> None:
     said = tokenizer.decode(made.completion)
     assert said == f"LABEL=NA\nCONF=0.25{tokenizer.eos_token}"
     assert tokenizer.decode(made.completion[made.label_place]) == "NA"
-    reading = get_task("factworld").read({"target": "NA"}, said.removesuffix(tokenizer.eos_token))
+    reading = get_task("factworld").parse({"target": "NA"}, said.removesuffix(tokenizer.eos_token))
     assert (reading.prediction, reading.confidence) == ("NA", 0.25)
 
 
@@ -104,7 +104,7 @@ def test_one_domain_is_evaluated_and_never_trained_on(answering_base: Path, tmp_
     assert trained == {"factworld_residents", "factworld_collections"}
     evaluated = {part["task"] for part in data["held_out"]}
     assert evaluated - trained == {"factworld_measures"}
-    assert evaluated == {f"factworld_{domain}" for domain in BY_NAME}
+    assert evaluated == {f"factworld_{domain}" for domain in DOMAINS_BY_NAME}
     assert [row["step"] for row in read_rows(out / "metrics.jsonl")] == [1]
 
 

@@ -10,12 +10,12 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from saeval.tasks.factworld.world import generate
-from saeval.tasks.format.labels import LABELS
-from saeval.tasks.format.prompts import verification_prompt
+from saeval.tasks.factworld.world import generate_claims
+from saeval.tasks.format.prompts import write_verification_prompt
+from saeval.tasks.types import VERIFICATION_LABELS
 from saeval.trainer.demo.tiny_model import MAX_POSITIONS, build_random_adapter, build_tiny_model
 
-PROMPTS = [verification_prompt(document.as_row()) for document in generate("test", 30)]
+PROMPTS = [write_verification_prompt(document.as_row()) for document in generate_claims("test", 30)]
 ANY_TEXT = "Ünïcode, 世界 🙂\t<b>and</b>\n\nmore: 12345."
 
 
@@ -77,7 +77,7 @@ def test_prompts_are_short(tokenizer) -> None:
     assert max(lengths) < 80
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", VERIFICATION_LABELS.names)
 @pytest.mark.parametrize("prompt", PROMPTS[:5])
 def test_a_label_is_one_token_wherever_it_stands(tokenizer, prompt: str, label: str) -> None:
     (token,) = tokenizer(label).input_ids

@@ -13,7 +13,7 @@ from saeval.trainer.backends.protocol import load_backend
 from saeval.trainer.data import rows as data
 from saeval.trainer.recipe.backends import list_backends
 from saeval.trainer.recipe.load import find_recipe, list_recipes, load_recipe
-from saeval.yaml_source import read_yaml
+from saeval.yaml_source import parse_yaml
 
 SMALL = """\
 name: small
@@ -270,7 +270,7 @@ def test_a_recipe_is_found_by_name_or_path(tmp_path):
 
 def test_yaml_is_read_as_people_mean_it():
     text = "a: NO\nb: 2e-6\nc: 010\nd: 2024-01-01\ne: true\nf: ~\ng: -.5\nh: 1.\ni: yes"
-    assert read_yaml(text, "x")[0] == {
+    assert parse_yaml(text, "x")[0] == {
         "a": "NO",
         "b": 2e-6,
         "c": 10,
