@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from saeval.errors import InputError
-from saeval.evalsuite.cli.configs import to_keywords
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     check_price,
@@ -21,8 +19,6 @@ from saeval.evalsuite.cli.options import (
     system_option,
     tasks_option,
 )
-from saeval.evalsuite.cli.report import print_result
-from saeval.progress import ConsoleProgress
 
 
 @click.command(context_settings=CONTEXT)
@@ -85,6 +81,8 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     Several checkpoints are corrected for together, and set side by side: checkpoints × tasks.
     Those of one training run (checkpoint-200, step-400) are drawn over its steps.
     """
+    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
+    from saeval.evalsuite.cli.report import print_result
     from saeval.evalsuite.compare.comparison import compare as compare_one
     from saeval.evalsuite.compare.comparison import compare_checkpoints
 
@@ -92,7 +90,7 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
         **to_keywords(options),
         **{name: options[name] for name in ("aa", "judge", "price", "allow_mismatch")},
         "out": out or "auto",
-        "progress": ConsoleProgress(Console(stderr=True)),
+        "progress": stderr_progress(),
     }
     if len(checkpoints) == 1:
         if options["best"] is not None:

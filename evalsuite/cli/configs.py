@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Console
+
 from saeval.errors import InputError
 from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.evalsuite.options import (
@@ -15,12 +17,17 @@ from saeval.evalsuite.options import (
     read_system_prompt,
 )
 from saeval.extras import require_extra
+from saeval.progress import ConsoleProgress
+from saeval.stats.compare.results import Settings
+
+
+def stderr_progress() -> ConsoleProgress:
+    """Progress and messages go to standard error; results go to standard output."""
+    return ConsoleProgress(Console(stderr=True))
 
 
 def to_keywords(options: Mapping[str, Any]) -> Any:
     """The keywords that public functions share, from what was typed."""
-    from saeval.stats.compare.results import Settings
-
     run = to_run_config(options)
     keywords: CompareOptions = {
         "run_config": run,

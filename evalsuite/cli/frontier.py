@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from saeval.evalsuite.cli.configs import to_keywords
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     known_tasks,
@@ -17,7 +15,6 @@ from saeval.evalsuite.cli.options import (
     question_options,
     seed_option,
 )
-from saeval.progress import ConsoleProgress
 
 
 @click.command(context_settings=CONTEXT)
@@ -63,6 +60,9 @@ def frontier(
 
     Prompts and checkpoints may be added with the same --out: only they are asked.
     """
+    from rich.console import Console
+
+    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.frontier.frontier import frontier as ask_under_prompts
     from saeval.reports.build.frontier import print_frontier
 
@@ -74,7 +74,7 @@ def frontier(
         plain=not no_plain,
         confidence_level=options["level"],
         out=out or "auto",
-        progress=ConsoleProgress(Console(stderr=True)),
+        progress=stderr_progress(),
         **to_keywords({**options, "tasks": None, "system": None}),
     )
     print_frontier(result, Console())

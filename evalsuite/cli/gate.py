@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.markup import escape
 
-from saeval.evalsuite.cli.configs import to_keywords
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     out_option,
@@ -21,7 +18,6 @@ from saeval.evalsuite.cli.options import (
     system_option,
     tasks_option,
 )
-from saeval.progress import ConsoleProgress
 
 if TYPE_CHECKING:
     from saeval.evalsuite.gate.results import Gate
@@ -89,6 +85,9 @@ def gate(
         return
     if base is None or checkpoint is None:
         raise click.UsageError("BASE and CHECKPOINT are needed (or --explain)")
+    from rich.console import Console
+
+    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.gate.gate import gate as hold_to_policy
     from saeval.reports.build.gate import print_gate
 
@@ -102,7 +101,7 @@ def gate(
         allow_mismatch=options["allow_mismatch"],
         n_resamples=options["replicates"],
         out=out or "auto",
-        progress=ConsoleProgress(Console(stderr=True)),
+        progress=stderr_progress(),
         **to_keywords(options),
     )
     print_gate(result, Console())
@@ -114,6 +113,9 @@ def gate(
 
 def _explain(path: Path | None) -> None:
     """Every rule in words, and what the verdicts promise."""
+    from rich.console import Console
+    from rich.markup import escape
+
     from saeval.evalsuite.gate.policy import load_policy
     from saeval.reports.text.gate import explain
 

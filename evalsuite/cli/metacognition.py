@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from saeval.evalsuite.cli.configs import to_keywords
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     level_option,
@@ -19,7 +17,6 @@ from saeval.evalsuite.cli.options import (
     system_option,
     tasks_option,
 )
-from saeval.progress import ConsoleProgress
 
 
 @click.command(context_settings=CONTEXT)
@@ -49,6 +46,9 @@ def metacognition(
     With checkpoints, a table shows what each gained over the base on each task: a row per
     checkpoint, a column per task and way of asking, p values corrected over all of it.
     """
+    from rich.console import Console
+
+    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.metacognition.metacognition import metacognition as ask_about_answers
     from saeval.reports.build.metacognition import print_metacognition
 
@@ -56,7 +56,7 @@ def metacognition(
         base,
         checkpoints,
         out=out or "auto",
-        progress=ConsoleProgress(Console(stderr=True)),
+        progress=stderr_progress(),
         **to_keywords(options),
     )
     print_metacognition(result, Console())

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
 from saeval.evalsuite.cli.options import CONTEXT
-from saeval.progress import ConsoleProgress
 
 if TYPE_CHECKING:
     from saeval.evalsuite.compare.results import CheckpointSeries, Comparison
@@ -23,13 +21,16 @@ def report(folder: Path) -> None:
     \b
     saeval report saeval-runs/base-vs-checkpoint-1a2b3c4d
     """
+    from saeval.evalsuite.cli.configs import stderr_progress
     from saeval.evalsuite.compare.folder import rewrite_reports
 
-    print_result(rewrite_reports(folder, ConsoleProgress(Console(stderr=True))))
+    print_result(rewrite_reports(folder, stderr_progress()))
 
 
 def print_result(result: Comparison | CheckpointSeries) -> None:
     """The table of one comparison, or of several."""
+    from rich.console import Console
+
     from saeval.evalsuite.compare.results import Comparison
     from saeval.reports import print_comparison, print_family
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
-from saeval.evalsuite.cli.configs import to_keywords
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     out_option,
@@ -17,7 +15,6 @@ from saeval.evalsuite.cli.options import (
     system_option,
     tasks_option,
 )
-from saeval.progress import ConsoleProgress
 
 if TYPE_CHECKING:
     from saeval.evalsuite.store.run_folder import RunPredictions
@@ -40,9 +37,10 @@ def run(model: str, out: Path | None, **options: Any) -> None:
     saeval run ./base --tasks vitaminc --limit 500 --out runs/base
     saeval compare runs/base ./checkpoint --tasks vitaminc --limit 500
     """
+    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.run.model_run import run as answer
 
-    progress = ConsoleProgress(Console(stderr=True))
+    progress = stderr_progress()
     predictions = answer(model, out=out or "auto", progress=progress, **to_keywords(options))
     for line in summarize_run(predictions):
         progress.log(line)
