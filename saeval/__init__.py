@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         RunFolderError,
         SaevalError,
     )
-    from saeval.evalsuite.compare.comparison import compare, compare_checkpoints
+    from saeval.evalsuite.compare.checkpoints import compare_checkpoints
+    from saeval.evalsuite.compare.comparison import compare
     from saeval.evalsuite.compare.folder import load_comparison
     from saeval.evalsuite.compare.results import CheckpointSeries, Comparison
     from saeval.evalsuite.config import EngineConfig, RunConfig
@@ -71,7 +72,8 @@ _MODULES = {
         "RunFolderError",
         "SaevalError",
     ),
-    "saeval.evalsuite.compare.comparison": ("compare", "compare_checkpoints"),
+    "saeval.evalsuite.compare.checkpoints": ("compare_checkpoints",),
+    "saeval.evalsuite.compare.comparison": ("compare",),
     "saeval.evalsuite.compare.folder": ("load_comparison",),
     "saeval.evalsuite.compare.results": ("CheckpointSeries", "Comparison"),
     "saeval.evalsuite.config": ("EngineConfig", "RunConfig"),

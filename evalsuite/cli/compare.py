@@ -83,8 +83,8 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     """
     from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.cli.report import print_result
+    from saeval.evalsuite.compare.checkpoints import compare_checkpoints
     from saeval.evalsuite.compare.comparison import compare as compare_one
-    from saeval.evalsuite.compare.comparison import compare_checkpoints
 
     keywords = {
         **to_keywords(options),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,41 +10,33 @@ from typing import Protocol
 
 from typing_extensions import Unpack
 
-from saeval.errors import InputError
-from saeval.evalsuite.compare.best import parse_selection_metric, select_best
+from saeval.evalsuite.compare.config import to_comparison_config
 from saeval.evalsuite.compare.describe import Price
-from saeval.evalsuite.compare.folder import write_comparison, write_series
+from saeval.evalsuite.compare.folder import write_comparison
 from saeval.evalsuite.compare.pairing import PredictionsByTask, TaskPredictions, pair_tasks
 from saeval.evalsuite.compare.plan import (
     AGAIN,
     BASE,
     CHECKPOINT,
-    ComparisonConfig,
     ComparisonPlan,
     plan_comparison,
 )
-from saeval.evalsuite.compare.results import CheckpointSeries, ComparedPredictions, Comparison
+from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
 from saeval.evalsuite.compare.statistics import add_noise, compare_predictions
 from saeval.evalsuite.engines.base import Engine
 from saeval.evalsuite.judge.ask import ask_judge, check_judge
-from saeval.evalsuite.judge.grades import Grades, Judge, parse_judge
+from saeval.evalsuite.judge.grades import Grades, Judge
 from saeval.evalsuite.models.types import Model
 from saeval.evalsuite.options import (
     CompareOptions,
     Out,
-    to_cache,
-    to_engine_config,
     to_out,
-    to_run_config,
-    to_stats_config,
 )
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
 from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile, lock_run_folder, read_run
 from saeval.progress import SILENT, Progress
-from saeval.stats.checkpoints.results import Best, NoBestError
-from saeval.stats.checkpoints.series import family
 
 
 class StoppingRule(Protocol):
@@ -131,7 +123,7 @@ def compare(
     ...     "Qwen/Qwen3-8B", "./checkpoint", tasks=["fever", "vitaminc"], limit=500
     ... )                                                                 # doctest: +SKIP
     """
-    config = _to_config(
+    config = to_comparison_config(
         options, aa=aa, judge=judge, price=price, allow_mismatch=allow_mismatch, best=None
     )
     plan = plan_comparison(base, [checkpoint], config, to_out(out))
@@ -139,85 +131,6 @@ def compare(
     if out is not None:
         write_comparison(comparison, plan, progress)
     return comparison
-
-
-def compare_checkpoints(
-    base: Model,
-    checkpoints: Sequence[Model],
-    *,
-    best: str | None = None,
-    aa: bool = False,
-    judge: str | Judge | None = None,
-    price: Price = None,
-    allow_mismatch: bool = False,
-    out: Out = None,
-    progress: Progress = SILENT,
-    **options: Unpack[CompareOptions],
-) -> CheckpointSeries:
-    """Compare several checkpoints with one base; p values are corrected over all of them.
-
-    Parameters
-    ----------
-    base, checkpoints
-        As `compare` takes them. Checkpoints of one training run are put in the order of their
-        steps.
-    best
-        Metric that the best checkpoint is chosen by, such as ``"NA recall"`` or ``"brier@fever"``.
-        Without it, checkpoints of one training run are chosen from by accuracy.
-    aa, judge, price, allow_mismatch, out, progress, **options
-        As `compare` takes them.
-
-    Returns
-    -------
-    CheckpointSeries
-
-    Examples
-    --------
-    >>> series = saeval.compare_checkpoints(
-    ...     "runs/base", ["runs/step-100", "runs/step-200"], best="NA recall"
-    ... )                                                                 # doctest: +SKIP
-    >>> series.best.chosen                                                # doctest: +SKIP
-    'step-200'
-    """
-    if len(checkpoints) < 2:
-        raise InputError("`checkpoints`: give two or more; `compare` takes one")
-    config = _to_config(
-        options, aa=aa, judge=judge, price=price, allow_mismatch=allow_mismatch, best=best
-    )
-    plan = plan_comparison(base, checkpoints, config, to_out(out))
-    comparisons = compare_planned(plan, progress=progress)
-    chosen, notes = _choose_best(plan, comparisons, progress)
-    series = CheckpointSeries.from_result(
-        family(comparisons, plan.steps, chosen, notes), plan.folder
-    )
-    if out is not None:
-        write_series(series, plan, progress)
-    return series
-
-
-def _to_config(
-    options: CompareOptions,
-    *,
-    best: str | None,
-    judge: str | Judge | None,
-    aa: bool,
-    price: Price,
-    allow_mismatch: bool,
-) -> ComparisonConfig:
-    run = to_run_config(options)
-    grader = parse_judge(judge) if isinstance(judge, str) else judge
-    stats = to_stats_config(options, run.seed)
-    return ComparisonConfig(
-        run=run,
-        engine=to_engine_config(options),
-        stats=stats if grader is None else replace(stats, judge=grader.description),
-        judge=grader,
-        best=None if best is None else parse_selection_metric(best),
-        aa=aa,
-        allow_mismatch=allow_mismatch,
-        price=price,
-        cache=to_cache(options),
-    )
 
 
 def compare_planned(
@@ -372,20 +285,3 @@ def _compare(
         cautions=plan.cautions(name),
         progress=progress,
     )
-
-
-def _choose_best(
-    plan: ComparisonPlan, comparisons: Sequence[Comparison], progress: Progress
-) -> tuple[Best | None, tuple[str, ...]]:
-    """The best checkpoint, if one is to be chosen, or why none can be told."""
-    if (metric := plan.selection_metric) is None:
-        return None, ()
-    names = [comparison.checkpoint.name for comparison in comparisons]
-    if len(set(names)) < len(names):
-        names = list(plan.checkpoints)
-    try:
-        with progress.status("statistics: the best checkpoint"):
-            best = select_best(metric, dict(zip(names, comparisons, strict=True)))
-    except NoBestError as error:
-        return None, (f"No best checkpoint is named: {error}.",)
-    return best, ()

@@ -18,20 +18,20 @@ from saeval.evalsuite.compare.compatibility import (
     check_same_settings,
     recorded_settings,
 )
-from saeval.evalsuite.compare.describe import Price, describe_model
+from saeval.evalsuite.compare.config import ComparisonConfig
+from saeval.evalsuite.compare.describe import describe_model
 from saeval.evalsuite.compare.pairing import PredictionsByTask
 from saeval.evalsuite.config import (
     ANSWERING_DEFAULTS,
     LOADING_DEFAULTS,
     EngineConfig,
-    RunConfig,
     format_options,
     list_given_options,
     to_engine_options,
     to_run_options,
 )
 from saeval.evalsuite.engines.registry import configure_engine
-from saeval.evalsuite.judge.grades import Judge, check_has_open_questions
+from saeval.evalsuite.judge.grades import check_has_open_questions
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.steps import sort_by_step
 from saeval.evalsuite.models.training_data import TrainingData, load_training_data
@@ -40,44 +40,10 @@ from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
 from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.paths import RUNS, folder_name, readable
-from saeval.stats.compare.results import ModelDescription, Settings
+from saeval.stats.compare.results import ModelDescription
 
 BASE, CHECKPOINT, AGAIN = "base", "checkpoint", "base-again"
 """Names of the base, of a checkpoint that is the only one, and of the base asked twice."""
-
-
-@dataclass(frozen=True)
-class ComparisonConfig:
-    """How models are compared.
-
-    Attributes
-    ----------
-    run, engine, stats
-        What is asked of models without predictions, how they are run, and how statistics are made.
-    judge
-        Who grades open questions in place of the default grader, or None.
-    best
-        The metric that the best of several checkpoints is chosen by; None for accuracy where they
-        are of one training run, and for no choice elsewhere.
-    aa
-        Whether the base is asked twice.
-    allow_mismatch
-        Whether prompts, documents and settings may differ between the models.
-    price
-        Of a million tokens read and written, or None.
-    cache
-        Folder of answers and grades kept across runs, or None.
-    """
-
-    run: RunConfig
-    engine: EngineConfig
-    stats: Settings
-    judge: Judge | None = None
-    best: SelectionMetric | None = None
-    aa: bool = False
-    allow_mismatch: bool = False
-    price: Price = None
-    cache: Path | None = None
 
 
 @dataclass(frozen=True)

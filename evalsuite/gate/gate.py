@@ -11,11 +11,11 @@ from typing_extensions import Unpack
 
 from saeval.errors import InputError
 from saeval.evalsuite.compare.comparison import compare_planned
+from saeval.evalsuite.compare.config import ComparisonConfig
 from saeval.evalsuite.compare.folder import log_written
 from saeval.evalsuite.compare.pairing import to_arrays
 from saeval.evalsuite.compare.plan import (
     CHECKPOINT,
-    ComparisonConfig,
     ComparisonPlan,
     plan_comparison,
 )

@@ -1,0 +1,79 @@
+"""How models are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from saeval.evalsuite.compare.best import SelectionMetric, parse_selection_metric
+from saeval.evalsuite.compare.describe import Price
+from saeval.evalsuite.config import EngineConfig, RunConfig
+from saeval.evalsuite.judge.grades import Judge, parse_judge
+from saeval.evalsuite.options import (
+    CompareOptions,
+    to_cache,
+    to_engine_config,
+    to_run_config,
+    to_stats_config,
+)
+from saeval.stats.compare.results import Settings
+
+
+@dataclass(frozen=True)
+class ComparisonConfig:
+    """How models are compared.
+
+    Attributes
+    ----------
+    run, engine, stats
+        What is asked of models without predictions, how they are run, and how statistics are made.
+    judge
+        Who grades open questions in place of the default grader, or None.
+    best
+        The metric that the best of several checkpoints is chosen by; None for accuracy where they
+        are of one training run, and for no choice elsewhere.
+    aa
+        Whether the base is asked twice.
+    allow_mismatch
+        Whether prompts, documents and settings may differ between the models.
+    price
+        Of a million tokens read and written, or None.
+    cache
+        Folder of answers and grades kept across runs, or None.
+    """
+
+    run: RunConfig
+    engine: EngineConfig
+    stats: Settings
+    judge: Judge | None = None
+    best: SelectionMetric | None = None
+    aa: bool = False
+    allow_mismatch: bool = False
+    price: Price = None
+    cache: Path | None = None
+
+
+def to_comparison_config(
+    options: CompareOptions,
+    *,
+    best: str | None,
+    judge: str | Judge | None,
+    aa: bool,
+    price: Price,
+    allow_mismatch: bool,
+) -> ComparisonConfig:
+    """From the keywords of the public functions."""
+    run = to_run_config(options)
+    grader = parse_judge(judge) if isinstance(judge, str) else judge
+    stats = to_stats_config(options, run.seed)
+    return ComparisonConfig(
+        run=run,
+        engine=to_engine_config(options),
+        stats=stats if grader is None else replace(stats, judge=grader.description),
+        judge=grader,
+        best=None if best is None else parse_selection_metric(best),
+        aa=aa,
+        allow_mismatch=allow_mismatch,
+        price=price,
+        cache=to_cache(options),
+    )
