@@ -1,4 +1,4 @@
-"""Real runs of the installed command, killed and resumed."""
+"""Commands that are killed, interrupted or out of room, and run again."""
 
 from __future__ import annotations
 
@@ -7,47 +7,46 @@ import os
 import resource
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from command_line import SAEVAL
+from command_line import SAEVAL, typed
+from forked import Forked, die_while_writing
 
 
-def lines_of(path: Path) -> int:
+def n_lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 @pytest.mark.xdist_group("tiny-models")
 def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
-    tiny_base, tiny_adapter, tmp_path
+    tiny_base, tiny_adapter, tmp_path, capsys
 ):
-    """SIGKILL while the base answers, while the checkpoint answers, and SIGINT in between."""
+    """In the middle of a line of the base, again, then of the checkpoint; Ctrl-C in between."""
 
-    def command(out: str) -> list[str]:
-        return [
-            str(SAEVAL), "compare", str(tiny_base), str(tiny_adapter), "--tasks", "factworld",
-            "--limit", "24", "--batch-size", "1", "--gen-kwargs", "max_gen_toks=24",
-            "--replicates", "1000", "--out", str(tmp_path / out),
-        ]  # fmt: skip
+    def command(out: str) -> tuple[object, ...]:
+        return (
+            "compare", tiny_base, tiny_adapter, "--tasks", "factworld", "--limit", "12",
+            "--batch-size", "1", "--gen-kwargs", "max_gen_toks=8", "--replicates", "1000",
+            "--out", tmp_path / out,
+        )  # fmt: skip
 
-    subprocess.run(command("whole"), check=True, capture_output=True)
-    for model, lines, how in (
-        ("base", 4, signal.SIGKILL), ("base", 12, signal.SIGINT), ("checkpoint", 8, signal.SIGKILL)
-    ):  # fmt: skip
-        process = subprocess.Popen(
-            command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+    assert typed(capsys, *command("whole"))[0] == 0
+    for model, line, kept, number, code in (
+        ("base", 3, 2, signal.SIGKILL, -signal.SIGKILL),
+        ("base", 4, 5, signal.SIGINT, 130),
+        ("checkpoint", 1, 0, signal.SIGTERM, 143),
+        ("checkpoint", 7, 6, signal.SIGKILL, -signal.SIGKILL),
+    ):
+        die = die_while_writing(model, line, number)
+        process = Forked(command("killed"), tmp_path / "log", die)
+        assert process.wait() == code
         answers = tmp_path / "killed" / model / "predictions" / "factworld.jsonl"
-        while lines_of(answers) < lines and process.poll() is None:
-            time.sleep(0.01)
-        process.send_signal(how)
-        _, message = process.communicate(timeout=60)
-        assert lines <= lines_of(answers) < 24, "the kill came too late to mean anything"
-        if how == signal.SIGINT:
-            assert process.returncode == 130
-            assert "run the same command again to resume" in message
-    subprocess.run(command("killed"), check=True, capture_output=True)
+        assert n_lines(answers) == kept
+        assert not answers.read_bytes().endswith(b"\n"), "a line was torn"
+        if number != signal.SIGKILL:
+            assert "run the same command again to resume" in process.log.read_text()
+    assert typed(capsys, *command("killed"))[0] == 0
 
     def content(out: str) -> dict[str, bytes]:
         return {
@@ -63,27 +62,26 @@ def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
 
 
 @pytest.mark.xdist_group("tiny-models")
-def test_a_full_disk_is_one_sentence_and_what_is_finished_is_kept(tiny_base, tmp_path):
+def test_a_full_disk_is_one_sentence_and_what_is_finished_is_kept(tiny_base, tmp_path, capsys):
     """A limit on the size of a file stands for the disk: the system refuses to write more."""
-    command = [
-        str(SAEVAL), "run", str(tiny_base), "--tasks", "factworld", "--limit", "40",
-        "--batch-size", "4", "--gen-kwargs", "max_gen_toks=8", "--out", str(tmp_path / "out"),
-    ]  # fmt: skip
+    command = (
+        "run", tiny_base, "--tasks", "factworld", "--limit", "40", "--batch-size", "4",
+        "--gen-kwargs", "max_gen_toks=8", "--out", tmp_path / "out",
+    )  # fmt: skip
     limit = 16_000
-    full = subprocess.run(
+    full = Forked(
         command,
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        tmp_path / "log",
+        lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
-    assert full.returncode == 2
-    message = full.stderr.strip().splitlines()[-1]
+    assert full.wait() == 2
+    message = full.log.read_text().strip().splitlines()[-1]
     assert "factworld.jsonl: cannot be written: File too large. What is finished is kept" in message
     answers = tmp_path / "out" / "predictions" / "factworld.jsonl"
     kept = answers.read_bytes()
     assert 0 < kept.count(b"\n") < 40
-    assert subprocess.run(command, capture_output=True).returncode == 0
-    assert lines_of(answers) == 40
+    assert typed(capsys, *command)[0] == 0
+    assert n_lines(answers) == 40
     assert answers.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
 
 
