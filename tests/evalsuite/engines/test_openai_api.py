@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from command_line import SAEVAL, fails, typed
+from command_line import fails, typed
+from forked import Forked
 from tiny_server import KEY, TinyServer
 
 from saeval.errors import EngineError, ModelError
@@ -317,28 +316,27 @@ def lines_of(path: Path) -> int:
 def test_killed_and_interrupted_clients_repeat_nothing(server, undisturbed, tmp_path, capsys):
     """SIGKILL, then Ctrl-C while the server hangs, then to the end."""
     answers = tmp_path / "out" / "predictions" / "factworld.jsonl"
-    started = [str(SAEVAL), *command(server, tmp_path / "out")]
+    arguments = command(server, tmp_path / "out")
     for most, how in ((4, signal.SIGKILL), (8, signal.SIGINT)):
         asked_before = 2 * lines_of(answers)
         server.afresh()
         server.fault = lambda number, body, most=PROBES + 2 * most - asked_before: (
             "hang" if number > most else None
         )
-        process = subprocess.Popen(
-            started, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ
-        )
-        while lines_of(answers) < most - 1 and process.poll() is None:
+        process = Forked(arguments, tmp_path / "log")
+        deadline = time.monotonic() + 30
+        while lines_of(answers) < most - 1 and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(how)
+        process.signal(how)
         sent = time.monotonic()
-        _, message = process.communicate(timeout=60)
+        code = process.wait()
         assert time.monotonic() - sent < 5
-        assert KEY not in message
-        assert lines_of(answers) < ITEMS
-    assert process.returncode == 130
+        assert KEY not in process.log.read_text()
+        assert most - 1 <= lines_of(answers) < ITEMS
+    assert code == 130
     left = ITEMS - lines_of(answers)
     server.afresh()
-    assert typed(capsys, *started[1:])[0] == 0
+    assert typed(capsys, *arguments)[0] == 0
     assert len(server.requests) == PROBES + 2 * left
     assert by_item(tmp_path / "out") == undisturbed
 
