@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
-import subprocess
 import time
 
 import pytest
 from builders import two_files
-from command_line import SAEVAL, fails, typed
+from command_line import fails, typed
+from forked import Forked
 from prompted_server import BARE, BOLD, CAUTIOUS, PromptedServer
 from tiny_server import KEY
 
@@ -183,19 +182,16 @@ def test_interrupted_and_run_again_it_ends_with_the_same_bytes(server, prompts, 
     typed(capsys, *command(server, prompts, whole, "base", "tuned"))
     most = 2 * ITEMS + 50
     server.afresh().fault = lambda number, body: "hang" if number > most else None
-    process = subprocess.Popen(
-        [str(SAEVAL), *map(str, command(server, prompts, out, "base", "tuned"))],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ,
-    )  # fmt: skip
+    process = Forked(command(server, prompts, out, "base", "tuned"), tmp_path / "log")
     answers = out / "base" / "cautious" / "predictions" / "factworld_questions.jsonl"
-    while process.poll() is None and (
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and (
         not answers.exists() or answers.read_bytes().count(b"\n") < 50
     ):
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, message = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "run the same command again to resume" in message
+    process.signal(signal.SIGINT)
+    assert process.wait() == 130
+    assert "run the same command again to resume" in process.log.read_text()
     assert not list(out.glob("frontier.*"))
     server.afresh()
     assert typed(capsys, *command(server, prompts, out, "base", "tuned"))[0] == 0
