@@ -59,8 +59,8 @@ def _become(arguments: list[str], log: Path, first: Callable[[], None]) -> None:
     code = 70
     try:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        for stream in (1, 2):
-            os.dup2(output, stream)
+        for number in (1, 2):
+            os.dup2(output, number)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         first()
@@ -102,6 +102,6 @@ def die_while_writing(folder: str, line: int, number: int) -> Callable[[], None]
                     time.sleep(60)
             write_lines(self, file, lines)
 
-        AppendOnlyLog._write = write
+        AppendOnlyLog._write = write  # type: ignore[method-assign]
 
     return prepare
