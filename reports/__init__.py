@@ -1,28 +1,42 @@
-"""How it is shown: console, Markdown, HTML, JSON and CSV from one Comparison.
+"""How results are shown: console, Markdown, HTML, JSON and CSV from one result, and its plots.
 
-Importing this package loads neither matplotlib nor jinja2; the functions that draw load them.
+Importing this package loads nothing but itself; each name is loaded when it is first used.
 """
 
-from saeval.reports.build.checkpoint_series import print_family, write_family
-from saeval.reports.render.console import print_comparison
-from saeval.reports.render.csv import to_csv
-from saeval.reports.render.html import to_html
-from saeval.reports.render.json import from_json, to_json
-from saeval.reports.render.markdown import to_markdown
-from saeval.reports.render.write import write_reports
-from saeval.reports.text.summary import TaskWords, Words, in_words
+from __future__ import annotations
 
-__all__ = [
-    "TaskWords",
-    "Words",
-    "from_json",
-    "in_words",
-    "print_comparison",
-    "print_family",
-    "to_csv",
-    "to_html",
-    "to_json",
-    "to_markdown",
-    "write_family",
-    "write_reports",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from saeval.reports.api import print_result as print_result
+    from saeval.reports.api import report_files as report_files
+    from saeval.reports.api import to_csv as to_csv
+    from saeval.reports.api import to_html as to_html
+    from saeval.reports.api import to_json as to_json
+    from saeval.reports.api import to_markdown as to_markdown
+    from saeval.reports.render.json import from_json as from_json
+    from saeval.reports.render.junit import to_junit as to_junit
+
+_HOMES = {
+    "from_json": "saeval.reports.render.json",
+    "print_result": "saeval.reports.api",
+    "report_files": "saeval.reports.api",
+    "to_csv": "saeval.reports.api",
+    "to_html": "saeval.reports.api",
+    "to_json": "saeval.reports.api",
+    "to_junit": "saeval.reports.render.junit",
+    "to_markdown": "saeval.reports.api",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

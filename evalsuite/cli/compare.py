@@ -82,9 +82,9 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     Those of one training run (checkpoint-200, step-400) are drawn over its steps.
     """
     from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
-    from saeval.evalsuite.cli.report import print_result
     from saeval.evalsuite.compare.checkpoints import compare_checkpoints
     from saeval.evalsuite.compare.comparison import compare as compare_one
+    from saeval.reports import print_result
 
     keywords = {
         **to_keywords(options),
@@ -97,4 +97,5 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
             raise InputError("--best: there is one checkpoint only; give several to choose from")
         print_result(compare_one(base, checkpoints[0], **keywords))
     else:
-        print_result(compare_checkpoints(base, checkpoints, best=options["best"], **keywords))
+        series = compare_checkpoints(base, checkpoints, best=options["best"], **keywords)
+        print_result(series)

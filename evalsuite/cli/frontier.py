@@ -60,11 +60,10 @@ def frontier(
 
     Prompts and checkpoints may be added with the same --out: only they are asked.
     """
-    from rich.console import Console
 
     from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.frontier.frontier import frontier as ask_under_prompts
-    from saeval.reports.build.frontier import print_frontier
+    from saeval.reports import print_result
 
     result = ask_under_prompts(
         model,
@@ -77,4 +76,4 @@ def frontier(
         progress=stderr_progress(),
         **to_keywords({**options, "tasks": None, "system": None}),
     )
-    print_frontier(result, Console())
+    print_result(result)

@@ -85,11 +85,10 @@ def gate(
         return
     if base is None or checkpoint is None:
         raise click.UsageError("BASE and CHECKPOINT are needed (or --explain)")
-    from rich.console import Console
 
     from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.gate.gate import gate as hold_to_policy
-    from saeval.reports.build.gate import print_gate
+    from saeval.reports import print_result
 
     strict = options["strict"]
     result = hold_to_policy(
@@ -104,7 +103,7 @@ def gate(
         progress=stderr_progress(),
         **to_keywords(options),
     )
-    print_gate(result, Console())
+    print_result(result)
     if options["github"]:
         _annotate(result, strict)
     if code := 0 if result.verdict == "INCONCLUSIVE" and not strict else _CODES[result.verdict]:
@@ -126,11 +125,11 @@ def _explain(path: Path | None) -> None:
 
 def _annotate(gate: Gate, strict: bool) -> None:
     """For a GitHub workflow: annotations, and the report in its job summary."""
-    from saeval.reports.build.gate import gate_markdown
-    from saeval.reports.render.junit import github_annotations
+    from saeval.reports import to_markdown
+    from saeval.reports.render.github import github_annotations
 
     for line in github_annotations(gate, strict=strict):
         click.echo(line)
     if summary := os.environ.get(_SUMMARY):
         with open(summary, "a", encoding="utf-8") as file:
-            file.write(gate_markdown(gate))
+            file.write(to_markdown(gate))

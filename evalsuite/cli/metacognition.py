@@ -46,11 +46,10 @@ def metacognition(
     With checkpoints, a table shows what each gained over the base on each task: a row per
     checkpoint, a column per task and way of asking, p values corrected over all of it.
     """
-    from rich.console import Console
 
     from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.metacognition.metacognition import metacognition as ask_about_answers
-    from saeval.reports.build.metacognition import print_metacognition
+    from saeval.reports import print_result
 
     result = ask_about_answers(
         base,
@@ -59,4 +58,4 @@ def metacognition(
         progress=stderr_progress(),
         **to_keywords(options),
     )
-    print_metacognition(result, Console())
+    print_result(result)

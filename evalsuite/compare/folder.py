@@ -25,6 +25,7 @@ from saeval.evalsuite.models.training_data import load_training_data
 from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
 from saeval.evalsuite.store.run_folder import lock_run_folder
+from saeval.files import write_atomic
 from saeval.progress import SILENT, Progress
 from saeval.stats.checkpoints.series import family
 from saeval.stats.compare.results import ModelDescription
@@ -37,39 +38,49 @@ def write_comparison(
     comparison: Comparison, plan: ComparisonPlan, progress: Progress = SILENT
 ) -> None:
     """Write the reports of a comparison into its folder."""
-    from saeval.reports import write_reports
+    from saeval.reports import report_files
 
     with lock_run_folder(plan.folder, plan.manifest):
-        log_written(write_reports(comparison, plan.folder), progress)
+        write_files(plan.folder, report_files(comparison), progress)
 
 
 def write_series(
     series: CheckpointSeries, plan: ComparisonPlan, progress: Progress = SILENT
 ) -> None:
     """Write every checkpoint's own reports, and those over all of them."""
-    from saeval.reports import write_family
-
     with lock_run_folder(plan.folder, plan.manifest):
-        log_written(write_family(series, plan.checkpoint_folders, plan.folder), progress)
+        _write_series(series, plan.checkpoint_folders, plan.folder, progress)
 
 
 def rewrite_reports(folder: Path, progress: Progress = SILENT) -> Comparison | CheckpointSeries:
     """Make the reports of a finished comparison, or of several, once more."""
-    from saeval.reports import write_family, write_reports
+    from saeval.reports import report_files
 
     if not (folder / INDEX).is_file():
         comparison = _read_comparison(folder)
-        log_written(write_reports(comparison, folder), progress)
+        write_files(folder, report_files(comparison), progress)
         return comparison
     series, folders = _read_series(folder)
-    log_written(write_family(series, folders, folder), progress)
+    _write_series(series, folders, folder, progress)
     return series
 
 
-def log_written(paths: list[Path], progress: Progress) -> None:
-    """A line on every file."""
-    for path in paths:
-        progress.log(f"Wrote {path}")
+def write_files(folder: Path, texts: Mapping[str, str], progress: Progress) -> None:
+    """Write texts by the names of their files, each in one step, with a line on every file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        progress.log(f"Wrote {write_atomic(folder / name, text)}")
+
+
+def _write_series(
+    series: CheckpointSeries, folders: Mapping[str, Path], folder: Path, progress: Progress
+) -> None:
+    from saeval.reports import report_files
+
+    for comparison, own in zip(series.comparisons, folders.values(), strict=True):
+        write_files(own, report_files(comparison), SILENT)
+    links = {name: own.relative_to(folder).as_posix() for name, own in folders.items()}
+    write_files(folder, report_files(series, folders=links), progress)
 
 
 def load_comparison(folder: str | Path) -> Comparison:

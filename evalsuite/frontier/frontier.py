@@ -11,7 +11,7 @@ from typing_extensions import Unpack
 from saeval.errors import InputError
 from saeval.evalsuite.compare.cautions import model_cautions
 from saeval.evalsuite.compare.describe import describe_settings
-from saeval.evalsuite.compare.folder import log_written
+from saeval.evalsuite.compare.folder import write_files
 from saeval.evalsuite.engines.registry import configure_engine
 from saeval.evalsuite.frontier.statistics import compute_frontier
 from saeval.evalsuite.models.resolve import resolve_model
@@ -129,9 +129,9 @@ def frontier(
             _cautions(models),
         )
         if out is not None:
-            from saeval.reports.build.frontier import write_frontier
+            from saeval.reports import report_files
 
-            log_written(write_frontier(result, folder), progress)
+            write_files(folder, report_files(result), progress)
     return result
 
 

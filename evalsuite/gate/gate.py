@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from saeval.errors import InputError
 from saeval.evalsuite.compare.comparison import compare_planned
 from saeval.evalsuite.compare.config import ComparisonConfig
-from saeval.evalsuite.compare.folder import log_written
+from saeval.evalsuite.compare.folder import write_files
 from saeval.evalsuite.compare.pairing import to_arrays
 from saeval.evalsuite.compare.plan import (
     CHECKPOINT,
@@ -134,12 +134,11 @@ def gate(
 
 def write_gated(gate: Gate, plan: ComparisonPlan, *, strict: bool, progress: Progress) -> None:
     """Write the reports of the comparison and of the gate into its folder."""
-    from saeval.reports import write_reports
-    from saeval.reports.build.gate import write_gate
+    from saeval.reports import report_files
 
     with lock_run_folder(plan.folder, plan.manifest):
-        log_written(write_reports(gate.comparison, plan.folder), progress)
-        log_written(write_gate(gate, plan.folder, strict=strict), progress)
+        write_files(plan.folder, report_files(gate.comparison), progress)
+        write_files(plan.folder, report_files(gate, strict=strict), progress)
 
 
 def _check_plan(plan: ComparisonPlan, policy: Policy, until_decided: bool) -> SequentialGate | None:

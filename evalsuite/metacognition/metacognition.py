@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 from saeval.errors import InputError
 from saeval.evalsuite.compare.cautions import model_cautions
 from saeval.evalsuite.compare.describe import describe_model
-from saeval.evalsuite.compare.folder import log_written
+from saeval.evalsuite.compare.folder import write_files
 from saeval.evalsuite.compare.pairing import TaskPredictions
 from saeval.evalsuite.compare.plan import name_checkpoints
 from saeval.evalsuite.config import EngineConfig, RunConfig
@@ -117,9 +117,9 @@ def metacognition(
         with progress.status("statistics"):
             result = _to_result(models, knowledge, about, identity, settings)
         if out is not None:
-            from saeval.reports.build.metacognition import write_metacognition
+            from saeval.reports import report_files
 
-            log_written(write_metacognition(result, folder), progress)
+            write_files(folder, report_files(result), progress)
     return result
 
 

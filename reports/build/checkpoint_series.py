@@ -1,195 +1,217 @@
-"""Several checkpoints of one base: the tables that set them side by side, in every form."""
+"""Several checkpoints of one base as a document: the tables that set them side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from saeval.reports.build.transfer_table import Cell, transfer_tables
+from saeval.reports.build.cells import EMPTY, cells_of, draw_later, transfer_cell
+from saeval.reports.document import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    Figure,
+    Grid,
+    Linked,
+    Only,
+    Paragraph,
+    Row,
+    Section,
+    Sentences,
+    Span,
+    Table,
+)
 from saeval.reports.figures.steps import NOTE as STEPS_NOTE
 from saeval.reports.figures.steps import over_steps, step_sentences, steps_picture
-from saeval.reports.render.csv import family_to_csv
-from saeval.reports.render.html import environment
-from saeval.reports.render.markdown_text import escape, markdown_table
-from saeval.reports.render.series_index import Index, index_to_json
-from saeval.reports.render.write import write_file, write_reports
-from saeval.reports.sanitize import one_line
-from saeval.reports.text.best import HEADS, best_in_words
 from saeval.reports.text.best import NOTE as BEST_NOTE
-from saeval.reports.text.numbers import MISSING, format_level
-from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE
+from saeval.reports.text.best import best_sentences, best_title
+from saeval.reports.text.metric_names import METRICS, metric_name, metric_of
+from saeval.reports.text.numbers import (
+    MISSING,
+    format_difference,
+    format_interval,
+    format_level,
+    format_value,
+)
+from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, find
 from saeval.reports.text.summary import in_words
-from saeval.stats.checkpoints.results import Family
+from saeval.stats.checkpoints.results import Best, Family
+from saeval.stats.compare.results import Comparison, TaskComparison
 
-INDEX = "family.json"
+POOLED = "pooled"
 ON_CONSOLE = 5
-"""How many tables the terminal gets; the files have all."""
+"""How many tables a terminal gets; the files have all."""
+_NAME = 30
+
+_METRICS: tuple[tuple[str, bool], ...] = (
+    ("accuracy", False),
+    ("macro_f1", False),
+    ("correct_rate", False),
+    ("incorrect_rate", False),
+    ("correct_given_attempted", False),
+    ("f_score", False),
+    ("recall", True),
+    ("false_abstention_rate", False),
+    ("invalid_rate", False),
+    ("auroc", False),
+    ("brier", False),
+    ("ece_squared_debiased", False),
+)
+"""The metrics of the tables, and whether it is the one of the abstaining class."""
+_OF_CONFIDENCE = ("auroc", "brier", "ece_squared_debiased")
+"""They rest on what both models answered, so the base has another value for each checkpoint."""
 
 
-def write_family(family: Family, folders: Mapping[str, Path], folder: Path) -> list[Path]:
-    """Every checkpoint's own reports, and the tables over all of them.
+def series_report(series: Family, folders: Mapping[str, str] | None = None) -> Document:
+    """Every checkpoint's verdict, the steps, the best one, and a table per metric.
 
     Parameters
     ----------
-    family
-        What to report.
+    series
+        The comparisons.
     folders
-        Where each comparison's reports go, by name, in the order of ``family.comparisons``.
-    folder
-        For ``family.json`` (an index of the comparisons), ``report.md``, ``report.html`` and
-        ``metrics.csv``.
-
-    Returns
-    -------
-    list of Path
-        The files over all checkpoints, the page first.
+        Where each comparison's own reports are, relative to this one, in the order of
+        ``series.comparisons``; without them the names link nowhere.
     """
-    for comparison, own in zip(family.comparisons, folders.values(), strict=True):
-        write_reports(comparison, own)
-    links = {name: own.relative_to(folder).as_posix() for name, own in folders.items()}
-    index = Index(links, family.steps, family.best, family.notes)
-    folder.mkdir(parents=True, exist_ok=True)
-    return [
-        write_file(folder / "report.html", family_to_html(family, links)),
-        write_file(folder / "report.md", family_to_markdown(family, links)),
-        write_file(folder / "metrics.csv", family_to_csv(family)),
-        write_file(folder / INDEX, index_to_json(index)),
+    number = f"{len(series.comparisons)} checkpoints{' of one run' if series.steps else ''}"
+    links: list[str | None] = [None] * len(series.comparisons)
+    if folders is not None:
+        links = list(folders.values())
+    headlines = tuple(
+        Linked(comparison.checkpoint.name, folder, in_words(comparison).headline)
+        for comparison, folder in zip(series.comparisons, links, strict=True)
+    )
+    tables = list(transfer_tables(series))
+    level = format_level(series.settings.level)
+    note = Paragraph(
+        f"Value, then the difference from the base with its {level} interval. Holm’s p is over "
+        f"every headline metric of all checkpoints and tasks together. {UNADJUSTED_NOTE}",
+        "note",
+    )
+    sections = [
+        Section(table.label, f"table-{index}", (table, *((note,) if table is tables[-1] else ())))
+        for index, table in enumerate(tables, start=1)
     ]
+    return Document(
+        title=f"{series.base.name} and {number}",
+        models=(Span(series.base.name, "base"),),
+        opening=(Sentences(headlines), Sentences(series.notes)),
+        sections=(*_steps_section(series), *_best_section(series), *sections),
+    )
 
 
-def family_to_html(family: Family, links: Mapping[str, str]) -> str:
-    """One self-contained page that links to each checkpoint's own."""
-    level = format_level(family.settings.level)
-    return (
-        environment()
-        .get_template("family.html")
-        .render(
-            family=family,
-            headlines=_headlines(family, links),
-            tables=transfer_tables(family),
-            curves=[
-                (
-                    found.name,
-                    steps_picture(found, family.settings.level, f"steps-{index}"),
-                    step_sentences(found, family.settings.level),
-                )
-                for index, found in enumerate(over_steps(family))
-            ],
-            steps_note=STEPS_NOTE.format(level=level),
-            best=best_in_words(family),
-            best_heads=HEADS,
-            best_note=BEST_NOTE,
-            level=level,
-            unadjusted_note=UNADJUSTED_NOTE,
+def series_summary(series: Family) -> Document:
+    """The first tables, the best checkpoint, then each checkpoint's verdict."""
+    tables = list(transfer_tables(series))[:ON_CONSOLE]
+    best = [
+        Section(best_title(b), "", (_best_table(b), *map(Paragraph, best_sentences(b))))
+        for b in (series.best,)
+        if b is not None
+    ]
+    return Document(
+        title="",
+        sections=(
+            *(Section(table.label, "", (table,)) for table in tables),
+            Section("", "", (Paragraph(f"{LEGEND} {UNADJUSTED_NOTE}", "note"),)),
+            *best,
+            Section("", "", tuple(map(Paragraph, series.notes))),
+            *(
+                Section(c.checkpoint.name, "", (Paragraph(in_words(c).headline),))
+                for c in series.comparisons
+            ),
+        ),
+    )
+
+
+def transfer_tables(series: Family) -> Iterator[Table]:
+    """A table of checkpoints × tasks for every metric that any comparison has."""
+    columns = series.task_names
+    if any(comparison.pooled is not None for comparison in series.comparisons):
+        columns = (*columns, POOLED)
+    for metric, of_abstention in _METRICS:
+        base, name = dict.fromkeys(columns, MISSING), ""
+        rows = []
+        for comparison in series.comparisons:
+            cells = []
+            for column in columns:
+                task = _task(comparison, column)
+                label = task.abstention if task is not None and of_abstention else None
+                row = None if task is None else find(task, metric, label)
+                if task is None or row is None:
+                    cells.append(EMPTY)
+                    continue
+                name = metric_name(row, task.abstention)
+                own_base = metric in _OF_CONFIDENCE
+                if not own_base:
+                    base[column] = format_value(row.base, metric_of(row).scale)
+                cells.append(transfer_cell(row, series.settings.level, both=own_base))
+            rows.append(Row((Cell(comparison.checkpoint.name), *cells)))
+        if name:
+            yield Table(
+                columns=(
+                    Column("Model", limit=_NAME),
+                    *(Column(column, wrap=True) for column in columns),
+                ),
+                rows=(Row(cells_of("base", *base.values())), *rows),
+                layout="matrix",
+                label=name,
+            )
+
+
+def _task(comparison: Comparison, name: str) -> TaskComparison | None:
+    if name == POOLED:
+        return comparison.pooled
+    return next((task for task in comparison.tasks if task.task == name), None)
+
+
+def _steps_section(series: Family) -> Iterator[Section]:
+    """What happened over the steps of one run."""
+    level = series.settings.level
+    curves = over_steps(series)
+    if not curves:
+        return
+    figures = tuple(
+        Figure(
+            draw_later(f"steps-{index}", steps_picture, curve, level),
+            step_sentences(curve, level),
+            title=curve.name,
         )
+        for index, curve in enumerate(curves)
     )
-
-
-def family_to_markdown(family: Family, links: Mapping[str, str]) -> str:
-    """The verdicts, then a table per metric."""
-    return "\n".join(_markdown(family, links)) + "\n"
-
-
-def _markdown(family: Family, links: Mapping[str, str]) -> Iterator[str]:
-    yield f"## {escape(family.base.name)} and {len(family.comparisons)} checkpoints"
-    yield ""
-    for name, link, headline in _headlines(family, links):
-        yield f"- [{escape(name)}]({link}/report.md): {escape(headline)}"
-    yield ""
-    yield from _history(family)
-    for table in transfer_tables(family):
-        yield f"### {escape(table.metric)}"
-        yield ""
-        body = [["base", *table.base]]
-        body += [[escape(name), *map(_cell_text, cells)] for name, cells in table.rows]
-        yield from markdown_table(["", *map(escape, table.columns)], body, right=False)
-        yield ""
-    yield (
-        f"Difference from the base with its {format_level(family.settings.level)} interval; "
-        f"Holm’s p is over all checkpoints and tasks together. {UNADJUSTED_NOTE}"
+    sentences = tuple(
+        f"{curve.name}, {sentence}" for curve in curves for sentence in step_sentences(curve, level)
     )
+    note = STEPS_NOTE.format(level=format_level(level))
+    blocks: tuple[Block, ...] = (
+        Only("html", (Paragraph(note, "note"), Grid(figures))),
+        Only("markdown", (Sentences(sentences),)),
+    )
+    yield Section("Over the steps", "over-the-steps", blocks)
 
 
-def _history(family: Family) -> Iterator[str]:
-    """What happened over the steps, and the best checkpoint."""
-    if curves := over_steps(family):
-        yield "### Over the steps"
-        yield ""
-        for found in curves:
-            for sentence in step_sentences(found, family.settings.level):
-                yield f"- {escape(found.name)}, {escape(sentence)}"
-        yield ""
-    if best := best_in_words(family):
-        yield f"### {escape(best.title)}"
-        yield ""
-        yield " ".join(map(escape, best.sentences))
-        yield ""
-        body = [[escape(name), *cells] for name, *cells in best.rows]
-        body[best.chosen][0] = f"**{body[best.chosen][0]}**"
-        yield from markdown_table(HEADS, body)
-        yield f"{BEST_NOTE}"
-        yield ""
-    for note in family.notes:
-        yield escape(note)
-        yield ""
+def _best_section(series: Family) -> Iterator[Section]:
+    if (best := series.best) is not None:
+        sentences = Paragraph(" ".join(best_sentences(best)))
+        note = Paragraph(BEST_NOTE, "note")
+        yield Section(best_title(best), "best", (sentences, _best_table(best), note))
 
 
-def print_family(family: Family, console: Console) -> None:
-    """The first tables, then each checkpoint's verdict."""
-    for transfer in transfer_tables(family)[:ON_CONSOLE]:
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(transfer.metric, "bold"))
-        table.title_justify = "left"
-        table.add_column("")
-        for column in transfer.columns:
-            table.add_column(Text(one_line(column, 24)), justify="right")
-        table.add_row("base", *transfer.base)
-        for name, cells in transfer.rows:
-            table.add_row(Text(one_line(name, 30)), *(Text(_cell_mark(cell)) for cell in cells))
-        console.print(table)
-    console.print(Text(f"{LEGEND} {UNADJUSTED_NOTE}", "dim"))
-    _print_best(family, console)
-    for comparison in family.comparisons:
-        console.print()
-        console.print(Text(one_line(comparison.checkpoint.name, 60), "bold"))
-        console.print(Text(in_words(comparison).headline))
-
-
-def _print_best(family: Family, console: Console) -> None:
-    if best := best_in_words(family):
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, title=Text(best.title, "bold"))
-        table.title_justify = "left"
-        for head in HEADS:
-            table.add_column(head, justify="right" if head else "left")
-        for index, (name, *cells) in enumerate(best.rows):
-            style = "bold" if index == best.chosen else ""
-            table.add_row(Text(one_line(name, 30), style), *map(Text, cells))
-        console.print()
-        console.print(table)
-        for sentence in best.sentences:
-            console.print(Text(one_line(sentence, 400)))
-    for note in family.notes:
-        console.print(Text(one_line(note, 400)))
-
-
-def _headlines(family: Family, links: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    return [
-        (comparison.checkpoint.name, link, in_words(comparison).headline)
-        for comparison, link in zip(family.comparisons, links.values(), strict=True)
-    ]
-
-
-def _cell_text(cell: Cell | None) -> str:
-    if cell is None:
-        return MISSING
-    return f"{cell.value} {cell.difference} {cell.sign.text}"
-
-
-def _cell_mark(cell: Cell | None) -> str:
-    if cell is None:
-        return MISSING
-    return f"{cell.value} {cell.difference} {cell.sign.mark}"
+def _best_table(best: Best) -> Table:
+    scale = METRICS[best.metric].scale
+    rows = tuple(
+        Row(
+            cells_of(
+                candidate.name,
+                format_value(candidate.value, scale),
+                format_difference(candidate.difference, scale),
+                format_interval(candidate.interval, scale),
+                f"{candidate.best_share:.0%}",
+                "yes" if candidate.maybe_best else "no",
+            ),
+            strong=candidate.name == best.chosen,
+        )
+        for candidate in best.candidates
+    )
+    heads = ("Value", "Difference", "Interval", "Wins", "May be best")
+    columns = (Column("", limit=_NAME), *map(Column, heads))
+    return Table(columns, rows, "wide", best_title(best))

@@ -1,24 +1,27 @@
-"""A frontier in every form: page, Markdown, CSV, JSON, picture and console."""
+"""A frontier as a document."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
-from saeval.reports.figures.frontier import description, frontier_picture, standalone
-from saeval.reports.render.console import as_text
-from saeval.reports.render.csv import Cell, csv_text
-from saeval.reports.render.html import environment
-from saeval.reports.render.json import to_json
-from saeval.reports.render.markdown_text import escape, markdown_table
-from saeval.reports.render.write import write_file
-from saeval.reports.sanitize import one_line, shortened
+from saeval.reports.build.cells import cells_of, draw_later
+from saeval.reports.document import (
+    Block,
+    Cautions,
+    Cell,
+    Column,
+    Definitions,
+    Details,
+    Document,
+    Figure,
+    Paragraph,
+    Quote,
+    Row,
+    Section,
+    Sentences,
+    Span,
+    Table,
+)
+from saeval.reports.figures.frontier import description, frontier_picture
+from saeval.reports.sanitize import one_line
 from saeval.reports.text.frontier import (
     HOW_BEYOND,
     HOW_TESTED,
@@ -29,6 +32,7 @@ from saeval.reports.text.frontier import (
     sentences,
 )
 from saeval.reports.text.numbers import (
+    MISSING,
     format_count,
     format_difference,
     format_interval,
@@ -38,257 +42,225 @@ from saeval.reports.text.numbers import (
     format_value,
     format_value_interval,
 )
-from saeval.stats.compare.results import Interval, Rate
-from saeval.stats.frontier.results import Change, Frontier
+from saeval.stats.compare.results import Rate
+from saeval.stats.frontier.results import BeyondFront, Change, Frontier, Point
 
-_COLUMNS = (
-    "model", "system", "items", "right", "right_low", "right_high", "right_interval_method",
-    "wrong", "wrong_low", "wrong_high", "wrong_interval_method", "declined", "unreadable",
-    "hallucination_items", "hallucination", "hallucination_low", "hallucination_high",
-    "on_front", "beyond_base_front_p", "beyond_base_front_p_holm", "level",
-)  # fmt: skip
-_NAME, _WIDE_NAME, _SHORT_NAME = 40, 20, 11
-_NAMES = 2
+PICTURE = "frontier.svg"
+"""File of the picture, which stands beside the report in Markdown."""
+_NAME = 11
 _WIDE = 130
-"""Columns from which the terminal gets the whole table."""
 _FOLDED = 30
-"""More rows than this are folded on the page."""
+_SHORT_PROMPT = 400
 
 
-@dataclass(frozen=True)
-class Row:
-    """A line of a table as it is written; names are still hostile text."""
-
-    names: tuple[str, ...]
-    cells: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A table with its title and how to read it."""
-
-    title: str
-    note: str
-    heads: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-
-def write_frontier(found: Frontier, folder: Path) -> list[Path]:
-    """Write ``frontier.html``, ``.md``, ``.svg``, ``.csv`` and ``.json``; the page comes first."""
-    svg = frontier_picture(found)
-    texts = {
-        "frontier.html": frontier_to_html(found, svg),
-        "frontier.md": frontier_to_markdown(found),
-        "frontier.svg": standalone(svg),
-        "frontier.csv": frontier_to_csv(found),
-        "frontier.json": to_json(found),
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    return [write_file(folder / name, text) for name, text in texts.items()]
-
-
-def frontier_to_html(found: Frontier, svg: str) -> str:
-    """One page with the picture in it; it loads nothing and runs nothing."""
-    return (
-        environment()
-        .get_template("frontier.html")
-        .render(
-            found=found,
-            svg=svg,
-            sentences=sentences(found),
-            tables=_tables(found),
-            level=format_level(found.level),
-            folded=_FOLDED,
-            how_to_read=HOW_TO_READ,
-            right_is=right_is(found),
-        )
+def frontier_report(frontier: Frontier) -> Document:
+    """The words, the picture, the tables and the prompts."""
+    base, *checkpoints = frontier.models
+    return Document(
+        title=f"Right and wrong answers on {frontier.task}",
+        models=(
+            Span(base.name, "base"),
+            *((Span("→"),) if checkpoints else ()),
+            *(Span(name, "checkpoint") for name in _with_commas([m.name for m in checkpoints])),
+        ),
+        opening=(Sentences(sentences(frontier)),),
+        cautions=_cautions(frontier),
+        sections=(
+            Section("The front of each model", "picture", (_figure(frontier),)),
+            *(
+                Section(table.label, f"table-{index}", (table, Paragraph(note, "note")))
+                for index, (table, note) in enumerate(_tables(frontier), start=1)
+            ),
+            Section("System prompts", "prompts", tuple(_prompts(frontier))),
+            Section("Models", "models", (_models(frontier),)),
+        ),
     )
 
 
-def frontier_to_markdown(found: Frontier) -> str:
-    """The words, the picture (``frontier.svg`` beside it) and the tables."""
-    return "\n".join(_markdown(found)).rstrip() + "\n"
-
-
-def _markdown(found: Frontier) -> Iterator[str]:
-    yield f"## Right and wrong answers on {escape(found.task)}"
-    yield ""
-    yield from (f"- {escape(sentence)}" for sentence in sentences(found))
-    yield ""
-    if found.warnings:
-        yield "**Before believing it**"
-        yield ""
-        yield from (f"- {escape(warning)}" for warning in found.warnings)
-        yield ""
-    yield f"![{escape(description(found))}](frontier.svg)"
-    yield ""
-    yield f"{_items(found)} {right_is(found)} {HOW_TO_READ}"
-    yield ""
-    for table in _tables(found):
-        yield f"### {table.title}"
-        yield ""
-        body = [
-            [*map(escape, row.names), *(_plain(cell) for cell in row.cells)] for row in table.rows
-        ]
-        yield from markdown_table(table.heads, body)
-        if table.note:
-            yield table.note
-            yield ""
-    yield "### System prompts"
-    yield ""
-    for name, text in found.systems.items():
-        yield f"- **{escape(name)}**: {escape(text) if text else 'no system prompt'}"
-
-
-def frontier_to_csv(found: Frontier) -> str:
-    """One row per model and prompt."""
-    beyond = {(one.model, one.system): one for one in found.beyond}
-
-    def rows() -> Iterator[tuple[Cell, ...]]:
-        for point in found.points:
-            tested = beyond.get((point.model, point.system))
-            hallucination = point.hallucination
-            yield (
-                point.model,
-                point.system,
-                found.items,
-                point.right.value,
-                *_limits(point.right.interval),
-                point.wrong.value,
-                *_limits(point.wrong.interval),
-                point.declined,
-                point.unreadable,
-                hallucination.total,
-                hallucination.value,
-                *_limits(hallucination.interval)[:2],
-                str(point.on_front).lower(),
-                tested.p if tested else None,
-                tested.p_holm if tested else None,
-                found.level,
-            )
-
-    return csv_text(_COLUMNS, rows())
-
-
-def print_frontier(found: Frontier, console: Console) -> None:
+def frontier_summary(frontier: Frontier) -> Document:
     """The points, and last, above the prompt, the words."""
-    wide = console.width >= _WIDE
-    shown = _points(found, full=wide)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for index, head in enumerate(shown.heads):
-        justify: Literal["left", "right"] = "left" if index < _NAMES else "right"
-        table.add_column(head, justify=justify, no_wrap=True)
-    for row in shown.rows:
-        names = [shortened(name, _WIDE_NAME if wide else _SHORT_NAME) for name in row.names]
-        table.add_row(*(as_text(console, cell) for cell in (*names, *row.cells)))
-    console.print(as_text(console, f"{one_line(found.task, _NAME)}  {_items(found)}", "bold"))
-    console.print(table)
-    for warning in found.warnings:
-        console.print(as_text(console, f"! {one_line(warning)}", "yellow"))
-    console.print()
-    for sentence in sentences(found):
-        console.print(as_text(console, one_line(sentence)))
+    blocks = (_points(frontier), Sentences(frontier.warnings, "warning"))
+    return Document(
+        title="",
+        opening=(Sentences(sentences(frontier)),),
+        sections=(Section(frontier.task, "", blocks, subtitle=_items(frontier)),),
+    )
 
 
-def _tables(found: Frontier) -> list[Shown]:
-    level = format_level(found.level)
-    tables = [_points(found), _utilities(found, level)]
-    if found.dominances:
-        tables.append(_dominances(found, level))
+def _cautions(frontier: Frontier) -> Cautions | None:
+    return Cautions("Before believing it", frontier.warnings) if frontier.warnings else None
+
+
+def _with_commas(names: list[str]) -> list[str]:
+    return [f"{name}," for name in names[:-1]] + names[-1:]
+
+
+def _figure(frontier: Frontier) -> Figure:
+    crosses = f"Crosses are {format_level(frontier.level)} intervals."
+    return Figure(
+        draw_later("frontier", frontier_picture, frontier),
+        (f"{_items(frontier)} {crosses} {right_is(frontier)} {HOW_TO_READ}",),
+        file=PICTURE,
+        description=description(frontier),
+        large=True,
+    )
+
+
+def _tables(frontier: Frontier) -> list[tuple[Table, str]]:
+    """Each with how to read it."""
+    note = f"{format_level(frontier.level)} intervals in brackets."
+    if frontier.answerable < frontier.items:
+        note += " Halluc.: of the items without an answer, those answered all the same."
+    if frontier.beyond:
+        note += f" {HOW_BEYOND}"
+    tables = [(_points(frontier), note), (_utilities(frontier), HOW_USEFUL)]
+    if frontier.dominances:
+        tables.append((_dominances(frontier), HOW_TESTED))
     return tables
 
 
-def _points(found: Frontier, *, full: bool = True) -> Shown:
-    beyond = {(one.model, one.system): one for one in found.beyond}
-    with_hallucination = full and found.answerable < found.items
-    rows = []
-    for point in found.points:
-        cells = [
-            _share(point.right, full),
-            _share(point.wrong, full),
-            format_value(point.declined, "share"),
-            format_value(point.unreadable, "share"),
-        ]
-        if with_hallucination:
-            cells.append(format_value(point.hallucination.value, "share"))
-        cells.append("on it" if point.on_front else "–")
-        if found.beyond:
-            tested = beyond.get((point.model, point.system))
-            cells.append("–" if tested is None else _beyond(tested.p_holm, tested.beyond))
-        rows.append(Row((point.model, point.system), tuple(cells)))
-    heads = ["Model", "Prompt", "Right", "Wrong", "Declined", "Unread."]
-    heads += ["Halluc."] if with_hallucination else []
-    heads += ["Front", *(["Beyond"] if found.beyond else [])]
-    note = f"{format_level(found.level)} intervals in brackets."
-    if with_hallucination:
-        note += " Halluc.: of the items without an answer, those answered all the same."
-    if found.beyond:
-        note += f" {HOW_BEYOND}"
-    return Shown("Every model under every prompt", note, tuple(heads), tuple(rows))
-
-
-def _dominances(found: Frontier, level: str) -> Shown:
+def _points(frontier: Frontier) -> Table:
+    beyond = {(point.model, point.system): point for point in frontier.beyond}
+    with_hallucination = frontier.answerable < frontier.items
     rows = [
         Row(
-            (one.model, one.system, one.base_system),
             (
-                RELATIONS[one.relation],
-                *_change(one.right),
-                *_change(one.wrong),
-            ),
-        )
-        for one in found.dominances
-    ]
-    heads = (
-        "Checkpoint", "Prompt", "Base’s prompt", "The checkpoint", "Right", f"{level} interval",
-        "Holm p", "Wrong", f"{level} interval", "Holm p",
-    )  # fmt: skip
-    return Shown("Checkpoint against every prompt of the base", HOW_TESTED, heads, tuple(rows))
-
-
-def _utilities(found: Frontier, level: str) -> Shown:
-    rows = []
-    for one in found.utilities:
-        difference = format_difference(one.difference, "score")
-        limits = format_interval(one.difference_interval, "score")
-        if one.difference is None:
-            difference = limits = "–"
-        rows.append(
-            Row(
-                (f"{one.penalty:g}", one.model, one.system),
-                (
-                    _signed(one.value),
-                    format_interval(one.interval, "score"),
-                    difference,
-                    limits,
+                *cells_of(point.model, point.system),
+                _rate(point.right),
+                _rate(point.wrong),
+                *cells_of(
+                    format_value(point.declined, "share"),
+                    format_value(point.unreadable, "share"),
+                    *([_hallucination(point)] if with_hallucination else []),
+                    "on it" if point.on_front else MISSING,
+                    *([_beyond(beyond.get((point.model, point.system)))] if beyond else []),
                 ),
             )
         )
-    heads = (
-        "λ", "Model", "Best prompt", "Right − λ·wrong", f"{level} interval", "From the base",
-        f"{level} interval",
-    )  # fmt: skip
-    return Shown("What a wrong answer may cost", HOW_USEFUL, heads, tuple(rows))
+        for point in frontier.points
+    ]
+    return Table(
+        columns=(
+            Column("Model", limit=_NAME),
+            Column("Prompt", align="left", limit=_NAME),
+            *map(Column, ("Right", "Wrong", "Declined", "Unread.")),
+            *((Column("Halluc.", from_width=_WIDE),) if with_hallucination else ()),
+            Column("Front"),
+            *((Column("Beyond"),) if beyond else ()),
+        ),
+        rows=tuple(rows),
+        layout="wide",
+        label="Every model under every prompt",
+        fold_from=_FOLDED,
+        intervals_from=_WIDE,
+    )
 
 
-def _items(found: Frontier) -> str:
-    parts = [format_items(found.items)]
-    if found.clusters is not None:
-        parts.append(f"{format_count(found.clusters)} clusters")
-    if found.answerable < found.items:
-        parts.append(f"{format_count(found.answerable)} with an answer")
+def _dominances(frontier: Frontier) -> Table:
+    interval = f"{format_level(frontier.level)} interval"
+    rows = [
+        Row(
+            cells_of(
+                pair.model,
+                pair.system,
+                pair.base_system,
+                RELATIONS[pair.relation],
+                *_change(pair.right),
+                *_change(pair.wrong),
+            )
+        )
+        for pair in frontier.dominances
+    ]
+    return Table(
+        columns=(
+            Column("Checkpoint"),
+            Column("Prompt", align="left"),
+            Column("Base’s prompt", align="left"),
+            *map(Column, ("The checkpoint", "Right", interval, "Holm p")),
+            *map(Column, ("Wrong", interval, "Holm p")),
+        ),
+        rows=tuple(rows),
+        layout="wide",
+        label="Checkpoint against every prompt of the base",
+        fold_from=_FOLDED,
+    )
+
+
+def _utilities(frontier: Frontier) -> Table:
+    interval = f"{format_level(frontier.level)} interval"
+    rows = [
+        Row(
+            cells_of(
+                f"{utility.penalty:g}",
+                utility.model,
+                utility.system,
+                format_difference(utility.value, "score"),
+                format_interval(utility.interval, "score"),
+                format_difference(utility.difference, "score"),
+                MISSING
+                if utility.difference is None
+                else format_interval(utility.difference_interval, "score"),
+            )
+        )
+        for utility in frontier.utilities
+    ]
+    return Table(
+        columns=(
+            Column("λ"),
+            Column("Model", align="left"),
+            Column("Best prompt", align="left"),
+            *map(Column, ("Right − λ·wrong", interval, "From the base", interval)),
+        ),
+        rows=tuple(rows),
+        layout="wide",
+        label="What a wrong answer may cost",
+        fold_from=_FOLDED,
+    )
+
+
+def _prompts(frontier: Frontier) -> list[Block]:
+    return [
+        Details(
+            name,
+            (Paragraph("No system prompt.", "note") if text is None else Quote(text),),
+            open=text is not None and len(text) < _SHORT_PROMPT,
+        )
+        for name, text in frontier.systems.items()
+    ]
+
+
+def _models(frontier: Frontier) -> Definitions:
+    items = []
+    for model in frontier.models:
+        facts = "".join(f"; {fact} {one_line(value, 80)}" for fact, value in model.facts.items())
+        items.append((model.name, f"{model.source}{facts}"))
+    return Definitions((*items, ("saeval", frontier.saeval_version)))
+
+
+def _items(frontier: Frontier) -> str:
+    parts = [format_items(frontier.items)]
+    if frontier.clusters is not None:
+        parts.append(f"{format_count(frontier.clusters)} clusters")
+    if frontier.answerable < frontier.items:
+        parts.append(f"{format_count(frontier.answerable)} with an answer")
     return f"{', '.join(parts)}."
 
 
-def _share(rate: Rate, interval: bool) -> str:
-    value = format_value(rate.value, "share")
-    return f"{value} {format_value_interval(rate.interval, 'share')}" if interval else value
+def _rate(rate: Rate) -> Cell:
+    limits = format_value_interval(rate.interval, "share")
+    return Cell(format_value(rate.value, "share"), interval=limits)
 
 
-def _beyond(p: float | None, beyond: bool) -> str:
-    if p is None:
+def _hallucination(point: Point) -> str:
+    return format_value(point.hallucination.value, "share")
+
+
+def _beyond(point: BeyondFront | None) -> str:
+    if point is None:
+        return MISSING
+    if point.p_holm is None:
         return RELATIONS["untested"]
-    return f"{'✓' if beyond else '~'} p {format_pvalue(p)}"
+    return f"{'✓' if point.beyond else '~'} p {format_pvalue(point.p_holm)}"
 
 
 def _change(change: Change) -> tuple[str, str, str]:
@@ -297,18 +269,3 @@ def _change(change: Change) -> tuple[str, str, str]:
         format_interval(change.interval, "share"),
         format_pvalue(change.p_holm),
     )
-
-
-def _signed(value: float) -> str:
-    return format_difference(value, "score")
-
-
-def _limits(interval: Interval | None) -> tuple[Cell, Cell, Cell]:
-    if interval is None:
-        return None, None, None
-    return interval.low, interval.high, interval.method
-
-
-def _plain(cell: str) -> str:
-    """A cell of ours; a tilde must not strike anything through."""
-    return cell.replace("~", "\\~")

@@ -1,253 +1,261 @@
-"""Does a model know which of its answers are right? The report in every form."""
+"""Does a model know which of its answers are right? The result as a document."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from saeval.reports.build.transfer_table import TransferTable
-from saeval.reports.render.csv import Cell as CsvCell
-from saeval.reports.render.csv import csv_text
-from saeval.reports.render.html import environment
-from saeval.reports.render.json import to_json
-from saeval.reports.render.markdown_text import escape, markdown_table
-from saeval.reports.render.write import write_file
-from saeval.reports.sanitize import one_line
-from saeval.reports.text.metacognition import (
-    Entry,
-    Sheet,
-    details,
-    headline,
-    in_sentences,
-    sheets,
-    transfer_table,
+from saeval.reports.build.cells import EMPTY, badge_of, cells_of, transfer_cell
+from saeval.reports.document import (
+    Badge,
+    Block,
+    Cautions,
+    Cell,
+    Column,
+    Definitions,
+    Document,
+    Paragraph,
+    Part,
+    Row,
+    Section,
+    Sentences,
+    Span,
+    Table,
 )
-from saeval.reports.text.metric_names import METRICS
-from saeval.reports.text.numbers import MISSING, format_level
-from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE
-from saeval.stats.compare.results import Interval, MetricComparison
-from saeval.stats.metacognition.results import Metacognition, ModelMetacognition
+from saeval.reports.text.metacognition import HEADLINE, details, headline, in_sentences
+from saeval.reports.text.metric_names import METRICS, metric_of
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_interval,
+    format_level,
+    format_pvalue,
+    format_value,
+    format_value_interval,
+)
+from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, sign_of
+from saeval.stats.compare.results import MetricComparison
+from saeval.stats.metacognition.pairwise import Share
+from saeval.stats.metacognition.results import (
+    Estimate,
+    Metacognition,
+    ModelMetacognition,
+    TaskDifferences,
+    TaskMetacognition,
+)
 
 TRANSFER_NOTE = (
     "The base’s row is over all its own answers. A checkpoint’s cell goes from the base to the "
     "checkpoint over what both answered; Holm’s p is over this table."
 )
-COLUMNS = (
-    "model",
-    "task",
-    "part",
-    "metric",
-    "items",
-    "value",
-    "low",
-    "high",
-    "reference",
-    "difference",
-    "difference_low",
-    "difference_high",
-    "p",
-    "test",
-    "p_holm",
-    "p_bh",
-)
-"""`reference` is what `value` is compared with: the confidence stated with the answer in the part
-``beside stated``, the base in the part ``difference``."""
+_DEFINED = ("auroc", "pairwise_accuracy", "position_bias", "consistency", "agreement")
+_NAME = 24
+
+Results = Sequence[tuple[ModelMetacognition, TaskMetacognition]]
 
 
-def write_metacognition(result: Metacognition, folder: Path) -> list[Path]:
-    """Write ``metacognition.html``, ``.md``, ``.csv`` and ``.json`` into a folder that exists."""
-    texts = {
-        "metacognition.html": to_html(result),
-        "metacognition.md": to_markdown(result),
-        "metacognition.csv": to_csv(result),
-        "metacognition.json": to_json(result),
-    }
-    return [write_file(folder / name, text) for name, text in texts.items()]
-
-
-def to_html(result: Metacognition) -> str:
-    """One self-contained page that loads nothing and runs nothing."""
+def metacognition_report(result: Metacognition) -> Document:
+    """The words, the transfer table, the tables of every task, and what the metrics mean."""
     first, others = headline(result)
-    return (
-        environment()
-        .get_template("metacognition.html")
-        .render(
-            result=result,
-            headline=first,
-            sentences=(*others, *details(result)),
-            transfer=transfer_table(result),
-            transfer_note=TRANSFER_NOTE,
-            tasks=[(task, sheets(result, task)) for task in result.task_names],
-            level=format_level(result.settings.level),
-            legend=f"{LEGEND} {UNADJUSTED_NOTE}",
-            definitions=_definitions(),
-        )
+    base = result.base.model.name
+    checkpoints = [model.model.name for model in result.checkpoints]
+    names = [f"{name}," for name in checkpoints[:-1]] + checkpoints[-1:]
+    cautions = Cautions("Before reading the numbers", result.warnings)
+    definitions = tuple((METRICS[name].name, METRICS[name].definition) for name in _DEFINED)
+    level = format_level(result.settings.level)
+    note = f"Intervals at {level}. {LEGEND} {UNADJUSTED_NOTE}"
+    return Document(
+        title=f"Does {base} know which of its answers are right?",
+        models=(
+            Span(base, "base"),
+            *((Span("→"),) if names else ()),
+            *(Span(name, "checkpoint") for name in names),
+        ),
+        headline=first,
+        opening=(Sentences((*others, *details(result))),),
+        cautions=cautions if result.warnings else None,
+        sections=(
+            *transfer_section(result),
+            *(
+                Section(task, f"task-{index}", tuple(task_tables(result, task)), ruled=True)
+                for index, task in enumerate(result.task_names, start=1)
+            ),
+            Section(
+                "Definitions", "definitions", (Definitions(definitions), Paragraph(note, "note"))
+            ),
+        ),
     )
 
 
-def _definitions() -> list[tuple[str, str]]:
-    names = ("auroc", "pairwise_accuracy", "position_bias", "consistency", "agreement")
-    return [(METRICS[name].name, METRICS[name].definition) for name in names]
-
-
-def to_markdown(result: Metacognition) -> str:
-    """The words, the transfer table, and the tables of every task."""
-    return "\n".join(_markdown(result)) + "\n"
-
-
-def _markdown(result: Metacognition) -> Iterator[str]:
-    first, others = headline(result)
-    yield "## Does it know which of its answers are right?"
-    yield ""
-    yield f"**{escape(first)}**"
-    yield ""
-    for sentence in (*others, *details(result)):
-        yield f"- {escape(sentence)}"
-    for warning in result.warnings:
-        yield f"- ⚠ {escape(warning)}"
-    yield ""
-    if transfer := transfer_table(result):
-        yield "### Transfer"
-        yield ""
-        body = [["base", *transfer.base]]
-        for name, cells in transfer.rows:
-            shown = (
-                MISSING if cell is None else f"{cell.value} {cell.difference} {cell.sign.text}"
-                for cell in cells
-            )
-            body.append([escape(name), *map(_plain, shown)])
-        yield from markdown_table(["", *map(escape, transfer.columns)], body, right=False)
-        yield TRANSFER_NOTE
-        yield ""
-    for task in result.task_names:
-        yield f"### {escape(task)}"
-        yield ""
-        for sheet in sheets(result, task):
-            yield f"**{escape(sheet.title)}**"
-            yield ""
-            body = [[escape(name), *map(_in_line, entries)] for name, entries in sheet.rows]
-            yield from markdown_table(["", *sheet.columns], body)
-            if sheet.note:
-                yield sheet.note
-                yield ""
-    yield f"Intervals at {format_level(result.settings.level)}. {LEGEND} {UNADJUSTED_NOTE}"
-
-
-def _in_line(entry: Entry) -> str:
-    sign = "" if entry.sign is None else entry.sign.text
-    return _plain(" ".join(part for part in (entry.text, entry.limits, sign) if part))
-
-
-def _plain(text: str) -> str:
-    """A sign's tilde must not strike anything through, nor a bracket begin a link."""
-    return text.replace("~", "\\~").replace("[", "\\[")
-
-
-def to_csv(result: Metacognition) -> str:
-    """One row per model, task, part and metric; what does not exist is empty."""
-    return csv_text(COLUMNS, (row for model in result.models for row in _rows(model)))
-
-
-def _rows(model: ModelMetacognition) -> Iterator[tuple[CsvCell, ...]]:
-    name = model.model.name
-    for task in model.tasks:
-        if task.single is not None:
-            for found in task.single.estimates:
-                shown = (found.metric, found.items, found.value, *_limits(found.interval))
-                yield _padded(name, task.task, "single", *shown)
-            for row in task.single.beside_stated:
-                yield _compared(name, task.task, "beside stated", row)
-        if task.pairwise is not None:
-            choices = task.pairwise
-            for share in (
-                choices.accuracy,
-                choices.position_bias,
-                choices.consistency,
-                choices.agreement,
-                choices.invalid_rate,
-            ):
-                shown = (share.name, share.pairs, share.value, *_limits(share.interval))
-                yield _padded(name, task.task, "pairwise", *shown)
-    for differences in model.differences:
-        for row in differences.metrics:
-            yield _compared(name, differences.task, "difference", row)
-
-
-def _padded(*cells: CsvCell) -> tuple[CsvCell, ...]:
-    return (*cells, *[None] * (len(COLUMNS) - len(cells)))
-
-
-def _compared(model: str, task: str, part: str, row: MetricComparison) -> tuple[CsvCell, ...]:
-    return (
-        model,
-        task,
-        part,
-        row.metric,
-        row.items,
-        row.checkpoint,
-        *_limits(row.checkpoint_interval),
-        row.base,
-        row.difference,
-        *_limits(row.difference_interval),
-        row.p,
-        row.test,
-        row.p_holm,
-        row.p_bh,
-    )
-
-
-def _limits(interval: Interval | None) -> tuple[CsvCell, CsvCell]:
-    return (None, None) if interval is None else (interval.low, interval.high)
-
-
-def print_metacognition(result: Metacognition, console: Console) -> None:
+def metacognition_summary(result: Metacognition) -> Document:
     """A table per way and task, then the words, which are what stands above the prompt."""
-    for task in result.task_names:
-        console.print()
-        console.print(Text(one_line(task, 40), "bold"))
-        for sheet in sheets(result, task):
-            _print_sheet(sheet, console)
-    if transfer := transfer_table(result):
-        _print_transfer(transfer, console)
-    console.print(Text(f"{LEGEND} {UNADJUSTED_NOTE}", "dim"))
-    for warning in result.warnings:
-        console.print(Text(f"  ! {one_line(warning)}", "yellow"))
-    for sentence in details(result):
-        console.print(Text(f"  - {one_line(sentence)}"))
-    console.print()
-    for sentence in in_sentences(result):
-        console.print(Text(one_line(sentence), "bold"))
+    sentences = in_sentences(result)
+    tasks = [Section(task, "", tuple(task_tables(result, task))) for task in result.task_names]
+    notes = (
+        Paragraph(f"{LEGEND} {UNADJUSTED_NOTE}", "note"),
+        Sentences(result.warnings, "warning"),
+        Sentences(details(result)),
+    )
+    return Document(
+        title="",
+        headline=sentences[0],
+        opening=(Sentences(sentences[1:]),),
+        sections=(*tasks, *transfer_section(result), Section("", "", notes)),
+    )
 
 
-def _print_sheet(sheet: Sheet, console: Console) -> None:
-    """Without intervals, for which a terminal has no room."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
-    table.title = Text(one_line(sheet.title, 70), "italic")
-    table.add_column("", overflow="ellipsis", no_wrap=True)
-    for column in sheet.columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, entries in sheet.rows:
-        shown = (entry.sign.text if entry.sign else entry.text for entry in entries)
-        table.add_row(Text(one_line(name, 24)), *map(Text, shown))
-    console.print(table)
+def transfer_section(result: Metacognition) -> Iterator[Section]:
+    """Checkpoints × (tasks × AUROC, pairwise accuracy).
+
+    The base's row is over all its own answers; a checkpoint's cell goes from the base to it over
+    what both answered.
+    """
+    if not result.checkpoints:
+        return
+    columns = [(task, metric, name) for task in result.task_names for metric, name in HEADLINE]
+    own = {task.task: task for task in result.base.tasks}
+    base = [_own_value(own[task], metric) for task, metric, _ in columns]
+    rows = [Row(cells_of("base", *base))]
+    for model in result.checkpoints:
+        differences = {task.task: task for task in model.differences}
+        cells = [
+            _transfer(differences[task].metric(metric), result.settings.level)
+            for task, metric, _ in columns
+        ]
+        rows.append(Row((Cell(model.model.name), *cells)))
+    table = Table(
+        columns=(
+            Column("Model", limit=_NAME),
+            *(Column(f"{task} {name}", wrap=True) for task, _, name in columns),
+        ),
+        rows=tuple(rows),
+        layout="matrix",
+        label="Transfer",
+    )
+    yield Section("Transfer", "transfer", (table, Paragraph(TRANSFER_NOTE, "note")))
 
 
-def _print_transfer(transfer: TransferTable, console: Console) -> None:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.title = Text("Transfer: from the base over what both answered", "italic")
-    table.add_column("")
-    for column in transfer.columns:
-        table.add_column(Text(one_line(column, 30)), justify="right")
-    table.add_row("base", *transfer.base)
-    for name, cells in transfer.rows:
-        shown = (
-            MISSING if cell is None else f"{cell.value} {cell.difference} {cell.sign.mark}"
-            for cell in cells
+def _transfer(row: MetricComparison | None, level: float) -> Cell:
+    if row is None or row.base is None or row.checkpoint is None:
+        return EMPTY
+    return transfer_cell(row, level, both=True)
+
+
+def _own_value(task: TaskMetacognition, metric: str) -> str:
+    if metric == "auroc":
+        value = None if task.single is None else task.single.estimate("auroc").value
+        return format_value(value, "score")
+    return format_value(None if task.pairwise is None else task.pairwise.accuracy.value, "share")
+
+
+def task_tables(result: Metacognition, task: str) -> Iterator[Block]:
+    """The tables of one task: each way for every model, and the differences from the base."""
+    models = [
+        (model, next(entry for entry in model.tasks if entry.task == task))
+        for model in result.models
+    ]
+    level = result.settings.level
+    yield from _single(models)
+    yield from _beside_stated(models, level)
+    yield from _choices(models)
+    for model in result.checkpoints:
+        differences = next(entry for entry in model.differences if entry.task == task)
+        yield from _differences(
+            f"{model.model.name} − {result.base.model.name}", differences, level
         )
-        table.add_row(Text(one_line(name, 30)), *map(Text, shown))
-    console.print(table)
+
+
+def _single(models: Results) -> Iterator[Part]:
+    rows = [
+        Row(
+            (
+                *cells_of(
+                    model.model.name,
+                    f"{format_count(task.attempted)} of {format_count(task.questions)}",
+                    format_value(task.right / task.attempted, "share"),
+                ),
+                *map(_estimate, task.single.estimates),
+                *cells_of(format_value(task.single.invalid.value, "share")),
+            )
+        )
+        for model, task in models
+        if task.single is not None
+    ]
+    columns = ("Answered", "Right", "AUROC", "Brier", "ECE²", "Mean", "Unread")
+    yield from _part("One answer at a time", columns, rows)
+
+
+def _beside_stated(models: Results, level: float) -> Iterator[Part]:
+    rows = [
+        Row((*cells_of(model.model.name, metric_of(row).name), *_compared(row, level)))
+        for model, task in models
+        if task.single is not None
+        for row in task.single.beside_stated
+    ]
+    note = "On the answers that have both; these p are not adjusted for multiple testing."
+    columns = ("Metric", "Stated", "Asked apart", "Diff.", "p", "")
+    yield from _part("Beside the confidence stated with the answer", columns, rows, note)
+
+
+def _choices(models: Results) -> Iterator[Part]:
+    rows = []
+    for model, task in models:
+        if (pairwise := task.pairwise) is None:
+            continue
+        pairs = f"{format_count(pairwise.pairs)} of {format_count(task.pairs_matched)}"
+        shares = (
+            pairwise.accuracy,
+            pairwise.position_bias,
+            pairwise.consistency,
+            pairwise.agreement,
+            pairwise.invalid_rate,
+        )
+        rows.append(Row((*cells_of(model.model.name, pairs), *map(_share, shares))))
+    columns = ("Pairs", "Accuracy", "Bias", "Consistency", "Agreement", "Unread")
+    yield from _part("Which of two questions", columns, rows)
+
+
+def _differences(title: str, differences: TaskDifferences, level: float) -> Iterator[Part]:
+    rows = [
+        Row((*cells_of(metric_of(row).name), *_compared(row, level, holm=True)))
+        for row in differences.metrics
+    ]
+    note = (
+        f"On the {format_count(differences.answers)} answers that both gave and judged, and the "
+        f"{format_count(differences.pairs)} pairs that count for both."
+    )
+    yield from _part(title, ("Base", "Ckpt.", "Diff.", "p", "Holm p", ""), rows, note)
+
+
+def _part(
+    title: str, columns: Sequence[str], rows: Sequence[Row], note: str = ""
+) -> Iterator[Part]:
+    if rows:
+        heads = (Column("", limit=_NAME), *map(Column, columns))
+        table = Table(heads, tuple(rows), "wide", title)
+        yield Part(title, (table, *([Paragraph(note, "note")] if note else [])))
+
+
+def _compared(row: MetricComparison, level: float, *, holm: bool = False) -> tuple[Cell, ...]:
+    scale = metric_of(row).scale
+    write = format_difference if row.metric == "position_bias" else format_value
+    limits = format_interval(row.difference_interval, scale)
+    badge: Badge = badge_of(sign_of(row, level))
+    return (
+        *cells_of(write(row.base, scale), write(row.checkpoint, scale)),
+        Cell(format_difference(row.difference, scale), interval=limits),
+        *cells_of(format_pvalue(row.p), *([format_pvalue(row.p_holm)] if holm else [])),
+        Cell(badge=badge),
+    )
+
+
+def _estimate(estimate: Estimate) -> Cell:
+    limits = format_value_interval(estimate.interval, "score") if estimate.interval else ""
+    return Cell(format_value(estimate.value, "score"), interval=limits)
+
+
+def _share(share: Share) -> Cell:
+    if share.name == "position_bias":
+        limits = format_interval(share.interval, "share") if share.interval else ""
+        return Cell(format_difference(share.value, "share"), interval=limits)
+    limits = format_value_interval(share.interval, "share") if share.interval else ""
+    return Cell(format_value(share.value, "share"), interval=limits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from saeval.reports.figures.panels import SMALL, Panel, new_figure
-from saeval.reports.figures.svg import INK, MUTED, PAPER, to_svg
+from saeval.reports.figures.svg import INK, MUTED, PAPER, Drawing
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import Scale, format_difference, format_interval
@@ -15,20 +15,22 @@ from saeval.stats.compare.results import Comparison, MetricComparison, TaskCompa
 WIDTH = 300.0
 _ROW, _HEAD, _TOP, _BOTTOM = 12.5, 17.0, 4.0, 30.0
 
+SCALES: tuple[Scale, ...] = ("share", "score")
+
 Block = tuple[str, list[tuple[str, MetricComparison, bool]]]
 
 
-def forest_plots(comparison: Comparison) -> tuple[str, ...]:
-    """One plot of the shares, in percentage points, and one of the scores; None is left out."""
-    plots = []
-    for scale in ("share", "score"):
-        blocks = _blocks(comparison, scale)
-        if blocks:
-            plots.append(_forest(blocks, comparison.settings.level, scale))
-    return tuple(plots)
+def forest_scales(comparison: Comparison) -> tuple[Scale, ...]:
+    """The scales that have a plot: shares, in percentage points, and scores."""
+    return tuple(scale for scale in SCALES if _blocks(comparison, scale))
 
 
-def _blocks(comparison: Comparison, scale: str) -> list[Block]:
+def forest_plot(comparison: Comparison, scale: Scale) -> Drawing:
+    """Every headline difference on one scale with its interval."""
+    return _forest(_blocks(comparison, scale), comparison.settings.level, scale)
+
+
+def _blocks(comparison: Comparison, scale: Scale) -> list[Block]:
     """Rows by metric, in the order of the first task that has it."""
     tasks: list[TaskComparison] = list(comparison.tasks)
     if comparison.pooled is not None:
@@ -57,7 +59,7 @@ def name_family(names: Sequence[str]) -> str:
     return f"{heads.pop()}_" if same else ""
 
 
-def _forest(blocks: list[Block], level: float, scale: Scale) -> str:
+def _forest(blocks: list[Block], level: float, scale: Scale) -> Drawing:
     from matplotlib.ticker import MaxNLocator
 
     factor = 100 if scale == "share" else 1
@@ -94,7 +96,7 @@ def _forest(blocks: list[Block], level: float, scale: Scale) -> str:
         + "."
         for name, rows in blocks
     )
-    return to_svg(figure, name=f"forest-{scale}", label=label)
+    return Drawing(figure, label)
 
 
 def _row(

@@ -18,7 +18,7 @@ from saeval.reports.figures.svg import (
     RIGHT,
     THIRD,
     WRONG,
-    to_svg,
+    Drawing,
 )
 from saeval.reports.sanitize import one_line, shortened
 from saeval.reports.text.frontier import together
@@ -51,16 +51,8 @@ class _Mark:
     size: float
 
 
-def frontier_picture(found: Frontier, name: str = "frontier") -> str:
-    """Draw every prompt of every model, with intervals, and the front of each model.
-
-    Parameters
-    ----------
-    found
-        The frontier.
-    name
-        Starts the ids inside the SVG.
-    """
+def frontier_picture(found: Frontier) -> Drawing:
+    """Draw every prompt of every model, with intervals, and the front of each model."""
     models = [model.name for model in found.models]
     top = _ROW * len(models) + 26
     figure = new_figure(WIDTH, TALL + top + _BOTTOM)
@@ -111,7 +103,7 @@ def frontier_picture(found: Frontier, name: str = "frontier") -> str:
     ]
     _labels(Panel(figure, box, (0, box[2]), (0, box[3])), marks, to_points)
     _legend(Panel(figure, box, (0, box[2]), (0, box[3])), models, box[3])
-    return to_svg(figure, name=name, label=description(found))
+    return Drawing(figure, description(found))
 
 
 def standalone(svg: str) -> str:

@@ -12,7 +12,7 @@ from saeval.reports.figures.svg import (
     RIGHT,
     THIRD,
     WRONG,
-    to_svg,
+    Drawing,
 )
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import METRICS
@@ -26,7 +26,7 @@ _NARROWEST = 0.1
 _LEFT, _CELL, _HEAD, _BAR = 82.0, 25.0, 40.0, 18.0
 
 
-def sample_outcomes(task: str, repeated: RepeatedSamples, name: str) -> str:
+def sample_outcomes(task: str, repeated: RepeatedSamples) -> Drawing:
     """The five classes as a bar per model, and the table of how items moved between them."""
     titles = [METRICS[outcome].name.lower() for outcome in repeated.outcomes]
     size = len(titles)
@@ -54,7 +54,7 @@ def sample_outcomes(task: str, repeated: RepeatedSamples, name: str) -> str:
         f"{one_line(task)}: what became of {repeated.samples} samples of each of "
         f"{repeated.items} items. {words}. Moved: {moved or 'none'}."
     )
-    return to_svg(figure, name=name, label=label)
+    return Drawing(figure, label)
 
 
 def _bar(panel: Panel, bottom: float, who: str, colour: str, counts: list[int]) -> None:

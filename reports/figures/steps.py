@@ -18,7 +18,7 @@ from saeval.reports.figures.svg import (
     RIGHT,
     THIRD,
     WRONG,
-    to_svg,
+    Drawing,
 )
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import METRICS, metric_name
@@ -136,8 +136,8 @@ def _told(curve: Curve, level: float) -> str:
     return alone.get(signs[0], _NOISE) if len(set(signs)) == 1 else _NOISE
 
 
-def steps_picture(found: OverSteps, level: float, name: str) -> str:
-    """The metric over the steps as SVG, one line per task.
+def steps_picture(found: OverSteps, level: float) -> Drawing:
+    """The metric over the steps as a picture, one line per task.
 
     Parameters
     ----------
@@ -145,8 +145,6 @@ def steps_picture(found: OverSteps, level: float, name: str) -> str:
         One of `over_steps`.
     level
         Confidence level, by which marks are filled.
-    name
-        Prefix of the ids in the SVG.
     """
     shared = name_family([curve.task for curve in found.curves])
     several = len(found.curves) > 1
@@ -174,7 +172,7 @@ def steps_picture(found: OverSteps, level: float, name: str) -> str:
                 markersize=5,
             )
             panel.text(panel.x[0], panel.y[1], title, dx=place + 12, dy=height, size=SMALL)
-    return to_svg(figure, name=name, label=_description(found, level))
+    return Drawing(figure, _description(found, level))
 
 
 def _curve(

@@ -11,6 +11,7 @@ import io
 import re
 import threading
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,18 +44,25 @@ _RENDERING = threading.Lock()
 """matplotlib's settings are global to the process; one thread draws at a time."""
 
 
-def to_svg(figure: Figure, *, name: str, label: str) -> str:
-    """The figure as an ``<svg>`` element to be put into a page.
+@dataclass(frozen=True)
+class Drawing:
+    """A figure in the colours of this module, and what it shows, for those who do not see it."""
 
-    Parameters
-    ----------
-    figure
-        Drawn in the colours of this module.
-    name
-        Prefix of the ids in the SVG, so that several SVGs can share a page.
-    label
-        What the picture shows, for those who do not see it.
-    """
+    figure: Figure
+    label: str
+
+    def to_svg(self, name: str) -> str:
+        """The figure as an ``<svg>`` element to be put into a page.
+
+        Parameters
+        ----------
+        name
+            Prefix of the ids in the SVG, so that several SVGs can share a page.
+        """
+        return _clean(_save(self.figure, name), name, self.label)
+
+
+def _save(figure: Figure, name: str) -> str:
     import matplotlib
 
     settings = matplotlib.rc_context(
@@ -65,7 +73,7 @@ def to_svg(figure: Figure, *, name: str, label: str) -> str:
         # A label in a script that matplotlib's own font lacks is shown in the page's font.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(out, format="svg", transparent=True, metadata=_NO_METADATA)
-    return _clean(out.getvalue(), name, label)
+    return out.getvalue()
 
 
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from saeval.reports.figures.panels import NORMAL, SMALL, Panel, new_figure
 from saeval.reports.figures.svg import (
@@ -15,7 +14,7 @@ from saeval.reports.figures.svg import (
     RIGHT,
     THIRD,
     WRONG,
-    to_svg,
+    Drawing,
 )
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
@@ -28,36 +27,7 @@ _FIFTHS = (0.0, 0.5, 1.0)
 _FIFTH_LABELS = ("0", "0.5", "1")
 
 
-@dataclass(frozen=True)
-class TaskPictures:
-    """SVG elements; None where the models stated no confidence."""
-
-    reliability: str | None
-    histograms: str | None
-    risk_coverage: str | None
-    transitions: str
-
-
-def task_pictures(task: TaskComparison, prefix: str) -> TaskPictures:
-    """Draw all pictures of a task.
-
-    Parameters
-    ----------
-    task
-        The task, or the pooled block.
-    prefix
-        Starts the ids inside the SVGs; a page needs another one for every task.
-    """
-    stated = bool(task.base.reliability or task.checkpoint.reliability)
-    return TaskPictures(
-        reliability=reliability_diagram(task, f"{prefix}-reliability") if stated else None,
-        histograms=confidence_histograms(task, f"{prefix}-histograms") if stated else None,
-        risk_coverage=risk_coverage_curves(task, f"{prefix}-risk") if stated else None,
-        transitions=transition_matrix(task, f"{prefix}-transitions"),
-    )
-
-
-def reliability_diagram(task: TaskComparison, name: str) -> str:
+def reliability_diagram(task: TaskComparison) -> Drawing:
     """Accuracy against stated confidence with Wilson intervals, and below how many items."""
     figure = new_figure(WIDTH, 214)
     most = max(
@@ -123,10 +93,10 @@ def reliability_diagram(task: TaskComparison, name: str) -> str:
         + "."
         for model, (who, _) in zip(_results(task), _MODELS, strict=True)
     )
-    return to_svg(figure, name=name, label=label)
+    return Drawing(figure, label)
 
 
-def confidence_histograms(task: TaskComparison, name: str) -> str:
+def confidence_histograms(task: TaskComparison) -> Drawing:
     """Items per tenth of stated confidence, split by outcome and by given label."""
     figure = new_figure(WIDTH, 206)
     outcome = (("correct", RIGHT), ("wrong", WRONG))
@@ -160,7 +130,7 @@ def confidence_histograms(task: TaskComparison, name: str) -> str:
         f"Stated confidence on {one_line(task.task)} in tenths, base above checkpoint: at the left "
         "right and wrong answers, at the right the labels given."
     )
-    return to_svg(figure, name=name, label=label)
+    return Drawing(figure, label)
 
 
 def _stack(panel: Panel, series: Sequence[tuple[Sequence[int], str]]) -> None:
@@ -186,7 +156,7 @@ def _legend(panel: Panel, top: float, series: Sequence[tuple[str, str]]) -> None
         dx += 15 + 5.0 * len(word)
 
 
-def risk_coverage_curves(task: TaskComparison, name: str) -> str:
+def risk_coverage_curves(task: TaskComparison) -> Drawing:
     """Error rate among the most confident items, for every share of them."""
     figure = new_figure(WIDTH, 190)
     curves = [model.risk_coverage for model in _results(task)]
@@ -211,7 +181,7 @@ def risk_coverage_curves(task: TaskComparison, name: str) -> str:
         f"Risk and coverage on {one_line(task.task)}: error rate among the most confident share of "
         f"items. {'; '.join(words)}."
     )
-    return to_svg(figure, name=name, label=label)
+    return Drawing(figure, label)
 
 
 def _highest_risk(curve: RiskCoverage) -> float:
@@ -223,7 +193,7 @@ def _highest_risk(curve: RiskCoverage) -> float:
     )
 
 
-def transition_matrix(task: TaskComparison, name: str) -> str:
+def transition_matrix(task: TaskComparison) -> Drawing:
     """How often each base label became each checkpoint label, as a heat map with counts."""
     labels = [one_line(label, 10) for label in task.transitions.labels]
     counts = task.transitions.counts
@@ -249,7 +219,7 @@ def transition_matrix(task: TaskComparison, name: str) -> str:
         if n
     )
     label = f"Labels of {one_line(task.task)}, from base to checkpoint: {cells}."
-    return to_svg(figure, name=name, label=label)
+    return Drawing(figure, label)
 
 
 def _results(task: TaskComparison) -> tuple[ModelResult, ModelResult]:

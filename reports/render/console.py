@@ -1,166 +1,183 @@
-"""The comparison on a terminal: a table per task, then the words."""
+"""A document on a terminal: the sections first, the headline last, where the eye is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from saeval.reports.sanitize import one_line
-from saeval.reports.text.metric_names import metric_name, metric_of
-from saeval.reports.text.numbers import (
-    format_count,
-    format_difference,
-    format_interval,
-    format_items,
-    format_level,
-    format_pvalue,
-    format_value,
+from saeval.reports.document import (
+    Block,
+    Cell,
+    Column,
+    Details,
+    Document,
+    Grid,
+    Linked,
+    Paragraph,
+    Part,
+    Section,
+    Sentences,
+    Table,
+    Tone,
 )
-from saeval.reports.text.significance import AA_NOTE, UNADJUSTED_NOTE, Direction, has_aa, sign_of
-from saeval.reports.text.summary import Words, in_words
-from saeval.reports.text.verdict import VERDICT_NAMES
-from saeval.stats.compare.results import Comparison, TaskComparison
+from saeval.reports.sanitize import one_line, shortened
 
-_STYLES: dict[Direction, str] = {
+WIDE = 130
+"""Columns of a terminal that has room for whole names and intervals."""
+
+_STYLES: dict[Tone, str] = {
+    "strong": "bold",
     "better": "bold green",
     "worse": "bold red",
+    "mixed": "bold yellow",
     "higher": "cyan",
     "lower": "cyan",
     "noise": "dim",
     "same": "dim",
     "untested": "dim",
 }
+_BULLETS = {"warning": ("!", "yellow"), "question": ("?", ""), "note": ("-", "dim")}
 _ASCII = str.maketrans(
     {"→": ">", "−": "-", "–": "-", "²": "2", "✓": "+", "✗": "x", "↑": "^", "↓": "v", "…": "."}
 )
 
 
-def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the headline metrics of every task, then the verdict in words.
+def print_document(document: Document, console: Console) -> None:
+    """Print a document.
 
     Parameters
     ----------
-    comparison
-        What to print. Its names and warnings are printed as they are, never as rich markup.
+    document
+        What to print. Its texts are printed as they are, never as rich markup.
     console
         Where to; without colour the signs still tell better from worse.
     """
-    _Printer(console).comparison(comparison)
-
-
-def as_text(console: Console, text: str, style: str = "") -> Text:
-    """As Text, so that markup in it stays text; reduced to what the terminal can encode."""
-    encoding = console.encoding or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
-    return Text(text, style=style)
+    _Printer(console).document(document)
 
 
 class _Printer:
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.started = False
 
-    def comparison(self, comparison: Comparison) -> None:
-        names = f"{one_line(comparison.base.name, 60)} → {one_line(comparison.checkpoint.name, 60)}"
-        self.line(names, style="bold")
-        for task in comparison.tasks:
-            self.task(task, comparison)
-        if comparison.pooled is not None:
-            self.task(comparison.pooled, comparison)
-            self.line(UNADJUSTED_NOTE, style="dim")
-        if has_aa(comparison):
-            self.line(AA_NOTE, style="dim")
-        self.words(in_words(comparison))
+    def document(self, document: Document) -> None:
+        if document.title:
+            self.line(document.title, "bold")
+        for section in document.sections:
+            self.section(section)
+        if document.cautions is not None:
+            self.gap()
+            self.line(document.cautions.title, "bold")
+            self.bullets(Sentences(document.cautions.items, "warning"))
+        if document.headline or document.opening:
+            self.gap()
+        if document.headline:
+            self.line(document.headline, _STYLES[document.tone])
+        if document.summary:
+            self.line(" ".join(document.summary))
+        for block in document.opening:
+            for text in _texts(block):
+                self.line(text)
 
-    def task(self, task: TaskComparison, comparison: Comparison) -> None:
-        self.console.print()
-        title = self.text(one_line(task.task, 40), "bold")
-        title.append(self.text(_counts(task)))
-        self.console.print(title)
-        for warning in task.warnings:
-            self.bullet("!", warning, "yellow")
-        level = format_level(comparison.settings.level)
-        gap = 1 if self.console.width >= 90 else 0
-        table = Table(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
-        table.add_column("Metric", no_wrap=True, overflow="ellipsis")
-        aa = has_aa(comparison)
-        for name in ("Base", "Ckpt.", "Diff.", *(["A/A"] if aa else [])):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column(self.text(f"{level} interval"), justify="right", no_wrap=True)
-        # Where there is no room for all, the p that is not corrected is what can be missed.
-        abstention = task.abstention
-        names = [metric_name(row, abstention) for row in task.metrics if row.headline]
-        raw_p = self.console.width >= 90 or not (aa or max(map(len, names), default=0) > 15)
-        if raw_p:
-            table.add_column("p", justify="right", no_wrap=True)
-        table.add_column("Holm p", justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True)
-        for row in task.metrics:
-            if not row.headline:
-                continue
-            scale = metric_of(row).scale
-            sign = sign_of(row, comparison.settings.level)
-            cells = (
-                one_line(metric_name(row, abstention)),
-                format_value(row.base, scale),
-                format_value(row.checkpoint, scale),
-                format_difference(row.difference, scale),
-                *([format_difference(row.noise, scale)] if aa else []),
-                format_interval(row.difference_interval, scale),
-                *([format_pvalue(row.p)] if raw_p else []),
-                format_pvalue(row.p_holm),
+    def section(self, section: Section) -> None:
+        if section.title:
+            self.gap()
+            title = self.text(one_line(section.title, 60), "bold")
+            if section.badge is not None:
+                title.append(self.text(f": {section.badge.text}"))
+            if section.subtitle:
+                title.append(self.text(f"  {section.subtitle}"))
+            self.print(title)
+        self.blocks(section.blocks)
+
+    def blocks(self, blocks: Sequence[Block]) -> None:
+        for block in blocks:
+            match block:
+                case Table():
+                    self.table(block)
+                case Sentences():
+                    self.bullets(block)
+                case Paragraph():
+                    self.line(block.text, "" if block.role == "text" else "dim")
+                case Part(title=str(title)) | Details(title=str(title)):
+                    self.line(title, "italic")
+                    self.blocks(block.blocks)
+                case Grid():
+                    self.blocks(block.blocks)
+
+    def table(self, table: Table) -> None:
+        width = self.console.width
+        gap = 1 if width >= table.gap_from else 0
+        shown = RichTable(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
+        indices = [i for i, column in enumerate(table.columns) if column.from_width <= width]
+        for index in indices:
+            column = table.columns[index]
+            shown.add_column(
+                self.text(column.short or column.title),
+                justify="left" if index == 0 else column.align,
+                no_wrap=not column.wrap,
+                overflow="ellipsis",
             )
-            style = _STYLES[sign.direction]
-            table.add_row(*(self.text(cell) for cell in cells), self.text(sign.text, style))
-        self.console.print(table)
+        for row in table.rows:
+            cells = [self.cell(row.cells[i], table, table.columns[i]) for i in indices]
+            shown.add_row(*cells, style="bold" if row.strong else "")
+        self.print(shown)
 
-    def words(self, words: Words) -> None:
-        for task in words.tasks:
-            self.console.print()
-            title = self.text(one_line(task.task, 40), "bold")
-            title.append(self.text(f": {VERDICT_NAMES[task.verdict]}"))
-            self.console.print(title)
-            for sentence in task.sentences:
-                self.bullet("-", sentence)
-        if words.cautions:
-            self.console.print()
-            self.line("Before believing a gain", style="bold")
-            for caution in words.cautions:
-                self.bullet("!", caution, "yellow")
-        # Last, because that is what stands above the prompt.
-        self.console.print()
-        self.line(words.headline, style="bold")
-        self.line(" ".join(words.summary))
+    def cell(self, cell: Cell, table: Table, column: Column) -> Text:
+        width = self.console.width
+        matrix = table.layout == "matrix"
+        text = one_line(cell.text)
+        if column.limit:
+            text = shortened(cell.text, column.limit * (2 if width >= WIDE else 1))
+        parts = [text, cell.detail if matrix else ""]
+        if table.intervals_from and width >= table.intervals_from:
+            parts.append(cell.interval)
+        shown = self.text(" ".join(part for part in parts if part))
+        if cell.badge is not None:
+            badge = cell.badge.mark if matrix else cell.badge.text
+            shown.append(" " if shown.plain else "")
+            shown.append(self.text(badge, _STYLES.get(cell.badge.tone, "")))
+        return shown
 
-    def bullet(self, mark: str, sentence: str, style: str = "") -> None:
-        lines = self.text(one_line(sentence)).wrap(self.console, max(20, self.console.width - 4))
-        for number, text in enumerate(lines):
-            start = self.text(f"  {mark} ", style) if number == 0 else Text("    ")
-            text.rstrip()
-            self.console.print(start.append_text(text))
+    def bullets(self, sentences: Sentences) -> None:
+        mark, style = _BULLETS.get(sentences.role, ("-", ""))
+        for sentence in _texts(sentences):
+            text = self.text(one_line(sentence), "dim" if style == "dim" else "")
+            lines = text.wrap(self.console, max(20, self.console.width - 4))
+            for number, line in enumerate(lines):
+                start = self.text(f"  {mark} ", style) if number == 0 else Text("    ")
+                line.rstrip()
+                self.print(start.append_text(line))
 
     def line(self, text: str, style: str = "") -> None:
-        self.console.print(self.text(one_line(text), style))
+        self.print(self.text(one_line(text), style))
+
+    def gap(self) -> None:
+        if self.started:
+            self.console.print()
+
+    def print(self, shown: Text | RichTable) -> None:
+        self.console.print(shown)
+        self.started = True
 
     def text(self, text: str, style: str = "") -> Text:
-        return as_text(self.console, text, style)
+        """As Text, so that markup in it stays text; reduced to what the terminal can encode."""
+        encoding = self.console.encoding or "utf-8"
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+        return Text(text, style=style)
 
 
-def _counts(task: TaskComparison) -> str:
-    parts = [format_items(task.items)]
-    if task.clusters is not None:
-        parts.append(f"{format_count(task.clusters)} clusters")
-    parts.append(
-        f"invalid {format_count(task.base.invalid)} → {format_count(task.checkpoint.invalid)}"
-    )
-    left = task.unpaired
-    if left.base_only or left.checkpoint_only:
-        unpaired = (
-            f"{format_count(left.base_only)} base, {format_count(left.checkpoint_only)} checkpoint"
-        )
-        parts.append(f"unpaired {unpaired}")
-    return f"  {', '.join(parts)}"
+def _texts(block: Block) -> Iterator[str]:
+    match block:
+        case Sentences():
+            for item in block.items:
+                yield f"{item.name}: {item.text}" if isinstance(item, Linked) else item
+        case Paragraph():
+            yield block.text

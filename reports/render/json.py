@@ -12,16 +12,14 @@ from typing import TYPE_CHECKING, Any
 from saeval.stats.compare.results import SCHEMA_VERSION, Comparison
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from pydantic import TypeAdapter
-
-    from saeval.stats.frontier.results import Frontier
-    from saeval.stats.metacognition.results import Metacognition
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def to_json(result: Comparison | Frontier | Metacognition) -> str:
-    """The result as JSON text that ends in a newline; the same result, the same text.
+def dump(result: object) -> str:
+    """A tree of dataclasses as JSON text that ends in a newline.
 
     Raises
     ------
@@ -33,17 +31,12 @@ def to_json(result: Comparison | Frontier | Metacognition) -> str:
     A model may emit half of a surrogate pair. It cannot be encoded, so it is written as a JSON
     escape, which reads back as the same character.
     """
-    return as_json(result)
-
-
-def as_json(result: object) -> str:
-    """The same of any tree of dataclasses."""
     try:
         text = json.dumps(result, default=_fields, indent=2, ensure_ascii=False, allow_nan=False)
     except ValueError:
         where = _not_finite(result, type(result).__name__.lower())
         raise ValueError(f"{where} is not finite; a value that does not exist is None") from None
-    return _LONE_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+    return _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
 
 
 def from_json(text: str) -> Comparison:
@@ -83,12 +76,12 @@ def _adapter() -> TypeAdapter[Comparison]:
 
 def _fields(value: object) -> dict[str, Any]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: getattr(value, field.name)
-            for field in dataclasses.fields(value)
-            if field.metadata.get("serialized", True)
-        }
+        return {field.name: getattr(value, field.name) for field in _serialized(value)}
     raise TypeError(f"a comparison holds no {type(value).__name__}")
+
+
+def _serialized(value: DataclassInstance) -> list[dataclasses.Field[Any]]:
+    return [f for f in dataclasses.fields(value) if f.metadata.get("serialized", True)]
 
 
 def _refuse(constant: str) -> None:
@@ -104,10 +97,8 @@ def _not_finite(value: object, path: str) -> str | None:
         children = [(f"{path}[{key!r}]", child) for key, child in value.items()]
     elif isinstance(value, tuple):
         children = [(f"{path}[{index}]", child) for index, child in enumerate(value)]
-    elif dataclasses.is_dataclass(value):
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         children = [
-            (f"{path}.{field.name}", getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.metadata.get("serialized", True)
+            (f"{path}.{field.name}", getattr(value, field.name)) for field in _serialized(value)
         ]
     return next((found for at, child in children if (found := _not_finite(child, at))), None)

@@ -1,9 +1,8 @@
-"""A gate as JUnit XML and as annotations of a GitHub workflow."""
+"""A gate as JUnit XML."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 
 from saeval.reports.sanitize import one_line
 from saeval.reports.text import gate as words
@@ -21,8 +20,8 @@ def to_junit(gate: Gate, *, strict: bool) -> str:
     for task in gate.tasks:
         cases = [result for result in gate.results if result.task == task.task]
         left_out = [skipped for skipped in gate.skipped if skipped.task == task.task]
-        failing = [result for result in cases if _fails(result, strict)]
-        open_ones = [r for r in cases if r.verdict == "INCONCLUSIVE" and not _fails(r, strict)]
+        failing = [result for result in cases if fails(result, strict)]
+        open_ones = [r for r in cases if r.verdict == "INCONCLUSIVE" and not fails(r, strict)]
         suite = ET.SubElement(
             root,
             "testsuite",
@@ -35,7 +34,7 @@ def to_junit(gate: Gate, *, strict: bool) -> str:
         )
         for result in cases:
             case = _case(suite, task.task, result.rule)
-            if _fails(result, strict):
+            if fails(result, strict):
                 found = ET.SubElement(case, "failure", type=result.verdict)
                 found.set("message", one_line(f"{result.verdict}: {words.finding(result)}"))
                 found.text = one_line(f"{words.finding(result)} ({result.rule.source})")
@@ -54,21 +53,6 @@ def to_junit(gate: Gate, *, strict: bool) -> str:
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def github_annotations(gate: Gate, *, strict: bool) -> Iterator[str]:
-    """Workflow commands that GitHub shows on a run: an error or a warning per rule not passed.
-
-    Values are escaped as the toolkit does (`@actions/core`, command.ts), so that no name can end a
-    command or begin another.
-    """
-    for result in gate.results:
-        if result.verdict == "PASS":
-            continue
-        level = "error" if _fails(result, strict) else "warning"
-        title = f"saeval gate: {result.task}, {result.verdict}"
-        message = one_line(words.finding(result))
-        yield f"::{level} title={_property(one_line(title))}::{_data(message)}"
-
-
 def _case(suite: ET.Element, task: str, rule: Rule) -> ET.Element:
     name = f"{words.rule_name(rule)} {words.demand(rule)}"
     return ET.SubElement(
@@ -76,13 +60,6 @@ def _case(suite: ET.Element, task: str, rule: Rule) -> ET.Element:
     )
 
 
-def _fails(result: RuleResult, strict: bool) -> bool:
+def fails(result: RuleResult, strict: bool) -> bool:
+    """Whether a rule fails the build."""
     return result.verdict == "REGRESSION" or (strict and result.verdict == "INCONCLUSIVE")
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from saeval.reports.render.json import as_json
 from saeval.stats.checkpoints.results import FAMILY_SCHEMA_VERSION, Best
 
 
 @dataclass(frozen=True)
-class Index:
+class SeriesIndex:
     """Links to the comparisons by name; `steps`, `best` and `notes` are those of the family."""
 
     schema: str = field(default=FAMILY_SCHEMA_VERSION, kw_only=True)
@@ -20,13 +19,8 @@ class Index:
     notes: tuple[str, ...] = ()
 
 
-def index_to_json(index: Index) -> str:
-    """As JSON text that ends in a newline."""
-    return as_json(index)
-
-
-def read_index(text: str) -> Index:
-    """The index that `index_to_json` wrote.
+def read_index(text: str) -> SeriesIndex:
+    """The index that `saeval.reports.to_json` wrote.
 
     Raises
     ------
@@ -43,7 +37,7 @@ def read_index(text: str) -> Index:
     if found != FAMILY_SCHEMA_VERSION:
         raise ValueError(f"schema {found!r} is not {FAMILY_SCHEMA_VERSION!r}")
     try:
-        return TypeAdapter(Index).validate_python(tree)
+        return TypeAdapter(SeriesIndex).validate_python(tree)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(step) for step in first["loc"])

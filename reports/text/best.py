@@ -1,9 +1,8 @@
-"""The best of several checkpoints, in words and as a table."""
+"""The best of several checkpoints in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from saeval.reports.text.metric_names import METRICS
 from saeval.reports.text.numbers import (
@@ -14,9 +13,8 @@ from saeval.reports.text.numbers import (
     format_value,
     join_words,
 )
-from saeval.stats.checkpoints.results import Best, Family
+from saeval.stats.checkpoints.results import Best
 
-HEADS = ("", "Value", "Difference", "Interval", "Wins", "May be best")
 NOTE = (
     "The best of several is lucky on average (the winner’s curse). The intervals hold for all "
     "checkpoints together, so they hold for the one that was chosen, too. The truly best one is "
@@ -25,44 +23,16 @@ NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class BestWords:
-    """What reports say of the best checkpoint; names are as they are, whoever shows them escapes.
-
-    `rows` are cells under `HEADS`, the chosen checkpoint's at `chosen`.
-    """
-
-    title: str
-    sentences: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    chosen: int
+def best_title(best: Best) -> str:
+    """``Best checkpoint (NA recall)``."""
+    return f"Best checkpoint ({METRICS[best.metric].name.format(label=best.label or 'abstention')})"
 
 
-def best_in_words(family: Family) -> BestWords | None:
-    """None where no best checkpoint is named."""
-    best = family.best
-    if best is None:
-        return None
-    metric = METRICS[best.metric]
-    name = metric.name.format(label=best.label or "abstention")
-    where = best.tasks[0] if len(best.tasks) == 1 else f"the mean of {join_words([*best.tasks])}"
-    names = [candidate.name for candidate in best.candidates]
-    return BestWords(
-        title=f"Best checkpoint ({name})",
-        sentences=tuple(_sentences(best, where, metric.scale)),
-        rows=tuple(
-            (
-                candidate.name,
-                format_value(candidate.value, metric.scale),
-                format_difference(candidate.difference, metric.scale),
-                format_interval(candidate.interval, metric.scale),
-                f"{candidate.best_share:.0%}",
-                "yes" if candidate.maybe_best else "no",
-            )
-            for candidate in best.candidates
-        ),
-        chosen=names.index(best.chosen),
-    )
+def best_sentences(best: Best) -> tuple[str, ...]:
+    """Which is the best, how much of its gain is luck, and which others may be."""
+    scale = METRICS[best.metric].scale
+    where = best.tasks[0] if len(best.tasks) == 1 else f"the mean of {join_words(best.tasks)}"
+    return tuple(_sentences(best, where, scale))
 
 
 def _sentences(best: Best, where: str, scale: Scale) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from saeval.reports.build.table_rows import Row, row_of
 from saeval.reports.text.numbers import (
     format_count,
     format_difference,
@@ -52,9 +51,3 @@ def overlap_caution(task: TaskComparison) -> str | None:
         f"{said}; on the {format_count(overlap.clean_items)} others accuracy changes by "
         f"{format_difference(accuracy.difference, 'share')}{interval}."
     )
-
-
-def clean_rows(task: TaskComparison, level: float) -> tuple[Row, ...]:
-    """Accuracy and abstention on the items that were not trained on."""
-    rows = () if task.overlap is None else task.overlap.metrics
-    return tuple(row_of(row, task, level) for row in rows)

@@ -104,6 +104,11 @@ ASSUMPTION = (
 )
 
 
+def interval_note(gate: Gate) -> str:
+    """What the ends of the intervals are."""
+    return f"Each end of an interval is a one-sided {format_level(gate.level)} bound."
+
+
 def headline(gate: Gate) -> str:
     """``REGRESSION: a rule is shown to be broken (1 of 6 rules; 2 not held to).``"""
     count = sum(result.verdict == gate.verdict for result in gate.results)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count, format_level, format_value, join_words
 from saeval.stats.compare.results import GraderAgreement, JudgeAgreement, TaskComparison
@@ -17,30 +15,6 @@ TABLE_NOTE = (
     "Rows: the default grader; columns: the judge. Agreement and Cohen’s κ rest on the responses "
     "that both gave a label. A pair with an UNSCORED response is left out on both sides."
 )
-
-
-@dataclass(frozen=True)
-class AgreementTable:
-    """One model's table as it is written: default labels as rows, judge labels as columns."""
-
-    model: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def agreement_tables(judge: JudgeAgreement) -> tuple[AgreementTable, ...]:
-    """The base's and the checkpoint's."""
-    return tuple(
-        AgreementTable(
-            model,
-            judge.judge_labels,
-            tuple(
-                (label, tuple(map(format_count, counts)))
-                for label, counts in zip(judge.default_labels, side.counts, strict=True)
-            ),
-        )
-        for model, side in (("Base", judge.base), ("Checkpoint", judge.checkpoint))
-    )
 
 
 def judged_format(judge: JudgeAgreement) -> str:

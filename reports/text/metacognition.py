@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from saeval.reports.build.transfer_table import Cell, TransferTable
 from saeval.reports.text.metric_names import metric_of
 from saeval.reports.text.numbers import (
-    format_count,
     format_difference,
-    format_interval,
-    format_pvalue,
-    format_value,
-    format_value_interval,
     join_words,
 )
-from saeval.reports.text.significance import Sign, sign_of
-from saeval.stats.compare.results import Interval, MetricComparison
-from saeval.stats.metacognition.pairwise import Share
+from saeval.reports.text.significance import sign_of
+from saeval.stats.compare.results import Interval
 from saeval.stats.metacognition.results import (
-    Estimate,
     Metacognition,
     ModelMetacognition,
-    TaskDifferences,
     TaskMetacognition,
 )
 
@@ -43,25 +32,6 @@ _HOW: dict[Way, str] = {
     "choices": "only by choosing between two questions",
     "untold": "when asked about one at a time (there were too few pairs to choose between)",
 }
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One cell: a value, its interval, and a sign where it is a difference."""
-
-    text: str
-    limits: str = ""
-    sign: Sign | None = None
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table with a title; the first column of every row is a name."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Entry, ...]], ...]
-    note: str = ""
 
 
 def in_sentences(result: Metacognition) -> tuple[str, ...]:
@@ -187,163 +157,3 @@ def _of_checkpoint(
 
 def _leaves_out(interval: Interval | None) -> bool:
     return interval is not None and (interval.low > 0 or interval.high < 0)
-
-
-def transfer_table(result: Metacognition) -> TransferTable | None:
-    """Checkpoints × (tasks × AUROC, pairwise accuracy); None without a checkpoint.
-
-    The base's row is over all its own answers; a checkpoint's cell goes from the base to it over
-    what both answered.
-    """
-    if not result.checkpoints:
-        return None
-    columns = [(task, metric, name) for task in result.task_names for metric, name in HEADLINE]
-    own = {task.task: task for task in result.base.tasks}
-    rows = []
-    for model in result.checkpoints:
-        found = {task.task: task for task in model.differences}
-        cells = tuple(_cell(found[task].metric(metric), result) for task, metric, _ in columns)
-        rows.append((model.model.name, cells))
-    return TransferTable(
-        "Transfer",
-        tuple(f"{task} {name}" for task, _, name in columns),
-        tuple(_own(own[task], metric) for task, metric, _ in columns),
-        tuple(rows),
-    )
-
-
-def _cell(row: MetricComparison | None, result: Metacognition) -> Cell | None:
-    if row is None or row.base is None or row.checkpoint is None:
-        return None
-    scale = metric_of(row).scale
-    return Cell(
-        f"{format_value(row.base, scale)} → {format_value(row.checkpoint, scale)}",
-        format_difference(row.difference, scale),
-        format_interval(row.difference_interval, scale),
-        sign_of(row, result.settings.level),
-    )
-
-
-def _own(task: TaskMetacognition, metric: str) -> str:
-    if metric == "auroc":
-        value = None if task.single is None else task.single.estimate("auroc").value
-        return format_value(value, "score")
-    return format_value(None if task.pairwise is None else task.pairwise.accuracy.value, "share")
-
-
-def sheets(result: Metacognition, task: str) -> tuple[Sheet, ...]:
-    """The tables of one task: each way for every model, and the differences from the base."""
-    models = [
-        (model, next(found for found in model.tasks if found.task == task))
-        for model in result.models
-    ]
-    tables = [_single_sheet(models), _beside_sheet(models, result), _choices_sheet(models)]
-    for model in result.checkpoints:
-        found = next(found for found in model.differences if found.task == task)
-        tables.append(_differences_sheet(model, found, result))
-    return tuple(table for table in tables if table.rows)
-
-
-_Models = Sequence[tuple[ModelMetacognition, TaskMetacognition]]
-
-
-def _single_sheet(models: _Models) -> Sheet:
-    rows = []
-    for model, task in models:
-        if task.single is None:
-            continue
-        found = [_estimate(estimate) for estimate in task.single.estimates]
-        unread = format_value(task.single.invalid.value, "share")
-        rows.append(
-            (
-                model.model.name,
-                (
-                    Entry(f"{format_count(task.attempted)} of {format_count(task.questions)}"),
-                    Entry(format_value(task.right / task.attempted, "share")),
-                    *found,
-                    Entry(unread),
-                ),
-            )
-        )
-    names = ("AUROC", "Brier", "ECE²", "Mean")
-    return Sheet("One answer at a time", ("Answered", "Right", *names, "Unread"), tuple(rows))
-
-
-def _beside_sheet(models: _Models, result: Metacognition) -> Sheet:
-    rows = [
-        (model.model.name, (Entry(metric_of(row).name), *_compared(row, result)))
-        for model, task in models
-        if task.single is not None
-        for row in task.single.beside_stated
-    ]
-    return Sheet(
-        "Beside the confidence stated with the answer",
-        ("Metric", "Stated", "Asked apart", "Diff.", "p", ""),
-        tuple(rows),
-        "On the answers that have both; these p are not adjusted for multiple testing.",
-    )
-
-
-def _choices_sheet(models: _Models) -> Sheet:
-    rows = []
-    for model, task in models:
-        if (found := task.pairwise) is None:
-            continue
-        pairs = Entry(f"{format_count(found.pairs)} of {format_count(task.pairs_matched)}")
-        shares = (
-            found.accuracy,
-            found.position_bias,
-            found.consistency,
-            found.agreement,
-            found.invalid_rate,
-        )
-        rows.append((model.model.name, (pairs, *(_share(share) for share in shares))))
-    names = ("Pairs", "Accuracy", "Bias", "Consistency", "Agreement", "Unread")
-    return Sheet("Which of two questions", names, tuple(rows))
-
-
-def _differences_sheet(
-    model: ModelMetacognition, found: TaskDifferences, result: Metacognition
-) -> Sheet:
-    rows = tuple(
-        (metric_of(row).name, (*_compared(row, result, holm=True),)) for row in found.metrics
-    )
-    return Sheet(
-        f"{model.model.name} − {result.base.model.name}",
-        ("Base", "Ckpt.", "Diff.", "p", "Holm p", ""),
-        rows,
-        f"On the {format_count(found.answers)} answers that both gave and judged, and the "
-        f"{format_count(found.pairs)} pairs that count for both.",
-    )
-
-
-def _compared(
-    row: MetricComparison, result: Metacognition, *, holm: bool = False
-) -> tuple[Entry, ...]:
-    scale = metric_of(row).scale
-    written = format_difference if row.metric == "position_bias" else format_value
-    sign = sign_of(row, result.settings.level)
-    return (
-        Entry(written(row.base, scale)),
-        Entry(written(row.checkpoint, scale)),
-        Entry(
-            format_difference(row.difference, scale),
-            format_interval(row.difference_interval, scale),
-        ),
-        Entry(format_pvalue(row.p)),
-        *([Entry(format_pvalue(row.p_holm))] if holm else []),
-        Entry("", sign=sign),
-    )
-
-
-def _estimate(found: Estimate) -> Entry:
-    limits = format_value_interval(found.interval, "score") if found.interval else ""
-    return Entry(format_value(found.value, "score"), limits)
-
-
-def _share(share: Share) -> Entry:
-    if share.name == "position_bias":
-        limits = format_interval(share.interval, "share") if share.interval else ""
-        return Entry(format_difference(share.value, "share"), limits)
-    limits = format_value_interval(share.interval, "share") if share.interval else ""
-    return Entry(format_value(share.value, "share"), limits)

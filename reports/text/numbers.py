@@ -59,8 +59,10 @@ def format_pvalue(p: float | None) -> str:
 
 
 def format_small_pvalue(p: float | None) -> str:
-    """``1.7e-11``, where the size of a tiny p matters."""
-    return MISSING if p is None else f"{p:.2g}"
+    """``0.274``, and ``1.7e-11`` where the size of a tiny p matters."""
+    if p is None:
+        return MISSING
+    return f"{p:.2g}" if p < 0.001 else f"{p:.3f}"
 
 
 def format_count(number: int) -> str:

@@ -11,17 +11,12 @@ import pytest
 from comparisons import comparison, task, with_row
 from rich.console import Console
 
-from saeval.reports.build.checkpoint_series import (
-    family_to_html,
-    family_to_markdown,
-    print_family,
-    write_family,
-)
-from saeval.reports.build.transfer_table import transfer_tables
+from saeval.reports import print_result, report_files, to_csv, to_html, to_json, to_markdown
+from saeval.reports.build.cells import EMPTY
+from saeval.reports.build.checkpoint_series import transfer_tables
 from saeval.reports.figures.steps import Curve, OverSteps, over_steps, step_sentences, steps_picture
-from saeval.reports.render.csv import family_to_csv
-from saeval.reports.render.series_index import Index, index_to_json, read_index
-from saeval.reports.text.best import best_in_words
+from saeval.reports.render.series_index import SeriesIndex, read_index
+from saeval.reports.text.best import best_sentences
 from saeval.stats.checkpoints.results import Best, Candidate
 from saeval.stats.checkpoints.series import family
 from saeval.stats.compare.results import Interval, ModelDescription
@@ -44,20 +39,20 @@ def links():
 
 
 def test_tables_have_a_row_per_checkpoint_and_a_column_per_task(together):
-    tables = transfer_tables(together)
-    assert tables[0].metric == "Accuracy"
+    tables = list(transfer_tables(together))
+    assert tables[0].label == "Accuracy"
     for table in tables:
-        assert [name for name, _ in table.rows] == ["fever-only", HOSTILE]
-        assert all(len(cells) == len(table.columns) for _, cells in table.rows)
-        assert table.columns[: len(together.task_names)] == together.task_names
+        assert [row.cells[0].text for row in table.rows] == ["base", "fever-only", HOSTILE]
+        assert all(len(row.cells) == len(table.columns) for row in table.rows)
+        assert tuple(column.title for column in table.columns[1:]) == together.task_names
 
 
 def test_a_task_that_one_checkpoint_lacks_is_an_empty_cell(together):
     first, second = together.comparisons
     gone = replace(second, tasks=(replace(second.tasks[0], task="other"),), pooled=None)
-    table = transfer_tables(replace(together, comparisons=(first, gone)))[0]
-    assert table.columns == ("fever", "other")
-    assert table.rows[0][1][table.columns.index("other")] is None
+    table = next(transfer_tables(replace(together, comparisons=(first, gone))))
+    assert [column.title for column in table.columns] == ["Model", "fever", "other"]
+    assert table.rows[1].cells[2] == EMPTY
 
 
 class Links(HTMLParser):
@@ -72,36 +67,29 @@ class Links(HTMLParser):
 
 def test_the_page_links_to_each_report_and_shows_hostile_names_as_text(together, links):
     page = Links()
-    page.feed(family_to_html(together, links))
+    page.feed(to_html(together, folders=links))
     assert page.links == ["fever-only/report.html", "hostile/report.html"]
     assert "script" not in page.tags
 
 
 def test_markdown_and_console_show_hostile_names_as_text(together, links):
-    text = family_to_markdown(together, links)
+    text = to_markdown(together, folders=links)
     assert "<script>" not in text
     assert "\\| a" in text
     console = Console(width=200, record=True, file=io.StringIO())
-    print_family(together, console)
+    print_result(together, console)
     assert "[red]x[/red]" in console.export_text()
 
 
-def test_every_file_is_written_and_the_index_finds_the_comparisons(together, tmp_path):
-    folders = {"fever-only": tmp_path / "fever-only", HOSTILE: tmp_path / "hostile"}
-    written = write_family(together, folders, tmp_path)
-    assert [path.name for path in written] == [
-        "report.html",
-        "report.md",
-        "metrics.csv",
-        "family.json",
-    ]
-    index = json.loads((tmp_path / "family.json").read_text())
-    for link in index["comparisons"].values():
-        assert (tmp_path / link / "comparison.json").is_file()
-    rows = list(csv.DictReader(io.StringIO((tmp_path / "metrics.csv").read_text())))
+def test_every_file_is_there_and_the_index_finds_the_comparisons(together):
+    folders = {"fever-only": "fever-only", HOSTILE: "hostile"}
+    files = report_files(together, folders=folders)
+    assert list(files) == ["report.html", "report.md", "metrics.csv", "family.json"]
+    assert json.loads(files["family.json"])["comparisons"] == folders
+    rows = list(csv.DictReader(io.StringIO(files["metrics.csv"])))
     assert {row["checkpoint_name"] for row in rows} == {"fever-only", HOSTILE}
     assert {row["step"] for row in rows} == {""}
-    with_steps = csv.DictReader(io.StringIO(family_to_csv(of_a_run())))
+    with_steps = csv.DictReader(io.StringIO(to_csv(of_a_run())))
     assert {row["step"] for row in with_steps} == {"10", "200", "3000"}
 
 
@@ -166,7 +154,7 @@ def test_sentences_say_what_the_signs_say(directions, words):
 
 def test_the_picture_tells_every_value_to_those_who_do_not_see_it():
     (accuracy, *_) = over_steps(of_a_run())
-    svg = steps_picture(accuracy, 0.95, "x")
+    svg = steps_picture(accuracy, 0.95).to_svg("x")
     label = re.search(r'aria-label="([^"]*)"', svg)[1]
     assert "fever: base 50.0%; step 10 50.0% (0.0 pp [−10.0, +10.0] = same), " in label
     assert "step 3000 80.0% (+30.0 pp [+20.0, +40.0] ✓ better)" in label
@@ -178,22 +166,22 @@ def test_bars_end_where_the_metric_does():
         "accuracy"
     )
     found = OverSteps("Accuracy", "share", (Curve("fever", (1, 2), (row, row)),))
-    assert "−" not in re.sub(r'aria-label="[^"]*"', "", steps_picture(found, 0.95, "x"))
+    assert "−" not in re.sub(r'aria-label="[^"]*"', "", steps_picture(found, 0.95).to_svg("x"))
 
 
 def test_every_report_names_the_best_and_shows_hostile_names_as_text(tmp_path):
     together = of_a_run()
     links = {str(step): str(step) for step in together.steps}
     page = Links()
-    page.feed(family_to_html(together, links))
+    page.feed(to_html(together, folders=links))
     assert "script" not in page.tags
     assert page.tags.count("svg") == len(over_steps(together))
-    text = family_to_markdown(together, links)
+    text = to_markdown(together, folders=links)
     assert "<script>" not in text
     assert "Corrected for having been chosen from 3 that is +29.0 pp" in text
     assert "not shown to be behind it: step-200" in text
     console = Console(width=200, record=True, file=io.StringIO())
-    print_family(together, console)
+    print_result(together, console)
     printed = console.export_text()
     assert "Best checkpoint (Accuracy)" in printed
     assert "[red]x[/red]" in printed
@@ -201,7 +189,7 @@ def test_every_report_names_the_best_and_shows_hostile_names_as_text(tmp_path):
 
 def best_with(**changed):
     best = of_a_run().best
-    return " ".join(best_in_words(replace(of_a_run(), best=replace(best, **changed))).sentences)
+    return " ".join(best_sentences(replace(best, **changed)))
 
 
 def test_words_on_the_best_checkpoint():
@@ -224,10 +212,10 @@ def test_words_on_the_best_checkpoint():
 
 def test_the_index_is_read_back_and_a_bad_one_is_told():
     together = of_a_run()
-    index = Index({"a": "b"}, together.steps, together.best, together.notes)
-    assert read_index(index_to_json(index)) == index
+    index = SeriesIndex({"a": "b"}, together.steps, together.best, together.notes)
+    assert read_index(to_json(together, folders={"a": "b"})) == index
     earlier = '{"schema": "saeval.family/1", "comparisons": {"a": "b"}}'
-    assert read_index(earlier) == Index({"a": "b"})
+    assert read_index(earlier) == SeriesIndex({"a": "b"})
     for text, message in (
         ("{", "not an index of comparisons"),
         ("[]", "schema None is not"),

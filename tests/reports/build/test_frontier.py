@@ -14,33 +14,31 @@ from markdown_it import MarkdownIt
 from pages import Page
 from rich.console import Console
 
-from saeval.reports.build.frontier import (
-    frontier_to_csv,
-    frontier_to_html,
-    frontier_to_markdown,
-    print_frontier,
-    write_frontier,
-)
+from saeval.reports import print_result, report_files, to_csv, to_html, to_markdown
 from saeval.reports.figures.frontier import frontier_picture, standalone
 from saeval.reports.text.frontier import sentences
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+def svg_of(found):
+    return frontier_picture(found).to_svg("frontier")
+
+
 def page_of(found):
-    return Page(frontier_to_html(found, frontier_picture(found)))
+    return Page(to_html(found))
 
 
 def printed(found, width=80, encoding="utf-8"):
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(width=width, record=True, file=file)
-    print_frontier(found, console)
+    print_result(found, console)
     return console.export_text()
 
 
 @pytest.mark.parametrize("name", EVERY_CASE)
 def test_every_picture_is_xml_with_a_label_and_fixed_colours_of_its_own(name):
-    svg = frontier_picture(case(name))
+    svg = svg_of(case(name))
     root = ET.fromstring(svg)
     assert root.get("role") == "img"
     assert len(root.get("aria-label")) > 40
@@ -60,13 +58,13 @@ def test_every_page_is_balanced_and_loads_nothing(name):
 
 @pytest.mark.parametrize("name", EVERY_CASE)
 def test_the_same_frontier_gives_the_same_text(name):
-    assert frontier_picture(case(name)) == frontier_picture(case(name))
-    assert frontier_to_markdown(case(name)) == frontier_to_markdown(case(name))
+    assert svg_of(case(name)) == frontier_picture(case(name)).to_svg("frontier")
+    assert to_markdown(case(name)) == to_markdown(case(name))
 
 
 @pytest.mark.parametrize("name", EVERY_CASE)
 def test_nothing_but_words_is_drawn_below_the_axis(name):
-    root = ET.fromstring(frontier_picture(case(name)))
+    root = ET.fromstring(svg_of(case(name)))
     height = float(root.get("viewBox").split()[3])
     lowest = max(
         float(y)
@@ -78,7 +76,7 @@ def test_nothing_but_words_is_drawn_below_the_axis(name):
 
 
 def test_a_picture_names_every_prompt_of_every_model():
-    svg = frontier_picture(case("base and checkpoint"))
+    svg = svg_of(case("base and checkpoint"))
     texts = ["".join(element.itertext()) for element in ET.fromstring(svg).iter(f"{SVG}text")]
     assert [text for text in texts if text in ("base", "tuned")] == ["base", "tuned"]
     for system in (*FOUR, "strict"):
@@ -86,12 +84,12 @@ def test_a_picture_names_every_prompt_of_every_model():
 
 
 def test_points_in_one_place_share_a_label():
-    svg = frontier_picture(case("points that coincide"))
+    svg = svg_of(case("points that coincide"))
     assert svg.count("none = a = b = 3 more") == 2
 
 
 def test_long_names_stay_apart():
-    svg = frontier_picture(case("long names"))
+    svg = svg_of(case("long names"))
     labels = {f"a-prompt-that…d-time-{i}" for i in range(4)}
     assert all(svg.count(f">{label}<") == 2 for label in labels)
     assert f">{LONG}" not in svg
@@ -102,7 +100,7 @@ def test_no_label_covers_another():
     from saeval.reports.figures.labels import text_width
 
     boxes = []
-    for element in ET.fromstring(frontier_picture(case("base and checkpoint"))).iter(f"{SVG}text"):
+    for element in ET.fromstring(svg_of(case("base and checkpoint"))).iter(f"{SVG}text"):
         text = "".join(element.itertext())
         if text not in (*FOUR, "strict"):
             continue
@@ -153,7 +151,7 @@ def test_few_items_decide_nothing():
 
 
 def test_one_model_has_no_table_of_checkpoints():
-    page = frontier_to_markdown(case("one model"))
+    page = to_markdown(case("one model"))
     assert "Beyond" not in page
     assert "Checkpoint" not in page
     assert "From the base" in page
@@ -171,14 +169,12 @@ def test_hostile_text_is_text_everywhere(tmp_path):
     assert "<script>alert(1)</script>" in page.text
     for sign in ("\x00", "\x1b", "\u202e"):
         assert sign not in page.text
-    markdown = (
-        MarkdownIt("commonmark", {"html": True}).enable("table").render(frontier_to_markdown(found))
-    )
+    markdown = MarkdownIt("commonmark", {"html": True}).enable("table").render(to_markdown(found))
     assert "<script" not in markdown
     assert "<strong>b</strong>" not in markdown
     assert "@someone" not in markdown
     assert "https://" not in markdown
-    rows = list(csv.DictReader(io.StringIO(frontier_to_csv(found))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(found))))
     assert len(rows) == 4
     assert rows[0]["model"].startswith("'=cmd()")
     assert rows[0]["system"].startswith("'=1+1")
@@ -186,8 +182,8 @@ def test_hostile_text_is_text_everywhere(tmp_path):
     shown = printed(found)
     assert "\x1b" not in shown
     assert "[red]" in shown
-    for path in write_frontier(found, tmp_path):
-        path.read_text(encoding="utf-8")
+    for text in report_files(found).values():
+        text.encode("utf-8")
 
 
 def test_a_system_prompt_is_shown_whole_and_as_text():
@@ -199,7 +195,7 @@ def test_a_system_prompt_is_shown_whole_and_as_text():
 
 def test_csv_and_json_hold_full_numbers():
     found = case("base and checkpoint")
-    rows = list(csv.DictReader(io.StringIO(frontier_to_csv(found))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(found))))
     assert [(row["model"], row["system"]) for row in rows] == [
         (point.model, point.system) for point in found.points
     ]
@@ -208,9 +204,8 @@ def test_csv_and_json_hold_full_numbers():
     assert float(rows[-1]["beyond_base_front_p_holm"]) == found.beyond[-1].p_holm
 
 
-def test_json_is_versioned_and_whole(tmp_path):
-    write_frontier(case("base and checkpoint"), tmp_path)
-    tree = json.loads((tmp_path / "frontier.json").read_text())
+def test_json_is_versioned_and_whole():
+    tree = json.loads(report_files(case("base and checkpoint"))["frontier.json"])
     assert tree["schema"] == "saeval.frontier/1"
     assert len(tree["points"]) == 10
     assert len(tree["dominances"]) == 25

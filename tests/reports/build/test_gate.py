@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -9,10 +10,19 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
+from pages import Page
 from rich.console import Console
 
-from saeval.reports.build.gate import gate_json, gate_markdown, print_gate, write_gate
-from saeval.reports.render.junit import github_annotations, to_junit
+from saeval.reports import (
+    print_result,
+    report_files,
+    to_csv,
+    to_html,
+    to_json,
+    to_junit,
+    to_markdown,
+)
+from saeval.reports.render.github import github_annotations
 from saeval.stats.compare.results import Interval
 from saeval.stats.gate.decide import Gate, Gated, RuleResult, Skipped
 from saeval.stats.gate.rules import Rule
@@ -66,7 +76,7 @@ def gate(**changed) -> Gate:
 
 def printed(found: Gate, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    print_gate(found, console)
+    print_result(found, console)
     return console.file.getvalue()
 
 
@@ -113,7 +123,7 @@ def test_junit_is_as_its_schema_says(strict):
 
 def test_junit_is_read_by_a_parser_that_ci_tools_use(tmp_path):
     junitparser = pytest.importorskip("junitparser")
-    write_gate(gate(), tmp_path, strict=False)
+    (tmp_path / "junit.xml").write_text(report_files(gate())["junit.xml"], encoding="utf-8")
     found = junitparser.JUnitXml.fromfile(str(tmp_path / "junit.xml"))
     assert (found.tests, found.failures, found.skipped) == (5, 1, 3)
     cases = [case for suite in found for case in suite]
@@ -148,7 +158,7 @@ def test_annotations_are_errors_where_they_fail():
 
 def test_markdown_escapes_names():
     found = replace(gate(), base=HOSTILE, checkpoint=HOSTILE, policy=HOSTILE)
-    text = gate_markdown(found)
+    text = to_markdown(found)
     assert "<img" not in text.replace(r"\<img", "")
     assert "\n::error" not in text
     assert "@everyone" not in text
@@ -158,7 +168,7 @@ def test_markdown_escapes_names():
 
 
 def test_json_is_complete():
-    tree = json.loads(gate_json(gate()))
+    tree = json.loads(to_json(gate()))
     assert tree["schema"] == "saeval.gate/1"
     assert tree["results"][2]["items_to_decide"] == 12345
     assert tree["results"][0]["rule"] == {
@@ -190,10 +200,14 @@ def test_saved_items_are_said():
     assert "Asked the checkpoint 1,500 of 2,000 items: 25% saved." in text
 
 
-def test_the_same_gate_writes_the_same_bytes(tmp_path):
-    for one, two in zip(
-        write_gate(gate(), tmp_path / "a", strict=False),
-        write_gate(gate(), tmp_path / "b", strict=False),
-        strict=True,
-    ):
-        assert one.read_bytes() == two.read_bytes()
+def test_a_gate_has_a_page_and_a_table_too():
+    page = Page(to_html(gate()))
+    assert "❌ saeval gate: REGRESSION" in page.text
+    rows = list(csv.DictReader(io.StringIO(to_csv(gate()))))
+    assert [row["verdict"] for row in rows] == [result.verdict for result in gate().results]
+    assert (rows[0]["metric"], rows[0]["limit"]) == ("accuracy", "0.02")
+
+
+def test_the_same_gate_gives_the_same_text():
+    assert report_files(gate()) == report_files(gate())
+    assert list(report_files(gate())) == ["gate.json", "gate.md", "junit.xml"]

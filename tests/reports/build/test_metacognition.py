@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from saeval.reports.build.metacognition import print_metacognition, to_csv, to_html, to_markdown
-from saeval.reports.text.metacognition import details, in_sentences, sheets, transfer_table, way_of
+from saeval.reports import print_result, report_files, to_csv, to_html, to_markdown
+from saeval.reports.build.cells import EMPTY
+from saeval.reports.build.metacognition import task_tables, transfer_section
+from saeval.reports.text.metacognition import details, in_sentences, way_of
 from saeval.stats.compare.results import ModelDescription, Settings
 from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
 from saeval.stats.metacognition.results import (
@@ -28,6 +30,11 @@ from saeval.stats.metacognition.results import (
 SETTINGS = Settings(0.95, 1000, 43)
 RIGHT = np.arange(100) % 2 == 0
 HOSTILE = "<b>|x\x1b[31m"
+
+
+def transfer_table(found):
+    (section,) = transfer_section(found)
+    return section.blocks[0]
 
 
 def certainty(knows: bool):
@@ -139,8 +146,10 @@ def test_better_worse_and_noise_are_told_apart_after_holm():
         "still knows its answers neither better nor worse than base beyond noise (Holm)."
     )
     table = transfer_table(found)
-    assert table.columns == ("popqa AUROC", "popqa pairwise", "kuq AUROC", "kuq pairwise")
-    signs = [cell.sign.direction for _, cells in table.rows for cell in cells]
+    assert [column.title for column in table.columns[1:]] == [
+        "popqa AUROC", "popqa pairwise", "kuq AUROC", "kuq pairwise",
+    ]  # fmt: skip
+    signs = [cell.badge.tone for row in table.rows[1:] for cell in row.cells[1:]]
     assert signs == ["better", "better", "worse", "worse", *["same"] * 4]
 
 
@@ -152,24 +161,22 @@ def test_few_pairs_are_not_called_noise():
         in_sentences(found)[1]
         == "Whether other knows its answers better than base could not be tested."
     )
-    assert transfer_table(found).rows[0][1] == (None, None)
+    assert transfer_table(found).rows[1].cells[1:] == (EMPTY, EMPTY)
     assert "Transfer" in to_markdown(found)
 
 
 def test_without_a_checkpoint_there_is_no_transfer_table():
     found = result(model("base", task("popqa", True, True)))
-    assert transfer_table(found) is None
+    assert "Transfer" not in to_markdown(found)
     assert details(found) == ()
-    assert [sheet.title for sheet in sheets(found, "popqa")] == [
+    assert [table.title for table in task_tables(found, "popqa")] == [
         "One answer at a time",
         "Beside the confidence stated with the answer",
         "Which of two questions",
     ]
 
 
-def test_names_are_hostile_text_in_every_form(tmp_path):
-    from saeval.reports.build.metacognition import write_metacognition
-
+def test_names_are_hostile_text_in_every_form():
     base = model(HOSTILE, task("popqa", True, True))
     other = model("=1+1", *base.tasks, differences=[differences("popqa", False, True)])
     found = result(base, other, warnings=[HOSTILE])
@@ -178,9 +185,9 @@ def test_names_are_hostile_text_in_every_form(tmp_path):
     assert "<b>" not in text.replace("\\<b\\>", "")
     assert "\n'=1+1," in table
     console = Console(width=100, record=True, file=io.StringIO())
-    print_metacognition(found, console)
+    print_result(found, console)
     printed = console.export_text()
     assert "\x1b[31m" not in page + text + table + printed
-    written = write_metacognition(found, tmp_path)
-    assert [path.name.rpartition(".")[2] for path in written] == ["html", "md", "csv", "json"]
-    assert json.loads(written[3].read_text())["models"][0]["model"]["name"] == HOSTILE
+    files = report_files(found)
+    assert [name.rpartition(".")[2] for name in files] == ["html", "md", "csv", "json"]
+    assert json.loads(files["metacognition.json"])["models"][0]["model"]["name"] == HOSTILE

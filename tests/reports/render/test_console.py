@@ -6,13 +6,14 @@ import pytest
 from comparisons import EVERY_CASE, HOSTILE, comparison, hostile_comparison, task
 from rich.console import Console
 
-from saeval.reports import in_words, print_comparison
+from saeval.reports import print_result
+from saeval.reports.text.summary import in_words
 
 
 def printed(found, width=80, encoding="utf-8", **kwargs):
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, newline="")
-    print_comparison(found, Console(file=file, width=width, **kwargs))
+    print_result(found, Console(file=file, width=width, **kwargs))
     file.flush()
     return raw.getvalue().decode(encoding)
 

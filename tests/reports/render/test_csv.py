@@ -7,7 +7,7 @@ import pytest
 from comparisons import EVERY_CASE, comparison, hostile_comparison, task
 
 from saeval.reports import to_csv
-from saeval.reports.render.csv import COLUMNS
+from saeval.reports.render.csv import COMPARISON_COLUMNS
 
 
 def rows_of(found):
@@ -53,6 +53,6 @@ def test_hostile_names_keep_the_shape_of_the_table():
 @pytest.mark.parametrize("case", EVERY_CASE)
 def test_a_missing_value_is_an_empty_cell(case):
     text = to_csv(EVERY_CASE[case]())
-    assert text.splitlines()[0] == ",".join(COLUMNS)
+    assert text.splitlines()[0] == ",".join(COMPARISON_COLUMNS)
     assert "None" not in text
     assert "nan" not in text

@@ -7,8 +7,9 @@ import pytest
 from comparisons import EVERY_CASE, HOSTILE, comparison, hostile_comparison, task
 from pages import Page
 
-from saeval.reports import in_words, to_html
-from saeval.reports.render.html import RESPONSE_HEAD, RESPONSE_TAIL
+from saeval.reports import to_html
+from saeval.reports.build.changed_items import RESPONSE_HEAD, RESPONSE_TAIL
+from saeval.reports.text.summary import in_words
 from saeval.stats.compare.results import Flip
 
 

@@ -7,8 +7,9 @@ import pytest
 from comparisons import EVERY_CASE, comparison, hostile_comparison, task
 from markdown_it import MarkdownIt
 
-from saeval.reports import in_words, to_markdown
-from saeval.reports.render.markdown_text import escape
+from saeval.reports import to_markdown
+from saeval.reports.render.markdown import escape
+from saeval.reports.text.summary import in_words
 
 GITHUB_COMMENT_LIMIT = 65_536
 
@@ -69,6 +70,6 @@ def test_escape(text, safe):
 
 def test_details_hold_every_part():
     page = rendered(comparison(task("a"), task("b"), pooled=task("pooled")))
-    for part in ("McNemar", "Levene", "median centre", "mean centre", "Negative-flip", "Settings"):
+    for part in ("McNemar", "Levene", "median", "mean", "Negative-flip", "Settings"):
         assert part in page
     assert page.count("invalid counts as abstaining") == 3

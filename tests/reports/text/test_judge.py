@@ -9,8 +9,9 @@ import pytest
 from comparisons import HOSTILE, comparison, simulated, task
 from rich.console import Console
 
-from saeval.reports import from_json, in_words, print_comparison, to_html, to_json, to_markdown
+from saeval.reports import from_json, print_result, to_html, to_json, to_markdown
 from saeval.reports.text.judge import judge_caution, judge_sentences
+from saeval.reports.text.summary import in_words
 from saeval.reports.text.task import task_sentences
 from saeval.stats.compare.results import JudgeAgreement
 from saeval.stats.metrics.agreement import grader_agreement
@@ -113,7 +114,7 @@ def test_every_report_has_the_table_and_the_judges_name():
         assert "v1" in text
     assert "| **WRONG** | 5 | 48 | 0 | 0 |" in to_markdown(found)
     console = Console(record=True, width=200, file=io.StringIO())
-    print_comparison(found, console)
+    print_result(found, console)
     assert "The judge graded 100 of the base's responses" in console.export_text()
 
 

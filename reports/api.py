@@ -1,0 +1,191 @@
+"""What `saeval.reports` offers: a result in, texts out; nothing here writes a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+
+from saeval.reports.build.checkpoint_series import series_report, series_summary
+from saeval.reports.build.comparison import comparison_report, comparison_summary
+from saeval.reports.build.frontier import PICTURE, frontier_report, frontier_summary
+from saeval.reports.build.gate import gate_report, gate_summary
+from saeval.reports.build.metacognition import metacognition_report, metacognition_summary
+from saeval.reports.document import Document
+from saeval.reports.figures.frontier import frontier_picture, standalone
+from saeval.reports.render.console import print_document
+from saeval.reports.render.csv import (
+    comparison_csv,
+    frontier_csv,
+    gate_csv,
+    metacognition_csv,
+    series_csv,
+)
+from saeval.reports.render.html import render_html
+from saeval.reports.render.json import dump
+from saeval.reports.render.junit import to_junit
+from saeval.reports.render.markdown import render_markdown
+from saeval.reports.render.series_index import SeriesIndex
+from saeval.stats.checkpoints.results import Family
+from saeval.stats.compare.results import Comparison
+from saeval.stats.frontier.results import Frontier
+from saeval.stats.gate.decide import Gate
+from saeval.stats.metacognition.results import Metacognition
+
+Result = Comparison | Family | Gate | Frontier | Metacognition
+
+
+def to_html(result: Result, *, folders: Mapping[str, str] | None = None) -> str:
+    """One self-contained page: it loads nothing, runs nothing, and shows hostile text as text.
+
+    Parameters
+    ----------
+    result
+        What to report.
+    folders
+        For several checkpoints: the folder of each one's own reports, relative to this one, by
+        name and in their order. Without them their names link nowhere.
+    """
+    return render_html(build_report(result, folders))
+
+
+def to_markdown(result: Result, *, folders: Mapping[str, str] | None = None) -> str:
+    """For a pull request or a job summary; names and model output in it are made harmless.
+
+    Parameters
+    ----------
+    result, folders
+        As for `to_html`.
+    """
+    return render_markdown(build_report(result, folders))
+
+
+def to_json(result: Result, *, folders: Mapping[str, str] | None = None) -> str:
+    """Versioned JSON that ends in a newline; the same result, the same text.
+
+    Several checkpoints become an index: the folder of each comparison (its name without `folders`),
+    the steps and the best one. Fields with the metadata ``{"serialized": False}`` are left out.
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite, which JSON cannot hold: a missing value must be None.
+    """
+    if isinstance(result, Family):
+        names = {c.checkpoint.name: c.checkpoint.name for c in result.comparisons}
+        links = dict(folders or names)
+        return dump(SeriesIndex(links, result.steps, result.best, result.notes))
+    return dump(result)
+
+
+def to_csv(result: Result) -> str:
+    """A row per metric, rule or prompt; a value that does not exist is empty.
+
+    Numbers are written in full. A text that a spreadsheet would run as a formula gets an apostrophe
+    in front (OWASP, "CSV Injection").
+    """
+    match result:
+        case Comparison():
+            return comparison_csv(result)
+        case Family():
+            return series_csv(result)
+        case Gate():
+            return gate_csv(result)
+        case Frontier():
+            return frontier_csv(result)
+        case Metacognition():
+            return metacognition_csv(result)
+
+
+def report_files(
+    result: Result, *, folders: Mapping[str, str] | None = None, strict: bool = False
+) -> dict[str, str]:
+    """Every report of a result as text, by the name of its file.
+
+    Parameters
+    ----------
+    result, folders
+        As for `to_html`. Each comparison of several has reports of its own, which are not here.
+    strict
+        For a gate: whether INCONCLUSIVE is a failure in the JUnit file.
+    """
+    match result:
+        case Comparison():
+            return {
+                "comparison.json": to_json(result),
+                "report.md": to_markdown(result),
+                "report.html": to_html(result),
+                "metrics.csv": to_csv(result),
+            }
+        case Family():
+            return {
+                "report.html": to_html(result, folders=folders),
+                "report.md": to_markdown(result, folders=folders),
+                "metrics.csv": to_csv(result),
+                "family.json": to_json(result, folders=folders),
+            }
+        case Gate():
+            return {
+                "gate.json": to_json(result),
+                "gate.md": to_markdown(result),
+                "junit.xml": to_junit(result, strict=strict),
+            }
+        case Frontier():
+            return {
+                "frontier.html": to_html(result),
+                "frontier.md": to_markdown(result),
+                PICTURE: standalone(frontier_picture(result).to_svg("frontier")),
+                "frontier.csv": to_csv(result),
+                "frontier.json": to_json(result),
+            }
+        case Metacognition():
+            return {
+                "metacognition.html": to_html(result),
+                "metacognition.md": to_markdown(result),
+                "metacognition.csv": to_csv(result),
+                "metacognition.json": to_json(result),
+            }
+
+
+def print_result(result: Result, console: Console | None = None) -> None:
+    """Print what a terminal has room for: tables first, the verdict last.
+
+    Parameters
+    ----------
+    result
+        What to print. Its names and warnings are printed as they are, never as rich markup.
+    console
+        Where to, by default the standard output; without colour the signs still tell better from
+        worse.
+    """
+    print_document(build_summary(result), console or Console())
+
+
+def build_report(result: Result, folders: Mapping[str, str] | None = None) -> Document:
+    """The whole report as a document."""
+    match result:
+        case Comparison():
+            return comparison_report(result)
+        case Family():
+            return series_report(result, folders)
+        case Gate():
+            return gate_report(result)
+        case Frontier():
+            return frontier_report(result)
+        case Metacognition():
+            return metacognition_report(result)
+
+
+def build_summary(result: Result) -> Document:
+    """The short report, for a terminal, as a document."""
+    match result:
+        case Comparison():
+            return comparison_summary(result)
+        case Family():
+            return series_summary(result)
+        case Gate():
+            return gate_summary(result)
+        case Frontier():
+            return frontier_summary(result)
+        case Metacognition():
+            return metacognition_summary(result)

@@ -1,0 +1,277 @@
+"""A comparison of two models as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saeval.reports.build.cells import EMPTY, badge_of, cells_of, change_cell, draw_later
+from saeval.reports.build.changed_items import changed_items_section
+from saeval.reports.build.task import task_section
+from saeval.reports.document import (
+    Badge,
+    Cautions,
+    Cell,
+    Column,
+    Definitions,
+    Document,
+    Facts,
+    Figure,
+    Grid,
+    Paragraph,
+    Row,
+    Section,
+    Sentences,
+    Span,
+    Table,
+    Tone,
+)
+from saeval.reports.figures.forest import forest_plot, forest_scales
+from saeval.reports.text.methods import definitions, methods, settings_lines
+from saeval.reports.text.metric_names import metric_name, metric_of
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_interval,
+    format_items,
+    format_level,
+    format_pvalue,
+    format_value,
+)
+from saeval.reports.text.significance import AA_NOTE, UNADJUSTED_NOTE, has_aa, sign_of
+from saeval.reports.text.summary import Words, in_words
+from saeval.reports.text.verdict import VERDICT_NAMES, Verdict
+from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
+
+CAUTIONS = "Before believing a gain"
+
+_TONES: dict[Verdict, Tone] = {
+    "better": "better",
+    "worse": "worse",
+    "mixed": "mixed",
+    "format only": "mixed",
+    "refuses more": "worse",
+    "noise": "noise",
+    "too few items": "noise",
+    "identical": "noise",
+    "unreadable": "worse",
+}
+_SHORT_NAME = 15
+_ROOMY = 90
+"""Columns of a terminal that has room for a p more and for gaps."""
+
+
+def comparison_report(comparison: Comparison) -> Document:
+    """All of it: words first, then the headline metrics, then every task."""
+    words = in_words(comparison)
+    badges = {
+        entry.task: Badge(
+            VERDICT_NAMES[entry.verdict], _TONES[entry.verdict], target=f"task-{index}"
+        )
+        for index, entry in enumerate(words.tasks)
+    }
+    level = comparison.settings.level
+    tasks = [
+        task_section(task, level, f"task-{index}", badges[task.task])
+        for index, task in enumerate(comparison.tasks)
+    ]
+    if comparison.pooled is not None:
+        tasks.append(task_section(comparison.pooled, level, f"task-{len(tasks)}", None))
+    return Document(
+        title=f"{comparison.base.name} → {comparison.checkpoint.name}",
+        models=(
+            Span(comparison.base.name, "base"),
+            Span("→"),
+            Span(comparison.checkpoint.name, "checkpoint"),
+        ),
+        headline=words.headline,
+        summary=words.summary,
+        badges=tuple(badges.items()),
+        cautions=_cautions(words),
+        sections=(
+            _headline_section(comparison),
+            *_forest_section(comparison),
+            *tasks,
+            *changed_items_section(comparison),
+            _settings_section(comparison),
+        ),
+    )
+
+
+def comparison_summary(comparison: Comparison) -> Document:
+    """What a terminal has room for: the headline metrics of every task, then the words."""
+    words = in_words(comparison)
+    tables = [_headline_rows(task, comparison) for task in comparison.tasks]
+    if comparison.pooled is not None:
+        pooled = _headline_rows(comparison.pooled, comparison)
+        note = Paragraph(UNADJUSTED_NOTE, "note")
+        tables.append(Section(pooled.title, "", (*pooled.blocks, note), subtitle=pooled.subtitle))
+    if has_aa(comparison):
+        tables.append(Section("", "", (Paragraph(AA_NOTE, "note"),)))
+    return Document(
+        title=f"{comparison.base.name} → {comparison.checkpoint.name}",
+        headline=words.headline,
+        summary=words.summary,
+        cautions=_cautions(words),
+        sections=(
+            *tables,
+            *(
+                Section(
+                    entry.task,
+                    "",
+                    (Sentences(entry.sentences),),
+                    badge=Badge(VERDICT_NAMES[entry.verdict]),
+                )
+                for entry in words.tasks
+            ),
+        ),
+    )
+
+
+def _cautions(words: Words) -> Cautions | None:
+    return Cautions(CAUTIONS, words.cautions) if words.cautions else None
+
+
+def _blocks(comparison: Comparison) -> list[TaskComparison]:
+    pooled = [] if comparison.pooled is None else [comparison.pooled]
+    return [*comparison.tasks, *pooled]
+
+
+def _headline_section(comparison: Comparison) -> Section:
+    """Metrics × tasks."""
+    level = comparison.settings.level
+    columns: list[dict[str, MetricComparison]] = [
+        {metric_name(row, task.abstention): row for row in task.metrics if row.headline}
+        for task in _blocks(comparison)
+    ]
+    names = dict.fromkeys(name for column in columns for name in column)
+    table = Table(
+        columns=(
+            Column("Metric"),
+            *(Column(t.task, detail=format_items(t.items)) for t in _blocks(comparison)),
+        ),
+        rows=tuple(
+            Row(
+                (
+                    Cell(name),
+                    *(
+                        change_cell(column[name], level) if name in column else EMPTY
+                        for column in columns
+                    ),
+                )
+            )
+            for name in names
+        ),
+        layout="matrix",
+        label="Headline metrics",
+    )
+    signs = [sign_of(row, level) for column in columns for row in column.values()]
+    unadjusted = any(sign.beyond_noise and not sign.adjusted for sign in signs)
+    note = (
+        f"Checkpoint − base with the {format_level(level)} interval. A reading other than noise is "
+        "beyond it by Holm’s p and by the interval."
+    )
+    notes = [f"{note} {UNADJUSTED_NOTE}" if unadjusted else note]
+    notes += [AA_NOTE] if has_aa(comparison) else []
+    paragraphs = (Paragraph(text, "note") for text in notes)
+    return Section("Headline metrics", "headline", (table, *paragraphs))
+
+
+def _forest_section(comparison: Comparison) -> Iterator[Section]:
+    scales = forest_scales(comparison)
+    if not scales:
+        return
+    note = "A filled point is beyond noise, an open one is not."
+    if comparison.pooled is not None:
+        note += " Pooled rows are grey: their p is not adjusted."
+    pictures = tuple(
+        Figure(draw_later(f"forest-{scale}", forest_plot, comparison, scale)) for scale in scales
+    )
+    yield Section(
+        "Differences with their intervals",
+        "forest",
+        (Paragraph(note, "note"), Grid(pictures)),
+        only="html",
+    )
+
+
+def _settings_section(comparison: Comparison) -> Section:
+    return Section(
+        "Settings and definitions",
+        "settings",
+        (
+            Grid(
+                (
+                    Facts(tuple(settings_lines(comparison)), one_line=False),
+                    Sentences(tuple(methods(comparison))),
+                )
+            ),
+            Definitions(tuple(definitions(comparison))),
+        ),
+        folded=True,
+    )
+
+
+def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
+    """The headline metrics of one task, a row each, for a terminal."""
+    level = comparison.settings.level
+    rows = [row for row in task.metrics if row.headline]
+    aa = has_aa(comparison)
+    # Where there is no room for all, the p that is not corrected is what can be missed.
+    names = [metric_name(row, task.abstention) for row in rows]
+    crowded = aa or max(map(len, names), default=0) > _SHORT_NAME
+    table = Table(
+        columns=(
+            Column("Metric"),
+            Column("Base"),
+            Column("Ckpt."),
+            Column("Diff."),
+            *((Column("A/A"),) if aa else ()),
+            Column(f"{format_level(level)} interval"),
+            Column("p", from_width=_ROOMY if crowded else 0),
+            Column("Holm p"),
+            Column("", align="left"),
+        ),
+        rows=tuple(
+            Row(
+                (
+                    *cells_of(name, *_values(row)),
+                    *(cells_of(format_difference(row.noise, metric_of(row).scale)) if aa else ()),
+                    *cells_of(
+                        format_interval(row.difference_interval, metric_of(row).scale),
+                        format_pvalue(row.p),
+                        format_pvalue(row.p_holm),
+                    ),
+                    Cell(badge=badge_of(sign_of(row, level))),
+                )
+            )
+            for name, row in zip(names, rows, strict=True)
+        ),
+        gap_from=_ROOMY,
+    )
+    warnings = Sentences(task.warnings, "warning")
+    return Section(task.task, "", (warnings, table), subtitle=_counts(task))
+
+
+def _values(row: MetricComparison) -> tuple[str, str, str]:
+    scale = metric_of(row).scale
+    return (
+        format_value(row.base, scale),
+        format_value(row.checkpoint, scale),
+        format_difference(row.difference, scale),
+    )
+
+
+def _counts(task: TaskComparison) -> str:
+    """``300 items, 77 clusters, invalid 18 → 19, unpaired 3 base, 0 checkpoint``."""
+    parts = [format_items(task.items)]
+    if task.clusters is not None:
+        parts.append(f"{format_count(task.clusters)} clusters")
+    invalid = f"{format_count(task.base.invalid)} → {format_count(task.checkpoint.invalid)}"
+    parts.append(f"invalid {invalid}")
+    left = task.unpaired
+    if left.base_only or left.checkpoint_only:
+        parts.append(
+            f"unpaired {format_count(left.base_only)} base, "
+            f"{format_count(left.checkpoint_only)} checkpoint"
+        )
+    return ", ".join(parts)

@@ -1,0 +1,195 @@
+"""The tests of a task in detail: treatments of invalid answers, McNemar, symmetry, spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from saeval.reports.build.cells import cells_of
+from saeval.reports.document import Block, Cell, Column, Facts, Only, Paragraph, Part, Row, Table
+from saeval.reports.text.metric_names import TREATMENTS
+from saeval.reports.text.numbers import (
+    MISSING,
+    format_count,
+    format_difference,
+    format_interval,
+    format_level,
+    format_pvalue,
+    format_small_pvalue,
+    format_value,
+)
+from saeval.stats.compare.results import (
+    InvalidTreatment,
+    McNemar,
+    ModelResult,
+    PairedSpread,
+    Rate,
+    TaskComparison,
+)
+
+
+def detail_parts(task: TaskComparison, level: float) -> Iterator[Block]:
+    """Every test, each with a title of its own."""
+    title = "Accuracy by treatment of unreadable answers"
+    yield treatment_part(title, task.invalid_treatments, level)
+    note = _flip_rates(task, level)
+    if task.clusters is not None:
+        note = (
+            "McNemar’s test and the treatments’ intervals take items as independent, which in "
+            f"clusters they are not; the headline’s do not. {note}"
+        )
+    yield Part("McNemar and flips", (mcnemar_facts(task.mcnemar), Paragraph(note, "note")))
+    yield Part("Symmetry of the label changes", (_symmetry(task),))
+    if task.spread is not None:
+        yield Part("Spread of confidence, paired", (_spread(task.spread),))
+    if task.levene:
+        yield _levene(task)
+    yield Only("html", (Part("Each model alone", (_each_alone(task),)),))
+
+
+def treatment_part(title: str, treatments: Sequence[InvalidTreatment], level: float) -> Part:
+    """Accuracy under several ways to count invalid answers."""
+    columns = (
+        Column("Treatment"),
+        *map(Column, ("Items", "Base", "Checkpoint", "Difference")),
+        Column(f"{format_level(level)} interval"),
+    )
+    rows = tuple(
+        Row(
+            cells_of(
+                TREATMENTS.get(treatment.treatment, treatment.treatment),
+                format_count(treatment.items),
+                format_value(treatment.base, "share"),
+                format_value(treatment.checkpoint, "share"),
+                format_difference(treatment.difference, "share"),
+                format_interval(treatment.interval, "share"),
+            )
+        )
+        for treatment in treatments
+    )
+    return Part(title, (Table(columns, rows),))
+
+
+def mcnemar_facts(test: McNemar) -> Facts:
+    """Both counts and every p."""
+    return Facts(
+        (
+            ("Right with the base only", format_count(test.base_only)),
+            ("Right with the checkpoint only", format_count(test.checkpoint_only)),
+            ("p, mid-p", format_small_pvalue(test.p_mid)),
+            ("p, exact", format_small_pvalue(test.p_exact)),
+            ("p, asymptotic", format_small_pvalue(test.p_asymptotic)),
+            ("p, continuity-corrected", format_small_pvalue(test.p_corrected)),
+            ("χ², continuity-corrected", f"{test.statistic_corrected:.3f}"),
+        )
+    )
+
+
+def transition_table(task: TaskComparison) -> Part:
+    """How often each base label became each checkpoint label."""
+    transitions = task.transitions
+    table = count_table(transitions.labels, transitions.labels, transitions.counts)
+    return Part("Labels from base (rows) to checkpoint (columns)", (table,))
+
+
+def count_table(
+    rows: Sequence[str], columns: Sequence[str], counts: Sequence[Sequence[int]], corner: str = ""
+) -> Table:
+    """Counts of rows × columns."""
+    return Table(
+        (Column(corner), *map(Column, columns)),
+        tuple(
+            Row((Cell(name), *cells_of(*map(format_count, numbers))), strong=True)
+            for name, numbers in zip(rows, counts, strict=True)
+        ),
+    )
+
+
+def _flip_rates(task: TaskComparison, level: float) -> str:
+    def text(name: str, rate: Rate) -> str:
+        shown = f"{name} {format_value(rate.value, 'share')}"
+        if rate.interval is None:
+            return shown
+        low, high = rate.interval.low, rate.interval.high
+        limits = f"{format_value(low, 'share')} to {format_value(high, 'share')}"
+        return f"{shown} ({format_level(level)} Wilson interval {limits})"
+
+    negative = text("Negative-flip rate (right to wrong)", task.transitions.negative_flip_rate)
+    positive = text("positive-flip rate (wrong to right)", task.transitions.positive_flip_rate)
+    return f"{negative}, {positive}."
+
+
+def _symmetry(task: TaskComparison) -> Facts:
+    transitions = task.transitions
+    return Facts(
+        (
+            (
+                "Bowker, as many from one label to another as back, p",
+                format_small_pvalue(transitions.bowker_p),
+            ),
+            (
+                "Stuart–Maxwell, the same shares of labels, p",
+                format_small_pvalue(transitions.stuart_maxwell_p),
+            ),
+        )
+    )
+
+
+def _spread(spread: PairedSpread) -> Facts:
+    return Facts(
+        (
+            (
+                "Standard deviation, base and checkpoint",
+                f"{spread.base_std:.3f}, {spread.checkpoint_std:.3f}",
+            ),
+            ("p of their ratio", format_small_pvalue(spread.log_ratio_p)),
+            ("p, paired Brown–Forsythe", format_small_pvalue(spread.brown_forsythe_p)),
+        )
+    )
+
+
+def _levene(task: TaskComparison) -> Part:
+    rows = tuple(
+        Row(cells_of(test.center, _number(test.statistic), format_pvalue(test.p)))
+        for test in task.levene
+    )
+    note = (
+        "It takes the two models’ confidences for independent samples, which on the same items "
+        "they are not. The paired tests stand beside it."
+    )
+    table = Table((Column("Centre"), Column("Statistic"), Column("p")), rows)
+    return Part("Levene, spread of confidence", (table, Paragraph(note, "note")))
+
+
+def _each_alone(task: TaskComparison) -> Table:
+    def counts(model: ModelResult) -> tuple[str, ...]:
+        numbers = (model.answered, model.abstained, model.invalid, model.stated_confidence)
+        return tuple(map(format_count, numbers))
+
+    def scores(model: ModelResult) -> tuple[str, ...]:
+        return tuple(
+            map(
+                _number,
+                (
+                    model.ece_10,
+                    model.ece_15,
+                    model.brier_miscalibration,
+                    model.brier_discrimination,
+                    model.brier_uncertainty,
+                    model.auarc,
+                    model.augrc,
+                ),
+            )
+        )
+
+    names = (
+        "Answered", "Abstained", "Unreadable", "Stated a confidence", "Classic ECE, 10 bins",
+        "Classic ECE, 15 bins", "Brier: miscalibration (CORP)", "Brier: discrimination",
+        "Brier: uncertainty", "AUARC", "AUGRC",
+    )  # fmt: skip
+    columns = (counts(model) + scores(model) for model in (task.base, task.checkpoint))
+    rows = (Row(cells_of(*row)) for row in zip(names, *columns, strict=True))
+    return Table((Column(""), Column("Base"), Column("Checkpoint")), tuple(rows))
+
+
+def _number(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3f}"

@@ -1,0 +1,33 @@
+"""A gate as annotations of a GitHub workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saeval.reports.render.junit import fails
+from saeval.reports.sanitize import one_line
+from saeval.reports.text.gate import finding
+from saeval.stats.gate.decide import Gate
+
+
+def github_annotations(gate: Gate, *, strict: bool) -> Iterator[str]:
+    """Workflow commands that GitHub shows on a run: an error or a warning per rule not passed.
+
+    Values are escaped as the toolkit does (`@actions/core`, command.ts), so that no name can end a
+    command or begin another.
+    """
+    for result in gate.results:
+        if result.verdict == "PASS":
+            continue
+        level = "error" if fails(result, strict) else "warning"
+        title = f"saeval gate: {result.task}, {result.verdict}"
+        message = one_line(finding(result))
+        yield f"::{level} title={_property(one_line(title))}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
