@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
+from functools import cache
+from importlib.metadata import entry_points
 
 from saeval.errors import InputError
+from saeval.suggest import did_you_mean
 from saeval.tasks.datasets.abstention_mix import dataset as abstention_mix
 from saeval.tasks.datasets.climatefever import dataset as climatefever
 from saeval.tasks.datasets.fever import dataset as fever
@@ -19,6 +21,8 @@ from saeval.tasks.datasets.vitaminc import dataset as vitaminc
 from saeval.tasks.factworld import tasks as factworld
 from saeval.tasks.metacognition import tasks as metacognition
 from saeval.tasks.task import Task
+
+ENTRY_POINTS = "saeval.tasks"
 
 _MODULES = (
     fever,
@@ -38,7 +42,8 @@ _TASKS: dict[str, Task] = {task.name: task for module in _MODULES for task in mo
 
 
 def list_tasks() -> tuple[str, ...]:
-    """The names of all tasks, registered ones last."""
+    """The names of all tasks: the built-in ones, then registered ones."""
+    _register_entry_points()
     return tuple(_TASKS)
 
 
@@ -50,15 +55,16 @@ def get_task(name: str) -> Task:
     InputError
         If there is none; the message names a similar one, or all.
     """
-    if name not in _TASKS:
-        similar = difflib.get_close_matches(name, _TASKS, n=1)
-        hint = f"did you mean {similar[0]}?" if similar else f"known: {', '.join(_TASKS)}"
-        raise InputError(f"unknown task {name!r}; {hint}")
+    names = list_tasks()
+    if name not in names:
+        raise InputError(f"unknown task {name!r}; {did_you_mean(name, names)}")
     return _TASKS[name]
 
 
 def register_task(task: Task, *, replace: bool = False) -> None:
     """Make a task of your own known by its name, for this process.
+
+    A package offers its tasks to the command line as entry points of the group ``saeval.tasks``.
 
     Parameters
     ----------
@@ -98,3 +104,20 @@ def register_task(task: Task, *, replace: bool = False) -> None:
 
 
 _BUILT_IN = frozenset(_TASKS)
+
+
+@cache
+def _register_entry_points() -> None:
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            task = point.load()
+        except (ImportError, AttributeError) as error:
+            raise InputError(
+                f"entry point {point.name} of {ENTRY_POINTS}: cannot load {point.value} ({error})"
+            ) from error
+        if not isinstance(task, Task) or task.name != point.name:
+            raise InputError(
+                f"entry point {point.name} of {ENTRY_POINTS}: {point.value} must be a task of "
+                "that name"
+            )
+        register_task(task, replace=True)

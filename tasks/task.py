@@ -100,7 +100,8 @@ class TaskKind:
     has_evidence
         Whether rows bring evidence, whose mere presence might give the label away.
     has_label_probabilities
-        Whether the labels can be scored after ``LABEL=``, for the model's own probabilities.
+        Whether the labels of fact verification are scored after ``LABEL=``, for the model's own
+        probabilities.
     abstention_is_verdict
         Whether abstaining is itself an answer that can be right and that one can be sure of, as
         NA is in fact verification; else it only says that the model does not know.
@@ -146,6 +147,8 @@ class Task:
         one data set are the same item.
     splits
         Sources of other splits (``train``, ``validation``), where there are any.
+    version
+        Of the prompt and the data; answers to different versions are not compared.
     """
 
     name: str
@@ -154,6 +157,7 @@ class Task:
     source: Source
     dataset: str = ""
     splits: Mapping[str, HubSource | FunctionSource] = field(default_factory=dict, hash=False)
+    version: int = 1
 
     def __post_init__(self) -> None:
         if not self.dataset:

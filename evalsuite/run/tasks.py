@@ -9,20 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saeval.errors import DataError, InputError
+from saeval.errors import InputError
 from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import TaskFacts
 from saeval.evalsuite.store.prediction import Key
 from saeval.extras import require_extra
-from saeval.tasks.task import TASKS_FOLDER
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
-_FIELDS = ("claim", "question", "answer", "first", "second", "target")
-_BLANK: dict[str, Any] = dict.fromkeys(_FIELDS, "") | {"evidence": [""]}
+_FIELDS = ("id", "claim", "question", "topic", "answer", "first", "second", "target")
+_BLANK: dict[str, Any] = dict.fromkeys(_FIELDS, "") | {"evidence": [""], "answers": [""]}
 """A document of any task with nothing in it: of its prompt, what all documents have in common."""
 
 _PROBED_WORDS = ("Yes", "No", "Unknown")
@@ -69,7 +68,7 @@ def load_tasks(config: RunConfig) -> list[LoadedTask]:
         If a data set cannot be found or read.
     """
     require_extra("run", "lm_eval")
-    from lm_eval.tasks import TaskManager
+    from saeval.tasks.lm_eval.load import load_harness_tasks
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     sampling = {
@@ -78,13 +77,12 @@ def load_tasks(config: RunConfig) -> list[LoadedTask]:
         "data_dir": config.data_dir,
         "answers": list(config.answers),
     }
-    manager = TaskManager(include_path=str(TASKS_FOLDER), include_defaults=False, metadata=sampling)
+    try:
+        harness_tasks = load_harness_tasks(config.tasks, sampling)
+    except ValueError as error:
+        raise InputError(str(error)) from error
     tasks = []
-    for name in config.tasks:
-        try:
-            task = manager.load([name])["tasks"][name]
-        except (DataError, ValueError) as error:
-            raise InputError(str(error)) from error
+    for name, task in harness_tasks.items():
         if config.generation:
             task.set_config("generation_kwargs", config.generation, update=True)
         documents = tuple(task.eval_docs)[: config.limit]
