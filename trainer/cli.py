@@ -22,6 +22,23 @@ def main(arguments: list[str] | None = None) -> None:
     run_command_line(cli, arguments, when_interrupted=_INTERRUPTED)
 
 
+def _load_rewards(context: click.Context, option: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        from saeval.trainer.rewards.registry import load_reward_file
+
+        load_reward_file(path)
+
+
+rewards_option = click.option(
+    "--rewards",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Python file that registers reward components of your own.",
+    expose_value=False,
+    callback=_load_rewards,
+)
+
+
 @click.group(context_settings=CONTEXT)
 @click.version_option(package_name="saeval")
 def cli() -> None:
@@ -72,6 +89,7 @@ def show_recipe(name: str) -> None:
     metavar="MODEL",
     help="Base model, a hub id or a folder: checks its tokens for probing, too.",
 )
+@rewards_option
 @click.option("--strict", is_flag=True, help="Exit with 1 if there is any warning.")
 def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool) -> None:
     """What RECIPE rewards, and what will go wrong, before any training.
@@ -112,6 +130,7 @@ def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool)
     metavar="DIR",
     help="Where the checkpoint goes.  [default: satrain-runs/ and the recipe's name]",
 )
+@rewards_option
 @click.option("--data-dir", envvar="SAEVAL_DATA", metavar="DIR", help="Data sets as local files.")
 def run(
     recipe: str,
@@ -171,6 +190,7 @@ def run(
     show_default=True,
     help="Items answered at once, each with all its samples.",
 )
+@rewards_option
 @click.option("--data-dir", envvar="SAEVAL_DATA", metavar="DIR", help="Data sets as local files.")
 @click.option(
     "--out",

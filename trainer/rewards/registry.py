@@ -11,7 +11,8 @@ A component is a pure function of a `Completion` and keyword-only parameters wit
         return 0.0 if completion.is_correct else -penalty * max(0.0, confidence - above)
 
 A recipe then pays ``reward: {overconfidence: {above: 0.7}}``, and `satrain check` looks at it as at
-any other. A package offers its components as entry points, each under the function's name::
+any other. ``satrain --rewards FILE`` runs a file that registers components; a package offers its
+components as entry points, each under the function's name::
 
     [project.entry-points."saeval.rewards"]
     overconfidence = "my_package.rewards:overconfidence"
@@ -19,13 +20,16 @@ any other. A package offers its components as entry points, each under the funct
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import math
+import runpy
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
 from saeval.errors import RewardError
@@ -68,6 +72,15 @@ class RewardComponent:
     def name(self) -> str:
         """As recipes and logs name it."""
         return self.function.__name__
+
+    @property
+    def source_hash(self) -> str:
+        """Hash of the function's source; empty where there is none."""
+        try:
+            source = inspect.getsource(self.function)
+        except (OSError, TypeError):
+            return ""
+        return hashlib.sha256(source.encode()).hexdigest()
 
     def __call__(self, completion: Completion, parameters: Mapping[str, Any]) -> float:
         """Its value; RewardError, with its name, if it is not finite or lacks what it requires."""
@@ -156,6 +169,25 @@ def register_reward(
         return function
 
     return register if function is None else register(function)
+
+
+def load_reward_file(path: Path) -> None:
+    """Run a Python file that registers components.
+
+    Raises
+    ------
+    RewardError
+        If there is no such file, it fails, or it registers nothing.
+    """
+    known = dict(_registered)
+    try:
+        runpy.run_path(str(path))
+    except RewardError:
+        raise
+    except Exception as error:  # whatever a user's file may raise
+        raise RewardError(f"{path}: cannot be run ({type(error).__name__}: {error})") from error
+    if _registered == known:
+        raise RewardError(f"{path}: registers no reward component; decorate it: @register_reward")
 
 
 def list_components() -> dict[str, RewardComponent]:

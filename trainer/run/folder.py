@@ -157,11 +157,12 @@ def _check_same_run(
             f"{folder}: holds a run of another recipe ({key} was {was}, now {now}); choose "
             "another --out"
         )
-    for what, was, now in (
-        ("base", earlier.base.content, training.base.content),
-        ("data", earlier.data.content, training.data.content),
+    for what, same in (
+        ("base", earlier.base.content == training.base.content),
+        ("data", earlier.data.content == training.data.content),
+        ("source of its own rewards", earlier.own_rewards == training.own_rewards),
     ):
-        if was != now:
+        if not same:
             raise RunFolderError(
                 f"{folder}: holds a run on another {what}; choose another --out, or give the "
                 f"same {what} as before"

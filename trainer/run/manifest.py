@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from saeval.errors import InputError, RunFolderError
 from saeval.files import Manifest, write_atomic
@@ -49,8 +49,9 @@ class TrainingManifest(Manifest):
         Whether the folder holds an adapter or a whole model.
     base, data
         What it was trained from and on.
-    reward_version
-        `saeval.trainer.rewards.VERSION` at the time.
+    reward_version, own_rewards
+        `saeval.trainer.rewards.VERSION` at the time, and the hashes of components that are not
+        saeval's.
     packages
         Versions of the libraries that trained it.
     step, finished, seconds
@@ -77,6 +78,7 @@ class TrainingManifest(Manifest):
     seconds: float
     alarms: list[dict[str, Any]]
     metrics: dict[str, Any]
+    own_rewards: dict[str, str] = Field(default_factory=dict)
 
     def to_json(self, *, leave_out: Collection[str] = ()) -> str:
         """The content of the file, without the fields of these names."""

@@ -24,6 +24,7 @@ from saeval.trainer.data.mixture import Mixture, build_mixture
 from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards import VERSION
+from saeval.trainer.rewards.registry import COMPONENTS
 from saeval.trainer.run.folder import (
     checkpoint_step,
     discard_after,
@@ -179,7 +180,7 @@ def _earlier_base(out: Path) -> str:
 def _initial_training(plan: TrainingPlan) -> TrainingManifest:
     """What ``training.json`` says before the first step."""
     rows = [row.as_row() for row in (*plan.training, *plan.holdout)]
-    return TrainingManifest.model_validate(
+    training = TrainingManifest.model_validate(
         {
             "schema": TrainingManifest.SCHEMA,
             "recipe": plan.recipe.name,
@@ -202,6 +203,9 @@ def _initial_training(plan: TrainingPlan) -> TrainingManifest:
             "metrics": {},
         }
     )
+    components = [term.component for term in plan.recipe.terms]
+    own = {it.name: it.source_hash for it in components if it.name not in COMPONENTS}
+    return training.update(own_rewards=own) if own else training
 
 
 @contextmanager
