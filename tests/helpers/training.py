@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
+import multiprocessing
 import sys
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from saeval.tasks.registry import get_task
-from saeval.trainer.cli import cli
+from saeval.trainer.cli import cli, main
 from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.run.folder import read_rows
 
@@ -18,7 +19,7 @@ SMALL = (
     "optimisation.temperature=1",
     "optimisation.max_completion_length=12",
     "optimisation.learning_rate=1e-3",
-    "evaluation.items=8",
+    "evaluation.items=4",
     "evaluation.every=0",
 )
 """Sizes for a tiny model, and a learning rate at which each step changes its weights."""
@@ -48,10 +49,34 @@ def train(base: Path, out: Path, recipe: str, *changes: str) -> int:
     return 0
 
 
-def start(base: Path, out: Path, recipe: str, *changes: str) -> subprocess.Popen[str]:
-    """Train in a process of its own."""
-    command = [sys.executable, "-m", "saeval.trainer.cli", *arguments(base, out, recipe, *changes)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [f"saeval.trainer.{it}" for it in ("run.train", "backends.trl_grpo", "backends.trl_sft")]
+)
+
+
+def start(base: Path, out: Path, recipe: str, *changes: str) -> ForkServerProcess:
+    """Train in a process of its own, forked from one that has imported all; see `shown`."""
+    command = arguments(base, out, recipe, *changes)
+    process = _FORKS.Process(target=_satrain, args=(command, _log(out)))
+    process.start()
+    return process
+
+
+def shown(process: ForkServerProcess, out: Path, *, timeout: float = 60) -> str:
+    """What a process that was started had printed by its end."""
+    process.join(timeout)
+    return _log(out).read_text(encoding="utf-8")
+
+
+def _log(out: Path) -> Path:
+    return out.with_name(f"{out.name}.log")
+
+
+def _satrain(command: list[str], log: Path) -> None:
+    with log.open("w", encoding="utf-8", buffering=1) as sys.stdout:
+        sys.stderr = sys.stdout
+        main(command)
 
 
 def weights(out: Path) -> bytes:
@@ -60,11 +85,11 @@ def weights(out: Path) -> bytes:
     return path.read_bytes()
 
 
-def wait_for(process: subprocess.Popen[str], out: Path, step: int) -> None:
+def wait_for(process: ForkServerProcess, out: Path, step: int) -> None:
     """Until that step is done."""
     metrics = out / "metrics.jsonl"
     while not (metrics.is_file() and metrics.read_bytes().count(b"\n") >= step):
-        assert process.poll() is None, process.communicate()
+        assert process.is_alive(), shown(process, out)
         time.sleep(0.005)
 
 

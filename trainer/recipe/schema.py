@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from saeval.trainer.recipe.data_settings import DataSettings, PromptSettings
 from saeval.trainer.recipe.fields import RecipePart
 from saeval.trainer.recipe.run_settings import AlarmSettings, EvaluationSettings, SavingSettings
@@ -17,7 +19,7 @@ from saeval.trainer.recipe.training_settings import (
     OptimisationSettings,
     ProbingSettings,
 )
-from saeval.trainer.rewards.schema import RewardField, RewardSettings
+from saeval.trainer.rewards.schema import RewardField, build_empty_reward
 from saeval.trainer.rewards.terms import RewardTerm
 
 
@@ -44,7 +46,7 @@ class Recipe(RecipePart):
     backend: str = "trl-grpo"
     data: DataSettings
     prompt: PromptSettings = PromptSettings()
-    reward: RewardField = RewardSettings()
+    reward: RewardField = Field(default_factory=build_empty_reward)
     objective: Objective | None = None
     optimisation: OptimisationSettings
     adapter: AdapterSettings | None = AdapterSettings()

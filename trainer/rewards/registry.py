@@ -24,6 +24,7 @@ import hashlib
 import inspect
 import math
 import runpy
+import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -198,7 +199,7 @@ def list_components() -> dict[str, RewardComponent]:
     RewardError
         If an entry point of another package cannot be loaded.
     """
-    for point in entry_points(group=ENTRY_POINTS):
+    for point in _find_entry_points(tuple(sys.path)):
         if point.name not in _registered:
             _register_entry_point(point)
     return {**COMPONENTS, **_registered}
@@ -215,6 +216,11 @@ def parameter_types(function: RewardFunction) -> dict[str, tuple[Any, Any]]:
 
 
 @cache
+def _find_entry_points(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Those of the packages on `path`, which is searched once: that takes 20 ms."""
+    return tuple(entry_points(group=ENTRY_POINTS))
+
+
 def _register_entry_point(point: EntryPoint) -> None:
     try:
         function = point.load()
@@ -226,8 +232,7 @@ def _register_entry_point(point: EntryPoint) -> None:
         raise RewardError(
             f"entry point {point.name} of {ENTRY_POINTS}: {point.value} is no function of that name"
         )
-    if point.name not in _registered:  # importing it may have registered it
-        register_reward(function)
+    register_reward(function)
 
 
 def _check_signature(function: RewardFunction) -> None:

@@ -46,6 +46,11 @@ def reward_model() -> type[RewardSettings]:
     return _build_model(tuple(list_components().items()))
 
 
+def build_empty_reward() -> RewardSettings:
+    """A reward that pays nothing."""
+    return reward_model()()
+
+
 @cache
 def _build_model(components: tuple[tuple[str, RewardComponent], ...]) -> type[RewardSettings]:
     # The default is no value of the type: a component is left out, or given its parameters.

@@ -182,4 +182,5 @@ def _first_difference(before: Any, now: Any, key: str = "") -> tuple[str, str, s
             inner = f"{key}.{name}" if key else name
             if difference := _first_difference(before.get(name), now.get(name), inner):
                 return difference
+        return None
     return key, json.dumps(before, ensure_ascii=False), json.dumps(now, ensure_ascii=False)

@@ -23,7 +23,7 @@ from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.run.folder import read_rows
 
 SUPERVISED = [name for name in list_recipes() if load_recipe(name).supervised]
-STEPS = ("optimisation.steps=6", "saving.every=2", "evaluation.every=3")
+STEPS = ("optimisation.steps=4", "saving.every=2", "evaluation.every=2")
 
 
 def loaded(base: Path, recipe: str, *changes: str) -> Recipe:
@@ -71,8 +71,8 @@ def test_compare_takes_the_checkpoint(finished: Path, answering_base: Path) -> N
     assert model.adapter == finished
     training = json.loads((finished / "training.json").read_text())
     assert training["base"]["content"] == model.content
-    assert (training["backend"], training["finished"], training["step"]) == ("trl-sft", True, 6)
-    assert [row["step"] for row in read_rows(finished / "evaluation.jsonl")] == [0, 3, 6]
+    assert (training["backend"], training["finished"], training["step"]) == ("trl-sft", True, 4)
+    assert [row["step"] for row in read_rows(finished / "evaluation.jsonl")] == [0, 2, 4]
 
 
 def test_the_page_shows_the_loss_and_no_reward(finished: Path) -> None:
@@ -98,7 +98,7 @@ def test_killed_it_goes_on_exactly(
     process = start(answering_base, out, "sft-multitask", given_profile, *STEPS)
     wait_for(process, out, 3)
     process.kill()
-    process.communicate()
+    process.join()
     assert train(answering_base, out, "sft-multitask", given_profile, *STEPS) == 0
     same(out, finished)
 

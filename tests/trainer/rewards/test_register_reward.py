@@ -24,7 +24,6 @@ PAID = "reward.overconfidence={above: 0.25, weight: 2}"
 @pytest.fixture(autouse=True)
 def nothing_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_registered", {})
-    registry._register_entry_point.cache_clear()
 
 
 def test_a_recipe_pays_it_by_its_name() -> None:
@@ -82,15 +81,17 @@ def test_training_pays_it_logs_it_and_notes_its_source(
 def test_a_package_offers_one_as_an_entry_point(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = tmp_path / "their_rewards-1.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: their-rewards\nVersion: 1\n")
-    points = package / "entry_points.txt"
-    points.write_text("[saeval.rewards]\noverconfidence = their_rewards:overconfidence\n")
     (tmp_path / "their_rewards.py").write_text(EXAMPLE.read_text())
+    for name in ("overconfidence", "missing"):
+        package = tmp_path / name / f"{name}-1.dist-info"
+        package.mkdir(parents=True)
+        (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        points = f"[saeval.rewards]\n{name} = their_rewards:{name}\n"
+        (package / "entry_points.txt").write_text(points)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.syspath_prepend(str(tmp_path / "overconfidence"))
     assert "overconfidence" in {term.name for term in load_recipe("format-only", [PAID]).terms}
-    points.write_text("[saeval.rewards]\nmissing = their_rewards:missing\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "missing"))
     with pytest.raises(RewardError, match=r"entry point missing of saeval\.rewards: cannot load"):
         load_recipe("format-only")
 

@@ -36,10 +36,10 @@ def finished(answering_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.mark.parametrize("name", [it for it in list_recipes() if not load_recipe(it).supervised])
 def test_every_recipe_trains(name: str, answering_base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert train(answering_base, out, name, "optimisation.steps=3") == 0
+    assert train(answering_base, out, name, "optimisation.steps=2") == 0
     recipe = load_recipe(name)
     rows = read_rows(out / "metrics.jsonl")
-    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert [row["step"] for row in rows] == [1, 2]
     for term in recipe.terms:
         assert f"rewards/{term.name}/mean" in rows[0]
     assert {"abstention_rate", "format_rate", "any_right", "accuracy"} <= rows[0].keys()
@@ -129,7 +129,7 @@ def test_the_recipe_beside_it_trains_the_same_again(
 def test_held_out_items_are_evaluated_before_during_and_after(finished: Path) -> None:
     rows = read_rows(finished / "evaluation.jsonl")
     assert [row["step"] for row in rows] == [0, 2, 4]
-    assert rows[0]["items"] == rows[0]["tasks"]["factworld"]["items"] == 8
+    assert rows[0]["items"] == rows[0]["tasks"]["factworld"]["items"] == 4
     assert 0 <= rows[-1]["accuracy"] <= 1
 
 
