@@ -24,7 +24,6 @@ from saeval.evalsuite.compare.plan import (
 from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
 from saeval.evalsuite.compare.statistics import add_noise, compare_predictions
 from saeval.evalsuite.engines.base import Engine
-from saeval.evalsuite.judge.ask import ask_judge, check_judge
 from saeval.evalsuite.judge.grades import Grades, Judge
 from saeval.evalsuite.models.types import Model
 from saeval.evalsuite.options import (
@@ -36,6 +35,7 @@ from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
 from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile, lock_run_folder, read_run
+from saeval.extras import require_extra
 from saeval.progress import SILENT, Progress
 
 
@@ -151,18 +151,24 @@ def compare_planned(
         Is told how far it is.
     """
     judge = plan.config.judge
+    if judge is not None:
+        require_extra("run", "openai", "tenacity")
     if not plan.to_ask:
         # What is wrong with the predictions shows before anything is written or a judge is paid.
         if judge is None:
             return _compare_all(plan, plan.existing, None, progress)
         _pair_all(plan, plan.existing)
     elif judge is not None:
+        from saeval.evalsuite.judge.ask import check_judge
+
         check_judge(judge, plan.folder, plan.config.cache, plan.config.engine.server)
     predictions, grades = dict(plan.existing), None
     with lock_run_folder(plan.folder, plan.manifest):
         if plan.to_ask:
             predictions |= _ask_models(plan, stopping_rule, progress)
         if judge is not None:
+            from saeval.evalsuite.judge.ask import ask_judge
+
             grades = ask_judge(
                 judge,
                 _pair_all(plan, predictions),

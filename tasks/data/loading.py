@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from saeval.errors import DataError
+from saeval.extras import require_extra
 from saeval.tasks.data.sampling import DEFAULT_SEED, sample_items
 from saeval.tasks.metacognition.answers import load_own_answers
 from saeval.tasks.registry import get_task
@@ -172,6 +173,7 @@ def _json(text: str, place: str) -> Any:
 
 
 def _from_hub(name: str, source: HubSource) -> list[Item]:
+    require_extra("run", "datasets")
     import datasets
 
     try:

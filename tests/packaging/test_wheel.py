@@ -125,3 +125,23 @@ def test_the_commands_work_as_modules_too(installed, tmp_path):
     assert output.startswith("0\n")
     assert "vitaminc" in output
     assert run(installed, tmp_path, "satrain", "recipes", "list", path=None).startswith("0\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (("saeval", "run", "model", "--tasks", "factworld", "--out", "run"), "run"),
+        (("saeval", "run", "http://127.0.0.1:9/v1#m", "--tasks", "factworld"), "run"),
+        (("saeval", "compare", "model", "model", "--tasks", "factworld"), "run"),
+        (("saeval", "tasks", "prefetch", "fever"), "run"),
+        (("satrain", "run", "demo", "--base", "model", "--out", "checkpoint"), "train"),
+    ],
+    ids=["run", "server", "compare", "prefetch", "train"],
+)
+def test_a_missing_extra_is_one_sentence(installed, tmp_path, arguments, extra):
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (tmp_path / "model").mkdir(exist_ok=True)
+        (tmp_path / "model" / name).write_text("{}")
+    output = run(installed, tmp_path, *arguments, path=None)
+    assert output.startswith("2\n"), output
+    assert f"saeval[{extra}]" in output
