@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from saeval.errors import InputError
 from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 from saeval.suggest import did_you_mean
 from saeval.tasks.data.sampling import parse_per_label
 from saeval.tasks.registry import list_tasks
@@ -72,7 +72,7 @@ class RunOptions(SamplingOptions, EngineOptions, total=False):
 class StatsOptions(TypedDict, total=False):
     """How statistics are made; see `StatsConfig`."""
 
-    stats_config: Settings
+    stats_config: StatsConfig
     confidence_level: float
     n_resamples: int
 
@@ -115,13 +115,13 @@ def to_engine_config(options: Mapping[str, Any]) -> EngineConfig:
     return config
 
 
-def to_stats_config(options: Mapping[str, Any], seed: int) -> Settings:
+def to_stats_config(options: Mapping[str, Any], seed: int) -> StatsConfig:
     """How statistics are made; `seed` is that of the sample."""
-    config: Settings = options.get("stats_config") or Settings(0.95, 10_000, seed)
+    config: StatsConfig = options.get("stats_config") or StatsConfig(0.95, 10_000, seed)
     return replace(
         config,
-        level=options.get("confidence_level", config.level),
-        replicates=options.get("n_resamples", config.replicates),
+        confidence_level=options.get("confidence_level", config.confidence_level),
+        n_resamples=options.get("n_resamples", config.n_resamples),
     )
 
 

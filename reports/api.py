@@ -26,13 +26,13 @@ from saeval.reports.render.json import dump
 from saeval.reports.render.junit import to_junit
 from saeval.reports.render.markdown import render_markdown
 from saeval.reports.render.series_index import SeriesIndex
-from saeval.stats.checkpoints.results import Family
+from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import Comparison
 from saeval.stats.frontier.results import Frontier
 from saeval.stats.gate.decide import Gate
 from saeval.stats.metacognition.results import Metacognition
 
-Result = Comparison | Family | Gate | Frontier | Metacognition
+Result = Comparison | CheckpointSeries | Gate | Frontier | Metacognition
 
 
 def to_html(result: Result, *, folders: Mapping[str, str] | None = None) -> str:
@@ -71,7 +71,7 @@ def to_json(result: Result, *, folders: Mapping[str, str] | None = None) -> str:
     ValueError
         If a number is NaN or infinite, which JSON cannot hold: a missing value must be None.
     """
-    if isinstance(result, Family):
+    if isinstance(result, CheckpointSeries):
         names = {c.checkpoint.name: c.checkpoint.name for c in result.comparisons}
         links = dict(folders or names)
         return dump(SeriesIndex(links, result.steps, result.best, result.notes))
@@ -87,7 +87,7 @@ def to_csv(result: Result) -> str:
     match result:
         case Comparison():
             return comparison_csv(result)
-        case Family():
+        case CheckpointSeries():
             return series_csv(result)
         case Gate():
             return gate_csv(result)
@@ -117,7 +117,7 @@ def report_files(
                 "report.html": to_html(result),
                 "metrics.csv": to_csv(result),
             }
-        case Family():
+        case CheckpointSeries():
             return {
                 "report.html": to_html(result, folders=folders),
                 "report.md": to_markdown(result, folders=folders),
@@ -166,7 +166,7 @@ def build_report(result: Result, folders: Mapping[str, str] | None = None) -> Do
     match result:
         case Comparison():
             return comparison_report(result)
-        case Family():
+        case CheckpointSeries():
             return series_report(result, folders)
         case Gate():
             return gate_report(result)
@@ -181,7 +181,7 @@ def build_summary(result: Result) -> Document:
     match result:
         case Comparison():
             return comparison_summary(result)
-        case Family():
+        case CheckpointSeries():
             return series_summary(result)
         case Gate():
             return gate_summary(result)

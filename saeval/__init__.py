@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from saeval.evalsuite.models.predictions import read_predictions
     from saeval.evalsuite.run.model_run import run
     from saeval.evalsuite.store.prediction import Prediction
-    from saeval.stats.compare.results import Settings as StatsConfig
+    from saeval.stats.compare.results import StatsConfig as StatsConfig
 
     __version__: str
 

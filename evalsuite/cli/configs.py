@@ -18,7 +18,7 @@ from saeval.evalsuite.options import (
 )
 from saeval.extras import require_extra
 from saeval.progress import ConsoleProgress
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 
 
 def stderr_progress() -> ConsoleProgress:
@@ -35,7 +35,7 @@ def to_keywords(options: Mapping[str, Any]) -> Any:
         "cache": options["cache"],
     }
     if "level" in options and "replicates" in options:
-        keywords["stats_config"] = Settings(options["level"], options["replicates"], run.seed)
+        keywords["stats_config"] = StatsConfig(options["level"], options["replicates"], run.seed)
     return keywords
 
 

@@ -19,7 +19,7 @@ from saeval.evalsuite.models.types import Model
 from saeval.evalsuite.options import CompareOptions, Out, to_out
 from saeval.progress import SILENT, Progress
 from saeval.stats.checkpoints.results import Best, NoBestError
-from saeval.stats.checkpoints.series import family
+from saeval.stats.checkpoints.series import checkpoint_series
 
 
 def compare_checkpoints(
@@ -69,7 +69,7 @@ def compare_checkpoints(
     comparisons = compare_planned(plan, progress=progress)
     chosen, notes = _choose_best(plan, comparisons, progress)
     series = CheckpointSeries.from_result(
-        family(comparisons, plan.steps, chosen, notes), plan.folder
+        checkpoint_series(comparisons, plan.steps, chosen, notes), plan.folder
     )
     if out is not None:
         write_series(series, plan, progress)

@@ -16,7 +16,7 @@ from saeval.evalsuite.options import (
     to_run_config,
     to_stats_config,
 )
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ComparisonConfig:
 
     run: RunConfig
     engine: EngineConfig
-    stats: Settings
+    stats: StatsConfig
     judge: Judge | None = None
     best: SelectionMetric | None = None
     aa: bool = False

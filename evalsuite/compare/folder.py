@@ -27,7 +27,7 @@ from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
 from saeval.evalsuite.store.run_folder import lock_run_folder
 from saeval.files import write_atomic
 from saeval.progress import SILENT, Progress
-from saeval.stats.checkpoints.series import family
+from saeval.stats.checkpoints.series import checkpoint_series
 from saeval.stats.compare.results import ModelDescription
 
 COMPARISON = "comparison.json"
@@ -143,7 +143,7 @@ def _read_series(folder: Path) -> tuple[CheckpointSeries, Mapping[str, Path]]:
         raise InputError(f"{folder / INDEX}: {str(error).splitlines()[0]}") from error
     folders = {name: folder / name for name in index.comparisons}
     comparisons = [_read_comparison(own) for own in folders.values()]
-    result = family(comparisons, index.steps, index.best, index.notes)
+    result = checkpoint_series(comparisons, index.steps, index.best, index.notes)
     return CheckpointSeries.from_result(result, folder), folders
 
 

@@ -43,7 +43,7 @@ def apply_grades(
         (b, c) for b, c in zip(base.predictions, checkpoint.predictions, strict=True) if b and c
     ]
     agreements = (base.agreement, checkpoint.agreement)
-    n_judged = sum(agreement.asked for agreement in agreements)
+    n_judged = sum(agreement.judged for agreement in agreements)
     n_unscored = sum(agreement.unscored for agreement in agreements)
     if not kept or n_unscored > n_judged / 2:
         raise EngineError(

@@ -57,7 +57,7 @@ def _headline_rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 
 def _row(task: str, metric: MetricComparison) -> tuple[str, ...]:
-    interval = metric.difference_interval
+    interval = metric.confidence_interval
     ends = (
         "–"
         if interval is None
@@ -72,6 +72,6 @@ def _row(task: str, metric: MetricComparison) -> tuple[str, ...]:
         format_number(metric.checkpoint),
         format_number(metric.difference, signed=True),
         ends,
-        format_number(metric.p_holm),
+        format_number(metric.pvalue_holm),
         f"{metric.items:,}",
     )

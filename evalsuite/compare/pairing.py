@@ -12,7 +12,7 @@ from saeval.errors import PairingError
 from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.compare.published import PublishedAnswers
-from saeval.stats.compare.results import Flip, Unpaired
+from saeval.stats.compare.results import ChangedItem, Unpaired
 from saeval.tasks.registry import get_task
 from saeval.tasks.task import Task
 
@@ -228,7 +228,9 @@ def to_published_answers(
     )
 
 
-def select_changed_items(pairs: PairedPredictions, keep: int) -> tuple[int, tuple[Flip, ...]]:
+def select_changed_items(
+    pairs: PairedPredictions, keep: int
+) -> tuple[int, tuple[ChangedItem, ...]]:
     """How many items changed label, and the first `keep`: broken ones, then fixed, then others."""
     changed = [
         (b, c)
@@ -243,8 +245,8 @@ def select_changed_items(pairs: PairedPredictions, keep: int) -> tuple[int, tupl
     return len(changed), tuple(_flip(base, checkpoint) for base, checkpoint in shown)
 
 
-def _flip(base: Prediction, checkpoint: Prediction) -> Flip:
-    return Flip(
+def _flip(base: Prediction, checkpoint: Prediction) -> ChangedItem:
+    return ChangedItem(
         item_id=base.item_id,
         target=base.target,
         base_label=base.prediction or "INVALID",

@@ -174,7 +174,7 @@ class Comparison(results.Comparison):
                     "the predictions of this comparison are not at hand: compare again, or load it "
                     "from a folder that holds them (saeval.load_comparison)"
                 )
-            self._pairs[task] = self.predictions.pair(task, self.settings.level)
+            self._pairs[task] = self.predictions.pair(task, self.settings.confidence_level)
         return self._pairs[task]
 
     @cached_property
@@ -188,7 +188,7 @@ class Comparison(results.Comparison):
 
 
 @dataclass(frozen=True)
-class CheckpointSeries(series_results.Family):
+class CheckpointSeries(series_results.CheckpointSeries):
     """One base and several checkpoints: `saeval.compare_checkpoints` returns it.
 
     Attributes
@@ -202,10 +202,10 @@ class CheckpointSeries(series_results.Family):
 
     @classmethod
     def from_result(
-        cls, result: series_results.Family, folder: Path | None = None
+        cls, result: series_results.CheckpointSeries, folder: Path | None = None
     ) -> CheckpointSeries:
         """A series of comparisons that `saeval.compare` made, with its folder."""
-        values = {f.name: getattr(result, f.name) for f in fields(series_results.Family)}
+        values = {f.name: getattr(result, f.name) for f in fields(series_results.CheckpointSeries)}
         return cls(**values, folder=folder)
 
     def __getitem__(self, checkpoint: str) -> Comparison:
@@ -249,13 +249,13 @@ def _to_row(task: str, metric: MetricComparison) -> dict[str, object]:
         "checkpoint": metric.checkpoint,
         **_ends("checkpoint", metric.checkpoint_interval),
         "difference": metric.difference,
-        **_ends("difference", metric.difference_interval),
+        **_ends("difference", metric.confidence_interval),
         "noise": metric.noise,
-        "pvalue": metric.p,
-        "method": metric.test,
-        "pvalue_max_t": metric.p_max_t,
-        "pvalue_holm": metric.p_holm,
-        "pvalue_bh": metric.p_bh,
+        "pvalue": metric.pvalue,
+        "method": metric.method,
+        "pvalue_max_t": metric.pvalue_max_t,
+        "pvalue_holm": metric.pvalue_holm,
+        "pvalue_bh": metric.pvalue_bh,
         "higher_is_better": metric.higher_is_better,
         "headline": metric.headline,
     }

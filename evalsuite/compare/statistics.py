@@ -31,7 +31,7 @@ from saeval.stats.compare.results import (
     SCHEMA_VERSION,
     ModelDescription,
     PublishedConvention,
-    Settings,
+    StatsConfig,
     TaskComparison,
 )
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
@@ -45,7 +45,7 @@ def compare_predictions(
     *,
     base_model: ModelDescription,
     checkpoint_model: ModelDescription,
-    settings: Settings,
+    settings: StatsConfig,
     cautions: Sequence[str] = (),
     progress: Progress = SILENT,
 ) -> Comparison:
@@ -69,7 +69,7 @@ def compare_predictions(
     """
     base, checkpoint = predictions.base, predictions.checkpoint
     graded = [
-        apply_grades(pairs, predictions.grades, settings.level)
+        apply_grades(pairs, predictions.grades, settings.confidence_level)
         for pairs in pair_tasks(base, checkpoint, allow_mismatch=predictions.allow_mismatch)
     ]
     paired = [pairs for pairs, _ in graded]
@@ -140,22 +140,22 @@ def add_noise(comparison: Comparison, again: Comparison) -> Comparison:
     )
 
 
-def resampling_caution(tasks: Sequence[TaskComparison], settings: Settings) -> str | None:
+def resampling_caution(tasks: Sequence[TaskComparison], settings: StatsConfig) -> str | None:
     """A sentence if the smallest possible resampling p cannot pass Holm over these tests."""
     tests = family_size(tasks)
-    needed = math.ceil(2 * tests / (1 - settings.level))
-    if settings.replicates >= needed:
+    needed = math.ceil(2 * tests / (1 - settings.confidence_level))
+    if settings.n_resamples >= needed:
         return None
     return (
-        f"{settings.replicates:,} replicates are too few for Holm's correction over {tests} tests: "
-        f"no resampling test can pass it. Give --replicates {needed:,} or more."
+        f"{settings.n_resamples:,} replicates are too few for Holm's correction over {tests} "
+        f"tests: no resampling test can pass it. Give --replicates {needed:,} or more."
     )
 
 
 def _compare_task(
     pairs: PairedPredictions,
     arrays: PairedAnswers,
-    settings: Settings,
+    settings: StatsConfig,
     training: TrainingData | None,
 ) -> TaskComparison:
     flips_total, flips = select_changed_items(pairs, FLIPS_KEPT)
@@ -168,17 +168,17 @@ def _compare_task(
         if pairs.task.kind.has_evidence
         else None,
         unpaired=pairs.unpaired,
-        flips=flips,
-        flips_total=flips_total,
+        changed_items=flips,
+        n_changed_items=flips_total,
         right_in_reasoning=right_in_reasoning(pairs),
         groups=item_groups(pairs),
         samples=to_paired_samples(pairs),
-        overlap=compare_without_training_items(pairs, arrays, training, settings.level),
+        overlap=compare_without_training_items(pairs, arrays, training, settings.confidence_level),
     )
 
 
 def _published(
-    pairs: PairedPredictions, arrays: PairedAnswers, settings: Settings
+    pairs: PairedPredictions, arrays: PairedAnswers, settings: StatsConfig
 ) -> PublishedConvention | None:
     """How a study would count, if that differs: it read the answers itself, or some are invalid."""
     labels = pairs.task.labels.names
@@ -198,7 +198,7 @@ def _published(
             int((arrays.base.predicted == len(labels)).sum()),
             int((arrays.checkpoint.predicted == len(labels)).sum()),
         ),
-        replicates=settings.replicates,
+        n_resamples=settings.n_resamples,
         rng=np.random.default_rng(
             [settings.seed, zlib.crc32(f"{pairs.task.name} published".encode())]
         ),

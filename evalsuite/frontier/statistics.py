@@ -71,7 +71,7 @@ def compute_frontier(
         items=len(items),
         clusters=None if cluster is None else len(np.unique(cluster)),
         answerable=int(answerable.sum()),
-        level=level,
+        confidence_level=level,
         models=tuple(models),
         systems={system.name: system.text for system in systems},
         points=points(everything, answerable, cluster, level),
@@ -121,9 +121,9 @@ def _warnings(result: Frontier, predictions: PredictionsByPrompt) -> list[str]:
         if cut := sum(p.usage.truncated for p in items if p.usage is not None):
             warnings.append(f"{name}, {system}: {cut} prompts were cut to fit the model.")
     many = [
-        f"{point.model}, {point.system} {point.unreadable:.1%}"
+        f"{point.model}, {point.system} {point.invalid:.1%}"
         for point in result.points
-        if point.unreadable > _MANY_INVALID
+        if point.invalid > _MANY_INVALID
     ]
     if many:
         named = "; ".join(many[:_NAMED] + ([f"{len(many) - _NAMED} more"] * (len(many) > _NAMED)))

@@ -12,9 +12,9 @@ from saeval.evalsuite.compare.pairing import TaskPredictions, pair, to_arrays
 from saeval.evalsuite.gate.policy import Policy
 from saeval.evalsuite.models.training_data import TrainingData
 from saeval.evalsuite.run.tasks import LoadedTask
-from saeval.stats.gate.decide import look
+from saeval.stats.gate.decide import decide_sequentially
 from saeval.stats.gate.rules import Rule
-from saeval.stats.gate.sequential import Seen
+from saeval.stats.gate.sequential import SequentialDecision
 from saeval.tasks.registry import get_task
 
 SMALLEST_BATCH = 64
@@ -84,7 +84,7 @@ class SequentialGate:
         checkpoint: TaskPredictions,
         *,
         intervals: bool = False,
-    ) -> dict[int, Seen]:
+    ) -> dict[int, SequentialDecision]:
         """What the answers so far decide of a task's rules, by the rules' places.
 
         Parameters
@@ -109,12 +109,12 @@ class SequentialGate:
         order = np.argsort(unit, kind="stable")
         sizes = np.unique(list(unit_of.values()), return_counts=True)[1]
         monitored = sum(rule.is_mean for other in self._tasks.values() for rule in other.rules)
-        return look(
+        return decide_sequentially(
             task.rules,
             to_arrays(pairs).subset(order),
             unit[order],
             largest=int(sizes.max()) * self._samples,
-            level=self._policy.level,
+            confidence_level=self._policy.level,
             watched=monitored,
             intervals=intervals,
         )

@@ -40,14 +40,14 @@ from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.run_folder import lock_run_folder
 from saeval.progress import SILENT, Progress
 from saeval.stats.compare.metric_table import RULES
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 from saeval.stats.gate.decide import (
     GATE_SCHEMA_VERSION,
-    Gated,
-    Held,
-    Skipped,
-    judge,
-    overall,
+    GatedTask,
+    SkippedRule,
+    TaskCoverage,
+    decide_rules,
+    overall_verdict,
 )
 from saeval.stats.gate.rules import Rule
 from saeval.tasks.registry import get_task
@@ -119,7 +119,7 @@ def gate(
     config = ComparisonConfig(
         run=run,
         engine=to_engine_config(options),
-        stats=Settings(rules.level, n_resamples, run.seed),
+        stats=StatsConfig(rules.level, n_resamples, run.seed),
         allow_mismatch=allow_mismatch,
         cache=to_cache(options),
     )
@@ -190,8 +190,8 @@ def _gate(
     predictions = comparison.predictions
     if predictions is None:
         raise InputError("the predictions of the comparison are not at hand")
-    gated: list[Held] = []
-    skipped: list[Skipped] = []
+    gated: list[GatedTask] = []
+    skipped: list[SkippedRule] = []
     for name in names:
         task, left_out = _collect_task(
             name, policy, predictions, loaded.get(name), samples, stopping_rule
@@ -205,12 +205,12 @@ def _gate(
     if not all(task.complete for task in gated):
         comparison = replace(comparison, warnings=(_STOPPED_EARLY, *comparison.warnings))
     with progress.status("verdicts"):
-        results = judge(
+        results = decide_rules(
             gated,
-            level=policy.level,
-            replicates=comparison.settings.replicates,
+            confidence_level=policy.level,
+            n_resamples=comparison.settings.n_resamples,
             seed=comparison.settings.seed,
-            until_decided=stopping_rule is not None,
+            sequential=stopping_rule is not None,
         )
     return Gate(
         schema=GATE_SCHEMA_VERSION,
@@ -218,11 +218,11 @@ def _gate(
         base=comparison.base.name,
         checkpoint=comparison.checkpoint.name,
         policy=policy.name,
-        level=policy.level,
-        until_decided=stopping_rule is not None,
-        verdict=overall(results),
+        confidence_level=policy.level,
+        sequential=stopping_rule is not None,
+        verdict=overall_verdict(results),
         tasks=tuple(
-            Gated(
+            TaskCoverage(
                 task.task,
                 0 if task.pairs is None else len(task.pairs),
                 task.planned,
@@ -243,7 +243,7 @@ def _collect_task(
     loaded: LoadedTask | None,
     samples: int,
     stopping_rule: SequentialGate | None,
-) -> tuple[Held, list[Skipped]]:
+) -> tuple[GatedTask, list[SkippedRule]]:
     """A task with its pairs, its rules and what was decided of them early.
 
     Items that the checkpoint was trained on are left out and counted.
@@ -276,11 +276,11 @@ def _collect_task(
     left_out = list(skipped)
     if all(prediction.confidence is None for prediction in clean_base.values()):
         silent = [rule for rule in rules if _is_general_of_confidence(policy, name, rule)]
-        left_out += [Skipped(name, rule, "the base states no confidence") for rule in silent]
+        left_out += [SkippedRule(name, rule, "the base states no confidence") for rule in silent]
         kept = [place for place, rule in enumerate(rules) if rule not in silent]
         rules = tuple(rules[place] for place in kept)
         decisions = {new: decisions[old] for new, old in enumerate(kept) if old in decisions}
-    return Held(name, pairs, rules, planned, decisions, trained_on), left_out
+    return GatedTask(name, pairs, rules, planned, decisions, trained_on), left_out
 
 
 def _is_general_of_confidence(policy: Policy, task: str, rule: Rule) -> bool:

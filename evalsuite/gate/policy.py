@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from saeval.errors import InputError, YamlError
 from saeval.evalsuite.compare.metric_names import ABSTENTION, LABELLED_METRICS, parse_metric
-from saeval.stats.gate.decide import Skipped
+from saeval.stats.gate.decide import SkippedRule
 from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better, metrics_of
 from saeval.suggest import did_you_mean
@@ -96,7 +96,7 @@ class Policy:
 
     def rules_for(
         self, name: str, targets: Iterable[str]
-    ) -> tuple[tuple[Rule, ...], tuple[Skipped, ...]]:
+    ) -> tuple[tuple[Rule, ...], tuple[SkippedRule, ...]]:
         """The rules that a task is held to, and the general ones that it cannot be held to.
 
         Parameters
@@ -132,7 +132,7 @@ class Policy:
             elif rule in own:
                 raise InputError(f"{rule.source}: {reason} (task {name})")
             else:
-                skipped.append(Skipped(name, rule, reason))
+                skipped.append(SkippedRule(name, rule, reason))
         return tuple(rules.values()), tuple(skipped)
 
 

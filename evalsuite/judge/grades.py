@@ -174,9 +174,9 @@ class Grades:
             labels,
             default,
             judge,
-            not_asked=len(graded) - len(default),
+            not_judged=len(graded) - len(default),
             unscored_examples=tuple(unscored[:_EXAMPLES]),
-            level=level,
+            confidence_level=level,
         )
         return GradedPredictions(tuple(graded), agreement)
 

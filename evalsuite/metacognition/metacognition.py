@@ -42,8 +42,12 @@ from saeval.evalsuite.run.tasks import LoadedTask, load_tasks
 from saeval.evalsuite.store.paths import RUNS, folder_name
 from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
 from saeval.progress import SILENT, Progress
-from saeval.stats.compare.results import ModelDescription, Settings
-from saeval.stats.metacognition.results import METACOGNITION_SCHEMA_VERSION, Metacognition, adjust
+from saeval.stats.compare.results import ModelDescription, StatsConfig
+from saeval.stats.metacognition.results import (
+    METACOGNITION_SCHEMA_VERSION,
+    Metacognition,
+    adjust_models,
+)
 from saeval.tasks.metacognition.answers import load_own_answers
 from saeval.tasks.metacognition.items import build_confidence_items, build_pairwise_items
 from saeval.tasks.registry import get_task
@@ -184,7 +188,7 @@ def _to_result(
     knowledge: Mapping[str, SelfKnowledge],
     about: Mapping[str, Run],
     identity: Mapping[str, Mapping[str, Any]],
-    settings: Settings,
+    settings: StatsConfig,
 ) -> Metacognition:
     (base, of_base), *checkpoints = knowledge.items()
     description = _describe(models[base], about[base], identity[base])
@@ -196,7 +200,7 @@ def _to_result(
         differences = compare_models(of_base, of_checkpoint, settings)
         results.append(replace(summary, differences=differences))
         warnings += model_cautions(models[base], models[name])
-    tests, adjusted = adjust(results)
+    tests, adjusted = adjust_models(results)
     return Metacognition(
         schema=METACOGNITION_SCHEMA_VERSION,
         saeval_version=version("saeval"),

@@ -11,7 +11,7 @@ import numpy as np
 
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
 from saeval.stats.compare.evidence import FEWEST_ITEMS
-from saeval.stats.compare.results import MetricComparison, ModelDescription, Settings
+from saeval.stats.compare.results import MetricComparison, ModelDescription, StatsConfig
 from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
 from saeval.stats.metacognition.results import (
     ModelMetacognition,
@@ -91,7 +91,7 @@ def _replies(folder: Path, task: str) -> list[Prediction]:
 
 
 def summarize_model(
-    knowledge: SelfKnowledge, model: ModelDescription, settings: Settings
+    knowledge: SelfKnowledge, model: ModelDescription, settings: StatsConfig
 ) -> ModelMetacognition:
     """One model on every task."""
     return ModelMetacognition(
@@ -99,7 +99,7 @@ def summarize_model(
     )
 
 
-def _task(knowledge: SelfKnowledge, task: str, settings: Settings) -> TaskMetacognition:
+def _task(knowledge: SelfKnowledge, task: str, settings: StatsConfig) -> TaskMetacognition:
     given = list(knowledge.given(task).values())
     pairs = list(knowledge.pairs(task, settings.seed).values())
     single = pairwise = None
@@ -116,7 +116,7 @@ def _task(knowledge: SelfKnowledge, task: str, settings: Settings) -> TaskMetaco
             knowledge.choices(pairs),
             _right(pairs),
             [knowledge.certainties(pair) for pair in pairs],
-            level=settings.level,
+            confidence_level=settings.confidence_level,
         )
     return TaskMetacognition(
         task=task,
@@ -130,14 +130,14 @@ def _task(knowledge: SelfKnowledge, task: str, settings: Settings) -> TaskMetaco
 
 
 def compare_models(
-    base: SelfKnowledge, checkpoint: SelfKnowledge, settings: Settings
+    base: SelfKnowledge, checkpoint: SelfKnowledge, settings: StatsConfig
 ) -> tuple[TaskDifferences, ...]:
     """The differences on every task, over what both models answered."""
     return tuple(_differences(base, checkpoint, task, settings) for task in base.tasks)
 
 
 def _differences(
-    base: SelfKnowledge, checkpoint: SelfKnowledge, task: str, settings: Settings
+    base: SelfKnowledge, checkpoint: SelfKnowledge, task: str, settings: StatsConfig
 ) -> TaskDifferences:
     before, after = base.given(task), checkpoint.given(task)
     common = [name for name in before if name in after]
@@ -166,7 +166,7 @@ def _differences(
             _right(own),
             checkpoint.choices(own_after),
             _right(own_after),
-            level=settings.level,
+            confidence_level=settings.confidence_level,
         )
     return TaskDifferences(task, answers, pairs, rows)
 

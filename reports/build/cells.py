@@ -47,7 +47,7 @@ def change_cell(row: MetricComparison, level: float) -> Cell:
         text="" if sign.direction == "untested" else format_change(row),
         badge=badge_of(sign),
         detail=values if known else "",
-        interval=format_interval(row.difference_interval, scale) if known else "",
+        interval=format_interval(row.confidence_interval, scale) if known else "",
     )
 
 
@@ -59,7 +59,7 @@ def transfer_cell(row: MetricComparison, level: float, *, both: bool) -> Cell:
         text=f"{format_value(row.base, scale)} → {value}" if both else value,
         badge=badge_of(sign_of(row, level)),
         detail=format_difference(row.difference, scale),
-        interval=format_interval(row.difference_interval, scale),
+        interval=format_interval(row.confidence_interval, scale),
     )
 
 
@@ -109,8 +109,8 @@ def change_columns(level: float) -> tuple[Column, ...]:
 
 def change_cells(row: MetricComparison) -> tuple[Cell, ...]:
     """The difference, its interval and its p."""
-    limits = format_interval(row.difference_interval, metric_of(row).scale)
-    return cells_of(format_change(row), limits, format_pvalue(row.p))
+    limits = format_interval(row.confidence_interval, metric_of(row).scale)
+    return cells_of(format_change(row), limits, format_pvalue(row.pvalue))
 
 
 def _value_cell(row: MetricComparison, side: str, *, own_interval: bool) -> Cell:
@@ -122,4 +122,8 @@ def _value_cell(row: MetricComparison, side: str, *, own_interval: bool) -> Cell
 
 
 def _adjusted(row: MetricComparison) -> tuple[str, str, str]:
-    return format_pvalue(row.p_max_t), format_pvalue(row.p_holm), format_pvalue(row.p_bh)
+    return (
+        format_pvalue(row.pvalue_max_t),
+        format_pvalue(row.pvalue_holm),
+        format_pvalue(row.pvalue_bh),
+    )

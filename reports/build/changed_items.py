@@ -23,7 +23,7 @@ from saeval.reports.document import (
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
 from saeval.reports.text.verdict import is_question
-from saeval.stats.compare.results import Comparison, Flip, TaskComparison
+from saeval.stats.compare.results import ChangedItem, Comparison, TaskComparison
 
 RESPONSE_HEAD, RESPONSE_TAIL = 300, 700
 BROKEN_SHOWN = 5
@@ -54,7 +54,7 @@ def changed_items_section(comparison: Comparison) -> Iterator[Section]:
 
 def broken_items(task: TaskComparison) -> Iterator[Block]:
     """The first items that only the base had right, a line each."""
-    broken = [item for item in task.flips if item.base_label == item.target]
+    broken = [item for item in task.changed_items if item.base_label == item.target]
     if not broken:
         return
     more = "; more in report.html" if len(broken) > BROKEN_SHOWN else ""
@@ -75,8 +75,12 @@ def broken_items(task: TaskComparison) -> Iterator[Block]:
 
 
 def _groups(task: TaskComparison) -> Iterator[Block]:
-    groups: dict[str, list[Flip]] = {"Broken": [], "Mended": [], "Wrong before and after": []}
-    for item in task.flips:
+    groups: dict[str, list[ChangedItem]] = {
+        "Broken": [],
+        "Mended": [],
+        "Wrong before and after": [],
+    }
+    for item in task.changed_items:
         if item.base_label == item.target:
             groups["Broken"].append(item)
         elif item.checkpoint_label == item.target:
@@ -90,7 +94,7 @@ def _groups(task: TaskComparison) -> Iterator[Block]:
             yield Details(f"{title}: {format_count(len(items))}", blocks)
 
 
-def _item(item: Flip, question: bool) -> Details:
+def _item(item: ChangedItem, question: bool) -> Details:
     title = (
         Span(f"{item.base_label} → {item.checkpoint_label}", "strong"),
         Span(f"target {item.target}", "muted"),

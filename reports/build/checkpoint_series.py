@@ -35,7 +35,7 @@ from saeval.reports.text.numbers import (
 )
 from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, find
 from saeval.reports.text.summary import in_words
-from saeval.stats.checkpoints.results import Best, Family
+from saeval.stats.checkpoints.results import Best, CheckpointSeries
 from saeval.stats.compare.results import Comparison, TaskComparison
 
 POOLED = "pooled"
@@ -62,7 +62,7 @@ _OF_CONFIDENCE = ("auroc", "brier", "ece_squared_debiased")
 """They rest on what both models answered, so the base has another value for each checkpoint."""
 
 
-def series_report(series: Family, folders: Mapping[str, str] | None = None) -> Document:
+def series_report(series: CheckpointSeries, folders: Mapping[str, str] | None = None) -> Document:
     """Every checkpoint's verdict, the steps, the best one, and a table per metric.
 
     Parameters
@@ -82,7 +82,7 @@ def series_report(series: Family, folders: Mapping[str, str] | None = None) -> D
         for comparison, folder in zip(series.comparisons, links, strict=True)
     )
     tables = list(transfer_tables(series))
-    level = format_level(series.settings.level)
+    level = format_level(series.settings.confidence_level)
     note = Paragraph(
         f"Value, then the difference from the base with its {level} interval. Holm’s p is over "
         f"every headline metric of all checkpoints and tasks together. {UNADJUSTED_NOTE}",
@@ -100,7 +100,7 @@ def series_report(series: Family, folders: Mapping[str, str] | None = None) -> D
     )
 
 
-def series_summary(series: Family) -> Document:
+def series_summary(series: CheckpointSeries) -> Document:
     """The first tables, the best checkpoint, then each checkpoint's verdict."""
     tables = list(transfer_tables(series))[:ON_CONSOLE]
     best = [
@@ -123,7 +123,7 @@ def series_summary(series: Family) -> Document:
     )
 
 
-def transfer_tables(series: Family) -> Iterator[Table]:
+def transfer_tables(series: CheckpointSeries) -> Iterator[Table]:
     """A table of checkpoints × tasks for every metric that any comparison has."""
     columns = series.task_names
     if any(comparison.pooled is not None for comparison in series.comparisons):
@@ -144,7 +144,7 @@ def transfer_tables(series: Family) -> Iterator[Table]:
                 own_base = metric in _OF_CONFIDENCE
                 if not own_base:
                     base[column] = format_value(row.base, metric_of(row).scale)
-                cells.append(transfer_cell(row, series.settings.level, both=own_base))
+                cells.append(transfer_cell(row, series.settings.confidence_level, both=own_base))
             rows.append(Row((Cell(comparison.checkpoint.name), *cells)))
         if name:
             yield Table(
@@ -164,9 +164,9 @@ def _task(comparison: Comparison, name: str) -> TaskComparison | None:
     return next((task for task in comparison.tasks if task.task == name), None)
 
 
-def _steps_section(series: Family) -> Iterator[Section]:
+def _steps_section(series: CheckpointSeries) -> Iterator[Section]:
     """What happened over the steps of one run."""
-    level = series.settings.level
+    level = series.settings.confidence_level
     curves = over_steps(series)
     if not curves:
         return
@@ -189,7 +189,7 @@ def _steps_section(series: Family) -> Iterator[Section]:
     yield Section("Over the steps", "over-the-steps", blocks)
 
 
-def _best_section(series: Family) -> Iterator[Section]:
+def _best_section(series: CheckpointSeries) -> Iterator[Section]:
     if (best := series.best) is not None:
         sentences = Paragraph(" ".join(best_sentences(best)))
         note = Paragraph(BEST_NOTE, "note")
@@ -205,7 +205,7 @@ def _best_table(best: Best) -> Table:
                 format_value(candidate.value, scale),
                 format_difference(candidate.difference, scale),
                 format_interval(candidate.interval, scale),
-                f"{candidate.best_share:.0%}",
+                f"{candidate.best_proportion:.0%}",
                 "yes" if candidate.maybe_best else "no",
             ),
             strong=candidate.name == best.chosen,

@@ -69,7 +69,7 @@ def comparison_report(comparison: Comparison) -> Document:
         )
         for index, entry in enumerate(words.tasks)
     }
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     tasks = [
         task_section(task, level, f"task-{index}", badges[task.task])
         for index, task in enumerate(comparison.tasks)
@@ -138,7 +138,7 @@ def _blocks(comparison: Comparison) -> list[TaskComparison]:
 
 def _headline_section(comparison: Comparison) -> Section:
     """Metrics × tasks."""
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     columns: list[dict[str, MetricComparison]] = [
         {metric_name(row, task.abstention): row for row in task.metrics if row.headline}
         for task in _blocks(comparison)
@@ -213,7 +213,7 @@ def _settings_section(comparison: Comparison) -> Section:
 
 def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
     """The headline metrics of one task, a row each, for a terminal."""
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     rows = [row for row in task.metrics if row.headline]
     aa = has_aa(comparison)
     # Where there is no room for all, the p that is not corrected is what can be missed.
@@ -237,9 +237,9 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
                     *cells_of(name, *_values(row)),
                     *(cells_of(format_difference(row.noise, metric_of(row).scale)) if aa else ()),
                     *cells_of(
-                        format_interval(row.difference_interval, metric_of(row).scale),
-                        format_pvalue(row.p),
-                        format_pvalue(row.p_holm),
+                        format_interval(row.confidence_interval, metric_of(row).scale),
+                        format_pvalue(row.pvalue),
+                        format_pvalue(row.pvalue_holm),
                     ),
                     Cell(badge=badge_of(sign_of(row, level))),
                 )

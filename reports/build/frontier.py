@@ -42,7 +42,7 @@ from saeval.reports.text.numbers import (
     format_value,
     format_value_interval,
 )
-from saeval.stats.compare.results import Rate
+from saeval.stats.compare.results import Proportion
 from saeval.stats.frontier.results import BeyondFront, Change, Frontier, Point
 
 PICTURE = "frontier.svg"
@@ -96,7 +96,7 @@ def _with_commas(names: list[str]) -> list[str]:
 
 
 def _figure(frontier: Frontier) -> Figure:
-    crosses = f"Crosses are {format_level(frontier.level)} intervals."
+    crosses = f"Crosses are {format_level(frontier.confidence_level)} intervals."
     return Figure(
         draw_later("frontier", frontier_picture, frontier),
         (f"{_items(frontier)} {crosses} {right_is(frontier)} {HOW_TO_READ}",),
@@ -108,7 +108,7 @@ def _figure(frontier: Frontier) -> Figure:
 
 def _tables(frontier: Frontier) -> list[tuple[Table, str]]:
     """Each with how to read it."""
-    note = f"{format_level(frontier.level)} intervals in brackets."
+    note = f"{format_level(frontier.confidence_level)} intervals in brackets."
     if frontier.answerable < frontier.items:
         note += " Halluc.: of the items without an answer, those answered all the same."
     if frontier.beyond:
@@ -129,8 +129,8 @@ def _points(frontier: Frontier) -> Table:
                 _rate(point.right),
                 _rate(point.wrong),
                 *cells_of(
-                    format_value(point.declined, "share"),
-                    format_value(point.unreadable, "share"),
+                    format_value(point.abstained, "share"),
+                    format_value(point.invalid, "share"),
                     *([_hallucination(point)] if with_hallucination else []),
                     "on it" if point.on_front else MISSING,
                     *([_beyond(beyond.get((point.model, point.system)))] if beyond else []),
@@ -157,7 +157,7 @@ def _points(frontier: Frontier) -> Table:
 
 
 def _dominances(frontier: Frontier) -> Table:
-    interval = f"{format_level(frontier.level)} interval"
+    interval = f"{format_level(frontier.confidence_level)} interval"
     rows = [
         Row(
             cells_of(
@@ -187,7 +187,7 @@ def _dominances(frontier: Frontier) -> Table:
 
 
 def _utilities(frontier: Frontier) -> Table:
-    interval = f"{format_level(frontier.level)} interval"
+    interval = f"{format_level(frontier.confidence_level)} interval"
     rows = [
         Row(
             cells_of(
@@ -199,7 +199,7 @@ def _utilities(frontier: Frontier) -> Table:
                 format_difference(utility.difference, "score"),
                 MISSING
                 if utility.difference is None
-                else format_interval(utility.difference_interval, "score"),
+                else format_interval(utility.confidence_interval, "score"),
             )
         )
         for utility in frontier.utilities
@@ -246,7 +246,7 @@ def _items(frontier: Frontier) -> str:
     return f"{', '.join(parts)}."
 
 
-def _rate(rate: Rate) -> Cell:
+def _rate(rate: Proportion) -> Cell:
     limits = format_value_interval(rate.interval, "share")
     return Cell(format_value(rate.value, "share"), interval=limits)
 
@@ -258,14 +258,14 @@ def _hallucination(point: Point) -> str:
 def _beyond(point: BeyondFront | None) -> str:
     if point is None:
         return MISSING
-    if point.p_holm is None:
+    if point.pvalue_holm is None:
         return RELATIONS["untested"]
-    return f"{'✓' if point.beyond else '~'} p {format_pvalue(point.p_holm)}"
+    return f"{'✓' if point.beyond else '~'} p {format_pvalue(point.pvalue_holm)}"
 
 
 def _change(change: Change) -> tuple[str, str, str]:
     return (
         format_difference(change.difference, "share"),
         format_interval(change.interval, "share"),
-        format_pvalue(change.p_holm),
+        format_pvalue(change.pvalue_holm),
     )

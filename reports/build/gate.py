@@ -39,7 +39,7 @@ _TONES: dict[Verdict, Tone] = {"PASS": "better", "REGRESSION": "worse", "INCONCL
 
 def gate_report(gate: Gate) -> Document:
     """For a job summary or a comment on a pull request."""
-    notes = [interval_note(gate), *guarantee(gate.level, len(gate.results))]
+    notes = [interval_note(gate), *guarantee(gate.confidence_level, len(gate.results))]
     if any(what_would_decide(result) for result in gate.results):
         notes.append(ASSUMPTION)
     return Document(
@@ -102,7 +102,7 @@ def _open_rules(gate: Gate) -> Iterator[str]:
 
 def _left_out(gate: Gate) -> Iterator[str]:
     for skipped in gate.skipped:
-        yield f"{skipped.task}, {rule_name(skipped.rule)}: not held to, {skipped.why}."
+        yield f"{skipped.task}, {rule_name(skipped.rule)}: not held to, {skipped.reason}."
     yield from trained_on(gate).values()
 
 

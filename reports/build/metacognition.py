@@ -34,7 +34,7 @@ from saeval.reports.text.numbers import (
 )
 from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, sign_of
 from saeval.stats.compare.results import MetricComparison
-from saeval.stats.metacognition.pairwise import Share
+from saeval.stats.metacognition.pairwise import ReplyProportion
 from saeval.stats.metacognition.results import (
     Estimate,
     Metacognition,
@@ -61,7 +61,7 @@ def metacognition_report(result: Metacognition) -> Document:
     names = [f"{name}," for name in checkpoints[:-1]] + checkpoints[-1:]
     cautions = Cautions("Before reading the numbers", result.warnings)
     definitions = tuple((METRICS[name].name, METRICS[name].definition) for name in _DEFINED)
-    level = format_level(result.settings.level)
+    level = format_level(result.settings.confidence_level)
     note = f"Intervals at {level}. {LEGEND} {UNADJUSTED_NOTE}"
     return Document(
         title=f"Does {base} know which of its answers are right?",
@@ -118,7 +118,7 @@ def transfer_section(result: Metacognition) -> Iterator[Section]:
     for model in result.checkpoints:
         differences = {task.task: task for task in model.differences}
         cells = [
-            _transfer(differences[task].metric(metric), result.settings.level)
+            _transfer(differences[task].metric(metric), result.settings.confidence_level)
             for task, metric, _ in columns
         ]
         rows.append(Row((Cell(model.model.name), *cells)))
@@ -153,7 +153,7 @@ def task_tables(result: Metacognition, task: str) -> Iterator[Block]:
         (model, next(entry for entry in model.tasks if entry.task == task))
         for model in result.models
     ]
-    level = result.settings.level
+    level = result.settings.confidence_level
     yield from _single(models)
     yield from _beside_stated(models, level)
     yield from _choices(models)
@@ -238,12 +238,12 @@ def _part(
 def _compared(row: MetricComparison, level: float, *, holm: bool = False) -> tuple[Cell, ...]:
     scale = metric_of(row).scale
     write = format_difference if row.metric == "position_bias" else format_value
-    limits = format_interval(row.difference_interval, scale)
+    limits = format_interval(row.confidence_interval, scale)
     badge: Badge = badge_of(sign_of(row, level))
     return (
         *cells_of(write(row.base, scale), write(row.checkpoint, scale)),
         Cell(format_difference(row.difference, scale), interval=limits),
-        *cells_of(format_pvalue(row.p), *([format_pvalue(row.p_holm)] if holm else [])),
+        *cells_of(format_pvalue(row.pvalue), *([format_pvalue(row.pvalue_holm)] if holm else [])),
         Cell(badge=badge),
     )
 
@@ -253,7 +253,7 @@ def _estimate(estimate: Estimate) -> Cell:
     return Cell(format_value(estimate.value, "score"), interval=limits)
 
 
-def _share(share: Share) -> Cell:
+def _share(share: ReplyProportion) -> Cell:
     if share.name == "position_bias":
         limits = format_interval(share.interval, "share") if share.interval else ""
         return Cell(format_difference(share.value, "share"), interval=limits)

@@ -92,7 +92,7 @@ def samples_details(task: TaskComparison, level: float, prefix: str) -> Iterator
                 f"{format_items(repeated.items)} with all samples from both models, each item "
                 "counted once. Declining counts as correct where an item has no answer; a sample "
                 "that cannot be read is wrong. The shares of the five classes differ with p "
-                f"{format_pvalue(repeated.stuart_maxwell_p)} (Stuart–Maxwell).",
+                f"{format_pvalue(repeated.stuart_maxwell_pvalue)} (Stuart–Maxwell).",
                 "note",
             ),
             Grid(
@@ -255,4 +255,4 @@ def _published_cells(row: PublishedRow) -> tuple[Cell, ...]:
     )
     change = MISSING if row.difference is None else f"{row.difference:+.4f}".replace("-", "−")
     name = published_name(row.name)
-    return cells_of(name, base, checkpoint, change, format_pvalue(row.p), items)
+    return cells_of(name, base, checkpoint, change, format_pvalue(row.pvalue), items)

@@ -21,8 +21,8 @@ from saeval.stats.compare.results import (
     InvalidTreatment,
     McNemar,
     ModelResult,
-    PairedSpread,
-    Rate,
+    PairedStd,
+    Proportion,
     TaskComparison,
 )
 
@@ -39,8 +39,8 @@ def detail_parts(task: TaskComparison, level: float) -> Iterator[Block]:
         )
     yield Part("McNemar and flips", (mcnemar_facts(task.mcnemar), Paragraph(note, "note")))
     yield Part("Symmetry of the label changes", (_symmetry(task),))
-    if task.spread is not None:
-        yield Part("Spread of confidence, paired", (_spread(task.spread),))
+    if task.std is not None:
+        yield Part("Spread of confidence, paired", (_spread(task.std),))
     if task.levene:
         yield _levene(task)
     yield Only("html", (Part("Each model alone", (_each_alone(task),)),))
@@ -75,10 +75,10 @@ def mcnemar_facts(test: McNemar) -> Facts:
         (
             ("Right with the base only", format_count(test.base_only)),
             ("Right with the checkpoint only", format_count(test.checkpoint_only)),
-            ("p, mid-p", format_small_pvalue(test.p_mid)),
-            ("p, exact", format_small_pvalue(test.p_exact)),
-            ("p, asymptotic", format_small_pvalue(test.p_asymptotic)),
-            ("p, continuity-corrected", format_small_pvalue(test.p_corrected)),
+            ("p, mid-p", format_small_pvalue(test.pvalue_mid)),
+            ("p, exact", format_small_pvalue(test.pvalue_exact)),
+            ("p, asymptotic", format_small_pvalue(test.pvalue_asymptotic)),
+            ("p, continuity-corrected", format_small_pvalue(test.pvalue_corrected)),
             ("χ², continuity-corrected", f"{test.statistic_corrected:.3f}"),
         )
     )
@@ -105,7 +105,7 @@ def count_table(
 
 
 def _flip_rates(task: TaskComparison, level: float) -> str:
-    def text(name: str, rate: Rate) -> str:
+    def text(name: str, rate: Proportion) -> str:
         shown = f"{name} {format_value(rate.value, 'share')}"
         if rate.interval is None:
             return shown
@@ -124,32 +124,32 @@ def _symmetry(task: TaskComparison) -> Facts:
         (
             (
                 "Bowker, as many from one label to another as back, p",
-                format_small_pvalue(transitions.bowker_p),
+                format_small_pvalue(transitions.bowker_pvalue),
             ),
             (
                 "Stuart–Maxwell, the same shares of labels, p",
-                format_small_pvalue(transitions.stuart_maxwell_p),
+                format_small_pvalue(transitions.stuart_maxwell_pvalue),
             ),
         )
     )
 
 
-def _spread(spread: PairedSpread) -> Facts:
+def _spread(spread: PairedStd) -> Facts:
     return Facts(
         (
             (
                 "Standard deviation, base and checkpoint",
                 f"{spread.base_std:.3f}, {spread.checkpoint_std:.3f}",
             ),
-            ("p of their ratio", format_small_pvalue(spread.log_ratio_p)),
-            ("p, paired Brown–Forsythe", format_small_pvalue(spread.brown_forsythe_p)),
+            ("p of their ratio", format_small_pvalue(spread.log_ratio_pvalue)),
+            ("p, paired Brown–Forsythe", format_small_pvalue(spread.brown_forsythe_pvalue)),
         )
     )
 
 
 def _levene(task: TaskComparison) -> Part:
     rows = tuple(
-        Row(cells_of(test.center, _number(test.statistic), format_pvalue(test.p)))
+        Row(cells_of(test.center, _number(test.statistic), format_pvalue(test.pvalue)))
         for test in task.levene
     )
     note = (

@@ -27,7 +27,7 @@ def forest_scales(comparison: Comparison) -> tuple[Scale, ...]:
 
 def forest_plot(comparison: Comparison, scale: Scale) -> Drawing:
     """Every headline difference on one scale with its interval."""
-    return _forest(_blocks(comparison, scale), comparison.settings.level, scale)
+    return _forest(_blocks(comparison, scale), comparison.settings.confidence_level, scale)
 
 
 def _blocks(comparison: Comparison, scale: Scale) -> list[Block]:
@@ -66,7 +66,7 @@ def _forest(blocks: list[Block], level: float, scale: Scale) -> Drawing:
     ends = [0.0]
     for _, rows in blocks:
         for _, row, _ in rows:
-            limits = row.difference_interval
+            limits = row.confidence_interval
             ends.append((row.difference or 0) * factor)
             ends.extend(() if limits is None else (limits.low * factor, limits.high * factor))
     low, high = min(ends), max(ends)
@@ -90,7 +90,7 @@ def _forest(blocks: list[Block], level: float, scale: Scale) -> Drawing:
         f"{name}: "
         + ", ".join(
             f"{task} {format_difference(row.difference, scale)} "
-            f"{format_interval(row.difference_interval, scale)} {sign_of(row, level).text}"
+            f"{format_interval(row.confidence_interval, scale)} {sign_of(row, level).text}"
             for task, row, _ in rows
         )
         + "."
@@ -107,7 +107,7 @@ def _row(
     sign = sign_of(row, level)
     low, high = panel.x
     panel.text(low, y, task, dx=-80, colour=colour, size=SMALL)
-    limits = row.difference_interval
+    limits = row.confidence_interval
     if limits is not None:
         ends = (limits.low * factor, limits.high * factor)
         panel.segments([((ends[0], y), (ends[1], y))], colour, width=1.3)

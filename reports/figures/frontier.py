@@ -23,7 +23,7 @@ from saeval.reports.figures.svg import (
 from saeval.reports.sanitize import one_line, shortened
 from saeval.reports.text.frontier import together
 from saeval.reports.text.numbers import format_value
-from saeval.stats.compare.results import Rate
+from saeval.stats.compare.results import Proportion
 from saeval.stats.frontier.results import Frontier, Point
 
 WIDTH, TALL = 520.0, 330.0
@@ -133,7 +133,7 @@ def description(found: Frontier) -> str:
     )
 
 
-def _limits(rates: Sequence[Rate]) -> tuple[float, float]:
+def _limits(rates: Sequence[Proportion]) -> tuple[float, float]:
     """What the axis shows: every interval with a margin, and 0 where it is near."""
     ends = [
         end

@@ -31,7 +31,7 @@ from saeval.reports.text.numbers import (
     join_words,
 )
 from saeval.reports.text.significance import Direction, find, sign_of
-from saeval.stats.checkpoints.results import Family
+from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import MetricComparison, TaskComparison
 
 SHOWN: tuple[tuple[str, bool], ...] = (
@@ -74,12 +74,12 @@ class OverSteps:
     curves: tuple[Curve, ...]
 
 
-def over_steps(family: Family) -> tuple[OverSteps, ...]:
+def over_steps(family: CheckpointSeries) -> tuple[OverSteps, ...]:
     """The metrics of `SHOWN` that any task has; none unless the family has steps."""
     return tuple(_metrics(family)) if family.steps is not None else ()
 
 
-def _metrics(family: Family) -> Iterator[OverSteps]:
+def _metrics(family: CheckpointSeries) -> Iterator[OverSteps]:
     for metric, of_abstention in SHOWN:
         curves, names, scale = [], set(), METRICS[metric].scale
         for name in family.task_names:
@@ -202,7 +202,7 @@ def _curve(
 
 def _bar(row: MetricComparison) -> tuple[float, float] | None:
     """The interval of the difference from where the base is, as far as the metric can go."""
-    limits, base = row.difference_interval, row.base or 0
+    limits, base = row.confidence_interval, row.base or 0
     return None if limits is None else (max(base + limits.low, 0), min(base + limits.high, 1))
 
 
@@ -248,7 +248,7 @@ def _description(found: OverSteps, level: float) -> str:
         said = ", ".join(
             f"step {step} {format_value(row.checkpoint, found.scale)} "
             f"({format_difference(row.difference, found.scale)} "
-            f"{format_interval(row.difference_interval, found.scale)} {sign_of(row, level).text})"
+            f"{format_interval(row.confidence_interval, found.scale)} {sign_of(row, level).text})"
             for step, row in zip(curve.steps, curve.rows, strict=True)
         )
         parts.append(f"{one_line(curve.task)}: base {first}; {said}.")

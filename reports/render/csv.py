@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from saeval.reports.sanitize import printable
-from saeval.stats.checkpoints.results import Family
+from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import Comparison, Interval, MetricComparison
 from saeval.stats.frontier.results import BeyondFront, Frontier
 from saeval.stats.gate.decide import Gate, RuleResult
@@ -73,7 +73,7 @@ def comparison_csv(comparison: Comparison) -> str:
     return csv_text(COMPARISON_COLUMNS, _rows(comparison))
 
 
-def series_csv(series: Family) -> str:
+def series_csv(series: CheckpointSeries) -> str:
     """The same of every checkpoint, with its name and, in a run, its step in the first columns."""
     steps = series.steps or (None,) * len(series.comparisons)
     rows = (
@@ -101,14 +101,14 @@ def frontier_csv(frontier: Frontier) -> str:
             *_limits(point.right.interval),
             point.wrong.value,
             *_limits(point.wrong.interval),
-            point.declined,
-            point.unreadable,
+            point.abstained,
+            point.invalid,
             point.hallucination.total,
             point.hallucination.value,
             *_limits(point.hallucination.interval)[:2],
             str(point.on_front).lower(),
             *_beyond(tested.get((point.model, point.system))),
-            frontier.level,
+            frontier.confidence_level,
         )
         for point in frontier.points
     )
@@ -136,7 +136,12 @@ def _rows(comparison: Comparison) -> Iterator[tuple[Value, ...]]:
     settings = comparison.settings
     for task in (*comparison.tasks, *pooled):
         for row in task.metrics:
-            yield (*_cells(task.task, row), settings.level, settings.replicates, settings.seed)
+            yield (
+                *_cells(task.task, row),
+                settings.confidence_level,
+                settings.n_resamples,
+                settings.seed,
+            )
 
 
 def _cells(task: str, row: MetricComparison) -> tuple[Value, ...]:
@@ -150,13 +155,13 @@ def _cells(task: str, row: MetricComparison) -> tuple[Value, ...]:
         row.checkpoint,
         *_limits(row.checkpoint_interval),
         row.difference,
-        *_limits(row.difference_interval),
+        *_limits(row.confidence_interval),
         row.noise,
-        row.p,
-        row.test,
-        row.p_max_t,
-        row.p_holm,
-        row.p_bh,
+        row.pvalue,
+        row.method,
+        row.pvalue_max_t,
+        row.pvalue_holm,
+        row.pvalue_bh,
         None if row.higher_is_better is None else str(row.higher_is_better).lower(),
         str(row.headline).lower(),
     )
@@ -186,9 +191,9 @@ def _rule_row(result: RuleResult) -> tuple[Value, ...]:
         rule.source,
         result.estimate,
         *_limits(result.interval),
-        result.p_pass,
-        result.p_regression,
-        result.p_holm,
+        result.pvalue_pass,
+        result.pvalue_regression,
+        result.pvalue_holm,
         result.verdict,
         result.items,
         result.decided_after,
@@ -198,7 +203,7 @@ def _rule_row(result: RuleResult) -> tuple[Value, ...]:
 
 
 def _beyond(point: BeyondFront | None) -> tuple[Value, Value]:
-    return (None, None) if point is None else (point.p, point.p_holm)
+    return (None, None) if point is None else (point.pvalue, point.pvalue_holm)
 
 
 def _model_rows(model: ModelMetacognition) -> Iterator[tuple[Value, ...]]:
@@ -241,9 +246,9 @@ def _compared(model: str, task: str, part: str, row: MetricComparison) -> tuple[
         *_limits(row.checkpoint_interval)[:2],
         row.base,
         row.difference,
-        *_limits(row.difference_interval)[:2],
-        row.p,
-        row.test,
-        row.p_holm,
-        row.p_bh,
+        *_limits(row.confidence_interval)[:2],
+        row.pvalue,
+        row.method,
+        row.pvalue_holm,
+        row.pvalue_bh,
     )

@@ -9,6 +9,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from saeval.reports.render.json_keys import keys_of, path_in_file, with_field_names
 from saeval.stats.compare.results import SCHEMA_VERSION, Comparison
 
 if TYPE_CHECKING:
@@ -60,10 +61,10 @@ def from_json(text: str) -> Comparison:
     from pydantic import ValidationError
 
     try:
-        return _adapter().validate_python(tree)
+        return _adapter().validate_python(with_field_names(tree, Comparison))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
+        where = path_in_file(first["loc"], Comparison)
         raise ValueError(f"not a complete comparison: {where}: {first['msg']}") from None
 
 
@@ -76,7 +77,11 @@ def _adapter() -> TypeAdapter[Comparison]:
 
 def _fields(value: object) -> dict[str, Any]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in _serialized(value)}
+        keys = keys_of(type(value))
+        return {
+            keys.get(field.name, field.name): getattr(value, field.name)
+            for field in _serialized(value)
+        }
     raise TypeError(f"a comparison holds no {type(value).__name__}")
 
 

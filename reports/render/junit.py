@@ -44,7 +44,7 @@ def to_junit(gate: Gate, *, strict: bool) -> str:
             ET.SubElement(case, "system-out").text = one_line(words.finding(result))
         for skipped in left_out:
             case = _case(suite, task.task, skipped.rule)
-            ET.SubElement(case, "skipped", message=one_line(f"not held to: {skipped.why}"))
+            ET.SubElement(case, "skipped", message=one_line(f"not held to: {skipped.reason}"))
         if text := words.trained_on(gate).get(task.task):
             ET.SubElement(suite, "system-out").text = one_line(text)
     for name in ("tests", "failures", "errors", "skipped"):

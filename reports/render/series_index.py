@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from saeval.stats.checkpoints.results import FAMILY_SCHEMA_VERSION, Best
+from saeval.reports.render.json_keys import path_in_file, with_field_names
+from saeval.stats.checkpoints.results import SERIES_SCHEMA_VERSION, Best
 
 
 @dataclass(frozen=True)
 class SeriesIndex:
     """Links to the comparisons by name; `steps`, `best` and `notes` are those of the family."""
 
-    schema: str = field(default=FAMILY_SCHEMA_VERSION, kw_only=True)
+    schema: str = field(default=SERIES_SCHEMA_VERSION, kw_only=True)
     comparisons: dict[str, str]
     steps: tuple[int, ...] | None = None
     best: Best | None = None
@@ -34,11 +35,11 @@ def read_index(text: str) -> SeriesIndex:
     except ValueError as error:
         raise ValueError(f"not an index of comparisons ({error})") from None
     found = tree.get("schema") if isinstance(tree, dict) else None
-    if found != FAMILY_SCHEMA_VERSION:
-        raise ValueError(f"schema {found!r} is not {FAMILY_SCHEMA_VERSION!r}")
+    if found != SERIES_SCHEMA_VERSION:
+        raise ValueError(f"schema {found!r} is not {SERIES_SCHEMA_VERSION!r}")
     try:
-        return TypeAdapter(SeriesIndex).validate_python(tree)
+        return TypeAdapter(SeriesIndex).validate_python(with_field_names(tree, SeriesIndex))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
+        where = path_in_file(first["loc"], SeriesIndex)
         raise ValueError(f"not an index of comparisons: {where}: {first['msg']}") from None

@@ -36,7 +36,7 @@ def best_sentences(best: Best) -> tuple[str, ...]:
 
 
 def _sentences(best: Best, where: str, scale: Scale) -> list[str]:
-    level = format_level(best.level)
+    level = format_level(best.confidence_level)
     (chosen,) = (one for one in best.candidates if one.name == best.chosen)
     found = [
         f"{best.chosen} is the best on {where}: {format_value(best.base, scale)} → "
@@ -56,7 +56,7 @@ def _sentences(best: Best, where: str, scale: Scale) -> list[str]:
     elif (best.interval.low > 0) != best.higher_is_better:
         found.append("So even the best checkpoint is worse than the base.")
     others = [one.name for one in best.candidates if one.maybe_best and one.name != best.chosen]
-    told = f"It is the best in {chosen.best_share:.0%} of the resamples"
+    told = f"It is the best in {chosen.best_proportion:.0%} of the resamples"
     if not others:
         found.append(f"{told}, and all others are shown to be behind it.")
     elif len(others) == len(best.candidates) - 1:

@@ -38,7 +38,7 @@ ONE_NUMBER = 0.01
 
 def cautions(comparison: Comparison) -> tuple[str, ...]:
     """Sentences, the gravest first; each names its task."""
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     rules: tuple[Callable[[TaskComparison, float], str | None], ...] = (
         _cannot_be_read,
         _identical,
@@ -145,7 +145,7 @@ def _answers_more(task: TaskComparison, level: float) -> str | None:
         return None
     if task.checkpoint.invalid > task.base.invalid:
         return None
-    if not leaves_out_zero(refusals.difference_interval):
+    if not leaves_out_zero(refusals.confidence_interval):
         return None
     return (
         f"it abstains less everywhere: refusals of items that have an answer fell "
@@ -218,9 +218,9 @@ def _too_few(task: TaskComparison, level: float) -> str | None:
     if verdict(task, level) != "too few items":
         return None
     accuracy = find(task, "accuracy")
-    if accuracy is None or accuracy.difference_interval is None:
+    if accuracy is None or accuracy.confidence_interval is None:
         return f"too few to tell ({format_items(task.items)})."
-    limits = format_range(accuracy.difference_interval, "share")
+    limits = format_range(accuracy.confidence_interval, "share")
     return (
         f"too few to tell ({format_items(task.items)}): a true accuracy difference anywhere "
         f"from {limits} fits."
@@ -259,7 +259,7 @@ def _one_confidence(comparison: Comparison) -> list[str]:
 
 
 def _spread_is_not_knowledge(comparison: Comparison) -> list[str]:
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     names = []
     for task in comparison.tasks:
         spread, auroc = find(task, "confidence_std"), find(task, "auroc")
@@ -276,7 +276,7 @@ def _spread_is_not_knowledge(comparison: Comparison) -> list[str]:
 
 
 def _pooled_gain_of_one_task(comparison: Comparison) -> list[str]:
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     pooled = None if comparison.pooled is None else find(comparison.pooled, "accuracy")
     if pooled is None or sign_of(pooled, level).direction != "better":
         return []

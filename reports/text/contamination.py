@@ -45,7 +45,7 @@ def overlap_caution(task: TaskComparison) -> str | None:
     accuracy = next((row for row in overlap.metrics if row.metric == "accuracy"), None)
     if accuracy is None:
         return f"{said}; no clean item is left, so nothing here shows what it learnt beyond them."
-    limits = accuracy.difference_interval
+    limits = accuracy.confidence_interval
     interval = "" if limits is None else f" ({format_range(limits, 'share')})"
     return (
         f"{said}; on the {format_count(overlap.clean_items)} others accuracy changes by "

@@ -89,7 +89,7 @@ def _verdict(found: Frontier, model: str) -> str:
     tested = [one for one in found.beyond if one.model == model and one.system in front]
     pairs = [one for one in found.dominances if one.model == model and one.system in front]
     base, checkpoint = _short(found.models[0].name), _short(model)
-    if all(one.p is None for one in tested):
+    if all(one.pvalue is None for one in tested):
         return f"{checkpoint}: too few items to say whether a prompt takes {base} there."
     if beyond := [one for one in tested if one.beyond]:
         return (
@@ -104,7 +104,7 @@ def _verdict(found: Frontier, model: str) -> str:
 
 def _named(beyond: list[BeyondFront]) -> str:
     return join_words(
-        [f"{_short(one.system)} (Holm’s p {format_pvalue(one.p_holm)})" for one in beyond]
+        [f"{_short(one.system)} (Holm’s p {format_pvalue(one.pvalue_holm)})" for one in beyond]
     )
 
 

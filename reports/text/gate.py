@@ -75,10 +75,10 @@ def finding(result: RuleResult) -> str:
     details = [what]
     if result.decided_after is not None:
         details.append(f"after {format_items(result.decided_after)}")
-    elif result.verdict == "PASS" and result.p_pass is not None:
-        details.append(f"p {format_pvalue(result.p_pass)}")
-    elif result.verdict == "REGRESSION" and result.p_holm is not None:
-        details.append(f"Holm p {format_pvalue(result.p_holm)}")
+    elif result.verdict == "PASS" and result.pvalue_pass is not None:
+        details.append(f"p {format_pvalue(result.pvalue_pass)}")
+    elif result.verdict == "REGRESSION" and result.pvalue_holm is not None:
+        details.append(f"Holm p {format_pvalue(result.pvalue_holm)}")
     sentence = f"{text}; {', '.join(details)}."
     more = what_would_decide(result)
     return f"{sentence} {more}" if more else sentence
@@ -106,7 +106,7 @@ ASSUMPTION = (
 
 def interval_note(gate: Gate) -> str:
     """What the ends of the intervals are."""
-    return f"Each end of an interval is a one-sided {format_level(gate.level)} bound."
+    return f"Each end of an interval is a one-sided {format_level(gate.confidence_level)} bound."
 
 
 def headline(gate: Gate) -> str:
@@ -132,10 +132,10 @@ def guarantee(level: float, rules: int | None = None) -> list[str]:
 
 def saved(gate: Gate) -> str:
     """How many items early stop left unasked; nothing for a gate that could not stop early."""
-    if not gate.until_decided:
+    if not gate.sequential:
         return ""
     planned = sum(task.planned for task in gate.tasks)
-    left = planned - sum(task.asked for task in gate.tasks)
+    left = planned - sum(task.answers for task in gate.tasks)
     which = " that count" if any(task.trained_on for task in gate.tasks) else ""
     return (
         f"Asked the checkpoint {format_count(planned - left)} of {format_items(planned)}{which}: "

@@ -72,10 +72,10 @@ def judge_caution(task: TaskComparison, level: float) -> str | None:
 
 def _side(model: str, side: GraderAgreement, level: float) -> str:
     asked = (
-        f"The judge graded {format_count(side.asked - side.unscored)} of the {model}'s responses"
+        f"The judge graded {format_count(side.judged - side.unscored)} of the {model}'s responses"
     )
-    if side.not_asked:
-        asked += f" ({format_count(side.not_asked)} more need no judge)"
+    if side.not_judged:
+        asked += f" ({format_count(side.not_judged)} more need no judge)"
     if side.agreement.value is None or side.agreement.interval is None:
         return f"{asked}."
     low, high = side.agreement.interval.low, side.agreement.interval.high

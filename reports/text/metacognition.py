@@ -135,10 +135,10 @@ def _of_checkpoint(
         changes: dict[str, list[str]] = {"better": [], "worse": []}
         for metric, name in HEADLINE:
             row = task.metric(metric)
-            if row is None or row.p_holm is None:
+            if row is None or row.pvalue_holm is None:
                 continue
             tested = True
-            direction = sign_of(row, result.settings.level).direction
+            direction = sign_of(row, result.settings.confidence_level).direction
             if direction in changes:
                 change = format_difference(row.difference, metric_of(row).scale)
                 changes[direction].append(f"{name} {change}")

@@ -41,8 +41,8 @@ def settings_lines(comparison: Comparison) -> list[tuple[str, str]]:
         ("Base", _model(comparison.base)),
         ("Checkpoint", _model(comparison.checkpoint)),
         *_costs(comparison),
-        ("Confidence level", format_level(settings.level)),
-        ("Bootstrap replicates", format_count(settings.replicates)),
+        ("Confidence level", format_level(settings.confidence_level)),
+        ("Bootstrap replicates", format_count(settings.n_resamples)),
         ("Seed", str(settings.seed)),
         *([("Judge", settings.judge)] if settings.judge else []),
         ("saeval", f"{comparison.saeval_version}, {comparison.schema}"),
@@ -73,16 +73,16 @@ def methods(comparison: Comparison) -> list[str]:
     users: dict[str, dict[str, None]] = {}
     for task in comparison.tasks:
         for row in task.metrics:
-            if row.test is None or not row.headline:
+            if row.method is None or not row.headline:
                 continue
-            used = [METHODS.get(row.test, row.test)]
-            if row.difference_interval is not None and row.difference_interval.method != row.test:
-                method = row.difference_interval.method
+            used = [METHODS.get(row.method, row.method)]
+            if row.confidence_interval is not None and row.confidence_interval.method != row.method:
+                method = row.confidence_interval.method
                 used.append(METHODS.get(method, method))
             name = metric_name(row, task.abstention)
             users.setdefault(" and ".join(used), {})[name] = None
     found = [f"{one_line(join_words(list(names)))}: {how}." for how, names in users.items()]
-    own = sum(row.p_holm is not None for task in comparison.tasks for row in task.metrics)
+    own = sum(row.pvalue_holm is not None for task in comparison.tasks for row in task.metrics)
     if comparison.tests_in_family:
         others = " and checkpoint" if comparison.tests_in_family > own else ""
         found.append(

@@ -21,14 +21,16 @@ def power_in_words(
     """
     given = f"with {discordant_rate:.1%} discordant items, McNemar's test at {1 - level:.3g}"
     if items is not None and difference is not None:
-        found = power_of_difference(items, difference, discordant_rate=discordant_rate, level=level)
+        found = power_of_difference(
+            items, difference, discordant_rate=discordant_rate, confidence_level=level
+        )
         return (
             f"A difference of {difference * 100:+.2f} points over {items:,} items is found with "
             f"probability {found.power:.1%} ({given})."
         )
     if items is not None:
         smallest = minimum_detectable_difference(
-            items, discordant_rate=discordant_rate, power=power, level=level
+            items, discordant_rate=discordant_rate, power=power, confidence_level=level
         ).difference
         if smallest is None:
             return f"{items:,} items find no difference with probability {power:.0%} ({given})."
@@ -38,7 +40,7 @@ def power_in_words(
         )
     if difference is not None:
         needed = required_items(
-            difference, discordant_rate=discordant_rate, power=power, level=level
+            difference, discordant_rate=discordant_rate, power=power, confidence_level=level
         ).items
         return (
             f"To find a difference of {difference * 100:+.2f} points with probability {power:.0%}, "

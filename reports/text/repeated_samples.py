@@ -23,12 +23,12 @@ def source_sentences(task: TaskComparison, level: float) -> Iterator[str]:
 
 def _compared(result: SourceDifference, level: float) -> str:
     source = SOURCES.get(result.source, result.source).lower()
-    if result.difference is None or result.p is None or result.interval is None:
+    if result.difference is None or result.pvalue is None or result.interval is None:
         return f"consistency cannot be compared with {source}."
     size = (
         f"(AUROC {format_difference(result.difference, 'score')}, "
         f"{format_level(level)} interval {format_range(result.interval, 'score')}, "
-        f"p {format_pvalue(result.p)})"
+        f"p {format_pvalue(result.pvalue)})"
     )
     if result.interval.low <= 0 <= result.interval.high:
         return (

@@ -69,9 +69,9 @@ def sign_of(row: MetricComparison, level: float) -> Sign:
 
     The p is Holm's where the row belongs to the family, else the raw one.
     """
-    adjusted = row.p_holm is not None
-    p = row.p_holm if row.p_holm is not None else row.p
-    limits = row.difference_interval
+    adjusted = row.pvalue_holm is not None
+    p = row.pvalue_holm if row.pvalue_holm is not None else row.pvalue
+    limits = row.confidence_interval
     if row.difference is None or p is None:
         return Sign("untested", adjusted)
     if row.difference == 0:

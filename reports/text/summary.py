@@ -69,7 +69,7 @@ class Words:
 
 def in_words(comparison: Comparison) -> Words:
     """Say what changed, what got worse and what is noise, by Holm's p and the intervals."""
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     return Words(
         headline=_headline(comparison),
         summary=_summary(comparison),
@@ -82,7 +82,7 @@ def in_words(comparison: Comparison) -> Words:
 
 
 def _headline(comparison: Comparison) -> str:
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     if all(identical(task) for task in comparison.tasks):
         items = sum(task.items for task in comparison.tasks)
         return (
@@ -116,7 +116,7 @@ def _both_ways(task: TaskComparison, level: float) -> str:
 def _summary(comparison: Comparison) -> tuple[str, ...]:
     if all(identical(task) for task in comparison.tasks):
         return ()
-    level = comparison.settings.level
+    level = comparison.settings.confidence_level
     tested = [
         (task, row, sign)
         for task in comparison.tasks

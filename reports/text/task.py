@@ -68,13 +68,17 @@ def _accuracy(task: TaskComparison, level: float) -> str:
     if sign.direction == "same":
         return f"Accuracy is the same, {format_value(row.base, 'share')}."
     change = format_difference(row.difference, "share")
-    if row.difference_interval is not None:
-        limits = format_range(row.difference_interval, "share")
+    if row.confidence_interval is not None:
+        limits = format_range(row.confidence_interval, "share")
         change += f", {format_level(level)} interval {limits}"
     if sign.beyond_noise:
         verb = "rose" if (row.difference or 0) > 0 else "fell"
         return f"Accuracy {verb}: {from_to(row)} ({change}, {_p_in_words(row)})."
-    if row.p is not None and row.p < significance_level(level) and row.p_holm is not None:
+    if (
+        row.pvalue is not None
+        and row.pvalue < significance_level(level)
+        and row.pvalue_holm is not None
+    ):
         return (
             f"Accuracy did not change beyond noise after correction for many tests: "
             f"{from_to(row)} ({change}, {_p_in_words(row)})."
@@ -262,6 +266,8 @@ def _spoken(sign: Sign) -> str:
 
 
 def _p_in_words(row: MetricComparison) -> str:
-    name, p = ("Holm p", row.p_holm) if row.p_holm is not None else ("unadjusted p", row.p)
+    name, p = (
+        ("Holm p", row.pvalue_holm) if row.pvalue_holm is not None else ("unadjusted p", row.pvalue)
+    )
     text = format_pvalue(p)
     return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"

@@ -105,7 +105,7 @@ def identical(task: TaskComparison) -> bool:
     """Whether both models gave the same labels and confidences."""
     return (
         not unreadable(task)
-        and task.flips_total == 0
+        and task.n_changed_items == 0
         and task.base == task.checkpoint
         and all(row.difference in (0, None) for row in task.metrics)
     )
@@ -142,7 +142,7 @@ def refusal_rise(task: TaskComparison, level: float) -> tuple[float, float] | No
         return None
     gain, cost = recall.difference or 0.0, refusals.difference or 0.0
     better = sign_of(recall, level).direction == "better"
-    if better and cost > 0 and leaves_out_zero(refusals.difference_interval):
+    if better and cost > 0 and leaves_out_zero(refusals.confidence_interval):
         return gain, cost
     return None
 
@@ -153,7 +153,7 @@ def knowledge_lost(task: TaskComparison, level: float) -> float | None:
     right = find(task, "correct_rate") or find(task, "accuracy")
     if not is_question(task) or declined is None or right is None:
         return None
-    lost = (right.difference or 0) < 0 and leaves_out_zero(right.difference_interval)
+    lost = (right.difference or 0) < 0 and leaves_out_zero(right.confidence_interval)
     return (
         -(right.difference or 0)
         if lost and sign_of(declined, level).direction == "higher"
@@ -172,9 +172,9 @@ def only_declines(task: TaskComparison, level: float) -> bool:
 def too_few_items(task: TaskComparison) -> bool:
     """Whether the accuracy's interval is so wide that "no change" would say nothing."""
     accuracy = find(task, "accuracy")
-    if accuracy is None or accuracy.difference_interval is None:
+    if accuracy is None or accuracy.confidence_interval is None:
         return True
-    limits = accuracy.difference_interval
+    limits = accuracy.confidence_interval
     return (limits.high - limits.low) / 2 > TOO_WIDE
 
 

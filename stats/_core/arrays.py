@@ -52,13 +52,13 @@ def confidences(name: str, values: npt.ArrayLike, *, missing: bool = False) -> F
 
 
 def answers(
-    prefix: str, confidence: npt.ArrayLike, correct: npt.ArrayLike
-) -> tuple[FloatArray, BoolArray]:
-    """Confidences and outcomes of the same items; errors name them with the prefix."""
+    prefix: str, correct: npt.ArrayLike, confidence: npt.ArrayLike
+) -> tuple[BoolArray, FloatArray]:
+    """Outcomes and confidences of the same items; errors name them with the prefix."""
     stated = confidences(f"{prefix}confidence", confidence)
     right = outcomes(f"{prefix}correct", correct)
     same_length(**{f"{prefix}confidence": stated, f"{prefix}correct": right})
-    return stated, right
+    return right, stated
 
 
 def classes(name: str, values: npt.ArrayLike, count: int) -> IntArray:
@@ -76,10 +76,10 @@ def classes(name: str, values: npt.ArrayLike, count: int) -> IntArray:
     return array.astype(np.int64)
 
 
-def level_in_range(level: float) -> None:
+def confidence_level_in_range(confidence_level: float) -> None:
     """A confidence level lies strictly between 0 and 1."""
-    if not 0 < level < 1:
-        raise ValueError(f"`level` must lie between 0 and 1, found {level!r}")
+    if not 0 < confidence_level < 1:
+        raise ValueError(f"`confidence_level` must lie between 0 and 1, found {confidence_level!r}")
 
 
 def numbers(name: str, values: npt.ArrayLike) -> FloatArray:

@@ -54,12 +54,12 @@ class DifferenceTest:
     standard_error: float | None
     statistic: float | None
     degrees_of_freedom: int | None
-    p: float | None
-    interval: Interval | None
+    pvalue: float | None
+    confidence_interval: Interval | None
     items: int
     clusters: int | None
     method: str
-    level: float
+    confidence_level: float
     centre: float | None
 
 
@@ -100,7 +100,7 @@ def jackknife_standard_error(influence: FloatArray, cluster: IntArray) -> float 
     return math.sqrt((clusters - 1) / clusters * float(change @ change))
 
 
-def conclude(
+def wald_test(
     difference: float | None,
     standard_error: float | None,
     *,
@@ -109,7 +109,7 @@ def conclude(
     items: int,
     clusters: int | None,
     method: str,
-    level: float,
+    confidence_level: float,
     bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> DifferenceTest:
     """Two-sided test and interval, difference ± critical value · standard error.
@@ -133,7 +133,7 @@ def conclude(
         reference = stats.norm if degrees_of_freedom is None else stats.t(degrees_of_freedom)
         statistic = difference / standard_error
         p = 2 * float(reference.sf(abs(statistic)))
-        reach = float(reference.ppf((1 + level) / 2)) * standard_error
+        reach = float(reference.ppf((1 + confidence_level) / 2)) * standard_error
         low, high = max(difference - reach, bounds[0]), min(difference + reach, bounds[1])
         interval = Interval(low, high, method)
     elif difference == 0 and (standard_error is not None or scale == 0):
@@ -148,6 +148,6 @@ def conclude(
         items,
         clusters,
         method,
-        level,
+        confidence_level,
         difference,
     )

@@ -57,7 +57,7 @@ class Sweep(NamedTuple):
 
 
 def resampled_rows(
-    units: Units, models: Sequence[Entries], cells: int, seed: np.uint64, replicates: int
+    units: Units, models: Sequence[Entries], cells: int, seed: np.uint64, n_resamples: int
 ) -> list[FloatArray]:
     """`saeval.stats.metrics.from_counts.rows_of_tables` of every replicate for each model."""
     sizes = np.add.reduceat(units.counts, units.strata[:-1])
@@ -65,12 +65,12 @@ def resampled_rows(
     weights = np.empty((len(units.counts), TILE), dtype=weight_type(units))
     views = [_View(weights, _sweep(model, cells)) for model in models]
     found: list[list[FloatArray]] = [[] for _ in models]
-    for start in range(0, replicates, TILE):
+    for start in range(0, n_resamples, TILE):
         _draw(weights, start, seed, units.strata, sizes, poisson, original)
         for parts, view, model in zip(found, views, models, strict=True):
             bins = int(model.scale.bins.max(initial=-1)) + 1
             parts.append(_sum(view.rows(), view.sweep, cells, bins, model.scale.centre))
-    return [np.concatenate(parts, axis=1)[:, :replicates] for parts in found]
+    return [np.concatenate(parts, axis=1)[:, :n_resamples] for parts in found]
 
 
 def _sweep(model: Entries, cells: int) -> Sweep:

@@ -37,7 +37,7 @@ _BATCH = 200_000
 
 
 @dataclass(frozen=True)
-class JointBootstrap:
+class PairedBootstrap:
     """Values and replicates of every metric of both models.
 
     Attributes
@@ -62,21 +62,21 @@ class ResampledMetrics:
     replicates: Metrics
 
 
-def joint_bootstrap(
-    pairs: PairedAnswers, *, replicates: int = 10_000, rng: np.random.Generator | int = 0
-) -> JointBootstrap:
+def paired_bootstrap(
+    pairs: PairedAnswers, *, n_resamples: int = 10_000, rng: np.random.Generator | int = 0
+) -> PairedBootstrap:
     """Resample the pairs and compute every metric of both models on each resample.
 
     Parameters and errors are those of `resampled_metrics`.
     """
-    base, checkpoint = resampled_metrics(pairs, replicates=replicates, rng=rng)
-    return JointBootstrap(base.values, checkpoint.values, base.replicates, checkpoint.replicates)
+    base, checkpoint = resampled_metrics(pairs, n_resamples=n_resamples, rng=rng)
+    return PairedBootstrap(base.values, checkpoint.values, base.replicates, checkpoint.replicates)
 
 
 def resampled_metrics(
     answers: PairedAnswers | JointAnswers,
     *,
-    replicates: int = 10_000,
+    n_resamples: int = 10_000,
     rng: np.random.Generator | int = 0,
 ) -> list[ResampledMetrics]:
     """Resample the items and compute every metric of every model on each resample.
@@ -86,7 +86,7 @@ def resampled_metrics(
     answers
         Of two models or more. Clusters, if any, are resampled whole; strata keep their sizes.
         Metrics of confidence rest on the items where all models stated one.
-    replicates
+    n_resamples
         Number of resamples B.
     rng
         Generator or seed.
@@ -99,19 +99,19 @@ def resampled_metrics(
     Raises
     ------
     ValueError
-        If `replicates` is not positive.
+        If `n_resamples` is not positive.
 
     References
     ----------
     .. [1] Efron, Tibshirani (1993), An Introduction to the Bootstrap, ch. 6 and 8.
     .. [2] Davison, Hinkley (1997), Bootstrap Methods and their Application, sec. 3.8 (clusters).
     """
-    if replicates < 1:
-        raise ValueError(f"`replicates` must be positive, found {replicates}")
+    if n_resamples < 1:
+        raise ValueError(f"`replicates` must be positive, found {n_resamples}")
     seed = np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64)
     units, models = units_of(answers)
     classes = len(answers.labels)
-    resampled = _resampled_rows(units, models, classes * (classes + 1), seed, replicates)
+    resampled = _resampled_rows(units, models, classes * (classes + 1), seed, n_resamples)
     found = []
     for model, rows in zip(models, resampled, strict=True):
         tables = _Tables(units, model, classes * (classes + 1))
@@ -129,19 +129,19 @@ def resampled_metrics(
 
 
 def _resampled_rows(
-    units: Units, models: list[Entries], cells: int, seed: np.uint64, replicates: int
+    units: Units, models: list[Entries], cells: int, seed: np.uint64, n_resamples: int
 ) -> list[FloatArray]:
     """`saeval.stats.metrics.from_counts.rows_of_tables` of every replicate for each model."""
     originals = int(units.counts.sum())
     height = len(models[0].unit) + sum(len(model.scale.levels) for model in models)
-    if replicates * (height + 3 * np.sqrt(originals)) > _COMPILED_FROM:
+    if n_resamples * (height + 3 * np.sqrt(originals)) > _COMPILED_FROM:
         try:
             from saeval.stats.bootstrap import _numba
         except (ImportError, RuntimeError):  # no Numba for this platform, no place for its cache
             pass
         else:
-            return _numba.resampled_rows(units, models, cells, seed, replicates)
-    return resampled_rows(units, models, cells, seed, replicates)
+            return _numba.resampled_rows(units, models, cells, seed, n_resamples)
+    return resampled_rows(units, models, cells, seed, n_resamples)
 
 
 def resampled_rows(
@@ -149,7 +149,7 @@ def resampled_rows(
     models: list[Entries],
     cells: int,
     seed: np.uint64,
-    replicates: int,
+    n_resamples: int,
     batch: int | None = None,
 ) -> list[FloatArray]:
     """The same with NumPy alone, so many replicates at a time as fit a processor's cache."""
@@ -161,8 +161,8 @@ def resampled_rows(
     # fetching it anew from the system for every one, which took half the time.
     np.empty(31 * 2**20, dtype=np.uint8)
     parts = []
-    for start in range(0, replicates, size):
-        drawn = weights(units, poisson, seed, range(start, min(start + size, replicates)))
+    for start in range(0, n_resamples, size):
+        drawn = weights(units, poisson, seed, range(start, min(start + size, n_resamples)))
         parts.append([table.rows(drawn) for table in tables])
     return [np.concatenate(part, axis=1) for part in zip(*parts, strict=True)]
 
@@ -189,17 +189,19 @@ class _Tables:
         return rows_of_tables(tables[: self._cells], right, wrong, self._scale)
 
 
-def percentile_interval(replicates: FloatArray, level: float) -> tuple[float, float] | None:
+def percentile_interval(
+    replicates: FloatArray, confidence_level: float
+) -> tuple[float, float] | None:
     """Equal-tailed percentile interval; None if over 5% of the replicates are undefined."""
     defined = replicates[~np.isnan(replicates)]
     if len(defined) < 0.95 * len(replicates):
         return None
-    tail = (1 - level) / 2
+    tail = (1 - confidence_level) / 2
     low, high = np.quantile(defined, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def bootstrap_p(differences: FloatArray) -> float | None:
+def bootstrap_pvalue(differences: FloatArray) -> float | None:
     """Two-sided p of "no difference" from the replicates of a difference, never 0.
 
     Notes

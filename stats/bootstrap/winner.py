@@ -50,9 +50,9 @@ class Selection:
     difference: float
     corrected: float
     intervals: tuple[Interval | None, ...]
-    best_shares: tuple[float, ...]
+    best_proportions: tuple[float, ...]
     maybe_best: tuple[bool, ...]
-    level: float
+    confidence_level: float
     higher_is_better: bool
 
 
@@ -61,7 +61,7 @@ def select_best(
     replicates: npt.ArrayLike,
     *,
     higher_is_better: bool,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> Selection:
     """Choose the best checkpoint, and take the luck out of its difference from the base.
 
@@ -73,13 +73,13 @@ def select_best(
         Shape (B, K): the same on joint resamples; those of a row come from one resample.
     higher_is_better
         Which way is good.
-    level
+    confidence_level
         Confidence level.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, a number is not finite or `level` is not in (0, 1).
+        If the shapes do not fit, a number is not finite or `confidence_level` is not in (0, 1).
 
     Notes
     -----
@@ -92,14 +92,14 @@ def select_best(
     squared error is that of choosing on some items and measuring on others, which takes means over
     items.
 
-    *Intervals*: d ± c·s with s the standard deviation of the replicates and c the `level`
-    quantile of max |d* − d|/s [3]_. They hold for all checkpoints at once and so for any one of
-    them, however it was chosen: the projection interval of [4]_.
+    *Intervals*: d ± c·s with s the standard deviation of the replicates and c the
+    `confidence_level` quantile of max |d* − d|/s [3]_. They hold for all checkpoints at once and so
+    for any one of them, however it was chosen: the projection interval of [4]_.
 
     *Set of the best*: k stays in it unless some i has d(i) − d(k) > c(k)·s(i, k), with c(k) the
     quantile of the largest such studentised difference to k. Each is so compared with all others
-    as if it were the best [5]_; the truly best one is left out in about 1 − `level` of cases at
-    most.
+    as if it were the best [5]_; the truly best one is left out in about
+    1 − `confidence_level` of cases at most.
 
     References
     ----------
@@ -123,7 +123,7 @@ def select_best(
     >>> found.intervals[2].low < 0, found.maybe_best
     (True, (True, True, True, True))
     """
-    check.level_in_range(level)
+    check.confidence_level_in_range(confidence_level)
     seen = check.numbers("differences", differences)
     drawn = np.asarray(replicates, dtype=np.float64)
     if drawn.ndim != 2 or drawn.shape[1] != len(seen) or not len(drawn):
@@ -137,18 +137,20 @@ def select_best(
     luck = resampled[np.arange(len(drawn)), winners] - good[winners]
     highest = resampled.max(axis=1, keepdims=True)
     ties = resampled >= highest - _ROUNDING
-    intervals = _simultaneous(seen, drawn, level)
+    intervals = _simultaneous(seen, drawn, confidence_level)
     return Selection(
         chosen=chosen,
         difference=float(seen[chosen]),
-        corrected=_within(sign * (good[chosen] - max(0.0, float(luck.mean()))), intervals[chosen]),
+        corrected=_within(
+            sign * float(good[chosen] - max(0.0, float(luck.mean()))), intervals[chosen]
+        ),
         intervals=intervals,
-        best_shares=tuple((ties / ties.sum(axis=1, keepdims=True)).mean(axis=0).tolist()),
+        best_proportions=tuple((ties / ties.sum(axis=1, keepdims=True)).mean(axis=0).tolist()),
         maybe_best=tuple(
-            _maybe_best(good - good[k], resampled - resampled[:, [k]], level)
+            _maybe_best(good - good[k], resampled - resampled[:, [k]], confidence_level)
             for k in range(len(seen))
         ),
-        level=level,
+        confidence_level=confidence_level,
         higher_is_better=higher_is_better,
     )
 
@@ -158,19 +160,21 @@ def _within(value: float, interval: Interval | None) -> float:
     return value if interval is None else min(max(value, interval.low), interval.high)
 
 
-def _simultaneous(seen: FloatArray, drawn: FloatArray, level: float) -> tuple[Interval | None, ...]:
+def _simultaneous(
+    seen: FloatArray, drawn: FloatArray, confidence_level: float
+) -> tuple[Interval | None, ...]:
     spread, varies = _spread(drawn)
     reach = np.zeros(len(seen))
     if varies.any():
         largest = (np.abs(drawn - seen)[:, varies] / spread[varies]).max(axis=1)
-        reach = np.where(varies, _quantile(largest, level) * spread, 0.0)
+        reach = np.where(varies, _quantile(largest, confidence_level) * spread, 0.0)
     return tuple(
         Interval(max(one - by, -1.0), min(one + by, 1.0), METHOD) if by > 0 or one == 0 else None
         for one, by in zip(seen.tolist(), reach.tolist(), strict=True)
     )
 
 
-def _maybe_best(ahead: FloatArray, drawn: FloatArray, level: float) -> bool:
+def _maybe_best(ahead: FloatArray, drawn: FloatArray, confidence_level: float) -> bool:
     """Whether none is ahead of a checkpoint by more than chance; of (K,) and (B, K)."""
     spread, varies = _spread(drawn)
     if (ahead[~varies] > _ROUNDING).any():
@@ -178,7 +182,7 @@ def _maybe_best(ahead: FloatArray, drawn: FloatArray, level: float) -> bool:
     if not varies.any():
         return True
     largest = ((drawn - ahead)[:, varies] / spread[varies]).max(axis=1)
-    return bool((ahead[varies] / spread[varies]).max() <= _quantile(largest, level))
+    return bool((ahead[varies] / spread[varies]).max() <= _quantile(largest, confidence_level))
 
 
 def _spread(drawn: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -186,5 +190,5 @@ def _spread(drawn: FloatArray) -> tuple[FloatArray, BoolArray]:
     return spread, np.asarray(spread > _ROUNDING)
 
 
-def _quantile(largest: FloatArray, level: float) -> float:
-    return float(np.quantile(largest, level, method="higher"))
+def _quantile(largest: FloatArray, confidence_level: float) -> float:
+    return float(np.quantile(largest, confidence_level, method="higher"))

@@ -14,7 +14,7 @@ from saeval.stats.bootstrap.winner import select_best
 from saeval.stats.checkpoints.results import Best, Candidate, NoBestError
 from saeval.stats.compare.evidence import FEWEST_ITEMS, Key
 from saeval.stats.compare.metric_table import RULES
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 
 _DEFINED = 0.95
 """Of a checkpoint's replicates, at least so many must have a value."""
@@ -24,7 +24,7 @@ def best_checkpoint(
     tasks: Mapping[str, JointAnswers],
     keys: Mapping[str, Key],
     names: Sequence[str],
-    settings: Settings,
+    config: StatsConfig,
 ) -> Best:
     """Choose by one metric; see `saeval.stats.bootstrap.winner.select_best`.
 
@@ -38,7 +38,7 @@ def best_checkpoint(
         than 20 items for it, are left out.
     names
         Of the checkpoints, in the order of the answers.
-    settings
+    config
         Confidence level, replicates and seed.
 
     Raises
@@ -47,7 +47,7 @@ def best_checkpoint(
         If no task is left, or fewer than two checkpoints have a value.
     """
     usable = [task for task, key in keys.items() if _items(key, tasks[task]) >= FEWEST_ITEMS]
-    found = {task: _task(task, tasks[task], keys[task], settings) for task in usable}
+    found = {task: _task(task, tasks[task], keys[task], config) for task in usable}
     found = {task: made for task, made in found.items() if not np.isnan(made[0][0])}
     if not found:
         raise NoBestError(
@@ -68,7 +68,7 @@ def best_checkpoint(
         values[known][1:] - values[0],
         kept[:, 1:] - kept[:, [0]],
         higher_is_better=higher,
-        level=settings.level,
+        confidence_level=config.confidence_level,
     )
     candidates = tuple(
         Candidate(name, value, value - float(values[0]), interval, share, maybe)
@@ -76,7 +76,7 @@ def best_checkpoint(
             [name for name, is_known in zip(names, known, strict=True) if is_known][1:],
             values[known][1:].tolist(),
             selection.intervals,
-            selection.best_shares,
+            selection.best_proportions,
             selection.maybe_best,
             strict=True,
         )
@@ -87,8 +87,8 @@ def best_checkpoint(
         higher_is_better=higher,
         tasks=tuple(found),
         items=sum(_items(keys[task], tasks[task]) for task in found),
-        level=settings.level,
-        replicates=settings.replicates,
+        confidence_level=config.confidence_level,
+        n_resamples=config.n_resamples,
         base=float(values[0]),
         chosen=candidates[selection.chosen].name,
         difference=selection.difference,
@@ -100,11 +100,11 @@ def best_checkpoint(
 
 
 def _task(
-    task: str, answers: JointAnswers, key: Key, settings: Settings
+    task: str, answers: JointAnswers, key: Key, config: StatsConfig
 ) -> tuple[FloatArray, FloatArray]:
     """Values of shape (K + 1,), the base first, and replicates of shape (B, K + 1)."""
-    rng = np.random.default_rng([settings.seed, zlib.crc32(f"{task} best".encode())])
-    models = resampled_metrics(answers, replicates=settings.replicates, rng=rng)
+    rng = np.random.default_rng([config.seed, zlib.crc32(f"{task} best".encode())])
+    models = resampled_metrics(answers, n_resamples=config.n_resamples, rng=rng)
     return (
         np.array([float(model.values[key][0]) for model in models]),
         np.stack([model.replicates[key] for model in models], axis=1),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saeval.stats.compare.results import Comparison, Interval, ModelDescription, Settings
+from saeval.stats.compare.results import Comparison, Interval, ModelDescription, StatsConfig
 
-FAMILY_SCHEMA_VERSION = "saeval.family/1"
+SERIES_SCHEMA_VERSION = "saeval.family/1"
 
 
 class NoBestError(ValueError):
@@ -28,7 +28,7 @@ class Candidate:
     value: float
     difference: float
     interval: Interval | None
-    best_share: float
+    best_proportion: float
     maybe_best: bool
 
 
@@ -63,8 +63,8 @@ class Best:
     higher_is_better: bool
     tasks: tuple[str, ...]
     items: int
-    level: float
-    replicates: int
+    confidence_level: float
+    n_resamples: int
     base: float
     chosen: str
     difference: float
@@ -75,7 +75,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class Family:
+class CheckpointSeries:
     """Comparisons of the same base with several checkpoints.
 
     Holm's and Benjamini–Hochberg's p in them are over every headline metric of every task of
@@ -93,7 +93,7 @@ class Family:
 
     schema: str
     base: ModelDescription
-    settings: Settings
+    settings: StatsConfig
     comparisons: tuple[Comparison, ...]
     steps: tuple[int, ...] | None = None
     best: Best | None = None

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from saeval.stats.checkpoints.results import FAMILY_SCHEMA_VERSION, Best, Family
+from saeval.stats.checkpoints.results import SERIES_SCHEMA_VERSION, Best, CheckpointSeries
 from saeval.stats.compare.results import Comparison
 from saeval.stats.compare.task import adjust_family, family_size
 
 
-def family(
+def checkpoint_series(
     comparisons: Sequence[Comparison],
     steps: tuple[int, ...] | None = None,
     best: Best | None = None,
     notes: tuple[str, ...] = (),
-) -> Family:
+) -> CheckpointSeries:
     """Put comparisons together and adjust their p values over all of them.
 
     Parameters
@@ -24,7 +24,7 @@ def family(
     comparisons
         One per checkpoint.
     steps, best, notes
-        What else is known of them; see `Family`.
+        What else is known of them; see `CheckpointSeries`.
 
     Raises
     ------
@@ -43,8 +43,8 @@ def family(
             raise ValueError("`steps` must be one for each comparison, ascending")
     tasks = [task for c in comparisons for task in c.tasks]
     adjusted, tests = iter(adjust_family(tasks)), family_size(tasks)
-    return Family(
-        schema=FAMILY_SCHEMA_VERSION,
+    return CheckpointSeries(
+        schema=SERIES_SCHEMA_VERSION,
         base=first.base,
         settings=first.settings,
         comparisons=tuple(

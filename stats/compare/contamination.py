@@ -8,7 +8,7 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray
-from saeval.stats.compare.evidence import Key, share_of, share_row
+from saeval.stats.compare.evidence import Key, paired_event, proportion_row
 from saeval.stats.compare.metric_table import RULES
 from saeval.stats.compare.results import MetricComparison, Overlap
 
@@ -17,7 +17,10 @@ KINDS = ("id", "text", "cluster")
 
 
 def compare_clean(
-    pairs: PairedAnswers, items: Sequence[str], shared: Sequence[str | None], level: float
+    pairs: PairedAnswers,
+    items: Sequence[str],
+    shared: Sequence[str | None],
+    confidence_level: float,
 ) -> Overlap:
     """Count what was trained on, and compare on the rest.
 
@@ -29,7 +32,7 @@ def compare_clean(
         Id of each pair's item, n of them; several samples of one item count as one.
     shared
         What of `KINDS` each pair's item shares with the training data, or None; n of them.
-    level
+    confidence_level
         Confidence level.
 
     Returns
@@ -49,11 +52,11 @@ def compare_clean(
         by_text=counts["text"],
         by_cluster=counts["cluster"],
         clean_items=sum(found is None for found in kind_of.values()),
-        metrics=_metrics(pairs.subset(np.flatnonzero(clean)), level) if some else (),
+        metrics=_metrics(pairs.subset(np.flatnonzero(clean)), confidence_level) if some else (),
     )
 
 
-def _metrics(pairs: PairedAnswers, level: float) -> tuple[MetricComparison, ...]:
+def _metrics(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricComparison, ...]:
     names: tuple[Key, ...]
     if pairs.wrong is None:
         names = (("accuracy", None),)
@@ -67,8 +70,12 @@ def _metrics(pairs: PairedAnswers, level: float) -> tuple[MetricComparison, ...]
         )
     rows = []
     for key in names:
-        share = share_of(key, pairs)
+        share = paired_event(key, pairs)
         if share is not None and len(share.base):
             good = RULES[key[0]].higher_is_better
-            rows.append(share_row(key, share.base, share.checkpoint, share.cluster, level, good))
+            rows.append(
+                proportion_row(
+                    key, share.base, share.checkpoint, share.cluster, confidence_level, good
+                )
+            )
     return tuple(rows)

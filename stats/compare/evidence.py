@@ -28,41 +28,48 @@ class Evidence:
     """
 
     interval: Interval | None
-    p: float | None
-    test: str
+    pvalue: float | None
+    method: str
     items: int
 
 
-def proportion_evidence(
-    base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, level: float
+def proportion_difference(
+    base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, confidence_level: float
 ) -> Evidence:
     """Of a difference of two paired shares: McNemar and Tango, or robust to clusters."""
     lost, won = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
     if cluster is not None and lost + won == 0:
         # Without a single change there is no variance to estimate; as if a cluster were one item,
         # which is the least that the data can be worth.
-        interval = tango_interval(0, 0, len(np.unique(cluster)), level=level)
+        interval = tango_interval(0, 0, len(np.unique(cluster)), confidence_level=confidence_level)
         return Evidence(interval, 1.0, "cr3-t", len(base))
     if cluster is not None:
         found = mean_difference(
-            base.astype(float), checkpoint.astype(float), cluster=cluster, level=level
+            base.astype(float),
+            checkpoint.astype(float),
+            cluster=cluster,
+            confidence_level=confidence_level,
         )
-        if found.p is None and abs(lost - won) == len(base):
+        if found.pvalue is None and abs(lost - won) == len(base):
             # Every item changed the same way: no variance either, and no doubt.
             clusters = len(np.unique(cluster))
             all_lost, all_won = (clusters, 0) if lost else (0, clusters)
-            interval = tango_interval(all_lost, all_won, clusters, level=level)
-            return Evidence(interval, mcnemar(all_lost, all_won).p_mid, "mcnemar-mid-p", len(base))
-        limits = found.interval
+            interval = tango_interval(
+                all_lost, all_won, clusters, confidence_level=confidence_level
+            )
+            return Evidence(
+                interval, mcnemar(all_lost, all_won).pvalue_mid, "mcnemar-mid-p", len(base)
+            )
+        limits = found.confidence_interval
         if limits is not None:
             limits = replace(limits, low=max(limits.low, -1.0), high=min(limits.high, 1.0))
         return replace(evidence_of(found), interval=limits)
-    interval = tango_interval(lost, won, len(base), level=level)
-    return Evidence(interval, mcnemar(lost, won).p_mid, "mcnemar-mid-p", len(base))
+    interval = tango_interval(lost, won, len(base), confidence_level=confidence_level)
+    return Evidence(interval, mcnemar(lost, won).pvalue_mid, "mcnemar-mid-p", len(base))
 
 
 @dataclass(frozen=True)
-class Share:
+class PairedEvent:
     """Whether something happened, per item that can show it, and the items' clusters.
 
     `members`, of shape (all items,), says which items those are.
@@ -74,12 +81,12 @@ class Share:
     members: BoolArray
 
 
-def is_share(key: Key) -> bool:
+def is_proportion(key: Key) -> bool:
     """Whether a metric is a share of items."""
     return key[0] in _EVENTS
 
 
-def share_of(key: Key, pairs: PairedAnswers) -> Share | None:
+def paired_event(key: Key, pairs: PairedAnswers) -> PairedEvent | None:
     """The metric as a share of items, or None if it is none."""
     name, label = key
     if name not in _EVENTS:
@@ -93,7 +100,7 @@ def share_of(key: Key, pairs: PairedAnswers) -> Share | None:
     elif name == "false_abstention_rate":
         members = pairs.target != _abstention(pairs)
     cluster = None if pairs.cluster is None else pairs.cluster[members]
-    return Share(happened[0][members], happened[1][members], cluster, members)
+    return PairedEvent(happened[0][members], happened[1][members], cluster, members)
 
 
 def _abstention(pairs: PairedAnswers) -> int:
@@ -155,7 +162,7 @@ def outside_row(
     higher_is_better
         None where neither direction is good.
     """
-    p = found.p if found.items >= FEWEST_ITEMS else None
+    p = found.pvalue if found.items >= FEWEST_ITEMS else None
     return MetricComparison(
         metric=key[0],
         label=key[1],
@@ -165,27 +172,27 @@ def outside_row(
         difference=checkpoint - base,
         base_interval=None,
         checkpoint_interval=None,
-        difference_interval=found.interval,
-        p=p,
-        test=None if p is None else found.test,
-        p_max_t=None,
-        p_holm=None,
-        p_bh=None,
+        confidence_interval=found.interval,
+        pvalue=p,
+        method=None if p is None else found.method,
+        pvalue_max_t=None,
+        pvalue_holm=None,
+        pvalue_bh=None,
         higher_is_better=higher_is_better,
         headline=False,
     )
 
 
-def share_row(
+def proportion_row(
     key: Key,
     base: BoolArray,
     checkpoint: BoolArray,
     cluster: IntArray | None,
-    level: float,
+    confidence_level: float,
     higher_is_better: bool | None,
 ) -> MetricComparison:
-    """A row of two shares, with `proportion_evidence` on their difference."""
-    found = proportion_evidence(base, checkpoint, cluster, level)
+    """A row of two shares, with `proportion_difference` on their difference."""
+    found = proportion_difference(base, checkpoint, cluster, confidence_level)
     return outside_row(key, float(base.mean()), float(checkpoint.mean()), found, higher_is_better)
 
 
@@ -194,15 +201,15 @@ def mean_row(
     base: FloatArray,
     checkpoint: FloatArray,
     cluster: IntArray | None,
-    level: float,
+    confidence_level: float,
     higher_is_better: bool | None,
 ) -> MetricComparison:
     """A row of two means, with `mean_difference` on their difference."""
-    test = mean_difference(base, checkpoint, cluster=cluster, level=level)
+    test = mean_difference(base, checkpoint, cluster=cluster, confidence_level=confidence_level)
     found = evidence_of(test)
     return outside_row(key, float(base.mean()), float(checkpoint.mean()), found, higher_is_better)
 
 
 def evidence_of(test: DifferenceTest) -> Evidence:
     """The same as `Evidence`."""
-    return Evidence(test.interval, test.p, test.method, test.items)
+    return Evidence(test.confidence_interval, test.pvalue, test.method, test.items)

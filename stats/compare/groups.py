@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.evidence import share_of, share_row
+from saeval.stats.compare.evidence import paired_event, proportion_row
 from saeval.stats.compare.metric_table import RULES
 from saeval.stats.compare.results import GroupComparison
-from saeval.stats.inference.multiplicity import adjusted_p
+from saeval.stats.inference.multiplicity import adjust_pvalues
 
 OTHERS = "others"
 MOST_GROUPS = 24
@@ -25,7 +25,7 @@ _OF_LABELS = ("accuracy", "abstention_rate")
 
 
 def compare_groups(
-    pairs: PairedAnswers, dimension: str, group: Sequence[str], level: float
+    pairs: PairedAnswers, dimension: str, group: Sequence[str], confidence_level: float
 ) -> tuple[GroupComparison, ...]:
     """The shares that matter in each group of items, tested with Holm's correction over all.
 
@@ -38,7 +38,7 @@ def compare_groups(
     group
         Name of each item's group, n of them, in the order in which groups are to be shown if
         they sort so; the smallest are taken together as ``others``.
-    level
+    confidence_level
         Confidence level.
 
     Returns
@@ -59,17 +59,22 @@ def compare_groups(
         part = pairs.subset(members)
         rows = []
         for metric in metrics:
-            if (share := share_of((metric, None), part)) is not None:
+            if (share := paired_event((metric, None), part)) is not None:
                 good = RULES[metric].higher_is_better
                 rows.append(
-                    share_row(
-                        (metric, None), share.base, share.checkpoint, share.cluster, level, good
+                    proportion_row(
+                        (metric, None),
+                        share.base,
+                        share.checkpoint,
+                        share.cluster,
+                        confidence_level,
+                        good,
                     )
                 )
         found.append(GroupComparison(dimension, name, len(members), tuple(rows)))
-    holm = iter(adjusted_p([row.p for g in found for row in g.metrics], method="holm"))
+    holm = iter(adjust_pvalues([row.pvalue for g in found for row in g.metrics], method="holm"))
     return tuple(
-        replace(g, metrics=tuple(replace(row, p_holm=next(holm)) for row in g.metrics))
+        replace(g, metrics=tuple(replace(row, pvalue_holm=next(holm)) for row in g.metrics))
         for g in found
     )
 

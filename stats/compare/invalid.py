@@ -15,7 +15,7 @@ def invalid_treatments(
     *,
     valid: tuple[BoolArray, BoolArray],
     abstention: int | None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> tuple[InvalidTreatment, ...]:
     """Accuracy of base and checkpoint with invalid answers wrong, left out, and as an abstention.
 
@@ -40,10 +40,14 @@ def invalid_treatments(
             np.where(v, p, abstention) == target for p, v in zip(predicted, valid, strict=True)
         )
         cases.append(("as abstention", base, checkpoint))
-    return tuple(_treatment(name, base, checkpoint, level) for name, base, checkpoint in cases)
+    return tuple(
+        _treatment(name, base, checkpoint, confidence_level) for name, base, checkpoint in cases
+    )
 
 
-def _treatment(name: str, base: BoolArray, checkpoint: BoolArray, level: float) -> InvalidTreatment:
+def _treatment(
+    name: str, base: BoolArray, checkpoint: BoolArray, confidence_level: float
+) -> InvalidTreatment:
     n = len(base)
     if n == 0:
         return InvalidTreatment(name, 0, None, None, None, None)
@@ -54,5 +58,5 @@ def _treatment(name: str, base: BoolArray, checkpoint: BoolArray, level: float) 
         float(base.mean()),
         float(checkpoint.mean()),
         (better - worse) / n,
-        tango_interval(worse, better, n, level=level),
+        tango_interval(worse, better, n, confidence_level=confidence_level),
     )

@@ -8,14 +8,14 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import FloatArray
-from saeval.stats.bootstrap.paired import joint_bootstrap
-from saeval.stats.compare.evidence import mean_row, share_row
+from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.evidence import mean_row, proportion_row
 from saeval.stats.compare.metric_table import RULES, metric_rows
-from saeval.stats.compare.results import LabelProbabilities, MetricComparison, Settings
+from saeval.stats.compare.results import LabelProbabilities, MetricComparison, StatsConfig
 
 
 def compare_label_probabilities(
-    pairs: PairedAnswers, settings: Settings, rng: np.random.Generator
+    pairs: PairedAnswers, config: StatsConfig, rng: np.random.Generator
 ) -> LabelProbabilities | None:
     """Confidence metrics of the probability of the label given; None if none can be had.
 
@@ -23,7 +23,7 @@ def compare_label_probabilities(
     ----------
     pairs
         The answers; used are the items that both models answered validly and were probed on.
-    settings
+    config
         Confidence level and replicates.
     rng
         For the bootstrap.
@@ -37,10 +37,10 @@ def compare_label_probabilities(
     of_label = replace(
         own, base=_by_own_probability(own.base), checkpoint=_by_own_probability(own.checkpoint)
     )
-    bootstrap = joint_bootstrap(of_label, replicates=settings.replicates, rng=rng)
+    bootstrap = paired_bootstrap(of_label, n_resamples=config.n_resamples, rng=rng)
     rows = [
-        replace(row, headline=False, p_max_t=None)
-        for row in metric_rows(of_label, bootstrap, settings, rng)
+        replace(row, headline=False, pvalue_max_t=None)
+        for row in metric_rows(of_label, bootstrap, config, rng)
         if RULES[row.metric].of_confidence
     ]
     likeliest = [_probabilities(a).argmax(axis=1) for a in (own.base, own.checkpoint)]
@@ -53,12 +53,18 @@ def compare_label_probabilities(
             False,
         ),
     ):
-        rows.append(share_row((name, None), first, second, own.cluster, settings.level, higher))
-    rows += _gaps(own, of_label, settings.level)
+        rows.append(
+            proportion_row(
+                (name, None), first, second, own.cluster, config.confidence_level, higher
+            )
+        )
+    rows += _gaps(own, of_label, config.confidence_level)
     return LabelProbabilities(len(usable), tuple(rows))
 
 
-def _gaps(own: PairedAnswers, of_label: PairedAnswers, level: float) -> list[MetricComparison]:
+def _gaps(
+    own: PairedAnswers, of_label: PairedAnswers, confidence_level: float
+) -> list[MetricComparison]:
     """Stated confidence minus the model's own probability, signed and in size."""
     both = own.both_confident
     if not both.any():
@@ -72,7 +78,7 @@ def _gaps(own: PairedAnswers, of_label: PairedAnswers, level: float) -> list[Met
         ("confidence_distance", np.abs(gap), np.abs(gap_after)),
     ):
         higher = None if name == "confidence_gap" else False
-        rows.append(mean_row((name, None), first, second, cluster, level, higher))
+        rows.append(mean_row((name, None), first, second, cluster, confidence_level, higher))
     return rows
 
 

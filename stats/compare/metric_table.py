@@ -25,24 +25,24 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.bootstrap.paired import JointBootstrap, bootstrap_p, percentile_interval
+from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
 from saeval.stats.compare.evidence import (
     FEWEST_ITEMS,
     Evidence,
     Key,
     evidence_of,
     outside_row,
-    proportion_evidence,
-    share_of,
+    paired_event,
+    proportion_difference,
 )
-from saeval.stats.compare.results import Interval, MetricComparison, Settings
+from saeval.stats.compare.results import Interval, MetricComparison, StatsConfig
 from saeval.stats.inference.aurc import aurc, aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
 from saeval.stats.inference.means import mean_difference
-from saeval.stats.inference.multiplicity import max_t
+from saeval.stats.inference.multiplicity import max_t_pvalues
 from saeval.stats.inference.permutation import SwapTest, swap_tests
 from saeval.stats.inference.proportions import wilson_interval
-from saeval.stats.inference.std import compare_spread
+from saeval.stats.inference.std import compare_std
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ _HEADLINE_OF_ABSTENTION = ("recall", "precision")
 
 class _Options(TypedDict):
     cluster: IntArray | None
-    level: float
+    confidence_level: float
 
 
 def metric_rows(
-    pairs: PairedAnswers, bootstrap: JointBootstrap, settings: Settings, rng: np.random.Generator
+    pairs: PairedAnswers, bootstrap: PairedBootstrap, config: StatsConfig, rng: np.random.Generator
 ) -> tuple[MetricComparison, ...]:
     """A row for every metric of the joint bootstrap, not yet adjusted over the family.
 
@@ -95,17 +95,17 @@ def metric_rows(
         The answers.
     bootstrap
         Its joint bootstrap.
-    settings
+    config
         Confidence level and replicates.
     rng
         For the swap permutations.
     """
-    swaps = swap_tests(pairs, permutations=settings.replicates, rng=rng)
+    swaps = swap_tests(pairs, n_resamples=config.n_resamples, rng=rng)
     keys = [key for key in bootstrap.base if _has_a_meaning(key, pairs)]
-    rows = [_row(key, pairs, bootstrap, settings, swaps) for key in keys]
-    rows += _aurc_row(pairs, settings.level)
+    rows = [_row(key, pairs, bootstrap, config, swaps) for key in keys]
+    rows += _aurc_row(pairs, config.confidence_level)
     headline = [row for row in rows if row.headline]
-    adjusted = max_t(
+    adjusted = max_t_pvalues(
         {(row.metric, row.label): row.difference for row in headline},
         {
             (row.metric, row.label): _differences(bootstrap, (row.metric, row.label))
@@ -113,21 +113,23 @@ def metric_rows(
         },
     )
     return tuple(
-        replace(row, p_max_t=_at_least(row.p, adjusted[row.metric, row.label]))
+        replace(row, pvalue_max_t=_at_least(row.pvalue, adjusted[row.metric, row.label]))
         if row.headline
         else row
         for row in rows
     )
 
 
-def _aurc_row(pairs: PairedAnswers, level: float) -> list[MetricComparison]:
+def _aurc_row(pairs: PairedAnswers, confidence_level: float) -> list[MetricComparison]:
     """It is no sum over items and so not in the bootstrap; nothing where none is confident."""
     if not pairs.both_confident.any():
         return []
     stated, right, stated_after, right_after = _stated(pairs)
     cluster = _cluster(pairs)
-    found = aurc_difference(stated, right, stated_after, right_after, cluster=cluster, level=level)
-    values = aurc(stated, right), aurc(stated_after, right_after)
+    found = aurc_difference(
+        right, stated, right_after, stated_after, cluster=cluster, confidence_level=confidence_level
+    )
+    values = aurc(right, stated), aurc(right_after, stated_after)
     rule = RULES["aurc"]
     return [outside_row(("aurc", None), *values, evidence_of(found), rule.higher_is_better)]
 
@@ -147,16 +149,16 @@ def _has_a_meaning(key: Key, pairs: PairedAnswers) -> bool:
     return name not in needless and label != pairs.abstention
 
 
-def _at_least(p: float | None, adjusted: float | None) -> float | None:
+def _at_least(pvalue: float | None, adjusted: float | None) -> float | None:
     """An adjusted p is no smaller than the raw one, which may come from another test."""
-    return None if p is None or adjusted is None else max(p, adjusted)
+    return None if pvalue is None or adjusted is None else max(pvalue, adjusted)
 
 
 def _row(
     key: Key,
     pairs: PairedAnswers,
-    bootstrap: JointBootstrap,
-    settings: Settings,
+    bootstrap: PairedBootstrap,
+    config: StatsConfig,
     swaps: dict[Key, SwapTest],
 ) -> MetricComparison:
     name, label = key
@@ -171,45 +173,45 @@ def _row(
         difference=None,
         base_interval=None,
         checkpoint_interval=None,
-        difference_interval=None,
-        p=None,
-        test=None,
-        p_max_t=None,
-        p_holm=None,
-        p_bh=None,
+        confidence_interval=None,
+        pvalue=None,
+        method=None,
+        pvalue_max_t=None,
+        pvalue_holm=None,
+        pvalue_bh=None,
         higher_is_better=None if is_open(name, pairs.wrong) else rule.higher_is_better,
         headline=rule.headline or (name in _HEADLINE_OF_ABSTENTION and label == pairs.abstention),
     )
     if base is None or checkpoint is None:
         return row
-    found = _evidence(key, pairs, settings, swaps)
+    found = _evidence(key, pairs, config, swaps)
     differences = _differences(bootstrap, key)
-    p, test = found.p, found.test
+    p, test = found.pvalue, found.method
     if p is None:
-        p, test = bootstrap_p(differences), "paired-bootstrap"
+        p, test = bootstrap_pvalue(differences), "paired-bootstrap"
     constant = all(
         np.ptp(replicates[key]) == 0
         for replicates in (bootstrap.base_replicates, bootstrap.checkpoint_replicates)
     )
-    nothing_varies = found.p is None and (
+    nothing_varies = found.pvalue is None and (
         constant or (checkpoint != base and np.ptp(differences) == 0)
     )
     if found.items < FEWEST_ITEMS or nothing_varies:
         p = None
-    percentile = _percentile(pairs, settings.level)
+    percentile = _percentile(pairs, config.confidence_level)
     interval = found.interval
     if interval is None and not (nothing_varies and constant):
         interval = percentile(differences)
-    own = _own_intervals(key, pairs, settings.level)
+    own = _own_intervals(key, pairs, config.confidence_level)
     return replace(
         row,
         items=found.items,
         difference=checkpoint - base,
         base_interval=own[0] or percentile(bootstrap.base_replicates[key]),
         checkpoint_interval=own[1] or percentile(bootstrap.checkpoint_replicates[key]),
-        difference_interval=interval,
-        p=p,
-        test=None if p is None else test,
+        confidence_interval=interval,
+        pvalue=p,
+        method=None if p is None else test,
     )
 
 
@@ -225,24 +227,26 @@ def is_open(metric: str, wrong: str | None) -> bool:
 
 
 def _evidence(
-    key: Key, pairs: PairedAnswers, settings: Settings, swaps: dict[Key, SwapTest]
+    key: Key, pairs: PairedAnswers, config: StatsConfig, swaps: dict[Key, SwapTest]
 ) -> Evidence:
     name, _ = key
-    if (share := share_of(key, pairs)) is not None:
-        return proportion_evidence(share.base, share.checkpoint, share.cluster, settings.level)
+    if (share := paired_event(key, pairs)) is not None:
+        return proportion_difference(
+            share.base, share.checkpoint, share.cluster, config.confidence_level
+        )
     if key in swaps:
-        return Evidence(None, swaps[key].p, swaps[key].method, len(pairs))
+        return Evidence(None, swaps[key].pvalue, swaps[key].method, len(pairs))
     stated, right, stated_after, right_after = _stated(pairs)
-    options: _Options = {"cluster": _cluster(pairs), "level": settings.level}
+    options: _Options = {"cluster": _cluster(pairs), "confidence_level": config.confidence_level}
     if name == "auroc":
-        return evidence_of(auroc_difference(stated, right, stated_after, right_after, **options))
+        return evidence_of(auroc_difference(right, stated, right_after, stated_after, **options))
     if name == "brier":
         loss, loss_after = (stated - right) ** 2, (stated_after - right_after) ** 2
         return evidence_of(mean_difference(loss, loss_after, **options))
     if name == "confidence_mean":
         return evidence_of(mean_difference(stated, stated_after, **options))
     if name == "confidence_std":
-        return evidence_of(compare_spread(stated, stated_after, **options).difference)
+        return evidence_of(compare_std(stated, stated_after, **options).difference)
     return Evidence(None, None, "", len(stated))
 
 
@@ -262,12 +266,12 @@ def _cluster(pairs: PairedAnswers) -> IntArray | None:
 
 
 def _own_intervals(
-    key: Key, pairs: PairedAnswers, level: float
+    key: Key, pairs: PairedAnswers, confidence_level: float
 ) -> tuple[Interval | None, Interval | None]:
     """Each model's own interval where there is a better one than the bootstrap's."""
-    if (share := share_of(key, pairs)) is not None and share.cluster is None:
+    if (share := paired_event(key, pairs)) is not None and share.cluster is None:
         first, second = (
-            wilson_interval(int(h.sum()), len(h), level=level)
+            wilson_interval(int(h.sum()), len(h), confidence_level=confidence_level)
             for h in (share.base, share.checkpoint)
         )
         return first, second
@@ -275,23 +279,27 @@ def _own_intervals(
         return None, None
     stated, right, stated_after, right_after = _stated(pairs)
     own = (
-        auroc_interval(c, r, cluster=_cluster(pairs), level=level).interval
+        auroc_interval(
+            r, c, cluster=_cluster(pairs), confidence_level=confidence_level
+        ).confidence_interval
         for c, r in ((stated, right), (stated_after, right_after))
     )
     return next(own), next(own)
 
 
-def _percentile(pairs: PairedAnswers, level: float) -> Callable[[FloatArray], Interval | None]:
+def _percentile(
+    pairs: PairedAnswers, confidence_level: float
+) -> Callable[[FloatArray], Interval | None]:
     method = "percentile-bootstrap" if pairs.cluster is None else "cluster-percentile-bootstrap"
 
     def interval(replicates: FloatArray) -> Interval | None:
-        limits = percentile_interval(replicates, level)
+        limits = percentile_interval(replicates, confidence_level)
         return None if limits is None else Interval(*limits, method)
 
     return interval
 
 
-def _differences(bootstrap: JointBootstrap, key: Key) -> FloatArray:
+def _differences(bootstrap: PairedBootstrap, key: Key) -> FloatArray:
     return bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
 
 

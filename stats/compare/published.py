@@ -8,7 +8,7 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, paired_answers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
-from saeval.stats.bootstrap.paired import joint_bootstrap
+from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.results import InvalidTreatment, PublishedConvention, PublishedRow
 from saeval.stats.inference.proportions import mcnemar
@@ -43,7 +43,7 @@ def published_convention(
     *,
     own_reading: bool,
     invalid_here: tuple[int, int],
-    replicates: int,
+    n_resamples: int,
     rng: np.random.Generator,
 ) -> PublishedConvention:
     """Calibration on each model's own items, significance on the items valid on both sides.
@@ -59,7 +59,7 @@ def published_convention(
         stands in.
     invalid_here
         Invalid answers of base and checkpoint in the main table, to explain the difference.
-    replicates, rng
+    n_resamples, rng
         Of the paired bootstrap, whose p here is 2·min(share beyond 0), which can be 0.
     """
     calibration = _calibration_rows(target, base, checkpoint)
@@ -74,7 +74,7 @@ def published_convention(
             Answers(base.predicted[both], np.full(int(both.sum()), np.nan)),
             Answers(checkpoint.predicted[both], np.full(int(both.sum()), np.nan)),
         )
-        bootstrap = joint_bootstrap(pairs, replicates=replicates, rng=rng)
+        bootstrap = paired_bootstrap(pairs, n_resamples=n_resamples, rng=rng)
         rows = []
         for name, key in (
             ("macro_f1", ("macro_f1", None)),
@@ -126,16 +126,18 @@ def _calibration_rows(
     if n == 0 or n_after == 0:
         return ()
 
-    def row(name: str, first: float | None, second: float | None, p: float | None) -> PublishedRow:
+    def row(
+        name: str, first: float | None, second: float | None, pvalue: float | None
+    ) -> PublishedRow:
         change = second - first if first is not None and second is not None else None
-        return PublishedRow(name, first, second, change, p, n, n_after)
+        return PublishedRow(name, first, second, change, pvalue, n, n_after)
 
     spread = levene(stated, stated_after, center="median")
     return (
         row("accuracy", float(right.mean()), float(right_after.mean()), None),
-        row("auroc", auroc(stated, right), auroc(stated_after, right_after), None),
-        row("brier", brier_score(stated, right), brier_score(stated_after, right_after), None),
-        row("confidence_std", float(stated.std()), float(stated_after.std()), spread.p),
+        row("auroc", auroc(right, stated), auroc(right_after, stated_after), None),
+        row("brier", brier_score(right, stated), brier_score(right_after, stated_after), None),
+        row("confidence_std", float(stated.std()), float(stated_after.std()), spread.pvalue),
     )
 
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
-from saeval.stats.bootstrap.paired import joint_bootstrap
-from saeval.stats.compare.evidence import mean_row, share_row
+from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.evidence import mean_row, proportion_row
 from saeval.stats.compare.metric_table import RULES, metric_rows
 from saeval.stats.compare.results import (
     ConfidenceSource,
     MetricComparison,
     RepeatedSamples,
-    Settings,
     SourceDifference,
+    StatsConfig,
 )
 from saeval.stats.inference.auroc import auroc_difference
 from saeval.stats.inference.symmetry import stuart_maxwell
@@ -66,7 +66,7 @@ class PairedSamples:
 
 
 def compare_samples(
-    pairs: PairedSamples, settings: Settings, rng: np.random.Generator
+    pairs: PairedSamples, config: StatsConfig, rng: np.random.Generator
 ) -> RepeatedSamples:
     """The five-way table of both models, pass@k, and three confidences in the majority answer.
 
@@ -74,7 +74,7 @@ def compare_samples(
     ----------
     pairs
         The samples.
-    settings
+    config
         Confidence level and replicates.
     rng
         For the bootstrap over items.
@@ -92,7 +92,7 @@ def compare_samples(
     .. [2] Lyu et al. (2025), Calibrating large language models with sample consistency, AAAI.
     """
     items, k = pairs.base.predicted.shape
-    level = settings.level
+    level = config.confidence_level
     rights = [_correct(pairs, m).sum(axis=1) for m in (pairs.base, pairs.checkpoint)]
     outcome = [
         repeat_outcomes(right, _declined(pairs, m).sum(axis=1), k)
@@ -102,7 +102,7 @@ def compare_samples(
         outcome[0] * len(OUTCOMES) + outcome[1], minlength=len(OUTCOMES) ** 2
     ).reshape(len(OUTCOMES), -1)
     rows = [
-        share_row(
+        proportion_row(
             (name, None),
             outcome[0] == index,
             outcome[1] == index,
@@ -117,7 +117,7 @@ def compare_samples(
         rows.append(mean_row(("pass_at_k", str(drawn)), first, second, pairs.cluster, level, True))
     majority, sources = _majority(pairs)
     rows.append(
-        share_row(
+        proportion_row(
             ("majority_accuracy", None),
             majority.base_correct,
             majority.checkpoint_correct,
@@ -131,11 +131,11 @@ def compare_samples(
         items=items,
         outcomes=OUTCOMES,
         counts=tuple(tuple(row) for row in counts.tolist()),
-        stuart_maxwell_p=stuart_maxwell(counts).p,
+        stuart_maxwell_pvalue=stuart_maxwell(counts).pvalue,
         metrics=tuple(rows),
         confident_items=len(next(iter(sources.values()), ())),
         sources=tuple(
-            ConfidenceSource(name, _of_confidence(source, settings, rng))
+            ConfidenceSource(name, _of_confidence(source, config, rng))
             for name, source in sources.items()
         ),
         source_differences=_source_differences(sources, level),
@@ -245,18 +245,18 @@ def _probability(model: ItemSamples, predicted: IntArray) -> FloatArray:
 
 
 def _of_confidence(
-    source: PairedAnswers, settings: Settings, rng: np.random.Generator
+    source: PairedAnswers, config: StatsConfig, rng: np.random.Generator
 ) -> tuple[MetricComparison, ...]:
-    bootstrap = joint_bootstrap(source, replicates=settings.replicates, rng=rng)
+    bootstrap = paired_bootstrap(source, n_resamples=config.n_resamples, rng=rng)
     return tuple(
-        replace(row, headline=False, p_max_t=None)
-        for row in metric_rows(source, bootstrap, settings, rng)
+        replace(row, headline=False, pvalue_max_t=None)
+        for row in metric_rows(source, bootstrap, config, rng)
         if RULES[row.metric].of_confidence
     )
 
 
 def _source_differences(
-    sources: dict[str, PairedAnswers], level: float
+    sources: dict[str, PairedAnswers], confidence_level: float
 ) -> tuple[SourceDifference, ...]:
     found = []
     for name, source in sources.items():
@@ -268,12 +268,16 @@ def _source_differences(
             ("checkpoint", source.checkpoint, votes.checkpoint, votes.checkpoint_correct),
         ):
             test = auroc_difference(
+                right,
                 other.confidence,
                 right,
                 own.confidence,
-                right,
                 cluster=source.cluster,
-                level=level,
+                confidence_level=confidence_level,
             )
-            found.append(SourceDifference(model, name, test.difference, test.interval, test.p))
+            found.append(
+                SourceDifference(
+                    model, name, test.difference, test.confidence_interval, test.pvalue
+                )
+            )
     return tuple(found)

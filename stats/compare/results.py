@@ -57,12 +57,12 @@ class MetricComparison:
     difference: float | None
     base_interval: Interval | None
     checkpoint_interval: Interval | None
-    difference_interval: Interval | None
-    p: float | None
-    test: str | None
-    p_max_t: float | None
-    p_holm: float | None
-    p_bh: float | None
+    confidence_interval: Interval | None
+    pvalue: float | None
+    method: str | None
+    pvalue_max_t: float | None
+    pvalue_holm: float | None
+    pvalue_bh: float | None
     higher_is_better: bool | None
     headline: bool
     noise: float | None = None
@@ -78,10 +78,10 @@ class McNemar:
 
     base_only: int
     checkpoint_only: int
-    p_mid: float
-    p_exact: float
-    p_asymptotic: float
-    p_corrected: float
+    pvalue_mid: float
+    pvalue_exact: float
+    pvalue_asymptotic: float
+    pvalue_corrected: float
     statistic_corrected: float
 
 
@@ -95,11 +95,11 @@ class Levene:
 
     center: str
     statistic: float | None
-    p: float | None
+    pvalue: float | None
 
 
 @dataclass(frozen=True)
-class PairedSpread:
+class PairedStd:
     """Did the spread of stated confidence change, on the same items?
 
     `log_ratio` is the log of the checkpoint's standard deviation over the base's, tested with
@@ -110,8 +110,8 @@ class PairedSpread:
     checkpoint_std: float
     log_ratio: float | None
     log_ratio_interval: Interval | None
-    log_ratio_p: float | None
-    brown_forsythe_p: float | None
+    log_ratio_pvalue: float | None
+    brown_forsythe_pvalue: float | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class LabelProbabilities:
 
 
 @dataclass(frozen=True)
-class Rate:
+class Proportion:
     """A share of `count` among `total` with its Wilson interval."""
 
     name: str
@@ -152,10 +152,10 @@ class Transitions:
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-    negative_flip_rate: Rate
-    positive_flip_rate: Rate
-    bowker_p: float
-    stuart_maxwell_p: float
+    negative_flip_rate: Proportion
+    positive_flip_rate: Proportion
+    bowker_pvalue: float
+    stuart_maxwell_pvalue: float
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ class PublishedRow:
     base: float | None
     checkpoint: float | None
     difference: float | None
-    p: float | None
+    pvalue: float | None
     base_items: int
     checkpoint_items: int
 
@@ -268,7 +268,7 @@ class PublishedConvention:
 
 
 @dataclass(frozen=True)
-class Flip:
+class ChangedItem:
     """One item on which exactly one model was right, or whose label changed.
 
     An open question stands as the claim, with its right answers.
@@ -309,7 +309,7 @@ class SourceDifference:
     source: str
     difference: float | None
     interval: Interval | None
-    p: float | None
+    pvalue: float | None
 
 
 @dataclass(frozen=True)
@@ -338,7 +338,7 @@ class RepeatedSamples:
     items: int
     outcomes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
-    stuart_maxwell_p: float
+    stuart_maxwell_pvalue: float
     metrics: tuple[MetricComparison, ...]
     confident_items: int
     sources: tuple[ConfidenceSource, ...]
@@ -404,13 +404,13 @@ class GraderAgreement:
     """
 
     counts: tuple[tuple[int, ...], ...]
-    not_asked: int
-    agreement: Rate
+    not_judged: int
+    agreement: Proportion
     kappa: float | None
     unscored_examples: tuple[str, ...]
 
     @property
-    def asked(self) -> int:
+    def judged(self) -> int:
         """Responses that the judge was asked about."""
         return sum(map(sum, self.counts))
 
@@ -472,7 +472,7 @@ class TaskComparison:
     metrics: tuple[MetricComparison, ...]
     mcnemar: McNemar
     levene: tuple[Levene, ...]
-    spread: PairedSpread | None
+    std: PairedStd | None
     label_probabilities: LabelProbabilities | None
     transitions: Transitions
     invalid_treatments: tuple[InvalidTreatment, ...]
@@ -481,8 +481,8 @@ class TaskComparison:
     published: PublishedConvention | None
     evidence_shortcut: float | None
     unpaired: Unpaired
-    flips_total: int
-    flips: tuple[Flip, ...]
+    n_changed_items: int
+    changed_items: tuple[ChangedItem, ...]
     warnings: tuple[str, ...]
     abstention: str | None = None
     repeated: RepeatedSamples | None = None
@@ -531,16 +531,13 @@ class ModelDescription:
 
 
 @dataclass(frozen=True)
-class Settings:
+class StatsConfig:
     """How the statistics were made; `judge` is who graded open questions, None without one."""
 
-    level: float
-    replicates: int
+    confidence_level: float
+    n_resamples: int
     seed: int
     judge: str | None = None
-
-
-StatsConfig = Settings
 
 
 @dataclass(frozen=True)
@@ -555,7 +552,7 @@ class Comparison:
     saeval_version: str
     base: ModelDescription
     checkpoint: ModelDescription
-    settings: Settings
+    settings: StatsConfig
     tests_in_family: int
     tasks: tuple[TaskComparison, ...]
     pooled: TaskComparison | None

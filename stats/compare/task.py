@@ -11,29 +11,29 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray
-from saeval.stats.bootstrap.paired import joint_bootstrap
-from saeval.stats.compare.evidence import share_row
+from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.evidence import proportion_row
 from saeval.stats.compare.groups import compare_groups
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
 from saeval.stats.compare.metric_table import metric_rows
 from saeval.stats.compare.repeated_samples import PairedSamples, compare_samples
 from saeval.stats.compare.results import (
+    ChangedItem,
     ConfidenceHistogram,
-    Flip,
     MetricComparison,
     ModelResult,
     Overlap,
-    PairedSpread,
+    PairedStd,
     PublishedConvention,
-    Settings,
+    StatsConfig,
     TaskComparison,
     Transitions,
     Unpaired,
 )
-from saeval.stats.inference.multiplicity import adjusted_p
-from saeval.stats.inference.proportions import mcnemar, wilson_rate
-from saeval.stats.inference.std import compare_spread
+from saeval.stats.inference.multiplicity import adjust_pvalues
+from saeval.stats.inference.proportions import mcnemar, wilson_proportion
+from saeval.stats.inference.std import compare_std
 from saeval.stats.inference.symmetry import bowker, stuart_maxwell
 from saeval.stats.metrics.brier_decomposition import brier_decomposition
 from saeval.stats.metrics.confidence import (
@@ -50,13 +50,13 @@ INVALID_LABEL = "INVALID"
 def compare_task(
     task: str,
     pairs: PairedAnswers,
-    settings: Settings,
+    config: StatsConfig,
     *,
     published: PublishedConvention | None = None,
     has_evidence: BoolArray | None = None,
     unpaired: Unpaired | None = None,
-    flips: tuple[Flip, ...] = (),
-    flips_total: int | None = None,
+    changed_items: tuple[ChangedItem, ...] = (),
+    n_changed_items: int | None = None,
     right_in_reasoning: tuple[BoolArray, BoolArray] | None = None,
     groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
     samples: PairedSamples | None = None,
@@ -70,9 +70,9 @@ def compare_task(
         Its name; together with the seed it fixes the resamples, so a further task changes none.
     pairs
         The paired answers.
-    settings
+    config
         Confidence level, replicates and seed.
-    published, unpaired, flips, flips_total, overlap
+    published, unpaired, changed_items, n_changed_items, overlap
         Parts made elsewhere that travel with the task.
     has_evidence
         Shape (n,): whether the item showed any evidence; None if the task has no evidence.
@@ -84,8 +84,8 @@ def compare_task(
     samples
         The same answers by item, where items were asked several times.
     """
-    rng = np.random.default_rng([settings.seed, zlib.crc32(task.encode())])
-    bootstrap = joint_bootstrap(pairs, replicates=settings.replicates, rng=rng)
+    rng = np.random.default_rng([config.seed, zlib.crc32(task.encode())])
+    bootstrap = paired_bootstrap(pairs, n_resamples=config.n_resamples, rng=rng)
     confident = pairs.both_confident
     both_changed = pairs.base.predicted != pairs.checkpoint.predicted
     return TaskComparison(
@@ -95,8 +95,8 @@ def compare_task(
         labels=pairs.labels,
         targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
         metrics=(
-            *metric_rows(pairs, bootstrap, settings, rng),
-            *_process_correct(pairs, right_in_reasoning, settings.level),
+            *metric_rows(pairs, bootstrap, config, rng),
+            *_process_correct(pairs, right_in_reasoning, config.confidence_level),
         ),
         mcnemar=mcnemar(*_discordant(pairs)),
         levene=tuple(
@@ -107,9 +107,9 @@ def compare_task(
         )
         if confident.any()
         else (),
-        spread=_spread(pairs, settings.level),
-        label_probabilities=compare_label_probabilities(pairs, settings, rng),
-        transitions=_transitions(pairs, settings.level),
+        std=_spread(pairs, config.confidence_level),
+        label_probabilities=compare_label_probabilities(pairs, config, rng),
+        transitions=_transitions(pairs, config.confidence_level),
         invalid_treatments=invalid_treatments(
             pairs.target,
             (pairs.base.predicted, pairs.checkpoint.predicted),
@@ -118,22 +118,22 @@ def compare_task(
                 pairs.checkpoint.predicted != len(pairs.labels),
             ),
             abstention=None if pairs.abstention is None else pairs.labels.index(pairs.abstention),
-            level=settings.level,
+            confidence_level=config.confidence_level,
         ),
-        base=_model_result(pairs, pairs.base, settings.level),
-        checkpoint=_model_result(pairs, pairs.checkpoint, settings.level),
+        base=_model_result(pairs, pairs.base, config.confidence_level),
+        checkpoint=_model_result(pairs, pairs.checkpoint, config.confidence_level),
         published=published,
         evidence_shortcut=_evidence_shortcut(pairs, has_evidence),
         unpaired=unpaired or Unpaired(0, 0, (), ()),
-        flips_total=int(both_changed.sum()) if flips_total is None else flips_total,
-        flips=flips,
+        n_changed_items=int(both_changed.sum()) if n_changed_items is None else n_changed_items,
+        changed_items=changed_items,
         warnings=_warnings(pairs, samples),
         abstention=pairs.abstention,
-        repeated=None if samples is None else compare_samples(samples, settings, rng),
+        repeated=None if samples is None else compare_samples(samples, config, rng),
         groups=tuple(
             found
             for dimension, names in groups.items()
-            for found in compare_groups(pairs, dimension, names, settings.level)
+            for found in compare_groups(pairs, dimension, names, config.confidence_level)
         ),
         overlap=overlap,
     )
@@ -142,13 +142,13 @@ def compare_task(
 def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]:
     """Fill in Holm and Benjamini–Hochberg over the headline metrics of all tasks together."""
     family = [row for task in tasks for row in task.metrics if row.headline]
-    holm = iter(adjusted_p([row.p for row in family], method="holm"))
-    bh = iter(adjusted_p([row.p for row in family], method="fdr_bh"))
+    holm = iter(adjust_pvalues([row.pvalue for row in family], method="holm"))
+    bh = iter(adjust_pvalues([row.pvalue for row in family], method="fdr_bh"))
     return tuple(
         replace(
             task,
             metrics=tuple(
-                replace(row, p_holm=next(holm), p_bh=next(bh)) if row.headline else row
+                replace(row, pvalue_holm=next(holm), pvalue_bh=next(bh)) if row.headline else row
                 for row in task.metrics
             ),
         )
@@ -158,7 +158,7 @@ def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]
 
 def family_size(tasks: Sequence[TaskComparison]) -> int:
     """How many tests `adjust_family` corrects over."""
-    return sum(row.headline and row.p is not None for task in tasks for row in task.metrics)
+    return sum(row.headline and row.pvalue is not None for task in tasks for row in task.metrics)
 
 
 def _discordant(pairs: PairedAnswers) -> tuple[int, int]:
@@ -166,7 +166,7 @@ def _discordant(pairs: PairedAnswers) -> tuple[int, int]:
     return int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
 
 
-def _transitions(pairs: PairedAnswers, level: float) -> Transitions:
+def _transitions(pairs: PairedAnswers, confidence_level: float) -> Transitions:
     size = len(pairs.labels) + 1
     counts = np.bincount(
         pairs.base.predicted * size + pairs.checkpoint.predicted, minlength=size * size
@@ -175,34 +175,38 @@ def _transitions(pairs: PairedAnswers, level: float) -> Transitions:
     return Transitions(
         labels=(*pairs.labels, INVALID_LABEL),
         counts=tuple(tuple(row) for row in counts.tolist()),
-        negative_flip_rate=wilson_rate("negative_flip_rate", worse, len(pairs), level=level),
-        positive_flip_rate=wilson_rate("positive_flip_rate", better, len(pairs), level=level),
-        bowker_p=bowker(counts).p,
-        stuart_maxwell_p=stuart_maxwell(counts).p,
+        negative_flip_rate=wilson_proportion(
+            "negative_flip_rate", worse, len(pairs), confidence_level=confidence_level
+        ),
+        positive_flip_rate=wilson_proportion(
+            "positive_flip_rate", better, len(pairs), confidence_level=confidence_level
+        ),
+        bowker_pvalue=bowker(counts).pvalue,
+        stuart_maxwell_pvalue=stuart_maxwell(counts).pvalue,
     )
 
 
-def _spread(pairs: PairedAnswers, level: float) -> PairedSpread | None:
+def _spread(pairs: PairedAnswers, confidence_level: float) -> PairedStd | None:
     confident = pairs.both_confident
     if not confident.any():
         return None
-    found = compare_spread(
+    found = compare_std(
         pairs.base.confidence[confident],
         pairs.checkpoint.confidence[confident],
         cluster=None if pairs.cluster is None else pairs.cluster[confident],
-        level=level,
+        confidence_level=confidence_level,
     )
-    return PairedSpread(
+    return PairedStd(
         base_std=found.base_std,
         checkpoint_std=found.checkpoint_std,
         log_ratio=found.log_ratio.difference,
-        log_ratio_interval=found.log_ratio.interval,
-        log_ratio_p=found.log_ratio.p,
-        brown_forsythe_p=found.brown_forsythe.p,
+        log_ratio_interval=found.log_ratio.confidence_interval,
+        log_ratio_pvalue=found.log_ratio.pvalue,
+        brown_forsythe_pvalue=found.brown_forsythe.pvalue,
     )
 
 
-def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> ModelResult:
+def _model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float) -> ModelResult:
     k = len(pairs.labels)
     confusion = np.bincount(
         pairs.target * (k + 1) + answers.predicted, minlength=k * (k + 1)
@@ -216,14 +220,16 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
     confidence, predicted = answers.confidence[both], answers.predicted[both]
     correct = (answers.predicted == pairs.target)[both]
     some = len(confidence) > 0
-    brier = brier_decomposition(confidence, correct) if some else None
+    brier = brier_decomposition(correct, confidence) if some else None
     return ModelResult(
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         answered=len(pairs) - abstained - invalid,
         abstained=abstained,
         invalid=invalid,
         stated_confidence=int((~np.isnan(answers.confidence)).sum()),
-        reliability=reliability(confidence, correct, level=level) if some else (),
+        reliability=reliability(correct, confidence, confidence_level=confidence_level)
+        if some
+        else (),
         histogram=ConfidenceHistogram(
             by_outcome={
                 "correct": _histogram(confidence[correct]),
@@ -235,14 +241,14 @@ def _model_result(pairs: PairedAnswers, answers: Answers, level: float) -> Model
                 if pairs.wrong is None or label != pairs.abstention
             },
         ),
-        risk_coverage=risk_coverage(confidence, correct) if some else None,
-        auarc=auarc(confidence, correct) if some else None,
-        augrc=augrc(confidence, correct) if some else None,
+        risk_coverage=risk_coverage(correct, confidence) if some else None,
+        auarc=auarc(correct, confidence) if some else None,
+        augrc=augrc(correct, confidence) if some else None,
         brier_miscalibration=brier.miscalibration if brier else None,
         brier_discrimination=brier.discrimination if brier else None,
         brier_uncertainty=brier.uncertainty if brier else None,
-        ece_10=expected_calibration_error(confidence, correct, bins=10) if some else None,
-        ece_15=expected_calibration_error(confidence, correct, bins=15) if some else None,
+        ece_10=expected_calibration_error(correct, confidence, bins=10) if some else None,
+        ece_15=expected_calibration_error(correct, confidence, bins=15) if some else None,
     )
 
 
@@ -252,11 +258,15 @@ def _histogram(confidence: FloatArray) -> tuple[int, ...]:
 
 
 def _process_correct(
-    pairs: PairedAnswers, happened: tuple[BoolArray, BoolArray] | None, level: float
+    pairs: PairedAnswers, happened: tuple[BoolArray, BoolArray] | None, confidence_level: float
 ) -> tuple[MetricComparison, ...]:
     if happened is None:
         return ()
-    return (share_row(("process_correct_rate", None), *happened, pairs.cluster, level, None),)
+    return (
+        proportion_row(
+            ("process_correct_rate", None), *happened, pairs.cluster, confidence_level, None
+        ),
+    )
 
 
 def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> float | None:

@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, IntArray
-from saeval.stats.compare.evidence import FEWEST_ITEMS, proportion_evidence
-from saeval.stats.compare.results import Rate
+from saeval.stats.compare.evidence import FEWEST_ITEMS, proportion_difference
+from saeval.stats.compare.results import Proportion
 from saeval.stats.frontier.results import BeyondFront, Change, Dominance, Point, Relation, Utility
-from saeval.stats.inference.means import mean_difference, share_interval
-from saeval.stats.inference.multiplicity import adjusted_p
+from saeval.stats.inference.means import mean_difference, proportion_interval
+from saeval.stats.inference.multiplicity import adjust_pvalues
 
 PENALTIES = (0.0, 1.0, 2.0, 4.0)
 """What a wrong answer costs where a right one earns 1."""
@@ -45,13 +45,13 @@ class Outcomes:
     model: str
     system: str
     right: BoolArray
-    declined: BoolArray
-    unreadable: BoolArray
+    abstained: BoolArray
+    invalid: BoolArray
 
     @property
     def wrong(self) -> BoolArray:
         """Shape (n,): neither right nor declined."""
-        return ~(self.right | self.declined)
+        return ~(self.right | self.abstained)
 
 
 def pareto_front(wrong: npt.ArrayLike, right: npt.ArrayLike) -> BoolArray:
@@ -91,7 +91,7 @@ def points(
     outcomes: Sequence[Outcomes],
     answerable: BoolArray,
     cluster: IntArray | None,
-    level: float,
+    confidence_level: float,
 ) -> tuple[Point, ...]:
     """Every model under every prompt, in the order given, with the front of each model.
 
@@ -103,10 +103,10 @@ def points(
         Shape (n,): whether the item has an answer, so that declining is not due.
     cluster
         Shape (n,): group of items that are not independent; None if all are.
-    level
+    confidence_level
         Confidence level.
     """
-    found = [_point(one, answerable, cluster, level) for one in outcomes]
+    found = [_point(one, answerable, cluster, confidence_level) for one in outcomes]
     for model in dict.fromkeys(one.model for one in outcomes):
         own = [index for index, point in enumerate(found) if point.model == model]
         front = pareto_front(
@@ -117,36 +117,40 @@ def points(
     return tuple(found)
 
 
-def _point(one: Outcomes, answerable: BoolArray, cluster: IntArray | None, level: float) -> Point:
+def _point(
+    one: Outcomes, answerable: BoolArray, cluster: IntArray | None, confidence_level: float
+) -> Point:
     return Point(
         model=one.model,
         system=one.system,
-        right=_rate("right", one.right, cluster, level),
-        wrong=_rate("wrong", one.wrong, cluster, level),
-        declined=float(one.declined.mean()),
-        unreadable=float(one.unreadable.mean()),
+        right=_rate("right", one.right, cluster, confidence_level),
+        wrong=_rate("wrong", one.wrong, cluster, confidence_level),
+        abstained=float(one.abstained.mean()),
+        invalid=float(one.invalid.mean()),
         hallucination=_rate(
             "hallucination",
-            (one.wrong & ~one.unreadable)[~answerable],
+            (one.wrong & ~one.invalid)[~answerable],
             None if cluster is None else cluster[~answerable],
-            level,
+            confidence_level,
         ),
         on_front=False,
     )
 
 
-def _rate(name: str, happened: BoolArray, cluster: IntArray | None, level: float) -> Rate:
+def _rate(
+    name: str, happened: BoolArray, cluster: IntArray | None, confidence_level: float
+) -> Proportion:
     if not len(happened):
-        return Rate(name, 0, 0, None, None)
-    interval = share_interval(happened, cluster=cluster, level=level)
-    return Rate(name, int(happened.sum()), len(happened), float(happened.mean()), interval)
+        return Proportion(name, 0, 0, None, None)
+    interval = proportion_interval(happened, cluster=cluster, confidence_level=confidence_level)
+    return Proportion(name, int(happened.sum()), len(happened), float(happened.mean()), interval)
 
 
 def dominances(
     base: Sequence[Outcomes],
     checkpoints: Sequence[Outcomes],
     cluster: IntArray | None,
-    level: float,
+    confidence_level: float,
 ) -> tuple[Dominance, ...]:
     """Every point of every checkpoint beside every point of the base.
 
@@ -154,7 +158,7 @@ def dominances(
     ----------
     base, checkpoints
         All of the same items in the same order.
-    cluster, level
+    cluster, confidence_level
         As in `points`.
 
     Notes
@@ -165,33 +169,33 @@ def dominances(
     pairs = [(mine, theirs) for mine in checkpoints for theirs in base]
     changes = [
         [
-            _change(theirs.right, mine.right, cluster, level),
-            _change(theirs.wrong, mine.wrong, cluster, level),
+            _change(theirs.right, mine.right, cluster, confidence_level),
+            _change(theirs.wrong, mine.wrong, cluster, confidence_level),
         ]
         for mine, theirs in pairs
     ]
-    holm = iter(adjusted_p([one.p for both in changes for one in both], method="holm"))
+    holm = iter(adjust_pvalues([one.pvalue for both in changes for one in both], method="holm"))
     found = []
     for (mine, theirs), both in zip(pairs, changes, strict=True):
-        right, wrong = (replace(one, p_holm=next(holm)) for one in both)
-        relation = _relation(right, wrong, level)
+        right, wrong = (replace(one, pvalue_holm=next(holm)) for one in both)
+        relation = _relation(right, wrong, confidence_level)
         found.append(Dominance(mine.model, mine.system, theirs.system, right, wrong, relation))
     return tuple(found)
 
 
 def _change(
-    base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, level: float
+    base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, confidence_level: float
 ) -> Change:
-    found = proportion_evidence(base, checkpoint, cluster, level)
+    found = proportion_difference(base, checkpoint, cluster, confidence_level)
     difference = (int(checkpoint.sum()) - int(base.sum())) / len(base)
-    p = found.p if len(base) >= FEWEST_ITEMS else None
+    p = found.pvalue if len(base) >= FEWEST_ITEMS else None
     return Change(difference, found.interval, p, None)
 
 
-def _relation(right: Change, wrong: Change, level: float) -> Relation:
-    if right.p is None or wrong.p is None:
+def _relation(right: Change, wrong: Change, confidence_level: float) -> Relation:
+    if right.pvalue is None or wrong.pvalue is None:
         return "untested"
-    if not (_beyond_noise(right, level) or _beyond_noise(wrong, level)):
+    if not (_beyond_noise(right, confidence_level) or _beyond_noise(wrong, confidence_level)):
         return "noise"
     if right.difference >= 0 and wrong.difference <= 0:
         return "dominates"
@@ -200,9 +204,9 @@ def _relation(right: Change, wrong: Change, level: float) -> Relation:
     return "trade"
 
 
-def _beyond_noise(change: Change, level: float) -> bool:
-    p, limits = change.p_holm, change.interval
-    if p is None or change.difference == 0 or p >= _alpha(level):
+def _beyond_noise(change: Change, confidence_level: float) -> bool:
+    p, limits = change.pvalue_holm, change.interval
+    if p is None or change.difference == 0 or p >= _alpha(confidence_level):
         return False
     return limits is None or limits.low > 0 or limits.high < 0
 
@@ -211,7 +215,7 @@ def beyond_front(
     base: Sequence[Outcomes],
     checkpoints: Sequence[Outcomes],
     cluster: IntArray | None,
-    level: float,
+    confidence_level: float,
 ) -> tuple[BeyondFront, ...]:
     """Whether each point of each checkpoint lies where no prompt took the base.
 
@@ -222,7 +226,7 @@ def beyond_front(
         model and without which a checkpoint that never answers would be beyond the front.
     checkpoints
         All of the same items in the same order.
-    cluster, level
+    cluster, confidence_level
         As in `points`.
 
     Notes
@@ -244,37 +248,41 @@ def beyond_front(
     """
     found = []
     for mine in checkpoints:
-        beaten = [_beaten(theirs, mine, cluster, level) for theirs in base]
+        beaten = [_beaten(theirs, mine, cluster, confidence_level) for theirs in base]
         known = [p for p in beaten if p is not None]
         found.append(max(known) if len(known) == len(beaten) else None)
     return tuple(
-        BeyondFront(one.model, one.system, p, holm, holm is not None and holm < _alpha(level))
-        for one, p, holm in zip(checkpoints, found, adjusted_p(found, method="holm"), strict=True)
+        BeyondFront(
+            one.model, one.system, p, holm, holm is not None and holm < _alpha(confidence_level)
+        )
+        for one, p, holm in zip(
+            checkpoints, found, adjust_pvalues(found, method="holm"), strict=True
+        )
     )
 
 
 def _beaten(
-    base: Outcomes, checkpoint: Outcomes, cluster: IntArray | None, level: float
+    base: Outcomes, checkpoint: Outcomes, cluster: IntArray | None, confidence_level: float
 ) -> float | None:
-    right = _change(base.right, checkpoint.right, cluster, level)
-    wrong = _change(base.wrong, checkpoint.wrong, cluster, level)
-    if right.p is None or wrong.p is None:
+    right = _change(base.right, checkpoint.right, cluster, confidence_level)
+    wrong = _change(base.wrong, checkpoint.wrong, cluster, confidence_level)
+    if right.pvalue is None or wrong.pvalue is None:
         return None
     return min(
-        right.p if right.difference > 0 else 1.0,
-        wrong.p if wrong.difference < 0 else 1.0,
+        right.pvalue if right.difference > 0 else 1.0,
+        wrong.pvalue if wrong.difference < 0 else 1.0,
     )
 
 
-def _alpha(level: float) -> float:
+def _alpha(confidence_level: float) -> float:
     """.05 for .95, free of the rounding error of 1 − .95."""
-    return round(1 - level, 12)
+    return round(1 - confidence_level, 12)
 
 
 def utilities(
     outcomes: Mapping[str, Sequence[Outcomes]],
     cluster: IntArray | None,
-    level: float,
+    confidence_level: float,
     penalties: Sequence[float] = PENALTIES,
 ) -> tuple[Utility, ...]:
     """For every penalty λ, each model's best prompt by right − λ · wrong.
@@ -283,7 +291,7 @@ def utilities(
     ----------
     outcomes
         By model, the base first; all of the same items in the same order.
-    cluster, level
+    cluster, confidence_level
         As in `points`.
     penalties
         Values of λ. The first of equally good prompts is taken.
@@ -305,10 +313,14 @@ def utilities(
             values = [one.right - penalty * one.wrong for one in prompts]
             best = int(np.argmax([value.mean() for value in values]))
             value = values[best]
-            own = mean_difference(np.zeros(len(value)), value, cluster=cluster, level=level)
+            own = mean_difference(
+                np.zeros(len(value)), value, cluster=cluster, confidence_level=confidence_level
+            )
             paired = None
             if base is not None:
-                paired = mean_difference(base, value, cluster=cluster, level=level)
+                paired = mean_difference(
+                    base, value, cluster=cluster, confidence_level=confidence_level
+                )
             else:
                 base = value
             found.append(
@@ -317,9 +329,9 @@ def utilities(
                     model,
                     prompts[best].system,
                     float(value.mean()),
-                    own.interval,
+                    own.confidence_interval,
                     paired.difference if paired else None,
-                    paired.interval if paired else None,
+                    paired.confidence_interval if paired else None,
                 )
             )
     return tuple(found)

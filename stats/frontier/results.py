@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from saeval.stats.compare.results import Interval, ModelDescription, Rate
+from saeval.stats.compare.results import Interval, ModelDescription, Proportion
 
 SCHEMA_VERSION = "saeval.frontier/1"
 
@@ -35,11 +35,11 @@ class Point:
 
     model: str
     system: str
-    right: Rate
-    wrong: Rate
-    declined: float
-    unreadable: float
-    hallucination: Rate
+    right: Proportion
+    wrong: Proportion
+    abstained: float
+    invalid: float
+    hallucination: Proportion
     on_front: bool
 
 
@@ -49,8 +49,8 @@ class Change:
 
     difference: float
     interval: Interval | None
-    p: float | None
-    p_holm: float | None
+    pvalue: float | None
+    pvalue_holm: float | None
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,8 @@ class BeyondFront:
 
     model: str
     system: str
-    p: float | None
-    p_holm: float | None
+    pvalue: float | None
+    pvalue_holm: float | None
     beyond: bool
 
 
@@ -100,7 +100,7 @@ class Utility:
     value: float
     interval: Interval | None
     difference: float | None
-    difference_interval: Interval | None
+    confidence_interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Frontier:
     items: int
     clusters: int | None
     answerable: int
-    level: float
+    confidence_level: float
     models: tuple[ModelDescription, ...]
     systems: dict[str, str | None]
     points: tuple[Point, ...]

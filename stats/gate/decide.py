@@ -24,12 +24,12 @@ from scipy import stats
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
-from saeval.stats.bootstrap.paired import JointBootstrap, joint_bootstrap
+from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
 from saeval.stats.compare.results import Interval
 from saeval.stats.gate.margins import Bootstrap, difference_against, value_against
 from saeval.stats.gate.rules import Rule
-from saeval.stats.gate.sequential import Seen, units_of, watch
-from saeval.stats.inference.multiplicity import adjusted_p
+from saeval.stats.gate.sequential import SequentialDecision, sequential_test, units_of
+from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.one_sided import LimitTest
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE"]
@@ -71,9 +71,9 @@ class RuleResult:
     rule: Rule
     estimate: float | None
     interval: Interval | None
-    p_pass: float | None
-    p_regression: float | None
-    p_holm: float | None
+    pvalue_pass: float | None
+    pvalue_regression: float | None
+    pvalue_holm: float | None
     verdict: Verdict
     items: int
     method: str
@@ -83,23 +83,23 @@ class RuleResult:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedRule:
     """A rule of the general list that a task cannot be held to, and why."""
 
     task: str
     rule: Rule
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
-class Gated:
+class TaskCoverage:
     """How many answers of a task count, of how many; and how many do not.
 
     `trained_on` are left out, because the checkpoint was trained on their items.
     """
 
     task: str
-    asked: int
+    answers: int
     planned: int
     trained_on: int = 0
 
@@ -116,16 +116,16 @@ class Gate:
     base: str
     checkpoint: str
     policy: str
-    level: float
-    until_decided: bool
+    confidence_level: float
+    sequential: bool
     verdict: Verdict
-    tasks: tuple[Gated, ...]
+    tasks: tuple[TaskCoverage, ...]
     results: tuple[RuleResult, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedRule, ...]
 
 
 @dataclass(frozen=True)
-class Held:
+class GatedTask:
     """A task, its answers (None if none were asked) and the rules that it is held to.
 
     `planned` is how many answers were to count, `trained_on` how many were left out because the
@@ -137,7 +137,7 @@ class Held:
     pairs: PairedAnswers | None
     rules: tuple[Rule, ...]
     planned: int
-    seen: Mapping[int, Seen] = field(default_factory=dict)
+    decisions: Mapping[int, SequentialDecision] = field(default_factory=dict)
     trained_on: int = 0
 
     @property
@@ -146,13 +146,13 @@ class Held:
         return self.pairs is not None and len(self.pairs) >= self.planned
 
 
-def judge(
-    held: Sequence[Held],
+def decide_rules(
+    held: Sequence[GatedTask],
     *,
-    level: float,
-    replicates: int = 10_000,
+    confidence_level: float,
+    n_resamples: int = 10_000,
     seed: int = 0,
-    until_decided: bool = False,
+    sequential: bool = False,
 ) -> tuple[RuleResult, ...]:
     """The verdict of every rule of every task.
 
@@ -160,11 +160,11 @@ def judge(
     ----------
     held
         The tasks.
-    level
+    confidence_level
         1 − α of the two promises above.
-    replicates, seed
+    n_resamples, seed
         Of the joint bootstrap, for metrics without a better test; that of the comparison.
-    until_decided
+    sequential
         Whether the run was watched. α is then shared out: half to the confidence sequences, half
         to the tests of the watched rules at the full size.
 
@@ -175,62 +175,65 @@ def judge(
     means are tested once, at the full size.
     """
     tests = [
-        (task, number, _test(task, rule, level, bootstrap))
+        (task, number, _test(task, rule, confidence_level, bootstrap))
         for task in held
-        for bootstrap in [_bootstrap_of(task, replicates, seed)]
+        for bootstrap in [_bootstrap_of(task, n_resamples, seed)]
         for number, rule in enumerate(task.rules)
     ]
-    alpha = (1 - level) * (0.5 if until_decided else 1.0)
+    alpha = (1 - confidence_level) * (0.5 if sequential else 1.0)
     final = [
-        task.complete and not (number in task.seen and task.seen[number].verdict)
+        task.complete and not (number in task.decisions and task.decisions[number].verdict)
         for task, number, _ in tests
     ]
     raw = [_p(task.rules[number], test) for task, number, test in tests]
     # What is not tested at the end counts in the correction all the same.
-    holm = adjusted_p(
+    holm = adjust_pvalues(
         [against if counts else 1.0 for (_, against), counts in zip(raw, final, strict=True)],
         method="holm",
     )
     return tuple(
-        _result(task, number, test, p_holm if counts else None, alpha, level, len(tests))
+        _result(task, number, test, p_holm if counts else None, alpha, confidence_level, len(tests))
         for (task, number, test), p_holm, counts in zip(tests, holm, final, strict=True)
     )
 
 
 def _result(
-    task: Held,
+    task: GatedTask,
     number: int,
     test: LimitTest,
-    p_holm: float | None,
+    pvalue_holm: float | None,
     alpha: float,
-    level: float,
+    confidence_level: float,
     rules: int,
 ) -> RuleResult:
-    rule, seen = task.rules[number], task.seen.get(number)
+    rule, seen = task.rules[number], task.decisions.get(number)
     p_pass, p_regression = _p(rule, test) if task.complete else (None, None)
     verdict: Verdict = "INCONCLUSIVE"
     interval, method, after, note, needed = test.interval, test.method, None, test.reason, None
     if seen is not None and seen.verdict is not None:
         verdict, interval, after = seen.verdict, seen.interval, seen.decided_after
         method, p_pass, p_regression, note = "betting-confidence-sequence", None, None, None
-    elif p_pass is not None and p_pass <= (1 - level if seen is None else alpha) + _ROUNDING:
+    elif (
+        p_pass is not None
+        and p_pass <= (1 - confidence_level if seen is None else alpha) + _ROUNDING
+    ):
         verdict = "PASS"
-    elif p_holm is not None and p_holm <= alpha + _ROUNDING:
+    elif pvalue_holm is not None and pvalue_holm <= alpha + _ROUNDING:
         verdict = "REGRESSION"
     else:
         needed = _items_to_decide(rule, test, task, alpha, rules)
         if note is None and not task.complete:
             note = "the run had stopped"
-        elif note is None and p_regression is not None and p_regression <= 1 - level:
+        elif note is None and p_regression is not None and p_regression <= 1 - confidence_level:
             note = f"worse by itself, but not after correction for {rules} rules"
     return RuleResult(
         task=task.task,
         rule=rule,
         estimate=test.estimate,
         interval=interval,
-        p_pass=p_pass,
-        p_regression=p_regression,
-        p_holm=p_holm,
+        pvalue_pass=p_pass,
+        pvalue_regression=p_regression,
+        pvalue_holm=pvalue_holm,
         verdict=verdict,
         items=test.items,
         method=method,
@@ -240,16 +243,16 @@ def _result(
     )
 
 
-def look(
+def decide_sequentially(
     rules: Sequence[Rule],
     pairs: PairedAnswers,
     unit: IntArray,
     *,
     largest: int,
-    level: float,
+    confidence_level: float,
     watched: int,
     intervals: bool = False,
-) -> dict[int, Seen]:
+) -> dict[int, SequentialDecision]:
     """What the answers so far decide of the rules that are means over items, by their place.
 
     Parameters
@@ -262,20 +265,20 @@ def look(
         Shape (n,): 0, 1, 2, … in that order: the item, or its cluster.
     largest
         The most items of a unit, over the whole task.
-    level
+    confidence_level
         That of the gate; half of its α is spent here.
     watched
         Watched rules of all tasks together.
     intervals
         Whether to compute the intervals, too, which takes longer.
     """
-    alpha = (1 - level) / 2
+    alpha = (1 - confidence_level) / 2
     found = {}
     for number, rule in enumerate(rules):
         if not rule.is_mean:
             continue
         units = units_of(rule.key, rule.of_difference, pairs, unit, largest)
-        seen = watch(
+        seen = sequential_test(
             units,
             threshold=rule.threshold,
             good_is_above=rule.good_is_above,
@@ -286,7 +289,7 @@ def look(
     return found
 
 
-def overall(results: Sequence[RuleResult]) -> Verdict:
+def overall_verdict(results: Sequence[RuleResult]) -> Verdict:
     """REGRESSION if any rule is broken, PASS if every rule passes."""
     verdicts = {result.verdict for result in results}
     if "REGRESSION" in verdicts:
@@ -294,22 +297,26 @@ def overall(results: Sequence[RuleResult]) -> Verdict:
     return "PASS" if verdicts == {"PASS"} else "INCONCLUSIVE"
 
 
-def _test(task: Held, rule: Rule, level: float, bootstrap: Bootstrap) -> LimitTest:
+def _test(task: GatedTask, rule: Rule, confidence_level: float, bootstrap: Bootstrap) -> LimitTest:
     if task.pairs is None:
-        return LimitTest(None, rule.threshold, None, None, None, 0, "", level, "not asked")
+        return LimitTest(
+            None, rule.threshold, None, None, None, 0, "", confidence_level, "not asked"
+        )
     test = difference_against if rule.of_difference else value_against
-    return test(rule.key, task.pairs, rule.threshold, level=level, bootstrap=bootstrap)
+    return test(
+        rule.key, task.pairs, rule.threshold, confidence_level=confidence_level, bootstrap=bootstrap
+    )
 
 
-def _bootstrap_of(task: Held, replicates: int, seed: int) -> Bootstrap:
+def _bootstrap_of(task: GatedTask, n_resamples: int, seed: int) -> Bootstrap:
     """That of `saeval.stats.compare.task.compare_task`, drawn at most once."""
 
     @cache
-    def draw() -> JointBootstrap:
+    def draw() -> PairedBootstrap:
         if task.pairs is None:
             raise ValueError("`pairs` are needed to draw from")
         rng = np.random.default_rng([seed, zlib.crc32(task.task.encode())])
-        return joint_bootstrap(task.pairs, replicates=replicates, rng=rng)
+        return paired_bootstrap(task.pairs, n_resamples=n_resamples, rng=rng)
 
     return draw
 
@@ -317,17 +324,17 @@ def _bootstrap_of(task: Held, replicates: int, seed: int) -> Bootstrap:
 def _p(rule: Rule, test: LimitTest) -> tuple[float | None, float | None]:
     """One-sided p values that speak for PASS and for REGRESSION."""
     if rule.good_is_above:
-        return test.p_above, test.p_below
-    return test.p_below, test.p_above
+        return test.pvalue_above, test.pvalue_below
+    return test.pvalue_below, test.pvalue_above
 
 
 def _items_to_decide(
-    rule: Rule, test: LimitTest, task: Held, alpha: float, rules: int
+    rule: Rule, test: LimitTest, task: GatedTask, alpha: float, rules: int
 ) -> int | None:
     """Project the standard error, that of the interval's width, with the root of the items."""
     if test.estimate is None or test.interval is None or task.pairs is None:
         return None
-    reached = float(stats.norm.ppf(test.level))
+    reached = float(stats.norm.ppf(test.confidence_level))
     error = (test.interval.high - test.interval.low) / (2 * reached)
     gap = abs(test.estimate - test.limit)
     good = (test.estimate > test.limit) == rule.good_is_above

@@ -24,8 +24,8 @@ from scipy.special import expit, logit
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
-from saeval.stats.bootstrap.paired import JointBootstrap
-from saeval.stats.compare.evidence import FEWEST_ITEMS, Key, Share, share_of
+from saeval.stats.bootstrap.paired import PairedBootstrap
+from saeval.stats.compare.evidence import FEWEST_ITEMS, Key, PairedEvent, paired_event
 from saeval.stats.compare.results import Interval
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
@@ -43,11 +43,11 @@ from saeval.stats.inference.one_sided import (
 NEGATIVE_FLIPS: Key = ("negative_flip_rate", None)
 """Share of all items that the base answered rightly and the checkpoint does not."""
 
-Bootstrap = Callable[[], JointBootstrap]
+Bootstrap = Callable[[], PairedBootstrap]
 
 
 def difference_against(
-    key: Key, pairs: PairedAnswers, limit: float, *, level: float, bootstrap: Bootstrap
+    key: Key, pairs: PairedAnswers, limit: float, *, confidence_level: float, bootstrap: Bootstrap
 ) -> LimitTest:
     """Is the difference of a metric above or below a limit?
 
@@ -59,7 +59,7 @@ def difference_against(
         The answers.
     limit
         In units of the metric, in (−1, 1).
-    level
+    confidence_level
         One-sided confidence level.
     bootstrap
         Draws the joint bootstrap; called for metrics that have no better test.
@@ -69,35 +69,42 @@ def difference_against(
     Where the two models gave the same answers nothing varies, and every variance is 0. That is no
     certainty: the difference is then tested as a share that changed on no item.
     """
-    if (share := share_of(key, pairs)) is not None:
-        return _shares(share, limit, level)
+    if (share := paired_event(key, pairs)) is not None:
+        return _shares(share, limit, confidence_level)
     name, _ = key
     if (thing := _stated(key, pairs)) is not None:
         stated, right, stated_after, right_after, cluster = thing
         if name == "brier":
             stated, stated_after = (stated - right) ** 2, (stated_after - right_after) ** 2
         if name in ("brier", "confidence_mean"):
-            found = mean_difference(stated, stated_after, cluster=cluster, level=2 * level - 1)
+            found = mean_difference(
+                stated, stated_after, cluster=cluster, confidence_level=2 * confidence_level - 1
+            )
         else:
             of_two = auroc_difference if name == "auroc" else aurc_difference
             found = of_two(
-                stated, right, stated_after, right_after, cluster=cluster, level=2 * level - 1
+                right,
+                stated,
+                right_after,
+                stated_after,
+                cluster=cluster,
+                confidence_level=2 * confidence_level - 1,
             )
-        return by_t(found, limit, level)
+        return by_t(found, limit, confidence_level)
     if _needs_confidence(name) and not pairs.both_confident.any():
-        return untested(None, limit, level, 0, _NONE_STATED)
+        return untested(None, limit, confidence_level, 0, _NONE_STATED)
     drawn = bootstrap()
     base, after = float(drawn.base[key][0]), float(drawn.checkpoint[key][0])
     replicates = drawn.checkpoint_replicates[key] - drawn.base_replicates[key]
     items = _rests_on(key, pairs)
     same = np.array_equal(pairs.base.predicted, pairs.checkpoint.predicted)
     if same and after == base and np.ptp(replicates) == 0:
-        return unchanged(items, limit, level)
-    return by_replicates(after - base, replicates, limit, level, items)
+        return unchanged(items, limit, confidence_level)
+    return by_replicates(after - base, replicates, limit, confidence_level, items)
 
 
 def value_against(
-    key: Key, pairs: PairedAnswers, limit: float, *, level: float, bootstrap: Bootstrap
+    key: Key, pairs: PairedAnswers, limit: float, *, confidence_level: float, bootstrap: Bootstrap
 ) -> LimitTest:
     """Is the checkpoint's own value of a metric above or below a limit?
 
@@ -105,32 +112,37 @@ def value_against(
     ----------
     key
         As `difference_against`, or `NEGATIVE_FLIPS`; not the AURC.
-    pairs, limit, level, bootstrap
+    pairs, limit, confidence_level, bootstrap
         As there.
     """
     if (happened := happened_to(key, pairs)) is not None:
         values, members = happened
         cluster = None if pairs.cluster is None else pairs.cluster[members]
-        return _share(values, cluster, limit, level)
+        return _share(values, cluster, limit, confidence_level)
     name, _ = key
     if (thing := _stated(key, pairs)) is not None:
         _, _, stated, right, cluster = thing
         if name == "auroc":
-            return _auroc(stated, right, cluster, limit, level)
+            return _auroc(right, stated, cluster, limit, confidence_level)
         value = (stated - right) ** 2 if name == "brier" else stated
         return by_t(
-            mean_difference(np.zeros(len(value)), value, cluster=cluster, level=2 * level - 1),
+            mean_difference(
+                np.zeros(len(value)),
+                value,
+                cluster=cluster,
+                confidence_level=2 * confidence_level - 1,
+            ),
             limit,
-            level,
+            confidence_level,
         )
     if _needs_confidence(name) and not pairs.both_confident.any():
-        return untested(None, limit, level, 0, _NONE_STATED)
+        return untested(None, limit, confidence_level, 0, _NONE_STATED)
     drawn = bootstrap()
     return by_replicates(
         float(drawn.checkpoint[key][0]),
         drawn.checkpoint_replicates[key],
         limit,
-        level,
+        confidence_level,
         _rests_on(key, pairs),
     )
 
@@ -145,7 +157,7 @@ def happened_to(key: Key, pairs: PairedAnswers) -> tuple[BoolArray, BoolArray] |
     """Whether it happened to the checkpoint, per item that can show it, and which items can."""
     if key == NEGATIVE_FLIPS:
         return pairs.base_correct & ~pairs.checkpoint_correct, np.ones(len(pairs), dtype=np.bool_)
-    share = share_of(key, pairs)
+    share = paired_event(key, pairs)
     return None if share is None else (share.checkpoint, share.members)
 
 
@@ -181,28 +193,40 @@ def _rests_on(key: Key, pairs: PairedAnswers) -> int:
     return len(pairs)
 
 
-def _shares(share: Share, limit: float, level: float) -> LimitTest:
+def _shares(share: PairedEvent, limit: float, confidence_level: float) -> LimitTest:
     base, after, cluster = share.base, share.checkpoint, share.cluster
     items = len(base)
     if items < FEWEST_ITEMS:
-        return too_few(_mean(after) - _mean(base) if items else None, limit, level, items)
+        return too_few(
+            _mean(after) - _mean(base) if items else None, limit, confidence_level, items
+        )
     lost, won = int((base & ~after).sum()), int((~base & after).sum())
     if cluster is None:
-        return by_tango(lost, won, items, items, limit, level)
+        return by_tango(lost, won, items, items, limit, confidence_level)
     if lost + won == 0:
-        return unchanged(items, limit, level, cluster)
+        return unchanged(items, limit, confidence_level, cluster)
     if abs(won - lost) == items:  # every item changed the same way: no variance, and no doubt
         clusters = len(np.unique(cluster))
         return by_tango(
-            clusters if lost else 0, clusters if won else 0, clusters, items, limit, level
+            clusters if lost else 0,
+            clusters if won else 0,
+            clusters,
+            items,
+            limit,
+            confidence_level,
         )
     found = mean_difference(
-        base.astype(float), after.astype(float), cluster=cluster, level=2 * level - 1
+        base.astype(float),
+        after.astype(float),
+        cluster=cluster,
+        confidence_level=2 * confidence_level - 1,
     )
-    return by_t(found, limit, level)
+    return by_t(found, limit, confidence_level)
 
 
-def _share(happened: BoolArray, cluster: IntArray | None, limit: float, level: float) -> LimitTest:
+def _share(
+    happened: BoolArray, cluster: IntArray | None, limit: float, confidence_level: float
+) -> LimitTest:
     """A share of the checkpoint alone.
 
     Notes
@@ -219,7 +243,7 @@ def _share(happened: BoolArray, cluster: IntArray | None, limit: float, level: f
     """
     items, count = len(happened), int(happened.sum())
     if items < FEWEST_ITEMS:
-        return too_few(_mean(happened) if items else None, limit, level, items)
+        return too_few(_mean(happened) if items else None, limit, confidence_level, items)
     share, units = count / items, float(items)
     if cluster is not None:
         clusters = len(np.unique(cluster))
@@ -228,12 +252,14 @@ def _share(happened: BoolArray, cluster: IntArray | None, limit: float, level: f
         ).standard_error
         units = float(clusters)
         if error:
-            lowered = stats.t.ppf(level, items - 1) / stats.t.ppf(level, clusters - 1)
+            lowered = stats.t.ppf(confidence_level, items - 1) / stats.t.ppf(
+                confidence_level, clusters - 1
+            )
             units = min(share * (1 - share) / error**2 * lowered**2, items)
     hits, misses = share * units, units - share * units
     beta = stats.beta
-    low = float(beta.ppf(1 - level, hits, misses + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(level, hits + 1, misses)) if misses > 0 else 1.0
+    low = float(beta.ppf(1 - confidence_level, hits, misses + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(confidence_level, hits + 1, misses)) if misses > 0 else 1.0
     return LimitTest(
         share,
         limit,
@@ -242,12 +268,16 @@ def _share(happened: BoolArray, cluster: IntArray | None, limit: float, level: f
         float(beta.sf(limit, hits + 1, misses)) if misses > 0 else 1.0,
         items,
         "exact-binomial" if cluster is None else "korn-graubard",
-        level,
+        confidence_level,
     )
 
 
 def _auroc(
-    stated: FloatArray, right: FloatArray, cluster: IntArray | None, limit: float, level: float
+    right: FloatArray,
+    stated: FloatArray,
+    cluster: IntArray | None,
+    limit: float,
+    confidence_level: float,
 ) -> LimitTest:
     """The checkpoint's AUROC by DeLong's standard error on the logit scale.
 
@@ -257,14 +287,14 @@ def _auroc(
        under the ROC curve of a continuous-scale diagnostic test, Statistical Methods in Medical
        Research 17:207 (the logit keeps its level near 1, where the plain one does not).
     """
-    own = auroc_interval(stated, right, cluster=cluster, level=2 * level - 1)
+    own = auroc_interval(right, stated, cluster=cluster, confidence_level=2 * confidence_level - 1)
     centre = own.centre
-    if centre is None or own.interval is None or own.standard_error is None:
-        return untested(own.value, limit, level, len(stated), _TOO_FEW_OF_A_KIND)
+    if centre is None or own.confidence_interval is None or own.standard_error is None:
+        return untested(own.value, limit, confidence_level, len(stated), _TOO_FEW_OF_A_KIND)
     reference = stats.norm if own.clusters is None else stats.t(own.clusters - 1)
     error = own.standard_error / (centre * (1 - centre))
     z = float(logit(centre) - logit(limit)) / error
-    reach = float(reference.ppf(level)) * error
+    reach = float(reference.ppf(confidence_level)) * error
     low, high = expit(logit(centre) - reach), expit(logit(centre) + reach)
     method = f"{own.method}-logit"
     return LimitTest(
@@ -275,7 +305,7 @@ def _auroc(
         float(reference.cdf(z)),
         len(stated),
         method,
-        level,
+        confidence_level,
     )
 
 

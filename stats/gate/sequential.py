@@ -10,7 +10,7 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.evidence import Key, is_share, share_of
+from saeval.stats.compare.evidence import Key, is_proportion, paired_event
 from saeval.stats.compare.results import Interval
 from saeval.stats.gate.margins import NEGATIVE_FLIPS, happened_to
 from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
@@ -19,7 +19,7 @@ _OF_CONFIDENCE = ("brier", "confidence_mean")
 
 
 @dataclass(frozen=True)
-class Seen:
+class SequentialDecision:
     """A watched rule: its verdict and after how many items it fell, and the interval at the end.
 
     `verdict` and `decided_after` are None as long as it is open.
@@ -45,15 +45,15 @@ class Units:
     upper: float
     largest: int
 
-    def interval(self, level: float) -> Interval:
-        """Its confidence sequence, each end at `level`."""
+    def interval(self, confidence_level: float) -> Interval:
+        """Its confidence sequence, each end at `confidence_level`."""
         return confidence_sequence(
             self.sums,
             self.counts,
             lower=self.lower,
             upper=self.upper,
             largest=self.largest,
-            level=level,
+            confidence_level=confidence_level,
         )
 
 
@@ -61,7 +61,7 @@ def is_mean(key: Key, of_difference: bool) -> bool:
     """Whether the metric is a mean over items; an AUROC, an F1, a precision, ECE² is none."""
     if key == NEGATIVE_FLIPS:
         return not of_difference
-    return key[0] in _OF_CONFIDENCE or is_share(key)
+    return key[0] in _OF_CONFIDENCE or is_proportion(key)
 
 
 def units_of(
@@ -86,7 +86,7 @@ def units_of(
     if name in _OF_CONFIDENCE:
         members = pairs.both_confident
         values = _of_confidence(name, of_difference, pairs)[members]
-    elif of_difference and (share := share_of(key, pairs)) is not None:
+    elif of_difference and (share := paired_event(key, pairs)) is not None:
         members = share.members
         values = share.checkpoint.astype(np.float64) - share.base
     elif (happened := happened_to(key, pairs)) is not None:
@@ -104,14 +104,14 @@ def units_of(
     )
 
 
-def watch(
+def sequential_test(
     units: Units,
     *,
     threshold: float,
     good_is_above: bool,
     alpha_pass: float,
     alpha_regression: float,
-) -> Seen:
+) -> SequentialDecision:
     """Has the mean been decided to lie on one side of the threshold, and after how many items?
 
     Parameters
@@ -139,9 +139,9 @@ def watch(
         if enough.any():
             place["PASS" if good else "REGRESSION"] = int(enough.argmax())
     if not place:
-        return Seen(None, None)
+        return SequentialDecision(None, None)
     verdict = min(place, key=lambda found: place[found])
-    return Seen(verdict, int(units.items[place[verdict]]))
+    return SequentialDecision(verdict, int(units.items[place[verdict]]))
 
 
 def _of_confidence(name: str, of_difference: bool, pairs: PairedAnswers) -> FloatArray:

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray
-from saeval.stats._core.influence import DifferenceTest, conclude, jackknife_standard_error
+from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
 from saeval.stats.inference.smoothing import Model, smoothed_models
 
 
-def aurc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
+def aurc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
     """Mean error rate among the k most confident items over k = 1 … n, ties averaged.
 
     Parameters
@@ -33,22 +33,22 @@ def aurc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
 
     Examples
     --------
-    >>> round(aurc([.9, .9, .9, .5, .5, .1], [1, 0, 1, 0, 1, 0]), 7)
+    >>> round(aurc([1, 0, 1, 0, 1, 0], [.9, .9, .9, .5, .5, .1]), 7)
     0.3791667
     """
-    stated, right = check.answers("", confidence, correct)
-    levels = _Levels(stated, right)
+    right, stated = check.answers("", correct, confidence)
+    levels = _Levels(right, stated)
     return float(levels.risks.sum() / len(stated))
 
 
 def aurc_difference(
-    base_confidence: npt.ArrayLike,
     base_correct: npt.ArrayLike,
-    checkpoint_confidence: npt.ArrayLike,
+    base_confidence: npt.ArrayLike,
     checkpoint_correct: npt.ArrayLike,
+    checkpoint_confidence: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> DifferenceTest:
     """AURC of the checkpoint − AURC of the base, each against its own right and wrong answers.
 
@@ -60,7 +60,7 @@ def aurc_difference(
         Shape (n,): whether each model was right.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
-    level
+    confidence_level
         Confidence level.
 
     Returns
@@ -71,7 +71,7 @@ def aurc_difference(
     Raises
     ------
     ValueError
-        If the arrays do not fit together or `level` is not in (0, 1).
+        If the arrays do not fit together or `confidence_level` is not in (0, 1).
 
     Notes
     -----
@@ -92,19 +92,19 @@ def aurc_difference(
     >>> right = rng.random(500) < 0.6
     >>> base = rng.choice([0.8, 0.9], 500)
     >>> checkpoint = np.where(right, rng.choice([0.8, 0.9], 500), rng.choice([0.5, 0.8], 500))
-    >>> found = aurc_difference(base, right, checkpoint, right)
-    >>> found.difference < -0.1, found.p < 0.001
+    >>> found = aurc_difference(right, base, right, checkpoint)
+    >>> found.difference < -0.1, found.pvalue < 0.001
     (True, True)
     """
-    check.level_in_range(level)
-    first, first_right = check.answers("base_", base_confidence, base_correct)
-    second, second_right = check.answers("checkpoint_", checkpoint_confidence, checkpoint_correct)
+    check.confidence_level_in_range(confidence_level)
+    first_right, first = check.answers("base_", base_correct, base_confidence)
+    second_right, second = check.answers("checkpoint_", checkpoint_correct, checkpoint_confidence)
     check.same_length(base_confidence=first, checkpoint_confidence=second)
     group = np.arange(len(first)) if cluster is None else check.groups("cluster", cluster)
     check.same_length(base_confidence=first, cluster=group)
     clusters = int(group.max()) + 1
     same = np.array_equal(first, second) and np.array_equal(first_right, second_right)
-    models: Sequence[Model] = [(first, first_right), (second, second_right)]
+    models: Sequence[Model] = [(first_right, first), (second_right, second)]
     observed = 0.0 if same else _difference(models)
     counted, smoothed = group, False
     if not same and clusters > 1:
@@ -116,7 +116,7 @@ def aurc_difference(
         influence = after - before
         error = jackknife_standard_error(influence - influence.mean(), counted)
     method = "jackknife-t" if cluster is None else "jackknife-cr3-t"
-    found = conclude(
+    found = wald_test(
         _difference(models) if smoothed else observed,
         error,
         scale=0.0 if same else 1.0,
@@ -124,7 +124,7 @@ def aurc_difference(
         items=len(first),
         clusters=None if cluster is None else clusters,
         method=f"smoothed-{method}" if smoothed else method,
-        level=level,
+        confidence_level=confidence_level,
         bounds=(-1.0, 1.0),
     )
     return replace(found, difference=observed)
@@ -142,7 +142,7 @@ class _Levels:
     `risks` is what the level adds to the sum of risks over k; `of_item` is each item's level.
     """
 
-    def __init__(self, confidence: FloatArray, correct: BoolArray) -> None:
+    def __init__(self, correct: BoolArray, confidence: FloatArray) -> None:
         _, self.of_item = np.unique(-confidence, return_inverse=True)
         self.items: FloatArray = np.bincount(self.of_item).astype(np.float64)
         self.errors: FloatArray = np.bincount(self.of_item, weights=~correct).astype(np.float64)
@@ -166,10 +166,10 @@ def _harmonic_step(before: FloatArray, items: FloatArray) -> FloatArray:
     return np.asarray(digamma(before + items + 1) - digamma(before + 1))
 
 
-def _influence(confidence: FloatArray, correct: BoolArray) -> FloatArray:
+def _influence(correct: BoolArray, confidence: FloatArray) -> FloatArray:
     """(n − 1) · (AURC − AURC without the item), shape (n,)."""
     n = len(confidence)
-    levels = _Levels(confidence, correct)
+    levels = _Levels(correct, confidence)
     total = levels.risks.sum()
     above = np.cumsum(levels.risks) - levels.risks
     # What the levels below add once one item before them is gone: with it, a right one ...

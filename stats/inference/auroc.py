@@ -12,7 +12,7 @@ from scipy import stats
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
-from saeval.stats._core.influence import DifferenceTest, conclude, jackknife_standard_error
+from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
 from saeval.stats.compare.results import Interval
 from saeval.stats.inference.smoothing import Model, smoothed_models
 from saeval.stats.metrics.confidence import auroc
@@ -31,21 +31,21 @@ class AurocEstimate:
 
     value: float | None
     standard_error: float | None
-    interval: Interval | None
+    confidence_interval: Interval | None
     right: int
     wrong: int
     clusters: int | None
     method: str
-    level: float
+    confidence_level: float
     centre: float | None
 
 
 def auroc_interval(
-    confidence: npt.ArrayLike,
     correct: npt.ArrayLike,
+    confidence: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> AurocEstimate:
     """AUROC of one model with DeLong's interval.
 
@@ -59,13 +59,13 @@ def auroc_interval(
         Shape (n,): group of items that are not independent; None if all are. With clusters the
         interval is by the CR3 variance of summed influence values and t with C − 1 degrees of
         freedom.
-    level
+    confidence_level
         Confidence level.
 
     Raises
     ------
     ValueError
-        If the arrays do not fit together or `level` is not in (0, 1).
+        If the arrays do not fit together or `confidence_level` is not in (0, 1).
 
     Notes
     -----
@@ -82,23 +82,23 @@ def auroc_interval(
 
     Examples
     --------
-    >>> found = auroc_interval([.9, .8, .8, .6, .5, .3], [1, 1, 0, 1, 0, 0])
-    >>> round(found.value, 4), round(found.interval.low, 4)
-    (0.8333, 0.4561)
+    >>> found = auroc_interval([1, 1, 0, 1, 0, 0], [.9, .8, .8, .6, .5, .3])
+    >>> round(found.value, 4), round(found.confidence_interval.low, 4)
+    (0.8333, 0.2923)
     """
-    check.level_in_range(level)
-    stated, right = check.answers("", confidence, correct)
+    check.confidence_level_in_range(confidence_level)
+    right, stated = check.answers("", correct, confidence)
     group = _group(cluster, confidence=stated)
-    value = auroc(stated, right)
-    ((counted, counted_right),), counted_group, smoothed = smoothed_models([(stated, right)], group)
-    influence, centre = auroc_influence(counted, counted_right), auroc(counted, counted_right)
+    value = auroc(right, stated)
+    ((counted_right, counted),), counted_group, smoothed = smoothed_models([(right, stated)], group)
+    influence, centre = auroc_influence(counted_right, counted), auroc(counted_right, counted)
     error = interval = None
     method, freedom = _reference(group, smoothed)
     if influence is not None:
         error = _standard_error(influence, counted_group)
     if centre is not None and error is not None and error > 1e-10:
         reference = stats.norm if freedom is None else stats.t(freedom)
-        reach = float(reference.ppf((1 + level) / 2)) * error
+        reach = float(reference.ppf((1 + confidence_level) / 2)) * error
         interval = Interval(max(centre - reach, 0.0), min(centre + reach, 1.0), method)
     return AurocEstimate(
         value,
@@ -108,19 +108,19 @@ def auroc_interval(
         int((~right).sum()),
         None if group is None else int(group.max()) + 1,
         method,
-        level,
+        confidence_level,
         centre,
     )
 
 
 def auroc_difference(
-    base_confidence: npt.ArrayLike,
     base_correct: npt.ArrayLike,
-    checkpoint_confidence: npt.ArrayLike,
+    base_confidence: npt.ArrayLike,
     checkpoint_correct: npt.ArrayLike,
+    checkpoint_confidence: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> DifferenceTest:
     """AUROC of the checkpoint − AUROC of the base, each against its own right and wrong answers.
 
@@ -132,7 +132,7 @@ def auroc_difference(
         Shape (n,): whether each model was right. They usually differ.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
-    level
+    confidence_level
         Confidence level.
 
     Returns
@@ -143,7 +143,7 @@ def auroc_difference(
     Raises
     ------
     ValueError
-        If the arrays do not fit together or `level` is not in (0, 1).
+        If the arrays do not fit together or `confidence_level` is not in (0, 1).
 
     Notes
     -----
@@ -169,24 +169,24 @@ def auroc_difference(
     >>> base_right, right = rng.random(500) < 0.6, rng.random(500) < 0.7
     >>> base = rng.choice([0.8, 0.9, 0.95], 500)
     >>> checkpoint = np.where(right, rng.choice([0.8, 0.9], 500), rng.choice([0.5, 0.9], 500))
-    >>> found = auroc_difference(base, base_right, checkpoint, right)
-    >>> found.difference > 0.1, found.p < 0.001
+    >>> found = auroc_difference(base_right, base, right, checkpoint)
+    >>> found.difference > 0.1, found.pvalue < 0.001
     (True, True)
     """
-    check.level_in_range(level)
-    first, first_right = check.answers("base_", base_confidence, base_correct)
-    second, second_right = check.answers("checkpoint_", checkpoint_confidence, checkpoint_correct)
+    check.confidence_level_in_range(confidence_level)
+    first_right, first = check.answers("base_", base_correct, base_confidence)
+    second_right, second = check.answers("checkpoint_", checkpoint_correct, checkpoint_confidence)
     check.same_length(base_confidence=first, checkpoint_confidence=second)
     group = _group(cluster, base_confidence=first)
     same = np.array_equal(first, second) and np.array_equal(first_right, second_right)
-    models: Sequence[Model] = [(first, first_right), (second, second_right)]
+    models: Sequence[Model] = [(first_right, first), (second_right, second)]
     observed, counted, smoothed = _difference(models), group, False
     if not same:
         models, counted, smoothed = smoothed_models(models, group)
     one, other = (auroc_influence(*model) for model in models)
     error = None if one is None or other is None else _standard_error(other - one, counted)
     method, freedom = _reference(group, smoothed)
-    found = conclude(
+    found = wald_test(
         None if observed is None else _difference(models),
         error,
         scale=0.0 if same else 1.0,
@@ -194,13 +194,13 @@ def auroc_difference(
         items=len(first),
         clusters=None if group is None else int(group.max()) + 1,
         method=method,
-        level=level,
+        confidence_level=confidence_level,
         bounds=(-1.0, 1.0),
     )
     return replace(found, difference=observed) if smoothed else found
 
 
-def auroc_influence(confidence: FloatArray, correct: BoolArray) -> FloatArray | None:
+def auroc_influence(correct: BoolArray, confidence: FloatArray) -> FloatArray | None:
     """Influence values of the AUROC, scaled so that Σψ²/n² is DeLong's variance.
 
     Parameters

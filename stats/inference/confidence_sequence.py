@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
-from saeval.stats._core.arrays import FloatArray, level_in_range
+from saeval.stats._core.arrays import FloatArray, confidence_level_in_range
 from saeval.stats.compare.results import Interval
 
 _SHARE_OF_WEALTH = 0.75
@@ -104,7 +104,7 @@ def confidence_sequence(
     lower: float,
     upper: float,
     largest: int,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> Interval:
     """The interval of a mean that is valid whenever one stops.
 
@@ -112,7 +112,7 @@ def confidence_sequence(
     ----------
     sums, counts, lower, upper, largest
         As `log_wealth`.
-    level
+    confidence_level
         One-sided confidence level of each end.
 
     Notes
@@ -128,9 +128,9 @@ def confidence_sequence(
     >>> round(found.low, 2), round(found.high, 2)
     (0.08, 0.16)
     """
-    level_in_range(level)
+    confidence_level_in_range(confidence_level)
     total, number = check.numbers("sums", sums), check.numbers("counts", counts)
-    needed = math.log(1 / (1 - level))
+    needed = math.log(1 / (1 - confidence_level))
     grid = np.linspace(lower, upper, _GRID + 2)[1:-1]
     low, high = lower, upper
     for limit in grid:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import norm, t
 
 from saeval.stats._core import arrays as check
-from saeval.stats._core.influence import DifferenceTest, conclude, jackknife_standard_error
+from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
 from saeval.stats.compare.results import Interval
 from saeval.stats.inference.proportions import wilson_interval
 
@@ -19,7 +19,7 @@ def mean_difference(
     checkpoint: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> DifferenceTest:
     """Test and interval for the difference of two means of item-level values.
 
@@ -31,7 +31,7 @@ def mean_difference(
     cluster
         Shape (n,): group of items that are not independent (one article, one case), of any
         type; None if all are.
-    level
+    confidence_level
         Confidence level.
 
     Returns
@@ -42,7 +42,7 @@ def mean_difference(
     Raises
     ------
     ValueError
-        If the arrays are not finite numbers of one length or `level` is not in (0, 1).
+        If the arrays are not finite numbers of one length or `confidence_level` is not in (0, 1).
 
     Notes
     -----
@@ -63,19 +63,19 @@ def mean_difference(
 
     >>> base, checkpoint = [0] * 40 + [1] * 40, [1] * 40 + [1] * 40
     >>> question = [i // 20 for i in range(80)]
-    >>> mean_difference(base, checkpoint).p < 1e-8
+    >>> mean_difference(base, checkpoint).pvalue < 1e-8
     True
-    >>> mean_difference(base, checkpoint, cluster=question).p > 0.1
+    >>> mean_difference(base, checkpoint, cluster=question).pvalue > 0.1
     True
     """
-    check.level_in_range(level)
+    check.confidence_level_in_range(confidence_level)
     first, second = check.numbers("base", base), check.numbers("checkpoint", checkpoint)
     check.same_length(base=first, checkpoint=second)
     change = second - first
     group = np.arange(len(change)) if cluster is None else check.groups("cluster", cluster)
     check.same_length(base=first, cluster=group)
     clusters = int(group.max()) + 1
-    return conclude(
+    return wald_test(
         float(change.mean()),
         jackknife_standard_error(change - change.mean(), group),
         scale=float(np.abs(change).max()),
@@ -83,12 +83,12 @@ def mean_difference(
         items=len(change),
         clusters=None if cluster is None else clusters,
         method="paired-t" if cluster is None else "cr3-t",
-        level=level,
+        confidence_level=confidence_level,
     )
 
 
-def share_interval(
-    happened: npt.ArrayLike, *, cluster: npt.ArrayLike | None = None, level: float = 0.95
+def proportion_interval(
+    happened: npt.ArrayLike, *, cluster: npt.ArrayLike | None = None, confidence_level: float = 0.95
 ) -> Interval:
     """Wilson's interval of a share of items, with clusters for the items that they are worth.
 
@@ -98,13 +98,13 @@ def share_interval(
         Shape (n,): yes or no per item; with clusters also a half for a tie.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
-    level
+    confidence_level
         Confidence level.
 
     Raises
     ------
     ValueError
-        If `happened` is not yes or no, the lengths differ or `level` is not in (0, 1).
+        If `happened` is not yes or no, the lengths differ or `confidence_level` is not in (0, 1).
 
     Notes
     -----
@@ -125,24 +125,25 @@ def share_interval(
     Eighty items, but they are four questions asked twenty times each.
 
     >>> happened, question = [0] * 40 + [1] * 40, [i // 20 for i in range(80)]
-    >>> alone, together = share_interval(happened), share_interval(happened, cluster=question)
-    >>> round(alone.low, 2), round(together.low, 2)
-    (0.39, 0.06)
+    >>> round(proportion_interval(happened).low, 2)
+    0.39
+    >>> round(proportion_interval(happened, cluster=question).low, 2)
+    0.06
     """
     if cluster is None:
         counted = check.outcomes("happened", happened)
-        return wilson_interval(int(counted.sum()), len(counted), level=level)
+        return wilson_interval(int(counted.sum()), len(counted), confidence_level=confidence_level)
     yes = check.confidences("happened", happened)
-    check.level_in_range(level)
+    check.confidence_level_in_range(confidence_level)
     group = check.groups("cluster", cluster)
     check.same_length(happened=yes, cluster=group)
     clusters, n, share = int(group.max()) + 1, len(yes), float(yes.mean())
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(norm.ppf((1 + confidence_level) / 2))
     effective = float(clusters)
     error = jackknife_standard_error(yes - share, group)
     if error and 0 < share < 1:
         effective = min(n, share * (1 - share) / error**2)
-        effective *= (z / float(t.ppf((1 + level) / 2, clusters - 1))) ** 2
+        effective *= (z / float(t.ppf((1 + confidence_level) / 2, clusters - 1))) ** 2
     spread = z**2 / effective
     middle = (share + spread / 2) / (1 + spread)
     reach = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)

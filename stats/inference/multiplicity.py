@@ -14,14 +14,14 @@ from saeval.stats._core.arrays import BoolArray, FloatArray
 Key = TypeVar("Key", bound=Hashable)
 
 
-def adjusted_p(
-    p: Sequence[float | None], *, method: Literal["holm", "fdr_bh"]
+def adjust_pvalues(
+    pvalues: Sequence[float | None], *, method: Literal["holm", "fdr_bh"]
 ) -> tuple[float | None, ...]:
     """Holm's family-wise or Benjamini–Hochberg's false-discovery adjustment; None stays None.
 
     Examples
     --------
-    >>> adjusted_p([0.01, None, 0.04], method="holm")
+    >>> adjust_pvalues([0.01, None, 0.04], method="holm")
     (0.02, None, 0.04)
 
     Notes
@@ -33,7 +33,7 @@ def adjusted_p(
     .. [1] Holm (1979), Scandinavian Journal of Statistics 6:65.
     .. [2] Benjamini, Hochberg (1995), Journal of the Royal Statistical Society B 57:289.
     """
-    known = np.array([value for value in p if value is not None], dtype=np.float64)
+    known = np.array([value for value in pvalues if value is not None], dtype=np.float64)
     if not ((known >= 0) & (known <= 1)).all():
         raise ValueError("`p` must lie in [0, 1]")
     if method == "fdr_bh":
@@ -41,19 +41,19 @@ def adjusted_p(
     else:
         adjusted = _holm(known)
     found = iter(adjusted.tolist())
-    return tuple(None if value is None else next(found) for value in p)
+    return tuple(None if value is None else next(found) for value in pvalues)
 
 
-def _holm(p: FloatArray) -> FloatArray:
+def _holm(pvalues: FloatArray) -> FloatArray:
     """The i-th smallest p times the number of p not smaller, made increasing, at most 1."""
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
+    order = np.argsort(pvalues)
+    stepped = np.maximum.accumulate(pvalues[order] * np.arange(len(pvalues), 0, -1))
+    adjusted = np.empty_like(pvalues)
     adjusted[order] = np.minimum(stepped, 1)
     return adjusted
 
 
-def max_t(
+def max_t_pvalues(
     differences: Mapping[Key, float | None], replicates: Mapping[Key, FloatArray]
 ) -> dict[Key, float | None]:
     """Westfall–Young step-down max-|t| p values from joint bootstrap replicates.
@@ -98,9 +98,10 @@ def max_t(
     --------
     Two metrics that move as one cost no more than one test; Holm's adjustment would double p.
 
-    >>> noise = np.random.default_rng(0).normal(size=9999)
-    >>> found = max_t({"accuracy": 2.3, "f1": 2.3}, {"accuracy": 2.3 + noise, "f1": 2.3 + noise})
-    >>> round(found["accuracy"], 2), round(found["f1"], 2)
+    >>> replicates = 2.3 + np.random.default_rng(0).normal(size=9999)
+    >>> differences = {"accuracy": 2.3, "f1": 2.3}
+    >>> pvalues = max_t_pvalues(differences, dict.fromkeys(differences, replicates))
+    >>> round(pvalues["accuracy"], 2), round(pvalues["f1"], 2)
     (0.02, 0.02)
     """
     if differences.keys() != replicates.keys():

@@ -38,74 +38,78 @@ class LimitTest:
     estimate: float | None
     limit: float
     interval: Interval | None
-    p_above: float | None
-    p_below: float | None
+    pvalue_above: float | None
+    pvalue_below: float | None
     items: int
     method: str
-    level: float
+    confidence_level: float
     reason: str | None = None
 
 
-def by_tango(lost: int, won: int, units: int, items: int, limit: float, level: float) -> LimitTest:
+def by_tango(
+    lost: int, won: int, units: int, items: int, limit: float, confidence_level: float
+) -> LimitTest:
     """Of two shares: `lost` and `won` among `units` that are independent (Tango 1998)."""
     score = tango_score(lost, won, units, limit)
     return LimitTest(
         (won - lost) / units,
         limit,
-        tango_interval(lost, won, units, level=2 * level - 1),
+        tango_interval(lost, won, units, confidence_level=2 * confidence_level - 1),
         float(stats.norm.sf(score)),
         float(stats.norm.cdf(score)),
         items,
         "tango-score",
-        level,
+        confidence_level,
     )
 
 
-def unchanged(items: int, limit: float, level: float, cluster: IntArray | None = None) -> LimitTest:
+def unchanged(
+    items: int, limit: float, confidence_level: float, cluster: IntArray | None = None
+) -> LimitTest:
     """Nothing changed: as a share without a change, a cluster being worth one item at least."""
     if items < FEWEST_ITEMS:
-        return too_few(0.0, limit, level, items)
+        return too_few(0.0, limit, confidence_level, items)
     units = items if cluster is None else len(np.unique(cluster))
-    return by_tango(0, 0, units, items, limit, level)
+    return by_tango(0, 0, units, items, limit, confidence_level)
 
 
-def by_t(found: DifferenceTest, limit: float, level: float) -> LimitTest:
+def by_t(found: DifferenceTest, limit: float, confidence_level: float) -> LimitTest:
     """Of a difference with a standard error, whose interval is at 2·level − 1."""
     if found.items < FEWEST_ITEMS:
-        return too_few(found.difference, limit, level, found.items)
+        return too_few(found.difference, limit, confidence_level, found.items)
     error, estimate, centre = found.standard_error, found.difference, found.centre
     if estimate == 0 and error == 0:
-        return unchanged(found.clusters or found.items, limit, level)
-    if estimate is None or centre is None or error is None or found.interval is None:
+        return unchanged(found.clusters or found.items, limit, confidence_level)
+    if estimate is None or centre is None or error is None or found.confidence_interval is None:
         reason = "one of the models has no value" if estimate is None else "nothing varies"
-        return untested(estimate, limit, level, found.items, reason)
+        return untested(estimate, limit, confidence_level, found.items, reason)
     freedom = found.degrees_of_freedom
     reference = stats.norm if freedom is None else stats.t(freedom)
     z = (centre - limit) / error
     return LimitTest(
         estimate,
         limit,
-        found.interval,
+        found.confidence_interval,
         float(reference.sf(z)),
         float(reference.cdf(z)),
         found.items,
         found.method,
-        level,
+        confidence_level,
     )
 
 
 def by_replicates(
-    estimate: float, replicates: FloatArray, limit: float, level: float, items: int
+    estimate: float, replicates: FloatArray, limit: float, confidence_level: float, items: int
 ) -> LimitTest:
     """By the share of bootstrap replicates beyond the limit, (b + 1)/(B + 1)."""
     defined = replicates[~np.isnan(replicates)]
     if np.isnan(estimate) or len(defined) < 0.95 * len(replicates):
-        return untested(None, limit, level, items, "one of the models has no value")
+        return untested(None, limit, confidence_level, items, "one of the models has no value")
     if items < FEWEST_ITEMS:
-        return too_few(estimate, limit, level, items)
+        return too_few(estimate, limit, confidence_level, items)
     if np.ptp(defined) <= _ROUNDING:
-        return untested(estimate, limit, level, items, "nothing varies")
-    low, high = np.quantile(defined, [1 - level, level])
+        return untested(estimate, limit, confidence_level, items, "nothing varies")
+    low, high = np.quantile(defined, [1 - confidence_level, confidence_level])
     number = len(defined) + 1
     return LimitTest(
         estimate,
@@ -115,18 +119,18 @@ def by_replicates(
         (int((defined >= limit).sum()) + 1) / number,
         items,
         "percentile-bootstrap",
-        level,
+        confidence_level,
     )
 
 
-def too_few(estimate: float | None, limit: float, level: float, items: int) -> LimitTest:
+def too_few(estimate: float | None, limit: float, confidence_level: float, items: int) -> LimitTest:
     """Untested, because a handful of items can agree by accident."""
     reason = f"it rests on {items} items; fewer than {FEWEST_ITEMS} are not tested"
-    return untested(estimate, limit, level, items, reason)
+    return untested(estimate, limit, confidence_level, items, reason)
 
 
 def untested(
-    estimate: float | None, limit: float, level: float, items: int, reason: str
+    estimate: float | None, limit: float, confidence_level: float, items: int, reason: str
 ) -> LimitTest:
     """No data say how sure the estimate is."""
-    return LimitTest(estimate, limit, None, None, None, items, "", level, reason)
+    return LimitTest(estimate, limit, None, None, None, items, "", confidence_level, reason)

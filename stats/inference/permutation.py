@@ -30,13 +30,13 @@ class SwapTest:
     """
 
     difference: float | None
-    p: float | None
-    permutations: int
+    pvalue: float | None
+    n_resamples: int
     method: str
 
 
 def swap_tests(
-    pairs: PairedAnswers, *, permutations: int = 10_000, rng: np.random.Generator | int = 0
+    pairs: PairedAnswers, *, n_resamples: int = 10_000, rng: np.random.Generator | int = 0
 ) -> dict[tuple[str, str | None], SwapTest]:
     """Permutation test of every metric of the confusion counts, all from the same swaps.
 
@@ -44,7 +44,7 @@ def swap_tests(
     ----------
     pairs
         The answers. With clusters, all items of a cluster are swapped together or not at all.
-    permutations
+    n_resamples
         Number of random swaps B.
     rng
         Generator or seed.
@@ -58,7 +58,7 @@ def swap_tests(
     Raises
     ------
     ValueError
-        If `permutations` is not positive.
+        If `n_resamples` is not positive.
 
     Notes
     -----
@@ -83,11 +83,11 @@ def swap_tests(
     >>> base = Answers(np.where(np.arange(90) < 24, wrong, target), none)
     >>> checkpoint = Answers(np.where(np.arange(90) >= 84, wrong, target), none)
     >>> pairs = paired_answers(("PASS", "FAIL", "NA"), "NA", target, base, checkpoint)
-    >>> swap_tests(pairs, permutations=2000)["macro_f1", None].p < 0.01
+    >>> swap_tests(pairs, n_resamples=2000)["macro_f1", None].pvalue < 0.01
     True
     """
-    if permutations < 1:
-        raise ValueError(f"`permutations` must be positive, found {permutations}")
+    if n_resamples < 1:
+        raise ValueError(f"`permutations` must be positive, found {n_resamples}")
     generator = np.random.default_rng(rng)
     k = len(pairs.labels)
     base_cell = pairs.target * (k + 1) + pairs.base.predicted
@@ -110,19 +110,17 @@ def swap_tests(
     extreme = dict.fromkeys(observed, 0)
     start, change, units = _units(base_cell, checkpoint_cell, pairs.cluster, k * (k + 1))
     chunk = max(1, _CELLS_IN_MEMORY // max(len(units), change.shape[1]))
-    for done in range(0, permutations, chunk):
-        size = min(chunk, permutations - done)
+    for done in range(0, n_resamples, chunk):
+        size = min(chunk, n_resamples - done)
         swapped = generator.binomial(units, 0.5, size=(size, len(units)))
         for key, values in differences(start + swapped @ change).items():
             smaller = np.abs(values) < abs(observed[key][0]) - _ROUNDING
             extreme[key] += size - int(smaller.sum())
     method = "swap-permutation" if pairs.cluster is None else "cluster-swap-permutation"
     return {
-        key: SwapTest(None, None, permutations, method)
+        key: SwapTest(None, None, n_resamples, method)
         if np.isnan(values[0])
-        else SwapTest(
-            float(values[0]), (extreme[key] + 1) / (permutations + 1), permutations, method
-        )
+        else SwapTest(float(values[0]), (extreme[key] + 1) / (n_resamples + 1), n_resamples, method)
         for key, values in observed.items()
     }
 

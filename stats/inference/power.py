@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from scipy import optimize, stats
 
-from saeval.stats._core.arrays import level_in_range
+from saeval.stats._core.arrays import confidence_level_in_range
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class PowerAnalysis:
     difference: float | None
     discordant_rate: float
     power: float
-    level: float
+    confidence_level: float
     method: str
 
 
 def power_of_difference(
-    items: int, difference: float, *, discordant_rate: float, level: float = 0.95
+    items: int, difference: float, *, discordant_rate: float, confidence_level: float = 0.95
 ) -> PowerAnalysis:
     """Probability that McNemar's test finds a true difference of two accuracies.
 
@@ -44,7 +44,7 @@ def power_of_difference(
         True difference of the accuracies, of either sign.
     discordant_rate
         Share of items that exactly one model answers rightly, at least |difference|.
-    level
+    confidence_level
         1 − level is the test's two-sided level.
 
     Raises
@@ -69,17 +69,22 @@ def power_of_difference(
     >>> round(power_of_difference(1000, 0.04, discordant_rate=0.2).power, 2)
     0.81
     """
-    level_in_range(level)
+    confidence_level_in_range(confidence_level)
     _check_items(items)
     _check_rate(discordant_rate)
     delta = _size(difference, discordant_rate)
     return PowerAnalysis(
-        items, delta, discordant_rate, _power(items, delta, discordant_rate, level), level, "connor"
+        items,
+        delta,
+        discordant_rate,
+        _power(items, delta, discordant_rate, confidence_level),
+        confidence_level,
+        "connor",
     )
 
 
 def minimum_detectable_difference(
-    items: int, *, discordant_rate: float, power: float = 0.8, level: float = 0.95
+    items: int, *, discordant_rate: float, power: float = 0.8, confidence_level: float = 0.95
 ) -> PowerAnalysis:
     """The smallest difference of two accuracies that McNemar's test finds with a given power.
 
@@ -91,7 +96,7 @@ def minimum_detectable_difference(
         Share of items that exactly one model answers rightly.
     power
         Probability of finding it, above half the test's level and below 1.
-    level
+    confidence_level
         1 − level is the test's two-sided level.
 
     Raises
@@ -110,21 +115,21 @@ def minimum_detectable_difference(
     >>> round(found.difference, 4), round(2.80 * math.sqrt(0.2 / 1000), 4)
     (0.0396, 0.0396)
     """
-    _check_power(power, level)
+    _check_power(power, confidence_level)
     _check_items(items)
     _check_rate(discordant_rate)
 
     def excess(delta: float) -> float:
-        return _power(items, delta, discordant_rate, level) - power
+        return _power(items, delta, discordant_rate, confidence_level) - power
 
     found = None
     if discordant_rate > 0 and excess(discordant_rate) >= 0:
         found = float(optimize.brentq(excess, 0.0, discordant_rate, xtol=1e-12))
-    return PowerAnalysis(items, found, discordant_rate, power, level, "connor")
+    return PowerAnalysis(items, found, discordant_rate, power, confidence_level, "connor")
 
 
 def required_items(
-    difference: float, *, discordant_rate: float, power: float = 0.8, level: float = 0.95
+    difference: float, *, discordant_rate: float, power: float = 0.8, confidence_level: float = 0.95
 ) -> PowerAnalysis:
     """The number of paired items with which McNemar's test finds a difference.
 
@@ -136,7 +141,7 @@ def required_items(
         Share of items that exactly one model answers rightly, at least |difference|.
     power
         Probability of finding it, above half the test's level and below 1.
-    level
+    confidence_level
         1 − level is the test's two-sided level.
 
     Raises
@@ -153,25 +158,30 @@ def required_items(
     >>> required_items(0.04, discordant_rate=0.2).items
     979
     """
-    _check_power(power, level)
+    _check_power(power, confidence_level)
     _check_rate(discordant_rate)
     delta = _size(difference, discordant_rate)
     if delta == 0:
         raise ValueError("`difference` must not be 0: no number of items finds it")
-    root = _critical(level) * math.sqrt(discordant_rate) + float(stats.norm.ppf(power)) * math.sqrt(
-        discordant_rate - delta**2
-    )
+    root = _critical(confidence_level) * math.sqrt(discordant_rate) + float(
+        stats.norm.ppf(power)
+    ) * math.sqrt(discordant_rate - delta**2)
     return PowerAnalysis(
-        math.ceil((root / delta) ** 2 - 1e-9), delta, discordant_rate, power, level, "connor"
+        math.ceil((root / delta) ** 2 - 1e-9),
+        delta,
+        discordant_rate,
+        power,
+        confidence_level,
+        "connor",
     )
 
 
-def _critical(level: float) -> float:
-    return float(stats.norm.ppf((1 + level) / 2))
+def _critical(confidence_level: float) -> float:
+    return float(stats.norm.ppf((1 + confidence_level) / 2))
 
 
-def _power(items: int, delta: float, discordant_rate: float, level: float) -> float:
-    excess = delta * math.sqrt(items) - _critical(level) * math.sqrt(discordant_rate)
+def _power(items: int, delta: float, discordant_rate: float, confidence_level: float) -> float:
+    excess = delta * math.sqrt(items) - _critical(confidence_level) * math.sqrt(discordant_rate)
     spread = math.sqrt(max(discordant_rate - delta**2, 0.0))
     if spread == 0:  # no discordant items, or every item discordant in one direction
         return float(excess > 0)
@@ -188,11 +198,11 @@ def _check_rate(discordant_rate: float) -> None:
         raise ValueError(f"`discordant_rate` must lie in [0, 1], found {discordant_rate!r}")
 
 
-def _check_power(power: float, level: float) -> None:
-    level_in_range(level)
-    if not (1 - level) / 2 < power < 1:
+def _check_power(power: float, confidence_level: float) -> None:
+    confidence_level_in_range(confidence_level)
+    if not (1 - confidence_level) / 2 < power < 1:
         raise ValueError(
-            f"`power` must lie between the one-sided level {(1 - level) / 2:g} and 1, "
+            f"`power` must lie between the one-sided level {(1 - confidence_level) / 2:g} and 1, "
             f"found {power!r}"
         )
 

@@ -6,8 +6,8 @@ import math
 
 from scipy import optimize, stats
 
-from saeval.stats._core.arrays import level_in_range
-from saeval.stats.compare.results import Interval, McNemar, Rate
+from saeval.stats._core.arrays import confidence_level_in_range
+from saeval.stats.compare.results import Interval, McNemar, Proportion
 
 
 def mcnemar(base_only: int, checkpoint_only: int) -> McNemar:
@@ -45,7 +45,7 @@ def mcnemar(base_only: int, checkpoint_only: int) -> McNemar:
     --------
     The checkpoint mends 85 items and breaks 28: far more than chance moves back and forth.
 
-    >>> mcnemar(28, 85).p_mid < 1e-6
+    >>> mcnemar(28, 85).pvalue_mid < 1e-6
     True
     """
     b, c = int(base_only), int(checkpoint_only)
@@ -61,16 +61,16 @@ def mcnemar(base_only: int, checkpoint_only: int) -> McNemar:
     return McNemar(
         base_only=b,
         checkpoint_only=c,
-        p_mid=min(mid, 1.0),
-        p_exact=min(tail, 1.0),
-        p_asymptotic=float(stats.chi2.sf((b - c) ** 2 / n, 1)),
-        p_corrected=float(stats.chi2.sf(corrected, 1)),
+        pvalue_mid=min(mid, 1.0),
+        pvalue_exact=min(tail, 1.0),
+        pvalue_asymptotic=float(stats.chi2.sf((b - c) ** 2 / n, 1)),
+        pvalue_corrected=float(stats.chi2.sf(corrected, 1)),
         statistic_corrected=corrected,
     )
 
 
 def tango_interval(
-    base_only: int, checkpoint_only: int, items: int, *, level: float = 0.95
+    base_only: int, checkpoint_only: int, items: int, *, confidence_level: float = 0.95
 ) -> Interval:
     """Tango's score interval for the difference of two paired proportions.
 
@@ -80,7 +80,7 @@ def tango_interval(
         Items that only the base, and only the checkpoint, answered rightly.
     items
         All paired items, concordant ones included.
-    level
+    confidence_level
         Confidence level.
 
     Returns
@@ -91,7 +91,7 @@ def tango_interval(
     Raises
     ------
     ValueError
-        If the counts do not fit together or `level` is not in (0, 1).
+        If the counts do not fit together or `confidence_level` is not in (0, 1).
 
     Notes
     -----
@@ -109,9 +109,9 @@ def tango_interval(
     >>> round(interval.low, 4), round(interval.high, 4)
     (0.0054, 0.124)
     """
-    level_in_range(level)
+    confidence_level_in_range(confidence_level)
     b, c, n = _paired_counts(base_only, checkpoint_only, items)
-    critical = float(stats.norm.ppf((1 + level) / 2))
+    critical = float(stats.norm.ppf((1 + confidence_level) / 2))
 
     def score(delta: float) -> float:
         return tango_score(b, c, n, delta)
@@ -163,72 +163,6 @@ def tango_score(base_only: int, checkpoint_only: int, items: int, delta: float) 
     return excess / math.sqrt(variance)
 
 
-def newcombe_interval(
-    base_only: int, checkpoint_only: int, items: int, *, both: int, level: float = 0.95
-) -> Interval:
-    """Newcombe's interval for the difference of two paired proportions, without iteration.
-
-    Parameters
-    ----------
-    base_only, checkpoint_only
-        Items that only the base, and only the checkpoint, answered rightly.
-    items
-        All paired items, concordant ones included.
-    both
-        Items that both answered rightly.
-    level
-        Confidence level.
-
-    Returns
-    -------
-    Interval
-        Of checkpoint accuracy − base accuracy.
-
-    Raises
-    ------
-    ValueError
-        If the counts do not fit together or `level` is not in (0, 1).
-
-    Notes
-    -----
-    Method 10 of [1]_: with l, u the Wilson limits of each accuracy p, the lower limit is
-    p_c − p_b − √((p_c − l_c)² − 2φ(p_c − l_c)(u_b − p_b) + (u_b − p_b)²), the upper one likewise.
-    φ is the correlation ad − bc over the root of the product of the margins, its numerator
-    lowered by n/2, at most to 0, where it is positive; 0 where a margin is empty.
-
-    References
-    ----------
-    .. [1] Newcombe (1998), Improved confidence intervals for the difference between binomial
-       proportions based on paired data, Statistics in Medicine 17:2635.
-
-    Examples
-    --------
-    >>> interval = newcombe_interval(6, 16, 161, both=59)
-    >>> round(interval.low, 4), round(interval.high, 4)
-    (0.0046, 0.1186)
-    """
-    level_in_range(level)
-    b, c, n = _paired_counts(base_only, checkpoint_only, items)
-    neither = n - b - c - both
-    if both < 0 or neither < 0:
-        raise ValueError(f"`both` must be among the other items: found {both} among {n - b - c}")
-    base, checkpoint = (both + b) / n, (both + c) / n
-    of_base = wilson_interval(both + b, n, level=level)
-    of_checkpoint = wilson_interval(both + c, n, level=level)
-    margins = (both + b) * (neither + c) * (both + c) * (neither + b)
-    product = both * neither - b * c
-    numerator = max(product - n / 2, 0.0) if product > 0 else product
-    phi = numerator / math.sqrt(margins) if margins else 0.0
-
-    def reach(one: float, other: float) -> float:
-        return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
-
-    difference = (c - b) / n
-    low = difference - reach(checkpoint - of_checkpoint.low, of_base.high - base)
-    high = difference + reach(of_checkpoint.high - checkpoint, base - of_base.low)
-    return Interval(low, high, "newcombe-paired")
-
-
 def _paired_counts(base_only: int, checkpoint_only: int, items: int) -> tuple[int, int, int]:
     b, c, n = int(base_only), int(checkpoint_only), int(items)
     if min(b, c) < 0 or n < 1 or b + c > n:
@@ -239,22 +173,30 @@ def _paired_counts(base_only: int, checkpoint_only: int, items: int) -> tuple[in
     return b, c, n
 
 
-def wilson_interval(count: int, total: int, *, level: float = 0.95) -> Interval:
+def wilson_interval(count: int, total: int, *, confidence_level: float = 0.95) -> Interval:
     """Wilson's score interval of a share of `count` among `total` > 0 items.
 
     References
     ----------
     .. [1] Wilson (1927), Journal of the American Statistical Association 22:209.
     """
-    level_in_range(level)
+    confidence_level_in_range(confidence_level)
     if not 0 <= count <= total or total == 0:
         raise ValueError(f"`count` must be among `total` > 0: found {count} among {total}")
-    found = stats.binomtest(count, total).proportion_ci(level, method="wilson")
+    found = stats.binomtest(count, total).proportion_ci(confidence_level, method="wilson")
     return Interval(float(found.low), float(found.high), "wilson")
 
 
-def wilson_rate(name: str, count: int, total: int, *, level: float = 0.95) -> Rate:
+def wilson_proportion(
+    name: str, count: int, total: int, *, confidence_level: float = 0.95
+) -> Proportion:
     """A named share with Wilson's interval; value and interval are None if `total` is 0."""
     if total == 0:
-        return Rate(name, 0, 0, None, None)
-    return Rate(name, count, total, count / total, wilson_interval(count, total, level=level))
+        return Proportion(name, 0, 0, None, None)
+    return Proportion(
+        name,
+        count,
+        total,
+        count / total,
+        wilson_interval(count, total, confidence_level=confidence_level),
+    )

@@ -17,8 +17,8 @@ from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 SPARSE = 10
 """Fewer right or wrong items expected off the usual confidence than this are few."""
 
-Model = tuple[FloatArray, BoolArray]
-"""Confidence and correctness, both of shape (n,)."""
+Model = tuple[BoolArray, FloatArray]
+"""Correctness and confidence, both of shape (n,)."""
 
 
 def smoothed_models(
@@ -40,25 +40,25 @@ def smoothed_models(
         a kind. Else confidences keep their order and ties, not their values. Two models that both
         state one confidence only are given items beyond it, so that they are not certain.
     """
-    if min(min(int(right.sum()), int((~right).sum())) for _, right in models) < 2:
+    if min(min(int(right.sum()), int((~right).sum())) for right, _ in models) < 2:
         return models, cluster, False
-    constant = all(np.ptp(confidence) == 0 for confidence, _ in models)
+    constant = all(np.ptp(confidence) == 0 for _, confidence in models)
     if not constant and not any(_hardly_varies(*model) for model in models):
         return models, cluster, False
     right, high = np.array([True, True, False, False]), np.array([True, False, True, False])
     added = []
     # Alike in one kind and opposed in the other, so that the two models' items add no covariance.
-    for (confidence, correct), is_high in zip(models, (high, high ^ ~right), strict=False):
+    for (correct, confidence), is_high in zip(models, (high, high ^ ~right), strict=False):
         order = np.unique(confidence, return_inverse=True)[1] + 1.0
         low, top = (0.0, 2.0) if constant else (1.0, order.max())
         counted = np.append(order, np.where(is_high, top, low)) / (order.max() + 1)
-        added.append((counted, np.append(correct, right)))
+        added.append((np.append(correct, right), counted))
     if cluster is not None:
         cluster = np.append(cluster, cluster.max() + 1 + np.arange(len(right)))
     return added, cluster, True
 
 
-def _hardly_varies(confidence: FloatArray, correct: BoolArray) -> bool:
+def _hardly_varies(correct: BoolArray, confidence: FloatArray) -> bool:
     """Whether few strays from the usual confidence are expected among the right or the wrong."""
     usual = np.unique(confidence, return_counts=True)[1].max()
     strays = 1 - usual / len(confidence)

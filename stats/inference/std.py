@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats._core.influence import DifferenceTest, conclude, jackknife_standard_error
+from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
 from saeval.stats.inference.means import mean_difference
 
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class SpreadComparison:
+class StdComparison:
     """How far the stated confidences of two models spread, on the same items.
 
     Attributes
@@ -49,13 +49,13 @@ class SpreadComparison:
     brown_forsythe: DifferenceTest
 
 
-def compare_spread(
+def compare_std(
     base: npt.ArrayLike,
     checkpoint: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
-    level: float = 0.95,
-) -> SpreadComparison:
+    confidence_level: float = 0.95,
+) -> StdComparison:
     """Test whether two models' stated confidences spread equally widely.
 
     Parameters
@@ -64,7 +64,7 @@ def compare_spread(
         Shape (n,), in [0, 1]: confidences on the same items in the same order.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
-    level
+    confidence_level
         Confidence level.
 
     Returns
@@ -75,7 +75,7 @@ def compare_spread(
     Raises
     ------
     ValueError
-        If the arrays do not fit together or `level` is not in (0, 1).
+        If the arrays do not fit together or `confidence_level` is not in (0, 1).
 
     Notes
     -----
@@ -100,32 +100,32 @@ def compare_spread(
     >>> hard = rng.random(200) < 0.4
     >>> base = np.where(hard, 0.9, 0.95)
     >>> checkpoint = np.where(hard, rng.choice([0.3, 0.5, 0.9], 200), 0.95)
-    >>> found = compare_spread(base, checkpoint)
-    >>> math.exp(found.log_ratio.difference) > 5, found.log_ratio.p < 0.001
+    >>> found = compare_std(base, checkpoint)
+    >>> math.exp(found.log_ratio.difference) > 5, found.log_ratio.pvalue < 0.001
     (True, True)
     """
-    check.level_in_range(level)
+    check.confidence_level_in_range(confidence_level)
     first = check.confidences("base", base)
     second = check.confidences("checkpoint", checkpoint)
     check.same_length(base=first, checkpoint=second)
     group = np.arange(len(first)) if cluster is None else check.groups("cluster", cluster)
     check.same_length(base=first, cluster=group)
-    return SpreadComparison(
+    return StdComparison(
         float(np.std(first)) if np.ptp(first) else 0.0,
         float(np.std(second)) if np.ptp(second) else 0.0,
-        _difference(first, second, group, cluster is not None, level),
-        _log_ratio(first, second, group, cluster is not None, level),
+        _difference(first, second, group, cluster is not None, confidence_level),
+        _log_ratio(first, second, group, cluster is not None, confidence_level),
         mean_difference(
             np.abs(first - np.median(first)),
             np.abs(second - np.median(second)),
             cluster=cluster,
-            level=level,
+            confidence_level=confidence_level,
         ),
     )
 
 
 def _difference(
-    first: FloatArray, second: FloatArray, group: IntArray, clustered: bool, level: float
+    first: FloatArray, second: FloatArray, group: IntArray, clustered: bool, confidence_level: float
 ) -> DifferenceTest:
     same = np.array_equal(first, second)
     clusters = int(group.max()) + 1
@@ -133,7 +133,7 @@ def _difference(
     if clusters > 1:
         left_out = _without_each(second, group) - _without_each(first, group)
         error = math.sqrt((clusters - 1) * float(left_out.var()))
-    return conclude(
+    return wald_test(
         0.0 if same else float(np.std(second) - np.std(first)),
         error,
         scale=0.0 if same else 1.0,
@@ -141,7 +141,7 @@ def _difference(
         items=len(first),
         clusters=clusters if clustered else None,
         method="jackknife-cluster-t" if clustered else "jackknife-t",
-        level=level,
+        confidence_level=confidence_level,
         bounds=(-0.5, 0.5),
     )
 
@@ -157,7 +157,7 @@ def _without_each(values: FloatArray, group: IntArray) -> FloatArray:
 
 
 def _log_ratio(
-    first: FloatArray, second: FloatArray, group: IntArray, clustered: bool, level: float
+    first: FloatArray, second: FloatArray, group: IntArray, clustered: bool, confidence_level: float
 ) -> DifferenceTest:
     ratio = error = None
     constant = [bool(np.ptp(x) == 0) for x in (first, second)]
@@ -168,7 +168,7 @@ def _log_ratio(
         ratio = math.log(float(np.std(second)) / float(np.std(first)))
         error = jackknife_standard_error(_influence(second) - _influence(first), group)
     clusters = int(group.max()) + 1
-    return conclude(
+    return wald_test(
         ratio,
         error,
         scale=0.0 if same else 1.0,
@@ -176,7 +176,7 @@ def _log_ratio(
         items=len(first),
         clusters=clusters if clustered else None,
         method="log-sd-cr3-t" if clustered else "log-sd-t",
-        level=level,
+        confidence_level=confidence_level,
     )
 
 

@@ -22,7 +22,7 @@ class SymmetryTest:
 
     statistic: float
     degrees_of_freedom: int
-    p: float
+    pvalue: float
     changed: int
     """Items off the diagonal: only these carry evidence."""
     method: str
@@ -56,7 +56,7 @@ def bowker(table: npt.ArrayLike) -> SymmetryTest:
     Ten PASS became FAIL and ten FAIL became PASS, but eighteen NA became PASS and two the reverse.
 
     >>> found = bowker([[50, 10, 2], [10, 40, 0], [18, 0, 30]])
-    >>> found.statistic, found.degrees_of_freedom, found.p < 0.01
+    >>> found.statistic, found.degrees_of_freedom, found.pvalue < 0.01
     (12.8, 2, True)
     """
     counts = check.square_counts("table", table)

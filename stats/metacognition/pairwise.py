@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.evidence import FEWEST_ITEMS, Evidence, proportion_evidence
+from saeval.stats.compare.evidence import FEWEST_ITEMS, Evidence, proportion_difference
 from saeval.stats.compare.results import Interval, MetricComparison
-from saeval.stats.inference.means import mean_difference, share_interval
+from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.inference.proportions import mcnemar, tango_interval
 
 NO_CHOICE = -1
@@ -24,7 +24,7 @@ NO_CHOICE = -1
 
 
 @dataclass(frozen=True)
-class Share:
+class ReplyProportion:
     """A share of replies with its interval; None where there is no reply to count.
 
     `replies` and `pairs` are what it rests on.
@@ -60,12 +60,12 @@ class Pairwise:
     """
 
     pairs: int
-    accuracy: Share
-    position_bias: Share
-    consistency: Share
-    agreement: Share
-    invalid_rate: Share
-    level: float
+    accuracy: ReplyProportion
+    position_bias: ReplyProportion
+    consistency: ReplyProportion
+    agreement: ReplyProportion
+    invalid_rate: ReplyProportion
+    confidence_level: float
 
 
 def pairwise_choices(
@@ -73,7 +73,7 @@ def pairwise_choices(
     right: npt.ArrayLike,
     confidence: npt.ArrayLike | None = None,
     *,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> Pairwise:
     """Accuracy, position bias, consistency and agreement of one model's choices.
 
@@ -87,7 +87,7 @@ def pairwise_choices(
     confidence
         Shape (n, 2): how certain the model is of its answer to each question of the pair, in its
         own order; NaN where that is not known. None if it never is.
-    level
+    confidence_level
         Confidence level.
 
     Raises
@@ -116,7 +116,7 @@ def pairwise_choices(
     >>> found.accuracy.value, found.position_bias.value, found.consistency.value
     (0.75, 0.25, 0.5)
     """
-    check.level_in_range(level)
+    check.confidence_level_in_range(confidence_level)
     chosen, known = _choices("choice", choice), _sides("right", right, "choice", choice)
     picked, named = _picked(chosen), chosen != NO_CHOICE
     twice = named.all(axis=1)
@@ -126,17 +126,19 @@ def pairwise_choices(
     # +1 where the first question's answer is judged more certain, −1 the second's.
     leaning = np.sign(-np.diff(np.nan_to_num(certain), axis=1))
     agreeing = 0.5 + 0.5 * np.where(picked == 0, 1, -1) * leaning
-    first = _share("first_position", ((chosen == 0) & named).sum(1), named.sum(1), level)
+    first = _share("first_position", ((chosen == 0) & named).sum(1), named.sum(1), confidence_level)
     return Pairwise(
         pairs=len(chosen),
         accuracy=_share(
-            "pairwise_accuracy", (named & (picked == known[:, None])).sum(1), two, level
+            "pairwise_accuracy", (named & (picked == known[:, None])).sum(1), two, confidence_level
         ),
         position_bias=_minus_half(first),
-        consistency=_share("consistency", twice & (picked[:, 0] == picked[:, 1]), twice, level),
-        agreement=_share("agreement", (agreeing * judged).sum(1), judged.sum(1), level),
-        invalid_rate=_share("invalid_rate", (~named).sum(1), two, level),
-        level=level,
+        consistency=_share(
+            "consistency", twice & (picked[:, 0] == picked[:, 1]), twice, confidence_level
+        ),
+        agreement=_share("agreement", (agreeing * judged).sum(1), judged.sum(1), confidence_level),
+        invalid_rate=_share("invalid_rate", (~named).sum(1), two, confidence_level),
+        confidence_level=confidence_level,
     )
 
 
@@ -146,7 +148,7 @@ def pairwise_differences(
     checkpoint_choice: npt.ArrayLike,
     checkpoint_right: npt.ArrayLike,
     *,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> tuple[MetricComparison, ...]:
     """Checkpoint − base in accuracy, consistency, position bias and unreadable replies.
 
@@ -156,7 +158,7 @@ def pairwise_differences(
         Shape (n, 2), as `pairwise_choices` takes them, on the same pairs.
     base_right, checkpoint_right
         Shape (n,): each model's own right answer, which may be to different questions.
-    level
+    confidence_level
         Confidence level.
 
     Notes
@@ -172,7 +174,7 @@ def pairwise_differences(
     mid-p with Tango's interval. Consistency and position bias rest on the pairs where both models
     chose in both orders. Below `FEWEST_ITEMS` pairs nothing is tested.
     """
-    check.level_in_range(level)
+    check.confidence_level_in_range(confidence_level)
     before, after = _choices("base_choice", base_choice), _choices("choice", checkpoint_choice)
     check.same_length(base_choice=before, checkpoint_choice=after)
     known = _sides("base_right", base_right, "base_choice", base_choice)
@@ -180,7 +182,7 @@ def pairwise_differences(
     twice = ((before != NO_CHOICE) & (after != NO_CHOICE)).all(axis=1)
     both = before[twice], after[twice]
     of_base, of_checkpoint = (
-        pairwise_choices(choice, right, level=level)
+        pairwise_choices(choice, right, confidence_level=confidence_level)
         for choice, right in ((before, known), (after, known_after))
     )
     rows = [
@@ -189,23 +191,26 @@ def pairwise_differences(
             _means(
                 (_picked(before) == known[:, None]).mean(axis=1),
                 (_picked(after) == known_after[:, None]).mean(axis=1),
-                level,
+                confidence_level,
             ),
             higher_is_better=True,
         )
     ]
     if twice.any():
-        one, other = (pairwise_choices(c, np.zeros(len(c), int), level=level) for c in both)
+        one, other = (
+            pairwise_choices(c, np.zeros(len(c), int), confidence_level=confidence_level)
+            for c in both
+        )
         same, same_after = ((p[:, 0] == p[:, 1]) for p in map(_picked, both))
         rows += [
             _row(
                 (one.consistency, other.consistency),
-                proportion_evidence(same, same_after, None, level),
+                proportion_difference(same, same_after, None, confidence_level),
                 higher_is_better=True,
             ),
             _row(
                 (one.position_bias, other.position_bias),
-                _means((both[0] == 0).mean(axis=1), (both[1] == 0).mean(axis=1), level),
+                _means((both[0] == 0).mean(axis=1), (both[1] == 0).mean(axis=1), confidence_level),
                 higher_is_better=None,
             ),
         ]
@@ -213,7 +218,7 @@ def pairwise_differences(
     rows.append(
         _row(
             (of_base.invalid_rate, of_checkpoint.invalid_rate),
-            _means(missing, missing_after, level),
+            _means(missing, missing_after, confidence_level),
             higher_is_better=False,
         )
     )
@@ -221,10 +226,13 @@ def pairwise_differences(
 
 
 def _row(
-    shares: tuple[Share, Share], found: Evidence, *, higher_is_better: bool | None
+    shares: tuple[ReplyProportion, ReplyProportion],
+    found: Evidence,
+    *,
+    higher_is_better: bool | None,
 ) -> MetricComparison:
     base, checkpoint = shares
-    tested = found.p is not None and found.items >= FEWEST_ITEMS
+    tested = found.pvalue is not None and found.items >= FEWEST_ITEMS
     return MetricComparison(
         metric=base.name,
         label=None,
@@ -236,29 +244,29 @@ def _row(
         else checkpoint.value - base.value,
         base_interval=base.interval,
         checkpoint_interval=checkpoint.interval,
-        difference_interval=found.interval,
-        p=found.p if tested else None,
-        test=found.test if tested else None,
-        p_max_t=None,
-        p_holm=None,
-        p_bh=None,
+        confidence_interval=found.interval,
+        pvalue=found.pvalue if tested else None,
+        method=found.method if tested else None,
+        pvalue_max_t=None,
+        pvalue_holm=None,
+        pvalue_bh=None,
         higher_is_better=higher_is_better,
         headline=base.name == "pairwise_accuracy",
     )
 
 
-def _means(base: FloatArray, checkpoint: FloatArray, level: float) -> Evidence:
-    found = mean_difference(base, checkpoint, level=level)
+def _means(base: FloatArray, checkpoint: FloatArray, confidence_level: float) -> Evidence:
+    found = mean_difference(base, checkpoint, confidence_level=confidence_level)
     if np.array_equal(base, checkpoint):  # not one change is no certainty that there is none
-        unchanged = tango_interval(0, 0, found.items, level=level)
+        unchanged = tango_interval(0, 0, found.items, confidence_level=confidence_level)
         return Evidence(unchanged, 1.0, found.method, found.items)
-    if found.p is None:  # every pair changed by the same amount: no variance, and no doubt
+    if found.pvalue is None:  # every pair changed by the same amount: no variance, and no doubt
         lost, won = int((checkpoint < base).sum()), int((checkpoint > base).sum())
-        return Evidence(None, mcnemar(lost, won).p_mid, "mcnemar-mid-p", found.items)
-    limits = found.interval
+        return Evidence(None, mcnemar(lost, won).pvalue_mid, "mcnemar-mid-p", found.items)
+    limits = found.confidence_interval
     if limits is not None:
         limits = replace(limits, low=max(limits.low, -1.0), high=min(limits.high, 1.0))
-    return Evidence(limits, found.p, found.method, found.items)
+    return Evidence(limits, found.pvalue, found.method, found.items)
 
 
 def _picked(choice: IntArray) -> IntArray:
@@ -270,19 +278,22 @@ def _picked(choice: IntArray) -> IntArray:
 
 
 def _share(
-    name: str, hits: npt.NDArray[np.generic], totals: npt.NDArray[np.generic], level: float
-) -> Share:
+    name: str,
+    hits: npt.NDArray[np.generic],
+    totals: npt.NDArray[np.generic],
+    confidence_level: float,
+) -> ReplyProportion:
     """Σ hits/Σ totals over pairs, a pair being a cluster of its replies."""
     counted, of = np.asarray(hits, np.float64), np.asarray(totals, np.int64)
     pair = np.repeat(np.arange(len(of)), of)
     if not len(pair):
-        return Share(name, None, None, 0, 0)
+        return ReplyProportion(name, None, None, 0, 0)
     each = np.divide(counted, of, out=np.zeros(len(of)), where=of > 0)[pair]
-    limits = share_interval(each, cluster=pair, level=level)
-    return Share(name, float(each.mean()), limits, len(pair), int((of > 0).sum()))
+    limits = proportion_interval(each, cluster=pair, confidence_level=confidence_level)
+    return ReplyProportion(name, float(each.mean()), limits, len(pair), int((of > 0).sum()))
 
 
-def _minus_half(first: Share) -> Share:
+def _minus_half(first: ReplyProportion) -> ReplyProportion:
     bias = replace(first, name="position_bias")
     if first.value is None or first.interval is None:
         return bias

@@ -14,17 +14,17 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.answers import Answers, paired_answers
-from saeval.stats.bootstrap.paired import joint_bootstrap
+from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.metric_table import metric_rows
 from saeval.stats.compare.results import (
     Interval,
     MetricComparison,
     ModelDescription,
-    Rate,
-    Settings,
+    Proportion,
+    StatsConfig,
 )
-from saeval.stats.inference.multiplicity import adjusted_p
-from saeval.stats.inference.proportions import wilson_rate
+from saeval.stats.inference.multiplicity import adjust_pvalues
+from saeval.stats.inference.proportions import wilson_proportion
 from saeval.stats.metacognition.pairwise import Pairwise
 
 METACOGNITION_SCHEMA_VERSION = "saeval.metacognition/1"
@@ -59,8 +59,8 @@ class SingleAnswers:
         have both, paired. Empty where no confidence was stated.
     """
 
-    asked: int
-    invalid: Rate
+    answers: int
+    invalid: Proportion
     estimates: tuple[Estimate, ...]
     beside_stated: tuple[MetricComparison, ...]
 
@@ -120,7 +120,7 @@ class Metacognition:
 
     schema: str
     saeval_version: str
-    settings: Settings
+    settings: StatsConfig
     tests_in_family: int
     models: tuple[ModelMetacognition, ...]
     warnings: tuple[str, ...]
@@ -143,7 +143,7 @@ def single_answers(
     correct: npt.ArrayLike,
     stated: npt.ArrayLike,
     cluster: npt.ArrayLike | None,
-    settings: Settings,
+    config: StatsConfig,
 ) -> SingleAnswers:
     """One model's certainty of its single answers, and beside the confidence stated with them.
 
@@ -155,33 +155,35 @@ def single_answers(
         Shape (n,): whether the answer was right.
     cluster
         Shape (n,): answers that are not independent; None if all are.
-    settings
+    config
         Confidence level, replicates and seed.
     """
     asked = check.confidences("certainty", certainty, missing=True)
     before = check.confidences("stated", stated, missing=True)
     right = check.outcomes("correct", correct)
     unread = int(np.isnan(asked).sum())
-    own = certainty_differences(asked, right, asked, right, cluster, settings)
+    own = certainty_differences(right, asked, right, asked, cluster, config)
     return SingleAnswers(
-        asked=len(asked),
-        invalid=wilson_rate("invalid_rate", unread, len(asked), level=settings.level),
+        answers=len(asked),
+        invalid=wilson_proportion(
+            "invalid_rate", unread, len(asked), confidence_level=config.confidence_level
+        ),
         estimates=tuple(Estimate(r.metric, r.items, r.base, r.base_interval) for r in own)
         or tuple(Estimate(metric, 0, None, None) for metric in METRICS),
         beside_stated=tuple(
             replace(row, headline=False)
-            for row in certainty_differences(before, right, asked, right, cluster, settings)
+            for row in certainty_differences(right, before, right, asked, cluster, config)
         ),
     )
 
 
 def certainty_differences(
-    base: npt.ArrayLike,
     base_correct: npt.ArrayLike,
-    checkpoint: npt.ArrayLike,
+    base: npt.ArrayLike,
     checkpoint_correct: npt.ArrayLike,
+    checkpoint: npt.ArrayLike,
     cluster: npt.ArrayLike | None,
-    settings: Settings,
+    config: StatsConfig,
 ) -> tuple[MetricComparison, ...]:
     """The `METRICS` of two certainties on the same items, as `saeval.stats.compare.metric_table`
     compares them.
@@ -194,7 +196,7 @@ def certainty_differences(
         Shape (n,): whether each model's own answer was right.
     cluster
         Shape (n,), or None.
-    settings
+    config
         Confidence level, replicates and seed.
     """
     first = check.confidences("base", base, missing=True)
@@ -213,15 +215,17 @@ def certainty_differences(
     pairs = paired_answers(
         ("RIGHT", "WRONG"), None, np.zeros(int(kept.sum()), int), answers[0], answers[1], group
     )
-    rng = np.random.default_rng([settings.seed, zlib.crc32(b"metacognition")])
-    bootstrap = joint_bootstrap(pairs, replicates=settings.replicates, rng=rng)
-    rows = {row.metric: row for row in metric_rows(pairs, bootstrap, settings, rng)}
+    rng = np.random.default_rng([config.seed, zlib.crc32(b"metacognition")])
+    bootstrap = paired_bootstrap(pairs, n_resamples=config.n_resamples, rng=rng)
+    rows = {row.metric: row for row in metric_rows(pairs, bootstrap, config, rng)}
     return tuple(
-        replace(rows[metric], headline=metric == "auroc", p_max_t=None) for metric in METRICS
+        replace(rows[metric], headline=metric == "auroc", pvalue_max_t=None) for metric in METRICS
     )
 
 
-def adjust(models: Sequence[ModelMetacognition]) -> tuple[int, tuple[ModelMetacognition, ...]]:
+def adjust_models(
+    models: Sequence[ModelMetacognition],
+) -> tuple[int, tuple[ModelMetacognition, ...]]:
     """Holm's and Benjamini–Hochberg's p over the headline rows of all checkpoints and tasks.
 
     Returns
@@ -230,16 +234,16 @@ def adjust(models: Sequence[ModelMetacognition]) -> tuple[int, tuple[ModelMetaco
         How many tests there are, and the models with their rows adjusted.
     """
     p = [
-        row.p if row.headline else None
+        row.pvalue if row.headline else None
         for model in models
         for task in model.differences
         for row in task.metrics
     ]
-    both = zip(adjusted_p(p, method="holm"), adjusted_p(p, method="fdr_bh"), strict=True)
+    both = zip(adjust_pvalues(p, method="holm"), adjust_pvalues(p, method="fdr_bh"), strict=True)
 
     def adjusted(row: MetricComparison) -> MetricComparison:
         holm, bh = next(both)
-        return replace(row, p_holm=holm, p_bh=bh)
+        return replace(row, pvalue_holm=holm, pvalue_bh=bh)
 
     return sum(value is not None for value in p), tuple(
         replace(

@@ -11,7 +11,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import IntArray
 from saeval.stats.compare.results import GraderAgreement
-from saeval.stats.inference.proportions import wilson_rate
+from saeval.stats.inference.proportions import wilson_proportion
 
 UNSCORED = "UNSCORED"
 """What a judge made of a response that it gave no grade."""
@@ -22,9 +22,9 @@ def grader_agreement(
     default: npt.ArrayLike,
     judge: npt.ArrayLike,
     *,
-    not_asked: int = 0,
+    not_judged: int = 0,
     unscored_examples: tuple[str, ...] = (),
-    level: float = 0.95,
+    confidence_level: float = 0.95,
 ) -> GraderAgreement:
     """Table of the default grader against a judge, their agreement, and Cohen's kappa.
 
@@ -35,9 +35,9 @@ def grader_agreement(
     default, judge
         Shape (n,): index of the class that each grader gave a response, k for none (unreadable to
         the default grader, unscored by the judge). n may be 0.
-    not_asked, unscored_examples
+    not_judged, unscored_examples
         Facts that travel with the table.
-    level
+    confidence_level
         Confidence level of the interval of agreement.
 
     Raises
@@ -75,8 +75,10 @@ def grader_agreement(
     both = counts[:k, :k]
     return GraderAgreement(
         counts=tuple(tuple(row) for row in counts.tolist()),
-        not_asked=not_asked,
-        agreement=wilson_rate("agreement", int(np.trace(both)), int(both.sum()), level=level),
+        not_judged=not_judged,
+        agreement=wilson_proportion(
+            "agreement", int(np.trace(both)), int(both.sum()), confidence_level=confidence_level
+        ),
         kappa=_kappa(both),
         unscored_examples=unscored_examples,
     )

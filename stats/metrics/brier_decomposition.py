@@ -43,7 +43,7 @@ class BrierDecomposition:
     method: str = "corp-isotonic"
 
 
-def brier_decomposition(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> BrierDecomposition:
+def brier_decomposition(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> BrierDecomposition:
     """Split the Brier score by isotonic recalibration, without bins to choose.
 
     Parameters
@@ -75,7 +75,7 @@ def brier_decomposition(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> Br
     Examples
     --------
     >>> y, p = [0, 0, 1, 1, 0, 1, 1, 0, 1, 1], [.1, .4, .35, .8, .4, .8, .9, .1, .6, .6]
-    >>> found = brier_decomposition(p, y)
+    >>> found = brier_decomposition(y, p)
     >>> round(found.miscalibration, 7), round(found.discrimination, 7), found.uncertainty
     (0.0505833, 0.1733333, 0.24)
     """

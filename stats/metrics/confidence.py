@@ -18,7 +18,7 @@ VERBAL_LEVELS = 20
 """Up to this many distinct confidences are taken as the levels of a verbal scale."""
 
 
-def auroc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float | None:
+def auroc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float | None:
     """Area under the ROC curve of confidence as a detector of right answers.
 
     Parameters
@@ -44,7 +44,7 @@ def auroc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float | None:
 
     Examples
     --------
-    >>> auroc([0.9, 0.9, 0.6, 0.6], [True, False, True, False])
+    >>> auroc([True, False, True, False], [0.9, 0.9, 0.6, 0.6])
     0.5
     """
     scores = check.confidences("confidence", confidence)
@@ -58,20 +58,20 @@ def auroc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float | None:
     return float((ranks[right].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def brier_score(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
+def brier_score(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
     """Mean squared difference between stated confidence and correctness (Brier 1950).
 
     Examples
     --------
-    >>> brier_score([1.0, 0.5], [True, False])
+    >>> brier_score([True, False], [1.0, 0.5])
     0.125
     """
-    stated, right = check.answers("", confidence, correct)
+    right, stated = check.answers("", correct, confidence)
     return float(np.mean((stated - right) ** 2))
 
 
 def expected_calibration_error(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = 10
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, bins: int = 10
 ) -> float:
     """The classic ECE over equal-width bins, for comparison with papers.
 
@@ -81,7 +81,7 @@ def expected_calibration_error(
     """
     if bins < 1:
         raise ValueError(f"`bins` must be at least 1, found {bins}")
-    stated, right = check.answers("", confidence, correct)
+    right, stated = check.answers("", correct, confidence)
     # The small shift keeps 0.3 in (0.2, 0.3] although 0.3 * 10 is a little more than 3.
     bin_of = np.clip(np.ceil(stated * bins - 1e-9).astype(int) - 1, 0, bins - 1)
     gap = np.bincount(bin_of, weights=stated - right, minlength=bins)
@@ -112,17 +112,21 @@ def calibration_bins(
 
 
 def reliability(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = 10, level: float = 0.95
+    correct: npt.ArrayLike,
+    confidence: npt.ArrayLike,
+    *,
+    bins: int = 10,
+    confidence_level: float = 0.95,
 ) -> tuple[ReliabilityBin, ...]:
     """Accuracy with Wilson interval per level of confidence, for a reliability diagram."""
-    stated, right = check.answers("", confidence, correct)
+    right, stated = check.answers("", correct, confidence)
     levels, index, counts = np.unique(stated, return_inverse=True, return_counts=True)
     bin_of = calibration_bins(levels, counts.astype(np.float64), bins=bins)[index]
     found = []
     for which in range(int(bin_of.max()) + 1):
         inside = bin_of == which
         items, hits = int(inside.sum()), int(right[inside].sum())
-        interval = wilson_interval(hits, items, level=level)
+        interval = wilson_interval(hits, items, confidence_level=confidence_level)
         found.append(ReliabilityBin(items, float(stated[inside].mean()), hits / items, interval))
     return tuple(found)
 
@@ -149,7 +153,7 @@ def levene(
     return Levene(center, float(result.statistic), float(result.pvalue))
 
 
-def expected_errors(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> FloatArray:
+def expected_errors(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> FloatArray:
     """Expected errors among the k most confident items, k = 1 … n, over all orders of ties.
 
     Parameters
@@ -162,7 +166,7 @@ def expected_errors(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> FloatA
     array
         Shape (n,); the last is the number of errors.
     """
-    stated, right = check.answers("", confidence, correct)
+    right, stated = check.answers("", correct, confidence)
     _, group = np.unique(-stated, return_inverse=True)
     size = np.bincount(group)
     errors = np.bincount(group, weights=~right)
@@ -170,7 +174,7 @@ def expected_errors(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> FloatA
 
 
 def risk_coverage(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, points: int = 100
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, points: int = 100
 ) -> RiskCoverage:
     """Error rate among the k most confident items, for every k, averaged over tie orders.
 
@@ -188,10 +192,10 @@ def risk_coverage(
 
     Examples
     --------
-    >>> round(risk_coverage([.9, .9, .9, .5, .5, .1], [1, 0, 1, 0, 1, 0]).aurc, 7)
+    >>> round(risk_coverage([1, 0, 1, 0, 1, 0], [.9, .9, .9, .5, .5, .1]).aurc, 7)
     0.3791667
     """
-    expected = expected_errors(confidence, correct)
+    expected = expected_errors(correct, confidence)
     n = len(expected)
     covered = np.arange(1, n + 1)
     risk = expected / covered
@@ -199,5 +203,5 @@ def risk_coverage(
     return RiskCoverage(
         coverage=tuple((covered[kept] / n).tolist()),
         risk=tuple(risk[kept].tolist()),
-        aurc=aurc(confidence, correct),
+        aurc=aurc(correct, confidence),
     )

@@ -6,15 +6,13 @@ with a dozen levels the order of ties is most of what an untied number would rep
 
 from __future__ import annotations
 
-import math
-
 import numpy.typing as npt
 
 from saeval.stats.inference.aurc import aurc
 from saeval.stats.metrics.confidence import expected_errors
 
 
-def auarc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
+def auarc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
     """Area under the accuracy–rejection curve: mean accuracy over every coverage 1/n … 1.
 
     Parameters
@@ -31,13 +29,13 @@ def auarc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
 
     Examples
     --------
-    >>> round(auarc([.9, .9, .9, .5, .5, .1], [1, 0, 1, 0, 1, 0]), 7)
+    >>> round(auarc([1, 0, 1, 0, 1, 0], [.9, .9, .9, .5, .5, .1]), 7)
     0.6208333
     """
-    return 1 - aurc(confidence, correct)
+    return 1 - aurc(correct, confidence)
 
 
-def augrc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
+def augrc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
     """Area under the generalized risk–coverage curve: the average risk of undetected errors.
 
     Parameters
@@ -65,45 +63,9 @@ def augrc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
 
     Examples
     --------
-    >>> augrc([0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0])
+    >>> augrc([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1])
     0.125
     """
-    errors = expected_errors(confidence, correct)
+    errors = expected_errors(correct, confidence)
     n = len(errors)
     return float((errors.sum() - errors[-1] / 2) / n**2)
-
-
-def selective_accuracy(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, *, coverage: float
-) -> float:
-    """Accuracy of the most confident answers when a given share of items must be answered.
-
-    Parameters
-    ----------
-    confidence
-        Shape (n,), in [0, 1].
-    correct
-        Shape (n,), right or wrong per item.
-    coverage
-        Share of items answered, in (0, 1]; ⌈coverage · n⌉ items are.
-
-    Raises
-    ------
-    ValueError
-        If the arrays do not fit together or `coverage` is not in (0, 1].
-
-    Notes
-    -----
-    1 − selective risk (El-Yaniv, Wiener 2010, JMLR 11:1605). If the last confidence level fits
-    only in part, its items count with the level's own accuracy.
-
-    Examples
-    --------
-    >>> selective_accuracy([.9, .9, .5, .5], [1, 1, 1, 0], coverage=0.75)
-    0.8333333333333334
-    """
-    if not 0 < coverage <= 1:
-        raise ValueError(f"`coverage` must lie in (0, 1], found {coverage!r}")
-    errors = expected_errors(confidence, correct)
-    answered = max(1, math.ceil(coverage * len(errors) - 1e-9))
-    return float(1 - errors[answered - 1] / answered)

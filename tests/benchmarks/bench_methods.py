@@ -51,22 +51,22 @@ def simulated(items: int, *, continuous: bool = False) -> Data:
 
 
 def ours(data: Data, replicates: int) -> object:
-    from saeval.stats.bootstrap.paired import joint_bootstrap
+    from saeval.stats.bootstrap.paired import paired_bootstrap
 
-    return joint_bootstrap(data.pairs(), replicates=replicates)
+    return paired_bootstrap(data.pairs(), n_resamples=replicates)
 
 
 def ours_clustered(data: Data, replicates: int) -> object:
-    from saeval.stats.bootstrap.paired import joint_bootstrap
+    from saeval.stats.bootstrap.paired import paired_bootstrap
 
-    return joint_bootstrap(data.pairs(clustered=True), replicates=replicates)
+    return paired_bootstrap(data.pairs(clustered=True), n_resamples=replicates)
 
 
 def comparison(data: Data, replicates: int) -> object:
-    from saeval.stats.compare.results import Settings
+    from saeval.stats.compare.results import StatsConfig
     from saeval.stats.compare.task import compare_task
 
-    return compare_task("bench", data.pairs(), Settings(0.95, replicates, 0))
+    return compare_task("bench", data.pairs(), StatsConfig(0.95, replicates, 0))
 
 
 def of_sklearn(target: np.ndarray, predicted: np.ndarray, confidence: np.ndarray) -> list[float]:

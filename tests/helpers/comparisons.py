@@ -12,17 +12,17 @@ from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.compare.published import PublishedAnswers, published_convention
 from saeval.stats.compare.results import (
     SCHEMA_VERSION,
+    ChangedItem,
     Comparison,
-    Flip,
     Interval,
     ModelDescription,
-    Settings,
+    StatsConfig,
     TaskComparison,
 )
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
 
 LABELS = ("PASS", "FAIL", "NA")
-SETTINGS = Settings(level=0.95, replicates=200, seed=0)
+SETTINGS = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 HOSTILE = (
     "<script>alert(1)</script> [red]x[/red] **b** | c\nsecond `line` \x1b[31m\x00 \ud800 "
     "\u202e @someone #1 https://evil.example $x$ '\" &amp; ]]> --> :smile:"
@@ -88,9 +88,9 @@ def with_row(
         base=values[0],
         checkpoint=values[1],
         difference=values[1] - values[0],
-        difference_interval=None if limits is None else Interval(*limits, "percentile-bootstrap"),
-        p=p,
-        p_holm=p,
+        confidence_interval=None if limits is None else Interval(*limits, "percentile-bootstrap"),
+        pvalue=p,
+        pvalue_holm=p,
     )
     rows = tuple(changed if other is row else other for other in found.metrics)
     return replace(found, metrics=rows)
@@ -128,11 +128,11 @@ def hostile_comparison() -> Comparison:
         *(PublishedAnswers(side, np.full(40, 0.5), np.arange(40) % 5 > 0) for side in predicted),
         own_reading=True,
         invalid_here=(1, 2),
-        replicates=50,
+        n_resamples=50,
         rng=np.random.default_rng(0),
     )
     published = replace(published, source=HOSTILE)
-    flip = Flip(
+    flip = ChangedItem(
         item_id=f"=cmd()|{HOSTILE}",
         target="NA",
         base_label="NA",
@@ -144,7 +144,9 @@ def hostile_comparison() -> Comparison:
         base_response=HOSTILE * 40,
         checkpoint_response="",
     )
-    found = task("=cmd()|" + HOSTILE, pairs, flips=(flip,), flips_total=9, published=published)
+    found = task(
+        "=cmd()|" + HOSTILE, pairs, changed_items=(flip,), n_changed_items=9, published=published
+    )
     found = replace(found, warnings=(HOSTILE,))
     model = ModelDescription(HOSTILE, HOSTILE, {HOSTILE: HOSTILE})
     return replace(comparison(found), base=model, checkpoint=model, warnings=(HOSTILE,))
@@ -168,11 +170,11 @@ def bare_comparison() -> Comparison:
             difference=None,
             base_interval=None,
             checkpoint_interval=None,
-            difference_interval=None,
-            p=None,
-            test=None,
-            p_holm=None,
-            p_bh=None,
+            confidence_interval=None,
+            pvalue=None,
+            method=None,
+            pvalue_holm=None,
+            pvalue_bh=None,
         )
         for row in found.metrics
     )

@@ -33,8 +33,8 @@ def frontier(
                 model,
                 system,
                 right=luck < right,
-                declined=luck >= right + wrong,
-                unreadable=np.zeros(items, dtype=np.bool_),
+                abstained=luck >= right + wrong,
+                invalid=np.zeros(items, dtype=np.bool_),
             )
             for system, (right, wrong) in prompts.items()
         ]
@@ -52,7 +52,7 @@ def frontier(
         items=items,
         clusters=None,
         answerable=int(answerable.sum()),
-        level=level,
+        confidence_level=level,
         models=tuple(ModelDescription(model, f"./{model}", {}) for model in shares),
         systems=dict(texts or {system: f"Be {system}." for system in systems}),
         points=points([o for own in outcomes.values() for o in own], answerable, None, level),

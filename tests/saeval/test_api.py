@@ -265,7 +265,7 @@ def test_settings_come_as_keywords_or_as_a_configuration(files):
     by_object = saeval.compare(*files, stats_config=config)
     by_keyword = saeval.compare(*files, stats_config=config, confidence_level=0.95)
     assert by_object.settings == config
-    lows = [own["fever"]["accuracy"].difference_interval.low for own in (by_keyword, by_object)]
+    lows = [own["fever"]["accuracy"].confidence_interval.low for own in (by_keyword, by_object)]
     assert lows[0] < lows[1], "a higher level, a wider interval"
     with pytest.raises(saeval.InputError, match="--limit: has no effect on answers that exist"):
         saeval.compare(*files, limit=3)

@@ -11,12 +11,18 @@ import numpy as np
 from validity import Case, draw
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
-from saeval.stats.bootstrap.paired import JointBootstrap, joint_bootstrap
+from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
 from saeval.stats.compare.evidence import Key
-from saeval.stats.gate.decide import Held, RuleResult, judge, look, overall
+from saeval.stats.gate.decide import (
+    GatedTask,
+    RuleResult,
+    decide_rules,
+    decide_sequentially,
+    overall_verdict,
+)
 from saeval.stats.gate.margins import difference_against, value_against
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better
-from saeval.stats.gate.sequential import Seen
+from saeval.stats.gate.sequential import SequentialDecision
 
 LEVEL = 0.95
 REPLICATES = 1000
@@ -118,15 +124,15 @@ def truth(kind: DataKind, key: Key, of_difference: bool) -> float:
     """Of the metric, from a large sample."""
     pairs, once = _population(kind)
     test = difference_against if of_difference else value_against
-    found = test(key, pairs, 0.5, level=LEVEL, bootstrap=lambda: once)
+    found = test(key, pairs, 0.5, confidence_level=LEVEL, bootstrap=lambda: once)
     assert found.estimate is not None
     return found.estimate
 
 
 @cache
-def _population(kind: DataKind) -> tuple[PairedAnswers, JointBootstrap]:
+def _population(kind: DataKind) -> tuple[PairedAnswers, PairedBootstrap]:
     pairs = replace(drawn(kind, np.random.default_rng(1), MILLIONS), cluster=None)
-    return pairs, joint_bootstrap(pairs, replicates=20)
+    return pairs, paired_bootstrap(pairs, n_resamples=20)
 
 
 def at_the_limit(kind: DataKind, beyond: float = 0.0) -> list[Rule]:
@@ -189,10 +195,14 @@ def in_order(pairs: PairedAnswers) -> tuple[PairedAnswers, np.ndarray, int]:
     return pairs.subset(order), unit[order], int(np.bincount(unit).max())
 
 
-def seen_of(rules: Sequence[Rule], pairs: PairedAnswers, family: int) -> dict[int, Seen]:
+def seen_of(
+    rules: Sequence[Rule], pairs: PairedAnswers, family: int
+) -> dict[int, SequentialDecision]:
     """What confidence sequences say that look after every single item."""
     ordered, unit, largest = in_order(pairs)
-    return look(rules, ordered, unit, largest=largest, level=LEVEL, watched=family)
+    return decide_sequentially(
+        rules, ordered, unit, largest=largest, confidence_level=LEVEL, watched=family
+    )
 
 
 def judged(rules: Sequence[Rule], pairs: PairedAnswers, seed: int, early: bool) -> list[RuleResult]:
@@ -201,8 +211,12 @@ def judged(rules: Sequence[Rule], pairs: PairedAnswers, seed: int, early: bool) 
     if early:
         means = sum(rule.is_mean for rule in rules)
         seen = seen_of(rules, pairs, means)
-    held = Held("task", pairs, tuple(rules), len(pairs), seen)
-    return list(judge([held], level=LEVEL, replicates=REPLICATES, seed=seed, until_decided=early))
+    held = GatedTask("task", pairs, tuple(rules), len(pairs), seen)
+    return list(
+        decide_rules(
+            [held], confidence_level=LEVEL, n_resamples=REPLICATES, seed=seed, sequential=early
+        )
+    )
 
 
 def limits_block(kind: DataKind, rules: Sequence[Rule], seed: int) -> dict[object, np.ndarray]:
@@ -216,8 +230,8 @@ def limits_block(kind: DataKind, rules: Sequence[Rule], seed: int) -> dict[objec
         alone = seen_of(rules, pairs, family=1)
         for place, (rule, found) in enumerate(zip(rules, results, strict=True)):
             # Alone in its policy, a rule needs no correction.
-            p_pass = 1.0 if found.p_pass is None else found.p_pass
-            p_worse = 1.0 if found.p_regression is None else found.p_regression
+            p_pass = 1.0 if found.pvalue_pass is None else found.pvalue_pass
+            p_worse = 1.0 if found.pvalue_regression is None else found.pvalue_regression
             row = [1, p_pass <= alpha, p_worse <= alpha, 0, 0]
             if place in alone:
                 early = alone[place].verdict
@@ -227,7 +241,7 @@ def limits_block(kind: DataKind, rules: Sequence[Rule], seed: int) -> dict[objec
                 row[3], row[4] = row[1], p_worse <= alpha / 2
             counts[rule] += row
         stopped = judged(rules, pairs, seed * BLOCK + number, early=True)
-        verdicts = overall(results), overall(stopped)
+        verdicts = overall_verdict(results), overall_verdict(stopped)
         counts["all rules together"] += [
             1,
             verdicts[0] == "PASS",
@@ -244,9 +258,9 @@ def policy_block(place: int, seed: int) -> np.ndarray:
     total = np.zeros(6)
     for number in range(BLOCK):
         pairs = drawn(kind, np.random.default_rng([seed, number, kind.case.items, place]))
-        full = overall(judged(rules, pairs, seed * BLOCK + number, early=False))
+        full = overall_verdict(judged(rules, pairs, seed * BLOCK + number, early=False))
         results = judged(rules, pairs, seed * BLOCK + number, early=True)
-        early = overall(results)
+        early = overall_verdict(results)
         total += [
             1,
             full == "PASS",

@@ -26,16 +26,16 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
-from saeval.stats.bootstrap.paired import joint_bootstrap
+from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.metric_table import metric_rows
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 from saeval.stats.inference.aurc import aurc
 
 LABELS = ("PASS", "FAIL", "NA")
 LEVELS = np.array([0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
 REPLICATES = 1000
 BLOCK = 100
-SETTINGS = Settings(level=0.95, replicates=REPLICATES, seed=0)
+SETTINGS = StatsConfig(confidence_level=0.95, n_resamples=REPLICATES, seed=0)
 
 AURC = ("aurc", None)
 METRICS = (
@@ -111,15 +111,15 @@ def truth(case: Case) -> dict[tuple[str, str | None], float]:
     if not case.effect:
         return dict.fromkeys(METRICS, 0.0)
     pairs = replace(draw(case, np.random.default_rng(1), 4_000_000), cluster=None)
-    found = joint_bootstrap(pairs, replicates=1)
+    found = paired_bootstrap(pairs, n_resamples=1)
     differences = {
         key: float(found.checkpoint[key][0] - found.base[key][0]) for key in METRICS if key != AURC
     }
     stated = pairs.both_confident
-    after = aurc(pairs.checkpoint.confidence[stated], pairs.checkpoint_correct[stated])
+    after = aurc(pairs.checkpoint_correct[stated], pairs.checkpoint.confidence[stated])
     return {
         **differences,
-        AURC: after - aurc(pairs.base.confidence[stated], pairs.base_correct[stated]),
+        AURC: after - aurc(pairs.base_correct[stated], pairs.base.confidence[stated]),
     }
 
 
@@ -130,12 +130,12 @@ def block(case: Case, seed: int) -> dict[tuple[str, str | None], list[int]]:
     for number in range(BLOCK):
         rng = np.random.default_rng([seed, number, case.items, case.clusters])
         pairs = draw(case, rng)
-        bootstrap = joint_bootstrap(pairs, replicates=REPLICATES, rng=rng)
+        bootstrap = paired_bootstrap(pairs, n_resamples=REPLICATES, rng=rng)
         for row in metric_rows(pairs, bootstrap, SETTINGS, rng):
-            key, limits = (row.metric, row.label), row.difference_interval
-            if key in true and row.p is not None and limits is not None:
+            key, limits = (row.metric, row.label), row.confidence_interval
+            if key in true and row.pvalue is not None and limits is not None:
                 counts[key][0] += 1
-                counts[key][1] += row.p < 0.05
+                counts[key][1] += row.pvalue < 0.05
                 counts[key][2] += limits.low <= true[key] <= limits.high
     return dict(counts)
 

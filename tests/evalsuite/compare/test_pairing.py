@@ -8,7 +8,7 @@ from saeval.errors import PairingError
 from saeval.evalsuite.compare.pairing import pair, select_changed_items, to_arrays
 from saeval.evalsuite.compare.results import ComparedPredictions
 from saeval.evalsuite.compare.statistics import compare_predictions
-from saeval.stats.compare.results import ModelDescription, Settings
+from saeval.stats.compare.results import ModelDescription, StatsConfig
 from saeval.tasks.registry import get_task
 
 FEVER = get_task("fever")
@@ -89,7 +89,7 @@ def test_tasks_of_one_side_only_are_named_and_no_common_task_is_an_error():
     options = {
         "base_model": model,
         "checkpoint_model": model,
-        "settings": Settings(0.95, 100, 0),
+        "settings": StatsConfig(0.95, 100, 0),
     }
     both = side(*[prediction(i) for i in range(6)])
     found = compare_predictions(

@@ -63,7 +63,7 @@ def test_a_task_has_its_own_rules_instead_of_the_general_ones(written):
         "at_least",
         "at_most",
     ]
-    assert [(s.rule.metric, s.why) for s in skipped] == [
+    assert [(s.rule.metric, s.reason) for s in skipped] == [
         ("hallucination_rate", "the task has no hallucination rate")
     ]
 
@@ -72,9 +72,9 @@ def test_one_policy_serves_claims_and_questions(written):
     policy = load_policy(written(GOOD))
     rules, skipped = policy.rules_for("selfaware", ["RIGHT", "UNKNOWN"])
     assert ("precision", "UNKNOWN") in [rule.key for rule in rules]
-    assert {s.why for s in skipped} == {"the task has no NA recall", "the task has no macro f1"}
+    assert {s.reason for s in skipped} == {"the task has no NA recall", "the task has no macro f1"}
     rules, skipped = policy.rules_for("simpleqa", ["RIGHT"])
-    assert "no item of it has the target UNKNOWN" in {s.why for s in skipped}
+    assert "no item of it has the target UNKNOWN" in {s.reason for s in skipped}
     assert "hallucination_rate" not in {rule.metric for rule in rules}
 
 
@@ -138,7 +138,7 @@ def test_a_mistake_in_a_rule_is_named_with_its_line(written, line, message):
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("level: 2\nrules: []", 1, "`level` must lie between 0.5 and 1"),
+        ("level: 2\nrules: []", 1, "`confidence_level` must lie between 0.5 and 1"),
         ("rules: []", 1, "the policy has no rules"),
         ("", 1, "a policy is a mapping with `rules`"),
         ("ruls: []", 1, "there is no key `ruls`; did you mean rules?"),

@@ -18,7 +18,7 @@ from saeval.reports.figures.steps import Curve, OverSteps, over_steps, step_sent
 from saeval.reports.render.series_index import SeriesIndex, read_index
 from saeval.reports.text.best import best_sentences
 from saeval.stats.checkpoints.results import Best, Candidate
-from saeval.stats.checkpoints.series import family
+from saeval.stats.checkpoints.series import checkpoint_series
 from saeval.stats.compare.results import Interval, ModelDescription
 
 HOSTILE = "<script>alert(1)</script> [red]x[/red] =1+1 | a"
@@ -30,7 +30,7 @@ def named(name):
 
 @pytest.fixture
 def together():
-    return family([named("fever-only"), named(HOSTILE)])
+    return checkpoint_series([named("fever-only"), named(HOSTILE)])
 
 
 @pytest.fixture
@@ -114,7 +114,10 @@ def of_a_run():
         candidates[2].interval, candidates, (),
     )  # fmt: skip
     return replace(
-        family(found, (10, 200, 3000)), comparisons=tuple(found), best=best, notes=(HOSTILE,)
+        checkpoint_series(found, (10, 200, 3000)),
+        comparisons=tuple(found),
+        best=best,
+        notes=(HOSTILE,),
     )
 
 
@@ -230,4 +233,4 @@ def test_the_index_is_read_back_and_a_bad_one_is_told():
 def test_steps_are_ascending_and_one_for_each(together):
     for steps in ((1,), (2, 1), (1, 1)):
         with pytest.raises(ValueError, match="`steps` must be one for each comparison, ascending"):
-            family(together.comparisons, steps)
+            checkpoint_series(together.comparisons, steps)

@@ -201,7 +201,7 @@ def test_csv_and_json_hold_full_numbers():
     ]
     assert float(rows[0]["right_low"]) == found.points[0].right.interval.low
     assert rows[0]["beyond_base_front_p"] == ""
-    assert float(rows[-1]["beyond_base_front_p_holm"]) == found.beyond[-1].p_holm
+    assert float(rows[-1]["beyond_base_front_p_holm"]) == found.beyond[-1].pvalue_holm
 
 
 def test_json_is_versioned_and_whole():

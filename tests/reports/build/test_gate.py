@@ -24,7 +24,7 @@ from saeval.reports import (
 )
 from saeval.reports.render.github import github_annotations
 from saeval.stats.compare.results import Interval
-from saeval.stats.gate.decide import Gate, Gated, RuleResult, Skipped
+from saeval.stats.gate.decide import Gate, RuleResult, SkippedRule, TaskCoverage
 from saeval.stats.gate.rules import Rule
 
 HOSTILE = 'x|<img src=a onerror=b>\n::error::owned\x1b[31m @everyone "]]>&'
@@ -36,9 +36,9 @@ def result(verdict, **changed) -> RuleResult:
         "rule": Rule("accuracy", None, "not_worse_by", 0.02, "gate.yaml:3"),
         "estimate": -0.013,
         "interval": Interval(-0.03, 0.004, "tango-score"),
-        "p_pass": 0.2,
-        "p_regression": 0.8,
-        "p_holm": 1.0,
+        "pvalue_pass": 0.2,
+        "pvalue_regression": 0.8,
+        "pvalue_holm": 1.0,
         "verdict": verdict,
         "items": 1000,
         "method": "tango-score",
@@ -53,13 +53,13 @@ def gate(**changed) -> Gate:
         "base": "base",
         "checkpoint": "checkpoint",
         "policy": "gate.yaml",
-        "level": 0.95,
-        "until_decided": False,
+        "confidence_level": 0.95,
+        "sequential": False,
         "verdict": "REGRESSION",
-        "tasks": (Gated("fever", 1000, 1000), Gated("vitaminc", 500, 1000)),
+        "tasks": (TaskCoverage("fever", 1000, 1000), TaskCoverage("vitaminc", 500, 1000)),
         "results": (
-            result("PASS", p_pass=0.004),
-            result("REGRESSION", p_holm=0.01),
+            result("PASS", pvalue_pass=0.004),
+            result("REGRESSION", pvalue_holm=0.01),
             result("INCONCLUSIVE", task="vitaminc", items_to_decide=12345),
             result(
                 "INCONCLUSIVE",
@@ -69,7 +69,7 @@ def gate(**changed) -> Gate:
                 note="it rests on 3 items; fewer than 20 are not tested",
             ),
         ),
-        "skipped": (Skipped("fever", Rule("aurc", None, "not_worse_by", 0.1), "it has none"),),
+        "skipped": (SkippedRule("fever", Rule("aurc", None, "not_worse_by", 0.1), "it has none"),),
     }
     return Gate(**fields | changed)
 
@@ -133,7 +133,7 @@ def test_junit_is_read_by_a_parser_that_ci_tools_use(tmp_path):
 
 def test_names_in_junit_are_text():
     text = to_junit(
-        replace(gate(), tasks=(Gated(HOSTILE, 1, 1),), results=(), skipped=()), strict=False
+        replace(gate(), tasks=(TaskCoverage(HOSTILE, 1, 1),), results=(), skipped=()), strict=False
     )
     assert "\x1b" not in text
     assert ET.fromstring(text)[0].get("name").startswith("x|<img src=a")
@@ -196,7 +196,7 @@ def test_markup_in_names_is_printed_as_it_is():
 
 
 def test_saved_items_are_said():
-    text = printed(replace(gate(), until_decided=True))
+    text = printed(replace(gate(), sequential=True))
     assert "Asked the checkpoint 1,500 of 2,000 items: 25% saved." in text
 
 

@@ -14,7 +14,7 @@ from saeval.reports import print_result, report_files, to_csv, to_html, to_markd
 from saeval.reports.build.cells import EMPTY
 from saeval.reports.build.metacognition import task_tables, transfer_section
 from saeval.reports.text.metacognition import details, in_sentences, way_of
-from saeval.stats.compare.results import ModelDescription, Settings
+from saeval.stats.compare.results import ModelDescription, StatsConfig
 from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
 from saeval.stats.metacognition.results import (
     METACOGNITION_SCHEMA_VERSION,
@@ -22,12 +22,12 @@ from saeval.stats.metacognition.results import (
     ModelMetacognition,
     TaskDifferences,
     TaskMetacognition,
-    adjust,
+    adjust_models,
     certainty_differences,
     single_answers,
 )
 
-SETTINGS = Settings(0.95, 1000, 43)
+SETTINGS = StatsConfig(0.95, 1000, 43)
 RIGHT = np.arange(100) % 2 == 0
 HOSTILE = "<b>|x\x1b[31m"
 
@@ -59,7 +59,7 @@ def task(name: str, single: bool, pairs: bool, first: bool = False) -> TaskMetac
     return TaskMetacognition(
         name, 300, 100, 50, 150,
         single_answers(certainty(single), RIGHT, np.full(100, 0.8), None, SETTINGS),
-        pairwise_choices(choices(pairs, first), side(pairs), level=0.95),
+        pairwise_choices(choices(pairs, first), side(pairs), confidence_level=0.95),
     )  # fmt: skip
 
 
@@ -68,13 +68,13 @@ def model(name: str, *tasks: TaskMetacognition, differences=()) -> ModelMetacogn
 
 
 def differences(name: str, before: bool, after: bool) -> TaskDifferences:
-    rows = certainty_differences(certainty(before), RIGHT, certainty(after), RIGHT, None, SETTINGS)
+    rows = certainty_differences(RIGHT, certainty(before), RIGHT, certainty(after), None, SETTINGS)
     rows += pairwise_differences(choices(before), side(True), choices(after), side(True))
     return TaskDifferences(name, 100, 100, rows)
 
 
 def result(*models: ModelMetacognition, warnings=()) -> Metacognition:
-    tests, adjusted = adjust(models)
+    tests, adjusted = adjust_models(models)
     return Metacognition(
         METACOGNITION_SCHEMA_VERSION, "1", SETTINGS, tests, adjusted, tuple(warnings)
     )  # fmt: skip

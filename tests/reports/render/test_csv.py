@@ -23,9 +23,9 @@ def test_there_is_one_row_per_task_metric_and_label_with_full_precision():
     ]
     first, row = rows[0], found.tasks[0].metrics[0]
     assert float(first["difference"]) == row.difference
-    assert float(first["difference_low"]) == row.difference_interval.low
+    assert float(first["difference_low"]) == row.confidence_interval.low
     assert first["difference_interval_method"] == "tango-score"
-    assert float(first["p_holm"]) == row.p_holm
+    assert float(first["p_holm"]) == row.pvalue_holm
     assert (first["test"], first["higher_is_better"], first["headline"]) == (
         "mcnemar-mid-p",
         "true",

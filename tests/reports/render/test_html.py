@@ -10,7 +10,7 @@ from pages import Page
 from saeval.reports import to_html
 from saeval.reports.build.changed_items import RESPONSE_HEAD, RESPONSE_TAIL
 from saeval.reports.text.summary import in_words
-from saeval.stats.compare.results import Flip
+from saeval.stats.compare.results import ChangedItem
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
@@ -65,13 +65,13 @@ def test_hostile_text_is_shown_as_text():
 
 
 def flip(item, base, checkpoint, response=""):
-    return Flip(item, "NA", base, checkpoint, None, None, "a claim", (), response, response)
+    return ChangedItem(item, "NA", base, checkpoint, None, None, "a claim", (), response, response)
 
 
 def test_broken_items_come_first_and_long_responses_keep_their_end():
     long = "a" * 5000 + "LABEL=NA"
     flips = (flip("x", "PASS", "FAIL"), flip("y", "PASS", "NA"), flip("z", "NA", "PASS", long))
-    page = Page(to_html(comparison(replace(task(), flips=flips, flips_total=7))))
+    page = Page(to_html(comparison(replace(task(), changed_items=flips, n_changed_items=7))))
     assert "3 of 7 changed items" in page.text
     assert (
         page.text.index("Broken: 1")
@@ -84,5 +84,5 @@ def test_broken_items_come_first_and_long_responses_keep_their_end():
 
 
 def test_a_response_shows_its_line_breaks():
-    found = replace(task(), flips=(flip("z", "NA", "PASS", "\n one\n\ntwo"),))
+    found = replace(task(), changed_items=(flip("z", "NA", "PASS", "\n one\n\ntwo"),))
     assert " one\n\ntwo" in Page(to_html(comparison(found))).pres[0]

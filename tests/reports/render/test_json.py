@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import small_pairs
 
 from saeval.reports import from_json, to_json
-from saeval.stats.compare.results import Flip
+from saeval.stats.compare.results import ChangedItem
 from saeval.stats.compare.task import compare_task
 
 
@@ -31,8 +31,12 @@ anything = st.text(st.characters(), max_size=20)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(pairs=small_pairs(), texts=st.lists(anything, min_size=3, max_size=3), share=st.floats(0, 1))
 def test_any_comparison_makes_the_round_trip(pairs, texts, share):
-    flip = Flip(texts[0], "NA", "NA", "PASS", share, None, texts[1], (texts[2],), "", texts[0])
-    found = replace(compare_task("fever", pairs, SETTINGS), flips=(flip,), evidence_shortcut=share)
+    flip = ChangedItem(
+        texts[0], "NA", "NA", "PASS", share, None, texts[1], (texts[2],), "", texts[0]
+    )
+    found = replace(
+        compare_task("fever", pairs, SETTINGS), changed_items=(flip,), evidence_shortcut=share
+    )
     whole = comparison(found)
     assert from_json(to_json(whole)) == whole
 

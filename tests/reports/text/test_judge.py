@@ -26,7 +26,7 @@ def side(agreeing=95, differing=5, unreadable=0, unscored=0, examples=()):
         LABELS,
         default + [3] * unreadable + [0] * unscored,
         judge + [0] * unreadable + [3] * unscored,
-        not_asked=7,
+        not_judged=7,
         unscored_examples=examples,
     )
 
@@ -97,7 +97,7 @@ def test_a_caution_stands_where_graders_disagree_or_many_pairs_are_left_out(foun
 
 
 def test_nothing_graded_is_no_agreement():
-    found = judged(grader_agreement(LABELS, [], [], not_asked=300))
+    found = judged(grader_agreement(LABELS, [], [], not_judged=300))
     assert judge_sentences(found, 0.95)[0] == (
         "The judge graded 0 of the base's responses (300 more need no judge)."
     )

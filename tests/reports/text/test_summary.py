@@ -53,7 +53,7 @@ def test_a_gain_beyond_noise_is_named_with_its_numbers():
 def test_a_gain_counts_by_holms_p_not_by_the_raw_one():
     found = better_accuracy(quiet(task()))
     rows = tuple(
-        replace(row, p=0.001, p_holm=0.2) if row.metric == "accuracy" else row
+        replace(row, pvalue=0.001, pvalue_holm=0.2) if row.metric == "accuracy" else row
         for row in found.metrics
     )
     words = in_words(comparison(replace(found, metrics=rows)))

@@ -22,7 +22,7 @@ from saeval.stats.bootstrap import _numba
 from saeval.stats.bootstrap import paired as resampling
 from saeval.stats.bootstrap._multinomial import poisson_tables, weights
 from saeval.stats.bootstrap._units import units_of
-from saeval.stats.bootstrap.paired import bootstrap_p, joint_bootstrap, percentile_interval
+from saeval.stats.bootstrap.paired import bootstrap_pvalue, paired_bootstrap, percentile_interval
 
 
 @pytest.fixture(params=["numpy", "compiled"])
@@ -60,7 +60,7 @@ def by_sklearn(target, answers, usable):
 @given(small_pairs())
 @settings(deadline=None)
 def test_metrics_agree_with_sklearn_on_any_small_data(pairs):
-    found = joint_bootstrap(pairs, replicates=1)
+    found = paired_bootstrap(pairs, n_resamples=1)
     for mine, answers in ((found.base, pairs.base), (found.checkpoint, pairs.checkpoint)):
         for key, expected in by_sklearn(pairs.target, answers, pairs.both_confident).items():
             value = mine[key][0]
@@ -72,7 +72,7 @@ def test_metrics_agree_with_sklearn_on_any_small_data(pairs):
 
 def test_metrics_agree_with_sklearn_on_a_larger_sample():
     pairs = simulated(2000, 3)
-    found = joint_bootstrap(pairs, replicates=1)
+    found = paired_bootstrap(pairs, n_resamples=1)
     for key, expected in by_sklearn(pairs.target, pairs.base, pairs.both_confident).items():
         assert found.base[key][0] == pytest.approx(expected, abs=1e-12)
 
@@ -110,7 +110,7 @@ def test_replicates_have_the_distribution_of_a_plain_loop(engine):
     for key, value in by_hand(pairs.target, pairs.base).items():
         assert value == pytest.approx(expected[key], abs=1e-12)
 
-    found = joint_bootstrap(pairs, replicates=4000, rng=0)
+    found = paired_bootstrap(pairs, n_resamples=4000, rng=0)
     rng = np.random.default_rng(7)
     loop = []
     for _ in range(1500):
@@ -140,7 +140,7 @@ def test_metrics_of_every_resample_agree_with_sklearn(engine, shape):
             base=Answers(pairs.base.predicted, rng.random(80)),
             checkpoint=Answers(pairs.checkpoint.predicted, rng.random(80)),
         )
-    found = joint_bootstrap(pairs, replicates=40, rng=6)
+    found = paired_bootstrap(pairs, n_resamples=40, rng=6)
     units, models = units_of(pairs)
     seed = np.random.default_rng(6).integers(0, 2**64, dtype=np.uint64)
     drawn = weights(units, poisson_tables(units), seed, range(40))
@@ -160,7 +160,7 @@ def test_metrics_of_every_resample_agree_with_sklearn(engine, shape):
 
 def test_clustered_replicates_have_the_distribution_of_a_plain_loop(engine):
     pairs = simulated(300, 2, missing=0, clusters=40)
-    found = joint_bootstrap(pairs, replicates=4000, rng=0)
+    found = paired_bootstrap(pairs, n_resamples=4000, rng=0)
     rng = np.random.default_rng(7)
     members = [np.flatnonzero(pairs.cluster == c) for c in np.unique(pairs.cluster)]
     loop = []
@@ -178,7 +178,10 @@ def test_clustered_replicates_have_the_distribution_of_a_plain_loop(engine):
 def test_clusters_of_one_item_are_as_no_clusters(engine):
     plain = simulated(400, 5)
     single = dataclasses.replace(plain, cluster=np.arange(400))
-    one, other = joint_bootstrap(plain, replicates=3000), joint_bootstrap(single, replicates=3000)
+    one, other = (
+        paired_bootstrap(plain, n_resamples=3000),
+        paired_bootstrap(single, n_resamples=3000),
+    )
     for key in (("accuracy", None), ("auroc", None)):
         assert one.base[key] == pytest.approx(other.base[key])
         assert one.base_replicates[key].std() == pytest.approx(
@@ -192,7 +195,7 @@ def test_strata_keep_their_sizes(engine):
     target = np.repeat([0, 1], n // 2)
     answers = Answers(np.zeros(n, dtype=int), np.full(n, np.nan))
     pairs = paired_answers(LABELS, "NA", target, answers, answers, stratum=target)
-    found = joint_bootstrap(pairs, replicates=200)
+    found = paired_bootstrap(pairs, n_resamples=200)
     assert np.ptp(found.base_replicates["accuracy", None]) == 0
     assert found.base_replicates["accuracy", None][0] == 0.5
 
@@ -216,7 +219,7 @@ def test_neither_item_order_nor_cluster_names_change_anything(engine, clusters):
         cluster=None if clusters is None else names[pairs.cluster[order]],
         stratum=pairs.stratum[order],
     )
-    one, other = (joint_bootstrap(each, replicates=200, rng=4) for each in (pairs, shuffled))
+    one, other = (paired_bootstrap(each, n_resamples=200, rng=4) for each in (pairs, shuffled))
     for key, values in one.base_replicates.items():
         np.testing.assert_array_equal(values, other.base_replicates[key])
         np.testing.assert_array_equal(
@@ -261,7 +264,7 @@ def test_both_engines_agree_however_the_compiled_one_reads_its_rows(
 def test_identical_models_have_identical_replicates(compiled, monkeypatch):
     monkeypatch.setattr(resampling, "_COMPILED_FROM", 0 if compiled else 10**18)
     pairs = simulated(300, 2, clusters=50)
-    found = joint_bootstrap(dataclasses.replace(pairs, checkpoint=pairs.base), replicates=300)
+    found = paired_bootstrap(dataclasses.replace(pairs, checkpoint=pairs.base), n_resamples=300)
     for key, values in found.base_replicates.items():
         np.testing.assert_array_equal(values, found.checkpoint_replicates[key])
 
@@ -278,7 +281,7 @@ def test_data_around_the_switch_and_a_missing_numba_change_nothing(monkeypatch):
             if not numba:
                 patch.setitem(sys.modules, "saeval.stats.bootstrap._numba", None)
                 patch.delattr("saeval.stats.bootstrap._numba")
-            results.append(joint_bootstrap(pairs, replicates=100, rng=1).base_replicates)
+            results.append(paired_bootstrap(pairs, n_resamples=100, rng=1).base_replicates)
     for other in results[1:]:
         for key, values in results[0].items():
             np.testing.assert_allclose(values, other[key], rtol=1e-12, atol=1e-12)
@@ -287,7 +290,7 @@ def test_data_around_the_switch_and_a_missing_numba_change_nothing(monkeypatch):
 def test_swapping_the_models_flips_the_sign_of_every_difference():
     pairs = simulated(500, 9)
     swapped = dataclasses.replace(pairs, base=pairs.checkpoint, checkpoint=pairs.base)
-    one, other = joint_bootstrap(pairs, replicates=10), joint_bootstrap(swapped, replicates=10)
+    one, other = paired_bootstrap(pairs, n_resamples=10), paired_bootstrap(swapped, n_resamples=10)
     for key in one.base:
         np.testing.assert_allclose(
             one.checkpoint[key] - one.base[key], other.base[key] - other.checkpoint[key], atol=1e-12
@@ -297,8 +300,8 @@ def test_swapping_the_models_flips_the_sign_of_every_difference():
 def test_same_seed_same_replicates(engine):
     pairs = simulated(100, 1)
     one, other = (
-        joint_bootstrap(pairs, replicates=50, rng=3),
-        joint_bootstrap(pairs, replicates=50, rng=3),
+        paired_bootstrap(pairs, n_resamples=50, rng=3),
+        paired_bootstrap(pairs, n_resamples=50, rng=3),
     )
     np.testing.assert_array_equal(
         one.base_replicates["brier", None], other.base_replicates["brier", None]
@@ -315,7 +318,7 @@ def test_debiased_squared_ece_is_centred_for_a_calibrated_model():
         target = np.zeros(200, dtype=int)
         answers = Answers(np.where(rng.random(200) < confidence, 0, 1), confidence)
         pairs = paired_answers(LABELS, "NA", target, answers, answers)
-        found = joint_bootstrap(pairs, replicates=50, rng=seed)
+        found = paired_bootstrap(pairs, n_resamples=50, rng=seed)
         key = ("ece_squared_debiased", None)
         values.append(found.base[key][0])
         centres.append(found.base_replicates[key].mean() - found.base[key][0])
@@ -325,9 +328,9 @@ def test_debiased_squared_ece_is_centred_for_a_calibrated_model():
 
 
 def test_bootstrap_p_is_never_zero_and_one_for_no_difference():
-    assert bootstrap_p(np.zeros(999)) == 1
-    assert bootstrap_p(np.ones(999)) == pytest.approx(2 / 1000)
-    assert bootstrap_p(np.full(10, np.nan)) is None
+    assert bootstrap_pvalue(np.zeros(999)) == 1
+    assert bootstrap_pvalue(np.ones(999)) == pytest.approx(2 / 1000)
+    assert bootstrap_pvalue(np.full(10, np.nan)) is None
 
 
 def test_bootstrap_p_agrees_with_the_interval():
@@ -335,11 +338,11 @@ def test_bootstrap_p_agrees_with_the_interval():
     for centre in np.linspace(-4, 4, 41):
         differences = rng.normal(centre, 1, 2000)
         low, high = percentile_interval(differences, 0.95)
-        p = bootstrap_p(differences)
+        p = bootstrap_pvalue(differences)
         if abs(p - 0.05) > 0.004:  # within a few replicates of the limit the two may differ
             assert (p < 0.05) == (low > 0 or high < 0)
 
 
 def test_replicates_must_be_positive():
     with pytest.raises(ValueError, match="`replicates` must be positive"):
-        joint_bootstrap(simulated(10, 0), replicates=0)
+        paired_bootstrap(simulated(10, 0), n_resamples=0)

@@ -24,9 +24,9 @@ def test_where_lower_is_better_everything_is_mirrored():
     drawn = resampled(seen)
     up = select_best(seen, drawn, higher_is_better=True)
     down = select_best(-seen, -drawn, higher_is_better=False)
-    assert (down.chosen, down.best_shares, down.maybe_best) == (
+    assert (down.chosen, down.best_proportions, down.maybe_best) == (
         up.chosen,
-        up.best_shares,
+        up.best_proportions,
         up.maybe_best,
     )
     assert down.corrected == -up.corrected
@@ -41,7 +41,7 @@ def test_luck_is_taken_where_all_are_alike_and_not_where_one_is_far_ahead():
     ahead = select_best([0.0, 0.001, 0.2], resampled([0.0, 0.001, 0.2]), higher_is_better=True)
     assert ahead.corrected == pytest.approx(0.2, abs=0.0005)
     assert ahead.maybe_best == (False, False, True)
-    assert ahead.best_shares == (0.0, 0.0, 1.0)
+    assert ahead.best_proportions == (0.0, 0.0, 1.0)
 
 
 def test_intervals_have_the_width_of_the_largest_of_k_normal_errors():
@@ -67,7 +67,7 @@ def test_checkpoints_that_are_the_same_share_everything_and_cost_nothing():
     drawn = resampled(seen)
     one = select_best(seen, drawn, higher_is_better=True)
     three = select_best(np.repeat(seen, 3), np.repeat(drawn, 3, axis=1), higher_is_better=True)
-    assert three.best_shares == pytest.approx((1 / 3,) * 3)
+    assert three.best_proportions == pytest.approx((1 / 3,) * 3)
     assert three.maybe_best == (True,) * 3
     assert three.corrected == one.corrected == pytest.approx(0.02, abs=0.001)
     assert three.intervals == one.intervals * 3
@@ -96,7 +96,7 @@ def test_whatever_the_data_the_chosen_is_in_the_set_and_never_gains(seen, seed, 
     assert found.difference == seen[found.chosen] == best
     assert found.maybe_best[found.chosen]
     assert (found.corrected <= best) if higher else (found.corrected >= best)
-    assert sum(found.best_shares) == pytest.approx(1)
+    assert sum(found.best_proportions) == pytest.approx(1)
     for value, interval in zip(seen, found.intervals, strict=True):
         if interval is None:
             assert spread == 0

@@ -7,12 +7,12 @@ import pytest
 from strategies import LABELS, simulated
 
 from saeval.stats._core.answers import Answers, JointAnswers, joint_answers
-from saeval.stats.bootstrap.paired import joint_bootstrap, resampled_metrics
+from saeval.stats.bootstrap.paired import paired_bootstrap, resampled_metrics
 from saeval.stats.checkpoints.best import best_checkpoint
 from saeval.stats.checkpoints.results import NoBestError
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 
-QUICK = Settings(level=0.95, replicates=400, seed=0)
+QUICK = StatsConfig(confidence_level=0.95, n_resamples=400, seed=0)
 ACCURACY = ("accuracy", None)
 
 
@@ -34,8 +34,8 @@ def accuracy(answers: JointAnswers) -> np.ndarray:
 
 def test_two_models_resampled_jointly_are_the_joint_bootstrap():
     pairs = simulated(150, 0, clusters=40)
-    found = joint_bootstrap(pairs, replicates=50, rng=3)
-    base, checkpoint = resampled_metrics(joint_answers([pairs]), replicates=50, rng=3)
+    found = paired_bootstrap(pairs, n_resamples=50, rng=3)
+    base, checkpoint = resampled_metrics(joint_answers([pairs]), n_resamples=50, rng=3)
     for key, replicates in found.base_replicates.items():
         np.testing.assert_array_equal(base.replicates[key], replicates)
         np.testing.assert_array_equal(checkpoint.replicates[key], found.checkpoint_replicates[key])
@@ -44,7 +44,7 @@ def test_two_models_resampled_jointly_are_the_joint_bootstrap():
 def test_a_model_that_is_there_twice_has_the_same_replicates_twice():
     answers = run()
     twice = replace(answers, models=(*answers.models, answers.models[1]))
-    models = resampled_metrics(twice, replicates=60)
+    models = resampled_metrics(twice, n_resamples=60)
     for key, replicates in models[1].replicates.items():
         np.testing.assert_array_equal(models[-1].replicates[key], replicates)
 
@@ -65,7 +65,7 @@ def test_the_best_by_accuracy_with_its_difference_and_the_others():
 def test_replicates_vary_as_the_paired_difference_does():
     answers = run(n=600)
     best = best_checkpoint(
-        {"t": answers}, {"t": ACCURACY}, ["a", "b", "c"], replace(QUICK, replicates=8000)
+        {"t": answers}, {"t": ACCURACY}, ["a", "b", "c"], replace(QUICK, n_resamples=8000)
     )
     right = np.array([one.predicted == answers.target for one in answers.models]).astype(float)
     for index, candidate in enumerate(best.candidates, start=1):
@@ -86,7 +86,7 @@ def test_clusters_are_resampled_whole():
         ),
         cluster=cluster,
     )
-    names, wide = ["a", "b", "c"], replace(QUICK, replicates=4000)
+    names, wide = ["a", "b", "c"], replace(QUICK, n_resamples=4000)
     width = [
         np.mean([c.interval.high - c.interval.low for c in found.candidates])
         for found in (

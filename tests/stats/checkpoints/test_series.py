@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 from strategies import simulated
 
-from saeval.stats.checkpoints.series import family
-from saeval.stats.compare.results import SCHEMA_VERSION, Comparison, ModelDescription, Settings
+from saeval.stats.checkpoints.series import checkpoint_series
+from saeval.stats.compare.results import SCHEMA_VERSION, Comparison, ModelDescription, StatsConfig
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
-from saeval.stats.inference.multiplicity import adjusted_p
+from saeval.stats.inference.multiplicity import adjust_pvalues
 
-QUICK = Settings(level=0.95, replicates=200, seed=0)
+QUICK = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 
 
-def comparison(name: str, *seeds: int, settings: Settings = QUICK) -> Comparison:
+def comparison(name: str, *seeds: int, settings: StatsConfig = QUICK) -> Comparison:
     tasks = adjust_family(
         [compare_task(f"t{i}", simulated(150, seed), settings) for i, seed in enumerate(seeds)]
     )
@@ -27,23 +27,27 @@ def headline(comparisons):
 
 def test_p_values_are_adjusted_over_all_checkpoints_and_tasks():
     alone = [comparison("a", 1, 2), comparison("b", 3)]
-    together = family(alone)
+    together = checkpoint_series(alone)
     rows = headline(together.comparisons)
-    assert [r.p for r in rows] == [r.p for r in headline(alone)]
-    assert [r.p_holm for r in rows] == list(adjusted_p([r.p for r in rows], method="holm"))
-    assert {c.tests_in_family for c in together.comparisons} == {sum(r.p is not None for r in rows)}
+    assert [r.pvalue for r in rows] == [r.pvalue for r in headline(alone)]
+    assert [r.pvalue_holm for r in rows] == list(
+        adjust_pvalues([r.pvalue for r in rows], method="holm")
+    )
+    assert {c.tests_in_family for c in together.comparisons} == {
+        sum(r.pvalue is not None for r in rows)
+    }
     assert together.task_names == ("t0", "t1")
     assert [c.checkpoint.name for c in together.comparisons] == ["a", "b"]
 
 
 def test_a_family_of_one_is_adjusted_as_it_was():
     alone = comparison("a", 1, 2)
-    assert family([alone]).comparisons == (alone,)
+    assert checkpoint_series([alone]).comparisons == (alone,)
 
 
 def test_comparisons_must_belong_together():
     with pytest.raises(ValueError, match="`comparisons` must not be empty"):
-        family([])
-    other = comparison("b", 1, settings=Settings(0.9, 200, 0))
+        checkpoint_series([])
+    other = comparison("b", 1, settings=StatsConfig(0.9, 200, 0))
     with pytest.raises(ValueError, match="`comparisons` must have the same base and settings"):
-        family([comparison("a", 1), other])
+        checkpoint_series([comparison("a", 1), other])

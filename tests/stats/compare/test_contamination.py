@@ -7,10 +7,10 @@ import pytest
 from strategies import simulated
 
 from saeval.stats.compare.contamination import compare_clean
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 from saeval.stats.compare.task import compare_task
 
-SETTINGS = Settings(0.95, 500, 0)
+SETTINGS = StatsConfig(0.95, 500, 0)
 
 
 def test_the_clean_rows_are_those_of_the_clean_items_alone():
@@ -27,8 +27,8 @@ def test_the_clean_rows_are_those_of_the_clean_items_alone():
         assert (row.base, row.checkpoint, row.difference) == pytest.approx(
             (same.base, same.checkpoint, same.difference)
         )
-        assert row.p == pytest.approx(same.p)
-        assert row.difference_interval == same.difference_interval
+        assert row.pvalue == pytest.approx(same.pvalue)
+        assert row.confidence_interval == same.confidence_interval
     assert {"accuracy", "recall", "abstention_rate", "false_abstention_rate"} == {
         row.metric for row in found.metrics
     }

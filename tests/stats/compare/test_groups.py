@@ -37,9 +37,9 @@ def test_a_change_in_one_topic_is_found_there_and_not_elsewhere():
     ]
     of = rows(found)
     assert of["law", "incorrect_rate"].difference == -1
-    assert of["law", "incorrect_rate"].p_holm < 0.001
+    assert of["law", "incorrect_rate"].pvalue_holm < 0.001
     assert of["art", "incorrect_rate"].difference == 0
-    assert of["art", "incorrect_rate"].p_holm == 1
+    assert of["art", "incorrect_rate"].pvalue_holm == 1
 
 
 def test_holm_counts_every_test_of_the_dimension():
@@ -48,8 +48,8 @@ def test_holm_counts_every_test_of_the_dimension():
     found = compare_groups(pairs(*given), "topic", ["one", "two"] * 100, 0.95)
     tests = [row for group in found for row in group.metrics]
     assert len(tests) == 6
-    least = min(tests, key=lambda row: row.p)
-    assert least.p_holm == pytest.approx(min(1, 6 * least.p))
+    least = min(tests, key=lambda row: row.pvalue)
+    assert least.pvalue_holm == pytest.approx(min(1, 6 * least.pvalue))
 
 
 def test_small_groups_are_taken_together():

@@ -8,9 +8,9 @@ from strategies import LABELS, simulated
 
 from saeval.stats._core.answers import Answers, paired_answers
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 
-QUICK = Settings(level=0.95, replicates=200, seed=0)
+QUICK = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 
 
 def rows(pairs):
@@ -78,7 +78,7 @@ def test_clusters_and_identical_models():
     pairs = probed_pairs(clusters=40)
     assert rows(pairs)[1]["confidence_distance"].test == "cr3-t"
     _, same = rows(dataclasses.replace(pairs, checkpoint=pairs.base))
-    assert all(row.difference == 0 and row.p == 1 for row in same.values())
+    assert all(row.difference == 0 and row.pvalue == 1 for row in same.values())
 
 
 def test_without_stated_confidence_there_is_no_gap():

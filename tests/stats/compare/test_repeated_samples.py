@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saeval.stats.compare.repeated_samples import ItemSamples, PairedSamples, compare_samples
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 from saeval.stats.metrics.pass_at_k import OUTCOMES
 
-SETTINGS = Settings(level=0.95, replicates=1000, seed=0)
+SETTINGS = StatsConfig(confidence_level=0.95, n_resamples=1000, seed=0)
 RIGHT, WRONG, UNKNOWN, INVALID = range(4)
 
 
@@ -121,7 +121,7 @@ def test_three_sources_rest_on_the_same_items_and_are_told_apart():
     for difference in found.source_differences:
         assert difference.source == "stated"
         assert difference.difference == pytest.approx(consistency.base - stated.base)
-        assert difference.p < 0.001
+        assert difference.pvalue < 0.001
 
 
 def test_stated_confidence_is_that_of_the_samples_that_gave_the_answer():
@@ -152,7 +152,7 @@ def test_clusters_of_items_widen_the_interval():
     together = compared(samples(base), samples(checkpoint), cluster=np.repeat(np.arange(40), 10))
 
     def width(found):
-        limits = value(found, "pass_at_k", "1").difference_interval
+        limits = value(found, "pass_at_k", "1").confidence_interval
         return limits.high - limits.low
 
     assert width(together) > 2 * width(alone)

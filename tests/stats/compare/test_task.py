@@ -12,12 +12,12 @@ from strategies import LABELS, simulated, small_pairs
 
 from saeval.stats._core.answers import Answers, paired_answers
 from saeval.stats.compare.invalid import invalid_treatments
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 from saeval.stats.compare.task import adjust_family, compare_task
-from saeval.stats.inference.multiplicity import adjusted_p
+from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.proportions import mcnemar, tango_interval, wilson_interval
 
-QUICK = Settings(level=0.95, replicates=200, seed=0)
+QUICK = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 
 
 def numbers(value):
@@ -49,11 +49,11 @@ def test_identical_models_differ_in_nothing(pairs):
     found = compare_task("x", same, QUICK)
     for row in found.metrics:
         assert row.difference in (0, None)
-        assert row.p in (1, None)
-        if row.difference_interval is not None:
-            assert row.difference_interval.low <= 0 <= row.difference_interval.high
-    assert found.mcnemar.p_mid == 1
-    assert found.flips_total == 0
+        assert row.pvalue in (1, None)
+        if row.confidence_interval is not None:
+            assert row.confidence_interval.low <= 0 <= row.confidence_interval.high
+    assert found.mcnemar.pvalue_mid == 1
+    assert found.n_changed_items == 0
 
 
 def test_every_metric_has_the_test_that_suits_it():
@@ -70,11 +70,11 @@ def test_every_metric_has_the_test_that_suits_it():
         ("ece_squared_debiased", None): ("paired-bootstrap", "paired-bootstrap"),
     }
     for key, (independent, in_clusters) in expected.items():
-        assert plain.metric(*key).test == independent, key
-        assert clustered.metric(*key).test == in_clusters, key
-    assert plain.metric("accuracy").difference_interval.method == "tango-score"
-    assert plain.metric("macro_f1").difference_interval.method == "percentile-bootstrap"
-    assert clustered.metric("macro_f1").difference_interval.method == "cluster-percentile-bootstrap"
+        assert plain.metric(*key).method == independent, key
+        assert clustered.metric(*key).method == in_clusters, key
+    assert plain.metric("accuracy").confidence_interval.method == "tango-score"
+    assert plain.metric("macro_f1").confidence_interval.method == "percentile-bootstrap"
+    assert clustered.metric("macro_f1").confidence_interval.method == "cluster-percentile-bootstrap"
     assert clustered.clusters == 60
     assert any("clusters" in warning for warning in clustered.warnings)
 
@@ -93,19 +93,19 @@ def test_recall_and_false_abstention_are_shares_of_their_own_items():
     ):
         first, second = (h[members] for h in happened)
         lost, won = int((first & ~second).sum()), int((~first & second).sum())
-        assert found.metric(*key).p == mcnemar(lost, won).p_mid
+        assert found.metric(*key).pvalue == mcnemar(lost, won).pvalue_mid
         interval = tango_interval(lost, won, int(members.sum()))
-        assert found.metric(*key).difference_interval == interval
+        assert found.metric(*key).confidence_interval == interval
         assert found.metric(*key).items == members.sum()
         own = wilson_interval(int(first.sum()), len(first))
         assert found.metric(*key).base_interval == own
 
 
 def test_max_t_adjusts_the_headline_within_the_task_and_is_no_smaller_than_p():
-    found = compare_task("x", simulated(500, 1), Settings(0.95, 2000, 0))
+    found = compare_task("x", simulated(500, 1), StatsConfig(0.95, 2000, 0))
     for row in found.metrics:
-        assert (row.p_max_t is not None) == row.headline
-        assert row.p_max_t is None or row.p_max_t >= row.p
+        assert (row.pvalue_max_t is not None) == row.headline
+        assert row.pvalue_max_t is None or row.pvalue_max_t >= row.pvalue
 
 
 def test_spread_symmetry_and_brier_parts_travel_with_the_task():
@@ -117,9 +117,9 @@ def test_spread_symmetry_and_brier_parts_travel_with_the_task():
     brier = np.mean((stated.base.confidence[both] - stated.base_correct[both]) ** 2)
     assert parts == pytest.approx(brier, abs=1e-12)
     assert parts == pytest.approx(found.metric("brier").base, abs=1e-12)
-    assert found.spread.base_std == pytest.approx(found.metric("confidence_std").base, abs=1e-12)
-    assert 0 <= found.transitions.bowker_p <= 1
-    assert 0 <= found.transitions.stuart_maxwell_p <= 1
+    assert found.std.base_std == pytest.approx(found.metric("confidence_std").base, abs=1e-12)
+    assert 0 <= found.transitions.bowker_pvalue <= 1
+    assert 0 <= found.transitions.stuart_maxwell_pvalue <= 1
 
 
 def test_transition_counts_and_flip_rates():
@@ -144,9 +144,13 @@ def test_family_is_every_headline_metric_of_every_task():
     tasks = [compare_task(name, simulated(200, seed), QUICK) for seed, name in enumerate("ab")]
     adjusted = adjust_family(tasks)
     family = [row for task in adjusted for row in task.metrics if row.headline]
-    assert [row.p_holm for row in family] == list(adjusted_p([r.p for r in family], method="holm"))
-    assert all(row.p_holm is None for task in adjusted for row in task.metrics if not row.headline)
-    assert all(row.p_holm >= row.p_bh >= row.p for row in family)
+    assert [row.pvalue_holm for row in family] == list(
+        adjust_pvalues([r.pvalue for r in family], method="holm")
+    )
+    assert all(
+        row.pvalue_holm is None for task in adjusted for row in task.metrics if not row.headline
+    )
+    assert all(row.pvalue_holm >= row.pvalue_bh >= row.pvalue for row in family)
 
 
 def test_evidence_shortcut_is_how_well_missing_evidence_tells_na():
@@ -172,14 +176,14 @@ def test_invalid_treatments_of_hand_counted_answers():
 def test_holm_and_bh_agree_with_statsmodels(p):
     for method in ("holm", "fdr_bh"):
         expected = multipletests(p, method=method)[1]
-        assert adjusted_p(p, method=method) == pytest.approx(expected.tolist(), abs=1e-12)
+        assert adjust_pvalues(p, method=method) == pytest.approx(expected.tolist(), abs=1e-12)
 
 
 def test_holm_and_bh_keep_missing_values_in_place():
-    assert adjusted_p([None, 0.5], method="fdr_bh") == (None, 0.5)
-    assert adjusted_p([None], method="holm") == (None,)
+    assert adjust_pvalues([None, 0.5], method="fdr_bh") == (None, 0.5)
+    assert adjust_pvalues([None], method="holm") == (None,)
     with pytest.raises(ValueError, match="`p` must lie in"):
-        adjusted_p([1.5], method="holm")
+        adjust_pvalues([1.5], method="holm")
 
 
 def test_no_change_at_all_in_clusters_is_not_certainty():
@@ -188,9 +192,9 @@ def test_no_change_at_all_in_clusters_is_not_certainty():
     answers = Answers(target, np.full(300, np.nan))
     labels = ("PASS", "FAIL", "NA")
     pairs = paired_answers(labels, "NA", target, answers, answers, cluster)
-    row = compare_task("x", pairs, Settings(0.95, 1000, 0)).metric("false_abstention_rate")
-    assert (row.difference, row.p) == (0, 1)
-    assert row.difference_interval.low < -0.05 < 0.05 < row.difference_interval.high
+    row = compare_task("x", pairs, StatsConfig(0.95, 1000, 0)).metric("false_abstention_rate")
+    assert (row.difference, row.pvalue) == (0, 1)
+    assert row.confidence_interval.low < -0.05 < 0.05 < row.confidence_interval.high
 
 
 def test_the_interval_of_a_share_stays_within_what_a_difference_can_be():
@@ -201,6 +205,6 @@ def test_the_interval_of_a_share_stays_within_what_a_difference_can_be():
         labels, "NA", target, base, Answers(target, np.full(24, np.nan)), cluster
     )
     limits = (
-        compare_task("x", pairs, Settings(0.95, 1000, 0)).metric("accuracy").difference_interval
+        compare_task("x", pairs, StatsConfig(0.95, 1000, 0)).metric("accuracy").confidence_interval
     )
     assert -1 <= limits.low < limits.high <= 1

@@ -85,8 +85,8 @@ def outcomes(model, system, right, wrong, n=200, unreadable=0, offset=0):
         model,
         system,
         right=at < right,
-        declined=at >= right + wrong,
-        unreadable=(at >= right + wrong - unreadable) & (at < right + wrong),
+        abstained=at >= right + wrong,
+        invalid=(at >= right + wrong - unreadable) & (at < right + wrong),
     )
 
 
@@ -102,8 +102,8 @@ def test_shares_of_a_point_and_what_cannot_be_read_is_wrong():
     one = outcomes("base", "bold", 80, 90, unreadable=10)
     (point,) = points([one], answerable, None, LEVEL)
     assert (point.right.count, point.wrong.count) == (80, 90)
-    assert point.declined == 30 / 200
-    assert point.unreadable == 10 / 200
+    assert point.abstained == 30 / 200
+    assert point.invalid == 10 / 200
     # Items 120 … 199 have no answer; of them 120 … 159 were answered readably.
     assert (point.hallucination.count, point.hallucination.total) == (40, 80)
     assert point.right.interval.method == "wilson"
@@ -131,7 +131,7 @@ def test_a_dominance_holds_the_paired_differences():
     lost = int((base.right & ~tuned.right).sum())
     won = int((~base.right & tuned.right).sum())
     assert found.right.difference == pytest.approx(0.2)
-    assert found.right.p == mcnemar(lost, won).p_mid
+    assert found.right.pvalue == mcnemar(lost, won).pvalue_mid
     assert found.right.interval == tango_interval(lost, won, 200)
     assert found.wrong.difference == pytest.approx(-0.4)
     assert found.relation == "dominates"
@@ -163,16 +163,16 @@ def test_holm_is_over_both_coordinates_of_all_pairs():
     found = dominances(base, tuned, None, LEVEL)
     changes = [change for one in found for change in (one.right, one.wrong)]
     assert len(changes) == 12
-    smallest = min(changes, key=lambda change: change.p)
-    assert smallest.p_holm == pytest.approx(min(1, 12 * smallest.p))
-    assert all(change.p_holm >= change.p for change in changes)
+    smallest = min(changes, key=lambda change: change.pvalue)
+    assert smallest.pvalue_holm == pytest.approx(min(1, 12 * smallest.pvalue))
+    assert all(change.pvalue_holm >= change.pvalue for change in changes)
 
 
 def test_under_twenty_items_nothing_is_tested():
     base, tuned = outcomes("base", "a", 5, 5, n=19), outcomes("tuned", "a", 19, 0, n=19)
     assert dominances([base], [tuned], None, LEVEL)[0].relation == "untested"
     (found,) = beyond_front([base, declining(19)], [tuned], None, LEVEL)
-    assert (found.p, found.beyond) == (None, False)
+    assert (found.pvalue, found.beyond) == (None, False)
 
 
 BASE = [
@@ -206,9 +206,9 @@ def test_its_p_is_the_largest_over_the_prompts_of_the_better_coordinate():
         ):
             lost, won = int((one & ~other).sum()), int((~one & other).sum())
             if better * (won - lost) > 0:
-                p.append(mcnemar(lost, won).p_mid)
+                p.append(mcnemar(lost, won).pvalue_mid)
         against.append(min(p))
-    assert found.p == max(against)
+    assert found.pvalue == max(against)
 
 
 @pytest.mark.parametrize(("right", "wrong", "unreadable"), [(0, 0, 0), (0, 200, 200), (3, 0, 0)])
@@ -219,10 +219,10 @@ def test_who_declines_everything_or_is_unreadable_is_not_beyond(right, wrong, un
 def test_the_base_is_not_beyond_itself_and_holm_counts_the_points():
     copies = [replace(one, model="twin") for one in BASE[:3]]
     found = beyond_front(BASE, copies, None, LEVEL)
-    assert [(one.p, one.beyond) for one in found] == [(1.0, False)] * 3
+    assert [(one.pvalue, one.beyond) for one in found] == [(1.0, False)] * 3
     several = [outcomes("tuned", str(i), 70, 25) for i in range(4)]
     one, *_ = beyond_front(BASE, several, None, LEVEL)
-    assert one.p_holm == pytest.approx(min(1, 4 * one.p))
+    assert one.pvalue_holm == pytest.approx(min(1, 4 * one.pvalue))
 
 
 def test_a_true_null_on_the_front_is_rejected_no_more_often_than_the_level_says():
@@ -243,7 +243,7 @@ def test_clusters_widen_intervals_and_raise_p():
     base, tuned = outcomes("base", "a", 60, 60), outcomes("tuned", "a", 75, 45)
     cluster = np.arange(200) // 20
     (alone,), (together,) = (dominances([base], [tuned], c, LEVEL) for c in (None, cluster))
-    assert together.right.p > alone.right.p
+    assert together.right.pvalue > alone.right.pvalue
     (point,) = points([base], EVERY, cluster, LEVEL)
     (plain,) = points([base], EVERY, None, LEVEL)
     assert point.right.interval.low < plain.right.interval.low
@@ -261,4 +261,4 @@ def test_the_best_prompt_depends_on_what_a_wrong_answer_costs():
     assert [one.value for one in found] == pytest.approx([0.4, 0.45, 0.1, 0.15])
     assert found[0].difference is None
     assert found[3].difference == pytest.approx(0.05)
-    assert found[3].difference_interval.low < 0.05 < found[3].difference_interval.high
+    assert found[3].confidence_interval.low < 0.05 < found[3].confidence_interval.high

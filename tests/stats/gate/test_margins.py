@@ -10,11 +10,10 @@ from scipy import stats as scipy_stats
 from strategies import LABELS, simulated, small_pairs
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
-from saeval.stats.bootstrap.paired import JointBootstrap, joint_bootstrap
+from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
 from saeval.stats.compare.metric_table import RULES
 from saeval.stats.gate.margins import NEGATIVE_FLIPS, difference_against, value_against
-from saeval.stats.inference.proportions import wilson_interval
-from saeval.stats.noninferiority import noninferior_proportion, noninferior_replicates
+from saeval.stats.inference.proportions import tango_interval, tango_score, wilson_interval
 
 KEYS = [
     (name, label)
@@ -39,36 +38,35 @@ KEYS = [
 VALUES = [key for key in KEYS if key[0] != "aurc"] + [NEGATIVE_FLIPS]
 
 
-def drawn(pairs: PairedAnswers) -> JointBootstrap:
-    return joint_bootstrap(pairs, replicates=500, rng=1)
+def drawn(pairs: PairedAnswers) -> PairedBootstrap:
+    return paired_bootstrap(pairs, n_resamples=500, rng=1)
 
 
-def test_a_share_is_tested_as_non_inferiority_is():
+def test_a_proportion_is_tested_by_tangos_score():
     pairs = simulated(400, 3)
     found = difference_against(
-        ("accuracy", None), pairs, -0.03, level=0.95, bootstrap=lambda: drawn(pairs)
+        ("accuracy", None), pairs, -0.03, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
     )
     lost = int((pairs.base_correct & ~pairs.checkpoint_correct).sum())
     won = int((~pairs.base_correct & pairs.checkpoint_correct).sum())
-    known = noninferior_proportion(lost, won, 400, margin=0.03)
-    assert (found.p_above, found.p_below) == pytest.approx((known.p, known.p_regression))
-    assert found.interval.low == pytest.approx(known.bound)
+    score = tango_score(lost, won, 400, -0.03)
+    assert (found.pvalue_above, found.pvalue_below) == pytest.approx(
+        (scipy_stats.norm.sf(score), scipy_stats.norm.cdf(score))
+    )
+    assert found.interval.low == tango_interval(lost, won, 400, confidence_level=0.9).low
 
 
-def test_an_f1_is_tested_as_non_inferiority_is():
+def test_an_f1_is_tested_by_the_replicates_beyond_the_margin():
     pairs = simulated(400, 3)
     replicates = drawn(pairs)
     found = difference_against(
-        ("macro_f1", None), pairs, -0.03, level=0.95, bootstrap=lambda: replicates
+        ("macro_f1", None), pairs, -0.03, confidence_level=0.95, bootstrap=lambda: replicates
     )
     key = ("macro_f1", None)
-    known = noninferior_replicates(
-        found.estimate,
-        replicates.checkpoint_replicates[key] - replicates.base_replicates[key],
-        margin=0.03,
-    )
-    assert (found.p_above, found.p_below) == (known.p, known.p_regression)
-    assert found.interval.low == pytest.approx(known.bound)
+    differences = replicates.checkpoint_replicates[key] - replicates.base_replicates[key]
+    beyond, within = (differences <= -0.03).sum(), (differences >= -0.03).sum()
+    assert (found.pvalue_above, found.pvalue_below) == ((beyond + 1) / 501, (within + 1) / 501)
+    assert found.interval.low == pytest.approx(np.quantile(differences, 0.05))
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -78,13 +76,15 @@ def test_p_and_interval_of_a_difference_agree(key, clusters):
     replicates = drawn(pairs)
 
     def against(limit):
-        return difference_against(key, pairs, limit, level=0.95, bootstrap=lambda: replicates)
+        return difference_against(
+            key, pairs, limit, confidence_level=0.95, bootstrap=lambda: replicates
+        )
 
     interval = against(0.0).interval
-    assert against(interval.low - 1e-3).p_above < 0.06
-    assert against(interval.low + 1e-3).p_above > 0.04
-    assert against(interval.high + 1e-3).p_below < 0.06
-    assert against(interval.high - 1e-3).p_below > 0.04
+    assert against(interval.low - 1e-3).pvalue_above < 0.06
+    assert against(interval.low + 1e-3).pvalue_above > 0.04
+    assert against(interval.high + 1e-3).pvalue_below < 0.06
+    assert against(interval.high - 1e-3).pvalue_below > 0.04
 
 
 @pytest.mark.parametrize("key", VALUES)
@@ -94,25 +94,25 @@ def test_p_and_interval_of_a_value_agree(key, clusters):
     replicates = drawn(pairs)
 
     def against(limit):
-        return value_against(key, pairs, limit, level=0.95, bootstrap=lambda: replicates)
+        return value_against(key, pairs, limit, confidence_level=0.95, bootstrap=lambda: replicates)
 
     found = against(0.5)
     assert found.interval.low < found.estimate < found.interval.high
-    assert against(found.interval.low - 1e-3).p_above < 0.06
-    assert against(found.interval.low + 1e-3).p_above > 0.04
-    assert against(found.interval.high + 1e-3).p_below < 0.06
-    assert against(found.interval.high - 1e-3).p_below > 0.04
+    assert against(found.interval.low - 1e-3).pvalue_above < 0.06
+    assert against(found.interval.low + 1e-3).pvalue_above > 0.04
+    assert against(found.interval.high + 1e-3).pvalue_below < 0.06
+    assert against(found.interval.high - 1e-3).pvalue_below > 0.04
 
 
 def test_a_share_of_the_checkpoint_is_tested_exactly():
     pairs = simulated(300, 5)
     invalid = int((pairs.checkpoint.predicted == 3).sum())
     found = value_against(
-        ("invalid_rate", None), pairs, 0.1, level=0.95, bootstrap=lambda: drawn(pairs)
+        ("invalid_rate", None), pairs, 0.1, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
     )
     exact = scipy_stats.binomtest(invalid, 300, 0.1)
     limits = exact.proportion_ci(0.9, method="exact")
-    assert found.p_above == pytest.approx(
+    assert found.pvalue_above == pytest.approx(
         scipy_stats.binomtest(invalid, 300, 0.1, alternative="greater").pvalue
     )
     assert (found.interval.low, found.interval.high) == pytest.approx((limits.low, limits.high))
@@ -123,10 +123,10 @@ def test_clusters_of_one_are_independent_items():
     each = replace(alone, cluster=np.arange(300))
     for key in (("invalid_rate", None), NEGATIVE_FLIPS):
         one, other = (
-            value_against(key, pairs, 0.2, level=0.95, bootstrap=lambda: drawn(alone))
+            value_against(key, pairs, 0.2, confidence_level=0.95, bootstrap=lambda: drawn(alone))
             for pairs in (alone, each)
         )
-        assert other.p_above == pytest.approx(one.p_above, abs=0.01)
+        assert other.pvalue_above == pytest.approx(one.pvalue_above, abs=0.01)
         assert other.interval.high == pytest.approx(one.interval.high, abs=0.003)
 
 
@@ -136,11 +136,13 @@ def test_repeated_items_are_worth_no_more_than_one():
     items = np.repeat(np.arange(200), 5)
     often = replace(once.subset(items), cluster=items)
     wide, narrow = (
-        value_against(("accuracy", None), pairs, 0.5, level=0.95, bootstrap=lambda: drawn(once))
+        value_against(
+            ("accuracy", None), pairs, 0.5, confidence_level=0.95, bootstrap=lambda: drawn(once)
+        )
         for pairs in (once, often)
     )
     assert narrow.interval.low == pytest.approx(wide.interval.low, abs=0.01)
-    wilson = wilson_interval(int(once.checkpoint_correct.sum()), 200, level=0.9)
+    wilson = wilson_interval(int(once.checkpoint_correct.sum()), 200, confidence_level=0.9)
     assert narrow.interval.high == pytest.approx(wilson.high, abs=0.01)
 
 
@@ -150,11 +152,13 @@ def test_identical_models_are_within_a_margin_and_not_better(key):
     same = replace(pairs, checkpoint=pairs.base)
     replicates = drawn(same)
     limit = -0.03 if RULES[key[0]].higher_is_better else 0.03
-    near = difference_against(key, same, limit, level=0.95, bootstrap=lambda: replicates)
-    at_zero = difference_against(key, same, 0.0, level=0.95, bootstrap=lambda: replicates)
+    near = difference_against(key, same, limit, confidence_level=0.95, bootstrap=lambda: replicates)
+    at_zero = difference_against(
+        key, same, 0.0, confidence_level=0.95, bootstrap=lambda: replicates
+    )
     assert near.estimate == 0
-    assert min(near.p_above, near.p_below) < 0.05
-    assert at_zero.p_above == at_zero.p_below == 0.5
+    assert min(near.pvalue_above, near.pvalue_below) < 0.05
+    assert at_zero.pvalue_above == at_zero.pvalue_below == 0.5
 
 
 @pytest.mark.parametrize("clusters", [None, 50])
@@ -165,21 +169,25 @@ def test_a_total_collapse_is_shown(clusters):
     right, broken = Answers(target, sure), Answers(np.full(300, 3), np.full(300, np.nan))
     pairs = paired_answers(LABELS, "NA", target, right, broken, cluster)
     for key, limit in ((("accuracy", None), -0.03), (("recall", "NA"), -0.05)):
-        found = difference_against(key, pairs, limit, level=0.95, bootstrap=lambda: drawn(pairs))
+        found = difference_against(
+            key, pairs, limit, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
+        )
         assert found.estimate == -1
-        assert found.p_below < 0.001
+        assert found.pvalue_below < 0.001
     gone = difference_against(
-        ("brier", None), pairs, 0.02, level=0.95, bootstrap=lambda: drawn(pairs)
+        ("brier", None), pairs, 0.02, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
     )
-    assert gone.p_above is None
+    assert gone.pvalue_above is None
     assert gone.reason == "no item has a stated confidence from both models"
 
 
 def test_a_handful_of_items_is_not_tested():
     pairs = simulated(50, 1)
     few = pairs.subset(np.flatnonzero(pairs.target != 2)[:30])
-    found = difference_against(("recall", "NA"), few, 0, level=0.95, bootstrap=lambda: drawn(few))
-    assert found.p_above is None
+    found = difference_against(
+        ("recall", "NA"), few, 0, confidence_level=0.95, bootstrap=lambda: drawn(few)
+    )
+    assert found.pvalue_above is None
     assert "fewer than 20" in found.reason
 
 
@@ -188,12 +196,12 @@ def test_degenerate_answers_never_raise_and_p_is_a_probability(pairs, key, of_di
     if not of_difference and key[0] == "aurc":
         return
     test = difference_against if of_difference else value_against
-    found = test(key, pairs, 0.1, level=0.95, bootstrap=lambda: drawn(pairs))
-    if found.p_above is None:
+    found = test(key, pairs, 0.1, confidence_level=0.95, bootstrap=lambda: drawn(pairs))
+    if found.pvalue_above is None:
         assert found.reason
     else:
-        assert 0 <= found.p_above <= 1
-        assert 0 <= found.p_below <= 1
+        assert 0 <= found.pvalue_above <= 1
+        assert 0 <= found.pvalue_below <= 1
 
 
 @pytest.mark.parametrize("metric", ["auroc", "aurc"])
@@ -211,8 +219,13 @@ def test_a_few_strays_from_one_confidence_neither_pass_nor_block(metric):
             Answers(answer, np.full(500, 0.95)),
             Answers(answer, confidence),
         )
-        found = difference_against((metric, None), pairs, 0.0, level=0.95, bootstrap=None)
-        passed, blocked = passed + (found.p_below < 0.05), blocked + (found.p_above < 0.05)
+        found = difference_against(
+            (metric, None), pairs, 0.0, confidence_level=0.95, bootstrap=None
+        )
+        passed, blocked = (
+            passed + (found.pvalue_below < 0.05),
+            blocked + (found.pvalue_above < 0.05),
+        )
     assert max(passed, blocked) <= 0.05 * 300 + 2 * np.sqrt(300 * 0.05 * 0.95)
 
 
@@ -224,6 +237,6 @@ def test_perfectly_sorted_few_answers_are_no_certain_auroc():
         np.zeros(24, int),
         *[Answers(np.where(right, 0, 1), np.where(right, 0.9, 0.8))] * 2,
     )
-    found = value_against(("auroc", None), pairs, 0.5, level=0.95, bootstrap=None)
+    found = value_against(("auroc", None), pairs, 0.5, confidence_level=0.95, bootstrap=None)
     assert found.estimate == 1
     assert 0.5 < found.interval.low < 1

@@ -21,17 +21,17 @@ def arrays(rows):
 @given(answers)
 def test_it_is_the_area_of_the_curve_that_is_drawn(rows):
     confidence, right = arrays(rows)
-    assert aurc(confidence, right) == pytest.approx(risk_coverage(confidence, right).aurc)
+    assert aurc(right, confidence) == pytest.approx(risk_coverage(right, confidence).aurc)
 
 
 @given(answers)
 def test_influence_is_what_leaving_an_item_out_changes(rows):
     confidence, right = arrays(rows)
     n = len(right)
-    whole = aurc(confidence, right)
+    whole = aurc(right, confidence)
     for item, influence in enumerate(_influence(confidence, right)):
         rest = np.arange(n) != item
-        change = (n - 1) * (whole - aurc(confidence[rest], right[rest]))
+        change = (n - 1) * (whole - aurc(right[rest], confidence[rest]))
         assert influence == pytest.approx(change, abs=1e-9)
 
 
@@ -39,17 +39,17 @@ def test_swapping_the_models_turns_the_sign():
     rng = np.random.default_rng(3)
     one, other = rng.choice([0.5, 0.7, 0.9], (2, 300))
     right, also_right = rng.random((2, 300)) < 0.6
-    there = aurc_difference(one, right, other, also_right)
-    back = aurc_difference(other, also_right, one, right)
+    there = aurc_difference(right, one, also_right, other)
+    back = aurc_difference(also_right, other, right, one)
     assert there.difference == pytest.approx(-back.difference)
-    assert there.p == pytest.approx(back.p)
-    assert there.interval.low == pytest.approx(-back.interval.high)
+    assert there.pvalue == pytest.approx(back.pvalue)
+    assert there.confidence_interval.low == pytest.approx(-back.confidence_interval.high)
 
 
 def test_identical_models_do_not_differ():
     confidence, right = np.tile([0.5, 0.9], 20), np.tile([True, False, True, True], 10)
-    found = aurc_difference(confidence, right, confidence, right)
-    assert (found.difference, found.p) == (0, 1)
+    found = aurc_difference(right, confidence, right, confidence)
+    assert (found.difference, found.pvalue) == (0, 1)
 
 
 def test_items_asked_many_times_over_are_no_evidence():
@@ -58,12 +58,12 @@ def test_items_asked_many_times_over_are_no_evidence():
     base = np.repeat(rng.choice([0.6, 0.8], 30), 20)
     checkpoint = np.repeat(rng.choice([0.6, 0.8], 30), 20)
     question = np.repeat(np.arange(30), 20)
-    alone = aurc_difference(base, right, checkpoint, right)
-    together = aurc_difference(base, right, checkpoint, right, cluster=question)
+    alone = aurc_difference(right, base, right, checkpoint)
+    together = aurc_difference(right, base, right, checkpoint, cluster=question)
     assert together.standard_error > 3 * alone.standard_error
 
 
 def test_one_cluster_has_no_standard_error():
-    found = aurc_difference([0.5, 0.9], [1, 0], [0.9, 0.5], [1, 0], cluster=[1, 1])
-    assert found.p is None
-    assert found.interval is None
+    found = aurc_difference([1, 0], [0.5, 0.9], [1, 0], [0.9, 0.5], cluster=[1, 1])
+    assert found.pvalue is None
+    assert found.confidence_interval is None

@@ -52,21 +52,23 @@ def test_interval_agrees_with_brute_force_structural_components(data):
     base, _, right = data
     value, v10, v01 = components(base, right)
     error = np.sqrt(np.var(v10, ddof=1) / len(v10) + np.var(v01, ddof=1) / len(v01))
-    found = auroc_interval(base, right, level=0.9)
+    found = auroc_interval(right, base, confidence_level=0.9)
     assert found.value == pytest.approx(roc_auc_score(right, base), abs=1e-12)
     assert found.value == pytest.approx(value, abs=1e-12)
     assert found.standard_error == pytest.approx(error, abs=1e-12)
-    assert found.interval.low == pytest.approx(value - 1.6448536269514722 * error, abs=1e-12)
+    assert found.confidence_interval.low == pytest.approx(
+        value - 1.6448536269514722 * error, abs=1e-12
+    )
     assert (found.right, found.wrong) == (len(v10), len(v01))
 
 
 def test_difference_is_paired_delong_when_both_models_are_right_on_the_same_items(data):
     base, checkpoint, right = data
     difference, z = brute_force_paired_delong(base, checkpoint, right)
-    found = auroc_difference(base, right, checkpoint, right)
+    found = auroc_difference(right, base, right, checkpoint)
     assert found.difference == pytest.approx(difference, abs=1e-12)
     assert found.statistic == pytest.approx(z, abs=1e-10)
-    assert found.p == pytest.approx(2 * scipy_stats.norm.sf(abs(z)), abs=1e-12)
+    assert found.pvalue == pytest.approx(2 * scipy_stats.norm.sf(abs(z)), abs=1e-12)
     assert found.degrees_of_freedom is None
 
 
@@ -85,11 +87,11 @@ def test_difference_of_models_right_on_different_items_agrees_with_the_jackknife
             - roc_auc_score(base_right[kept], base[kept])
         )
     jackknife = np.sqrt((n - 1) * np.var(left_out))
-    found = auroc_difference(base, base_right, checkpoint, right)
+    found = auroc_difference(base_right, base, right, checkpoint)
     assert found.standard_error == pytest.approx(jackknife, rel=0.01)
     independent = np.hypot(
-        auroc_interval(base, base_right).standard_error,
-        auroc_interval(checkpoint, right).standard_error,
+        auroc_interval(base_right, base).standard_error,
+        auroc_interval(right, checkpoint).standard_error,
     )
     assert found.standard_error < 0.9 * independent
 
@@ -108,18 +110,18 @@ def test_clusters_agree_with_leaving_clusters_out():
             for g in range(40)
         ]
     )
-    found = auroc_difference(base, base_right, checkpoint, right, cluster=cluster)
+    found = auroc_difference(base_right, base, right, checkpoint, cluster=cluster)
     jackknife = np.sqrt(39 / 40 * ((left_out - found.difference) ** 2).sum())
     assert found.standard_error == pytest.approx(jackknife, rel=0.03)
     assert (found.clusters, found.degrees_of_freedom, found.method) == (40, 39, "delong-cr3-t")
-    alone = auroc_interval(base, base_right, cluster=cluster)
-    assert alone.standard_error > auroc_interval(base, base_right).standard_error
+    alone = auroc_interval(base_right, base, cluster=cluster)
+    assert alone.standard_error > auroc_interval(base_right, base).standard_error
 
 
 def test_clusters_of_one_are_nearly_independent_items(data):
     base, checkpoint, right = data
-    one = auroc_difference(base, right, checkpoint, right)
-    other = auroc_difference(base, right, checkpoint, right, cluster=range(len(right)))
+    one = auroc_difference(right, base, right, checkpoint)
+    other = auroc_difference(right, base, right, checkpoint, cluster=range(len(right)))
     assert other.standard_error == pytest.approx(one.standard_error * np.sqrt(80 / 79), abs=1e-12)
 
 
@@ -130,72 +132,72 @@ def test_order_and_swapping_models(rows, random):
     random.shuffle(shuffled)
     b, br, c, r, g = columns(shuffled)
     for groups, again_groups in ((None, None), (cluster, g)):
-        found = auroc_difference(base, base_right, checkpoint, right, cluster=groups)
-        again = auroc_difference(b, br, c, r, cluster=again_groups)
-        swapped = auroc_difference(checkpoint, right, base, base_right, cluster=groups)
-        assert (found.p is None) == (again.p is None) == (swapped.p is None)
+        found = auroc_difference(base_right, base, right, checkpoint, cluster=groups)
+        again = auroc_difference(br, b, r, c, cluster=again_groups)
+        swapped = auroc_difference(right, checkpoint, base_right, base, cluster=groups)
+        assert (found.pvalue is None) == (again.pvalue is None) == (swapped.pvalue is None)
         if found.difference is None:
-            assert found.p is None
+            assert found.pvalue is None
             continue
         assert again.difference == pytest.approx(found.difference, abs=1e-12)
         assert swapped.difference == pytest.approx(-found.difference, abs=1e-12)
-        if found.p is not None:
-            assert 0 <= found.p <= 1
-            assert found.p == pytest.approx(again.p, abs=1e-9)
-            assert found.p == pytest.approx(swapped.p, abs=1e-9)
+        if found.pvalue is not None:
+            assert 0 <= found.pvalue <= 1
+            assert found.pvalue == pytest.approx(again.pvalue, abs=1e-9)
+            assert found.pvalue == pytest.approx(swapped.pvalue, abs=1e-9)
 
 
 @given(items)
 def test_identical_models_have_difference_zero_and_p_one(rows):
     base, right, _, _, cluster = columns(rows)
     for groups in (None, cluster):
-        found = auroc_difference(base, right, base, right, cluster=groups)
+        found = auroc_difference(right, base, right, base, cluster=groups)
         if right.all() or not right.any():
-            assert found.difference is found.p is None
+            assert found.difference is found.pvalue is None
         else:
-            assert (found.difference, found.p) == (0, 1)
+            assert (found.difference, found.pvalue) == (0, 1)
 
 
 @given(items)
 def test_influence_values_sum_to_zero(rows):
     confidence, right, *_ = columns(rows)
-    influence = auroc_influence(confidence, right)
+    influence = auroc_influence(right, confidence)
     assert (influence is None) == (right.sum() < 2 or (~right).sum() < 2)
     if influence is not None:
         assert influence.sum() == pytest.approx(0, abs=1e-9)
 
 
 def test_one_kind_of_answer_has_no_auroc():
-    found = auroc_interval([0.5, 0.6], [True, True])
-    assert found.value is found.standard_error is found.interval is None
+    found = auroc_interval([True, True], [0.5, 0.6])
+    assert found.value is found.standard_error is found.confidence_interval is None
 
 
 def test_perfect_separation_is_not_certain():
-    found = auroc_interval([0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0])
-    assert found.value == found.interval.high == 1
-    assert found.interval.low < 0.5
+    found = auroc_interval([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1])
+    assert found.value == found.confidence_interval.high == 1
+    assert found.confidence_interval.low < 0.5
     against = auroc_difference(
-        [0.1, 0.2, 0.8, 0.9], [1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1], [1, 1, 0, 0]
+        [1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9], [1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1]
     )
     assert against.difference == 1
-    assert against.p > 0.05
+    assert against.pvalue > 0.05
     many, right = np.linspace(0, 1, 100), np.arange(100) >= 50
-    assert auroc_interval(many, right).interval is None
-    assert auroc_difference(1 - many, right, many, right).p is None
+    assert auroc_interval(right, many).confidence_interval is None
+    assert auroc_difference(right, 1 - many, right, many).pvalue is None
 
 
 def test_constant_confidence_has_auroc_one_half():
-    found = auroc_difference([0.9] * 6, [1, 1, 0, 0, 1, 0], [0.5] * 6, [1, 0, 0, 1, 1, 0])
-    assert (found.difference, found.p) == (0, 1)
-    assert auroc_interval([0.9] * 4, [1, 1, 0, 0]).value == 0.5
+    found = auroc_difference([1, 1, 0, 0, 1, 0], [0.9] * 6, [1, 0, 0, 1, 1, 0], [0.5] * 6)
+    assert (found.difference, found.pvalue) == (0, 1)
+    assert auroc_interval([1, 1, 0, 0], [0.9] * 4).value == 0.5
 
 
 def test_wrong_input_names_the_argument_and_the_rule():
     with pytest.raises(ValueError, match="`base_confidence` has 2, `checkpoint_confidence` has 1"):
-        auroc_difference([0.5, 0.5], [1, 0], [0.5], [1])
+        auroc_difference([1, 0], [0.5, 0.5], [1], [0.5])
     with pytest.raises(ValueError, match=r"`checkpoint_confidence` must lie in \[0, 1\]"):
-        auroc_difference([0.5], [1], [1.5], [1])
+        auroc_difference([1], [0.5], [1], [1.5])
     with pytest.raises(ValueError, match="`cluster` has 1"):
-        auroc_interval([0.5, 0.5], [1, 0], cluster=[1])
-    with pytest.raises(ValueError, match="`level` must lie between"):
-        auroc_interval([0.5, 0.5], [1, 0], level=95)
+        auroc_interval([1, 0], [0.5, 0.5], cluster=[1])
+    with pytest.raises(ValueError, match="`confidence_level` must lie between"):
+        auroc_interval([1, 0], [0.5, 0.5], confidence_level=95)

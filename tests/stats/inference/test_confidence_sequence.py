@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import simulated
 
-from saeval.stats.gate.decide import look
+from saeval.stats.gate.decide import decide_sequentially
 from saeval.stats.gate.rules import Rule
 from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
 
@@ -74,7 +74,7 @@ def test_the_interval_holds_at_any_time_in_enough_of_the_cases():
         values = rng.choice([-1, 0, 1], 200, p=[0.1, 0.7, 0.2])
         for n in (50, 100, 200):
             found = confidence_sequence(
-                values[:n], np.ones(n), lower=-1, upper=1, largest=1, level=0.9
+                values[:n], np.ones(n), lower=-1, upper=1, largest=1, confidence_level=0.9
             )
             if not found.low <= 0.1 <= found.high:
                 missed += 1
@@ -113,7 +113,14 @@ def test_a_rule_once_decided_stays_decided(clusters):
     for n in range(100, 901, 100):
         whole = int(np.searchsorted(unit, unit[n - 1])) if n < 900 else 900
         items = np.arange(whole)
-        seen = look(rules, pairs.subset(items), unit[items], largest=largest, level=0.95, watched=3)
+        seen = decide_sequentially(
+            rules,
+            pairs.subset(items),
+            unit[items],
+            largest=largest,
+            confidence_level=0.95,
+            watched=3,
+        )
         for number, found in seen.items():
             if number in decided:
                 assert (found.verdict, found.decided_after) == decided[number]

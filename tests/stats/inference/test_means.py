@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from saeval.stats._core.influence import jackknife_standard_error
-from saeval.stats.inference.means import mean_difference, share_interval
+from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.inference.proportions import wilson_interval
 
 values = st.sampled_from([0.0, 0.25, 1.0])
@@ -30,12 +30,14 @@ def data():
 
 def test_without_clusters_it_is_the_paired_t_test(data):
     base, checkpoint, _ = data
-    found = mean_difference(base, checkpoint, level=0.9)
+    found = mean_difference(base, checkpoint, confidence_level=0.9)
     expected = scipy_stats.ttest_rel(checkpoint, base)
     interval = expected.confidence_interval(0.9)
     assert found.statistic == pytest.approx(expected.statistic, abs=1e-12)
-    assert found.p == pytest.approx(expected.pvalue, abs=1e-12)
-    assert (found.interval.low, found.interval.high) == pytest.approx(interval, abs=1e-12)
+    assert found.pvalue == pytest.approx(expected.pvalue, abs=1e-12)
+    assert (found.confidence_interval.low, found.confidence_interval.high) == pytest.approx(
+        interval, abs=1e-12
+    )
     assert (found.method, found.clusters, found.degrees_of_freedom) == ("paired-t", None, 89)
 
 
@@ -47,7 +49,7 @@ def test_variance_is_the_leave_one_cluster_out_jackknife(data):
     found = mean_difference(base, checkpoint, cluster=cluster)
     assert found.standard_error == pytest.approx(np.sqrt(variance), abs=1e-12)
     assert (found.clusters, found.degrees_of_freedom) == (12, 11)
-    assert found.p == pytest.approx(
+    assert found.pvalue == pytest.approx(
         2 * scipy_stats.t(11).sf(abs(change.mean()) / np.sqrt(variance)), abs=1e-12
     )
 
@@ -76,11 +78,11 @@ def test_order_names_and_swapping_models(pairs, random):
     swapped = mean_difference(checkpoint, base, cluster=cluster)
     assert again.difference == pytest.approx(found.difference, abs=1e-12)
     assert swapped.difference == -found.difference
-    assert (found.p is None) == (again.p is None) == (swapped.p is None)
-    if found.p is not None:
-        assert 0 <= found.p <= 1
-        assert swapped.p == found.p == pytest.approx(again.p, abs=1e-9)
-        assert found.interval.low <= found.difference <= found.interval.high
+    assert (found.pvalue is None) == (again.pvalue is None) == (swapped.pvalue is None)
+    if found.pvalue is not None:
+        assert 0 <= found.pvalue <= 1
+        assert swapped.pvalue == found.pvalue == pytest.approx(again.pvalue, abs=1e-9)
+        assert found.confidence_interval.low <= found.difference <= found.confidence_interval.high
 
 
 @given(rows)
@@ -88,8 +90,8 @@ def test_identical_models_have_difference_zero_and_p_one(pairs):
     base, _, cluster = columns(pairs)
     for group in (None, cluster):
         found = mean_difference(base, base, cluster=group)
-        assert (found.difference, found.p) == (0, 1)
-        assert (found.interval.low, found.interval.high) == (0, 0)
+        assert (found.difference, found.pvalue) == (0, 1)
+        assert (found.confidence_interval.low, found.confidence_interval.high) == (0, 0)
 
 
 def test_one_item_or_one_cluster_tells_a_difference_but_no_p():
@@ -98,13 +100,13 @@ def test_one_item_or_one_cluster_tells_a_difference_but_no_p():
         mean_difference([0, 0, 1], [1, 0, 1], cluster=["a", "a", "a"]),
     ):
         assert found.difference > 0
-        assert found.p is found.interval is found.standard_error is None
+        assert found.pvalue is found.confidence_interval is found.standard_error is None
 
 
 def test_the_same_change_everywhere_has_no_p_rather_than_zero():
     found = mean_difference([0.1] * 7, [0.4] * 7)
     assert found.difference == pytest.approx(0.3)
-    assert found.p is found.interval is None
+    assert found.pvalue is found.confidence_interval is None
 
 
 def test_single_cluster_has_no_standard_error():
@@ -122,33 +124,36 @@ def test_single_cluster_has_no_standard_error():
 def test_wrong_input_names_the_argument_and_the_rule(arguments, message):
     with pytest.raises(ValueError, match=message):
         mean_difference(*arguments)
-    with pytest.raises(ValueError, match="`level` must lie between"):
-        mean_difference([0], [1], level=0)
+    with pytest.raises(ValueError, match="`confidence_level` must lie between"):
+        mean_difference([0], [1], confidence_level=0)
     with pytest.raises(ValueError, match="`cluster` has 1"):
         mean_difference([0, 1], [1, 1], cluster=[1])
 
 
 def test_a_share_without_clusters_has_wilsons_interval():
-    assert share_interval([1, 0, 0, 1, 1]) == wilson_interval(3, 5)
+    assert proportion_interval([1, 0, 0, 1, 1]) == wilson_interval(3, 5)
 
 
 def test_clusters_of_one_are_nearly_independent_items():
     happened = np.random.default_rng(2).random(1000) < 0.3
-    alone, together = share_interval(happened), share_interval(happened, cluster=range(1000))
+    alone, together = (
+        proportion_interval(happened),
+        proportion_interval(happened, cluster=range(1000)),
+    )
     assert together.low == pytest.approx(alone.low, abs=2e-4)
     assert together.high == pytest.approx(alone.high, abs=2e-4)
 
 
 def test_items_asked_many_times_count_about_once():
     happened = np.random.default_rng(2).random(300) < 0.3
-    once = share_interval(happened)
-    repeated = share_interval(np.repeat(happened, 5), cluster=np.repeat(np.arange(300), 5))
+    once = proportion_interval(happened)
+    repeated = proportion_interval(np.repeat(happened, 5), cluster=np.repeat(np.arange(300), 5))
     assert repeated.low == pytest.approx(once.low, abs=1e-3)
     assert repeated.high == pytest.approx(once.high, abs=1e-3)
 
 
 def test_where_all_agree_a_cluster_is_an_item():
-    none = share_interval([0] * 60, cluster=np.arange(60) // 6)
+    none = proportion_interval([0] * 60, cluster=np.arange(60) // 6)
     assert (none.low, none.high) == pytest.approx(
         (wilson_interval(0, 10).low, wilson_interval(0, 10).high)
     )
@@ -157,15 +162,15 @@ def test_where_all_agree_a_cluster_is_an_item():
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=40))
 def test_the_interval_of_a_share_holds_the_share_and_lies_in_its_range(found):
     happened, cluster = zip(*found, strict=True)
-    limits = share_interval(happened, cluster=cluster)
+    limits = proportion_interval(happened, cluster=cluster)
     assert 0 <= limits.low <= np.mean(happened) + 1e-12
     assert np.mean(happened) - 1e-12 <= limits.high <= 1
 
 
 def test_a_share_of_something_else_is_refused():
     with pytest.raises(ValueError, match="`happened` must hold only True and False"):
-        share_interval([0.5])
+        proportion_interval([0.5])
     with pytest.raises(ValueError, match="same length"):
-        share_interval([1, 0], cluster=[1])
+        proportion_interval([1, 0], cluster=[1])
     with pytest.raises(ValueError, match="`level`"):
-        share_interval([1, 0], cluster=[1, 2], level=1)
+        proportion_interval([1, 0], cluster=[1, 2], confidence_level=1)

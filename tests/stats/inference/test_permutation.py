@@ -47,17 +47,17 @@ def exact_p(pairs, units):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_p_agrees_with_every_swap_of_a_small_sample(seed):
     pairs = subset(simulated(50, seed), 9)
-    found = swap_tests(pairs, permutations=20_000, rng=1)["macro_f1", None]
+    found = swap_tests(pairs, n_resamples=20_000, rng=1)["macro_f1", None]
     difference = swapped_difference(pairs, np.zeros(9, dtype=bool))
     assert found.difference == pytest.approx(difference, abs=1e-12)
-    assert found.p == pytest.approx(exact_p(pairs, np.arange(9)), abs=0.012)
+    assert found.pvalue == pytest.approx(exact_p(pairs, np.arange(9)), abs=0.012)
 
 
 def test_clusters_are_swapped_whole():
     cluster = np.repeat(np.arange(7), 6)
     pairs = subset(simulated(50, 4), 42, cluster)
-    found = swap_tests(pairs, permutations=20_000, rng=1)["macro_f1", None]
-    assert found.p == pytest.approx(exact_p(pairs, cluster), abs=0.012)
+    found = swap_tests(pairs, n_resamples=20_000, rng=1)["macro_f1", None]
+    assert found.pvalue == pytest.approx(exact_p(pairs, cluster), abs=0.012)
     assert found.method == "cluster-swap-permutation"
 
 
@@ -67,7 +67,7 @@ def test_p_agrees_with_a_loop_over_items():
     loop = np.array([swapped_difference(pairs, rng.random(150) < 0.5) for _ in range(600)])
     observed = abs(swapped_difference(pairs, np.zeros(150, dtype=bool)))
     found = swap_tests(pairs, rng=3)["macro_f1", None]
-    assert found.p == pytest.approx((np.abs(loop) >= observed).mean(), abs=0.06)
+    assert found.pvalue == pytest.approx((np.abs(loop) >= observed).mean(), abs=0.06)
 
 
 def test_accuracy_agrees_with_the_exact_mcnemar_test():
@@ -76,8 +76,8 @@ def test_accuracy_agrees_with_the_exact_mcnemar_test():
     pairs = simulated(400, 2)
     worse = int((pairs.base_correct & ~pairs.checkpoint_correct).sum())
     better = int((~pairs.base_correct & pairs.checkpoint_correct).sum())
-    found = swap_tests(pairs, permutations=40_000)["accuracy", None]
-    assert found.p == pytest.approx(mcnemar(worse, better).p_exact, abs=0.01)
+    found = swap_tests(pairs, n_resamples=40_000)["accuracy", None]
+    assert found.pvalue == pytest.approx(mcnemar(worse, better).pvalue_exact, abs=0.01)
 
 
 @given(small_pairs(), st.booleans())
@@ -85,22 +85,22 @@ def test_swapping_models_keeps_p_and_turns_the_sign(pairs, clustered):
     cluster = np.arange(len(pairs)) // 2 if clustered else None
     one, other = (
         swap_tests(
-            paired_answers(LABELS, "NA", pairs.target, base, checkpoint, cluster), permutations=50
+            paired_answers(LABELS, "NA", pairs.target, base, checkpoint, cluster), n_resamples=50
         )
         for base, checkpoint in ((pairs.base, pairs.checkpoint), (pairs.checkpoint, pairs.base))
     )
     for key, found in one.items():
-        assert other[key].p == found.p
+        assert other[key].pvalue == found.pvalue
         if found.difference is not None:
             assert other[key].difference == -found.difference
-            assert 1 / 51 <= found.p <= 1
+            assert 1 / 51 <= found.pvalue <= 1
 
 
 @given(small_pairs())
 def test_identical_models_have_difference_zero_and_p_one(pairs):
     same = paired_answers(LABELS, "NA", pairs.target, pairs.base, pairs.base)
-    for found in swap_tests(same, permutations=10).values():
-        assert (found.difference, found.p) in ((0, 1), (None, None))
+    for found in swap_tests(same, n_resamples=10).values():
+        assert (found.difference, found.pvalue) in ((0, 1), (None, None))
 
 
 def test_order_of_items_and_cluster_names_change_nothing():
@@ -114,21 +114,21 @@ def test_order_of_items_and_cluster_names_change_nothing():
         LABELS, "NA", pairs.target[order], moved(pairs.base), moved(pairs.checkpoint),
         pairs.cluster[order] * 7 + 3,
     )  # fmt: skip
-    assert swap_tests(pairs, permutations=500) == swap_tests(again, permutations=500)
+    assert swap_tests(pairs, n_resamples=500) == swap_tests(again, n_resamples=500)
 
 
 def test_a_clear_difference_has_the_smallest_p_and_never_zero():
     pairs = simulated(5000, 1)
-    assert swap_tests(pairs, permutations=999)["macro_f1", None].p == pytest.approx(0.001)
+    assert swap_tests(pairs, n_resamples=999)["macro_f1", None].pvalue == pytest.approx(0.001)
 
 
 def test_cost_does_not_grow_with_the_items():
     pairs = simulated(100_000, 0)
     start = time.perf_counter()
-    swap_tests(pairs, permutations=10_000)
+    swap_tests(pairs, n_resamples=10_000)
     assert time.perf_counter() - start < 5  # a loop over items takes minutes
 
 
 def test_permutations_must_be_positive():
     with pytest.raises(ValueError, match="`permutations` must be positive, found 0"):
-        swap_tests(simulated(5, 0), permutations=0)
+        swap_tests(simulated(5, 0), n_resamples=0)

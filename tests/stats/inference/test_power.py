@@ -27,7 +27,7 @@ def exact_power(items, difference, discordant_rate):
         if chance < 1e-9:
             continue
         split = np.arange(discordant + 1)
-        found = np.array([mcnemar(b, discordant - b).p_mid <= 0.05 for b in split])
+        found = np.array([mcnemar(b, discordant - b).pvalue_mid <= 0.05 for b in split])
         total += chance * scipy_stats.binom.pmf(split, discordant, better)[found].sum()
     return total
 
@@ -103,7 +103,10 @@ def test_what_no_data_can_show():
         ),
         (lambda: required_items(0, discordant_rate=0.2), "`difference` must not be 0"),
         (lambda: required_items(float("nan"), discordant_rate=0.2), "`difference` must be at"),
-        (lambda: required_items(0.1, discordant_rate=0.2, level=5), "`level` must lie between"),
+        (
+            lambda: required_items(0.1, discordant_rate=0.2, confidence_level=5),
+            "`confidence_level` must lie between",
+        ),
     ],
 )  # fmt: skip
 def test_wrong_input_names_the_argument_and_the_rule(call, message):

@@ -28,8 +28,8 @@ def test_strays_that_tell_nothing_are_seldom_called_a_difference(test, items, ac
     for _ in range(400):
         right, stated = hardly_varying(rng, items, accuracy, share)
         constant = np.full(items, USUAL)
-        errors += test(constant, right, stated, right).p < 0.05
-        one_sided = test(constant, right, stated, right, level=0.90).interval
+        errors += test(right, constant, right, stated).pvalue < 0.05
+        one_sided = test(constant, right, stated, right, confidence_level=0.90).confidence_interval
         lower, higher = lower + (one_sided.low > 0), higher + (one_sided.high < 0)
     assert errors <= 0.05 * 400
     assert max(lower, higher) <= 0.05 * 400 + 2 * np.sqrt(400 * 0.05 * 0.95)
@@ -43,7 +43,7 @@ def test_without_the_items_added_many_are(test, monkeypatch):
     errors = 0
     for _ in range(400):
         right, stated = hardly_varying(rng, 500, 0.9, 0.03)
-        errors += test(np.full(500, USUAL), right, stated, right).p < 0.05
+        errors += test(right, np.full(500, USUAL), right, stated).pvalue < 0.05
     assert errors > 0.10 * 400
 
 
@@ -51,13 +51,13 @@ def test_with_two_confidences_it_is_the_interval_of_agresti_and_caffo():
     """Among 140 right answers 12 strays, among 60 wrong ones none."""
     right = np.arange(200) < 140
     stated = np.where(np.arange(200) < 12, RARE, USUAL)
-    found = auroc_difference(np.full(200, USUAL), right, stated, right)
+    found = auroc_difference(right, np.full(200, USUAL), right, stated)
     one, other = 13 / 142, 1 / 62
     # AUROC − ½ is half the difference of the shares; DeLong divides by one item less.
     variance = one * (1 - one) / 141 + other * (1 - other) / 61
     assert found.standard_error == pytest.approx(np.sqrt(variance) / 2)
     assert found.difference == pytest.approx(-(12 / 140) / 2)
-    middle = (found.interval.low + found.interval.high) / 2
+    middle = (found.confidence_interval.low + found.confidence_interval.high) / 2
     assert middle == pytest.approx(-(one - other) / 2)
     assert found.method == "smoothed-delong-z"
 
@@ -70,7 +70,7 @@ def test_swapping_the_models_turns_the_sign(test):
     there = test(first[1], first[0], second[1], second[0])
     back = test(second[1], second[0], first[1], first[0])
     assert there.difference == pytest.approx(-back.difference)
-    assert there.p == pytest.approx(back.p)
+    assert there.pvalue == pytest.approx(back.pvalue)
     assert there.method.startswith("smoothed-")
 
 
@@ -83,9 +83,9 @@ def test_varied_confidence_is_left_alone():
 
 def test_two_constant_confidences_are_equal_and_not_certain():
     right = np.arange(300) < 200
-    found = auroc_difference(np.full(300, 0.9), right, np.full(300, 0.85), right)
-    assert (found.difference, found.p) == (0, 1)
-    assert found.interval.low < 0 < found.interval.high
+    found = auroc_difference(right, np.full(300, 0.9), right, np.full(300, 0.85))
+    assert (found.difference, found.pvalue) == (0, 1)
+    assert found.confidence_interval.low < 0 < found.confidence_interval.high
 
 
 def test_items_added_to_clusters_are_clusters_of_their_own():

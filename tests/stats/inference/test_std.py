@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from saeval.stats.inference.std import compare_spread
+from saeval.stats.inference.std import compare_std
 
 levels = st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0])
 items = st.lists(st.tuples(levels, levels, st.integers(0, 3)), min_size=1, max_size=30)
@@ -28,7 +28,7 @@ def data():
 
 def test_log_ratio_agrees_with_the_jackknife(data):
     base, checkpoint, cluster = data
-    found = compare_spread(base, checkpoint).log_ratio
+    found = compare_std(base, checkpoint).log_ratio
     assert found.difference == pytest.approx(math.log(checkpoint.std() / base.std()), abs=1e-12)
 
     def left_out(kept):
@@ -37,14 +37,14 @@ def test_log_ratio_agrees_with_the_jackknife(data):
     one = np.array([left_out(np.arange(300) != i) for i in range(300)])
     assert found.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=0.04)
     many = np.array([left_out(cluster != g) for g in range(30)])
-    clustered = compare_spread(base, checkpoint, cluster=cluster).log_ratio
+    clustered = compare_std(base, checkpoint, cluster=cluster).log_ratio
     assert clustered.standard_error == pytest.approx(np.sqrt(29 * many.var()), rel=0.08)
     assert (clustered.degrees_of_freedom, clustered.clusters) == (29, 30)
 
 
 def test_difference_has_the_exact_jackknife_error(data):
     base, checkpoint, cluster = data
-    found = compare_spread(base, checkpoint).difference
+    found = compare_std(base, checkpoint).difference
     assert found.difference == pytest.approx(checkpoint.std() - base.std(), abs=1e-12)
 
     def left_out(kept):
@@ -53,7 +53,7 @@ def test_difference_has_the_exact_jackknife_error(data):
     one = np.array([left_out(np.arange(300) != i) for i in range(300)])
     assert found.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=1e-9)
     many = np.array([left_out(cluster != g) for g in range(30)])
-    clustered = compare_spread(base, checkpoint, cluster=cluster).difference
+    clustered = compare_std(base, checkpoint, cluster=cluster).difference
     assert clustered.standard_error == pytest.approx(np.sqrt(29 * many.var()), rel=1e-9)
     assert (clustered.degrees_of_freedom, clustered.clusters) == (29, 30)
 
@@ -64,18 +64,18 @@ def test_log_ratio_of_normal_samples_has_the_textbook_variance():
     ease = rng.normal(size=20_000)
     base, checkpoint = (0.5 + 0.05 * (0.8 * ease + 0.6 * rng.normal(size=20_000)) for _ in range(2))
     rho = np.corrcoef(base, checkpoint)[0, 1]
-    found = compare_spread(base, checkpoint).log_ratio
+    found = compare_std(base, checkpoint).log_ratio
     assert found.standard_error == pytest.approx(np.sqrt((1 - rho**2) / 20_000), rel=0.03)
 
 
 def test_brown_forsythe_is_the_paired_t_of_deviations_from_the_medians(data):
     base, checkpoint, _ = data
-    found = compare_spread(base, checkpoint).brown_forsythe
+    found = compare_std(base, checkpoint).brown_forsythe
     expected = scipy_stats.ttest_rel(
         abs(checkpoint - np.median(checkpoint)), abs(base - np.median(base))
     )
     assert found.statistic == pytest.approx(expected.statistic, abs=1e-12)
-    assert found.p == pytest.approx(expected.pvalue, abs=1e-12)
+    assert found.pvalue == pytest.approx(expected.pvalue, abs=1e-12)
 
 
 def test_correlated_confidences_are_told_apart_where_levene_cannot():
@@ -83,9 +83,9 @@ def test_correlated_confidences_are_told_apart_where_levene_cannot():
     base = np.clip(0.6 + 0.15 * rng.normal(size=300), 0, 1)
     checkpoint = np.clip(0.6 + 1.1 * (base - 0.6) + 0.02 * rng.normal(size=300), 0, 1)
     assert scipy_stats.levene(base, checkpoint, center="median").pvalue > 0.05
-    found = compare_spread(base, checkpoint)
-    assert found.log_ratio.p < 1e-6
-    assert found.brown_forsythe.p < 1e-6
+    found = compare_std(base, checkpoint)
+    assert found.log_ratio.pvalue < 1e-6
+    assert found.brown_forsythe.pvalue < 1e-6
 
 
 @given(items, st.randoms())
@@ -95,47 +95,47 @@ def test_order_and_swapping_models(rows, random):
     random.shuffle(shuffled)
     b, c, g = columns(shuffled)
     for groups, again_groups in ((None, None), (cluster, g)):
-        found = compare_spread(base, checkpoint, cluster=groups)
-        again = compare_spread(b, c, cluster=again_groups)
-        swapped = compare_spread(checkpoint, base, cluster=groups)
+        found = compare_std(base, checkpoint, cluster=groups)
+        again = compare_std(b, c, cluster=again_groups)
+        swapped = compare_std(checkpoint, base, cluster=groups)
         for name in ("difference", "log_ratio", "brown_forsythe"):
             one, two, other = (getattr(x, name) for x in (found, again, swapped))
-            assert (one.p is None) == (two.p is None) == (other.p is None)
+            assert (one.pvalue is None) == (two.pvalue is None) == (other.pvalue is None)
             if one.difference is not None:
                 assert two.difference == pytest.approx(one.difference, abs=1e-12)
                 assert other.difference == pytest.approx(-one.difference, abs=1e-12)
-            if one.p is not None:
-                assert 0 <= one.p <= 1
-                assert two.p == pytest.approx(one.p, abs=1e-7)
-                assert other.p == pytest.approx(one.p, abs=1e-7)
+            if one.pvalue is not None:
+                assert 0 <= one.pvalue <= 1
+                assert two.pvalue == pytest.approx(one.pvalue, abs=1e-7)
+                assert other.pvalue == pytest.approx(one.pvalue, abs=1e-7)
 
 
 @given(items)
 def test_identical_models_have_difference_zero_and_p_one(rows):
     base, _, cluster = columns(rows)
     for groups in (None, cluster):
-        found = compare_spread(base, base, cluster=groups)
-        assert (found.difference.difference, found.difference.p) == (0, 1)
-        assert (found.log_ratio.difference, found.log_ratio.p) == (0, 1)
-        assert (found.brown_forsythe.difference, found.brown_forsythe.p) == (0, 1)
+        found = compare_std(base, base, cluster=groups)
+        assert (found.difference.difference, found.difference.pvalue) == (0, 1)
+        assert (found.log_ratio.difference, found.log_ratio.pvalue) == (0, 1)
+        assert (found.brown_forsythe.difference, found.brown_forsythe.pvalue) == (0, 1)
 
 
 def test_constant_confidences():
-    both = compare_spread([0.9] * 5, [0.3] * 5)
+    both = compare_std([0.9] * 5, [0.3] * 5)
     assert (both.base_std, both.checkpoint_std) == (0, 0)
-    assert (both.log_ratio.difference, both.log_ratio.p) == (0, 1)
-    one = compare_spread([0.9] * 5, [0.3, 0.3, 0.9, 0.5, 0.5])
-    assert one.log_ratio.difference is one.log_ratio.p is None
-    assert one.brown_forsythe.p is not None
-    assert one.difference.p is not None
+    assert (both.log_ratio.difference, both.log_ratio.pvalue) == (0, 1)
+    one = compare_std([0.9] * 5, [0.3, 0.3, 0.9, 0.5, 0.5])
+    assert one.log_ratio.difference is one.log_ratio.pvalue is None
+    assert one.brown_forsythe.pvalue is not None
+    assert one.difference.pvalue is not None
 
 
 def test_wrong_input_names_the_argument_and_the_rule():
     with pytest.raises(ValueError, match=r"`checkpoint` must lie in \[0, 1\]"):
-        compare_spread([0.5], [2])
+        compare_std([0.5], [2])
     with pytest.raises(ValueError, match="`base` has 2, `checkpoint` has 1"):
-        compare_spread([0.5, 0.5], [0.5])
+        compare_std([0.5, 0.5], [0.5])
     with pytest.raises(ValueError, match="`cluster` has 1"):
-        compare_spread([0.5, 0.5], [0.5, 0.4], cluster=[0])
-    with pytest.raises(ValueError, match="`level` must lie between"):
-        compare_spread([0.5], [0.5], level=1)
+        compare_std([0.5, 0.5], [0.5, 0.4], cluster=[0])
+    with pytest.raises(ValueError, match="`confidence_level` must lie between"):
+        compare_std([0.5], [0.5], confidence_level=1)

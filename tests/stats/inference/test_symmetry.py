@@ -25,7 +25,7 @@ def test_both_agree_with_statsmodels_on_full_tables(table):
     ):
         assert found.statistic == pytest.approx(expected.statistic, rel=1e-9, abs=1e-9)
         assert found.degrees_of_freedom == expected.df
-        assert found.p == pytest.approx(expected.pvalue, abs=1e-9)
+        assert found.pvalue == pytest.approx(expected.pvalue, abs=1e-9)
 
 
 @given(tables)
@@ -36,7 +36,7 @@ def test_an_empty_label_changes_nothing(table):
         one, other = test(table), test(wider)
         assert other.statistic == pytest.approx(one.statistic, abs=1e-9)
         assert (other.degrees_of_freedom, other.changed) == (one.degrees_of_freedom, one.changed)
-        assert 0 <= one.p <= 1
+        assert 0 <= one.pvalue <= 1
 
 
 @given(tables, st.randoms())
@@ -53,7 +53,9 @@ def test_order_of_labels_and_swapping_models_change_nothing(table, random):
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_two_labels_are_mcnemar(b, c):
     for test in (bowker, stuart_maxwell):
-        assert test([[7, b], [c, 9]]).p == pytest.approx(mcnemar(b, c).p_asymptotic, abs=1e-12)
+        assert test([[7, b], [c, 9]]).pvalue == pytest.approx(
+            mcnemar(b, c).pvalue_asymptotic, abs=1e-12
+        )
 
 
 @given(tables)
@@ -61,13 +63,13 @@ def test_identical_models_have_p_one(table):
     same = np.diag(np.diag(table))
     for test in (bowker, stuart_maxwell):
         found = test(same)
-        assert (found.statistic, found.degrees_of_freedom, found.p) == (0, 0, 1)
+        assert (found.statistic, found.degrees_of_freedom, found.pvalue) == (0, 0, 1)
 
 
 def test_a_circle_of_changes_is_asymmetric_with_equal_margins():
     table = [[9, 20, 0], [0, 9, 20], [20, 0, 9]]
-    assert bowker(table).p < 1e-9
-    assert stuart_maxwell(table).p == pytest.approx(1, abs=1e-12)
+    assert bowker(table).pvalue < 1e-9
+    assert stuart_maxwell(table).pvalue == pytest.approx(1, abs=1e-12)
 
 
 def test_separate_groups_of_labels_lose_a_degree_of_freedom_each():

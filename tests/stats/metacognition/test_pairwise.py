@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 from saeval.stats.inference.proportions import wilson_interval
 from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
 from saeval.stats.metacognition.results import (
     ModelMetacognition,
     TaskDifferences,
-    adjust,
+    adjust_models,
     certainty_differences,
     single_answers,
 )
@@ -26,7 +26,7 @@ CHOICES = st.integers(1, 40).flatmap(
         arrays(np.int64, n, elements=st.integers(0, 1)),
     )
 )
-SETTINGS = Settings(0.95, 1000, 43)
+SETTINGS = StatsConfig(0.95, 1000, 43)
 
 
 def knows(right):
@@ -148,7 +148,7 @@ def test_a_difference_between_models_that_are_alike_is_found_as_often_as_it_shou
             for _ in range(2)
         ]
         rows = pairwise_differences(both[0], right, both[1], right)
-        rejected += rows[0].p < 0.05
+        rejected += rows[0].pvalue < 0.05
     assert 0.02 < rejected / 400 < 0.08
 
 
@@ -161,11 +161,11 @@ def test_a_checkpoint_that_learned_which_is_which_is_better():
     rows = {r.metric: r for r in pairwise_differences(base, right, checkpoint, right)}
     assert rows["pairwise_accuracy"].base == 0.5
     assert rows["pairwise_accuracy"].difference > 0.2
-    assert rows["pairwise_accuracy"].p < 1e-6
+    assert rows["pairwise_accuracy"].pvalue < 1e-6
     assert rows["pairwise_accuracy"].headline
     assert rows["consistency"].items == rows["position_bias"].items == 195
     assert (rows["consistency"].base, rows["consistency"].checkpoint) == (0, 1)
-    assert rows["consistency"].p < 1e-6
+    assert rows["consistency"].pvalue < 1e-6
     assert (rows["position_bias"].base, rows["position_bias"].checkpoint) == (0.5, 0)
     assert rows["position_bias"].higher_is_better is None
     assert rows["invalid_rate"].checkpoint == pytest.approx(5 / 400)
@@ -175,14 +175,14 @@ def test_each_models_own_right_answer_counts():
     """The checkpoint got the other question right, and chooses it."""
     right = np.zeros(30, int)
     rows = pairwise_differences(knows(right), right, knows(1 - right), 1 - right)
-    assert [(row.base, row.checkpoint, row.p) for row in rows[:2]] == [(1, 1, 1), (1, 1, 1)]
+    assert [(row.base, row.checkpoint, row.pvalue) for row in rows[:2]] == [(1, 1, 1), (1, 1, 1)]
 
 
 def test_few_pairs_are_shown_and_not_tested():
     right = np.arange(12) % 2
     rows = pairwise_differences(np.zeros((12, 2), int), right, knows(right), right)
     assert rows[0].difference == 0.5
-    assert all(row.p is None for row in rows)
+    assert all(row.pvalue is None for row in rows)
 
 
 def test_without_one_readable_choice_there_is_no_share():
@@ -225,14 +225,14 @@ def test_certainty_asked_apart_is_set_beside_the_confidence_stated_with_the_answ
     stated = np.where(rng.random(600) < 0.1, np.nan, 0.9)
     certainty[:6] = np.nan
     found = single_answers(certainty, correct, stated, None, SETTINGS)
-    assert (found.asked, found.invalid.count) == (600, 6)
+    assert (found.answers, found.invalid.count) == (600, 6)
     own = found.estimate("auroc")
-    assert (own.items, own.value) == (594, auroc(certainty[6:], correct[6:]))
+    assert (own.items, own.value) == (594, auroc(correct[6:], certainty[6:]))
     assert own.interval.low > 0.5
     beside = {row.metric: row for row in found.beside_stated}
     assert beside["auroc"].base == 0.5
     assert beside["auroc"].items == int((~np.isnan(stated) & ~np.isnan(certainty)).sum())
-    assert beside["auroc"].p < 0.001
+    assert beside["auroc"].pvalue < 0.001
     assert not beside["auroc"].headline
 
 
@@ -254,19 +254,19 @@ def test_clusters_widen_the_interval():
 
 def test_identical_models_do_not_differ():
     _, correct, certainty = simulated()
-    for row in certainty_differences(certainty, correct, certainty, correct, None, SETTINGS):
-        assert (row.difference, row.p) == (0, 1)
+    for row in certainty_differences(correct, certainty, correct, certainty, None, SETTINGS):
+        assert (row.difference, row.pvalue) == (0, 1)
 
 
 def test_holm_is_over_auroc_and_pairwise_accuracy_of_all_checkpoints_and_tasks():
     _, correct, certainty = simulated()
-    rows = certainty_differences(np.full(600, 0.5), correct, certainty, correct, None, SETTINGS)
+    rows = certainty_differences(correct, np.full(600, 0.5), correct, certainty, None, SETTINGS)
     right = np.arange(60) % 2
     rows += pairwise_differences(np.zeros((60, 2), int), right, knows(right), right)
     model = ModelMetacognition(None, (), (TaskDifferences("popqa", 600, 60, rows),))
-    tests, models = adjust([ModelMetacognition(None, ()), model, model])
+    tests, models = adjust_models([ModelMetacognition(None, ()), model, model])
     assert tests == 4  # also where every pair changed alike, from a fixed position to knowing
     adjusted = {row.metric: row for row in models[2].differences[0].metrics}
-    assert adjusted["auroc"].p_holm >= adjusted["auroc"].p
-    assert adjusted["pairwise_accuracy"].p_holm is not None
-    assert adjusted["brier"].p_holm is adjusted["consistency"].p_holm is None
+    assert adjusted["auroc"].pvalue_holm >= adjusted["auroc"].pvalue
+    assert adjusted["pairwise_accuracy"].pvalue_holm is not None
+    assert adjusted["brier"].pvalue_holm is adjusted["consistency"].pvalue_holm is None

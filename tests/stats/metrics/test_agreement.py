@@ -32,7 +32,7 @@ def test_by_hand():
 def test_as_scikit_learn_has_it_on_what_both_graded(pairs):
     found = grader_agreement(LABELS, [d for d, _ in pairs], [j for _, j in pairs])
     both = [(d, j) for d, j in pairs if d < 3 and j < 3]
-    assert found.asked == len(pairs)
+    assert found.judged == len(pairs)
     assert found.unscored == sum(j == 3 for _, j in pairs)
     assert found.agreement.total == len(both)
     assert found.agreement.count == sum(d == j for d, j in both)
@@ -56,8 +56,8 @@ def test_order_does_not_matter(pairs, order):
 
 
 def test_nothing_graded():
-    found = grader_agreement(LABELS, [], [], not_asked=7)
-    assert (found.asked, found.unscored, found.not_asked) == (0, 0, 7)
+    found = grader_agreement(LABELS, [], [], not_judged=7)
+    assert (found.judged, found.unscored, found.not_judged) == (0, 0, 7)
     assert (found.kappa, found.agreement.value, found.agreement.interval) == (None, None, None)
 
 

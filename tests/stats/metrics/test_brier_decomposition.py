@@ -15,14 +15,14 @@ items = st.lists(st.tuples(levels, st.booleans()), min_size=1, max_size=50)
 
 
 def split(pairs):
-    return np.array([c for c, _ in pairs]), np.array([r for _, r in pairs])
+    return np.array([r for _, r in pairs]), np.array([c for c, _ in pairs])
 
 
 def test_corp_as_published():
     """The golden case: MCB .0505833, DSC .1733333, UNC .24, Brier .11725."""
     y = [0, 0, 1, 1, 0, 1, 1, 0, 1, 1]
     p = [0.1, 0.4, 0.35, 0.8, 0.4, 0.8, 0.9, 0.1, 0.6, 0.6]
-    found = brier_decomposition(p, y)
+    found = brier_decomposition(y, p)
     assert found.miscalibration == pytest.approx(0.0505833, abs=5e-8)
     assert found.discrimination == pytest.approx(0.1733333, abs=5e-8)
     assert found.uncertainty == pytest.approx(0.24, abs=1e-12)
@@ -33,9 +33,9 @@ def test_corp_as_published():
 
 @given(items)
 def test_parts_add_up_to_the_brier_score_and_are_not_negative(pairs):
-    confidence, correct = split(pairs)
-    found = brier_decomposition(confidence, correct)
-    assert found.brier == pytest.approx(brier_score(confidence, correct), abs=1e-12)
+    correct, confidence = split(pairs)
+    found = brier_decomposition(correct, confidence)
+    assert found.brier == pytest.approx(brier_score(correct, confidence), abs=1e-12)
     assert found.miscalibration - found.discrimination + found.uncertainty == pytest.approx(
         found.brier, abs=1e-12
     )
@@ -47,11 +47,11 @@ def test_parts_add_up_to_the_brier_score_and_are_not_negative(pairs):
 
 @given(items)
 def test_recalibration_agrees_with_sklearn(pairs):
-    confidence, correct = split(pairs)
+    correct, confidence = split(pairs)
     confidence = np.round(confidence, 3)  # sklearn merges confidences that nearly tie
     fitted = IsotonicRegression().fit(confidence, correct).predict(confidence)
-    found = brier_decomposition(confidence, correct)
-    expected = brier_score(confidence, correct) - np.mean((fitted - correct) ** 2)
+    found = brier_decomposition(correct, confidence)
+    expected = brier_score(correct, confidence) - np.mean((fitted - correct) ** 2)
     assert found.miscalibration == pytest.approx(expected, abs=1e-12)
     if 0 < correct.sum() < len(correct):
         assert found.brier == pytest.approx(brier_score_loss(correct, confidence), abs=1e-12)
@@ -68,24 +68,24 @@ def test_recalibrating_removes_the_miscalibration_and_keeps_the_discrimination()
     rng = np.random.default_rng(0)
     confidence = rng.choice([0.5, 0.7, 0.9, 0.95], 400)
     correct = rng.random(400) < confidence**2
-    before = brier_decomposition(confidence, correct)
+    before = brier_decomposition(correct, confidence)
     curve = dict(zip(before.confidence, before.recalibrated, strict=True))
-    after = brier_decomposition([curve[c] for c in confidence], correct)
+    after = brier_decomposition(correct, [curve[c] for c in confidence])
     assert before.miscalibration > 0.02
     assert after.miscalibration == pytest.approx(0, abs=1e-12)
     assert after.discrimination == pytest.approx(before.discrimination, abs=1e-12)
 
 
 def test_one_class_and_constant_confidence():
-    certain = brier_decomposition([0.5, 0.9], [True, True])
+    certain = brier_decomposition([True, True], [0.5, 0.9])
     assert (certain.uncertainty, certain.discrimination) == (0, 0)
-    constant = brier_decomposition([0.9, 0.9], [True, False])
+    constant = brier_decomposition([True, False], [0.9, 0.9])
     assert constant.discrimination == 0
     assert constant.miscalibration == pytest.approx(0.16, abs=1e-12)
 
 
 def test_wrong_input_names_the_argument_and_the_rule():
     with pytest.raises(ValueError, match="`confidence` must not hold NaN"):
-        brier_decomposition([float("nan")], [True])
+        brier_decomposition([True], [float("nan")])
     with pytest.raises(ValueError, match="`confidence` has 2, `correct` has 1"):
-        brier_decomposition([0.5, 0.5], [True])
+        brier_decomposition([True], [0.5, 0.5])

@@ -22,13 +22,13 @@ items = st.lists(st.tuples(levels, st.booleans()), min_size=1, max_size=60)
 
 
 def split(pairs):
-    return np.array([c for c, _ in pairs]), np.array([r for _, r in pairs])
+    return np.array([r for _, r in pairs]), np.array([c for c, _ in pairs])
 
 
 @given(items)
 def test_auroc_agrees_with_sklearn_and_is_none_for_one_class(pairs):
-    confidence, correct = split(pairs)
-    found = auroc(confidence, correct)
+    correct, confidence = split(pairs)
+    found = auroc(correct, confidence)
     if correct.all() or not correct.any():
         assert found is None
     else:
@@ -48,16 +48,16 @@ def test_nothing_depends_on_the_order_of_items(pairs, random):
 
 @given(items)
 def test_brier_agrees_with_sklearn(pairs):
-    confidence, correct = split(pairs)
+    correct, confidence = split(pairs)
     expected = np.mean((confidence - correct) ** 2)
-    assert brier_score(confidence, correct) == pytest.approx(expected, abs=1e-12)
+    assert brier_score(correct, confidence) == pytest.approx(expected, abs=1e-12)
     if 0 < correct.sum() < len(correct):
         assert expected == pytest.approx(brier_score_loss(correct, confidence), abs=1e-12)
 
 
 def test_aurc_averages_over_ties_as_published():
     """conf = [.9, .9, .9, .5, .5, .1], err = [0, 1, 0, 1, 0, 1] → .3791667."""
-    found = risk_coverage([0.9, 0.9, 0.9, 0.5, 0.5, 0.1], [1, 0, 1, 0, 1, 0])
+    found = risk_coverage([1, 0, 1, 0, 1, 0], [0.9, 0.9, 0.9, 0.5, 0.5, 0.1])
     assert found.aurc == pytest.approx(0.3791667, abs=5e-8)
     assert found.coverage[-1] == 1
     assert found.risk[-1] == 0.5
@@ -71,7 +71,7 @@ def test_aurc_is_the_mean_over_random_tie_orders():
     for _ in range(4000):
         order = np.lexsort((rng.random(12), -confidence))
         means.append(np.mean(np.cumsum(~correct[order]) / np.arange(1, 13)))
-    assert risk_coverage(confidence, correct).aurc == pytest.approx(np.mean(means), abs=0.01)
+    assert risk_coverage(correct, confidence).aurc == pytest.approx(np.mean(means), abs=0.01)
 
 
 @pytest.mark.parametrize("center", ["median", "mean"])
@@ -80,27 +80,27 @@ def test_levene_agrees_with_scipy(center):
     one, other = rng.choice([0.5, 0.8, 0.95], 50), rng.choice([0.3, 0.6, 0.9], 70)
     found = levene(one, other, center=center)
     expected = scipy_stats.levene(one, other, center=center)
-    assert (found.statistic, found.p) == (expected.statistic, expected.pvalue)
+    assert (found.statistic, found.pvalue) == (expected.statistic, expected.pvalue)
 
 
 def test_levene_of_two_constants_is_none():
-    assert levene([0.5] * 5, [0.9] * 5, center="mean").p is None
+    assert levene([0.5] * 5, [0.9] * 5, center="mean").pvalue is None
 
 
 def test_levene_without_spread_around_the_spread_is_none_not_infinite():
     found = levene([0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5], center="mean")
-    assert found.statistic is found.p is None
+    assert found.statistic is found.pvalue is None
 
 
 def test_ece_of_hand_counted_bins():
     """(0.2, 0.3]: mean .3, accuracy .5; (0.5, 0.6]: .6, 1. ECE = 2/3 · .2 + 1/3 · .4."""
-    assert expected_calibration_error([0.3, 0.3, 0.6], [0, 1, 1]) == pytest.approx(
+    assert expected_calibration_error([0, 1, 1], [0.3, 0.3, 0.6]) == pytest.approx(
         4 / 15, abs=1e-12
     )
 
 
 def test_ece_puts_zero_into_the_first_bin_and_a_boundary_into_the_lower():
-    assert expected_calibration_error([0.0, 0.1], [0, 0]) == pytest.approx(0.05, abs=1e-12)
+    assert expected_calibration_error([0, 0], [0.0, 0.1]) == pytest.approx(0.05, abs=1e-12)
 
 
 def test_calibration_bins_are_the_levels_when_few_and_of_equal_count_when_many():
@@ -113,8 +113,8 @@ def test_calibration_bins_are_the_levels_when_few_and_of_equal_count_when_many()
 
 @given(items)
 def test_reliability_bins_hold_all_items(pairs):
-    confidence, correct = split(pairs)
-    bins = reliability(confidence, correct)
+    correct, confidence = split(pairs)
+    bins = reliability(correct, confidence)
     assert sum(b.items for b in bins) == len(pairs)
     assert sum(b.items * b.accuracy for b in bins) == pytest.approx(correct.sum())
 
@@ -132,4 +132,4 @@ def test_reliability_bins_hold_all_items(pairs):
 )
 def test_wrong_input_names_the_argument_and_the_rule(confidence, correct, message):
     with pytest.raises(ValueError, match=message):
-        brier_score(confidence, correct)
+        brier_score(correct, confidence)

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saeval.stats._core.answers import Answers, paired_answers
-from saeval.stats.compare.results import Settings
+from saeval.stats.compare.results import StatsConfig
 from saeval.stats.compare.task import compare_task
 from saeval.stats.metrics.from_counts import classification_metrics
 
 LABELS = ("RIGHT", "WRONG", "UNKNOWN")
-SETTINGS = Settings(level=0.95, replicates=1000, seed=0)
+SETTINGS = StatsConfig(confidence_level=0.95, n_resamples=1000, seed=0)
 
 items = st.lists(
     st.tuples(st.sampled_from([0, 2]), st.integers(0, 3), st.integers(0, 3)), min_size=1
@@ -93,10 +93,10 @@ def test_a_comparison_has_both_error_directions_with_their_tests():
     found = compare_task("popqa", pairs_of(target, base, checkpoint), SETTINGS)
     assert found.metric("incorrect_rate").difference < 0
     assert found.metric("hallucination_rate").base == 1
-    assert found.metric("hallucination_rate").test == "mcnemar-mid-p"
+    assert found.metric("hallucination_rate").method == "mcnemar-mid-p"
     assert found.metric("hallucination_rate").items == (target == 2).sum()
     assert found.metric("false_abstention_rate").checkpoint == 0
-    assert found.metric("f_score").p is not None
+    assert found.metric("f_score").pvalue is not None
     assert {row.metric for row in found.metrics}.isdisjoint({"macro_f1"})
 
 
@@ -106,7 +106,7 @@ def test_identical_models_differ_in_nothing(rows):
     found = compare_task("popqa", pairs_of(target, base, base), SETTINGS)
     for row in found.metrics:
         assert row.difference in (None, 0)
-        assert row.p in (None, 1)
+        assert row.pvalue in (None, 1)
 
 
 @pytest.mark.parametrize(
