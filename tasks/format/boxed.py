@@ -1,4 +1,4 @@
-r"""The one place where a boxed answer is read.
+r"""Parsing of boxed answers.
 
 A response that follows the prompt of an open question ends like this::
 
@@ -40,7 +40,7 @@ class BoxedAnswer:
     text
         What stands in the box, freed of LaTeX; None if there is no box.
     abstained
-        Whether it declines to answer, in the box or plainly without one.
+        Whether it abstains, in the box or plainly without one.
     confidence
         The stated probability that the boxed answer is right, or None if none was stated.
     """
@@ -58,12 +58,12 @@ class BoxedAnswer:
 
 
 def parse_boxed(response: str) -> BoxedAnswer:
-    r"""Read the last well-formed box after the end of the reasoning.
+    r"""Parse the last well-formed box after the end of the reasoning.
 
     A box is well-formed if its braces are balanced, it holds no other box, it is not empty and not
     the prompt's own ``\boxed{answer}``, and if the ``CONF=`` that follows it, where there is one,
-    holds a number in [0, 1]. Where no box is well-formed, a final part that ends by plainly
-    declining to answer is an abstention; anything else cannot be read.
+    holds a number in [0, 1]. Where no box is well-formed, a final part that ends with a
+    plain refusal is an abstention; anything else is invalid.
 
     Examples
     --------

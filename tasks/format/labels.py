@@ -61,7 +61,7 @@ INVALID = LabelAnswer(None, None)
 
 
 def parse_label(response: str) -> LabelAnswer:
-    """Read the last well-formed block after the end of the reasoning.
+    """Parse the last well-formed block after the end of the reasoning.
 
     A block is ``LABEL=PASS``, ``LABEL=FAIL`` or ``LABEL=NA`` directly followed by ``CONF=`` and a
     number in [0, 1], or such a label alone on its line (then no confidence was stated).

@@ -1,4 +1,4 @@
-"""The one place where a prompt is written."""
+"""The prompts of all kinds of tasks."""
 
 from __future__ import annotations
 

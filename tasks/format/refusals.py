@@ -1,7 +1,7 @@
-"""Which words decline to answer.
+"""Which words refuse an answer.
 
-Two strengths. What stands in a box declines if the whole of it is one of the known wordings, so
-that a film called "Unknown Pleasures" is an answer. Prose without a box declines only where one of
+Two strengths. What stands in a box is a refusal if the whole of it is one of the known wordings, so
+that a film called "Unknown Pleasures" is an answer. Prose without a box is one only where one of
 its last sentences says so plainly and no guess follows.
 """
 
@@ -99,7 +99,7 @@ _LONGEST_ENDING = 1000
 
 
 def is_refusal(text: str) -> bool:
-    """Whether the whole of a short text declines to answer.
+    """Whether the whole of a short text refuses an answer.
 
     A reason in parentheses or after a dash, colon or semicolon may follow.
 
@@ -114,11 +114,11 @@ def is_refusal(text: str) -> bool:
     first = _words(
         re.split(r"[(;:—–]|\. | - |, (?=as |because |since |but |so |the |there )", text)[0]
     )
-    return any(_WHOLE.fullmatch(said) is not None for said in (words, first) if said)
+    return any(_WHOLE.fullmatch(part) is not None for part in (words, first) if part)
 
 
 def ends_in_refusal(text: str) -> bool:
-    """Whether prose ends by declining plainly, with no guess after it.
+    """Whether prose ends with a plain refusal, with no guess after it.
 
     Examples
     --------
@@ -128,14 +128,14 @@ def ends_in_refusal(text: str) -> bool:
     False
     """
     ending = re.sub(r"CONF[ \t]{0,4}=.*", " ", text[-_LONGEST_ENDING:])
-    sentences = [said for part in _SENTENCE_END.split(ending) if (said := _words(part))]
-    declined = False
-    for said in sentences[-_LAST_SENTENCES:]:
-        if _GUESS.search(said):
-            declined = False
-        elif _PLAIN.search(said):
-            declined = True
-    return declined
+    sentences = [words for part in _SENTENCE_END.split(ending) if (words := _words(part))]
+    refuses = False
+    for sentence in sentences[-_LAST_SENTENCES:]:
+        if _GUESS.search(sentence):
+            refuses = False
+        elif _PLAIN.search(sentence):
+            refuses = True
+    return refuses
 
 
 def _words(text: str) -> str:

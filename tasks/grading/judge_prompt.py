@@ -149,8 +149,8 @@ def parse_grade(reply: str) -> Grade | None:
     """
     if len(reply) > LONGEST_REPLY:
         return None
-    said = extract_final_part(reply).translate(_DECORATION)
-    named = {match.lastgroup for match in _GRADE.finditer(said)}
+    final = extract_final_part(reply).translate(_DECORATION)
+    named = {match.lastgroup for match in _GRADE.finditer(final)}
     return next((grade for grade in PREDICTION_OF_GRADE if named == {grade}), None)
 
 

@@ -2,9 +2,8 @@ r"""Whether an answer is right, without a judge.
 
 An answer is compared with each right answer ("gold") in turn and is right if it equals one:
 
-- as text, in the normal form of `saeval.tasks.grading.normalize` (case, accents, punctuation,
-articles) and
-  without a title such as *Dr.* or *Sir*;
+- as text, in the normal form of `saeval.tasks.grading.normalize` (case, accents,
+  punctuation, articles) and without a title such as *Dr.* or *Sir*;
 - as a number: ``1,200``, ``1200`` and *twelve hundred*; exactly, unless the gold gives a range
   (``150 (acceptable range: anything between 148 and 152)``). A unit that both state must be the
   same; it may be missing from the answer, and the answer may add one that the question names;
@@ -97,27 +96,27 @@ def matches_gold(answer: str, golds: Sequence[str], question: str = "") -> bool:
     """
     if len(answer) > _LONGEST_ANSWER:
         return False
-    asked = frozenset(normalize_words(question).split())
+    question_words = frozenset(normalize_words(question).split())
     right = [variant for gold in golds for variant in gold_variants(gold)]
-    ways = _said(answer)
-    if asked & {"where", "when"}:
+    given = _answer_variants(answer)
+    if question_words & {"where", "when"}:
         right += [_PREPOSITION.sub("", variant) for variant in right]
-        ways += tuple(_PREPOSITION.sub("", way) for way in ways)
-    for said in ways:
-        if any(_equal(said, gold, asked) for gold in right):
+        given += tuple(_PREPOSITION.sub("", variant) for variant in given)
+    for text in given:
+        if any(_equal(text, gold, question_words) for gold in right):
             return True
-        parts = _parts(said)
+        parts = _split_list(text)
         if len(parts) > 1 and all(
-            any(_same(part, gold, asked) for gold in right) for part in parts
+            any(_same(part, gold, question_words) for gold in right) for part in parts
         ):
             return True
-    return any(_in_range(answer, gold, asked) for gold in golds)
+    return any(_in_range(answer, gold, question_words) for gold in golds)
 
 
 def grade_answer(row: Mapping[str, Any], response: str) -> ParsedResponse:
-    """What a response to a question is worth: ``RIGHT``, ``WRONG``, ``UNKNOWN`` or unreadable.
+    """Parse and grade a response to a question: ``RIGHT``, ``WRONG``, ``UNKNOWN`` or invalid.
 
-    Any answer to a question that has none is ``WRONG``. Words that decline are an answer where they
+    Any answer to a question that has none is ``WRONG``. Words of refusal are an answer where they
     are the right one (``Na`` for sodium), except for the prompt's own ``Unknown``.
     """
     boxed = parse_boxed(response)
@@ -146,17 +145,19 @@ def _is_mentioned(golds: Iterable[str], question: str, response: str) -> bool:
     Golds that stand in the question, single letters and numbers below 100 say nothing there and
     are not looked for.
     """
-    sought = {normalize_words(variant) for gold in golds for variant in gold_variants(gold)}
-    asked = f" {normalize_words(question)} "
-    telling = [gold for gold in sought if _is_telling(gold) and f" {gold} " not in asked]
-    if not telling:
+    question_words = f" {normalize_words(question)} "
+    candidates = {normalize_words(variant) for gold in golds for variant in gold_variants(gold)}
+    informative = [
+        gold for gold in candidates if _is_informative(gold) and f" {gold} " not in question_words
+    ]
+    if not informative:
         return False
     before, box, _ = response.rpartition("\\boxed")
-    said = f" {normalize_words(before if box else response)} "
-    return any(f" {gold} " in said for gold in telling)
+    reasoning = f" {normalize_words(before if box else response)} "
+    return any(f" {gold} " in reasoning for gold in informative)
 
 
-def _is_telling(gold: str) -> bool:
+def _is_informative(gold: str) -> bool:
     number = parse_quantity(gold)
     if number is not None and not number.unit:
         return abs(number.value) >= _LEAST_NUMBER
@@ -191,7 +192,7 @@ def _is_acronym(short: str, long: str) -> bool:
     return short.isupper() and len(short) > 1 and short.replace(".", "") == initials
 
 
-def _said(answer: str) -> tuple[str, ...]:
+def _answer_variants(answer: str) -> tuple[str, ...]:
     """An answer, and without the parentheses that only add to it."""
     added = _PARENTHESIS.findall(answer)
     outside = _PARENTHESIS.sub("", answer).strip()
@@ -200,86 +201,90 @@ def _said(answer: str) -> tuple[str, ...]:
     return (answer,)
 
 
-def _equal(said: str, gold: str, asked: frozenset[str]) -> bool:
-    if _same(said, gold, asked):
+def _equal(answer: str, gold: str, question_words: frozenset[str]) -> bool:
+    if _same(answer, gold, question_words):
         return True
-    mine, theirs = _parts(said), list(_parts(gold))
-    if len(mine) != len(theirs) or len(mine) < 2:
+    parts, unmatched = _split_list(answer), list(_split_list(gold))
+    if len(parts) != len(unmatched) or len(parts) < 2:
         return False
-    for part in mine:
-        found = next((other for other in theirs if _same(part, other, asked)), None)
-        if found is None:
+    for part in parts:
+        match = next((other for other in unmatched if _same(part, other, question_words)), None)
+        if match is None:
             return False
-        theirs.remove(found)
+        unmatched.remove(match)
     return True
 
 
-def _parts(text: str) -> tuple[str, ...]:
+def _split_list(text: str) -> tuple[str, ...]:
     return tuple(part for part in _SEPARATOR.split(text.strip(" .")) if part.strip())
 
 
-def _same(said: str, gold: str, asked: frozenset[str]) -> bool:
+def _same(answer: str, gold: str, question_words: frozenset[str]) -> bool:
     """Whether two answers are one: as numbers or dates where both are, else as text."""
-    if said.strip() == gold.strip():
+    if answer.strip() == gold.strip():
         return True
-    number, right_number = _quantity(said), _quantity(gold)
-    if number and right_number:
-        return number.value == right_number.value and _units_agree(number, right_number, asked)
-    time, right_time = _seconds(said), _seconds(gold)
-    if time is not None and right_time is not None:
-        return time == right_time
-    day, right_day = _date(said), _date(gold)
-    if day and right_day:
-        return any(one.says(other) for one in day for other in right_day)
-    if day and right_number and not right_number.unit:
-        return any(one.year == right_number.value for one in day)
+    number, gold_number = _quantity(answer), _quantity(gold)
+    if number and gold_number:
+        same_value = number.value == gold_number.value
+        return same_value and _units_agree(number, gold_number, question_words)
+    time, gold_time = _seconds(answer), _seconds(gold)
+    if time is not None and gold_time is not None:
+        return time == gold_time
+    dates, gold_dates = _dates(answer), _dates(gold)
+    if dates and gold_dates:
+        return any(date.agrees_with(other) for date in dates for other in gold_dates)
+    if dates and gold_number and not gold_number.unit:
+        return any(date.year == gold_number.value for date in dates)
     return any(
-        _titleless(mine) == _titleless(theirs) or _differ_by_the_question(mine, theirs, asked)
-        for mine in _normal_forms(said)
-        for theirs in _normal_forms(gold)
+        _strip_title(form) == _strip_title(gold_form)
+        or _differ_by_question_words(form, gold_form, question_words)
+        for form in _normal_forms(answer)
+        for gold_form in _normal_forms(gold)
     )
 
 
 _quantity = lru_cache(maxsize=50_000)(parse_quantity)
-_date = lru_cache(maxsize=50_000)(parse_dates)
+_dates = lru_cache(maxsize=50_000)(parse_dates)
 _normal_forms = lru_cache(maxsize=50_000)(normal_forms)
 
 
-def _titleless(normal: str) -> str:
+def _strip_title(normal: str) -> str:
     return _TITLE.sub("", normal)
 
 
-def _units_agree(said: Quantity, gold: Quantity, asked: frozenset[str]) -> bool:
+def _units_agree(answer: Quantity, gold: Quantity, question_words: frozenset[str]) -> bool:
     """Whether the units are the same, but for what the answer leaves out or the question names."""
-    named = {normalize_unit(word) for word in asked} | {"time"}
-    added, left_out = set(said.unit) - set(gold.unit), set(gold.unit) - set(said.unit)
+    named = {normalize_unit(word) for word in question_words} | {"time"}
+    added, left_out = set(answer.unit) - set(gold.unit), set(gold.unit) - set(answer.unit)
     if added and left_out:
         return False
     return added <= named and left_out <= named | KNOWN_UNITS
 
 
-def _differ_by_the_question(mine: str, theirs: str, asked: frozenset[str]) -> bool:
+def _differ_by_question_words(first: str, second: str, question_words: frozenset[str]) -> bool:
     """Whether one is the other with words of the question before or after it."""
-    shorter, longer = sorted((mine.split(), theirs.split()), key=len)
+    shorter, longer = sorted((first.split(), second.split()), key=len)
     size = len(shorter)
-    if size == len(longer) or set(shorter) <= asked:
+    if size == len(longer) or set(shorter) <= question_words:
         return False
     for rest, core in ((longer[:-size], longer[-size:]), (longer[size:], longer[:size])):
-        if core == shorter and set(rest) <= asked and not _TURNING.search(" ".join(rest)):
+        if core == shorter and set(rest) <= question_words and not _TURNING.search(" ".join(rest)):
             return True
     return False
 
 
-def _in_range(answer: str, gold: str, asked: frozenset[str]) -> bool:
+def _in_range(answer: str, gold: str, question_words: frozenset[str]) -> bool:
     """Whether a number lies in the range that the gold calls acceptable."""
     bounds = _RANGE.search(gold)
     if bounds is None:
         return False
     right = parse_quantity(_RANGE.sub("", gold))
-    said, low, high = (parse_quantity(text) for text in (answer, bounds["low"], bounds["high"]))
-    if said and right and low and high:
+    number, low, high = (parse_quantity(text) for text in (answer, bounds["low"], bounds["high"]))
+    if number and right and low and high:
         units = Quantity(right.value, right.unit or high.unit)
-        return low.value <= said.value <= high.value and _units_agree(said, units, asked)
+        return low.value <= number.value <= high.value and _units_agree(
+            number, units, question_words
+        )
     times = [_seconds(text) for text in (bounds["low"], answer, bounds["high"])]
     seconds = [time for time in times if time is not None]
     return len(seconds) == len(times) and seconds == sorted(seconds)

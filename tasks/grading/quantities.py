@@ -99,10 +99,10 @@ class Date:
     month: int | None
     day: int | None
 
-    def says(self, other: Date) -> bool:
+    def agrees_with(self, other: Date) -> bool:
         """Whether every part of the other date is the same here."""
         pairs = ((self.year, other.year), (self.month, other.month), (self.day, other.day))
-        return all(wanted is None or own == wanted for own, wanted in pairs)
+        return all(expected is None or own == expected for own, expected in pairs)
 
 
 def parse_quantity(text: str) -> Quantity | None:
@@ -156,8 +156,8 @@ def parse_dates(text: str) -> tuple[Date, ...]:
     year_first = re.match(r"\d{4}", plain) is not None
     orders = (False, True) if numeric and not year_first else (False,)
     text = plain.replace(".", "/") if numeric else plain
-    found = (_parsed(text, day_first) for day_first in orders)
-    return tuple(dict.fromkeys(one for one in found if one is not None))
+    dates = (_parse_date(text, day_first) for day_first in orders)
+    return tuple(dict.fromkeys(date for date in dates if date is not None))
 
 
 def normalize_unit(word: str) -> str:
@@ -166,7 +166,7 @@ def normalize_unit(word: str) -> str:
     return _UNITS.get(word) or _UNITS.get(singular) or singular
 
 
-def _parsed(text: str, day_first: bool) -> Date | None:
+def _parse_date(text: str, day_first: bool) -> Date | None:
     try:
         first, second = (
             date_parser.parse(text, default=default, dayfirst=day_first) for default in _DEFAULTS
@@ -181,8 +181,8 @@ def _parsed(text: str, day_first: bool) -> Date | None:
 
 
 def _match_end(pattern: re.Pattern[str], text: str) -> int:
-    found = pattern.match(text)
-    return found.end() if found else 0
+    match = pattern.match(text)
+    return match.end() if match else 0
 
 
 def _value(number: str) -> Fraction:

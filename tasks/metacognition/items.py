@@ -57,8 +57,8 @@ def make_pair_id(first: OwnAnswer, second: OwnAnswer) -> str:
 def is_informative_pair(first: OwnAnswer, second: OwnAnswer) -> bool:
     """Whether the model gave an answer to both questions and exactly one of them is right.
 
-    One that declines has said already that it does not know; to take its question as the one it
-    would get wrong would count that a second time.
+    A model that abstains has stated already that it does not know; to take its question as the one
+    it would get wrong would count that a second time.
     """
     given = first.answer is not None and second.answer is not None
     return given and first.right != second.right

@@ -1,4 +1,4 @@
-r"""The one place where replies about one's own answers are read.
+r"""Parsing of replies about the model's own answers.
 
 A reply about one answer ends with ``CONF=0.85``, one about two questions with ``\boxed{A}`` or
 ``\boxed{B}``. Reasoning may stand before it, and may hold the like.
@@ -22,15 +22,15 @@ _ALTERNATIVE = re.compile(r"\}[\s$*]{0,8}(?:and/or|or|and|[/|,&])[\s$*]{0,8}\\bo
 """Between two boxes that name both questions, as the format itself does."""
 _LONGEST_ALTERNATIVE = 40
 
-_DECLINED = ParsedResponse(QUESTION_LABELS.abstention, "abstained", None, None, False)
-_INVALID = ParsedResponse(None, "invalid", None, None, False)
+_DECLINED = ParsedResponse(QUESTION_LABELS.abstention, "abstained")
+_INVALID = ParsedResponse(None, "invalid")
 
 
 def parse_confidence_reply(row: Mapping[str, Any], response: str) -> ParsedResponse:
     """The last ``CONF=`` after the reasoning that holds a number in [0, 1].
 
-    From 0.5 up the reply is read as ``RIGHT``, below as ``WRONG``. A reply without a number that
-    plainly declines is an abstention.
+    From 0.5 up the reply is parsed as ``RIGHT``, below as ``WRONG``. A reply without a number that
+    plainly abstains is an abstention.
 
     Examples
     --------
@@ -39,11 +39,12 @@ def parse_confidence_reply(row: Mapping[str, Any], response: str) -> ParsedRespo
     >>> parse_confidence_reply({}, "CONF=0.xx").status
     'invalid'
     """
-    written = [found["confidence"] for found in _CONFIDENCE.finditer(extract_final_part(response))]
+    fields = _CONFIDENCE.finditer(extract_final_part(response))
+    written = [field["confidence"] for field in fields]
     for text in reversed(written):
         if (stated := parse_confidence(text)) is not None:
             prediction = "RIGHT" if stated >= 0.5 else "WRONG"
-            return ParsedResponse(prediction, "answered", stated, text, False)
+            return ParsedResponse(prediction, "answered", stated, text)
     return _DECLINED if parse_boxed(response).abstained else _INVALID
 
 
@@ -51,7 +52,7 @@ def parse_choice_reply(row: Mapping[str, Any], response: str) -> ParsedResponse:
     r"""The last box after the reasoning that holds one letter, A or B, in either case.
 
     Boxes that are joined to each other (``\boxed{A} or \boxed{B}``) name no choice. A reply that
-    plainly declines, in a later box or without one, is an abstention.
+    plainly abstains, in a later box or without one, is an abstention.
 
     Examples
     --------
@@ -68,7 +69,7 @@ def parse_choice_reply(row: Mapping[str, Any], response: str) -> ParsedResponse:
         if (start, end) in joined:
             continue
         if choice := _CHOICE.fullmatch(text):
-            return ParsedResponse(choice[1].upper(), "answered", None, text, False)
+            return ParsedResponse(choice[1].upper(), "answered", None, text)
         if is_refusal(text):
             return _DECLINED
     return _DECLINED if parse_boxed(response).abstained else _INVALID
