@@ -15,11 +15,25 @@ if TYPE_CHECKING:
     from saeval.reports.api import to_html as to_html
     from saeval.reports.api import to_json as to_json
     from saeval.reports.api import to_markdown as to_markdown
+    from saeval.reports.plots import plot_confidence as plot_confidence
+    from saeval.reports.plots import plot_forest as plot_forest
+    from saeval.reports.plots import plot_frontier as plot_frontier
+    from saeval.reports.plots import plot_reliability as plot_reliability
+    from saeval.reports.plots import plot_risk_coverage as plot_risk_coverage
+    from saeval.reports.plots import plot_steps as plot_steps
+    from saeval.reports.plots import plot_transitions as plot_transitions
     from saeval.reports.render.json import from_json as from_json
     from saeval.reports.render.junit import to_junit as to_junit
 
 _HOMES = {
     "from_json": "saeval.reports.render.json",
+    "plot_confidence": "saeval.reports.plots",
+    "plot_forest": "saeval.reports.plots",
+    "plot_frontier": "saeval.reports.plots",
+    "plot_reliability": "saeval.reports.plots",
+    "plot_risk_coverage": "saeval.reports.plots",
+    "plot_steps": "saeval.reports.plots",
+    "plot_transitions": "saeval.reports.plots",
     "print_result": "saeval.reports.api",
     "report_files": "saeval.reports.api",
     "to_csv": "saeval.reports.api",

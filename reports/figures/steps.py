@@ -72,6 +72,7 @@ class OverSteps:
     name: str
     scale: Scale
     curves: tuple[Curve, ...]
+    metric: str = ""
 
 
 def over_steps(family: CheckpointSeries) -> tuple[OverSteps, ...]:
@@ -95,7 +96,9 @@ def _metrics(family: CheckpointSeries) -> Iterator[OverSteps]:
                 curves.append(Curve(name, steps, rows))
         if curves:
             general = METRICS[metric].name.format(label="Abstention")
-            yield OverSteps(names.pop() if len(names) == 1 else general, scale, tuple(curves))
+            yield OverSteps(
+                names.pop() if len(names) == 1 else general, scale, tuple(curves), metric
+            )
 
 
 def _row(task: TaskComparison, metric: str, of_abstention: bool) -> MetricComparison | None:

@@ -31,6 +31,13 @@ def test_the_same_comparison_gives_the_same_texts():
 def test_the_public_face():
     assert saeval.reports.__all__ == [
         "from_json",
+        "plot_confidence",
+        "plot_forest",
+        "plot_frontier",
+        "plot_reliability",
+        "plot_risk_coverage",
+        "plot_steps",
+        "plot_transitions",
         "print_result",
         "report_files",
         "to_csv",

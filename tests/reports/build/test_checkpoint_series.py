@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from comparisons import comparison, task, with_row
 from rich.console import Console
+from series import HOSTILE, of_a_run
 
 from saeval.reports import print_result, report_files, to_csv, to_html, to_json, to_markdown
 from saeval.reports.build.cells import EMPTY
@@ -17,11 +18,8 @@ from saeval.reports.build.checkpoint_series import transfer_tables
 from saeval.reports.figures.steps import Curve, OverSteps, over_steps, step_sentences, steps_picture
 from saeval.reports.render.series_index import SeriesIndex, read_index
 from saeval.reports.text.best import best_sentences
-from saeval.stats.checkpoints.results import Best, Candidate
 from saeval.stats.checkpoints.series import checkpoint_series
 from saeval.stats.compare.results import Interval, ModelDescription
-
-HOSTILE = "<script>alert(1)</script> [red]x[/red] =1+1 | a"
 
 
 def named(name):
@@ -91,34 +89,6 @@ def test_every_file_is_there_and_the_index_finds_the_comparisons(together):
     assert {row["step"] for row in rows} == {""}
     with_steps = csv.DictReader(io.StringIO(to_csv(of_a_run())))
     assert {row["step"] for row in with_steps} == {"10", "200", "3000"}
-
-
-def of_a_run():
-    """Three checkpoints whose accuracy rises, the best one named, with hostile names."""
-    found = []
-    for step, gain in ((10, 0.0), (200, 0.2), (3000, 0.3)):
-        one = task()
-        p, limits = (0.001, (gain - 0.1, gain + 0.1)) if gain else (1.0, (-0.1, 0.1))
-        one = with_row(one, "accuracy", values=(0.5, 0.5 + gain), limits=limits, p=p)
-        name = f"step-{step} {HOSTILE}"
-        model = ModelDescription(name, name, {})
-        found.append(replace(comparison(one), checkpoint=model))
-    candidates = tuple(
-        Candidate(c.checkpoint.name, 0.5 + gain, gain, Interval(gain - 0.1, gain + 0.1, "x"), s, m)
-        for c, gain, s, m in zip(
-            found, (0.0, 0.2, 0.3), (0.0, 0.1, 0.9), (False, True, True), strict=True
-        )
-    )
-    best = Best(
-        "accuracy", None, True, ("fever",), 300, 0.95, 200, 0.5, candidates[2].name, 0.3, 0.29,
-        candidates[2].interval, candidates, (),
-    )  # fmt: skip
-    return replace(
-        checkpoint_series(found, (10, 200, 3000)),
-        comparisons=tuple(found),
-        best=best,
-        notes=(HOSTILE,),
-    )
 
 
 def test_curves_have_a_point_per_step_and_say_from_when_on_it_is_better():
