@@ -94,10 +94,10 @@ class GroupRewards:
         responses = [_text(completion) for completion in completions]
         likelihoods = self.policy.log_likelihoods(prompts, completion_ids) if self._ranked else None
         probed = self._probe([prompts[at] for at in starts], [task[at] for at in starts], step)
-        read: list[Completion] = []
+        parsed: list[Completion] = []
         for start, probabilities in zip(starts, probed, strict=True):
             group = slice(start, start + size)
-            read += read_completions(
+            parsed += read_completions(
                 task[start],
                 item[start],
                 responses[group],
@@ -106,10 +106,10 @@ class GroupRewards:
                 probabilities=probabilities,
                 likelihoods=None if likelihoods is None else likelihoods[group],
             )
-        found = compute_values(self._terms, read)
-        for name, value in _metrics(read, self._totals(found)).items():
+        component_values = compute_values(self._terms, parsed)
+        for name, value in _metrics(parsed, self._totals(component_values)).items():
             log_metric(name, value)
-        return found
+        return component_values
 
     def _probe(
         self, prompts: Sequence[Prompt], tasks: Sequence[str], step: int
@@ -121,14 +121,16 @@ class GroupRewards:
             place for place, task in enumerate(tasks) if get_task(task).kind.has_label_probabilities
         ]
         if every and step % every == 0 and places:
-            found = self.policy.label_probabilities([prompts[place] for place in places])
-            for place, probabilities in zip(places, found, strict=True):
+            by_prompt = self.policy.label_probabilities([prompts[place] for place in places])
+            for place, probabilities in zip(places, by_prompt, strict=True):
                 probed[place] = probabilities
         return probed
 
-    def _totals(self, found: dict[str, list[float]]) -> list[float]:
+    def _totals(self, component_values: dict[str, list[float]]) -> list[float]:
         """What each completion is paid."""
-        columns = [[term.weight * value for value in found[term.name]] for term in self._terms]
+        columns = [
+            [term.weight * value for value in component_values[term.name]] for term in self._terms
+        ]
         return [sum(row) for row in zip(*columns, strict=True)]
 
 
@@ -141,7 +143,7 @@ def classify_outcome(completion: Completion) -> str:
     return "invalid" if completion.reading.status == "invalid" else "wrong"
 
 
-def _metrics(read: Sequence[Completion], totals: Sequence[float]) -> dict[str, float]:
+def _metrics(completions: Sequence[Completion], totals: Sequence[float]) -> dict[str, float]:
     """Numbers of a batch that are logged and never paid.
 
     The diagnostics of `saeval.trainer.rewards.diagnostics`, and ``accuracy``; ``outcome/NAME``,
@@ -149,17 +151,22 @@ def _metrics(read: Sequence[Completion], totals: Sequence[float]) -> dict[str, f
     of completions; ``reward_when/NAME``, their mean reward; ``probed/target``, the mean probability
     of the right label.
     """
-    found = {**diagnose_batch(read), "accuracy": sum(each.is_correct for each in read) / len(read)}
-    outcomes = [classify_outcome(completion) for completion in read]
+    metrics = {
+        **diagnose_batch(completions),
+        "accuracy": sum(each.is_correct for each in completions) / len(completions),
+    }
+    outcomes = [classify_outcome(completion) for completion in completions]
     for name in ("right", "wrong", "declined", "invalid"):
         paid = [total for total, mine in zip(totals, outcomes, strict=True) if mine == name]
-        found[f"outcome/{name}"] = len(paid) / len(read)
+        metrics[f"outcome/{name}"] = len(paid) / len(completions)
         if paid:
-            found[f"reward_when/{name}"] = sum(paid) / len(paid)
-    probed = [each.probabilities[each.target] for each in read if each.probabilities is not None]
+            metrics[f"reward_when/{name}"] = sum(paid) / len(paid)
+    probed = [
+        each.probabilities[each.target] for each in completions if each.probabilities is not None
+    ]
     if probed:
-        found["probed/target"] = sum(probed) / len(probed)
-    return found
+        metrics["probed/target"] = sum(probed) / len(probed)
+    return metrics
 
 
 def _text(completion: Any) -> str:

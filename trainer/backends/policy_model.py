@@ -85,8 +85,8 @@ class PolicyModel:
             for places, logits in self._logits(sequences, len(start) + 1):
                 scores = logits.log_softmax(-1)
                 for label, ids in served.items():
-                    found = scores[:, range(len(ids)), ids].sum(-1).tolist()
-                    for place, value in zip(places, found, strict=True):
+                    scored = scores[:, range(len(ids)), ids].sum(-1).tolist()
+                    for place, value in zip(places, scored, strict=True):
                         sums[place][label] = value
         try:
             return [
@@ -100,7 +100,7 @@ class PolicyModel:
         self, prompts: Sequence[Prompt], completions: Sequence[TokenIds]
     ) -> list[float]:
         """The log-probability of each completion, given as tokens, after its prompt."""
-        found = [0.0] * len(prompts)
+        likelihoods = [0.0] * len(prompts)
         sequences = [
             [*self.tokenize(prompt), *completion]
             for prompt, completion in zip(prompts, completions, strict=True)
@@ -110,12 +110,12 @@ class PolicyModel:
             for row, place in enumerate(places):
                 ids = completions[place]
                 ends = range(scores.shape[1] - len(ids), scores.shape[1])
-                found[place] = scores[row, ends, ids].sum().item()
-        return found
+                likelihoods[place] = scores[row, ends, ids].sum().item()
+        return likelihoods
 
     def generate_responses(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
         """Greedy responses."""
-        said = [""] * len(prompts)
+        responses = [""] * len(prompts)
         ends = {self._tokenizer.eos_token_id, *_listed(self._model.generation_config.eos_token_id)}
         settings = GenerationConfig(
             max_new_tokens=max_new_tokens,
@@ -125,15 +125,15 @@ class PolicyModel:
         )
         with self._generating() as model, self._asked(model):
             for places, ids, mask in self._batches([self.tokenize(prompt) for prompt in prompts]):
-                made = model.generate(
+                sequences = model.generate(
                     input_ids=ids, attention_mask=mask, generation_config=settings
                 )
                 texts = self._tokenizer.batch_decode(
-                    made[:, ids.shape[1] :], skip_special_tokens=True
+                    sequences[:, ids.shape[1] :], skip_special_tokens=True
                 )
                 for place, text in zip(places, texts, strict=True):
-                    said[place] = text
-        return said
+                    responses[place] = text
+        return responses
 
     def tokenize(self, prompt: Prompt, after: str = "") -> TokenIds:
         """The tokens of a prompt and what stands after it, as the trainer makes them."""
@@ -158,10 +158,10 @@ class PolicyModel:
         """Places of some sequences and the logits at their last `keep` tokens."""
         with torch.no_grad(), self._asked(self._model):
             for places, ids, mask in self._batches(sequences):
-                made = self._model(
+                output = self._model(
                     input_ids=ids, attention_mask=mask, logits_to_keep=keep, use_cache=False
                 )
-                yield places, made.logits[:, -keep:].float()
+                yield places, output.logits[:, -keep:].float()
 
     def _batches(self, sequences: Sequence[TokenIds]) -> Iterator[tuple[list[int], Tensor, Tensor]]:
         """Sequences of similar length together, padded on the left."""

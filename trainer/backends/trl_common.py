@@ -86,7 +86,7 @@ def run_trainer(
 def trainer_arguments(plan: TrainingPlan) -> dict[str, Any]:
     """The recipe in TRL's words, as far as every trainer takes them."""
     recipe = plan.recipe
-    wanted, on_cpu = recipe.optimisation, not torch.cuda.is_available()
+    optimisation, on_cpu = recipe.optimisation, not torch.cuda.is_available()
     # Only an adapter is small enough to be kept in full precision beside rounded weights.
     dtype = "float32" if on_cpu or recipe.adapter is None else "bfloat16"
     return {
@@ -97,13 +97,13 @@ def trainer_arguments(plan: TrainingPlan) -> dict[str, Any]:
         "bf16": not on_cpu,
         "gradient_checkpointing": not on_cpu,
         "model_init_kwargs": {"dtype": dtype, "use_safetensors": True},
-        "max_steps": wanted.steps,
+        "max_steps": optimisation.steps,
         "per_device_train_batch_size": recipe.completions_at_once,
         "gradient_accumulation_steps": accumulation_steps(recipe),
-        "learning_rate": wanted.learning_rate,
-        "lr_scheduler_type": _SCHEDULES[wanted.schedule],
-        "warmup_steps": wanted.warmup_steps,
-        "max_grad_norm": wanted.max_grad_norm,
+        "learning_rate": optimisation.learning_rate,
+        "lr_scheduler_type": _SCHEDULES[optimisation.schedule],
+        "warmup_steps": optimisation.warmup_steps,
+        "max_grad_norm": optimisation.max_grad_norm,
         "shuffle_dataset": False,  # the mixture has an order
         "save_strategy": "steps",
         "save_steps": recipe.saving.every,
@@ -256,10 +256,10 @@ def _explained(recipe: Recipe) -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _out_of_memory(recipe) from error
     except RuntimeError as error:
-        said = str(error)
-        if "not enough memory" in said or "allocate memory" in said:
+        message = str(error)
+        if "not enough memory" in message or "allocate memory" in message:
             raise _out_of_memory(recipe) from error
-        if "probability tensor contains" in said:
+        if "probability tensor contains" in message:
             raise BackendError(NOT_FINITE) from error
         raise
     except ImportError as error:
@@ -267,10 +267,10 @@ def _explained(recipe: Recipe) -> Iterator[None]:
 
 
 def _out_of_memory(recipe: Recipe) -> BackendError:
-    wanted = recipe.optimisation
+    longest = recipe.optimisation.max_completion_length
     return BackendError(
         f"out of memory; lower hardware.completions_per_device (now {recipe.completions_at_once}) "
         "and run the same command again, which goes on from the last checkpoint; if that is not "
-        f"enough, lower optimisation.max_completion_length (now {wanted.max_completion_length}) "
+        f"enough, lower optimisation.max_completion_length (now {longest}) "
         "in a new --out"
     )

@@ -51,17 +51,17 @@ def _trainer(plan: TrainingPlan, rewards: GroupRewards) -> GRPOTrainer:
 def _settings(plan: TrainingPlan, weights: Sequence[float]) -> GRPOConfig:
     """The recipe in TRL's words; what a recipe does not say is TRL's default."""
     recipe = plan.recipe
-    wanted = recipe.optimisation
+    optimisation = recipe.optimisation
     return GRPOConfig(
         **trainer_arguments(plan),
-        steps_per_generation=accumulation_steps(recipe) * wanted.steps_per_generation,
-        num_generations=wanted.group_size,
-        num_iterations=wanted.iterations,
-        max_completion_length=wanted.max_completion_length,
-        temperature=wanted.temperature,
-        beta=wanted.kl_beta,
-        epsilon=wanted.clip_epsilon,
-        scale_rewards=wanted.scale_rewards,
+        steps_per_generation=accumulation_steps(recipe) * optimisation.steps_per_generation,
+        num_generations=optimisation.group_size,
+        num_iterations=optimisation.iterations,
+        max_completion_length=optimisation.max_completion_length,
+        temperature=optimisation.temperature,
+        beta=optimisation.kl_beta,
+        epsilon=optimisation.clip_epsilon,
+        scale_rewards=optimisation.scale_rewards,
         reward_weights=list(weights),
         **_sampler(recipe),
     )

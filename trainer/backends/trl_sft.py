@@ -58,8 +58,10 @@ def _dataset(plan: TrainingPlan, tokenizer: PreTrainedTokenizerBase) -> Dataset:
     optimisation = plan.recipe.optimisation
     rows = []
     for row in plan.training:
-        before, said = tokenize_prompt(tokenizer, row.prompt), completion_tokens(tokenizer, row)
-        rows.append({"input_ids": [*before, *said], "labels": [IGNORED] * len(before) + said})
+        prompt_ids = tokenize_prompt(tokenizer, row.prompt)
+        completion_ids = completion_tokens(tokenizer, row)
+        labels = [IGNORED] * len(prompt_ids) + completion_ids
+        rows.append({"input_ids": [*prompt_ids, *completion_ids], "labels": labels})
     return repeat_rows(Dataset.from_list(rows), optimisation.steps * optimisation.prompts_per_step)
 
 
@@ -75,9 +77,9 @@ def completion_tokens(tokenizer: PreTrainedTokenizerBase, row: TrainingRow) -> T
         raise BackendError("a training row has no completion; see `objective` in the recipe")
     end = ""
     if not isinstance(row.prompt, str):
-        said = {"role": "assistant", "content": row.completion}
-        whole = str(tokenizer.apply_chat_template([*row.prompt, said], tokenize=False))
-        end = whole.rpartition(row.completion)[2].strip()
+        turn = {"role": "assistant", "content": row.completion}
+        conversation = str(tokenizer.apply_chat_template([*row.prompt, turn], tokenize=False))
+        end = conversation.rpartition(row.completion)[2].strip()
     if not (end or tokenizer.eos_token):
         raise BackendError("the base's tokenizer has no end token, so that no answer would end")
     text = row.completion + (end or str(tokenizer.eos_token))

@@ -192,9 +192,9 @@ class ExpectedRewards:
 
     def ranking(self, knowledge: Knowledge) -> list[tuple[Action, float]]:
         """The best way to give each answer, best first; of equals the believed one first."""
-        found = [self.best(knowledge, answer) for answer in knowledge.answers]
-        found.sort(key=lambda pair: (-round(pair[1], 9), pair[0].answer != knowledge.believes))
-        return found
+        ranking = [self.best(knowledge, answer) for answer in knowledge.answers]
+        ranking.sort(key=lambda pair: (-round(pair[1], 9), pair[0].answer != knowledge.believes))
+        return ranking
 
     def _outcomes(self, action: Action, knowledge: Knowledge) -> Iterator[tuple[float, Completion]]:
         others = 0 if knowledge.others_decline else self.group_size - 1

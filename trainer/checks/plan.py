@@ -82,13 +82,13 @@ def check_tokens(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Fin
     def tokens(text: str) -> list[int]:
         return list(tokenizer(text, add_special_tokens=False).input_ids)
 
-    found = []
+    findings = []
     prefix = _prefix(recipe, tokenizer)
     before, alone = tokens(prefix), {label: tokens(label) for label in VERIFICATION_LABELS.names}
     for label in VERIFICATION_LABELS.names:
         together = tokens(prefix + label)
         if together != before + alone[label]:
-            found.append(
+            findings.append(
                 Finding(
                     "label-tokens",
                     f"{ANSWER_PREFIX}{label} is read as other tokens than {ANSWER_PREFIX} and "
@@ -97,25 +97,25 @@ def check_tokens(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> list[Fin
                 )
             )
     for label, other in (
-        (one, two)
-        for one in VERIFICATION_LABELS.names
-        for two in VERIFICATION_LABELS.names
-        if one != two
+        (label, other)
+        for label in VERIFICATION_LABELS.names
+        for other in VERIFICATION_LABELS.names
+        if label != other
     ):
         if alone[other][: len(alone[label])] == alone[label]:
-            found.append(
+            findings.append(
                 Finding("label-tokens", f"the tokens of {label} are the beginning of {other}'s")
             )
-    if not found and any(len(ids) > 1 for ids in alone.values()):
+    if not findings and any(len(ids) > 1 for ids in alone.values()):
         lengths = ", ".join(f"{label} {len(ids)}" for label, ids in alone.items())
-        found.append(
+        findings.append(
             Finding(
                 "label-tokens",
                 f"labels have several tokens ({lengths}): probing takes a forward pass for each",
                 "note",
             )
         )
-    return found
+    return findings
 
 
 def _prefix(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> str:

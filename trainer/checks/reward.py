@@ -41,7 +41,7 @@ def check_reward(recipe: Recipe) -> list[Finding]:
     if not recipe.terms:
         return []
     kinds = dict.fromkeys(get_task(name).kind for name in recipe.tasks)
-    found: dict[Finding, None] = {}
+    findings: dict[Finding, None] = {}
     for kind in kinds:
         rewards = ExpectedRewards(recipe, kind)
         checks: tuple[Iterable[Finding], ...] = (
@@ -53,8 +53,8 @@ def check_reward(recipe: Recipe) -> list[Finding]:
             check_scaled_confidence(recipe, rewards),
         )
         for check in checks:
-            found.update(dict.fromkeys(check))
-    return list(found)
+            findings.update(dict.fromkeys(check))
+    return list(findings)
 
 
 def check_constant_components(recipe: Recipe, kind: TaskKind) -> Iterator[Finding]:
@@ -105,15 +105,17 @@ def _varies(term: RewardTerm, rewards: ExpectedRewards) -> bool:
 
 def check_dominated_answers(rewards: ExpectedRewards) -> Iterator[Finding]:
     """Right answers, known to be right, that do not pay more than wrong ones."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    by_code: dict[str, list[tuple[str, str]]] = {}
     for believes in rewards.kind.labels.targets:
         chances = (_SURE,) if rewards.kind.is_open_ended else (_SURE, _NEARLY)
-        judged = [_dominated(rewards, Knowledge(rewards.kind, believes, c)) for c in chances]
-        bad = [each for each in judged if each is not None]
-        if bad:
-            code, text = next((each for each in bad if each[0] == _DOMINATED), bad[0])
-            found.setdefault(code, []).append((believes, text))
-    for code, texts in found.items():
+        judgements = [_dominated(rewards, Knowledge(rewards.kind, believes, c)) for c in chances]
+        failures = [judgement for judgement in judgements if judgement is not None]
+        if failures:
+            code, text = next(
+                (judgement for judgement in failures if judgement[0] == _DOMINATED), failures[0]
+            )
+            by_code.setdefault(code, []).append((believes, text))
+    for code, texts in by_code.items():
         (believes, text), *others = texts
         also = f" (likewise on {', '.join(_items(other) for other, _ in others)})" if others else ""
         yield Finding(code, f"on {_items(believes)}, {text}{also}")
@@ -121,21 +123,21 @@ def check_dominated_answers(rewards: ExpectedRewards) -> Iterator[Finding]:
 
 def _dominated(rewards: ExpectedRewards, knowledge: Knowledge) -> tuple[str, str] | None:
     right, pay = rewards.best(knowledge, knowledge.believes)
-    rest = [rewards.best(knowledge, a) for a in knowledge.answers if a != knowledge.believes]
-    other, more = max(rest, key=lambda pair: pair[1])
-    said = rewards.describe
-    if more > pay + TIE:
+    others = [rewards.best(knowledge, a) for a in knowledge.answers if a != knowledge.believes]
+    other, other_pay = max(others, key=lambda pair: pair[1])
+    describe = rewards.describe
+    if other_pay > pay + TIE:
         sure = "that knows this" if knowledge.chance == _SURE else f"{knowledge.chance:.0%} sure"
         return (
             _DOMINATED,
-            f"a model {sure} is paid {format_pay(more)} for {said(other)} and only "
-            f"{format_pay(pay)} for {said(right)}{_culprit(rewards, knowledge, right, other)}",
+            f"a model {sure} is paid {format_pay(other_pay)} for {describe(other)} and only "
+            f"{format_pay(pay)} for {describe(right)}{_culprit(rewards, knowledge, right, other)}",
         )
-    if more > pay - TIE:
+    if other_pay > pay - TIE:
         return (
             "right-answer-unpaid",
-            f"{said(right)} is paid {format_pay(pay)} and {said(other)} as much: nothing teaches "
-            "the model which is right",
+            f"{describe(right)} is paid {format_pay(pay)} and {describe(other)} as much: nothing "
+            "teaches the model which is right",
         )
     return None
 
@@ -215,11 +217,11 @@ def check_confidence(rewards: ExpectedRewards) -> Iterator[Finding]:
                 continue
             best = rewards.best(knowledge, believes)[0].confidence
             if best is None or abs(best - chance) > _CONFIDENCE_OFF:
-                said = "none" if best is None else f"{best:.2f}"
+                stated_best = "none" if best is None else f"{best:.2f}"
                 yield Finding(
                     "improper-confidence",
                     f"a model that is right {chance:.0%} of the time with {believes} is paid most "
-                    f"for stating {said}: the reward is not proper",
+                    f"for stating {stated_best}: the reward is not proper",
                 )
                 return
     if not rewards.depends_on_confidence:

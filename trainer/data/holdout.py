@@ -35,9 +35,9 @@ class Holdout:
 
     def __init__(self, identities: Iterable[Fingerprint]) -> None:
         known = list(identities)
-        self._ids = {one.id for one in known}
-        self._texts = {one.text for one in known}
-        self._clusters = {cluster for one in known for cluster in one.clusters}
+        self._ids = {item.id for item in known}
+        self._texts = {item.text for item in known}
+        self._clusters = {cluster for item in known for cluster in item.clusters}
 
     def find_overlap(self, item: Fingerprint) -> str | None:
         """What an item shares with an evaluated one: ``id``, ``text``, ``cluster`` or nothing."""
@@ -83,14 +83,14 @@ def load_evaluation_items(recipe: Recipe, data_dir: str | None, seed: int) -> Ev
         if source.split == EVALUATED_SPLIT
         for name in list_datasets(get_task(source.task))
     }
-    wanted = recipe.evaluation.tasks or recipe.tasks
+    evaluated = recipe.evaluation.tasks or recipe.tasks
     rows, known, not_checked = [], [], {}
-    for name in dict.fromkeys((*wanted, *recipe.tasks)):
+    for name in dict.fromkeys((*evaluated, *recipe.tasks)):
         task = get_task(name)
         try:
             items = load_items(task, data_dir)
         except DataError as error:
-            if name in wanted:
+            if name in evaluated:
                 raise DataError(
                     f"{error}; or name other tasks to evaluate on in `evaluation.tasks`"
                 ) from error
@@ -99,12 +99,12 @@ def load_evaluation_items(recipe: Recipe, data_dir: str | None, seed: int) -> Ev
         mixed = isinstance(task.source, MixedSource)
         kept = []
         for item in items:
-            found = fingerprint_item(task, item.as_row())
+            fingerprint = fingerprint_item(task, item.as_row())
             in_trained = (find_source_task(item) if mixed else task.dataset) in trained
-            if not in_trained or is_in_holdout(found, seed):
+            if not in_trained or is_in_holdout(fingerprint, seed):
                 kept.append(item)
-                known.append(found)
-        if name in wanted:
+                known.append(fingerprint)
+        if name in evaluated:
             if not kept:
                 raise DataError(
                     f"task {name}: its {len(items)} items are too few to hold a share out of"

@@ -140,19 +140,19 @@ def build_mixture(
         ],
         "not_checked": evaluated.not_checked,
         "training": {
-            "ids": sorted({one.id for one in identities}),
-            "texts": sorted({one.text for one in identities}),
-            "clusters": sorted({cluster for one in identities for cluster in one.clusters}),
+            "ids": sorted({item.id for item in identities}),
+            "texts": sorted({item.text for item in identities}),
+            "clusters": sorted({cluster for item in identities for cluster in item.clusters}),
         },
     }
     training = [item.row for item in order]
     if recipe.objective is not None and profile is not None:
-        made = make_targets(training, profile, recipe)
+        by_part = make_targets(training, profile, recipe)
         shares = list(recipe.objective.weights.values())
-        training = _in_turns([each.rows for each in made.values()], shares, prompts)
+        training = _in_turns([each.rows for each in by_part.values()], shares, prompts)
         manifest["objective"] = {
             name: {"targets": len(each.rows), "left_out": dict(each.left_out)}
-            for name, each in made.items()
+            for name, each in by_part.items()
         }
     return Mixture(tuple(training), tuple(row for rows in holdout for row in rows), manifest)
 

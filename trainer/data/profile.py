@@ -105,7 +105,7 @@ class Profile:
         DataError
             If it is.
         """
-        wanted, found = recipe.optimisation, self.header.sampling
+        optimisation, sampling = recipe.optimisation, self.header.sampling
         again = "make one with `satrain profile`, or change the recipe"
         if len(self.entries) < self.header.items:
             raise DataError(
@@ -114,18 +114,18 @@ class Profile:
             )
         if base_content is not None and base_content != self.header.content:
             raise DataError(f"{self.path}: is of another base ({self.header.base}); {again}")
-        for name, one, other in (
+        for name, was, now in (
             ("prompt", self.header.prompt, recipe.prompt),
-            ("optimisation.temperature", found.temperature, wanted.temperature),
+            ("optimisation.temperature", sampling.temperature, optimisation.temperature),
             (
                 "optimisation.max_completion_length",
-                found.max_completion_length,
-                wanted.max_completion_length,
+                sampling.max_completion_length,
+                optimisation.max_completion_length,
             ),
         ):
-            if one != other:
+            if was != now:
                 raise DataError(
-                    f"{self.path}: `{name}` was {_shown(one)} and is {_shown(other)} in the "
+                    f"{self.path}: `{name}` was {_shown(was)} and is {_shown(now)} in the "
                     f"recipe; {again}"
                 )
 
@@ -181,7 +181,7 @@ def hash_prompt(row: TrainingRow) -> str:
 
 
 def filter_by_pass_rate(
-    items: Iterable[AnyItem], share_of: Callable[[AnyItem], float], wanted: PassRateFilter
+    items: Iterable[AnyItem], share_of: Callable[[AnyItem], float], bounds: PassRateFilter
 ) -> list[AnyItem]:
     """Items within a filter's band, then so many of the greatest variance, in the given order.
 
@@ -191,7 +191,7 @@ def filter_by_pass_rate(
         In the order in which ties are decided.
     share_of
         The share of an item's samples that are right, p; the variance of one sample is p(1 − p).
-    wanted
+    bounds
         The band and the number.
 
     Examples
@@ -205,12 +205,12 @@ def filter_by_pass_rate(
     [0.5, 0.25]
     """
     band = [
-        item for item in items if wanted.min_right_share <= share_of(item) <= wanted.max_right_share
+        item for item in items if bounds.min_right_share <= share_of(item) <= bounds.max_right_share
     ]
-    if wanted.top_by_variance is None:
+    if bounds.top_by_variance is None:
         return band
     ranked = sorted(band, key=lambda item: abs(share_of(item) - 0.5))
-    best = {item.id for item in ranked[: wanted.top_by_variance]}
+    best = {item.id for item in ranked[: bounds.top_by_variance]}
     return [item for item in band if item.id in best]
 
 

@@ -76,12 +76,12 @@ def make_training_row(task: Task, item: Item, prompt: PromptSettings) -> Trainin
     """
     row = item.as_row()
     text = task.write_prompt(row)
-    asked: str | Messages = text
+    shown: str | Messages = text
     if prompt.chat_template:
         system = () if prompt.system is None else ({"role": "system", "content": prompt.system},)
-        asked = (*system, {"role": "user", "content": text})
+        shown = (*system, {"role": "user", "content": text})
     return TrainingRow(
-        prompt=asked,
+        prompt=shown,
         task=task.name,
         item=json.dumps(row, ensure_ascii=False),
         target=item.target,
@@ -117,8 +117,8 @@ def read_completions(
     Examples
     --------
     >>> item = '{"id": "1", "claim": "…", "evidence": ["…"], "target": "NA"}'
-    >>> said = ["LABEL=NA\\nCONF=0.5", "LABEL=PASS\\nCONF=0.9"]
-    >>> [each.is_correct for each in read_completions("fever", item, said, step=0, steps=10)]
+    >>> responses = ["LABEL=NA\\nCONF=0.5", "LABEL=PASS\\nCONF=0.9"]
+    >>> [each.is_correct for each in read_completions("fever", item, responses, step=0, steps=9)]
     [True, False]
     """
     task, row = get_task(task_name), json.loads(item)

@@ -120,8 +120,8 @@ class ItemSelector:
         keep = self._keep(source, {}, Counter())
         if source.per_label is None:
             most = source.filter.top_by_variance if source.filter else None
-            wanted = source.count or most
-            count = None if wanted is None else times * wanted
+            count_asked = source.count or most
+            count = None if count_asked is None else times * count_asked
             items = self._sample(source, documents, None, count, keep)
         else:
             items = []
@@ -144,11 +144,11 @@ class ItemSelector:
         task = get_task(source.task)
 
         def keep(item: Item) -> bool:
-            found = identities[item.id] = fingerprint_item(task, item.as_row())
-            reason = self.holdout.find_overlap(found)
+            fingerprint = identities[item.id] = fingerprint_item(task, item.as_row())
+            reason = self.holdout.find_overlap(fingerprint)
             if reason == "id" and source.split == EVALUATED_SPLIT:
                 reason = "held out"
-            elif reason is None and found.id in self._taken:
+            elif reason is None and fingerprint.id in self._taken:
                 reason = "in another source"
             if reason is not None:
                 dropped[reason] += 1

@@ -116,21 +116,21 @@ def make_targets(
         "own_answer": lambda left: _own_answer(sampled, recipe, left),
         "pairwise": lambda left: _pairwise(sampled, recipe, left),
     }
-    made = {}
+    by_part = {}
     for name in recipe.objective.weights:
         left_out = Counter({"unreadable": unreadable} if unreadable else {})
-        made[name] = ObjectiveTargets(tuple(makers[name](left_out)), left_out)
-        if not made[name].rows:
+        by_part[name] = ObjectiveTargets(tuple(makers[name](left_out)), left_out)
+        if not by_part[name].rows:
             why = "".join(f"; {count} {REASONS[reason]}" for reason, count in left_out.items())
             raise DataError(f"`objective.{name}`: no item of {len(rows)} gives a target{why}")
-    return made
+    return by_part
 
 
 def _sampled(
     rows: Sequence[TrainingRow], profile: Profile, recipe: Recipe
 ) -> tuple[list[Sampled], int]:
     """The items of which any sample can be read, and the number of the others."""
-    found, unreadable, missing = [], 0, 0
+    sampled, unreadable, missing = [], 0, 0
     for row in rows:
         task, item = get_task(row.task), json.loads(row.item)
         entry = profile.entries.get(make_item_key(task, item["id"]))
@@ -145,7 +145,7 @@ def _sampled(
             raise DataError(
                 f"{profile.path}: item {entry.item} has no `answer`; make the profile again"
             )
-        found.append(
+        sampled.append(
             Sampled(
                 row,
                 task,
@@ -160,41 +160,41 @@ def _sampled(
             f"{profile.path}: has no entry of {missing} of {len(rows)} items; `satrain profile "
             f"{recipe.name}` with the same changes and --out adds them"
         )
-    return found, unreadable
+    return sampled, unreadable
 
 
 def _given(row: TrainingRow, task: Task, entry: ProfileEntry, readable: int) -> float | None:
-    given = readable - entry.abstained
-    if given == 0:
+    n_answers = readable - entry.abstained
+    if n_answers == 0:
         return None
-    return 0.0 if row.target == task.labels.abstention else entry.right / given
+    return 0.0 if row.target == task.labels.abstention else entry.right / n_answers
 
 
 def _abstention(
     sampled: Sequence[Sampled], known_from: float, left_out: Counter[str]
 ) -> Iterator[TrainingRow]:
-    for each in sampled:
-        kind = each.task.kind
-        known = each.share >= known_from
-        declines = not known or not each.has_answer
-        answer = kind.abstention_answer if declines else kind.gold_answers(each.item)[0]
+    for item in sampled:
+        kind = item.task.kind
+        known = item.share >= known_from
+        declines = not known or not item.has_answer
+        answer = kind.abstention_answer if declines else kind.gold_answers(item.item)[0]
         if answer is None:
             left_out["unwritable"] += 1
             continue
-        said = kind.render_answer(answer, each.share if known else 1 - each.share)
-        wanted = kind.labels.abstention if declines else each.row.target
-        if each.task.parse(each.item, said).prediction == wanted:
-            yield replace(each.row, completion=said)
+        completion = kind.render_answer(answer, item.share if known else 1 - item.share)
+        prediction = kind.labels.abstention if declines else item.row.target
+        if item.task.parse(item.item, completion).prediction == prediction:
+            yield replace(item.row, completion=completion)
         else:
             left_out["unwritable"] += 1
 
 
 def _confidence(sampled: Sequence[Sampled], left_out: Counter[str]) -> Iterator[TrainingRow]:
     for each in sampled:
-        said = each.task.kind.render_answer(each.answer, each.share)
-        read = each.task.parse(each.item, said)
-        if read.status == "abstained" or read.answer == each.answer:
-            yield replace(each.row, completion=said)
+        completion = each.task.kind.render_answer(each.answer, each.share)
+        reading = each.task.parse(each.item, completion)
+        if reading.status == "abstained" or reading.answer == each.answer:
+            yield replace(each.row, completion=completion)
         else:
             left_out["unwritable"] += 1
 
@@ -226,8 +226,8 @@ def _pairwise(
     own: dict[str, OwnAnswer] = {}
     for each in _questions(sampled):
         if each.has_answer:
-            one = _own(each)
-            own[one.id], shares[one.id] = one, each.share
+            question = _own(each)
+            own[question.id], shares[question.id] = question, each.share
     for pair in match_questions(list(own.values()), recipe.seed):
         if shares[pair[0].id] == shares[pair[1].id]:
             left_out["tied"] += 2

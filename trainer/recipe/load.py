@@ -86,8 +86,8 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
                 return f"`{changed[above]}`"
             if above in lines:
                 return f"{path}:{lines[above]}"
-            for made, change in changed.items():
-                if made[:end] == above:
+            for key_changed, change in changed.items():
+                if key_changed[:end] == above:
                     return f"`{change}`"
         return str(path)
 
@@ -96,9 +96,9 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
         checked = Recipe.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
         raise RecipeError(_described(error.errors(), content, where)) from error
-    found = [f"{where(key)}: {text}" for key, text in find_mistakes(checked)]
-    if found:
-        raise RecipeError("\n".join(found))
+    mistakes = [f"{where(key)}: {text}" for key, text in find_mistakes(checked)]
+    if mistakes:
+        raise RecipeError("\n".join(mistakes))
     return checked
 
 

@@ -141,16 +141,16 @@ def _reward(recipe: Recipe) -> Iterator[Mistake]:
 
 def _sizes(recipe: Recipe) -> Iterator[Mistake]:
     hardware, total = recipe.hardware, recipe.completions_per_step
-    said = f"{total} targets per step"
+    size = f"{total} targets per step"
     if not recipe.supervised:
-        said = (
+        size = (
             f"{recipe.optimisation.prompts_per_step} prompts × {recipe.optimisation.group_size} "
             f"completions = {total} per step"
         )
     if total % hardware.devices:
         yield (
             ("hardware", "devices"),
-            f"{said} do not divide by {hardware.devices} devices; "
+            f"{size} do not divide by {hardware.devices} devices; "
             "change `optimisation.prompts_per_step`",
         )
     elif hardware.completions_per_device is not None:
@@ -158,6 +158,6 @@ def _sizes(recipe: Recipe) -> Iterator[Mistake]:
         if total % at_once:
             yield (
                 ("hardware", "completions_per_device"),
-                f"{said} do not divide by {hardware.completions_per_device} on each of "
+                f"{size} do not divide by {hardware.completions_per_device} on each of "
                 f"{hardware.devices} devices",
             )

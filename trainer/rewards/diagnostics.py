@@ -32,13 +32,13 @@ def diagnose_batch(completions: Sequence[Completion]) -> dict[str, float]:
     >>> sorted(diagnose_batch([make_completion("NA", 0.5, target="NA")]))
     ['abstention_rate', 'confidence_spread', 'format_rate', 'recall/NA']
     """
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     if not completions:
-        return found
-    found["abstention_rate"] = _proportion(completion.abstained for completion in completions)
-    found["format_rate"] = _proportion(completion.well_formed for completion in completions)
+        return metrics
+    metrics["abstention_rate"] = _proportion(completion.abstained for completion in completions)
+    metrics["format_rate"] = _proportion(completion.well_formed for completion in completions)
     for target in sorted({completion.target for completion in completions}):
-        found[f"recall/{target}"] = _proportion(
+        metrics[f"recall/{target}"] = _proportion(
             completion.is_correct for completion in completions if completion.target == target
         )
     stated = [
@@ -47,11 +47,11 @@ def diagnose_batch(completions: Sequence[Completion]) -> dict[str, float]:
         if completion.reading.confidence is not None
     ]
     if stated:
-        found["confidence_spread"] = pstdev(stated)
+        metrics["confidence_spread"] = pstdev(stated)
     groups = [completion.group for completion in completions if completion.group is not None]
     if groups:
-        found["any_right"] = _proportion(group.n_correct > 0 for group in groups)
-    return found
+        metrics["any_right"] = _proportion(group.n_correct > 0 for group in groups)
+    return metrics
 
 
 def _proportion(events: Iterable[bool]) -> float:
