@@ -263,5 +263,5 @@ def test_a_base_that_is_not_there_is_said_before_anything_is_written(tmp_path, c
     recipe.write_text(RECIPE)
     (tmp_path / "empty").mkdir()
     assert profiled(recipe, tmp_path / "empty", tmp_path / "p.jsonl") == 2
-    assert "holds no model" in capsys.readouterr().err
+    assert "no configuration in" in capsys.readouterr().err
     assert not (tmp_path / "p.jsonl").exists()
