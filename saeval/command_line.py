@@ -51,7 +51,7 @@ def run_command_line(
     when_interrupted
         What to say after Ctrl-C or a request to end.
     """
-    before = _end_on_sigterm()
+    before, stdout = _end_on_sigterm(), sys.stdout
     try:
         cli(None if arguments is None else list(arguments), standalone_mode=False)
     except click.ClickException as error:
@@ -60,7 +60,10 @@ def run_command_line(
     except SaevalError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
+    except SystemExit:
+        # Where the reader of the output has left, click puts a wrapper there and exits with 1.
+        if sys.stdout is stdout:
+            raise
         _leave_output()
         sys.exit(128 + signal.SIGPIPE)
     except (click.Abort, KeyboardInterrupt):

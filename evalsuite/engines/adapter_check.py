@@ -1,4 +1,4 @@
-"""Before anything is answered: is the base the base, and is every adapter applied?
+"""Checks before anything is answered: the base is the base, and every adapter is applied.
 
 Engines have answered base prompts with an adapter and adapter prompts without it, silently. So the
 first prompts are scored four times: by the base before any adapter was used, by base and adapters
@@ -44,10 +44,10 @@ def check_adapter_applied(
     if not any(alone):
         return
     mixed = [request for adapter in (None, *adapters) for request in probe(adapter)]
-    found = label_scores(engine, mixed)
+    scores = label_scores(engine, mixed)
     count = len(alone)
     rows = {
-        adapter: found[index * count : (index + 1) * count]
+        adapter: scores[index * count : (index + 1) * count]
         for index, adapter in enumerate((None, *adapters))
     }
     tolerance = TOLERANCE.get(dtype, TOLERANCE["bfloat16"])

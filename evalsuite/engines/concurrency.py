@@ -20,7 +20,7 @@ _TICK = 0.2
 def run_concurrently(
     server: Server,
     jobs: Sequence[Job],
-    do: Callable[[Job, Event], Result],
+    run_job: Callable[[Job, Event], Result],
     config: ServerConfig,
 ) -> Iterator[Result]:
     """Do all jobs, `concurrency` at a time, and yield what each comes to in the order they end.
@@ -29,7 +29,7 @@ def run_concurrently(
     ----------
     server
         Whom the jobs ask.
-    jobs, do
+    jobs, run_job
         What there is to do, and how: one job, and an event that is set when nobody waits any more.
     config
         For `concurrency` and `patience`.
@@ -39,7 +39,7 @@ def run_concurrently(
     EngineError
         If nothing at all was answered for `patience` seconds.
     Exception
-        Whatever `do` raises, at the first job that does.
+        Whatever `run_job` raises, at the first job that does.
     """
     waiting: SimpleQueue[Job] = SimpleQueue()
     for job in jobs:
@@ -54,7 +54,7 @@ def run_concurrently(
             except Empty:
                 return
             try:
-                done.put((do(job, stopping), None))
+                done.put((run_job(job, stopping), None))
             except BaseException as error:
                 done.put((None, error))
 
@@ -64,7 +64,7 @@ def run_concurrently(
         Thread(target=work, daemon=True).start()
     try:
         for _ in jobs:
-            result, error = _next(done, server, config.patience)
+            result, error = _wait_for_next(done, server, config.patience)
             if error is not None:
                 raise error
             yield result  # type: ignore[misc]  # None only beside an error
@@ -72,7 +72,7 @@ def run_concurrently(
         stopping.set()
 
 
-def _next(
+def _wait_for_next(
     done: SimpleQueue[tuple[Result | None, BaseException | None]], server: Server, patience: float
 ) -> tuple[Result | None, BaseException | None]:
     """What is finished next.
@@ -80,15 +80,15 @@ def _next(
     Silence is counted in ticks, so that a process that was stopped for a while (Ctrl-Z) does not
     blame the server.
     """
-    silent, last_answer = 0.0, server.last_answer
-    while silent < patience:
-        tick = min(_TICK, patience - silent)
+    silence, last_answer = 0.0, server.last_answer
+    while silence < patience:
+        tick = min(_TICK, patience - silence)
         try:
             return done.get(timeout=tick)
         except Empty:
-            silent += tick
+            silence += tick
         if server.last_answer != last_answer:
-            silent, last_answer = 0.0, server.last_answer
+            silence, last_answer = 0.0, server.last_answer
     raise EngineError(
         f"{server.model.url}: has answered nothing for {patience:g} s ({server.last_failure}); "
         "what is finished is kept; run the same command again to resume"

@@ -12,6 +12,7 @@ from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.quiet import quiet_libraries
+from saeval.extras import require_extra
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -24,9 +25,10 @@ SMALL_MODEL = 100_000_000
 
 
 class TransformersEngine:
-    """One loaded base model; every question says which of its adapters answers, if any."""
+    """One loaded base model; every request says which of its adapters answers, if any."""
 
     def __init__(self, model: LocalModel, adapters: Sequence[Path], config: EngineConfig) -> None:
+        require_extra("run", "torch", "transformers", "lm_eval", "peft")
         quiet_libraries()
         import torch
         from lm_eval.models.huggingface import HFLM
@@ -50,8 +52,8 @@ class TransformersEngine:
         if config.device == "cpu":
             size = sum(parameter.numel() for parameter in self.lm.model.parameters())
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-            chosen = config.threads or (1 if size < SMALL_MODEL else cores or os.cpu_count() or 1)
-            torch.set_num_threads(chosen)
+            default = 1 if size < SMALL_MODEL else cores or os.cpu_count() or 1
+            torch.set_num_threads(config.threads or default)
         self.batch_size = config.batch_size
         self.chat_template = self.lm.apply_chat_template
 
@@ -77,11 +79,11 @@ class TransformersEngine:
             of_adapter = [request for request in requests if request.adapter == adapter]
             for start in range(0, len(of_adapter), self.batch_size):
                 batch = of_adapter[start : start + self.batch_size]
-                with self._speaking_as(adapter):
+                with self._using(adapter):
                     self._answer(batch)
                 yield from batch
 
-    def _speaking_as(self, adapter: Path | None) -> Any:
+    def _using(self, adapter: Path | None) -> Any:
         if adapter is not None:
             self.lm._model.set_adapter(self._names[adapter], inference_mode=True)
             return nullcontext()
@@ -114,11 +116,11 @@ class TransformersEngine:
     def _count(self, request: Request) -> None:
         for instance in request.generations:
             prompt, settings = instance.args
-            read = len(self.lm.tok_encode(prompt))
-            request.prompt_tokens += read
+            n_read = len(self.lm.tok_encode(prompt))
+            request.prompt_tokens += n_read
             request.response_tokens += len(self.lm.tok_encode(instance.resps[0]))
             room = self.lm.max_length - settings.get("max_gen_toks", self.lm.max_gen_toks)
-            request.truncated |= read > room
+            request.truncated |= n_read > room
         for instance in request.loglikelihoods:
             request.probe_tokens += len(self.lm.tok_encode("".join(instance.args)))
 

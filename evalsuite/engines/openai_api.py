@@ -18,12 +18,12 @@ from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.concurrency import run_concurrently
-from saeval.evalsuite.engines.openai_client import RequestRejected, Server, tokens, usage
+from saeval.evalsuite.engines.openai_client import RequestRejected, Server, count_tokens, usage
 from saeval.evalsuite.models.types import ServedModel
 from saeval.suggest import did_you_mean
 
-_MOST_STOPS = 4
-_NOT_OURS_TO_SET = ("model", "prompt", "messages", "n", "best_of", "stream", "echo", "logprobs")
+_MAX_STOPS = 4
+_FORBIDDEN = ("model", "prompt", "messages", "n", "best_of", "stream", "echo", "logprobs")
 _NO_LOGPROBS = "no log-probabilities of prompts, so there are no label probabilities."
 
 
@@ -44,7 +44,7 @@ class ServerEngine:
         self.notes: list[str] = []
         self._config = config.server
         self._gives_logprobs: bool | None = None
-        self._finding_out = Lock()
+        self._probe_lock = Lock()
 
     def chat_template(
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
@@ -60,14 +60,14 @@ class ServerEngine:
         EngineError
             If nothing at all was answered for `patience` seconds.
         ModelError
-            If the server declines.
+            If the server rejects a request.
         """
         return run_concurrently(self.server, requests, self._answer, self._config)
 
     def _answer(self, request: Request, stopping: Event) -> Request:
         for instance, seed in zip(request.generations, request.seeds, strict=True):
             prompt, settings = instance.args
-            body, stops = _translated(settings)
+            body, stops = _translate_settings(settings)
             body |= {"model": self.server.model.name, "seed": seed}
             if isinstance(prompt, ChatPrompt):
                 answer = self.server.chat(stopping, messages=json.loads(prompt), **body)
@@ -78,27 +78,27 @@ class ServerEngine:
             for stop in stops:
                 text = text.partition(stop)[0]
             instance.resps.append(self.server.without_key(text))
-            _count(request, answer)
+            _count_usage(request, answer)
         if request.loglikelihoods:
             self._score(request, stopping)
         return request
 
     def _score(self, request: Request, stopping: Event) -> None:
         if isinstance(request.loglikelihoods[0].args[0], ChatPrompt):
-            self._note(f"chat completions give {_NO_LOGPROBS}")
+            self._add_note(f"chat completions give {_NO_LOGPROBS}")
             return
         if self._gives_logprobs is None:
-            with self._finding_out:
+            with self._probe_lock:
                 if self._gives_logprobs is None:
                     self._gives_logprobs = self._score_labels(request, stopping)
                     if not self._gives_logprobs:
-                        self._note(f"this server gives {_NO_LOGPROBS}")
+                        self._add_note(f"this server gives {_NO_LOGPROBS}")
                     return
         if self._gives_logprobs:
             self._score_labels(request, stopping)
 
-    def _note(self, what: str) -> None:
-        note = f"{self.server.model.argument}: {what}"
+    def _add_note(self, text: str) -> None:
+        note = f"{self.server.model.argument}: {text}"
         if note not in self.notes:
             self.notes.append(note)
 
@@ -119,11 +119,11 @@ class ServerEngine:
             if error.status in (400, 422, 501):
                 return False
             raise
-        request.probe_tokens += tokens(answer, "prompt_tokens")
-        found = label_logprobs(answer, labels)
-        for instance, value in zip(request.loglikelihoods, found or [], strict=False):
-            instance.resps.append((value, False))
-        return found is not None
+        request.probe_tokens += count_tokens(answer, "prompt_tokens")
+        logprobs = label_logprobs(answer, labels)
+        for instance, logprob in zip(request.loglikelihoods, logprobs or [], strict=False):
+            instance.resps.append((logprob, False))
+        return logprobs is not None
 
     def close(self) -> None:
         """Leave the server."""
@@ -140,7 +140,7 @@ def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[flo
     try:
         choices = {choice["index"]: choice["logprobs"] for choice in answer["choices"]}
         written = usage(answer).get("completion_tokens", len(labels)) // len(labels)
-        found = []
+        logprobs = []
         for index, label in enumerate(labels):
             tokens, values = choices[index]["tokens"], choices[index]["token_logprobs"]
             start = end = len(tokens) - written
@@ -150,13 +150,13 @@ def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[flo
                 missing -= len(tokens[start])
             if "".join(tokens[start:end]) != label or len(tokens) != len(values):
                 return None
-            found.append(math.fsum(values[start:end]))
+            logprobs.append(math.fsum(values[start:end]))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None
-    return found if all(map(math.isfinite, found)) else None
+    return logprobs if all(map(math.isfinite, logprobs)) else None
 
 
-_KNOWN = frozenset(
+_SETTINGS = frozenset(
     {
         *("top_p", "frequency_penalty", "presence_penalty", "logit_bias", "reasoning_effort"),
         *("top_k", "min_p", "repetition_penalty", "min_tokens", "length_penalty", "ignore_eos"),
@@ -168,7 +168,7 @@ _KNOWN = frozenset(
 """Settings that OpenAI's interface or vLLM's knows; a server ignores a mistyped one in silence."""
 
 
-def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _translate_settings(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """lm-eval's generation settings as a request has them, and the texts that end an answer."""
     from lm_eval.models.utils import normalize_gen_kwargs
 
@@ -176,12 +176,12 @@ def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
         kwargs = dict(normalize_gen_kwargs(dict(settings)))
     except (ValueError, TypeError) as error:
         raise ModelError(f"--gen-kwargs: {error}") from error
-    if forbidden := [name for name in _NOT_OURS_TO_SET if name in kwargs]:
+    if forbidden := [name for name in _FORBIDDEN if name in kwargs]:
         raise ModelError(f"--gen-kwargs: {forbidden[0]} cannot be set for a server")
     stops = [str(stop) for stop in kwargs.pop("until") if stop]
-    if strange := kwargs.keys() - _KNOWN - {"do_sample", "max_gen_toks", "temperature"}:
+    if strange := kwargs.keys() - _SETTINGS - {"do_sample", "max_gen_toks", "temperature"}:
         name = min(strange)
-        hint = did_you_mean(name, sorted(_KNOWN | {"temperature", "do_sample"}))
+        hint = did_you_mean(name, sorted(_SETTINGS | {"temperature", "do_sample"}))
         raise ModelError(f"--gen-kwargs: a server is not asked for {name!r}; {hint}")
     drawn = kwargs.pop("do_sample")
     body: dict[str, Any] = {
@@ -189,9 +189,9 @@ def _translated(settings: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]
         "temperature": kwargs.pop("temperature", 1.0 if drawn else 0.0),
         "extra_body": kwargs,
     }
-    return body | ({"stop": stops[:_MOST_STOPS]} if stops else {}), stops
+    return body | ({"stop": stops[:_MAX_STOPS]} if stops else {}), stops
 
 
-def _count(request: Request, answer: Mapping[str, Any]) -> None:
-    request.prompt_tokens += tokens(answer, "prompt_tokens")
-    request.response_tokens += tokens(answer, "completion_tokens")
+def _count_usage(request: Request, answer: Mapping[str, Any]) -> None:
+    request.prompt_tokens += count_tokens(answer, "prompt_tokens")
+    request.response_tokens += count_tokens(answer, "completion_tokens")

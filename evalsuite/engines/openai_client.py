@@ -1,4 +1,4 @@
-"""Requests to an OpenAI-compatible server that may stumble, asked until they are answered.
+"""Requests to an OpenAI-compatible server that may fail for a while, sent until they are answered.
 
 Whatever a server says is hostile text: it is shown on one line, cut, and without the key.
 """
@@ -12,35 +12,26 @@ import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from threading import Event
-from typing import Any
-
-import openai
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    sleep_using_event,
-    stop_after_attempt,
-    stop_after_delay,
-    stop_when_event_set,
-    wait_random,
-    wait_random_exponential,
-)
-from tenacity.stop import stop_base
+from typing import TYPE_CHECKING, Any
 
 from saeval.errors import EngineError, ModelError
 from saeval.evalsuite.config import ServerConfig
 from saeval.evalsuite.models.types import ServedModel
+from saeval.extras import require_extra
 from saeval.reports.sanitize import one_line
+
+if TYPE_CHECKING:
+    import openai
+    from tenacity import RetryCallState
 
 START_PATIENCE = 30.0
 """Seconds that a server has to answer at the start; it may just be restarting."""
 
 _START_TIMEOUT = 10.0
 
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=30)
+_LONGEST_BACKOFF = 30.0
 _SHOWN = 200
-_LEAST_SECRET = 8
+_SHORTEST_SECRET = 8
 """A shorter key is as likely a word of an answer, and is hidden in messages only."""
 
 Answer = dict[str, Any]
@@ -48,7 +39,7 @@ Usable = Callable[[Answer], bool]
 
 
 class RequestRejected(ModelError):
-    """The server understood and declined: asking again would not help."""
+    """The server understood and rejected a request: sending it again would not help."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -79,19 +70,22 @@ class Server:
         self.patience = config.patience
         self.last_answer = 0.0
         self.last_failure = "requests are sent and stay unanswered"
-        self._key = _key()
+        require_extra("run", "openai", "tenacity")
+        import openai
+
+        self._key = _api_key()
         self._client = openai.OpenAI(
             base_url=model.url,
             api_key=self._key or "EMPTY",
             max_retries=0,
             timeout=config.request_timeout,
         )
-        self._must_serve_the_model(config.request_timeout)
+        self._check_serves_model(config.request_timeout)
 
     def complete(self, stopping: Event, **request: Any) -> Answer:
         """Ask ``/completions`` until it is answered or `stopping` is set."""
         create = self._client.completions.with_raw_response.create
-        return self._insist(create, _has_text, request, stopping)
+        return self._send(create, _has_text, request, stopping)
 
     def chat(self, stopping: Event, *, tries: int | None = None, **request: Any) -> Answer:
         """Ask ``/chat/completions`` until it is answered, `stopping` is set, or `tries` failed.
@@ -104,7 +98,7 @@ class Server:
             If there is no answer and no further try.
         """
         create = self._client.chat.completions.with_raw_response.create
-        return self._insist(create, _has_message, request, stopping, tries)
+        return self._send(create, _has_message, request, stopping, tries)
 
     def close(self) -> None:
         """Close the connections; requests that are under way fail."""
@@ -112,7 +106,7 @@ class Server:
 
     def without_key(self, text: str) -> str:
         """A model's text as it may be kept: encodable, and without the key."""
-        if len(self._key) >= _LEAST_SECRET:
+        if len(self._key) >= _SHORTEST_SECRET:
             text = self._hidden(text)
         return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -122,7 +116,9 @@ class Server:
     def _hidden(self, text: str) -> str:
         return text.replace(self._key, "[key]") if self._key else text
 
-    def _must_serve_the_model(self, request_timeout: float) -> None:
+    def _check_serves_model(self, request_timeout: float) -> None:
+        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+
         patience = min(self.patience, START_PATIENCE)
         quick = self._client.with_options(timeout=min(request_timeout, _START_TIMEOUT))
         retrying = Retrying(
@@ -132,7 +128,7 @@ class Server:
             reraise=True,
         )
         try:
-            answer = retrying(self._attempt, quick.models.with_raw_response.list, _has_list, {})
+            answer = retrying(self._send_once, quick.models.with_raw_response.list, _has_list, {})
         except RequestRejected as error:
             hint = "; the address usually ends in /v1" if error.status == 404 else ""
             raise ModelError(f"{error}{hint}") from None
@@ -141,14 +137,14 @@ class Server:
                 f"no server answers at {self.model.url} (tried for {patience:g} s: {error}); start "
                 "it, or mend the address, which usually ends in /v1"
             ) from None
-        names = [str(one.get("id")) for one in answer["data"] if isinstance(one, dict)]
+        names = [str(model.get("id")) for model in answer["data"] if isinstance(model, dict)]
         if self.model.name not in names:
             raise ModelError(
                 f"{self.model.url}: has no model {self.model.name!r}; "
                 f"it has {self._shown(', '.join(names)) or 'none'}"
             )
 
-    def _insist(
+    def _send(
         self,
         create: Callable[..., Any],
         usable: Usable,
@@ -156,10 +152,26 @@ class Server:
         stopping: Event,
         tries: int | None = None,
     ) -> Answer:
-        stop: stop_base = stop_when_event_set(stopping)
+        from tenacity import (
+            Retrying,
+            retry_if_exception_type,
+            sleep_using_event,
+            stop_after_attempt,
+            stop_when_event_set,
+            wait_random_exponential,
+        )
+
+        backoff = wait_random_exponential(multiplier=0.5, max=_LONGEST_BACKOFF)
+
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            pause = error.pause if isinstance(error, TransientServerError) else 0.0
+            return max(backoff(state), min(pause, self.patience))
+
+        stop = stop_when_event_set(stopping)
         retrying = Retrying(
             retry=retry_if_exception_type(TransientServerError),
-            wait=self._pause,
+            wait=wait,
             stop=stop if tries is None else stop | stop_after_attempt(tries),
             sleep=sleep_using_event(stopping),
             reraise=True,
@@ -168,46 +180,43 @@ class Server:
         def attempt() -> Answer:
             if stopping.is_set():
                 raise TransientServerError("nobody waits for it any more")
-            return self._attempt(create, usable, request)
+            return self._send_once(create, usable, request)
 
         answer: Answer = retrying(attempt)
         self.last_answer = time.monotonic()
         return answer
 
-    def _pause(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        asked_for = error.pause if isinstance(error, TransientServerError) else 0.0
-        return max(_BACKOFF(state), min(asked_for, self.patience))
-
-    def _attempt(
+    def _send_once(
         self, create: Callable[..., Any], usable: Usable, request: Mapping[str, Any]
     ) -> Answer:
+        import openai
+
         try:
-            return _read(create(**request).content, usable)
+            return _parse_answer(create(**request).content, usable)
         except openai.APIStatusError as error:
-            reason = self._shown(f"{error.status_code}: {_said(error)}")
+            reason = self._shown(f"{error.status_code}: {_error_message(error)}")
             if error.status_code in (408, 409, 429) or (
                 error.status_code >= 500 and error.status_code != 501
             ):
                 pause = _retry_after(error.response.headers)
-                stumble = TransientServerError(reason, pause, busy=error.status_code in (429, 503))
+                failure = TransientServerError(reason, pause, busy=error.status_code in (429, 503))
             else:
                 raise RequestRejected(
                     f"{self.model.url}: refuses to answer as {self.model.name}: {reason}",
                     error.status_code,
                 ) from None
         except openai.APITimeoutError:
-            stumble = TransientServerError("a request was not answered in time")
+            failure = TransientServerError("a request was not answered in time")
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
-            stumble = TransientServerError(self._shown(f"{type(cause).__name__}: {cause}"))
+            failure = TransientServerError(self._shown(f"{type(cause).__name__}: {cause}"))
         except TransientServerError as error:
-            stumble = error
-        self.last_failure = str(stumble)
-        raise stumble from None
+            failure = error
+        self.last_failure = str(failure)
+        raise failure from None
 
 
-def tokens(answer: Mapping[str, Any], which: str) -> int:
+def count_tokens(answer: Mapping[str, Any], which: str) -> int:
     """How many tokens the server says it read or wrote; 0 if it does not say."""
     count = usage(answer).get(which)
     return count if isinstance(count, int) and count > 0 else 0
@@ -215,11 +224,11 @@ def tokens(answer: Mapping[str, Any], which: str) -> int:
 
 def usage(answer: Mapping[str, Any]) -> Answer:
     """The answer's own count of its tokens; empty if there is none."""
-    found = answer.get("usage")
-    return found if isinstance(found, dict) else {}
+    counts = answer.get("usage")
+    return counts if isinstance(counts, dict) else {}
 
 
-def _read(content: bytes, usable: Usable) -> Answer:
+def _parse_answer(content: bytes, usable: Usable) -> Answer:
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
@@ -254,7 +263,7 @@ def _choices(answer: Answer) -> list[Any]:
     return choices or [{}] if objects else [{}]
 
 
-def _said(error: openai.APIStatusError) -> str:
+def _error_message(error: openai.APIStatusError) -> str:
     body = error.body.get("error", error.body) if isinstance(error.body, dict) else None
     message = body.get("message") if isinstance(body, dict) else None
     return message if isinstance(message, str) else error.response.text
@@ -273,7 +282,7 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     return max(seconds, 0.0) if math.isfinite(seconds) else 0.0
 
 
-def _key() -> str:
+def _api_key() -> str:
     key = os.environ.get("OPENAI_API_KEY", "").strip()
     if not (key.isascii() and key.isprintable()):
         raise ModelError("OPENAI_API_KEY: holds characters that no key may have")

@@ -45,7 +45,7 @@ Tokens = tuple[int, ...]
 
 @dataclass
 class _Pending:
-    """A question whose requests are in the engine's queue; each label with what precedes it."""
+    """A request whose parts are in the engine's queue; each label with what precedes it."""
 
     request: Request
     labels: list[tuple[Tokens, Tokens]]
@@ -59,7 +59,7 @@ class _Pending:
 
 
 class VLLMEngine:
-    """One vLLM engine; every question says which of its adapters answers, if any."""
+    """One vLLM engine; every request says which of its adapters answers, if any."""
 
     batch_size = 1
 
@@ -96,7 +96,7 @@ class VLLMEngine:
         self.chat_template = self.lm.apply_chat_template
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
-        """Queue all requests and yield each question when its last one is done."""
+        """Queue all requests and yield each request when its last one is done."""
         waiting: dict[str, _Pending] = {}
         try:
             for request in requests:
@@ -187,18 +187,18 @@ class VLLMEngine:
     def _receive(self, pending: _Pending, output: Any) -> None:
         from lm_eval.models.utils import handle_stop_sequences, postprocess_generated_text
 
-        found = output.outputs[0]
+        completion = output.outputs[0]
         if (prefix := pending.prefixes.pop(output.request_id, None)) is not None:
-            pending.greedy[prefix] = found.token_ids[0]
+            pending.greedy[prefix] = completion.token_ids[0]
             pending.scores[prefix] = {
-                token: entry.logprob for token, entry in found.logprobs[0].items()
+                token: entry.logprob for token, entry in completion.logprobs[0].items()
             }
         else:
             instance = pending.generations.pop(output.request_id)
             until = handle_stop_sequences(instance.args[1].get("until"), eos=self._end)
-            text = postprocess_generated_text(found.text, until, self.lm.think_end_token)
+            text = postprocess_generated_text(completion.text, until, self.lm.think_end_token)
             instance.resps.append(text)
-            pending.request.response_tokens += len(found.token_ids)
+            pending.request.response_tokens += len(completion.token_ids)
 
     @cached_property
     def _end(self) -> str:
@@ -216,11 +216,11 @@ class VLLMEngine:
 
 def _distinct_prefixes(labels: Sequence[tuple[Tokens, Tokens]]) -> dict[Tokens, set[int]]:
     """Every prefix of every label, and the tokens whose probability is wanted after it."""
-    found: dict[Tokens, set[int]] = {}
+    wanted: dict[Tokens, set[int]] = {}
     for prefix, label in labels:
         for position, token in enumerate(label):
-            found.setdefault(prefix + label[:position], set()).add(token)
-    return found
+            wanted.setdefault(prefix + label[:position], set()).add(token)
+    return wanted
 
 
 def _fill_scores(pending: _Pending) -> None:
@@ -235,24 +235,24 @@ def _fill_scores(pending: _Pending) -> None:
 
 def _arguments(adapters: Sequence[Path], config: EngineConfig) -> dict[str, Any]:
     """Engine arguments that give right answers, and fast ones on a CPU."""
-    found: dict[str, Any] = {"enable_prefix_caching": True}
+    arguments: dict[str, Any] = {"enable_prefix_caching": True}
     if config.device == "cpu":
         # Compiling takes longer than most runs, and blocks of 128 tokens miss short prefixes.
-        found |= {"enforce_eager": True, "block_size": 32}
+        arguments |= {"enforce_eager": True, "block_size": 32}
     if not adapters:
-        return found
+        return arguments
     configs = [json.loads((path / "adapter_config.json").read_text("utf-8")) for path in adapters]
     needed = max(int(config["r"]) for config in configs)
     rank = next((rank for rank in _RANKS if rank >= needed), needed)
     # With a slot per adapter and none for the base, base prompts batched with adapters' are
     # answered by an adapter.
-    found |= {"enable_lora": True, "max_loras": len(adapters) + 1, "max_lora_rank": rank}
+    arguments |= {"enable_lora": True, "max_loras": len(adapters) + 1, "max_lora_rank": rank}
     targets = [config.get("target_modules") for config in configs]
     if all(isinstance(names, list) for names in targets):
         # vLLM knows layers by the last part of their name, and leaves out others silently.
         names = {name.rpartition(".")[2] for listed in targets for name in listed}
-        found["lora_target_modules"] = sorted(names)
-    return found
+        arguments["lora_target_modules"] = sorted(names)
+    return arguments
 
 
 def _lm_eval_class() -> Any:

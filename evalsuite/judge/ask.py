@@ -15,7 +15,7 @@ from saeval.evalsuite.engines.openai_client import (
     RequestRejected,
     Server,
     TransientServerError,
-    tokens,
+    count_tokens,
 )
 from saeval.evalsuite.judge.grades import (
     GRADES_FILE,
@@ -165,7 +165,9 @@ def _grade(server: Server, request: _Request, stopping: Event) -> _Outcome:
         grade=parse_grade(reply),
         reply=reply[:LONGEST_REPLY],
     )
-    read, written = (tokens(answer, which) for which in ("prompt_tokens", "completion_tokens"))
+    read, written = (
+        count_tokens(answer, which) for which in ("prompt_tokens", "completion_tokens")
+    )
     return _Outcome(record, tokens_read=read, tokens_written=written)
 
 
