@@ -141,8 +141,8 @@ def _published(result: _Result) -> PublishedReading:
 
 
 def _first_confidence(response: str) -> float | None:
-    found = _FIRST_CONFIDENCE.search(response)
+    match = _FIRST_CONFIDENCE.search(response)
     try:
-        return min(float(found[1]), 1.0) if found else None
+        return min(float(match[1]), 1.0) if match else None
     except ValueError:
         return None

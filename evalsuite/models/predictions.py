@@ -67,7 +67,7 @@ def read_predictions(
         raise InputError(
             f"predictions are read from a path or a data frame, found {type(source).__name__}"
         )
-    found = resolve_model(source)
-    if not isinstance(found, SavedPredictions):
+    saved = resolve_model(source)
+    if not isinstance(saved, SavedPredictions):
         raise InputError(f"{source}: this is a model; `run` makes predictions with it")
-    return found if name is None else replace(found, name=name)
+    return saved if name is None else replace(saved, name=name)

@@ -45,7 +45,7 @@ def sort_by_step(
     steps = _steps(checkpoints)
     if steps is None or len(set(steps)) < len(steps):
         return list(checkpoints), None
-    ordered = sorted(zip(steps, checkpoints, strict=True), key=lambda one: one[0])
+    ordered = sorted(zip(steps, checkpoints, strict=True), key=lambda pair: pair[0])
     return [checkpoint for _, checkpoint in ordered], tuple(sorted(steps))
 
 
@@ -62,9 +62,9 @@ def _steps(checkpoints: Sequence[AnyModel]) -> tuple[int, ...] | None:
 
 def _origin(checkpoint: AnyModel) -> _Origin:
     place, name = _place(checkpoint)
-    numbered = _NUMBERED.fullmatch(name)
-    step = int(numbered[2]) if numbered else None
-    stem = f"{place}/{numbered[1] or ''}" if numbered else None
+    match = _NUMBERED.fullmatch(name)
+    step = int(match[2]) if match else None
+    stem = f"{place}/{match[1] or ''}" if match else None
     for folder in list_model_folders(checkpoint):
         training = _read(folder / "training.json")
         if str(training.get("schema")).startswith("satrain.run/") and _is_step(training["step"]):

@@ -49,7 +49,7 @@ class TrainingData:
 
     def shared(self, task: Task, prediction: Prediction) -> str | None:
         """What an answered item shares with it: ``id``, ``text``, ``cluster`` or nothing."""
-        found = fingerprint_item(
+        fingerprint = fingerprint_item(
             task,
             {
                 "id": prediction.item_id,
@@ -58,11 +58,11 @@ class TrainingData:
                 "evidence": prediction.document.evidence,
             },
         )
-        if found.id in self.ids:
+        if fingerprint.id in self.ids:
             return "id"
-        if found.text in self.texts:
+        if fingerprint.text in self.texts:
             return "text"
-        return None if self.clusters.isdisjoint(found.clusters) else "cluster"
+        return None if self.clusters.isdisjoint(fingerprint.clusters) else "cluster"
 
 
 def load_training_data(checkpoint: AnyModel) -> TrainingData | None:

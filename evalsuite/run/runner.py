@@ -165,8 +165,7 @@ def log_throughput(run: Run, progress: Progress) -> None:
         detail = f", {session.from_cache} of them from the cache"
     else:
         detail = f", {session.items / max(session.seconds['answer'], 1e-3):.1f} a second"
-    text = f"{run.name}: {session.items} items{detail} ({phases})"
-    progress.log(text)
+    progress.log(f"{run.name}: {session.items} items{detail} ({phases})")
 
 
 def _answer_run(

@@ -56,26 +56,26 @@ def read_systems(argument: str, *, plain: bool = True) -> tuple[SystemPrompt, ..
 
 
 def _files(argument: str) -> list[Path]:
-    found: list[Path] = []
+    paths: list[Path] = []
     for part in filter(None, (part.strip() for part in argument.split(","))):
         path = Path(part)
         if path.is_dir():
             inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
             if not inside:
                 raise InputError(f"--systems: the folder {part!r} holds no file")
-            found += inside
+            paths += inside
         elif glob.has_magic(part) and not path.is_file():
             matching = sorted(p for p in map(Path, glob.glob(part, recursive=True)) if p.is_file())
             if not matching:
                 raise InputError(f"--systems: no file matches {part!r}")
-            found += matching
+            paths += matching
         elif path.is_file():
-            found.append(path)
+            paths.append(path)
         else:
             raise InputError(f"--systems: there is no file {part!r}")
-    if not found:
+    if not paths:
         raise InputError(f"--systems: {argument!r} names no file")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(paths))
 
 
 def _text(path: Path) -> str:

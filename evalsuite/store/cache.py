@@ -50,13 +50,11 @@ class AnswerCache:
 
     def get(self, key: Key, document_hash: str, prompt_hash: str) -> Prediction | None:
         """The answer to this very prompt, if there is one."""
-        found = self._answers.get(key)
-        if found is None or (found.document_hash, found.prompt_hash) != (
-            document_hash,
-            prompt_hash,
-        ):
+        prediction = self._answers.get(key)
+        if prediction is None:
             return None
-        return found
+        is_same = (prediction.document_hash, prediction.prompt_hash) == (document_hash, prompt_hash)
+        return prediction if is_same else None
 
     def add(self, predictions: Sequence[Prediction]) -> None:
         """Keep answers; those of a key that is known already are left out."""
