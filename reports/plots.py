@@ -14,6 +14,7 @@ from saeval.reports.figures.task import (
     transition_matrix,
 )
 from saeval.reports.text.numbers import Scale
+from saeval.reports.text.significance import tasks_and_pooled
 from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import Comparison, TaskComparison
 from saeval.stats.frontier.results import Frontier
@@ -99,8 +100,7 @@ def plot_steps(series: CheckpointSeries, metric: str = "accuracy") -> Figure:
 
 
 def _task(comparison: Comparison, name: str) -> TaskComparison:
-    pooled = () if comparison.pooled is None else (comparison.pooled,)
-    tasks: dict[str, TaskComparison] = {task.task: task for task in (*comparison.tasks, *pooled)}
+    tasks = {task.task: task for task in tasks_and_pooled(comparison)}
     if name not in tasks:
         raise ValueError(f"`task`: the comparison has no {name!r}; known: {', '.join(tasks)}")
     return tasks[name]

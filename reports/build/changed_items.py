@@ -22,6 +22,7 @@ from saeval.reports.document import (
 )
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
+from saeval.reports.text.significance import tasks_and_pooled
 from saeval.reports.text.verdict import is_question
 from saeval.stats.compare.results import ChangedItem, Comparison, TaskComparison
 
@@ -32,8 +33,7 @@ CLAIM_SHOWN = 160
 
 def changed_items_section(comparison: Comparison) -> Iterator[Section]:
     """The kept items of every task: broken first, then mended, then wrong before and after."""
-    pooled = () if comparison.pooled is None else (comparison.pooled,)
-    tasks = [task for task in (*comparison.tasks, *pooled) if task.flips]
+    tasks = [task for task in tasks_and_pooled(comparison) if task.changed_items]
     if not tasks:
         return
     note = (
@@ -43,8 +43,8 @@ def changed_items_section(comparison: Comparison) -> Iterator[Section]:
     )
     parts = (
         Part(
-            f"{task.task}: {format_count(len(task.flips))} of {format_count(task.flips_total)} "
-            "changed items",
+            f"{task.task}: {format_count(len(task.changed_items))} of "
+            f"{format_count(task.n_changed_items)} changed items",
             tuple(_groups(task)),
         )
         for task in tasks

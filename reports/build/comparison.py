@@ -37,7 +37,13 @@ from saeval.reports.text.numbers import (
     format_pvalue,
     format_value,
 )
-from saeval.reports.text.significance import AA_NOTE, UNADJUSTED_NOTE, has_aa, sign_of
+from saeval.reports.text.significance import (
+    AA_NOTE,
+    UNADJUSTED_NOTE,
+    has_aa,
+    sign_of,
+    tasks_and_pooled,
+)
 from saeval.reports.text.summary import Words, in_words
 from saeval.reports.text.verdict import VERDICT_NAMES, Verdict
 from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
@@ -131,23 +137,18 @@ def _cautions(words: Words) -> Cautions | None:
     return Cautions(CAUTIONS, words.cautions) if words.cautions else None
 
 
-def _blocks(comparison: Comparison) -> list[TaskComparison]:
-    pooled = [] if comparison.pooled is None else [comparison.pooled]
-    return [*comparison.tasks, *pooled]
-
-
 def _headline_section(comparison: Comparison) -> Section:
     """Metrics × tasks."""
     level = comparison.settings.confidence_level
     columns: list[dict[str, MetricComparison]] = [
         {metric_name(row, task.abstention): row for row in task.metrics if row.headline}
-        for task in _blocks(comparison)
+        for task in tasks_and_pooled(comparison)
     ]
     names = dict.fromkeys(name for column in columns for name in column)
     table = Table(
         columns=(
             Column("Metric"),
-            *(Column(t.task, detail=format_items(t.items)) for t in _blocks(comparison)),
+            *(Column(t.task, detail=format_items(t.items)) for t in tasks_and_pooled(comparison)),
         ),
         rows=tuple(
             Row(

@@ -9,8 +9,8 @@ from saeval.reports.figures.svg import INK, MUTED, PAPER, Drawing
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import Scale, format_difference, format_interval
-from saeval.reports.text.significance import sign_of
-from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
+from saeval.reports.text.significance import sign_of, tasks_and_pooled
+from saeval.stats.compare.results import Comparison, MetricComparison
 
 WIDTH = 300.0
 _ROW, _HEAD, _TOP, _BOTTOM = 12.5, 17.0, 4.0, 30.0
@@ -32,12 +32,9 @@ def forest_plot(comparison: Comparison, scale: Scale) -> Drawing:
 
 def _blocks(comparison: Comparison, scale: Scale) -> list[Block]:
     """Rows by metric, in the order of the first task that has it."""
-    tasks: list[TaskComparison] = list(comparison.tasks)
-    if comparison.pooled is not None:
-        tasks.append(comparison.pooled)
     blocks: dict[str, list[tuple[str, MetricComparison, bool]]] = {}
     family = name_family([task.task for task in comparison.tasks])
-    for task in tasks:
+    for task in tasks_and_pooled(comparison):
         for row in task.metrics:
             if not row.headline or row.difference is None:
                 continue

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from saeval.reports.sanitize import printable
+from saeval.reports.text.significance import tasks_and_pooled
 from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import Comparison, Interval, MetricComparison
 from saeval.stats.frontier.results import BeyondFront, Frontier
@@ -132,9 +133,8 @@ def csv_text(columns: Sequence[str], rows: Iterable[tuple[Value, ...]]) -> str:
 
 
 def _rows(comparison: Comparison) -> Iterator[tuple[Value, ...]]:
-    pooled = () if comparison.pooled is None else (comparison.pooled,)
     settings = comparison.settings
-    for task in (*comparison.tasks, *pooled):
+    for task in tasks_and_pooled(comparison):
         for row in task.metrics:
             yield (
                 *_cells(task.task, row),

@@ -94,6 +94,13 @@ def leaves_out_zero(limits: Interval | None) -> bool:
     return limits is None or limits.low > 0 or limits.high < 0
 
 
+def tasks_and_pooled(comparison: Comparison) -> tuple[TaskComparison, ...]:
+    """Every task, and last the pooled items, if there are any."""
+    if comparison.pooled is None:
+        return comparison.tasks
+    return *comparison.tasks, comparison.pooled
+
+
 def find(task: TaskComparison, metric: str, label: str | None = None) -> MetricComparison | None:
     """The row of a metric, or None if the task has none or either model has no value."""
     try:
