@@ -78,8 +78,17 @@ class ParsedResponse:
     right_in_reasoning: bool = False
 
 
+class _Row:
+    def as_row(self) -> dict[str, object]:
+        """The fields as the plain types of a `datasets.Dataset`."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+        }
+
+
 @dataclass(frozen=True)
-class Claim:
+class Claim(_Row):
     """One claim with its evidence: an item of fact verification.
 
     Attributes
@@ -106,20 +115,9 @@ class Claim:
     target: str
     source_label: str
 
-    def as_row(self) -> dict[str, object]:
-        """The fields as the plain types of a `datasets.Dataset`."""
-        return {
-            "id": self.id,
-            "cluster": self.cluster,
-            "claim": self.claim,
-            "evidence": list(self.evidence),
-            "target": self.target,
-            "source_label": self.source_label,
-        }
-
 
 @dataclass(frozen=True)
-class Question:
+class Question(_Row):
     """One open question with all its gold answers.
 
     Attributes
@@ -151,19 +149,6 @@ class Question:
     topic: str | None
     popularity: int | None
     source_label: str
-
-    def as_row(self) -> dict[str, object]:
-        """The fields as the plain types of a `datasets.Dataset`."""
-        return {
-            "id": self.id,
-            "cluster": self.cluster,
-            "question": self.question,
-            "answers": list(self.answers),
-            "target": self.target,
-            "topic": self.topic,
-            "popularity": self.popularity,
-            "source_label": self.source_label,
-        }
 
 
 def make_question(
@@ -235,7 +220,7 @@ class OwnAnswer:
 
 
 @dataclass(frozen=True)
-class ConfidenceItem:
+class ConfidenceItem(_Row):
     """An item of ``confidence``: a question and the model's own answer to it.
 
     The target is ``RIGHT`` or ``WRONG``.
@@ -247,19 +232,9 @@ class ConfidenceItem:
     answer: str
     target: str
 
-    def as_row(self) -> dict[str, object]:
-        """The fields as the plain types of a `datasets.Dataset`."""
-        return {
-            "id": self.id,
-            "cluster": self.cluster,
-            "question": self.question,
-            "answer": self.answer,
-            "target": self.target,
-        }
-
 
 @dataclass(frozen=True)
-class PairwiseItem:
+class PairwiseItem(_Row):
     """An item of ``pairwise``: two questions in one of their two orders.
 
     Attributes
@@ -279,16 +254,6 @@ class PairwiseItem:
     first: str
     second: str
     target: str
-
-    def as_row(self) -> dict[str, object]:
-        """The fields as the plain types of a `datasets.Dataset`."""
-        return {
-            "id": self.id,
-            "cluster": self.cluster,
-            "first": self.first,
-            "second": self.second,
-            "target": self.target,
-        }
 
 
 Item = Claim | Question | ConfidenceItem | PairwiseItem

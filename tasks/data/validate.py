@@ -89,7 +89,7 @@ def validate(task: Task | str, data_dir: str | Path | None = None) -> Validation
     if isinstance(task, str):
         task = get_task(task)
     if isinstance(task.source, OwnAnswersSource):
-        items = list(task.source.build_items(_example_answers(), DEFAULT_SEED))
+        items = list(task.source.build_items(example_own_answers(), DEFAULT_SEED))
     else:
         items = load_items(task, data_dir)
     passed = {"gold": 0, "abstained": 0, "garbage": 0}
@@ -105,7 +105,7 @@ def validate(task: Task | str, data_dir: str | Path | None = None) -> Validation
     )
 
 
-def _example_answers() -> list[OwnAnswer]:
+def example_own_answers() -> list[OwnAnswer]:
     """Of a model that knows every other question of factworld and answers all."""
     return [
         OwnAnswer("factworld_questions", q.id, q.cluster, q.question, "Lima", number % 2 == 0, 0.5)

@@ -18,7 +18,7 @@ import pytest
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.tasks.data.loading import load_items
 from saeval.tasks.data.sampling import DEFAULT_SEED, sample_items
-from saeval.tasks.data.validate import _example_answers
+from saeval.tasks.data.validate import example_own_answers
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.tasks.task import FunctionSource, OwnAnswersSource
 
@@ -41,7 +41,7 @@ def facts(name: str) -> dict[str, Any]:
     """Hashes of all documents, of the first item's document, prompt and target, and of parsing."""
     task = get_task(name)
     if isinstance(task.source, OwnAnswersSource):
-        items = list(task.source.build_items(_example_answers(), DEFAULT_SEED))
+        items = list(task.source.build_items(example_own_answers(), DEFAULT_SEED))
     else:
         items = load_items(task)
     first, *_ = sample = sample_items(items, limit=20)

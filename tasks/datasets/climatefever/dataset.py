@@ -1,4 +1,12 @@
-"""Rows of ClimateFEVER (tdiggelm/climate_fever) as documents."""
+"""ClimateFEVER (tdiggelm/climate_fever): claims about the climate, five evidence sentences each.
+
+A row, shortened; on the hub the label is a number::
+
+    {"claim_id": "0", "claim": "Global warming is driving polar bears toward extinction",
+     "claim_label": "SUPPORTS",
+     "evidences": [{"article": "Extinction risk from global warming", "evidence": "…",
+                    "evidence_label": "NOT_ENOUGH_INFO"}, …]}
+"""
 
 from __future__ import annotations
 
@@ -19,11 +27,9 @@ The published studies map it so, too; `source_label` keeps the two kinds of NA a
 
 
 def to_claim(row: Mapping[str, Any]) -> Claim:
-    """A row such as ``{"claim_id": "0", "claim": …, "claim_label": "SUPPORTS" (or 0 on the hub),
-    "evidences": [{"article": "Global warming", "evidence": …, "evidence_label": …}, …]}``.
+    """Convert one row; its cluster is the article that most of the evidence comes from.
 
-    All five evidence sentences are shown, without their labels. The cluster is the article that
-    most of them come from.
+    All five sentences are shown, without their labels.
     """
     label = row["claim_label"]
     if isinstance(label, int):

@@ -1,4 +1,12 @@
-"""Rows of FEVER with gold evidence (copenlu/fever_gold_evidence) as documents."""
+"""FEVER with gold evidence (copenlu/fever_gold_evidence): claims about Wikipedia.
+
+A row, shortened::
+
+    {"id": "96622", "claim": "Ed Decter only has citizenship in China.", "label": "REFUTES",
+     "evidence": [["Ed_Decter", 0, "Edward I. `` Ed '' Decter -LRB- born May 19 , 1959 -RRB- …"]]}
+
+NOT ENOUGH INFO rows mostly have no evidence text.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +25,9 @@ _BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-COLON-": 
 
 
 def to_claim(row: Mapping[str, Any]) -> Claim:
-    """A row such as ``{"id": "96622", "claim": …, "label": "REFUTES",
-    "evidence": [["Ed_Decter", 0, "Edward I. `` Ed '' Decter -LRB- born …"]]}``.
-
-    NOT ENOUGH INFO rows have no evidence text.
-    """
+    """Convert one row; each passage is shown once, with its page as title."""
     passages = [
-        f"[{plain(page).replace('_', ' ')}] {plain(sentence)}"
+        f"[{unescape(page).replace('_', ' ')}] {unescape(sentence)}"
         for page, _, sentence in row["evidence"]
         if sentence.strip()
     ]
@@ -37,7 +41,7 @@ def to_claim(row: Mapping[str, Any]) -> Claim:
     )
 
 
-def plain(text: str) -> str:
+def unescape(text: str) -> str:
     """Without Penn Treebank brackets and quotes, and without the links after a tab."""
     text = text.split("\t", 1)[0]
     for escape, sign in _BRACKETS.items():

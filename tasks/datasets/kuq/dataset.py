@@ -1,4 +1,10 @@
-"""Rows of Known-Unknown Questions (amayuelas/KUQ) as questions."""
+"""Known-Unknown Questions (amayuelas/KUQ): half are open, ambiguous or falsely premised.
+
+A row, shortened::
+
+    {"question": "Are Moms better than Dads?", "answer": ["This is a …"], "unknown": true,
+     "source": "turk", "category": "controversial"}
+"""
 
 from __future__ import annotations
 
@@ -12,11 +18,7 @@ from saeval.tasks.types import Question, hash_wording, make_question
 
 
 def to_question(row: Mapping[str, Any]) -> Question:
-    """A row such as ``{"question": "Are Moms better than Dads?", "answer": ["This is a …"],
-    "unknown": true, "source": "turk", "category": "controversial"}``.
-
-    What unknown questions have as answers are explanations, which are left out.
-    """
+    """Convert one row; explanations of why a question is unknown are no answers to it."""
     text = require_text(row, "question")
     unknown = {True: True, False: False}[row["unknown"]]
     return make_question(

@@ -1,4 +1,10 @@
-"""Rows of NQ-open (google-research-datasets/nq_open) as questions."""
+"""NQ-open (google-research-datasets/nq_open): questions that people asked a search engine.
+
+A row::
+
+    {"question": "when was the last time anyone was on the moon",
+     "answer": ["14 December 1972 UTC", "December 1972"]}
+"""
 
 from __future__ import annotations
 
@@ -14,9 +20,9 @@ _NO_ANSWERS = {"unknown", "n/a"}
 
 
 def to_question(row: Mapping[str, Any]) -> Question | None:
-    """A row such as ``{"question": "who wrote …", "answer": ["Bobby Scott", "Bob Russell"]}``.
+    """Convert one row, or leave it out.
 
-    Some answers are lone punctuation (``---``) or say that none was found; they are left out, and
+    Some answers are lone punctuation (``---``) or say that none was found; they are dropped, and
     so is a question that has no other.
     """
     answers = tuple(

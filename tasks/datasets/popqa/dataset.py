@@ -1,4 +1,10 @@
-"""Rows of PopQA (akariasai/PopQA) as questions."""
+"""PopQA (akariasai/PopQA): facts about things known well or hardly at all.
+
+A row, shortened::
+
+    {"id": 1412286, "question": "What sport does José Diogo Macedo Silva play?", "prop": "sport",
+     "possible_answers": "[\\"association football\\", \\"football\\", \\"soccer\\"]", "s_pop": 41}
+"""
 
 from __future__ import annotations
 
@@ -13,11 +19,7 @@ from saeval.tasks.types import Question, hash_wording, make_question
 
 
 def to_question(row: Mapping[str, Any]) -> Question:
-    """A row such as ``{"id": 1412286, "question": "What sport does … play?",
-    "possible_answers": "[\\"football\\", \\"soccer\\"]", "s_pop": 41, "prop": "sport"}``.
-
-    The same question is asked about several people of one name; they share a cluster.
-    """
+    """Convert one row; the same question about several people of one name shares a cluster."""
     text = require_text(row, "question")
     relation = row.get("prop")
     return make_question(

@@ -1,4 +1,10 @@
-"""Rows of SelfAware as questions."""
+"""SelfAware (JesusCrist/selfAware): a third of the questions have no answer that anyone could give.
+
+A row; ``answer`` is null where there is none::
+
+    {"question_id": 1, "answerable": true, "source": "hotpot_train", "answer": ["song"],
+     "question": "What form of entertainment are 'Slow Poke' and 'You Belong to Me'?"}
+"""
 
 from __future__ import annotations
 
@@ -12,9 +18,7 @@ from saeval.tasks.types import Question, make_question
 
 
 def to_question(row: Mapping[str, Any]) -> Question:
-    """A row such as ``{"question_id": 1, "question": "What form of …?", "answer": ["song"],
-    "answerable": true, "source": "hotpot_train"}``; ``answer`` is null where there is none.
-    """
+    """Convert one row."""
     answerable = {True: True, False: False}[row["answerable"]]
     return make_question(
         require_text(row, "question"),

@@ -1,4 +1,11 @@
-"""Rows of SimpleQA (basicv8vc/SimpleQA) and SimpleQA Verified as questions."""
+"""SimpleQA (basicv8vc/SimpleQA) and SimpleQA Verified: short questions with one answer.
+
+A row, shortened; SimpleQA Verified has ``topic`` and ``answer_type`` as columns::
+
+    {"problem": "Who received the IEEE Frank Rosenblatt Award in 2010?",
+     "answer": "Michio Sugeno",
+     "metadata": "{'topic': 'Science and technology', 'answer_type': 'Person', …}"}
+"""
 
 from __future__ import annotations
 
@@ -13,11 +20,7 @@ from saeval.tasks.types import Question, make_question
 
 
 def to_question(row: Mapping[str, Any]) -> Question:
-    """A row such as ``{"problem": "Who received …?", "answer": "Michio Sugeno",
-    "metadata": "{'topic': 'Science and technology', 'answer_type': 'Person', …}"}``.
-
-    The metadata is a Python literal, which is parsed and never run.
-    """
+    """Convert one row; its metadata is a Python literal, which is parsed and never run."""
     metadata = ast.literal_eval(require_text(row, "metadata"))
     return _question(row, metadata["topic"], metadata["answer_type"])
 

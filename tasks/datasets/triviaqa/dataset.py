@@ -1,4 +1,11 @@
-"""Rows of TriviaQA without contexts (mandarjoshi/trivia_qa, rc.nocontext) as questions."""
+"""TriviaQA without contexts (mandarjoshi/trivia_qa, rc.nocontext): many aliases per answer.
+
+A row, shortened::
+
+    {"question_id": "tqa_0",
+     "question": "Brunswick, Lancastrian and Pearl Pickler are types of which vegetable?",
+     "answer": {"value": "Onion", "aliases": ["Onion skins", "Allium cepa", …], …}}
+"""
 
 from __future__ import annotations
 
@@ -12,9 +19,7 @@ from saeval.tasks.types import Question, make_question
 
 
 def to_question(row: Mapping[str, Any]) -> Question:
-    """A row such as ``{"question_id": "tc_2", "question": "Who was …?",
-    "answer": {"value": "Sunset Boulevard", "aliases": ["Sunset Blvd", …], …}}``.
-    """
+    """Convert one row."""
     answer = row["answer"]
     return make_question(
         require_text(row, "question"),

@@ -1,4 +1,13 @@
-"""Rows of VitaminC (tals/vitaminc) as documents."""
+"""VitaminC (tals/vitaminc): contrastive claims about revisions of Wikipedia.
+
+A row, shortened::
+
+    {"unique_id": "5ed4…_1", "case_id": "5ed4…", "page": "Henry Schein",
+     "claim": "Henry Schein has less than 14,000 employees .", "label": "NOT ENOUGH INFO",
+     "evidence": "Headquartered in Melville , New York , Henry Schein employs more than 13,500 …"}
+
+A case is one revision with contrastive claims, so it is the cluster.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +22,7 @@ TARGETS = {"SUPPORTS": "PASS", "REFUTES": "FAIL", "NOT ENOUGH INFO": "NA"}
 
 
 def to_claim(row: Mapping[str, Any]) -> Claim:
-    """A row such as ``{"unique_id": "5ed4…_1", "case_id": "5ed4…", "claim": …, "evidence": …,
-    "label": "REFUTES", "page": "Henry Schein"}``.
-
-    A case is one Wikipedia revision with contrastive claims, so it is the cluster.
-    """
+    """Convert one row."""
     page = str(row["page"] or "").replace("-COLON-", ":")
     return Claim(
         id=str(row["unique_id"]),

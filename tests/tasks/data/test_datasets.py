@@ -9,8 +9,8 @@ import pytest
 from saeval.errors import DataError
 from saeval.tasks.data.loading import load_items
 from saeval.tasks.datasets.climatefever.dataset import to_claim as climatefever_claim
-from saeval.tasks.datasets.fever.dataset import plain
 from saeval.tasks.datasets.fever.dataset import to_claim as fever_claim
+from saeval.tasks.datasets.fever.dataset import unescape
 from saeval.tasks.datasets.vitaminc.dataset import to_claim as vitaminc_claim
 from saeval.tasks.format.prompts import write_verification_prompt
 from saeval.tasks.registry import get_task, list_tasks
@@ -41,7 +41,7 @@ def test_fever_is_freed_of_treebank_escapes_links_and_repeats():
     document = fever_claim(FEVER_ROW)
     assert document.evidence == ('[Ed D (b.)] Edward "Ed" D (born 1959) is, so they say, old.',)
     assert (document.id, document.target, document.source_label) == ("1", "FAIL", "REFUTES")
-    assert plain("a -COLON- b") == "a: b"
+    assert unescape("a -COLON- b") == "a: b"
 
 
 def test_vitaminc_clusters_by_case():
