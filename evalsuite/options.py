@@ -17,7 +17,7 @@ from typing_extensions import TypedDict
 from saeval.errors import InputError
 from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.stats.compare.results import StatsConfig
-from saeval.suggest import did_you_mean
+from saeval.suggest import closest, did_you_mean
 from saeval.tasks.data.sampling import parse_per_label
 from saeval.tasks.registry import list_tasks
 
@@ -79,6 +79,18 @@ class StatsOptions(TypedDict, total=False):
 
 class CompareOptions(RunOptions, StatsOptions, total=False):
     """What is asked of models without predictions, how they are run, and statistics made."""
+
+
+def check_keywords(function: str, options: Mapping[str, Any], known: Any) -> None:
+    """Stop at a keyword that a function does not have, as Python does for named parameters."""
+    names = known.__required_keys__ | known.__optional_keys__
+    for name in options:
+        if name not in names:
+            hint = closest(name, sorted(names))
+            raise TypeError(
+                f"{function}() got an unexpected keyword argument {name!r}"
+                + (f"; did you mean {hint}?" if hint else "")
+            )
 
 
 def to_run_config(options: Mapping[str, Any]) -> RunConfig:

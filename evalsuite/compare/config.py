@@ -11,6 +11,7 @@ from saeval.evalsuite.config import EngineConfig, RunConfig
 from saeval.evalsuite.judge.grades import Judge, parse_judge
 from saeval.evalsuite.options import (
     CompareOptions,
+    check_keywords,
     to_cache,
     to_engine_config,
     to_run_config,
@@ -63,6 +64,7 @@ def to_comparison_config(
     allow_mismatch: bool,
 ) -> ComparisonConfig:
     """From the keywords of the public functions."""
+    check_keywords("compare", options, CompareOptions)
     run = to_run_config(options)
     grader = parse_judge(judge) if isinstance(judge, str) else judge
     stats = to_stats_config(options, run.seed)

@@ -19,6 +19,7 @@ from saeval.evalsuite.models.types import AskableModel, Model, SavedPredictions
 from saeval.evalsuite.options import (
     FrontierOptions,
     Out,
+    check_keywords,
     to_cache,
     to_engine_config,
     to_out,
@@ -90,6 +91,7 @@ def frontier(
     ... )                                                                 # doctest: +SKIP
     >>> [(point.system, point.right, point.wrong) for point in result.points]  # doctest: +SKIP
     """
+    check_keywords("frontier", options, FrontierOptions)
     prompts = _to_prompts(systems, plain)
     models = _resolve_models([model, *checkpoints])
     config = to_run_config({**options, "tasks": to_task_names(task), "system": None})

@@ -31,6 +31,7 @@ from saeval.evalsuite.models.types import Model, SavedPredictions
 from saeval.evalsuite.options import (
     Out,
     RunOptions,
+    check_keywords,
     to_cache,
     to_engine_config,
     to_out,
@@ -113,6 +114,7 @@ def gate(
                 "a comparison is gated as it is: leave out everything but it, `policy` and `strict`"
             )
         return _gate_comparison(base, rules, progress)
+    check_keywords("gate", options, RunOptions)
     if checkpoint is None:
         raise InputError("`checkpoint` is needed, unless a comparison is gated")
     run = replace(to_run_config(options), shuffled=until_decided)

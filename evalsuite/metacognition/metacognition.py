@@ -30,6 +30,7 @@ from saeval.evalsuite.models.types import AskableModel, Model, SavedPredictions
 from saeval.evalsuite.options import (
     CompareOptions,
     Out,
+    check_keywords,
     to_cache,
     to_engine_config,
     to_out,
@@ -95,6 +96,7 @@ def metacognition(
     >>> result.models[1].differences[0].task                              # doctest: +SKIP
     'triviaqa'
     """
+    check_keywords("metacognition", options, CompareOptions)
     models = _resolve_models(base, checkpoints)
     config = to_run_config(options)
     engine = configure_engine(to_engine_config(options), models.values())

@@ -11,6 +11,7 @@ from saeval.evalsuite.models.types import Model, SavedPredictions
 from saeval.evalsuite.options import (
     Out,
     RunOptions,
+    check_keywords,
     to_cache,
     to_engine_config,
     to_out,
@@ -64,6 +65,7 @@ def run(
     >>> base = saeval.run("Qwen/Qwen3-8B", tasks="vitaminc", limit=500)   # doctest: +SKIP
     >>> saeval.compare(base, "./checkpoint", tasks="vitaminc", limit=500) # doctest: +SKIP
     """
+    check_keywords("run", options, RunOptions)
     answering = resolve_model(model)
     if isinstance(answering, SavedPredictions):
         raise InputError(f"{answering.argument}: these are predictions; `run` needs a model to ask")

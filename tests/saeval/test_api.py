@@ -273,6 +273,22 @@ def test_settings_come_as_keywords_or_as_a_configuration(files):
         saeval.compare(*files, tasks="fevr")
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda *files: saeval.compare(*files, limt=3),
+        lambda *files: saeval.compare_checkpoints(files[0], files, limt=3),
+        lambda *files: saeval.gate(*files, limt=3),
+        lambda *files: saeval.run(files[0], limt=3),
+        lambda *files: saeval.frontier(files[0], task="fever", systems={"a": "b"}, limt=3),
+        lambda *files: saeval.metacognition(files[0], limt=3),
+    ],
+)
+def test_a_keyword_that_there_is_not_is_refused(call, files):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'limt'; did you mean limit"):
+        call(*files)
+
+
 def test_the_package_runs_as_a_module():
     command = [sys.executable, "-m", "saeval", "power", "--items", "1000"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
