@@ -1,7 +1,7 @@
-"""The keywords that the public functions share, as the configurations that everything below takes.
+"""Keywords that the public functions share, and the configurations that they become.
 
-A function takes either keywords (``limit=500``) or a configuration (``run_config=RunConfig(…)``),
-or both: a keyword then stands in the place of the configuration's own value.
+A function takes keywords (``limit=500``), a configuration (``run_config=RunConfig(…)``), or both: a
+keyword overrides the configuration's own value.
 """
 
 from __future__ import annotations

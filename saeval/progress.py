@@ -1,4 +1,4 @@
-"""How far something is that takes long: for a console, or for nobody."""
+"""Progress of what takes long: to a console, or to nobody."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Bars(Protocol):
 
 
 class Progress(Protocol):
-    """Who is told how far something is; `SILENT` is nobody."""
+    """Receives the progress of a computation; `SILENT` drops it."""
 
     def bars(self) -> AbstractContextManager[Bars]:
         """Bars, as long as the context lasts."""
@@ -69,7 +69,7 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
-"""Tells nobody."""
+"""Drops all progress."""
 
 
 class _ConsoleBars:
@@ -87,7 +87,7 @@ class _ConsoleBars:
 
 
 class ConsoleProgress:
-    """Tells a console; texts are shown as they are, not read as markup."""
+    """Shows progress on a console; texts are shown as they are, not parsed as markup."""
 
     def __init__(self, console: Console) -> None:
         self.console = console

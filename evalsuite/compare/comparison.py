@@ -84,20 +84,20 @@ def compare(
         (``http://host:port/v1#model``), a run folder, ``baseline:NAME``, files of predictions, or
         predictions as `run` and `read_predictions` return them.
     aa
-        Whether the base is asked twice, so that every difference stands beside that of the base
-        from itself.
+        Ask the base twice, and report beside every difference how far the base differs from
+        itself.
     judge
-        A model of a server that grades answers to open questions in place of the default grader.
+        Model of a server that grades open questions in place of the default grader.
     price
-        Of a million tokens read and written, for the report.
+        Prices of a million tokens read and written, for the report.
     allow_mismatch
-        Compare what was asked differently: prompts, documents, settings (never targets).
+        Compare in spite of different prompts, documents or settings (never targets).
     out
-        Folder for predictions and reports; what is unfinished there is resumed. ``"auto"`` is a
-        folder under ``saeval-runs/`` that is named after the models. With None no reports are
-        written, and only a model that is asked leaves its answers under ``saeval-runs/``.
+        Folder for predictions and reports; an unfinished one is resumed. ``"auto"`` names a folder
+        under ``saeval-runs/`` after the models. With None no reports are written; the answers of a
+        model that is asked are kept under ``saeval-runs/`` all the same.
     progress
-        Is told how far it is; nobody by default.
+        Receives progress; silent by default.
     **options
         What is asked of a model without predictions (``tasks``, ``limit``, ``per_label``, ``seed``,
         … or ``run_config=``: see `RunConfig`), how it is run (``engine``, ``device``, … or
@@ -112,7 +112,7 @@ def compare(
     Raises
     ------
     SaevalError
-        Where anything is not as it should be: a subclass says what, and what to do.
+        A subclass for each kind of mistake; the message says what is wrong and what to do.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def compare_planned(
     stopping_rule
         Where there is one checkpoint: when it has answered enough.
     progress
-        Is told how far it is.
+        Receives progress.
     """
     judge = plan.config.judge
     if judge is not None:

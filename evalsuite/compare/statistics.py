@@ -60,7 +60,7 @@ def compare_predictions(
     cautions
         Sentences on the two models that reports must show.
     progress
-        Is told which task's statistics are computed.
+        Receives the task whose statistics are computed.
 
     Raises
     ------

@@ -73,7 +73,7 @@ def frontier(
         folder under ``saeval-runs/``. With None no reports are written, and the answers are kept
         under ``saeval-runs/``.
     progress
-        Is told how far it is; nobody by default.
+        Receives progress; silent by default.
     **options
         What is asked and how models are run, as `run` takes it, but for ``tasks`` and ``system``.
 

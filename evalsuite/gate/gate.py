@@ -98,7 +98,7 @@ def gate(
     Raises
     ------
     SaevalError
-        Where anything is not as it should be: a subclass says what, and what to do.
+        A subclass for each kind of mistake; the message says what is wrong and what to do.
 
     Examples
     --------

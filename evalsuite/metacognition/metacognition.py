@@ -80,7 +80,7 @@ def metacognition(
         under ``saeval-runs/``. With None no reports are written, and the answers are kept under
         ``saeval-runs/``.
     progress
-        Is told how far it is; nobody by default.
+        Receives progress; silent by default.
     **options
         What is asked, how models are run and how statistics are made, as `compare` takes it.
 

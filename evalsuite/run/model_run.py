@@ -43,7 +43,7 @@ def run(
         The run folder; an unfinished one is resumed. None or ``"auto"`` is a folder under
         ``saeval-runs/`` that is named after the model and what it is asked.
     progress
-        Is told how far it is; nobody by default.
+        Receives progress; silent by default.
     **options
         What is asked (``tasks``, ``limit``, ``per_label``, ``seed``, … or ``run_config=``: see
         `RunConfig`), how the model is run (``engine``, ``device``, … or ``engine_config=``: see
@@ -58,7 +58,7 @@ def run(
     Raises
     ------
     SaevalError
-        Where anything is not as it should be: a subclass says what, and what to do.
+        A subclass for each kind of mistake; the message says what is wrong and what to do.
 
     Examples
     --------
