@@ -26,6 +26,7 @@ from saeval.tasks.registry import get_task
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 Change = Literal["broken", "fixed", "all"]
 """Right with the base alone, right with the checkpoint alone, or any other label."""
@@ -180,6 +181,36 @@ class Comparison(results.Comparison):
     @cached_property
     def _pairs(self) -> dict[str, PairedPredictions]:
         return {}
+
+    def plot_forest(self) -> Figure:
+        """Plot every headline difference with its interval."""
+        from saeval.reports.plots import plot_forest
+
+        return plot_forest(self)
+
+    def plot_reliability(self, task: str) -> Figure:
+        """Plot accuracy over stated confidence, for both models."""
+        from saeval.reports.plots import plot_reliability
+
+        return plot_reliability(self, task)
+
+    def plot_confidence(self, task: str) -> Figure:
+        """Plot histograms of stated confidence, by outcome and by label."""
+        from saeval.reports.plots import plot_confidence
+
+        return plot_confidence(self, task)
+
+    def plot_risk_coverage(self, task: str) -> Figure:
+        """Plot the error rate among the most confident answers."""
+        from saeval.reports.plots import plot_risk_coverage
+
+        return plot_risk_coverage(self, task)
+
+    def plot_transitions(self, task: str) -> Figure:
+        """Plot how often each label of the base became each label of the checkpoint."""
+        from saeval.reports.plots import plot_transitions
+
+        return plot_transitions(self, task)
 
     def _repr_html_(self) -> str:
         from saeval.evalsuite.compare.notebook import comparison_to_html

@@ -36,7 +36,7 @@ from saeval.stats.compare.results import (
 )
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
 
-FLIPS_KEPT = 200
+CHANGED_ITEMS_KEPT = 200
 POOLED = "pooled"
 
 
@@ -158,7 +158,7 @@ def _compare_task(
     settings: StatsConfig,
     training: TrainingData | None,
 ) -> TaskComparison:
-    flips_total, flips = select_changed_items(pairs, FLIPS_KEPT)
+    n_changed_items, kept = select_changed_items(pairs, CHANGED_ITEMS_KEPT)
     return compare_task(
         pairs.task.name,
         arrays,
@@ -168,8 +168,8 @@ def _compare_task(
         if pairs.task.kind.has_evidence
         else None,
         unpaired=pairs.unpaired,
-        changed_items=flips,
-        n_changed_items=flips_total,
+        changed_items=kept,
+        n_changed_items=n_changed_items,
         right_in_reasoning=right_in_reasoning(pairs),
         groups=item_groups(pairs),
         samples=to_paired_samples(pairs),

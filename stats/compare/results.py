@@ -450,7 +450,7 @@ class TaskComparison:
     evidence_shortcut
         Accuracy of "no evidence shown, therefore NA" at telling NA from the rest, or None where
         every item has evidence or none does.
-    flips_total, flips
+    n_changed_items, changed_items
         How many items changed label, and the ones kept for reading.
     warnings
         Sentences a reader must see before the numbers.

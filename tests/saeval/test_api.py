@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import polars as pl
 import pytest
 from builders import prediction, run_folder, two_files, write_predictions
 from command_line import typed
+from matplotlib.figure import Figure
 
 import saeval
 
@@ -135,6 +137,24 @@ def test_changed_items_are_all_of_them_by_kind(tmp_path):
         comparison.changed_items("popqa")
 
 
+@pytest.mark.parametrize(
+    ("plot", "arguments"),
+    [
+        ("plot_forest", ()),
+        ("plot_reliability", ("fever",)),
+        ("plot_confidence", ("fever",)),
+        ("plot_risk_coverage", ("fever",)),
+        ("plot_transitions", ("fever",)),
+    ],
+)
+def test_plots_are_figures(comparison, plot, arguments):
+    figure = getattr(comparison, plot)(*arguments)
+    assert isinstance(figure, Figure)
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    assert len(image.getvalue()) > 5000
+
+
 def test_hostile_names_are_escaped_in_a_notebook(files):
     hostile = saeval.read_predictions(files[1], name="<script>alert(1)</script>")
     html = saeval.compare(files[0], hostile, **FEW)._repr_html_()
@@ -149,7 +169,7 @@ def test_a_comparison_is_gated_as_the_command_gates_its_files(files, tmp_path, c
     typed(capsys, "gate", *files, "--replicates", 1000, "--out", tmp_path / "typed")
     by_command = json.loads((tmp_path / "typed" / "gate.json").read_text())
     assert gate.verdict == by_command["verdict"]
-    assert [r.p_pass for r in gate.results] == [r["p_pass"] for r in by_command["results"]]
+    assert [r.pvalue_pass for r in gate.results] == [r["p_pass"] for r in by_command["results"]]
     assert gate.comparison is comparison
     assert list(gate.to_frame()["verdict"]) == [r["verdict"] for r in by_command["results"]]
     assert gate.verdict in gate._repr_html_()
