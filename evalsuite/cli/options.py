@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-ENGINES = ("auto", "transformers", "vllm")
+
 
 data_dir_option = click.option(
     "--data-dir",
@@ -37,6 +36,7 @@ def tasks_option(required: bool) -> Callable[[Any], Any]:
 
 
 def known_tasks(given: Sequence[str]) -> tuple[str, ...]:
+    from saeval.suggest import closest
     from saeval.tasks.registry import list_tasks
 
     names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
@@ -44,8 +44,8 @@ def known_tasks(given: Sequence[str]) -> tuple[str, ...]:
     if not names:
         raise click.BadParameter(f"names no task; known: {', '.join(list_tasks())}")
     if unknown:
-        near = difflib.get_close_matches(unknown[0], list_tasks())
-        hint = f"; did you mean {near[0]}?" if near else ";"
+        near = closest(unknown[0], list_tasks(), cutoff=0.6)
+        hint = f"; did you mean {near}?" if near else ";"
         raise click.BadParameter(
             f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(list_tasks())}"
         )
@@ -95,7 +95,8 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--engine",
-            type=click.Choice(ENGINES),
+            metavar="[auto|transformers|vllm]",
+            callback=_check_engine,
             default="auto",
             show_default=True,
             help="auto is vLLM where it and a GPU are present, else transformers.",
@@ -151,6 +152,18 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def _check_engine(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Also a name that a user registered; help names those that come with saeval alone."""
+    if value != "auto":
+        from saeval.evalsuite.engines.registry import list_engines
+        from saeval.suggest import did_you_mean
+
+        names = ["auto", *list_engines()]
+        if value not in names:
+            raise click.BadParameter(f"{value!r} is no engine; {did_you_mean(value, names)}")
+    return value
 
 
 def _check_per_label(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

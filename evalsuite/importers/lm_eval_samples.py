@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
@@ -22,20 +21,27 @@ from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
 from saeval.tasks.registry import get_task, list_tasks
 
 _FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
+_FIELDS = {"doc_id", "doc", "resps", "arguments"}
 
 
-def recognises(first: Any) -> bool:
-    """Whether the first object of a file is one of lm-eval's sample records."""
-    return isinstance(first, dict) and {"doc_id", "doc", "resps", "arguments"} <= set(first)
+def recognises(path: Path, first_line: str) -> bool:
+    """Whether a file holds lm-eval's sample records."""
+    if path.suffix != ".jsonl":
+        return False
+    try:
+        record = json.loads(first_line)
+    except json.JSONDecodeError:
+        return False
+    return isinstance(record, dict) and record.keys() >= _FIELDS
 
 
 def task_of(path: Path) -> str:
     """The task that a samples file's name says it is of."""
-    named = _FILE_NAME.fullmatch(path.stem)
-    return named["task"] if named else path.stem.removeprefix("samples_")
+    match = _FILE_NAME.fullmatch(path.stem)
+    return match["task"] if match else path.stem.removeprefix("samples_")
 
 
-def read(path: Path) -> list[Prediction]:
+def read_samples(path: Path) -> list[Prediction]:
     """Predictions of one samples file; the task is told by the file's name."""
     name = task_of(path)
     if name not in list_tasks():
@@ -47,11 +53,11 @@ def read(path: Path) -> list[Prediction]:
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
-                predictions.append(_prediction(line, name, f"{path}:{number}"))
+                predictions.append(_parse_sample(line, name, f"{path}:{number}"))
     return predictions
 
 
-def _prediction(line: str, task: str, where: str) -> Prediction:
+def _parse_sample(line: str, task: str, where: str) -> Prediction:
     try:
         sample = json.loads(line)
         document, response = sample["doc"], sample["resps"][0][0]

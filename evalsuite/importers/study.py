@@ -7,8 +7,8 @@ A shortened real file::
        "golden_label": "FAIL", "predicted_label": "FAIL", "predicted_conf": 0.95,
        "format_valid": true, "raw_response": "…LABEL=FAIL\\nCONF=0.95\\nRATIONALE="}]}
 
-Files of base models have neither ``predicted_conf`` nor ``format_valid``. The main reading is
-our parser's, of ``raw_response``; the study's own is kept beside it as ``published``.
+Files of base models have neither ``predicted_conf`` nor ``format_valid``. ``raw_response`` is
+parsed by our parser; the study's own parse is kept beside it as ``published``.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _Study(BaseModel):
     results: list[_Result] = Field(min_length=1)
 
 
-def read(path: Path) -> tuple[str, list[Prediction]]:
+def read_study(path: Path) -> tuple[str, list[Prediction]]:
     """The model and the predictions of a study file; errors name the file and the field."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -84,14 +84,14 @@ def _task_of(study: _Study, path: Path) -> str:
     if study.dataset in list_tasks():
         return str(study.dataset)
     words = re.split(r"[^a-z0-9]+", path.stem.lower())
-    named = [name for name in list_tasks() if name in words]
-    if len(named) != 1:
+    candidates = [name for name in list_tasks() if name in words]
+    if len(candidates) != 1:
         raise InputError(
             f"{path}: cannot tell the task: no known `dataset` in the file and "
-            f"{'no' if not named else 'more than one'} task name in the file name; "
+            f"{'more than one' if candidates else 'no'} task name in the file name; "
             f"name it after one of {', '.join(list_tasks())} (fever_base.json)"
         )
-    return named[0]
+    return candidates[0]
 
 
 def _prediction(result: _Result, task: str, where: str) -> Prediction:
@@ -134,9 +134,9 @@ def _published(result: _Result) -> PublishedReading:
         confidence = result.predicted_conf if label is not None else None
         return PublishedReading(label=label, confidence=confidence, valid=result.format_valid)
     confidence = _first_confidence(result.raw_response)
-    named = _ANY_LABEL_LINE.search(result.raw_response.upper()) is not None
+    has_label = _ANY_LABEL_LINE.search(result.raw_response.upper()) is not None
     return PublishedReading(
-        label=label, confidence=confidence, valid=named and confidence is not None
+        label=label, confidence=confidence, valid=has_label and confidence is not None
     )
 
 

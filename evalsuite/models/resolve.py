@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from saeval.errors import InputError, ModelError
-from saeval.evalsuite.importers import import_predictions, lm_eval_samples
+from saeval.evalsuite.importers.lm_eval_samples import task_of
+from saeval.evalsuite.importers.registry import import_predictions
 from saeval.evalsuite.models.types import (
     TRAINING_DATA,
     AnyModel,
@@ -182,6 +183,6 @@ def _latest_samples(folder: Path) -> list[Path]:
     """Per known task the samples file with the latest date in its name (lm-eval keeps them all)."""
     latest = {}
     for path in sorted(folder.glob("samples_*.jsonl")) or sorted(folder.glob("*/samples_*.jsonl")):
-        if (task := lm_eval_samples.task_of(path)) in list_tasks():
+        if (task := task_of(path)) in list_tasks():
             latest[task] = path
     return list(latest.values())

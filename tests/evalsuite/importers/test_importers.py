@@ -6,7 +6,7 @@ import pytest
 from builders import prediction, study, study_result, write_predictions
 
 from saeval.errors import InputError
-from saeval.evalsuite.importers import import_predictions
+from saeval.evalsuite.importers.registry import import_predictions
 
 
 def imported_study(tmp_path, *results, name="fever_x.json", **top):
