@@ -36,10 +36,12 @@ def smoothed_models(
     Returns
     -------
     models, cluster, smoothed
-        As given, and False, where confidence varies enough or a model has fewer than two answers of
-        a kind. Else confidences keep their order and ties, not their values. Two models that both
+        As given, and False, where confidence varies enough, a model has fewer than two answers of
+        a kind, or all items are one cluster. Else confidences keep their order and ties, not their values. Two models that both
         state one confidence only are given items beyond it, so that they are not certain.
     """
+    if cluster is not None and cluster.max() == 0:  # nothing says how much clusters vary
+        return models, cluster, False
     if min(min(int(right.sum()), int((~right).sum())) for right, _ in models) < 2:
         return models, cluster, False
     constant = all(np.ptp(confidence) == 0 for _, confidence in models)

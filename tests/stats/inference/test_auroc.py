@@ -192,6 +192,17 @@ def test_constant_confidence_has_auroc_one_half():
     assert auroc_interval([1, 1, 0, 0], [0.9] * 4).value == 0.5
 
 
+def test_a_single_cluster_says_nothing_of_the_variance():
+    """Not even where confidence hardly varies, and items are added."""
+    correct = [False, False, False, True, True]
+    found = auroc_difference(correct, [0.0] * 5, correct, [0, 0, 0, 0, 0.3], cluster=[0] * 5)
+    assert found.difference == 0.25
+    assert found.standard_error is None
+    assert (found.pvalue, found.confidence_interval) == (None, None)
+    estimate = auroc_interval(correct, [0, 0, 0, 0, 0.3], cluster=[0] * 5)
+    assert (estimate.standard_error, estimate.confidence_interval) == (None, None)
+
+
 def test_wrong_input_names_the_argument_and_the_rule():
     with pytest.raises(ValueError, match="`base_confidence` has 2, `checkpoint_confidence` has 1"):
         auroc_difference([1, 0], [0.5, 0.5], [1], [0.5])
