@@ -13,17 +13,17 @@ from saeval.reports.figures.task import (
     risk_coverage_curves,
     transition_matrix,
 )
-from saeval.reports.text.numbers import Scale
 from saeval.reports.text.significance import tasks_and_pooled
 from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import Comparison, TaskComparison
 from saeval.stats.frontier.results import Frontier
+from saeval.stats.metrics.metric import Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_forest(comparison: Comparison, scale: Scale = "share") -> Figure:
+def plot_forest(comparison: Comparison, scale: Scale = "proportion") -> Figure:
     """Every headline difference with its interval.
 
     Parameters

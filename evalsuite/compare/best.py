@@ -14,15 +14,12 @@ from saeval.evalsuite.compare.pairing import (
 )
 from saeval.evalsuite.compare.results import Comparison
 from saeval.stats._core.answers import joint_answers
-from saeval.stats.checkpoints.best import best_checkpoint
+from saeval.stats.checkpoints.best import best_checkpoint, is_resampled
 from saeval.stats.checkpoints.results import Best, NoBestError
 from saeval.stats.compare.evidence import Key
-from saeval.stats.compare.metric_table import is_open
-from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.stats.gate.rules import higher_is_better, metrics_of
+from saeval.stats.metrics.registry import get_metric
 from saeval.tasks.registry import get_task
-
-_NOT_RESAMPLED = ("aurc", NEGATIVE_FLIPS[0])
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,9 @@ class SelectionMetric:
             label = task.labels.abstention if self.label == ABSTENTION else self.label
             key = (self.metric, label)
             is_known = key in metrics_of(task.labels.names, task.labels.abstention, wrong)
-            if is_known and not is_open(self.metric, wrong):
+            metric = get_metric(self.metric)
+            is_open = metric.direction(open_questions=wrong is not None) is None
+            if is_known and not is_open:
                 keys[name] = key
         if not keys:
             words = " ".join(part for part in (self.label, self.metric.replace("_", " ")) if part)
@@ -82,7 +81,7 @@ def parse_selection_metric(text: str) -> SelectionMetric:
         metric, label = parse_metric(name)
     except ValueError as error:
         raise InputError(f"--best: {error}") from error
-    if metric in _NOT_RESAMPLED:
+    if not is_resampled(metric):
         raise InputError(f"--best: {metric} is not resampled; choose another, such as auroc")
     if higher_is_better(metric) is None:
         raise InputError(

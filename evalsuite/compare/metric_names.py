@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from saeval.reports.text.metric_names import METRICS
-from saeval.stats.compare.metric_table import RULES
-from saeval.stats.gate.margins import NEGATIVE_FLIPS
+from saeval.stats.gate.rules import rule_metrics
+from saeval.stats.metrics.registry import get_metric
 from saeval.suggest import did_you_mean
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.tasks.types import QUESTION_LABELS
@@ -12,13 +11,6 @@ from saeval.tasks.types import QUESTION_LABELS
 ABSTENTION = "abstention"
 """Stands for the task's own label for abstaining."""
 LABELLED_METRICS = ("recall", "precision", "f1")
-_METRICS = (*RULES, NEGATIVE_FLIPS[0])
-_AS_PRINTED = {
-    METRICS[name].name.format(label=label).lower(): name
-    for name in RULES
-    for label in ("NA", QUESTION_LABELS.abstention)
-    if name in METRICS and name not in LABELLED_METRICS
-}
 
 
 def parse_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
@@ -36,9 +28,9 @@ def parse_metric(written: str, label: str | None = None) -> tuple[str, str | Non
         label, name = words[0], words[1].lower()
     else:
         name = "_".join(words).lower().replace("-", "_")
-        name = _AS_PRINTED.get(" ".join(words).lower(), name)
-    if name not in _METRICS:
-        raise ValueError(f"unknown metric {written!r}; {did_you_mean(name, _METRICS)}")
+        name = _metrics_by_title().get(" ".join(words).lower(), name)
+    if name not in rule_metrics():
+        raise ValueError(f"unknown metric {written!r}; {did_you_mean(name, rule_metrics())}")
     if name not in LABELLED_METRICS:
         if label is not None:
             raise ValueError(f"{name} has no label")
@@ -50,3 +42,13 @@ def parse_metric(written: str, label: str | None = None) -> tuple[str, str | Non
     if label not in (*labels, ABSTENTION):
         raise ValueError(f"unknown label {label!r}; {did_you_mean(label, (ABSTENTION, *labels))}")
     return name, label
+
+
+def _metrics_by_title() -> dict[str, str]:
+    """Name of each metric without a label by its title, in small letters."""
+    return {
+        get_metric(name).title.format(label=label).lower(): name
+        for name in rule_metrics()
+        for label in ("NA", QUESTION_LABELS.abstention)
+        if name not in LABELLED_METRICS and get_metric(name).has_difference
+    }

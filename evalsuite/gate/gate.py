@@ -40,7 +40,6 @@ from saeval.evalsuite.options import (
 from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.run_folder import lock_run_folder
 from saeval.progress import SILENT, Progress
-from saeval.stats.compare.metric_table import RULES
 from saeval.stats.compare.results import StatsConfig
 from saeval.stats.gate.decide import (
     GATE_SCHEMA_VERSION,
@@ -51,6 +50,7 @@ from saeval.stats.gate.decide import (
     overall_verdict,
 )
 from saeval.stats.gate.rules import Rule
+from saeval.stats.metrics.registry import get_metric
 from saeval.tasks.registry import get_task
 
 _STOPPED_EARLY = (
@@ -287,4 +287,4 @@ def _collect_task(
 
 def _is_general_of_confidence(policy: Policy, task: str, rule: Rule) -> bool:
     is_own = rule in policy.of_task.get(task, ())
-    return not is_own and rule.metric in RULES and RULES[rule.metric].of_confidence
+    return not is_own and get_metric(rule.metric).needs_confidence

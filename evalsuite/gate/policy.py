@@ -25,8 +25,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from saeval.errors import InputError, YamlError
 from saeval.evalsuite.compare.metric_names import ABSTENTION, LABELLED_METRICS, parse_metric
 from saeval.stats.gate.decide import SkippedRule
-from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better, metrics_of
+from saeval.stats.metrics.registry import get_metric
 from saeval.suggest import did_you_mean
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.yaml_source import KeyPath, read_yaml_file
@@ -217,7 +217,7 @@ def _rule(entry: _Rule) -> Rule:
         )
     kind, limit = given[0], getattr(entry, given[0])
     better = higher_is_better(metric)
-    if metric == NEGATIVE_FLIPS[0] and kind != "at_most":
+    if not get_metric(metric).has_difference and kind != "at_most":
         raise ValueError(f"{metric} is a comparison already: give at_most, not {kind}")
     if kind in ("must_improve", "not_worse_by"):
         if better is None:

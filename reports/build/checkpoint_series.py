@@ -25,7 +25,7 @@ from saeval.reports.figures.steps import NOTE as STEPS_NOTE
 from saeval.reports.figures.steps import over_steps, step_sentences, steps_picture
 from saeval.reports.text.best import NOTE as BEST_NOTE
 from saeval.reports.text.best import best_sentences, best_title
-from saeval.reports.text.metric_names import METRICS, metric_name, metric_of
+from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import (
     MISSING,
     format_difference,
@@ -37,6 +37,7 @@ from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, find
 from saeval.reports.text.summary import in_words
 from saeval.stats.checkpoints.results import Best, CheckpointSeries
 from saeval.stats.compare.results import Comparison, TaskComparison
+from saeval.stats.metrics.registry import get_metric
 
 POOLED = "pooled"
 ON_CONSOLE = 5
@@ -197,7 +198,7 @@ def _best_section(series: CheckpointSeries) -> Iterator[Section]:
 
 
 def _best_table(best: Best) -> Table:
-    scale = METRICS[best.metric].scale
+    scale = get_metric(best.metric).scale
     rows = tuple(
         Row(
             cells_of(

@@ -129,8 +129,8 @@ def _points(frontier: Frontier) -> Table:
                 _rate(point.right),
                 _rate(point.wrong),
                 *cells_of(
-                    format_value(point.abstained, "share"),
-                    format_value(point.invalid, "share"),
+                    format_value(point.abstained, "proportion"),
+                    format_value(point.invalid, "proportion"),
                     *([_hallucination(point)] if with_hallucination else []),
                     "on it" if point.on_front else MISSING,
                     *([_beyond(beyond.get((point.model, point.system)))] if beyond else []),
@@ -247,12 +247,12 @@ def _items(frontier: Frontier) -> str:
 
 
 def _rate(rate: Proportion) -> Cell:
-    limits = format_value_interval(rate.interval, "share")
-    return Cell(format_value(rate.value, "share"), interval=limits)
+    limits = format_value_interval(rate.interval, "proportion")
+    return Cell(format_value(rate.value, "proportion"), interval=limits)
 
 
 def _hallucination(point: Point) -> str:
-    return format_value(point.hallucination.value, "share")
+    return format_value(point.hallucination.value, "proportion")
 
 
 def _beyond(point: BeyondFront | None) -> str:
@@ -265,7 +265,7 @@ def _beyond(point: BeyondFront | None) -> str:
 
 def _change(change: Change) -> tuple[str, str, str]:
     return (
-        format_difference(change.difference, "share"),
-        format_interval(change.interval, "share"),
+        format_difference(change.difference, "proportion"),
+        format_interval(change.interval, "proportion"),
         format_pvalue(change.pvalue_holm),
     )

@@ -22,7 +22,7 @@ from saeval.reports.document import (
     Table,
 )
 from saeval.reports.text.metacognition import HEADLINE, details, headline, in_sentences
-from saeval.reports.text.metric_names import METRICS, metric_of
+from saeval.reports.text.metric_names import metric_of
 from saeval.reports.text.numbers import (
     format_count,
     format_difference,
@@ -42,6 +42,7 @@ from saeval.stats.metacognition.results import (
     TaskDifferences,
     TaskMetacognition,
 )
+from saeval.stats.metrics.registry import get_metric
 
 TRANSFER_NOTE = (
     "The base’s row is over all its own answers. A checkpoint’s cell goes from the base to the "
@@ -60,7 +61,7 @@ def metacognition_report(result: Metacognition) -> Document:
     checkpoints = [model.model.name for model in result.checkpoints]
     names = [f"{name}," for name in checkpoints[:-1]] + checkpoints[-1:]
     cautions = Cautions("Before reading the numbers", result.warnings)
-    definitions = tuple((METRICS[name].name, METRICS[name].definition) for name in _DEFINED)
+    definitions = tuple((get_metric(name).title, get_metric(name).definition) for name in _DEFINED)
     level = format_level(result.settings.confidence_level)
     note = f"Intervals at {level}. {LEGEND} {UNADJUSTED_NOTE}"
     return Document(
@@ -144,7 +145,9 @@ def _own_value(task: TaskMetacognition, metric: str) -> str:
     if metric == "auroc":
         value = None if task.single is None else task.single.estimate("auroc").value
         return format_value(value, "score")
-    return format_value(None if task.pairwise is None else task.pairwise.accuracy.value, "share")
+    return format_value(
+        None if task.pairwise is None else task.pairwise.accuracy.value, "proportion"
+    )
 
 
 def task_tables(result: Metacognition, task: str) -> Iterator[Block]:
@@ -171,10 +174,10 @@ def _single(models: Results) -> Iterator[Part]:
                 *cells_of(
                     model.model.name,
                     f"{format_count(task.attempted)} of {format_count(task.questions)}",
-                    format_value(task.right / task.attempted, "share"),
+                    format_value(task.right / task.attempted, "proportion"),
                 ),
                 *map(_estimate, task.single.estimates),
-                *cells_of(format_value(task.single.invalid.value, "share")),
+                *cells_of(format_value(task.single.invalid.value, "proportion")),
             )
         )
         for model, task in models
@@ -186,7 +189,7 @@ def _single(models: Results) -> Iterator[Part]:
 
 def _beside_stated(models: Results, level: float) -> Iterator[Part]:
     rows = [
-        Row((*cells_of(model.model.name, metric_of(row).name), *_compared(row, level)))
+        Row((*cells_of(model.model.name, metric_of(row).title), *_compared(row, level)))
         for model, task in models
         if task.single is not None
         for row in task.single.beside_stated
@@ -216,7 +219,7 @@ def _choices(models: Results) -> Iterator[Part]:
 
 def _differences(title: str, differences: TaskDifferences, level: float) -> Iterator[Part]:
     rows = [
-        Row((*cells_of(metric_of(row).name), *_compared(row, level, holm=True)))
+        Row((*cells_of(metric_of(row).title), *_compared(row, level, holm=True)))
         for row in differences.metrics
     ]
     note = (
@@ -255,7 +258,7 @@ def _estimate(estimate: Estimate) -> Cell:
 
 def _share(share: ReplyProportion) -> Cell:
     if share.name == "position_bias":
-        limits = format_interval(share.interval, "share") if share.interval else ""
-        return Cell(format_difference(share.value, "share"), interval=limits)
-    limits = format_value_interval(share.interval, "share") if share.interval else ""
-    return Cell(format_value(share.value, "share"), interval=limits)
+        limits = format_interval(share.interval, "proportion") if share.interval else ""
+        return Cell(format_difference(share.value, "proportion"), interval=limits)
+    limits = format_value_interval(share.interval, "proportion") if share.interval else ""
+    return Cell(format_value(share.value, "proportion"), interval=limits)

@@ -137,7 +137,7 @@ def _pictures(task: TaskComparison, level: float, prefix: str) -> Iterator[Figur
     broken, mended = task.transitions.negative_flip_rate, task.transitions.positive_flip_rate
     rates = "; ".join(
         f"{what}: {format_count(rate.count)} of {format_count(rate.total)}, "
-        f"{format_value(rate.value, 'share')}"
+        f"{format_value(rate.value, 'proportion')}"
         for rate, what in ((broken, "Right to wrong"), (mended, "wrong to right"))
     )
     yield Figure(

@@ -34,7 +34,6 @@ from saeval.reports.text.contamination import overlap_summary
 from saeval.reports.text.groups import group_summary
 from saeval.reports.text.judge import TABLE_NOTE
 from saeval.reports.text.metric_names import (
-    METRICS,
     SOURCES,
     metric_name,
     metric_of,
@@ -56,6 +55,7 @@ from saeval.stats.compare.results import (
     RepeatedSamples,
     TaskComparison,
 )
+from saeval.stats.metrics.registry import get_metric
 
 
 def overlap_details(task: TaskComparison, level: float) -> Iterator[Block]:
@@ -84,7 +84,7 @@ def samples_details(task: TaskComparison, level: float, prefix: str) -> Iterator
     repeated = task.repeated
     if repeated is None:
         return
-    names = [METRICS[name].name for name in repeated.outcomes]
+    names = [get_metric(name).title for name in repeated.outcomes]
     yield Details(
         f"{repeated.samples} samples of each item",
         (

@@ -58,10 +58,10 @@ def treatment_part(title: str, treatments: Sequence[InvalidTreatment], level: fl
             cells_of(
                 TREATMENTS.get(treatment.treatment, treatment.treatment),
                 format_count(treatment.items),
-                format_value(treatment.base, "share"),
-                format_value(treatment.checkpoint, "share"),
-                format_difference(treatment.difference, "share"),
-                format_interval(treatment.interval, "share"),
+                format_value(treatment.base, "proportion"),
+                format_value(treatment.checkpoint, "proportion"),
+                format_difference(treatment.difference, "proportion"),
+                format_interval(treatment.interval, "proportion"),
             )
         )
         for treatment in treatments
@@ -106,11 +106,11 @@ def count_table(
 
 def _flip_rates(task: TaskComparison, level: float) -> str:
     def text(name: str, rate: Proportion) -> str:
-        shown = f"{name} {format_value(rate.value, 'share')}"
+        shown = f"{name} {format_value(rate.value, 'proportion')}"
         if rate.interval is None:
             return shown
         low, high = rate.interval.low, rate.interval.high
-        limits = f"{format_value(low, 'share')} to {format_value(high, 'share')}"
+        limits = f"{format_value(low, 'proportion')} to {format_value(high, 'proportion')}"
         return f"{shown} ({format_level(level)} Wilson interval {limits})"
 
     negative = text("Negative-flip rate (right to wrong)", task.transitions.negative_flip_rate)

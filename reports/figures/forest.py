@@ -8,14 +8,15 @@ from saeval.reports.figures.panels import SMALL, Panel, new_figure
 from saeval.reports.figures.svg import INK, MUTED, PAPER, Drawing
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import metric_name, metric_of
-from saeval.reports.text.numbers import Scale, format_difference, format_interval
+from saeval.reports.text.numbers import format_difference, format_interval
 from saeval.reports.text.significance import sign_of, tasks_and_pooled
 from saeval.stats.compare.results import Comparison, MetricComparison
+from saeval.stats.metrics.metric import Scale
 
 WIDTH = 300.0
 _ROW, _HEAD, _TOP, _BOTTOM = 12.5, 17.0, 4.0, 30.0
 
-SCALES: tuple[Scale, ...] = ("share", "score")
+SCALES: tuple[Scale, ...] = ("proportion", "score")
 
 Block = tuple[str, list[tuple[str, MetricComparison, bool]]]
 
@@ -59,7 +60,7 @@ def name_family(names: Sequence[str]) -> str:
 def _forest(blocks: list[Block], level: float, scale: Scale) -> Drawing:
     from matplotlib.ticker import MaxNLocator
 
-    factor = 100 if scale == "share" else 1
+    factor = 100 if scale == "proportion" else 1
     ends = [0.0]
     for _, rows in blocks:
         for _, row, _ in rows:
@@ -73,7 +74,7 @@ def _forest(blocks: list[Block], level: float, scale: Scale) -> Drawing:
     figure = new_figure(WIDTH, tall + _TOP + _BOTTOM)
     panel = Panel(figure, (86, _BOTTOM, 146, tall), (low, high), (0, tall))
     ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
-    unit = "percentage points" if scale == "share" else "scores"
+    unit = "percentage points" if scale == "proportion" else "scores"
     panel.x_axis(ticks, [_tick(tick) for tick in ticks], title=f"checkpoint − base, {unit}")
     panel.segments([((0, 0), (0, tall))], MUTED, width=0.9)
     y = tall
@@ -100,7 +101,7 @@ def _row(
     panel: Panel, y: float, task: str, row: MetricComparison, level: float, colour: str
 ) -> None:
     scale = metric_of(row).scale
-    factor = 100 if scale == "share" else 1
+    factor = 100 if scale == "proportion" else 1
     sign = sign_of(row, level)
     low, high = panel.x
     panel.text(low, y, task, dx=-80, colour=colour, size=SMALL)

@@ -121,8 +121,9 @@ def description(found: Frontier) -> str:
     for model in found.models:
         own = [point for point in found.points if point.model == model.name]
         said = ", ".join(
-            f"{shortened(point.system, _NAME)} {format_value(point.right.value, 'share')} right "
-            f"{format_value(point.wrong.value, 'share')} "
+            f"{shortened(point.system, _NAME)} "
+            f"{format_value(point.right.value, 'proportion')} right "
+            f"{format_value(point.wrong.value, 'proportion')} "
             f"wrong{' (front)' if point.on_front else ''}"
             for point in own
         )

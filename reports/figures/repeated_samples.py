@@ -15,9 +15,9 @@ from saeval.reports.figures.svg import (
     Drawing,
 )
 from saeval.reports.sanitize import one_line
-from saeval.reports.text.metric_names import METRICS
 from saeval.reports.text.numbers import format_count
 from saeval.stats.compare.results import RepeatedSamples
+from saeval.stats.metrics.registry import get_metric
 
 WIDTH = 300.0
 _SHADES = ((RIGHT, 0.9), (RIGHT, 0.4), (THIRD, 0.35), (THIRD, 0.85), (WRONG, 0.85))
@@ -28,7 +28,7 @@ _LEFT, _CELL, _HEAD, _BAR = 82.0, 25.0, 40.0, 18.0
 
 def sample_outcomes(task: str, repeated: RepeatedSamples) -> Drawing:
     """The five classes as a bar per model, and the table of how items moved between them."""
-    titles = [METRICS[outcome].name.lower() for outcome in repeated.outcomes]
+    titles = [get_metric(outcome).title.lower() for outcome in repeated.outcomes]
     size = len(titles)
     tall, wide = _CELL * size, WIDTH - _LEFT - 6
     figure = new_figure(WIDTH, tall + _HEAD + 2.4 * _BAR + 12)

@@ -21,9 +21,8 @@ from saeval.reports.figures.svg import (
     Drawing,
 )
 from saeval.reports.sanitize import one_line
-from saeval.reports.text.metric_names import METRICS, metric_name
+from saeval.reports.text.metric_names import metric_name
 from saeval.reports.text.numbers import (
-    Scale,
     format_count,
     format_difference,
     format_interval,
@@ -33,6 +32,8 @@ from saeval.reports.text.numbers import (
 from saeval.reports.text.significance import Direction, find, sign_of
 from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import MetricComparison, TaskComparison
+from saeval.stats.metrics.metric import Scale
+from saeval.stats.metrics.registry import get_metric
 
 SHOWN: tuple[tuple[str, bool], ...] = (
     ("accuracy", False),
@@ -82,7 +83,7 @@ def over_steps(family: CheckpointSeries) -> tuple[OverSteps, ...]:
 
 def _metrics(family: CheckpointSeries) -> Iterator[OverSteps]:
     for metric, of_abstention in SHOWN:
-        curves, names, scale = [], set(), METRICS[metric].scale
+        curves, names, scale = [], set(), get_metric(metric).scale
         for name in family.task_names:
             found = []
             for step, comparison in zip(family.steps or (), family.comparisons, strict=True):
@@ -95,7 +96,7 @@ def _metrics(family: CheckpointSeries) -> Iterator[OverSteps]:
                 steps, rows = zip(*found, strict=True)
                 curves.append(Curve(name, steps, rows))
         if curves:
-            general = METRICS[metric].name.format(label="Abstention")
+            general = get_metric(metric).title.format(label="Abstention")
             yield OverSteps(
                 names.pop() if len(names) == 1 else general, scale, tuple(curves), metric
             )
@@ -240,7 +241,7 @@ def _gap(found: OverSteps) -> int:
 
 
 def _label(tick: float, scale: Scale) -> str:
-    shown = f"{tick * 100:.6g}%" if scale == "share" else f"{tick:.6g}"
+    shown = f"{tick * 100:.6g}%" if scale == "proportion" else f"{tick:.6g}"
     return "0" if abs(tick) < 1e-12 else shown.replace("-", "−")
 
 

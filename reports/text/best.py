@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saeval.reports.text.metric_names import METRICS
 from saeval.reports.text.numbers import (
-    Scale,
     format_difference,
     format_interval,
     format_level,
@@ -14,6 +12,8 @@ from saeval.reports.text.numbers import (
     join_words,
 )
 from saeval.stats.checkpoints.results import Best
+from saeval.stats.metrics.metric import Scale
+from saeval.stats.metrics.registry import get_metric
 
 NOTE = (
     "The best of several is lucky on average (the winner’s curse). The intervals hold for all "
@@ -25,12 +25,12 @@ NOTE = (
 
 def best_title(best: Best) -> str:
     """``Best checkpoint (NA recall)``."""
-    return f"Best checkpoint ({METRICS[best.metric].name.format(label=best.label or 'abstention')})"
+    return f"Best checkpoint ({get_metric(best.metric).title_for(best.label)})"
 
 
 def best_sentences(best: Best) -> tuple[str, ...]:
     """Which is the best, how much of its gain is luck, and which others may be."""
-    scale = METRICS[best.metric].scale
+    scale = get_metric(best.metric).scale
     where = best.tasks[0] if len(best.tasks) == 1 else f"the mean of {join_words(best.tasks)}"
     return tuple(_sentences(best, where, scale))
 

@@ -105,7 +105,8 @@ def _cannot_be_read(task: TaskComparison, level: float) -> str | None:
     if share <= MOSTLY:
         return None
     return (
-        f"{format_value(share, 'share')} of the checkpoint's responses could not be read; nothing "
+        f"{format_value(share, 'proportion')} of the checkpoint's responses could not be read; "
+        "nothing "
         "else about it can be believed before that is mended (template, length, format)."
     )
 
@@ -113,7 +114,7 @@ def _cannot_be_read(task: TaskComparison, level: float) -> str | None:
 def _refuses_more(task: TaskComparison, level: float) -> str | None:
     lost = knowledge_lost(task, level)
     if lost is not None:
-        fewer = format_difference(-lost, "share")
+        fewer = format_difference(-lost, "proportion")
         if only_declines(task, level):
             return (
                 f"it only declines more: fewer questions are answered rightly ({fewer}), and those "
@@ -124,7 +125,7 @@ def _refuses_more(task: TaskComparison, level: float) -> str | None:
     if rise is None:
         return None
     label = task.abstention
-    gain, cost = format_difference(rise[0], "share"), format_difference(rise[1], "share")
+    gain, cost = format_difference(rise[0], "proportion"), format_difference(rise[1], "proportion")
     if rise[1] >= rise[0]:
         return (
             f"the gain in {label} recall is only refusing more: {gain}, while refusals of items "
@@ -149,8 +150,8 @@ def _answers_more(task: TaskComparison, level: float) -> str | None:
         return None
     return (
         f"it abstains less everywhere: refusals of items that have an answer fell "
-        f"({format_difference(refusals.difference, 'share')}), but so did {label} recall "
-        f"({format_difference(recall.difference, 'share')})."
+        f"({format_difference(refusals.difference, 'proportion')}), but so did {label} recall "
+        f"({format_difference(recall.difference, 'proportion')})."
     )
 
 
@@ -159,7 +160,7 @@ def _abstains_always(task: TaskComparison, level: float) -> str | None:
     if share < NEARLY_ALWAYS or task.items < ENOUGH_TO_SEE_A_HABIT:
         return None
     return (
-        f"the checkpoint answers {task.abstention} to {format_value(share, 'share')} of "
+        f"the checkpoint answers {task.abstention} to {format_value(share, 'proportion')} of "
         "all items, which gives a high recall and knows nothing."
     )
 
@@ -182,7 +183,7 @@ def _disagreement(treatments: tuple[InvalidTreatment, ...], what: str) -> str | 
         return None
     cases = join_words(
         [
-            f"{format_difference(t.difference, 'share')} if {_condition(t.treatment)}"
+            f"{format_difference(t.difference, 'proportion')} if {_condition(t.treatment)}"
             for t in treatments
             if t.difference is not None
         ]
@@ -209,7 +210,8 @@ def _shortcut(task: TaskComparison, level: float) -> str | None:
         return None
     return (
         f"answering {label} to exactly the items shown without evidence separates {label} from "
-        f"the rest on {format_value(task.evidence_shortcut, 'share')} of items, so {label} recall "
+        f"the rest on {format_value(task.evidence_shortcut, 'proportion')} of items, "
+        f"so {label} recall "
         "here may only measure noticing that evidence is missing."
     )
 
@@ -220,7 +222,7 @@ def _too_few(task: TaskComparison, level: float) -> str | None:
     accuracy = find(task, "accuracy")
     if accuracy is None or accuracy.confidence_interval is None:
         return f"too few to tell ({format_items(task.items)})."
-    limits = format_range(accuracy.confidence_interval, "share")
+    limits = format_range(accuracy.confidence_interval, "proportion")
     return (
         f"too few to tell ({format_items(task.items)}): a true accuracy difference anywhere "
         f"from {limits} fits."
@@ -294,13 +296,14 @@ def _pooled_gain_of_one_task(comparison: Comparison) -> list[str]:
     if len(gained) != 1 or not others:
         return []
     return [
-        f"The pooled accuracy gain ({format_difference(pooled.difference, 'share')}) comes from "
+        f"The pooled accuracy gain ({format_difference(pooled.difference, 'proportion')}) "
+        "comes from "
         f"{gained[0]}; it is not beyond noise on {join_words(others)}."
     ]
 
 
 def _change(treatment: InvalidTreatment) -> str:
-    text = format_difference(treatment.difference, "share")
+    text = format_difference(treatment.difference, "proportion")
     if treatment.interval is None:
         return text
-    return f"{text} ({format_range(treatment.interval, 'share')})"
+    return f"{text} ({format_range(treatment.interval, 'proportion')})"

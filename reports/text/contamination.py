@@ -46,8 +46,8 @@ def overlap_caution(task: TaskComparison) -> str | None:
     if accuracy is None:
         return f"{said}; no clean item is left, so nothing here shows what it learnt beyond them."
     limits = accuracy.confidence_interval
-    interval = "" if limits is None else f" ({format_range(limits, 'share')})"
+    interval = "" if limits is None else f" ({format_range(limits, 'proportion')})"
     return (
         f"{said}; on the {format_count(overlap.clean_items)} others accuracy changes by "
-        f"{format_difference(accuracy.difference, 'share')}{interval}."
+        f"{format_difference(accuracy.difference, 'proportion')}{interval}."
     )

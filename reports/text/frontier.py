@@ -111,15 +111,15 @@ def _named(beyond: list[BeyondFront]) -> str:
 def _loss(one: Dominance, base: str) -> str:
     return (
         f"{base} with {_short(one.base_system)} dominates it with {_short(one.system)} "
-        f"(checkpoint − base: right {format_difference(one.right.difference, 'share')}, wrong "
-        f"{format_difference(one.wrong.difference, 'share')})"
+        f"(checkpoint − base: right {format_difference(one.right.difference, 'proportion')}, wrong "
+        f"{format_difference(one.wrong.difference, 'proportion')})"
     )
 
 
 def _shares(point: Point) -> str:
     return (
-        f"{format_value(point.right.value, 'share')} right, "
-        f"{format_value(point.wrong.value, 'share')} wrong"
+        f"{format_value(point.right.value, 'proportion')} right, "
+        f"{format_value(point.wrong.value, 'proportion')} wrong"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from saeval.reports.text.metric_names import METRICS, Metric
 from saeval.reports.text.numbers import (
     format_count,
     format_difference,
@@ -16,12 +15,10 @@ from saeval.reports.text.numbers import (
     format_value_interval,
 )
 from saeval.stats.gate.decide import CHANCE, Gate, RuleResult
-from saeval.stats.gate.margins import NEGATIVE_FLIPS
 from saeval.stats.gate.rules import Rule, higher_is_better
+from saeval.stats.metrics.metric import Metric
+from saeval.stats.metrics.registry import get_metric
 
-_NEGATIVE_FLIPS = Metric(
-    "Negative-flip rate", "share", "Of all items, those that only the base answered rightly."
-)
 MEANING = {
     "PASS": "every rule is shown to hold",
     "REGRESSION": "a rule is shown to be broken",
@@ -31,12 +28,12 @@ MEANING = {
 
 def metric_of(rule: Rule) -> Metric:
     """How reports present a rule's metric."""
-    return _NEGATIVE_FLIPS if rule.metric == NEGATIVE_FLIPS[0] else METRICS[rule.metric]
+    return get_metric(rule.metric)
 
 
 def rule_name(rule: Rule) -> str:
     """``NA recall``, ``False-abstention rate``, ``Abstention recall``."""
-    name = metric_of(rule).name.format(label=rule.label or "abstention")
+    name = metric_of(rule).title.format(label=rule.label or "abstention")
     return name[0].upper() + name[1:]
 
 
@@ -46,9 +43,9 @@ def demand(rule: Rule) -> str:
     if rule.kind == "must_improve":
         return "must improve"
     if rule.kind == "not_worse_by":
-        amount = f"{rule.limit * 100:.3g} pp" if scale == "share" else f"{rule.limit:g}"
+        amount = f"{rule.limit * 100:.3g} pp" if scale == "proportion" else f"{rule.limit:g}"
         return f"not worse by {amount}"
-    bound = f"{rule.limit * 100:.3g}%" if scale == "share" else f"{rule.limit:g}"
+    bound = f"{rule.limit * 100:.3g}%" if scale == "proportion" else f"{rule.limit:g}"
     return f"{rule.kind.replace('_', ' ')} {bound}"
 
 

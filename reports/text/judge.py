@@ -51,7 +51,7 @@ def judge_caution(task: TaskComparison, level: float) -> str | None:
         return None
     found = []
     low = [
-        f"{format_value(side.agreement.value, 'share')} of the {name}'s responses"
+        f"{format_value(side.agreement.value, 'proportion')} of the {name}'s responses"
         for name, side in (("base", judge.base), ("checkpoint", judge.checkpoint))
         if side.agreement.value is not None and side.agreement.value < LOW_AGREEMENT
     ]
@@ -64,7 +64,8 @@ def judge_caution(task: TaskComparison, level: float) -> str | None:
     if judge.left_out > MANY_LEFT_OUT * total:
         found.append(
             f"the judge gave no grade on {format_count(judge.left_out)} of {_pairs(task)} "
-            f"({format_value(judge.left_out / total, 'share')}, more than {MANY_LEFT_OUT:.0%}), "
+            f"({format_value(judge.left_out / total, 'proportion')}, "
+            f"more than {MANY_LEFT_OUT:.0%}), "
             "which are left out; they need not be like the rest"
         )
     return "; ".join(found) + "." if found else None
@@ -79,11 +80,11 @@ def _side(model: str, side: GraderAgreement, level: float) -> str:
     if side.agreement.value is None or side.agreement.interval is None:
         return f"{asked}."
     low, high = side.agreement.interval.low, side.agreement.interval.high
-    limits = f"{format_value(low, 'share')} to {format_value(high, 'share')}"
+    limits = f"{format_value(low, 'proportion')} to {format_value(high, 'proportion')}"
     kappa = "" if side.kappa is None else f"; Cohen’s κ {format_value(side.kappa, 'score')}"
     return (
         f"{asked} and agrees with the default grader on {format_count(side.agreement.count)} of "
-        f"{format_count(side.agreement.total)}, {format_value(side.agreement.value, 'share')} "
+        f"{format_count(side.agreement.total)}, {format_value(side.agreement.value, 'proportion')} "
         f"({format_level(level)} Wilson interval {limits}{kappa})."
     )
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from saeval.stats.compare.results import Interval
-
-Scale = Literal["share", "score"]
-"""A share is written in per cent and its difference in percentage points; a score is not."""
+from saeval.stats.metrics.metric import Scale
 
 MISSING = "–"
 
@@ -17,7 +14,7 @@ def format_value(number: float | None, scale: Scale) -> str:
     """``61.7%`` or ``0.449``."""
     if number is None:
         return MISSING
-    text = f"{number:.1%}" if scale == "share" else f"{number:.3f}"
+    text = f"{number:.1%}" if scale == "proportion" else f"{number:.3f}"
     return _minus(text if any(digit in text for digit in "123456789") else text.lstrip("-"))
 
 
@@ -26,7 +23,9 @@ def format_difference(number: float | None, scale: Scale) -> str:
     if number is None:
         return MISSING
     return (
-        f"{format_signed(number, scale)} pp" if scale == "share" else format_signed(number, scale)
+        f"{format_signed(number, scale)} pp"
+        if scale == "proportion"
+        else format_signed(number, scale)
     )
 
 
@@ -41,13 +40,13 @@ def format_value_interval(limits: Interval | None, scale: Scale) -> str:
     """``[58.7, 64.7]``, of a value rather than a difference."""
     if limits is None:
         return MISSING
-    factor, digits = (100, 1) if scale == "share" else (1, 3)
+    factor, digits = (100, 1) if scale == "proportion" else (1, 3)
     return _minus(f"[{limits.low * factor:.{digits}f}, {limits.high * factor:.{digits}f}]")
 
 
 def format_range(limits: Interval, scale: Scale) -> str:
     """``+5.7 to +10.4 pp``."""
-    unit = " pp" if scale == "share" else ""
+    unit = " pp" if scale == "proportion" else ""
     return f"{format_signed(limits.low, scale)} to {format_signed(limits.high, scale)}{unit}"
 
 
@@ -89,7 +88,7 @@ def join_words(parts: Sequence[str]) -> str:
 
 def format_signed(number: float, scale: Scale) -> str:
     """``+8.0`` or ``−0.019``, without a unit."""
-    text = f"{number * 100:+.1f}" if scale == "share" else f"{number:+.3f}"
+    text = f"{number * 100:+.1f}" if scale == "proportion" else f"{number:+.3f}"
     return _minus(text if any(digit in text for digit in "123456789") else text[1:])
 
 

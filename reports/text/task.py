@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from saeval.reports.text.judge import judge_sentences, judged_format
-from saeval.reports.text.metric_names import METRICS, metric_name, metric_of
+from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import (
     format_count,
     format_difference,
@@ -27,6 +27,7 @@ from saeval.reports.text.verdict import (
     valid_on_both_sides,
 )
 from saeval.stats.compare.results import MetricComparison, TaskComparison
+from saeval.stats.metrics.registry import get_metric
 
 _SPOKEN_OF = {
     "accuracy",
@@ -66,10 +67,10 @@ def _accuracy(task: TaskComparison, level: float) -> str:
         return ""
     sign = sign_of(row, level)
     if sign.direction == "same":
-        return f"Accuracy is the same, {format_value(row.base, 'share')}."
-    change = format_difference(row.difference, "share")
+        return f"Accuracy is the same, {format_value(row.base, 'proportion')}."
+    change = format_difference(row.difference, "proportion")
     if row.confidence_interval is not None:
-        limits = format_range(row.confidence_interval, "share")
+        limits = format_range(row.confidence_interval, "proportion")
         change += f", {format_level(level)} interval {limits}"
     if sign.beyond_noise:
         verb = "rose" if (row.difference or 0) > 0 else "fell"
@@ -153,9 +154,9 @@ def _format(task: TaskComparison, level: float) -> str:
         return f"{text}."
     if sign_of(accuracy, level).direction != "better":
         return f"{text}."
-    change = format_difference(both.difference, "share")
+    change = format_difference(both.difference, "proportion")
     if both.interval is not None:
-        change += f" ({format_range(both.interval, 'share')})"
+        change += f" ({format_range(both.interval, 'proportion')})"
     claim = "is only format" if gain_is_only_format(task, level) else "is not just format"
     return (
         f"{text}; the accuracy gain {claim}: {change} on the {format_count(both.items)} items "
@@ -204,7 +205,7 @@ def _samples(task: TaskComparison) -> str:
     base = [sum(row) for row in repeated.counts]
     checkpoint = [sum(column) for column in zip(*repeated.counts, strict=True)]
     moved = [
-        f"{METRICS[name].name.lower()} {counts_from_to(pair)}"
+        f"{get_metric(name).title.lower()} {counts_from_to(pair)}"
         for name, *pair in zip(repeated.outcomes, base, checkpoint, strict=True)
         if any(pair)
     ]
@@ -245,7 +246,7 @@ def name_in_sentence(task: TaskComparison, row: MetricComparison) -> str:
     name = metric_name(row, task.abstention)
     if row.metric == "f_score":
         return name
-    is_common_word = row.label is None and "{label}" not in metric_of(row).name
+    is_common_word = row.label is None and "{label}" not in metric_of(row).title
     return name[:1].lower() + name[1:] if is_common_word and not name.isupper() else name
 
 

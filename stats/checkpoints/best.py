@@ -13,8 +13,9 @@ from saeval.stats.bootstrap.paired import resampled_metrics
 from saeval.stats.bootstrap.winner import select_best
 from saeval.stats.checkpoints.results import Best, Candidate, NoBestError
 from saeval.stats.compare.evidence import FEWEST_ITEMS, Key
-from saeval.stats.compare.metric_table import RULES
 from saeval.stats.compare.results import StatsConfig
+from saeval.stats.metrics.built_in import OF_ANSWERS, OF_CONFIDENCE
+from saeval.stats.metrics.registry import get_metric
 
 _DEFINED = 0.95
 """Of a checkpoint's replicates, at least so many must have a value."""
@@ -63,7 +64,7 @@ def best_checkpoint(
     kept = kept[~np.isnan(kept).any(axis=1)]
     metric = keys[next(iter(found))][0]
     labels = {keys[task][1] for task in found}
-    higher = bool(RULES[metric].higher_is_better)
+    higher = bool(get_metric(metric).higher_is_better)
     selection = select_best(
         values[known][1:] - values[0],
         kept[:, 1:] - kept[:, [0]],
@@ -99,6 +100,12 @@ def best_checkpoint(
     )
 
 
+def is_resampled(metric: str) -> bool:
+    """Whether the bootstrap has a metric, so that a checkpoint can be chosen by it."""
+    declared = get_metric(metric)
+    return declared in (*OF_ANSWERS, *OF_CONFIDENCE) and declared.kind != "aurc"
+
+
 def _task(
     task: str, answers: JointAnswers, key: Key, config: StatsConfig
 ) -> tuple[FloatArray, FloatArray]:
@@ -114,7 +121,7 @@ def _task(
 def _items(key: Key, answers: JointAnswers) -> int:
     """How many items a metric rests on."""
     name, label = key
-    if RULES[name].of_confidence:
+    if get_metric(name).needs_confidence:
         return int(answers.all_confident.sum())
     target = answers.target
     if name == "recall":

@@ -8,9 +8,10 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray
-from saeval.stats.compare.evidence import Key, paired_event, proportion_row
-from saeval.stats.compare.metric_table import RULES
+from saeval.stats.compare.evidence import Key, proportion_row
 from saeval.stats.compare.results import MetricComparison, Overlap
+from saeval.stats.metrics.item_values import paired_values
+from saeval.stats.metrics.registry import get_metric
 
 KINDS = ("id", "text", "cluster")
 """What an item can share with the training data, the surest first."""
@@ -70,9 +71,9 @@ def _metrics(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricCompa
         )
     rows = []
     for key in names:
-        share = paired_event(key, pairs)
+        share = paired_values(key, pairs)
         if share is not None and len(share.base):
-            good = RULES[key[0]].higher_is_better
+            good = get_metric(key[0]).higher_is_better
             rows.append(
                 proportion_row(
                     key, share.base, share.checkpoint, share.cluster, confidence_level, good

@@ -1,13 +1,11 @@
-"""A metric that is a share of items: whether something happened, item by item, for both models."""
+"""Differences of proportions and means, and rows of a comparison that are not in its headline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats.compare.results import Interval, MetricComparison
@@ -66,84 +64,6 @@ def proportion_difference(
         return replace(evidence_of(found), interval=limits)
     interval = tango_interval(lost, won, len(base), confidence_level=confidence_level)
     return Evidence(interval, mcnemar(lost, won).pvalue_mid, "mcnemar-mid-p", len(base))
-
-
-@dataclass(frozen=True)
-class PairedEvent:
-    """Whether something happened, per item that can show it, and the items' clusters.
-
-    `members`, of shape (all items,), says which items those are.
-    """
-
-    base: BoolArray
-    checkpoint: BoolArray
-    cluster: IntArray | None
-    members: BoolArray
-
-
-def is_proportion(key: Key) -> bool:
-    """Whether a metric is a share of items."""
-    return key[0] in _EVENTS
-
-
-def paired_event(key: Key, pairs: PairedAnswers) -> PairedEvent | None:
-    """The metric as a share of items, or None if it is none."""
-    name, label = key
-    if name not in _EVENTS:
-        return None
-    happened = [_EVENTS[name](pairs, a.predicted) for a in (pairs.base, pairs.checkpoint)]
-    members = np.ones(len(pairs), dtype=np.bool_)
-    if name == "recall":
-        members = pairs.target == pairs.labels.index(str(label))
-    elif name == "hallucination_rate":
-        members = pairs.target == _abstention(pairs)
-    elif name == "false_abstention_rate":
-        members = pairs.target != _abstention(pairs)
-    cluster = None if pairs.cluster is None else pairs.cluster[members]
-    return PairedEvent(happened[0][members], happened[1][members], cluster, members)
-
-
-def _abstention(pairs: PairedAnswers) -> int:
-    return pairs.labels.index(str(pairs.abstention))
-
-
-def _right(pairs: PairedAnswers, given: IntArray) -> BoolArray:
-    return np.asarray(given == pairs.target)
-
-
-def _abstained(pairs: PairedAnswers, given: IntArray) -> BoolArray:
-    return np.asarray(given == _abstention(pairs))
-
-
-def _attempted(pairs: PairedAnswers, given: IntArray) -> BoolArray:
-    return np.asarray(given != _abstention(pairs))
-
-
-def _answered_rightly(pairs: PairedAnswers, given: IntArray) -> BoolArray:
-    return np.asarray((given == pairs.target) & (pairs.target != _abstention(pairs)))
-
-
-def _answered_wrongly(pairs: PairedAnswers, given: IntArray) -> BoolArray:
-    """Neither right nor declined; what cannot be read is wrong."""
-    return _attempted(pairs, given) & ~_answered_rightly(pairs, given)
-
-
-def _invalid(pairs: PairedAnswers, given: IntArray) -> BoolArray:
-    return np.asarray(given == len(pairs.labels))
-
-
-_EVENTS: dict[str, Callable[[PairedAnswers, IntArray], BoolArray]] = {
-    "accuracy": _right,
-    "recall": _right,
-    "correct_rate": _answered_rightly,
-    "incorrect_rate": _answered_wrongly,
-    "coverage": _attempted,
-    "hallucination_rate": _attempted,
-    "abstention_rate": _abstained,
-    "false_abstention_rate": _abstained,
-    "invalid_rate": _invalid,
-}
-"""What each share counts: of the pairs and one model's labels, shape (n,)."""
 
 
 def outside_row(

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.evidence import paired_event, proportion_row
-from saeval.stats.compare.metric_table import RULES
+from saeval.stats.compare.evidence import proportion_row
 from saeval.stats.compare.results import GroupComparison
 from saeval.stats.inference.multiplicity import adjust_pvalues
+from saeval.stats.metrics.item_values import paired_values
+from saeval.stats.metrics.registry import get_metric
 
 OTHERS = "others"
 MOST_GROUPS = 24
@@ -59,8 +60,8 @@ def compare_groups(
         part = pairs.subset(members)
         rows = []
         for metric in metrics:
-            if (share := paired_event((metric, None), part)) is not None:
-                good = RULES[metric].higher_is_better
+            if (share := paired_values((metric, None), part)) is not None:
+                good = get_metric(metric).higher_is_better
                 rows.append(
                     proportion_row(
                         (metric, None),

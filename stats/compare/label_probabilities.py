@@ -10,8 +10,9 @@ from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import FloatArray
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.evidence import mean_row, proportion_row
-from saeval.stats.compare.metric_table import RULES, metric_rows
+from saeval.stats.compare.metric_table import metric_rows
 from saeval.stats.compare.results import LabelProbabilities, MetricComparison, StatsConfig
+from saeval.stats.metrics.registry import get_metric
 
 
 def compare_label_probabilities(
@@ -41,7 +42,7 @@ def compare_label_probabilities(
     rows = [
         replace(row, headline=False, pvalue_max_t=None)
         for row in metric_rows(of_label, bootstrap, config, rng)
-        if RULES[row.metric].of_confidence
+        if get_metric(row.metric).needs_confidence
     ]
     likeliest = [_probabilities(a).argmax(axis=1) for a in (own.base, own.checkpoint)]
     for name, first, second, higher in (

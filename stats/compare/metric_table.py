@@ -18,10 +18,11 @@ rests on fewer than `FEWEST_ITEMS` items: no data say how sure it is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypedDict
+from dataclasses import replace
+from typing import Any, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
@@ -32,51 +33,19 @@ from saeval.stats.compare.evidence import (
     Key,
     evidence_of,
     outside_row,
-    paired_event,
     proportion_difference,
 )
 from saeval.stats.compare.results import Interval, MetricComparison, StatsConfig
 from saeval.stats.inference.aurc import aurc, aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
-from saeval.stats.inference.means import mean_difference
+from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.inference.multiplicity import max_t_pvalues
 from saeval.stats.inference.permutation import SwapTest, swap_tests
 from saeval.stats.inference.proportions import wilson_interval
 from saeval.stats.inference.std import compare_std
-
-
-@dataclass(frozen=True)
-class MetricRule:
-    """How a metric is read: its good direction, and whether it heads the report."""
-
-    higher_is_better: bool | None
-    headline: bool = False
-    of_confidence: bool = False
-
-
-RULES: dict[str, MetricRule] = {
-    "accuracy": MetricRule(True, headline=True),
-    "macro_f1": MetricRule(True, headline=True),
-    "correct_rate": MetricRule(True, headline=True),
-    "incorrect_rate": MetricRule(False, headline=True),
-    "correct_given_attempted": MetricRule(True, headline=True),
-    "f_score": MetricRule(True, headline=True),
-    "hallucination_rate": MetricRule(False),
-    "precision": MetricRule(True),
-    "recall": MetricRule(True),
-    "f1": MetricRule(True),
-    "abstention_rate": MetricRule(None, headline=True),
-    "false_abstention_rate": MetricRule(False, headline=True),
-    "coverage": MetricRule(None),
-    "invalid_rate": MetricRule(False, headline=True),
-    "auroc": MetricRule(True, headline=True, of_confidence=True),
-    "brier": MetricRule(False, headline=True, of_confidence=True),
-    "aurc": MetricRule(False, of_confidence=True),
-    "ece_squared_debiased": MetricRule(False, headline=True, of_confidence=True),
-    "confidence_mean": MetricRule(None, of_confidence=True),
-    "confidence_std": MetricRule(None, headline=True, of_confidence=True),
-}
-_HEADLINE_OF_ABSTENTION = ("recall", "precision")
+from saeval.stats.metrics.item_values import PairedValues, paired_values
+from saeval.stats.metrics.metric import Kind, Metric, MetricKey
+from saeval.stats.metrics.registry import get_metric, own_metrics
 
 
 class _Options(TypedDict):
@@ -130,7 +99,7 @@ def _aurc_row(pairs: PairedAnswers, confidence_level: float) -> list[MetricCompa
         right, stated, right_after, stated_after, cluster=cluster, confidence_level=confidence_level
     )
     values = aurc(right, stated), aurc(right_after, stated_after)
-    rule = RULES["aurc"]
+    rule = get_metric("aurc")
     return [outside_row(("aurc", None), *values, evidence_of(found), rule.higher_is_better)]
 
 
@@ -162,12 +131,12 @@ def _row(
     swaps: dict[Key, SwapTest],
 ) -> MetricComparison:
     name, label = key
-    rule = RULES[name]
+    metric = get_metric(name)
     base, checkpoint = _value(bootstrap.base[key]), _value(bootstrap.checkpoint[key])
     row = MetricComparison(
         metric=name,
         label=label,
-        items=int(pairs.both_confident.sum()) if rule.of_confidence else len(pairs),
+        items=int(pairs.both_confident.sum()) if metric.needs_confidence else len(pairs),
         base=base,
         checkpoint=checkpoint,
         difference=None,
@@ -179,8 +148,8 @@ def _row(
         pvalue_max_t=None,
         pvalue_holm=None,
         pvalue_bh=None,
-        higher_is_better=None if is_open(name, pairs.wrong) else rule.higher_is_better,
-        headline=rule.headline or (name in _HEADLINE_OF_ABSTENTION and label == pairs.abstention),
+        higher_is_better=metric.direction(open_questions=pairs.wrong is not None),
+        headline=metric.is_headline(label, pairs.abstention),
     )
     if base is None or checkpoint is None:
         return row
@@ -215,39 +184,83 @@ def _row(
     )
 
 
-def is_open(metric: str, wrong: str | None) -> bool:
-    """Whether a metric is good or bad only by what it was that was declined.
-
-    `wrong` is the label of a wrong answer, which only open questions have.
-
-    To decline a question instead of answering it wrongly is what training to abstain is for, also
-    where somebody could have answered; the right answers lost by it are in the correct rate.
-    """
-    return wrong is not None and metric in ("false_abstention_rate", "precision", "f1")
-
-
 def _evidence(
     key: Key, pairs: PairedAnswers, config: StatsConfig, swaps: dict[Key, SwapTest]
 ) -> Evidence:
-    name, _ = key
-    if (share := paired_event(key, pairs)) is not None:
-        return proportion_difference(
-            share.base, share.checkpoint, share.cluster, config.confidence_level
-        )
+    kind = get_metric(key[0]).kind
+    if (values := paired_values(key, pairs)) is not None:
+        return _of_values(values, kind, config.confidence_level)
     if key in swaps:
         return Evidence(None, swaps[key].pvalue, swaps[key].method, len(pairs))
     stated, right, stated_after, right_after = _stated(pairs)
-    options: _Options = {"cluster": _cluster(pairs), "confidence_level": config.confidence_level}
-    if name == "auroc":
+    options: _Options = {
+        "cluster": _cluster(pairs),
+        "confidence_level": config.confidence_level,
+    }
+    if kind == "auroc":
         return evidence_of(auroc_difference(right, stated, right_after, stated_after, **options))
-    if name == "brier":
-        loss, loss_after = (stated - right) ** 2, (stated_after - right_after) ** 2
-        return evidence_of(mean_difference(loss, loss_after, **options))
-    if name == "confidence_mean":
-        return evidence_of(mean_difference(stated, stated_after, **options))
-    if name == "confidence_std":
+    if kind == "std":
         return evidence_of(compare_std(stated, stated_after, **options).difference)
     return Evidence(None, None, "", len(stated))
+
+
+def _of_values(values: PairedValues, kind: Kind, confidence_level: float) -> Evidence:
+    if kind == "proportion":
+        return proportion_difference(
+            values.base, values.checkpoint, values.cluster, confidence_level
+        )
+    return evidence_of(
+        mean_difference(
+            values.base,
+            values.checkpoint,
+            cluster=values.cluster,
+            confidence_level=confidence_level,
+        )
+    )
+
+
+def own_metric_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricComparison, ...]:
+    """A row for every metric that a user registered, where both models have a value."""
+    rows = []
+    for metric in own_metrics().values():
+        for label in pairs.labels if metric.labelled else (None,):
+            row = _own_row(metric, (metric.name, label), pairs, confidence_level)
+            if row is not None:
+                rows.append(row)
+    return tuple(rows)
+
+
+def _own_row(
+    metric: Metric, key: MetricKey, pairs: PairedAnswers, confidence_level: float
+) -> MetricComparison | None:
+    values = paired_values(key, pairs)
+    if values is None or not len(values.base) or not metric.has_difference:
+        return None
+    row = outside_row(
+        key,
+        float(values.base.mean()),
+        float(values.checkpoint.mean()),
+        _of_values(values, metric.kind, confidence_level),
+        metric.direction(open_questions=pairs.wrong is not None),
+    )
+    base, checkpoint = (
+        _own_interval(metric.kind, side, values.cluster, confidence_level)
+        for side in (values.base, values.checkpoint)
+    )
+    return replace(
+        row, base_interval=base, checkpoint_interval=checkpoint, headline=metric.headline
+    )
+
+
+def _own_interval(
+    kind: Kind, values: npt.NDArray[Any], cluster: IntArray | None, confidence_level: float
+) -> Interval | None:
+    if kind == "proportion":
+        return proportion_interval(values, cluster=cluster, confidence_level=confidence_level)
+    nothing = np.zeros(len(values))
+    return mean_difference(
+        nothing, values, cluster=cluster, confidence_level=confidence_level
+    ).confidence_interval
 
 
 def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -269,10 +282,13 @@ def _own_intervals(
     key: Key, pairs: PairedAnswers, confidence_level: float
 ) -> tuple[Interval | None, Interval | None]:
     """Each model's own interval where there is a better one than the bootstrap's."""
-    if (share := paired_event(key, pairs)) is not None and share.cluster is None:
+    if get_metric(key[0]).kind == "proportion" and pairs.cluster is None:
+        values = paired_values(key, pairs)
+        if values is None:
+            return None, None
         first, second = (
             wilson_interval(int(h.sum()), len(h), confidence_level=confidence_level)
-            for h in (share.base, share.checkpoint)
+            for h in (values.base, values.checkpoint)
         )
         return first, second
     if key != ("auroc", None):

@@ -10,7 +10,7 @@ from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.evidence import mean_row, proportion_row
-from saeval.stats.compare.metric_table import RULES, metric_rows
+from saeval.stats.compare.metric_table import metric_rows
 from saeval.stats.compare.results import (
     ConfidenceSource,
     MetricComparison,
@@ -21,6 +21,7 @@ from saeval.stats.compare.results import (
 from saeval.stats.inference.auroc import auroc_difference
 from saeval.stats.inference.symmetry import stuart_maxwell
 from saeval.stats.metrics.pass_at_k import OUTCOMES, pass_at_k, repeat_outcomes
+from saeval.stats.metrics.registry import get_metric
 
 CONSISTENCY = "consistency"
 STATED = "stated"
@@ -251,7 +252,7 @@ def _of_confidence(
     return tuple(
         replace(row, headline=False, pvalue_max_t=None)
         for row in metric_rows(source, bootstrap, config, rng)
-        if RULES[row.metric].of_confidence
+        if get_metric(row.metric).needs_confidence
     )
 
 

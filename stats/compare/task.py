@@ -16,7 +16,7 @@ from saeval.stats.compare.evidence import proportion_row
 from saeval.stats.compare.groups import compare_groups
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
-from saeval.stats.compare.metric_table import metric_rows
+from saeval.stats.compare.metric_table import metric_rows, own_metric_rows
 from saeval.stats.compare.repeated_samples import PairedSamples, compare_samples
 from saeval.stats.compare.results import (
     ChangedItem,
@@ -96,6 +96,7 @@ def compare_task(
         targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
         metrics=(
             *metric_rows(pairs, bootstrap, config, rng),
+            *own_metric_rows(pairs, config.confidence_level),
             *_process_correct(pairs, right_in_reasoning, config.confidence_level),
         ),
         mcnemar=mcnemar(*_discordant(pairs)),

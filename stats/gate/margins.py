@@ -25,7 +25,7 @@ from scipy.special import expit, logit
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats.bootstrap.paired import PairedBootstrap
-from saeval.stats.compare.evidence import FEWEST_ITEMS, Key, PairedEvent, paired_event
+from saeval.stats.compare.evidence import FEWEST_ITEMS, Key
 from saeval.stats.compare.results import Interval
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
@@ -39,9 +39,9 @@ from saeval.stats.inference.one_sided import (
     unchanged,
     untested,
 )
-
-NEGATIVE_FLIPS: Key = ("negative_flip_rate", None)
-"""Share of all items that the base answered rightly and the checkpoint does not."""
+from saeval.stats.metrics.item_values import PairedValues, paired_values
+from saeval.stats.metrics.metric import Metric
+from saeval.stats.metrics.registry import get_metric
 
 Bootstrap = Callable[[], PairedBootstrap]
 
@@ -54,7 +54,7 @@ def difference_against(
     Parameters
     ----------
     key
-        Name and label of the metric, as in `saeval.stats.compare.metric_table.RULES`.
+        Name and label of the metric, as in the registry of metrics.
     pairs
         The answers.
     limit
@@ -69,30 +69,32 @@ def difference_against(
     Where the two models gave the same answers nothing varies, and every variance is 0. That is no
     certainty: the difference is then tested as a share that changed on no item.
     """
-    if (share := paired_event(key, pairs)) is not None:
-        return _shares(share, limit, confidence_level)
-    name, _ = key
-    if (thing := _stated(key, pairs)) is not None:
-        stated, right, stated_after, right_after, cluster = thing
-        if name == "brier":
-            stated, stated_after = (stated - right) ** 2, (stated_after - right_after) ** 2
-        if name in ("brier", "confidence_mean"):
-            found = mean_difference(
-                stated, stated_after, cluster=cluster, confidence_level=2 * confidence_level - 1
-            )
-        else:
-            of_two = auroc_difference if name == "auroc" else aurc_difference
-            found = of_two(
-                right,
-                stated,
-                right_after,
-                stated_after,
-                cluster=cluster,
-                confidence_level=2 * confidence_level - 1,
-            )
-        return by_t(found, limit, confidence_level)
-    if _needs_confidence(name) and not pairs.both_confident.any():
-        return untested(None, limit, confidence_level, 0, _NONE_STATED)
+    metric = get_metric(key[0])
+    values = paired_values(key, pairs)
+    if values is not None and metric.kind == "proportion":
+        return _proportions(values, limit, confidence_level)
+    if values is not None and len(values.base):
+        test = mean_difference(
+            values.base,
+            values.checkpoint,
+            cluster=values.cluster,
+            confidence_level=2 * confidence_level - 1,
+        )
+        return by_t(test, limit, confidence_level)
+    if metric.kind in ("auroc", "aurc") and pairs.both_confident.any():
+        stated, right, stated_after, right_after, cluster = _stated(pairs)
+        compare = auroc_difference if metric.kind == "auroc" else aurc_difference
+        test = compare(
+            right,
+            stated,
+            right_after,
+            stated_after,
+            cluster=cluster,
+            confidence_level=2 * confidence_level - 1,
+        )
+        return by_t(test, limit, confidence_level)
+    if (reason := _why_none(metric, pairs)) is not None:
+        return untested(None, limit, confidence_level, 0, reason)
     drawn = bootstrap()
     base, after = float(drawn.base[key][0]), float(drawn.checkpoint[key][0])
     replicates = drawn.checkpoint_replicates[key] - drawn.base_replicates[key]
@@ -111,32 +113,27 @@ def value_against(
     Parameters
     ----------
     key
-        As `difference_against`, or `NEGATIVE_FLIPS`; not the AURC.
+        As `difference_against`; not the AURC.
     pairs, limit, confidence_level, bootstrap
         As there.
     """
-    if (happened := happened_to(key, pairs)) is not None:
-        values, members = happened
-        cluster = None if pairs.cluster is None else pairs.cluster[members]
-        return _share(values, cluster, limit, confidence_level)
-    name, _ = key
-    if (thing := _stated(key, pairs)) is not None:
-        _, _, stated, right, cluster = thing
-        if name == "auroc":
-            return _auroc(right, stated, cluster, limit, confidence_level)
-        value = (stated - right) ** 2 if name == "brier" else stated
-        return by_t(
-            mean_difference(
-                np.zeros(len(value)),
-                value,
-                cluster=cluster,
-                confidence_level=2 * confidence_level - 1,
-            ),
-            limit,
-            confidence_level,
+    metric = get_metric(key[0])
+    values = paired_values(key, pairs)
+    if values is not None and metric.kind == "proportion":
+        return _proportion(values.checkpoint, values.cluster, limit, confidence_level)
+    if values is not None and len(values.checkpoint):
+        test = mean_difference(
+            np.zeros(len(values.checkpoint)),
+            values.checkpoint,
+            cluster=values.cluster,
+            confidence_level=2 * confidence_level - 1,
         )
-    if _needs_confidence(name) and not pairs.both_confident.any():
-        return untested(None, limit, confidence_level, 0, _NONE_STATED)
+        return by_t(test, limit, confidence_level)
+    if metric.kind == "auroc" and pairs.both_confident.any():
+        _, _, stated, right, cluster = _stated(pairs)
+        return _auroc(right, stated, cluster, limit, confidence_level)
+    if (reason := _why_none(metric, pairs)) is not None:
+        return untested(None, limit, confidence_level, 0, reason)
     drawn = bootstrap()
     return by_replicates(
         float(drawn.checkpoint[key][0]),
@@ -149,27 +146,19 @@ def value_against(
 
 _NONE_STATED = "no item has a stated confidence from both models"
 _TOO_FEW_OF_A_KIND = "too few right or too few wrong answers"
-_CONFIDENCE = ("auroc", "aurc", "brier", "confidence_mean")
 _Stated = tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray | None]
 
 
-def happened_to(key: Key, pairs: PairedAnswers) -> tuple[BoolArray, BoolArray] | None:
-    """Whether it happened to the checkpoint, per item that can show it, and which items can."""
-    if key == NEGATIVE_FLIPS:
-        return pairs.base_correct & ~pairs.checkpoint_correct, np.ones(len(pairs), dtype=np.bool_)
-    share = paired_event(key, pairs)
-    return None if share is None else (share.checkpoint, share.members)
+def _why_none(metric: Metric, pairs: PairedAnswers) -> str | None:
+    """Why there is nothing to test, if there is nothing."""
+    if metric.needs_confidence and not pairs.both_confident.any():
+        return _NONE_STATED
+    return "no item counts for it" if metric.values is not None else None
 
 
-def _needs_confidence(name: str) -> bool:
-    return name in (*_CONFIDENCE, "ece_squared_debiased", "confidence_std")
-
-
-def _stated(key: Key, pairs: PairedAnswers) -> _Stated | None:
+def _stated(pairs: PairedAnswers) -> _Stated:
     """Confidence and correctness of both models where both stated one, and the items' clusters."""
     usable = pairs.both_confident
-    if key[0] not in _CONFIDENCE or not usable.any():
-        return None
     return (
         pairs.base.confidence[usable],
         pairs.base_correct[usable].astype(np.float64),
@@ -182,7 +171,7 @@ def _stated(key: Key, pairs: PairedAnswers) -> _Stated | None:
 def _rests_on(key: Key, pairs: PairedAnswers) -> int:
     """Items that a metric without a better test rests on; of a precision, the fewer answers."""
     name, label = key
-    if _needs_confidence(name):
+    if get_metric(name).needs_confidence:
         return int(pairs.both_confident.sum())
     models = (pairs.base.predicted, pairs.checkpoint.predicted)
     if name == "precision":
@@ -193,8 +182,8 @@ def _rests_on(key: Key, pairs: PairedAnswers) -> int:
     return len(pairs)
 
 
-def _shares(share: PairedEvent, limit: float, confidence_level: float) -> LimitTest:
-    base, after, cluster = share.base, share.checkpoint, share.cluster
+def _proportions(values: PairedValues, limit: float, confidence_level: float) -> LimitTest:
+    base, after, cluster = values.base, values.checkpoint, values.cluster
     items = len(base)
     if items < FEWEST_ITEMS:
         return too_few(
@@ -224,7 +213,7 @@ def _shares(share: PairedEvent, limit: float, confidence_level: float) -> LimitT
     return by_t(found, limit, confidence_level)
 
 
-def _share(
+def _proportion(
     happened: BoolArray, cluster: IntArray | None, limit: float, confidence_level: float
 ) -> LimitTest:
     """A share of the checkpoint alone.

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from saeval.stats.compare.evidence import Key
-from saeval.stats.compare.metric_table import RULES
-from saeval.stats.gate.margins import NEGATIVE_FLIPS
-from saeval.stats.gate.sequential import is_mean
+from saeval.stats.metrics.built_in import BETWEEN_MODELS, OF_ANSWERS, OF_CONFIDENCE
 from saeval.stats.metrics.from_counts import classification_metrics
+from saeval.stats.metrics.item_values import is_of_items
+from saeval.stats.metrics.registry import get_metric, own_metrics
 
 Kind = Literal["must_improve", "not_worse_by", "at_most", "at_least"]
 
@@ -23,8 +23,7 @@ class Rule:
     Attributes
     ----------
     metric, label
-        As in `saeval.stats.compare.metric_table.RULES`, or ``negative_flip_rate``; the label only
-        of precision, recall and F1.
+        One of `rule_metrics`; the label only of precision, recall and F1.
     kind
         ``must_improve``, ``not_worse_by`` (than the base), ``at_most``, ``at_least`` (the
         checkpoint's own value).
@@ -58,7 +57,7 @@ class Rule:
     @property
     def is_mean(self) -> bool:
         """Whether a confidence sequence can decide it."""
-        return is_mean(self.key, self.of_difference)
+        return is_of_items(self.key, self.of_difference)
 
     @property
     def threshold(self) -> float:
@@ -68,15 +67,26 @@ class Rule:
 
 def higher_is_better(metric: str) -> bool | None:
     """None where neither direction is good."""
-    return False if metric == NEGATIVE_FLIPS[0] else RULES[metric].higher_is_better
+    return get_metric(metric).higher_is_better
 
 
 def metrics_of(labels: tuple[str, ...], abstention: str | None, wrong: str | None) -> set[Key]:
     """Every metric that a task with these labels has."""
     nothing = np.zeros((1, len(labels), len(labels) + 1))
-    of_confidence = {(name, None) for name, rule in RULES.items() if rule.of_confidence}
+    own: set[Key] = {
+        (metric.name, label)
+        for metric in own_metrics().values()
+        if abstention is not None or not metric.needs_abstention
+        for label in (labels if metric.labelled else (None,))
+    }
     return {
         *classification_metrics(nothing, labels, abstention, wrong),
-        *of_confidence,
-        NEGATIVE_FLIPS,
+        *((metric.name, None) for metric in (*OF_CONFIDENCE, *BETWEEN_MODELS)),
+        *own,
     }
+
+
+def rule_metrics() -> tuple[str, ...]:
+    """Names of all metrics that a rule can be of, the user's own among them."""
+    built_in = (*OF_ANSWERS, *OF_CONFIDENCE, *BETWEEN_MODELS)
+    return (*(metric.name for metric in built_in), *own_metrics())

@@ -10,12 +10,11 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.evidence import Key, is_proportion, paired_event
+from saeval.stats.compare.evidence import Key
 from saeval.stats.compare.results import Interval
-from saeval.stats.gate.margins import NEGATIVE_FLIPS, happened_to
 from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
-
-_OF_CONFIDENCE = ("brier", "confidence_mean")
+from saeval.stats.metrics.item_values import paired_values
+from saeval.stats.metrics.registry import get_metric
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,6 @@ class Units:
         )
 
 
-def is_mean(key: Key, of_difference: bool) -> bool:
-    """Whether the metric is a mean over items; an AUROC, an F1, a precision, ECE² is none."""
-    if key == NEGATIVE_FLIPS:
-        return not of_difference
-    return key[0] in _OF_CONFIDENCE or is_proportion(key)
-
-
 def units_of(
     key: Key, of_difference: bool, pairs: PairedAnswers, unit: IntArray, largest: int
 ) -> Units:
@@ -80,26 +72,21 @@ def units_of(
     largest
         The most items of a unit.
     """
-    lower = -1.0 if of_difference else 0.0
-    name = key[0]
-    members = np.ones(len(pairs), dtype=np.bool_)
-    if name in _OF_CONFIDENCE:
-        members = pairs.both_confident
-        values = _of_confidence(name, of_difference, pairs)[members]
-    elif of_difference and (share := paired_event(key, pairs)) is not None:
-        members = share.members
-        values = share.checkpoint.astype(np.float64) - share.base
-    elif (happened := happened_to(key, pairs)) is not None:
-        values, members = happened[0].astype(np.float64), happened[1]
-    else:
-        raise ValueError(f"`key` must be of a mean over items, found {name!r}")
+    values = paired_values(key, pairs)
+    if values is None:
+        raise ValueError(f"`key` must be of a mean over items, found {key[0]!r}")
+    lower, upper = get_metric(key[0]).bounds
+    members, of_items = values.members, values.checkpoint.astype(np.float64)
+    if of_difference:
+        lower, upper = lower - upper, upper - lower
+        of_items = of_items - values.base
     total = int(unit.max()) + 1
     return Units(
-        np.bincount(unit[members], weights=values, minlength=total).astype(np.float64),
+        np.bincount(unit[members], weights=of_items, minlength=total).astype(np.float64),
         np.bincount(unit[members], minlength=total).astype(np.float64),
         np.cumsum(np.bincount(unit)).astype(np.int64),
         lower,
-        1.0,
+        upper,
         largest,
     )
 
@@ -142,12 +129,3 @@ def sequential_test(
         return SequentialDecision(None, None)
     verdict = min(place, key=lambda found: place[found])
     return SequentialDecision(verdict, int(units.items[place[verdict]]))
-
-
-def _of_confidence(name: str, of_difference: bool, pairs: PairedAnswers) -> FloatArray:
-    """Shape (n,), NaN where a model stated no confidence."""
-    stated, before = pairs.checkpoint.confidence, pairs.base.confidence
-    if name == "brier":
-        stated = (stated - pairs.checkpoint_correct) ** 2
-        before = (before - pairs.base_correct) ** 2
-    return np.asarray(stated - before if of_difference else stated)

@@ -37,8 +37,9 @@ def smoothed_models(
     -------
     models, cluster, smoothed
         As given, and False, where confidence varies enough, a model has fewer than two answers of
-        a kind, or all items are one cluster. Else confidences keep their order and ties, not their values. Two models that both
-        state one confidence only are given items beyond it, so that they are not certain.
+        a kind, or all items are one cluster. Else confidences keep their order and ties, not their
+        values. Two models that both state one confidence only are given items beyond it, so that
+        they are not certain.
     """
     if cluster is not None and cluster.max() == 0:  # nothing says how much clusters vary
         return models, cluster, False

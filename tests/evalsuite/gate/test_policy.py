@@ -6,8 +6,8 @@ import pytest
 
 from saeval.errors import InputError
 from saeval.evalsuite.gate.policy import BUILT_IN, load_policy, parse_metric
-from saeval.stats.compare.metric_table import RULES
 from saeval.stats.gate.rules import Rule
+from saeval.stats.metrics.built_in import OF_ANSWERS, OF_CONFIDENCE
 from saeval.tasks.registry import get_task, list_tasks
 
 GOOD = """\
@@ -90,7 +90,8 @@ def test_the_built_in_policy_holds_both_sides_of_abstaining_of_every_task():
 
 
 def test_every_metric_can_be_held_to_something(written):
-    for name, known in RULES.items():
+    for known in (*OF_ANSWERS, *OF_CONFIDENCE):
+        name = known.name
         label = ", label: abstention" if name in ("recall", "precision", "f1") else ""
         kind = "not_worse_by" if known.higher_is_better is not None else "at_most"
         policy = load_policy(written(f"rules:\n  - {{metric: {name}{label}, {kind}: 0.1}}\n"))
@@ -138,7 +139,7 @@ def test_a_mistake_in_a_rule_is_named_with_its_line(written, line, message):
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("level: 2\nrules: []", 1, "`confidence_level` must lie between 0.5 and 1"),
+        ("level: 2\nrules: []", 1, "`level` must lie between 0.5 and 1"),
         ("rules: []", 1, "the policy has no rules"),
         ("", 1, "a policy is a mapping with `rules`"),
         ("ruls: []", 1, "there is no key `ruls`; did you mean rules?"),

@@ -121,7 +121,7 @@ def test_sentences_say_what_the_signs_say(directions, words):
             task(), "accuracy", values=(0.5, 0.5 + gain), limits=(gain - 0.1, gain + 0.1), p=p
         )
         rows.append(made.metric("accuracy"))
-    found = OverSteps("Accuracy", "share", (Curve("fever", (1, 2, 3), tuple(rows)),))
+    found = OverSteps("Accuracy", "proportion", (Curve("fever", (1, 2, 3), tuple(rows)),))
     assert step_sentences(found, 0.95) == (f"fever: {words}.",)
 
 
@@ -138,7 +138,7 @@ def test_bars_end_where_the_metric_does():
     row = with_row(task(), "accuracy", values=(0.02, 0.01), limits=(-0.05, 0.03), p=1.0).metric(
         "accuracy"
     )
-    found = OverSteps("Accuracy", "share", (Curve("fever", (1, 2), (row, row)),))
+    found = OverSteps("Accuracy", "proportion", (Curve("fever", (1, 2), (row, row)),))
     assert "−" not in re.sub(r'aria-label="[^"]*"', "", steps_picture(found, 0.95).to_svg("x"))
 
 

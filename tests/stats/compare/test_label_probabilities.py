@@ -76,7 +76,7 @@ def test_missing_probabilities_leave_the_item_out_and_none_at_all_gives_none():
 
 def test_clusters_and_identical_models():
     pairs = probed_pairs(clusters=40)
-    assert rows(pairs)[1]["confidence_distance"].test == "cr3-t"
+    assert rows(pairs)[1]["confidence_distance"].method == "cr3-t"
     _, same = rows(dataclasses.replace(pairs, checkpoint=pairs.base))
     assert all(row.difference == 0 and row.pvalue == 1 for row in same.values())
 

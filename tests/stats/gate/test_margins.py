@@ -11,13 +11,15 @@ from strategies import LABELS, simulated, small_pairs
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
-from saeval.stats.compare.metric_table import RULES
-from saeval.stats.gate.margins import NEGATIVE_FLIPS, difference_against, value_against
+from saeval.stats.gate.margins import difference_against, value_against
 from saeval.stats.inference.proportions import tango_interval, tango_score, wilson_interval
+from saeval.stats.metrics.built_in import OF_ANSWERS, OF_CONFIDENCE
+from saeval.stats.metrics.registry import get_metric
 
+NEGATIVE_FLIPS = ("negative_flip_rate", None)
 KEYS = [
     (name, label)
-    for name, rule in RULES.items()
+    for name in (metric.name for metric in (*OF_ANSWERS, *OF_CONFIDENCE))
     for label in (("NA",) if name in ("recall", "precision", "f1") else (None,))
     if name
     in (
@@ -151,7 +153,7 @@ def test_identical_models_are_within_a_margin_and_not_better(key):
     pairs = simulated(400, 2)
     same = replace(pairs, checkpoint=pairs.base)
     replicates = drawn(same)
-    limit = -0.03 if RULES[key[0]].higher_is_better else 0.03
+    limit = -0.03 if get_metric(key[0]).higher_is_better else 0.03
     near = difference_against(key, same, limit, confidence_level=0.95, bootstrap=lambda: replicates)
     at_zero = difference_against(
         key, same, 0.0, confidence_level=0.95, bootstrap=lambda: replicates

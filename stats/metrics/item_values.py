@@ -1,0 +1,88 @@
+"""A metric item by item, for both models: what a proportion or a mean is of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.arrays import BoolArray, IntArray
+from saeval.stats.metrics.metric import Metric, MetricKey
+from saeval.stats.metrics.registry import find_metric
+
+
+@dataclass(frozen=True)
+class PairedValues:
+    """The value of each item that counts, for base and checkpoint, and the items' clusters.
+
+    Booleans for a proportion, numbers for a mean. `members`, of shape (all items,), says which
+    items count.
+    """
+
+    base: npt.NDArray[Any]
+    checkpoint: npt.NDArray[Any]
+    cluster: IntArray | None
+    members: BoolArray
+
+
+def paired_values(key: MetricKey, pairs: PairedAnswers) -> PairedValues | None:
+    """The values of a metric, or None if it is not of single items or these pairs lack it.
+
+    Raises
+    ------
+    ValueError
+        If the metric's `values` are not one per item, or those of a proportion not true or false.
+    """
+    name, label = key
+    metric = find_metric(name)
+    if metric is None or metric.values is None:
+        return None
+    if metric.needs_abstention and pairs.abstention is None:
+        return None
+    values = [_checked(metric, metric.values(pairs, model), len(pairs)) for model in pairs.models]
+    members = np.ones(len(pairs), dtype=np.bool_)
+    for value in values:
+        if value.dtype != np.bool_:
+            members &= ~np.isnan(value)
+    if metric.needs_confidence:
+        members &= pairs.both_confident
+    if metric.items is not None:
+        members &= metric.items(pairs, label)
+    base, checkpoint = (value[members] for value in values)
+    if metric.kind == "proportion":
+        base, checkpoint = base.astype(np.bool_), checkpoint.astype(np.bool_)
+    cluster = None if pairs.cluster is None else pairs.cluster[members]
+    return PairedValues(base, checkpoint, cluster, members)
+
+
+def is_of_items(key: MetricKey, of_difference: bool) -> bool:
+    """Whether a metric, or its difference, is a proportion or a mean over single items."""
+    metric = find_metric(key[0])
+    return (
+        metric is not None
+        and metric.values is not None
+        and (metric.has_difference or not of_difference)
+    )
+
+
+def _checked(metric: Metric, values: npt.ArrayLike, items: int) -> npt.NDArray[Any]:
+    array = np.asarray(values)
+    if array.shape != (items,):
+        raise ValueError(
+            f"`values` of metric {metric.name!r} must have shape ({items},), found {array.shape}"
+        )
+    if array.dtype == np.bool_:
+        return array
+    numbers = array.astype(np.float64)
+    known = numbers[~np.isnan(numbers)]
+    if metric.kind == "proportion" and not np.isin(known, (0, 1)).all():
+        raise ValueError(f"`values` of metric {metric.name!r} must be true, false or NaN")
+    low, high = metric.bounds
+    if metric.kind == "mean" and ((known < low) | (known > high)).any():
+        raise ValueError(
+            f"`values` of metric {metric.name!r} must lie in its `bounds`, [{low:g}, {high:g}]"
+        )
+    return numbers
