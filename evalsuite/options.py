@@ -129,7 +129,7 @@ def to_engine_config(options: Mapping[str, Any]) -> EngineConfig:
 
 def to_stats_config(options: Mapping[str, Any], seed: int) -> StatsConfig:
     """How statistics are made; `seed` is that of the sample."""
-    config: StatsConfig = options.get("stats_config") or StatsConfig(0.95, 10_000, seed)
+    config: StatsConfig = options.get("stats_config") or StatsConfig(seed=seed)
     return replace(
         config,
         confidence_level=options.get("confidence_level", config.confidence_level),

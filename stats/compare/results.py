@@ -532,11 +532,23 @@ class ModelDescription:
 
 @dataclass(frozen=True)
 class StatsConfig:
-    """How the statistics were made; `judge` is who graded open questions, None without one."""
+    """How the statistics are made.
 
-    confidence_level: float
-    n_resamples: int
-    seed: int
+    Attributes
+    ----------
+    confidence_level
+        Of intervals and tests.
+    n_resamples
+        Of the bootstrap.
+    seed
+        Of the bootstrap.
+    judge
+        Who graded open questions in place of the default grader; None without one.
+    """
+
+    confidence_level: float = 0.95
+    n_resamples: int = 10_000
+    seed: int = 43
     judge: str | None = None
 
 

@@ -281,7 +281,7 @@ def test_several_checkpoints_are_one_series(files, tmp_path):
 
 
 def test_settings_come_as_keywords_or_as_a_configuration(files):
-    config = saeval.StatsConfig(0.9, 1000, 7)
+    config = saeval.StatsConfig(confidence_level=0.9, n_resamples=1000, seed=7)
     by_object = saeval.compare(*files, stats_config=config)
     by_keyword = saeval.compare(*files, stats_config=config, confidence_level=0.95)
     assert by_object.settings == config
