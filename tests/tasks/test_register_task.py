@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 import saeval.tasks
+import saeval.tasks.registry
 from saeval.errors import InputError
 
 # [example]
-from saeval.tasks import OPEN_QUESTION, FunctionSource, Question, Task, make_question, registry
+from saeval.tasks import OPEN_QUESTION, FunctionSource, Question, Task, make_question
 
 CAPITALS = {"France": ("Paris",), "Peru": ("Lima",), "Bolivia": ("Sucre", "La Paz")}
 NOWHERE = ("Atlantis", "Ruritania")
@@ -41,7 +42,8 @@ capitals = Task(
 
 @pytest.fixture
 def registered(monkeypatch):
-    monkeypatch.setattr(registry, "_TASKS", dict(registry._TASKS))
+    tasks = saeval.tasks.registry._TASKS
+    monkeypatch.setattr(saeval.tasks.registry, "_TASKS", dict(tasks))
     saeval.tasks.register_task(capitals)
 
 
