@@ -135,7 +135,7 @@ class GroupRewards:
 
 
 def classify_outcome(completion: Completion) -> str:
-    """``right`` (to decline where it is due, too), ``wrong``, ``declined`` or ``invalid``."""
+    """``right`` (to abstain where it is due, too), ``wrong``, ``declined`` or ``invalid``."""
     if completion.is_correct:
         return "right"
     if completion.abstained:

@@ -23,7 +23,7 @@ STATED = tuple(number / 20 for number in range(21))
 """Confidences that a completion may state: 0, 0.05, … 1."""
 
 TIE = 1e-9
-"""Pay-offs that differ by no more are the same."""
+"""Expected rewards that differ by no more are the same."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Action:
     ----------
     answer
         For verification a label. For questions ``RIGHT``, the answer the model thinks right;
-        ``WRONG``, another on purpose; or ``UNKNOWN``. None cannot be read.
+        ``WRONG``, another on purpose; or ``UNKNOWN``. None is invalid.
     confidence
         As stated, or None if it is left out.
     in_reasoning
@@ -60,7 +60,7 @@ class Knowledge:
     chance
         How often it is right.
     others_decline
-        Whether the other completions of the group decline, and do not say what it believes.
+        Whether the other completions of the group abstain, and do not say what it believes.
     """
 
     kind: TaskKind
@@ -70,7 +70,7 @@ class Knowledge:
 
     @property
     def abstention(self) -> str:
-        """The answer that declines."""
+        """The answer that abstains."""
         return self.kind.labels.abstention
 
     @property
@@ -80,7 +80,7 @@ class Knowledge:
 
 
 class ExpectedRewards:
-    """The pay-offs of one recipe for tasks of one kind, at one step.
+    """The expected rewards of one recipe for tasks of one kind, at one step.
 
     Parameters
     ----------
@@ -242,7 +242,7 @@ def label_beliefs(label: str, chance: float) -> dict[str, float]:
 
 
 def answering_threshold(rewards: ExpectedRewards) -> float | None:
-    """The chance of being right from which answering a question pays more than declining.
+    """The chance of being right from which answering a question pays more than abstaining.
 
     None if it never does; 0 if it always does.
     """

@@ -1,4 +1,4 @@
-"""The pay-offs and findings of a recipe as tables for the console."""
+"""The expected rewards and findings of a recipe as tables for the console."""
 
 from __future__ import annotations
 

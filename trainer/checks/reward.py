@@ -34,7 +34,7 @@ _CHANCES_OF_CONFIDENCE = (0.6, 0.75, 0.9)
 
 
 def check_reward(recipe: Recipe) -> list[Finding]:
-    """What the pay-offs of a recipe's reward show, for each kind of task that it trains on.
+    """What the expected rewards of a recipe show, for each kind of task that it trains on.
 
     Nothing, where there is no reward: supervised fine-tuning has none.
     """
@@ -158,11 +158,11 @@ def _culprit(rewards: ExpectedRewards, knowledge: Knowledge, right: Action, wron
 
 
 def check_abstention_collapse(rewards: ExpectedRewards) -> Iterator[Finding]:
-    """Rewards that end in declining everywhere: always, or once the rest of a group declines."""
+    """Rewards that end in abstaining everywhere: always, or once the rest of a group abstains."""
     believes = rewards.kind.labels.names[0]
 
     def gain(chance: float, others_decline: bool = False) -> tuple[float, float, float]:
-        """What declining pays over the best answer, and both."""
+        """What abstaining pays over the best answer, and both."""
         knowledge = Knowledge(rewards.kind, believes, chance, others_decline=others_decline)
         declining = rewards.best(knowledge, knowledge.abstention)[1]
         answers = [a for a in knowledge.answers if a != knowledge.abstention]

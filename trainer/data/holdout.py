@@ -116,6 +116,6 @@ def load_evaluation_items(recipe: Recipe, data_dir: str | None, seed: int) -> Ev
 
 
 def is_in_holdout(item: Fingerprint, seed: int) -> bool:
-    """Whether an item's unit falls into the share that is held out; no other item matters."""
+    """Whether an item's unit falls into the proportion that is held out; no other item matters."""
     digest = hashlib.sha256(f"{seed}:held out:{item.unit}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < HOLDOUT_FRACTION * 2**64

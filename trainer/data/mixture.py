@@ -182,7 +182,7 @@ def _in_turns(
 
 
 def _easy_first(order: Sequence[SelectedItem]) -> list[SelectedItem]:
-    """From what the base mostly answers rightly to what it does not; equals stay as they were."""
+    """From what the base mostly answers correctly to what it does not; equals stay as they were."""
     unknown = sum(item.pass_rate is None for item in order)
     if unknown:
         raise DataError(

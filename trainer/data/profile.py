@@ -1,4 +1,4 @@
-"""What a base knows: how often its samples answer each item rightly.
+"""What a base knows: how often its samples answer each item correctly.
 
 A profile is a file of JSON lines, a header and one line for each item::
 
@@ -10,7 +10,7 @@ A profile is a file of JSON lines, a header and one line for each item::
 
 The header says of what: another base, prompt or sampling knows other things. ``prompt`` of an item
 is a hash of how it was asked, ``confidence`` the mean of what was stated, ``answer`` what the first
-sample says that can be read, and to decline what nobody can know is right.
+valid sample says; to abstain from what nobody can know is right.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Profile:
     entries: dict[str, ProfileEntry]
 
     def pass_rate(self, item: str) -> float | None:
-        """The share of an item's samples that are right; None if it is not in the profile."""
+        """The proportion of an item's samples that are right; None if it is not in the profile."""
         entry = self.entries.get(item)
         return None if entry is None else entry.right / self.header.sampling.samples
 
@@ -190,7 +190,8 @@ def filter_by_pass_rate(
     items
         In the order in which ties are decided.
     share_of
-        The share of an item's samples that are right, p; the variance of one sample is p(1 − p).
+        The pass rate p: the proportion of an item's samples that are right; the variance of one
+        sample is p(1 − p).
     bounds
         The band and the number.
 

@@ -4,14 +4,14 @@ A profile says that the base was right in 3 of 16 samples of a question, decline
 read in all, and said Lyon in the first. Its targets::
 
     abstention    \boxed{Unknown}           for 3/16 is below `known_from`;
-                  CONF=0.81                 1 − 3/16, how often declining was better
+                  CONF=0.81                 1 − 3/16, how often abstaining was better
     confidence    \boxed{Lyon}              an answer of its own, right or wrong,
                   CONF=0.19                 3/16
     own_answer    CONF=0.21                 3/14 of the answers that it gave, after "Lyon"
     pairwise      \boxed{B}                 for a second question with more than 3/16
 
 The first sample stands for all: over many items it is right as often as the confidence says.
-Shares are of the samples that can be read. Sources: R-Tuning, arXiv:2311.09677, for abstention;
+Proportions are of the valid samples. Sources: R-Tuning, arXiv:2311.09677, for abstention;
 Steyvers, Belém, Smyth, arXiv:2510.05126, for the others.
 """
 
@@ -52,9 +52,9 @@ class Sampled:
     row, task, item
         As it is asked.
     answer
-        Of the first sample that can be read; declining is one, too.
+        Of the first valid sample; an abstention is one, too.
     share
-        Of the samples that can be read, those that are right.
+        The proportion of valid samples that are right.
     given_share
         Of the answers that were given, those that are right; None if none was given.
     """
@@ -68,7 +68,7 @@ class Sampled:
 
     @property
     def has_answer(self) -> bool:
-        """Whether anything but declining is right."""
+        """Whether an answer exists, so that abstaining is not right."""
         return self.row.target != self.task.labels.abstention
 
 

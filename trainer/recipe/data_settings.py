@@ -16,7 +16,7 @@ class PassRateFilter(RecipePart):
     Attributes
     ----------
     min_right_share, max_right_share
-        Bounds of the share of its samples that are right.
+        Bounds of the proportion of its samples that are right.
     top_by_variance
         Then keep so many, those whose share is nearest to a half first.
     """
@@ -40,7 +40,7 @@ class DataSource(RecipePart):
     per_label
         So many items of each label.
     weight
-        Share of the prompts that come from this source, relative to the other sources' weights;
+        How many of the prompts come from this source, relative to the other sources' weights;
         without weights every item is drawn equally often.
     filter
         Which of them; needs a profile.
@@ -62,7 +62,7 @@ class DataSettings(RecipePart):
     sources
         One for each task, or part of one.
     profile
-        File of ``satrain profile``: how often the base answers each item rightly.
+        File of ``satrain profile``: how often the base answers each item correctly.
     order
         ``shuffled``, or ``easy_first`` by the profile.
     """

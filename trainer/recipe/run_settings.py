@@ -48,13 +48,13 @@ class AlarmSettings(RecipePart):
     Attributes
     ----------
     abstention_rate_above, abstention_rate_below
-        It declines everywhere, or nowhere.
+        It abstains everywhere, or nowhere.
     format_rate_below
-        Answers that can be read and state a confidence.
+        Answers that are valid and state a confidence.
     confidence_spread_below
         Standard deviation of the stated confidence.
     any_right_below
-        Share of groups with any right answer.
+        Proportion of groups with any right answer.
     kl_above
         Divergence from the base, in nats per token; needs `kl_beta`.
     patience

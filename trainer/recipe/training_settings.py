@@ -18,15 +18,15 @@ class Objective(RecipePart):
     Attributes
     ----------
     abstention
-        The right answer to what the base knows, and declining what it does not.
+        The right answer to what the base knows, and an abstention from what it does not.
     confidence
-        An answer of the base's own with the share of its samples that are right as confidence.
+        An answer of the base's own with the proportion of its samples that are right as confidence.
     own_answer
         That share alone, after question and own answer: the task ``confidence``.
     pairwise
         Which of two questions the base is right on more often: the task of that name.
     known_from
-        The share of right samples from which `abstention` counts an item as known.
+        The proportion of right samples from which `abstention` counts an item as known.
     """
 
     abstention: Amount = 0.0

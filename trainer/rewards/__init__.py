@@ -4,8 +4,8 @@ A component is a function of a `Completion` and keyword-only parameters. Its doc
 formula, the source and an example; its signature is the schema of its parameters in a recipe.
 `saeval.trainer.rewards.registry` knows them by name.
 
-"Right" is the same everywhere: the prediction is the target. To decline where nothing can be known
-is right; an answer that cannot be read never is.
+"Right" is the same everywhere: the prediction is the target. To abstain where nothing can be known
+is right; an invalid answer never is.
 """
 
 VERSION = 1

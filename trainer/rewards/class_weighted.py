@@ -33,7 +33,7 @@ def weighted_correctness(
 
     .. math:: r = w(target) · right \\text{ if label = target, else } w(target) · wrong
 
-    An answer that cannot be read counts as NA, as the recipes count it: where the target is NA, it
+    An invalid answer counts as NA, as the recipes count it: where the target is NA, it
     is paid for. `format_error` must cost more than that.
 
     References
@@ -55,11 +55,11 @@ def weighted_correctness(
 def weighted_false_abstention(
     completion: Completion, *, weights: ClassWeights = PUBLISHED_WEIGHTS, penalty: Amount = 0.5
 ) -> float:
-    """Charge for declining although evidence settles the matter, what the class is worth.
+    """Charge for abstaining although evidence settles the matter, what the class is worth.
 
     .. math:: r = -penalty · w(target) \\text{ if evidence, target ≠ NA and label = NA, else } 0
 
-    An answer that cannot be read counts as NA.
+    An invalid answer counts as NA.
 
     References
     ----------

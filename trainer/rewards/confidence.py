@@ -50,7 +50,7 @@ def log_score(
     .. math:: r = scale · \\log c' \\text{ if right, else } scale · \\log(1 - c'), \\quad
         c' = \\min(\\max(c, clip), 1 - clip)
 
-    It is proper. Where no confidence is stated or nothing can be read, `scale` times `missing`.
+    It is proper. Where no confidence is stated or the answer is invalid, `scale` times `missing`.
 
     References
     ----------
@@ -82,7 +82,7 @@ def alignment(
 
     .. math:: r = -scale · w · |c - q(label)|
 
-    What cannot be read counts as NA, and where no confidence is stated c is `missing`.
+    An invalid answer counts as NA, and where no confidence is stated c is `missing`.
 
     References
     ----------
@@ -129,7 +129,7 @@ def inconsistency(completion: Completion, *, penalty: Amount = 0.25) -> float:
 
     .. math:: r = -penalty \\text{ if label ≠ argmax } q \\text{, else } 0
 
-    What cannot be read counts as NA.
+    An invalid answer counts as NA.
 
     References
     ----------

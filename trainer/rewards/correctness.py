@@ -11,7 +11,7 @@ def correctness(completion: Completion, *, right: float = 1.0, wrong: float = 0.
 
     .. math:: r = right \\text{ if prediction = target, else } wrong
 
-    An answer that cannot be read is wrong.
+    An invalid answer is wrong.
 
     References
     ----------
@@ -32,14 +32,14 @@ def correctness(completion: Completion, *, right: float = 1.0, wrong: float = 0.
 def ternary(
     completion: Completion, *, right: float = 1.0, declined: float = 0.0, wrong: float = -1.0
 ) -> float:
-    """Pay three prices: for a right answer, for declining, for a wrong answer.
+    """Pay three prices: for a right answer, for abstaining, for a wrong answer.
 
-    .. math:: r = right \\text{ if prediction = target, else } declined \\text{ if it declines,
+    .. math:: r = right \\text{ if prediction = target, else } declined \\text{ if it abstains,
         else } wrong
 
-    To decline pays, on average, as soon as the chance of being right is below
+    To abstain pays, on average, as soon as the chance of being right is below
     ``(declined − wrong) / (right − wrong)``: 1/2 for +1/0/−1 and λ/(1+λ) for +1/0/−λ. Where
-    nothing can be known, to decline is right. An answer that cannot be read is wrong.
+    nothing can be known, to abstain is right. An invalid answer is wrong.
 
     References
     ----------
@@ -60,7 +60,7 @@ def ternary(
 
 
 def format_error(completion: Completion, *, penalty: Amount = 0.25) -> float:
-    """Charge for an answer that cannot be read or states no confidence.
+    """Charge for an answer that is invalid or states no confidence.
 
     .. math:: r = -penalty \\text{ unless well-formed, else } 0
 
@@ -80,7 +80,7 @@ def format_error(completion: Completion, *, penalty: Amount = 0.25) -> float:
 
 
 def false_abstention(completion: Completion, *, penalty: Amount = 2.0) -> float:
-    """Charge for declining although there is evidence, and it settles the matter.
+    """Charge for abstaining although there is evidence, and it settles the matter.
 
     .. math:: r = -penalty \\text{ if evidence, target ≠ NA and prediction = NA, else } 0
 
@@ -102,13 +102,13 @@ def false_abstention(completion: Completion, *, penalty: Amount = 2.0) -> float:
 
 
 def exploration(completion: Completion, *, bonus: Amount = 8.0) -> float:
-    """Pay for any answer that does not decline, right or wrong.
+    """Pay for any answer that does not abstain, right or wrong.
 
     .. math:: r = bonus \\text{ if answered, else } 0
 
     References
     ----------
-    The class-weighted recipes pay +8, more than being right can: never to decline is then best.
+    The class-weighted recipes pay +8, more than being right can: never to abstain is then best.
 
     Examples
     --------

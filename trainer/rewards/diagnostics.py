@@ -12,16 +12,16 @@ def diagnose_batch(completions: Sequence[Completion]) -> dict[str, float]:
     """The diagnostics of one batch; what cannot be counted is left out.
 
     ``abstention_rate``
-        Share that declines; near 0 or 1, it has collapsed.
+        Proportion that abstains; near 0 or 1, it has collapsed.
     ``format_rate``
-        Share that can be read and states a confidence.
+        Proportion that is valid and states a confidence.
     ``recall/LABEL``
-        Of the completions whose target it is, the share that says it.
+        Of the completions whose target it is, the proportion that says it.
     ``confidence_spread``
         Standard deviation of the stated confidences; near 0, confidence has collapsed to one value.
     ``any_right``
-        Share of groups, weighted by their completions, with any right answer. As it falls,
-        "caution" pays for declining everywhere.
+        Proportion of groups, weighted by their completions, with any right answer. As it falls,
+        "caution" pays for abstaining everywhere.
 
     Examples
     --------

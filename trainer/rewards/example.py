@@ -1,4 +1,4 @@
-"""Completions in a few words, for examples, tests and the table of pay-offs."""
+"""Completions in a few words, for examples, tests and the table of expected rewards."""
 
 from __future__ import annotations
 

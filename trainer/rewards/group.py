@@ -1,7 +1,7 @@
 """Components that look at the other completions of the same prompt.
 
-A prompt that any completion answers rightly can be known: answers are paid. A prompt that none
-answers rightly cannot (yet): declining is paid. Both together are "fact" and "caution".
+A prompt that any completion answers correctly can be known: answers are paid. A prompt that none
+answers correctly cannot (yet): abstaining is paid. Both together are "fact" and "caution".
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from saeval.trainer.rewards.parameters import Proportion
 def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: float = 0.5) -> float:
     """Pay for knowing.
 
-    .. math:: r = right \\text{ if answered rightly, else } in\\_reasoning \\text{ if any of the
+    .. math:: r = right \\text{ if answered correctly, else } in\\_reasoning \\text{ if any of the
         group is right and the right answer stands in the reasoning, else } 0
 
     References
@@ -38,9 +38,9 @@ def group_fact(completion: Completion, *, right: float = 1.0, in_reasoning: floa
 def group_caution(
     completion: Completion, *, declined: float = 1.0, starts_at: Proportion = 0.0
 ) -> float:
-    """Pay for declining where no completion of the group is right.
+    """Pay for abstaining where no completion of the group is right.
 
-    .. math:: r = declined \\text{ if it declines and none of the group is right, else } 0
+    .. math:: r = declined \\text{ if it abstains and none of the group is right, else } 0
 
     It pays nothing before the share `starts_at` of the steps is done.
 

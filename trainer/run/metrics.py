@@ -42,17 +42,17 @@ def compute_measures(rows: Sequence[TrainingRow], read: Sequence[ParsedResponse]
     """Simple numbers of some items.
 
     ``accuracy``
-        Share whose prediction is the target; what cannot be read is wrong.
+        Proportion whose prediction is the target; what is invalid is wrong.
     ``abstention_recall``
-        Of the items where declining is right, the share that declines.
+        Of the items where abstaining is right, the proportion that abstains.
     ``false_abstention``
-        Of the others, the share that declines.
+        Of the others, the proportion that abstains.
     ``abstention_rate``
-        Share of all items that declines.
+        Proportion of all items that abstains.
     ``invalid``
-        Share that cannot be read.
+        Proportion that is invalid.
     ``format_rate``
-        Share that can be read and states a confidence.
+        Proportion that is valid and states a confidence.
     ``brier``
         Mean squared distance of the stated confidence from being right, where one is stated.
     ``confidence_spread``
