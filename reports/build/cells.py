@@ -29,7 +29,7 @@ def draw_later(name: str, draw: Callable[..., Drawing], *arguments: object) -> C
 
 def badge_of(sign: Sign) -> Badge:
     """A sign as a badge."""
-    return Badge(sign.text, sign.direction, sign.mark, strong=sign.beyond_noise)
+    return Badge(sign.text, sign.direction, sign.mark, strong=sign.is_significant)
 
 
 def cells_of(*texts: str) -> tuple[Cell, ...]:

@@ -59,7 +59,7 @@ _TONES: dict[Verdict, Tone] = {
     "noise": "noise",
     "too few items": "noise",
     "identical": "noise",
-    "unreadable": "worse",
+    "invalid": "worse",
 }
 _SHORT_NAME = 15
 _ROOMY = 90
@@ -166,7 +166,7 @@ def _headline_section(comparison: Comparison) -> Section:
         label="Headline metrics",
     )
     signs = [sign_of(row, level) for column in columns for row in column.values()]
-    unadjusted = any(sign.beyond_noise and not sign.adjusted for sign in signs)
+    unadjusted = any(sign.is_significant and not sign.adjusted for sign in signs)
     note = (
         f"Checkpoint − base with the {format_level(level)} interval. A reading other than noise is "
         "beyond it by Holm’s p and by the interval."
@@ -181,7 +181,7 @@ def _forest_section(comparison: Comparison) -> Iterator[Section]:
     scales = forest_scales(comparison)
     if not scales:
         return
-    note = "A filled point is beyond noise, an open one is not."
+    note = "A filled point is significant, an open one is not."
     if comparison.pooled is not None:
         note += " Pooled rows are grey: their p is not adjusted."
     pictures = tuple(

@@ -143,7 +143,7 @@ def _points(frontier: Frontier) -> Table:
         columns=(
             Column("Model", limit=_NAME),
             Column("Prompt", align="left", limit=_NAME),
-            *map(Column, ("Right", "Wrong", "Declined", "Unread.")),
+            *map(Column, ("Right", "Wrong", "Abstained", "Invalid")),
             *((Column("Halluc.", from_width=_WIDE),) if with_hallucination else ()),
             Column("Front"),
             *((Column("Beyond"),) if beyond else ()),

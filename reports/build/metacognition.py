@@ -183,7 +183,7 @@ def _single(models: Results) -> Iterator[Part]:
         for model, task in models
         if task.single is not None
     ]
-    columns = ("Answered", "Right", "AUROC", "Brier", "ECE²", "Mean", "Unread")
+    columns = ("Answered", "Right", "AUROC", "Brier", "ECE²", "Mean", "Invalid")
     yield from _part("One answer at a time", columns, rows)
 
 
@@ -213,7 +213,7 @@ def _choices(models: Results) -> Iterator[Part]:
             pairwise.invalid_rate,
         )
         rows.append(Row((*cells_of(model.model.name, pairs), *map(_share, shares))))
-    columns = ("Pairs", "Accuracy", "Bias", "Consistency", "Agreement", "Unread")
+    columns = ("Pairs", "Accuracy", "Bias", "Consistency", "Agreement", "Invalid")
     yield from _part("Which of two questions", columns, rows)
 
 

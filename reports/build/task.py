@@ -85,7 +85,7 @@ def task_section(task: TaskComparison, level: float, anchor: str, badge: Badge |
             *judge_details(task),
             Only("markdown", (transition_table(task),)),
             Details(
-                "Unreadable answers, flips and tests in detail",
+                "Invalid answers, flips and tests in detail",
                 (Grid(tuple(detail_parts(task, level))),),
             ),
             Only("markdown", tuple(broken_items(task))),
@@ -103,7 +103,7 @@ def _counts(task: TaskComparison) -> str:
     )
     sentences = [
         f"{format_items(task.items)}, paired{clusters}: {targets}.",
-        f"Unreadable: base {format_count(task.base.invalid)}, "
+        f"Invalid: base {format_count(task.base.invalid)}, "
         f"checkpoint {format_count(task.checkpoint.invalid)}.",
     ]
     left = task.unpaired
@@ -148,7 +148,8 @@ def _pictures(task: TaskComparison, level: float, prefix: str) -> Iterator[Figur
         yield Figure(
             draw_later(f"{prefix}-risk", risk_coverage_curves, task),
             (
-                "Risk and coverage: error rate when only the most confident share is answered; "
+                "Risk and coverage: error rate when only the most confident proportion is "
+                "answered; "
                 "ties averaged. A smaller area (AURC) is better.",
             ),
         )

@@ -90,8 +90,9 @@ def samples_details(task: TaskComparison, level: float, prefix: str) -> Iterator
         (
             Paragraph(
                 f"{format_items(repeated.items)} with all samples from both models, each item "
-                "counted once. Declining counts as correct where an item has no answer; a sample "
-                "that cannot be read is wrong. The shares of the five classes differ with p "
+                "counted once. Abstention counts as correct where an item has no answer; an "
+                "invalid "
+                "sample is wrong. The proportions of the five classes differ with p "
                 f"{format_pvalue(repeated.stuart_maxwell_pvalue)} (Stuart–Maxwell).",
                 "note",
             ),
@@ -150,7 +151,7 @@ def _sources(task: TaskComparison, repeated: RepeatedSamples, level: float) -> I
             Paragraph(
                 "Confidence in the answer that most samples give, on the "
                 f"{format_items(repeated.confident_items)} where every source has one. Consistency "
-                "is the share of samples that agree.",
+                "is the proportion of samples that agree.",
                 "note",
             ),
             Table(columns, tuple(rows), "wide", f"Sources of confidence on {task.task}"),
@@ -185,7 +186,7 @@ def group_details(task: TaskComparison, level: float) -> Iterator[Block]:
             label=f"{task.task} by {name}",
         )
         note = (
-            "Better, worse, higher and lower are beyond noise by Holm’s p over all tests of this "
+            "Better, worse, higher and lower are significant by Holm’s p over all tests of this "
             "table."
         )
         summary = group_summary(groups, task.abstention, level)
@@ -212,7 +213,7 @@ def published_details(task: TaskComparison, level: float) -> Iterator[Block]:
     if published is None:
         return
     note = (
-        f"Read by {published.source}; unreadable there: base "
+        f"Parsed by {published.source}; invalid there: base "
         f"{format_count(published.base_invalid)}, checkpoint "
         f"{format_count(published.checkpoint_invalid)}; here "
         f"{format_count(published.base_invalid_here)} and "
@@ -236,9 +237,9 @@ def _published_parts(published: PublishedConvention, level: float) -> Iterator[P
         if rows:
             yield Part(title, (_published_table(rows),))
     if published.treatments:
-        title = "Accuracy by treatment, published reading"
+        title = "Accuracy by treatment, published parsing"
         yield treatment_part(title, published.treatments, level)
-    yield Part("McNemar, published reading", (mcnemar_facts(published.mcnemar),))
+    yield Part("McNemar, published parsing", (mcnemar_facts(published.mcnemar),))
 
 
 def _published_table(rows: Sequence[PublishedRow]) -> Table:

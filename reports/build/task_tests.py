@@ -29,7 +29,7 @@ from saeval.stats.compare.results import (
 
 def detail_parts(task: TaskComparison, level: float) -> Iterator[Block]:
     """Every test, each with a title of its own."""
-    title = "Accuracy by treatment of unreadable answers"
+    title = "Accuracy by treatment of invalid answers"
     yield treatment_part(title, task.invalid_treatments, level)
     note = _flip_rates(task, level)
     if task.clusters is not None:
@@ -127,7 +127,7 @@ def _symmetry(task: TaskComparison) -> Facts:
                 format_small_pvalue(transitions.bowker_pvalue),
             ),
             (
-                "Stuart–Maxwell, the same shares of labels, p",
+                "Stuart–Maxwell, the same proportions of labels, p",
                 format_small_pvalue(transitions.stuart_maxwell_pvalue),
             ),
         )
@@ -182,7 +182,7 @@ def _each_alone(task: TaskComparison) -> Table:
         )
 
     names = (
-        "Answered", "Abstained", "Unreadable", "Stated a confidence", "Classic ECE, 10 bins",
+        "Answered", "Abstained", "Invalid", "Stated a confidence", "Classic ECE, 10 bins",
         "Classic ECE, 15 bins", "Brier: miscalibration (CORP)", "Brier: discrimination",
         "Brier: uncertainty", "AUARC", "AUGRC",
     )  # fmt: skip

@@ -115,11 +115,11 @@ def _row(
         colour,
         marker="o",
         markersize=5,
-        markerfacecolor=colour if sign.beyond_noise else PAPER,
+        markerfacecolor=colour if sign.is_significant else PAPER,
     )
     change = format_difference(row.difference, scale)
     panel.text(
-        high, y, change, dx=50, colour=colour, size=SMALL, align="right", bold=sign.beyond_noise
+        high, y, change, dx=50, colour=colour, size=SMALL, align="right", bold=sign.is_significant
     )
     panel.text(high, y, sign.mark, dx=58, colour=colour, size=SMALL, align="center")
 

@@ -129,7 +129,8 @@ def description(found: Frontier) -> str:
         )
         parts.append(f"{shortened(model.name, _MODEL_NAME)}: {said}.")
     return (
-        f"Right over wrong answers on {one_line(found.task)}, shares of all items, a point per "
+        f"Right over wrong answers on {one_line(found.task)}, proportions of all items, a "
+        "point per "
         f"system prompt. {' '.join(parts)}"
     )
 
@@ -155,7 +156,7 @@ def _axes(panel: Panel) -> None:
     across, up = _ticks(panel.x), _ticks(panel.y)
     panel.x_axis(across, [_percent(tick) for tick in across], at=panel.y[0])
     panel.y_axis(up, [_percent(tick) for tick in up])
-    middle, title = sum(panel.x) / 2, "wrong or unreadable, share of all items"
+    middle, title = sum(panel.x) / 2, "wrong or invalid, proportion of all items"
     panel.text(middle, panel.y[0], title, dy=-21, colour=MUTED, align="center")
 
 
@@ -265,7 +266,7 @@ def _thick(line: Box) -> Box:
 
 
 def _legend(panel: Panel, models: Sequence[str], top: float) -> None:
-    panel.text(0, top, "right, share of all items", dx=-_LEFT + 6, dy=13, colour=MUTED)
+    panel.text(0, top, "right, proportion of all items", dx=-_LEFT + 6, dy=13, colour=MUTED)
     panel.text(panel.x[1], top, "better: up and left", dy=13, colour=MUTED, align="right")
     for index, name in enumerate(models):
         colour = _COLOURS[index % len(_COLOURS)]

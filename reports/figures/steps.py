@@ -47,7 +47,7 @@ SHOWN: tuple[tuple[str, bool], ...] = (
 
 NOTE = (
     "Step 0 and the dashed line are the base. Bars are the {level} interval of each checkpoint’s "
-    "difference from the base, drawn from the dashed line. Filled marks are beyond noise by Holm’s "
+    "difference from the base, drawn from the dashed line. Filled marks are significant by Holm’s "
     "p over all checkpoints, tasks and metrics; hollow ones are not."
 )
 _NOISE = "within noise at every step"
@@ -109,7 +109,7 @@ def _row(task: TaskComparison, metric: str, of_abstention: bool) -> MetricCompar
 
 
 def step_sentences(found: OverSteps, level: float) -> tuple[str, ...]:
-    """For each task: at which steps the metric differs from the base beyond noise.
+    """For each task: at which steps the metric differs significantly from the base.
 
     Examples
     --------
@@ -199,7 +199,7 @@ def _curve(
     )
     panel.line((0,), (known[0],), base_colour, marker=mark, markersize=5, markerfacecolor=PAPER)
     for x, value, row in zip(xs, values, curve.rows, strict=True):
-        beyond = sign_of(row, level).beyond_noise
+        beyond = sign_of(row, level).is_significant
         face = colour if beyond else PAPER
         panel.line((x,), (value,), colour, marker=mark, markersize=5, markerfacecolor=face)
 

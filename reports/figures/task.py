@@ -163,7 +163,7 @@ def risk_coverage_curves(task: TaskComparison) -> Drawing:
     highest = max((_highest_risk(curve) for curve in curves if curve is not None), default=1.0)
     top = next(limit for limit in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if highest <= limit)
     panel = Panel(figure, (34, 32, 250, 132), (0, 1), (0, top))
-    title = "the most confident share of the answers"
+    title = "the most confident proportion of the answers"
     panel.x_axis((0, 0.25, 0.5, 0.75, 1), ("0", "25%", "50%", "75%", "100%"), title=title)
     panel.y_axis((0, top / 2, top), [f"{tick:.0%}" for tick in (0, top / 2, top)])
     panel.text(0, top, "error rate", dx=4, dy=-7, colour=MUTED, size=SMALL)
@@ -178,7 +178,8 @@ def risk_coverage_curves(task: TaskComparison) -> Drawing:
     for index, (word, (_, colour)) in enumerate(zip(words, _MODELS, strict=True)):
         panel.text(0, top, word, dx=index * 125, dy=11, colour=colour, bold=True)
     label = (
-        f"Risk and coverage on {one_line(task.task)}: error rate among the most confident share of "
+        f"Risk and coverage on {one_line(task.task)}: error rate among the most confident "
+        "proportion of "
         f"items. {'; '.join(words)}."
     )
     return Drawing(figure, label)

@@ -18,7 +18,8 @@ from saeval.stats.metrics.registry import get_metric
 NOTE = (
     "The best of several is lucky on average (the winner’s curse). The intervals hold for all "
     "checkpoints together, so they hold for the one that was chosen, too. The truly best one is "
-    "among those that may be the best, with the confidence of the intervals. Wins are the share of "
+    "among those that may be the best, with the confidence of the intervals. Wins are the "
+    "proportion of "
     "the resamples in which a checkpoint is the best."
 )
 

@@ -19,7 +19,7 @@ from saeval.reports.text.verdict import (
     gain_is_only_format,
     identical,
     knowledge_lost,
-    only_declines,
+    only_abstains,
     refusal_rise,
     too_few_items,
     treatments_disagree,
@@ -105,7 +105,7 @@ def _cannot_be_read(task: TaskComparison, level: float) -> str | None:
     if share <= MOSTLY:
         return None
     return (
-        f"{format_value(share, 'proportion')} of the checkpoint's responses could not be read; "
+        f"{format_value(share, 'proportion')} of the checkpoint's responses could not be parsed; "
         "nothing "
         "else about it can be believed before that is mended (template, length, format)."
     )
@@ -115,12 +115,12 @@ def _refuses_more(task: TaskComparison, level: float) -> str | None:
     lost = knowledge_lost(task, level)
     if lost is not None:
         fewer = format_difference(-lost, "proportion")
-        if only_declines(task, level):
+        if only_abstains(task, level):
             return (
-                f"it only declines more: fewer questions are answered rightly ({fewer}), and those "
+                f"it only abstains more: fewer questions are answered rightly ({fewer}), and those "
                 "still answered are answered no better."
             )
-        return f"it declines some of what it knew: right answers fell ({fewer})."
+        return f"it abstains on some of what it knew: right answers fell ({fewer})."
     rise = refusal_rise(task, level)
     if rise is None:
         return None
@@ -189,7 +189,7 @@ def _disagreement(treatments: tuple[InvalidTreatment, ...], what: str) -> str | 
         ]
     )
     tail = ", and the sign changes" if kind == "sign" else ""
-    return f"{what} how unreadable answers are treated: {cases}{tail}."
+    return f"{what} how invalid answers are treated: {cases}{tail}."
 
 
 def _condition(treatment: str) -> str:
@@ -298,7 +298,7 @@ def _pooled_gain_of_one_task(comparison: Comparison) -> list[str]:
     return [
         f"The pooled accuracy gain ({format_difference(pooled.difference, 'proportion')}) "
         "comes from "
-        f"{gained[0]}; it is not beyond noise on {join_words(others)}."
+        f"{gained[0]}; it is not significant on {join_words(others)}."
     ]
 
 

@@ -18,17 +18,20 @@ RELATIONS: dict[Relation, str] = {
 
 HOW_TO_READ = (
     "Every item is answered rightly, wrongly, or not at all, so a model under a prompt is a point. "
-    "A front joins the prompts of one model that no other prompt of it matches in one share and "
+    "A front joins the prompts of one model that no other prompt of it matches in one "
+    "proportion and "
     "beats in the other; it is an estimate. Filled points are on the front of their model. On the "
     "dashed line right and wrong answers are all there is."
 )
 HOW_TESTED = (
-    "Differences are checkpoint − base on the same items. Dominates: no worse in either share by "
-    "estimate, and better beyond noise in one; trades: better in one, worse in the other, at "
-    "least one beyond noise. Holm’s p is over every test of this table."
+    "Differences are checkpoint − base on the same items. Dominates: no worse in either "
+    "proportion by "
+    "estimate, and significantly better in one; trades: better in one, worse in the other, at "
+    "least one significantly. Holm’s p is over every test of this table."
 )
 HOW_BEYOND = (
-    "Beyond the base’s front: against every prompt of the base, and against declining everything, "
+    "Beyond the base’s front: against every prompt of the base, and against abstaining on "
+    "everything, "
     "more right or fewer wrong answers (intersection–union test; Holm’s p over the checkpoints’ "
     "points)."
 )
@@ -46,13 +49,13 @@ def right_is(found: Frontier) -> str:
     """What counts as right and as wrong in this kind of task."""
     if found.kind == "question":
         return (
-            "Right: the right answer, among all items; declining earns nothing, even where it is "
+            "Right: the right answer, among all items; abstention earns nothing, even where it is "
             "due. Wrong: any other answer, also to a question that has none, and what cannot be "
-            "read."
+            "parsed."
         )
     return (
         "Right: the right verdict among all items, NA where it is due included. Wrong: a wrong "
-        "PASS or FAIL, also where NA was due, and what cannot be read; an NA that was not due is "
+        "PASS or FAIL, also where NA was due, and what cannot be parsed; an NA that was not due is "
         "neither."
     )
 
@@ -96,7 +99,7 @@ def _verdict(found: Frontier, model: str) -> str:
             f"{checkpoint} lies beyond the front of {base} with {_named(beyond)}: no prompt of "
             f"{base} is as often right with no more wrong answers."
         )
-    nowhere = f"{checkpoint} is nowhere beyond the front of {base} beyond noise"
+    nowhere = f"{checkpoint} is nowhere significantly beyond the front of {base}"
     if losing := [one for one in pairs if one.relation == "dominated"]:
         return f"{nowhere}, and a prompt buys more: {_loss(losing[0], base)}."
     return f"{nowhere}: a prompt may have bought the same."

@@ -16,7 +16,7 @@ def group_summary(groups: Sequence[GroupComparison], label: str | None, level: f
     for group in groups:
         for row in group.metrics:
             sign = sign_of(row, level)
-            if sign.beyond_noise:
+            if sign.is_significant:
                 name = metric_name(row, label)
                 of_direction = counts.setdefault(sign.direction, {})
                 of_direction[name] = of_direction.get(name, 0) + 1
@@ -24,4 +24,4 @@ def group_summary(groups: Sequence[GroupComparison], label: str | None, level: f
     for direction, metrics in counts.items():
         named = join_words([f"{name} in {number}" for name, number in metrics.items()])
         parts.append(f"{direction}: {named}")
-    return "; ".join(parts if counts else [*parts, "no change beyond noise in any"])
+    return "; ".join(parts if counts else [*parts, "no significant change in any"])

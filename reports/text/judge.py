@@ -21,9 +21,9 @@ def judged_format(judge: JudgeAgreement) -> str:
     """How many responses only the judge could read: no answer is lost for its form any more."""
     base, checkpoint = (sum(side.counts[-1]) for side in (judge.base, judge.checkpoint))
     if base == checkpoint == 0:
-        return "Format: every response of both models was readable."
+        return "Format: every response of both models was parsed."
     return (
-        f"Format: responses without a readable box {format_count(base)} → "
+        f"Format: responses without a box that could be parsed {format_count(base)} → "
         f"{format_count(checkpoint)}; "
         "the judge graded them by their words, so they do not count as invalid."
     )

@@ -151,8 +151,10 @@ def _of_checkpoint(
         return f"Whether {name} knows its answers better than {than} could not be tested."
     parts = [f"{word}{' and'.join(rows)}" for word, rows in moved.items() if rows]
     if not parts:
-        return f"{name} knows its answers neither better nor worse than {than} beyond noise (Holm)."
-    return f"{name} knows its answers {' and '.join(parts)} than {than}, beyond noise (Holm)."
+        return (
+            f"{name} knows its answers neither significantly better nor worse than {than} (Holm)."
+        )
+    return f"{name} knows its answers {' and '.join(parts)} than {than}, significantly (Holm)."
 
 
 def _leaves_out(interval: Interval | None) -> bool:

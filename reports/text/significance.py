@@ -47,25 +47,25 @@ class Sign:
     adjusted: bool
 
     @property
-    def beyond_noise(self) -> bool:
+    def is_significant(self) -> bool:
         return self.direction in ("better", "worse", "higher", "lower")
 
     @property
     def mark(self) -> str:
         """``✓``, in parentheses if it rests on a p that is not adjusted."""
         glyph = GLYPHS[self.direction]
-        return f"({glyph})" if self.beyond_noise and not self.adjusted else glyph
+        return f"({glyph})" if self.is_significant and not self.adjusted else glyph
 
     @property
     def text(self) -> str:
         """``✓ better``; in parentheses and without the glyph if not adjusted."""
-        if self.beyond_noise and not self.adjusted:
+        if self.is_significant and not self.adjusted:
             return f"({self.direction})"
         return f"{GLYPHS[self.direction]} {self.direction}"
 
 
 def sign_of(row: MetricComparison, level: float) -> Sign:
-    """A difference is beyond noise if its p is below 1 − level and its interval leaves out 0.
+    """A difference is significant if its p is below 1 − level and its interval leaves out 0.
 
     The p is Holm's where the row belongs to the family, else the raw one.
     """

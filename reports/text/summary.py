@@ -27,10 +27,10 @@ _CLAUSES: dict[Verdict, str] = {
     "worse": "worse on {}",
     "format only": "better only in format on {}",
     "refuses more": "not better at knowing, only refusing more, on {}",
-    "noise": "neither better nor worse beyond noise on {}",
+    "noise": "no significant change on {}",
     "too few items": "too few items to tell on {}",
     "identical": "identical on {}",
-    "unreadable": "nothing could be read on {}",
+    "invalid": "nothing could be parsed on {}",
 }
 
 
@@ -125,22 +125,22 @@ def _summary(comparison: Comparison) -> tuple[str, ...]:
     ]
     better = [(task, row) for task, row, sign in tested if sign.direction == "better"]
     worse = [(task, row) for task, row, sign in tested if sign.direction == "worse"]
-    noise = sum(not sign.beyond_noise for _, _, sign in tested)
+    noise = sum(not sign.is_significant for _, _, sign in tested)
     several = len(comparison.tasks) > 1
     sentences = []
     if better:
-        sentences.append(f"Better beyond noise: {_named(better, several)}.")
+        sentences.append(f"Significantly better: {_named(better, several)}.")
     if worse:
-        sentences.append(f"Worse beyond noise: {_named(worse, several)}.")
+        sentences.append(f"Significantly worse: {_named(worse, several)}.")
     elif any(verdict(task, level) == "too few items" for task in comparison.tasks):
         sentences.append(
-            "No headline metric is worse beyond noise, but so few items rule little out."
+            "No headline metric is significantly worse, but so few items rule little out."
         )
     else:
-        sentences.append("No headline metric is worse beyond noise.")
+        sentences.append("No headline metric is significantly worse.")
     if tested:
         share = f"{noise} of" if noise < len(tested) else "All"
-        sentences[-1] += f" {share} {len(tested)} tested differences are within noise."
+        sentences[-1] += f" {share} {len(tested)} tested differences are not significant."
     sentences.append(_overall_errors(comparison.tasks))
     overall = comparison.tasks[0] if not several else comparison.pooled
     if overall is not None:
@@ -171,7 +171,7 @@ def _overall_errors(tasks: Sequence[TaskComparison]) -> str:
         refused = counts_from_to(_total([c.refused for c in counts]))
         parts.append(f"answerable items answered {label} {refused} of {format_count(answerable)}")
     invalid = _total([(task.base.invalid, task.checkpoint.invalid) for task in tasks])
-    parts.append(f"unreadable responses {counts_from_to(invalid)}")
+    parts.append(f"invalid responses {counts_from_to(invalid)}")
     over = format_items(sum(task.items for task in tasks))
     return f"Over all {over}, base → checkpoint: {', '.join(parts)}."
 

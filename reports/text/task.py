@@ -72,7 +72,7 @@ def _accuracy(task: TaskComparison, level: float) -> str:
     if row.confidence_interval is not None:
         limits = format_range(row.confidence_interval, "proportion")
         change += f", {format_level(level)} interval {limits}"
-    if sign.beyond_noise:
+    if sign.is_significant:
         verb = "rose" if (row.difference or 0) > 0 else "fell"
         return f"Accuracy {verb}: {from_to(row)} ({change}, {_p_in_words(row)})."
     if (
@@ -81,12 +81,12 @@ def _accuracy(task: TaskComparison, level: float) -> str:
         and row.pvalue_holm is not None
     ):
         return (
-            f"Accuracy did not change beyond noise after correction for many tests: "
+            f"Accuracy did not change significantly after correction for many tests: "
             f"{from_to(row)} ({change}, {_p_in_words(row)})."
         )
     if too_few_items(task):
         return f"Too few items to tell about accuracy: {from_to(row)} ({change})."
-    return f"Accuracy did not change beyond noise: {from_to(row)} ({change})."
+    return f"Accuracy did not change significantly: {from_to(row)} ({change})."
 
 
 def _errors(task: TaskComparison, level: float) -> str:
@@ -126,7 +126,7 @@ def _newly_declined(task: TaskComparison) -> str:
     if right + others == 0:
         return ""
     return (
-        f"; newly declined were {format_count(right)} that the base had right and "
+        f"; new abstentions: {format_count(right)} that the base had right and "
         f"{format_count(others)} that it had not"
     )
 
@@ -145,10 +145,10 @@ def _format(task: TaskComparison, level: float) -> str:
     if task.base.invalid == task.checkpoint.invalid == 0:
         if task.judge is not None:
             return judged_format(task.judge)
-        return "Format: every response of both models was readable."
+        return "Format: every response of both models was parsed."
     spoken = "" if invalid is None else f" ({_spoken(sign_of(invalid, level))})"
     invalid_counts = counts_from_to((task.base.invalid, task.checkpoint.invalid))
-    text = f"Format: unreadable responses {invalid_counts} of {format_count(task.items)}{spoken}"
+    text = f"Format: invalid responses {invalid_counts} of {format_count(task.items)}{spoken}"
     both = valid_on_both_sides(task)
     if accuracy is None or both is None or both.difference is None:
         return f"{text}."
@@ -172,9 +172,9 @@ def _confidence(task: TaskComparison, level: float) -> str:
     moved = []
     for name in ("ece_squared_debiased", "brier"):
         row = find(task, name)
-        if row is not None and (sign := sign_of(row, level)).beyond_noise:
+        if row is not None and (sign := sign_of(row, level)).is_significant:
             moved.append(f"{name_in_sentence(task, row)} is {_spoken(sign)} ({from_to(row)})")
-    calibration = join_words(moved) or "calibration did not change beyond noise"
+    calibration = join_words(moved) or "calibration did not change significantly"
     tells = confidence_tells(task, level).removesuffix(".")
     return f"{tells}; {calibration}." if tells else f"Confidence: {calibration}."
 
@@ -220,9 +220,9 @@ def _others(task: TaskComparison, level: float) -> str:
         f"{name_in_sentence(task, row)} {format_difference(row.difference, metric_of(row).scale)} "
         f"({_spoken(sign)})"
         for row, sign in signed_rows(task, level)
-        if sign.beyond_noise and row.metric not in _SPOKEN_OF
+        if sign.is_significant and row.metric not in _SPOKEN_OF
     ]
-    return f"Also beyond noise: {join_words(moved)}." if moved else ""
+    return f"Also significant: {join_words(moved)}." if moved else ""
 
 
 def _outside_the_headline(task: TaskComparison, level: float) -> str:
@@ -263,7 +263,7 @@ def counts_from_to(pair: Sequence[int]) -> str:
 
 def _spoken(sign: Sign) -> str:
     word = {"same": "no change", "untested": "not tested"}.get(sign.direction, sign.direction)
-    return f"{word} by unadjusted p" if sign.beyond_noise and not sign.adjusted else word
+    return f"{word} by unadjusted p" if sign.is_significant and not sign.adjusted else word
 
 
 def _p_in_words(row: MetricComparison) -> str:

@@ -23,7 +23,7 @@ Verdict = Literal[
     "noise",
     "too few items",
     "identical",
-    "unreadable",
+    "invalid",
 ]
 
 VERDICT_NAMES: dict[Verdict, str] = {
@@ -32,10 +32,10 @@ VERDICT_NAMES: dict[Verdict, str] = {
     "mixed": "mixed",
     "format only": "better only in format",
     "refuses more": "only refuses more",
-    "noise": "no change beyond noise",
+    "noise": "no significant change",
     "too few items": "too few items to tell",
     "identical": "identical",
-    "unreadable": "cannot be read",
+    "invalid": "cannot be parsed",
 }
 
 TOO_WIDE = 0.05
@@ -86,13 +86,13 @@ def error_counts(task: TaskComparison) -> ErrorCounts | None:
     )
 
 
-def unreadable(task: TaskComparison) -> bool:
+def all_invalid(task: TaskComparison) -> bool:
     """Whether not one response of either model could be read."""
     return task.base.invalid == task.checkpoint.invalid == task.items
 
 
 def is_question(task: TaskComparison) -> bool:
-    """Whether the task asks open questions, which may be declined at no fault."""
+    """Whether the task asks open questions, which may be left unanswered at no fault."""
     return find_any(task, "incorrect_rate")
 
 
@@ -104,7 +104,7 @@ def find_any(task: TaskComparison, metric: str) -> bool:
 def identical(task: TaskComparison) -> bool:
     """Whether both models gave the same labels and confidences."""
     return (
-        not unreadable(task)
+        not all_invalid(task)
         and task.n_changed_items == 0
         and task.base == task.checkpoint
         and all(row.difference in (0, None) for row in task.metrics)
@@ -112,7 +112,7 @@ def identical(task: TaskComparison) -> bool:
 
 
 def valid_on_both_sides(task: TaskComparison) -> InvalidTreatment | None:
-    """The treatment that leaves out every item that either model answered unreadably."""
+    """The treatment that leaves out every item that either model answered invalidly."""
     return next((t for t in task.invalid_treatments if t.treatment == "valid on both sides"), None)
 
 
@@ -148,21 +148,21 @@ def refusal_rise(task: TaskComparison, level: float) -> tuple[float, float] | No
 
 
 def knowledge_lost(task: TaskComparison, level: float) -> float | None:
-    """By how much fewer open questions are answered rightly, where more are declined."""
-    declined = find(task, "abstention_rate")
+    """By how much fewer open questions are answered rightly, where more are abstained from."""
+    abstention = find(task, "abstention_rate")
     right = find(task, "correct_rate") or find(task, "accuracy")
-    if not is_question(task) or declined is None or right is None:
+    if not is_question(task) or abstention is None or right is None:
         return None
     lost = (right.difference or 0) < 0 and leaves_out_zero(right.confidence_interval)
     return (
         -(right.difference or 0)
-        if lost and sign_of(declined, level).direction == "higher"
+        if lost and sign_of(abstention, level).direction == "higher"
         else None
     )
 
 
-def only_declines(task: TaskComparison, level: float) -> bool:
-    """Whether right answers were lost to declining, and what is still answered is no better."""
+def only_abstains(task: TaskComparison, level: float) -> bool:
+    """Whether right answers were lost to abstention, and what is still answered is no better."""
     if knowledge_lost(task, level) is None:
         return False
     attempted = find(task, "correct_given_attempted")
@@ -180,13 +180,13 @@ def too_few_items(task: TaskComparison) -> bool:
 
 def verdict(task: TaskComparison, level: float) -> Verdict:
     """One word for the task."""
-    if unreadable(task):
-        return "unreadable"
+    if all_invalid(task):
+        return "invalid"
     if identical(task):
         return "identical"
     directions = {sign.direction for _, sign in signed_rows(task, level)}
     rise = refusal_rise(task, level)
-    if only_declines(task, level) or (rise is not None and rise[1] >= rise[0]):
+    if only_abstains(task, level) or (rise is not None and rise[1] >= rise[0]):
         return "refuses more"
     if "better" in directions and "worse" in directions:
         return "mixed"

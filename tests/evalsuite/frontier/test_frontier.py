@@ -123,7 +123,7 @@ def test_a_checkpoint_that_only_became_more_cautious_is_not_beyond(
     out = tmp_path / "out"
     code, printed, _ = typed(capsys, *command(server, prompts, out, "base", "shy"))
     assert code == 0
-    assert "shy is nowhere beyond the front of base beyond noise" in printed
+    assert "shy is nowhere significantly beyond the front of base" in printed
     found = points_of(out)
     assert float(found["shy", "none"]["wrong"]) < float(found["base", "none"]["wrong"]) / 2
 
@@ -134,7 +134,7 @@ def test_a_checkpoint_that_declines_everything_is_not_beyond(server, prompts, tm
     code, printed, _ = typed(capsys, *command(server, prompts, out, "base", "mute"))
     assert code == 0
     assert float(points_of(out)["mute", "none"]["wrong"]) == 0
-    assert "mute is nowhere beyond the front of base beyond noise" in printed
+    assert "mute is nowhere significantly beyond the front of base" in printed
     assert "mute gives the same answers under every prompt, word for word" in printed
 
 

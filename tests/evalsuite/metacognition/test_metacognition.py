@@ -108,7 +108,7 @@ def test_the_words_say_so_first_in_every_form(finished, capsys, server):
     headline = (
         "trained knows its answers better (AUROC +",
         ", pairwise +",
-        "than base, beyond noise",
+        "than base, significantly",
     )
     last = " ".join(printed.strip().split("\n\n")[-1].split())
     page, text = ((finished / f"metacognition.{end}").read_text() for end in ("html", "md"))
@@ -141,7 +141,9 @@ def test_identical_models_are_neither_better_nor_worse(capsys, server, tmp_path)
     code, printed, _ = asked(capsys, server, tmp_path / "out", "base", "same", limit=200)
     assert code == 0
     words = " ".join(printed.split())
-    assert "same knows its answers neither better nor worse than base beyond noise (Holm)." in words
+    assert (
+        "same knows its answers neither significantly better nor worse than base (Holm)." in words
+    )
     for row in result_of(tmp_path / "out")["models"][1]["differences"][0]["metrics"]:
         assert (row["difference"], row["p"]) == (0, 1)
 

@@ -133,7 +133,7 @@ def test_a_better_checkpoint_is_said_to_lie_beyond_the_front():
 
 def test_a_worse_checkpoint_is_told_which_prompt_buys_more():
     *_, verdict = sentences(frontier({"base": BETTER, "tuned": FOUR}))
-    assert "tuned is nowhere beyond the front of base beyond noise, and a prompt buys more" in (
+    assert "tuned is nowhere significantly beyond the front of base, and a prompt buys more" in (
         verdict
     )
     assert "base with none dominates it with none" in verdict
@@ -142,7 +142,7 @@ def test_a_worse_checkpoint_is_told_which_prompt_buys_more():
 
 def test_the_same_model_may_have_been_bought_with_a_prompt():
     *_, verdict = sentences(frontier({"base": FOUR, "twin": FOUR}))
-    assert verdict.endswith("beyond noise: a prompt may have bought the same.")
+    assert verdict.endswith("the front of base: a prompt may have bought the same.")
 
 
 def test_few_items_decide_nothing():
@@ -160,7 +160,7 @@ def test_one_model_has_no_table_of_checkpoints():
 def test_verification_says_what_is_right_there():
     found = replace(case("one model"), kind="verification")
     assert "NA where it is due included" in page_of(found).text
-    assert "declining earns nothing" in page_of(case("one model")).text
+    assert "abstention earns nothing" in page_of(case("one model")).text
 
 
 def test_hostile_text_is_text_everywhere(tmp_path):

@@ -55,7 +55,10 @@ def test_agreement_is_said_with_its_interval_and_kappa():
 
 @pytest.mark.parametrize(
     ("unreadable", "said"),
-    [(0, "every response of both models was readable"), (3, "without a readable box 3 → 0; the")],
+    [
+        (0, "every response of both models was parsed"),
+        (3, "without a box that could be parsed 3 → 0; the"),
+    ],
 )
 def test_format_is_what_the_default_grader_could_not_read(unreadable, said):
     pairs = simulated(confident=False)

@@ -41,8 +41,8 @@ def test_a_gain_beyond_noise_is_named_with_its_numbers():
     words = in_words(comparison(found))
     assert words.headline == "Better on fever."
     assert words.tasks[0].verdict == "better"
-    assert words.summary[0] == "Better beyond noise: accuracy (60.0% → 68.0%)."
-    assert words.summary[1].startswith("No headline metric is worse beyond noise.")
+    assert words.summary[0] == "Significantly better: accuracy (60.0% → 68.0%)."
+    assert words.summary[1].startswith("No headline metric is significantly worse.")
     assert (
         "Accuracy rose: 60.0% → 68.0% (+8.0 pp, 95% interval +5.0 to +11.0 pp, Holm p = 0.001)."
         in (words.tasks[0].sentences)
@@ -58,7 +58,7 @@ def test_a_gain_counts_by_holms_p_not_by_the_raw_one():
     )
     words = in_words(comparison(replace(found, metrics=rows)))
     assert words.tasks[0].verdict == "noise"
-    assert words.headline == "Neither better nor worse beyond noise on fever."
+    assert words.headline == "No significant change on fever."
 
 
 def test_a_small_p_whose_interval_holds_zero_is_noise():
@@ -70,7 +70,7 @@ def test_a_loss_is_worse_and_says_so_first():
     found = with_row(quiet(task()), "accuracy", values=(0.6, 0.5), limits=(-0.13, -0.07), p=0.001)
     words = in_words(comparison(found))
     assert words.headline == "Worse on fever."
-    assert words.summary[0].startswith("Worse beyond noise: accuracy (60.0% → 50.0%).")
+    assert words.summary[0].startswith("Significantly worse: accuracy (60.0% → 50.0%).")
     assert "Accuracy fell: 60.0% → 50.0%" in text_of(words)
 
 
@@ -86,7 +86,7 @@ def test_both_error_directions_and_format_are_always_counted():
     for words_said in (" ".join(words.summary), " ".join(words.tasks[0].sentences)):
         assert "NA items" in words_said
         assert "answerable items" in words_said
-        assert "unreadable responses" in words_said
+        assert "invalid responses" in words_said
 
 
 def test_error_counts_are_those_of_the_confusion_table():
@@ -157,7 +157,7 @@ def test_a_checkpoint_that_nearly_always_abstains_is_called_out():
 
 def test_treatments_that_disagree_in_sign_are_a_caution():
     found = with_treatments(quiet(task()), (0.03, 0.01, 0.05), (-0.02, -0.04, 0.0), (0.01, 0, 0.02))
-    caution = next(c for c in in_words(comparison(found)).cautions if "unreadable" in c)
+    caution = next(c for c in in_words(comparison(found)).cautions if "how invalid answers" in c)
     assert "+3.0 pp if they are wrong" in caution
     assert "−2.0 pp if only items valid on both sides count" in caution
     assert caution.endswith("and the sign changes.")
@@ -167,13 +167,13 @@ def test_treatments_that_disagree_in_size_are_a_caution():
     found = with_treatments(
         quiet(task()), (0.08, 0.05, 0.1), (0.03, 0.01, 0.05), (0.06, 0.04, 0.09)
     )
-    caution = next(c for c in in_words(comparison(found)).cautions if "unreadable" in c)
+    caution = next(c for c in in_words(comparison(found)).cautions if "how invalid answers" in c)
     assert "sign" not in caution
 
 
 def test_treatments_that_agree_are_no_caution():
     found = with_treatments(quiet(task()), *BETTER_BOTH_WAYS)
-    assert not [c for c in in_words(comparison(found)).cautions if "unreadable" in c]
+    assert not [c for c in in_words(comparison(found)).cautions if "how invalid answers" in c]
 
 
 @pytest.mark.parametrize(("shortcut", "said"), [(0.994, True), (0.68, False), (None, False)])
@@ -239,8 +239,8 @@ def test_a_pooled_gain_that_one_task_makes_is_said_to_be_that():
     gain, none = better_accuracy(quiet(task("a"))), quiet(task("b"))
     pooled = better_accuracy(quiet(task("pooled")))
     words = in_words(comparison(gain, none, pooled=pooled))
-    assert words.headline == "Better on a; neither better nor worse beyond noise on b."
-    assert any("comes from a; it is not beyond noise on b" in caution for caution in words.cautions)
+    assert words.headline == "Better on a; no significant change on b."
+    assert any("comes from a; it is not significant on b" in caution for caution in words.cautions)
 
 
 def test_unpaired_items_and_warnings_are_cautions():
@@ -264,7 +264,7 @@ def test_counts_are_summed_over_tasks_without_a_pooled_block():
     found = comparison(task("a"), task("b"))
     sentence = next(s for s in in_words(found).summary if s.startswith("Over all 600 items"))
     base, checkpoint = (2 * m.invalid for m in (found.tasks[0].base, found.tasks[0].checkpoint))
-    assert f"unreadable responses {base} → {checkpoint}" in sentence
+    assert f"invalid responses {base} → {checkpoint}" in sentence
 
 
 def test_no_finding_in_few_items_is_not_an_all_clear():
@@ -272,5 +272,5 @@ def test_no_finding_in_few_items_is_not_an_all_clear():
     assert (
         in_words(comparison(found))
         .summary[0]
-        .startswith("No headline metric is worse beyond noise, but so few items rule little out.")
+        .startswith("No headline metric is significantly worse, but so few items rule little out.")
     )
