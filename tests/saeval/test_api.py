@@ -17,6 +17,8 @@ from command_line import typed
 from matplotlib.figure import Figure
 
 import saeval
+from saeval.stats.metrics.metric import Metric
+from saeval.stats.metrics.registry import register_metric, unregister_metric
 
 PUBLIC = [
     "CheckpointSeries", "Comparison", "EngineConfig", "EngineError", "Gate", "InputError",
@@ -278,6 +280,44 @@ def test_several_checkpoints_are_one_series(files, tmp_path):
     assert loaded.predictions is not None
     with pytest.raises(saeval.InputError, match="give two or more"):
         saeval.compare_checkpoints(files[0], [files[1]])
+
+
+@pytest.fixture
+def certain_rate():
+    metric = Metric(
+        name="certain_rate",
+        title="Certain",
+        definition="Answers given with a confidence of 75% or more.",
+        kind="proportion",
+        scale="proportion",
+        higher_is_better=False,
+        values=lambda pairs, answers: answers.confidence >= 0.75,
+    )
+    yield register_metric(metric)
+    unregister_metric(metric.name)
+
+
+def test_a_metric_of_ones_own_is_everywhere(certain_rate, tmp_path, capsys):
+    policy = tmp_path / "gate.yaml"
+    policy.write_text("rules:\n  - {metric: certain_rate, not_worse_by: 0.1}\n")
+    base = [prediction(i, "PASS", confidence=0.6) for i in range(60)]
+    checkpoint = [prediction(i, "PASS", confidence=0.9) for i in range(60)]
+    files = [
+        write_predictions(tmp_path / f"{name}.jsonl", answers)
+        for name, answers in (("base", base), ("checkpoint", checkpoint))
+    ]
+    comparison = saeval.compare(*files, **FEW, out=tmp_path / "out")
+    row = comparison["fever"]["certain_rate"]
+    assert (row.base, row.checkpoint, row.difference) == (0.0, 1.0, 1.0)
+    assert "certain_rate" in set(comparison.to_frame()["metric"])
+    assert saeval.gate(comparison, policy=policy).verdict == "REGRESSION"
+    written = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert "certain_rate" in [metric["metric"] for metric in written["tasks"][0]["metrics"]]
+    for name in ("report.md", "report.html"):
+        assert "Certain" in (tmp_path / "out" / name).read_text(), name
+    assert "certain_rate" in (tmp_path / "out" / "metrics.csv").read_text()
+    code, printed, _ = typed(capsys, "gate", *files, "--policy", policy, "--out", tmp_path / "gate")
+    assert (code, "Certain" in printed) == (1, True)
 
 
 def test_settings_come_as_keywords_or_as_a_configuration(files):
