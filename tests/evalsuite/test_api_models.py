@@ -58,8 +58,8 @@ def test_a_gate_stops_once_it_is_decided(tiny_base, tiny_adapter, tmp_path):
         tiny_base, tiny_adapter, policy=policy, until_decided=True, out=tmp_path / "out", **asking
     )
     assert gate.verdict == "REGRESSION"
-    assert gate.tasks[0].asked < 150
-    assert len(gate.comparison.predictions.checkpoint["factworld"]) == gate.tasks[0].asked
+    assert gate.tasks[0].answers < 150
+    assert len(gate.comparison.predictions.checkpoint["factworld"]) == gate.tasks[0].answers
 
 
 def test_a_frontier_takes_prompts_by_name(tiny_base, tmp_path):
