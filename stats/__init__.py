@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
     from saeval.stats._core.influence import DifferenceTest
+    from saeval.stats._core.interval import Interval
+    from saeval.stats._core.wilson import wilson_interval
     from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
     from saeval.stats.bootstrap.winner import select_best
     from saeval.stats.checkpoints.series import checkpoint_series
     from saeval.stats.compare.results import (
         Comparison,
-        Interval,
         MetricComparison,
         StatsConfig,
         TaskComparison,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from saeval.stats.compare.scores import ScoreComparison, compare_scores
     from saeval.stats.compare.task import adjust_family, compare_task
     from saeval.stats.frontier.pareto import pareto_front
-    from saeval.stats.inference.aurc import aurc, aurc_difference
+    from saeval.stats.inference.aurc import aurc_difference
     from saeval.stats.inference.auroc import auroc_difference, auroc_interval
     from saeval.stats.inference.confidence_sequence import confidence_sequence
     from saeval.stats.inference.means import mean_difference, proportion_interval
@@ -36,15 +37,11 @@ if TYPE_CHECKING:
         power_of_difference,
         required_items,
     )
-    from saeval.stats.inference.proportions import (
-        mcnemar,
-        tango_interval,
-        tango_score,
-        wilson_interval,
-    )
+    from saeval.stats.inference.proportions import mcnemar, tango_interval, tango_score
     from saeval.stats.inference.std import compare_std
     from saeval.stats.inference.symmetry import bowker, stuart_maxwell
     from saeval.stats.metrics.agreement import grader_agreement
+    from saeval.stats.metrics.aurc import aurc
     from saeval.stats.metrics.brier_decomposition import brier_decomposition
     from saeval.stats.metrics.confidence import (
         auroc,
@@ -122,6 +119,9 @@ __all__ = [
 ]
 
 _MODULES = {
+    "_core.interval": ("Interval",),
+    "_core.wilson": ("wilson_interval",),
+    "metrics.aurc": ("aurc",),
     "_core.answers": (
         "Answers",
         "PairedAnswers",
@@ -136,7 +136,6 @@ _MODULES = {
     "checkpoints.series": ("checkpoint_series",),
     "compare.results": (
         "Comparison",
-        "Interval",
         "MetricComparison",
         "StatsConfig",
         "TaskComparison",
@@ -150,10 +149,7 @@ _MODULES = {
         "compare_task",
     ),
     "frontier.pareto": ("pareto_front",),
-    "inference.aurc": (
-        "aurc",
-        "aurc_difference",
-    ),
+    "inference.aurc": ("aurc_difference",),
     "inference.auroc": (
         "auroc_difference",
         "auroc_interval",

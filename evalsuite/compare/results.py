@@ -19,9 +19,10 @@ from saeval.evalsuite.compare.pairing import (
 from saeval.evalsuite.judge.grades import Grades
 from saeval.evalsuite.models.training_data import TrainingData
 from saeval.evalsuite.store.prediction import Prediction
+from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints import results as series_results
 from saeval.stats.compare import results
-from saeval.stats.compare.results import Interval, MetricComparison, TaskComparison
+from saeval.stats.compare.results import MetricComparison, TaskComparison
 from saeval.tasks.registry import get_task
 
 if TYPE_CHECKING:

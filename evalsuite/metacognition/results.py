@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
-from saeval.stats.compare.evidence import FEWEST_ITEMS
+from saeval.stats._core.interval import FEWEST_ITEMS
 from saeval.stats.compare.results import MetricComparison, ModelDescription, StatsConfig
 from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
 from saeval.stats.metacognition.results import (

@@ -42,7 +42,7 @@ from saeval.reports.text.numbers import (
     format_value,
     format_value_interval,
 )
-from saeval.stats.compare.results import Proportion
+from saeval.stats._core.interval import Proportion
 from saeval.stats.frontier.results import BeyondFront, Change, Frontier, Point
 
 PICTURE = "frontier.svg"

@@ -17,14 +17,9 @@ from saeval.reports.text.numbers import (
     format_small_pvalue,
     format_value,
 )
-from saeval.stats.compare.results import (
-    InvalidTreatment,
-    McNemar,
-    ModelResult,
-    PairedStd,
-    Proportion,
-    TaskComparison,
-)
+from saeval.stats._core.interval import Proportion
+from saeval.stats._core.results import McNemar
+from saeval.stats.compare.results import InvalidTreatment, ModelResult, PairedStd, TaskComparison
 
 
 def detail_parts(task: TaskComparison, level: float) -> Iterator[Block]:

@@ -23,7 +23,7 @@ from saeval.reports.figures.svg import (
 from saeval.reports.sanitize import one_line, shortened
 from saeval.reports.text.frontier import together
 from saeval.reports.text.numbers import format_value
-from saeval.stats.compare.results import Proportion
+from saeval.stats._core.interval import Proportion
 from saeval.stats.frontier.results import Frontier, Point
 
 WIDTH, TALL = 520.0, 330.0

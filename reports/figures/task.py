@@ -18,7 +18,8 @@ from saeval.reports.figures.svg import (
 )
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
-from saeval.stats.compare.results import ModelResult, RiskCoverage, TaskComparison
+from saeval.stats._core.results import RiskCoverage
+from saeval.stats.compare.results import ModelResult, TaskComparison
 
 WIDTH = 300.0
 _MODELS = (("base", BASE), ("checkpoint", CHECKPOINT))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count, format_level, format_value, join_words
-from saeval.stats.compare.results import GraderAgreement, JudgeAgreement, TaskComparison
+from saeval.stats._core.results import GraderAgreement
+from saeval.stats.compare.results import JudgeAgreement, TaskComparison
 
 LOW_AGREEMENT = 0.9
 """Below it the two graders do not measure the same thing."""

@@ -10,7 +10,7 @@ from saeval.reports.text.numbers import (
     join_words,
 )
 from saeval.reports.text.significance import sign_of
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import Interval
 from saeval.stats.metacognition.results import (
     Metacognition,
     ModelMetacognition,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import Interval
 from saeval.stats.metrics.metric import Scale
 
 MISSING = "–"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from saeval.stats.compare.results import Comparison, Interval, MetricComparison, TaskComparison
+from saeval.stats._core.interval import Interval
+from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
 
 Direction = Literal["better", "worse", "higher", "lower", "noise", "same", "untested"]
 

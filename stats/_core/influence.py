@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import Interval
 
 _ROUNDING = 1e-10
 """A standard error this small beside the values it comes from is rounding, not sampling."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import Interval
 
 METHOD = "simultaneous-max-t"
 _ROUNDING = 1e-12

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saeval.stats.compare.results import Comparison, Interval, ModelDescription, StatsConfig
+from saeval.stats._core.interval import Interval
+from saeval.stats.compare.results import Comparison, ModelDescription, StatsConfig
 
 SERIES_SCHEMA_VERSION = "saeval.family/1"
 

@@ -8,14 +8,12 @@ import numpy as np
 
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats._core.influence import DifferenceTest
-from saeval.stats.compare.results import Interval, MetricComparison
+from saeval.stats._core.interval import FEWEST_ITEMS, Interval
+from saeval.stats.compare.results import MetricComparison
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.proportions import mcnemar, tango_interval
 
 Key = tuple[str, str | None]
-
-FEWEST_ITEMS = 20
-"""Below this a metric is shown and not tested: a handful of items can agree by accident."""
 
 
 @dataclass(frozen=True)

@@ -26,23 +26,24 @@ import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.interval import FEWEST_ITEMS, Interval
+from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
 from saeval.stats.compare.evidence import (
-    FEWEST_ITEMS,
     Evidence,
     Key,
     evidence_of,
     outside_row,
     proportion_difference,
 )
-from saeval.stats.compare.results import Interval, MetricComparison, StatsConfig
-from saeval.stats.inference.aurc import aurc, aurc_difference
+from saeval.stats.compare.results import MetricComparison, StatsConfig
+from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
 from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.inference.multiplicity import max_t_pvalues
 from saeval.stats.inference.permutation import SwapTest, swap_tests
-from saeval.stats.inference.proportions import wilson_interval
 from saeval.stats.inference.std import compare_std
+from saeval.stats.metrics.aurc import aurc
 from saeval.stats.metrics.item_values import PairedValues, paired_values
 from saeval.stats.metrics.metric import Kind, Metric, MetricKey
 from saeval.stats.metrics.registry import get_metric, own_metrics

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from saeval.stats._core.interval import Interval, Proportion
+from saeval.stats._core.results import (
+    GraderAgreement,
+    Levene,
+    McNemar,
+    ReliabilityBin,
+    RiskCoverage,
+)
+
 SCHEMA_VERSION = "saeval.comparison/1"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A confidence interval; `method` is the field's name for how it was made."""
-
-    low: float
-    high: float
-    method: str
 
 
 @dataclass(frozen=True)
@@ -69,36 +69,6 @@ class MetricComparison:
 
 
 @dataclass(frozen=True)
-class McNemar:
-    """McNemar's test on right and wrong answers.
-
-    `base_only` items are right with the base and wrong with the checkpoint, `checkpoint_only`
-    the reverse; `statistic_corrected` is the continuity-corrected chi-square.
-    """
-
-    base_only: int
-    checkpoint_only: int
-    pvalue_mid: float
-    pvalue_exact: float
-    pvalue_asymptotic: float
-    pvalue_corrected: float
-    statistic_corrected: float
-
-
-@dataclass(frozen=True)
-class Levene:
-    """Levene's test on the stated confidences, which it takes for two independent samples.
-
-    `center` is ``median`` (Brown–Forsythe) or ``mean``. Papers report it; confidences on the
-    same items are not independent, so it is shown beside the paired difference, not instead.
-    """
-
-    center: str
-    statistic: float | None
-    pvalue: float | None
-
-
-@dataclass(frozen=True)
 class PairedStd:
     """Did the spread of stated confidence change, on the same items?
 
@@ -127,17 +97,6 @@ class LabelProbabilities:
 
     items: int
     metrics: tuple[MetricComparison, ...]
-
-
-@dataclass(frozen=True)
-class Proportion:
-    """A share of `count` among `total` with its Wilson interval."""
-
-    name: str
-    count: int
-    total: int
-    value: float | None
-    interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -171,16 +130,6 @@ class InvalidTreatment:
 
 
 @dataclass(frozen=True)
-class ReliabilityBin:
-    """Items of one stated level of confidence, or of an equal-count bin of levels."""
-
-    items: int
-    mean_confidence: float
-    accuracy: float
-    interval: Interval
-
-
-@dataclass(frozen=True)
 class ConfidenceHistogram:
     """Counts per bin of stated confidence; ten equal bins over [0, 1], the last one closed."""
 
@@ -188,19 +137,6 @@ class ConfidenceHistogram:
     """``correct`` and ``wrong``."""
     by_label: dict[str, tuple[int, ...]]
     """By the label that the model gave."""
-
-
-@dataclass(frozen=True)
-class RiskCoverage:
-    """Error rate among the most confident items, averaged over the order of ties.
-
-    `risk[i]` is the error rate of the share `coverage[i]`; at most a hundred points are kept.
-    `aurc` is the mean risk over every coverage 1/n … 1.
-    """
-
-    coverage: tuple[float, ...]
-    risk: tuple[float, ...]
-    aurc: float
 
 
 @dataclass(frozen=True)
@@ -392,32 +328,6 @@ class Unpaired:
     checkpoint_only: int
     base_only_examples: tuple[str, ...]
     checkpoint_only_examples: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class GraderAgreement:
-    """How a judge graded one model's responses, beside the default grader.
-
-    `counts[i][j]` of the responses that the judge was asked about had default label i and judge
-    label j; `not_asked` were decided without it. `agreement` and Cohen's `kappa` rest on those
-    that both graders gave a label. `unscored_examples` holds the first few ids without a grade.
-    """
-
-    counts: tuple[tuple[int, ...], ...]
-    not_judged: int
-    agreement: Proportion
-    kappa: float | None
-    unscored_examples: tuple[str, ...]
-
-    @property
-    def judged(self) -> int:
-        """Responses that the judge was asked about."""
-        return sum(map(sum, self.counts))
-
-    @property
-    def unscored(self) -> int:
-        """Those of them without a grade."""
-        return sum(row[-1] for row in self.counts)
 
 
 @dataclass(frozen=True)

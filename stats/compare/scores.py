@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
+from saeval.stats._core.interval import Interval
 from saeval.stats.compare.evidence import proportion_difference
-from saeval.stats.compare.results import Interval
 from saeval.stats.inference.means import mean_difference
 
 

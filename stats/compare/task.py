@@ -11,6 +11,7 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray
+from saeval.stats._core.wilson import wilson_proportion
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.evidence import proportion_row
 from saeval.stats.compare.groups import compare_groups
@@ -32,7 +33,7 @@ from saeval.stats.compare.results import (
     Unpaired,
 )
 from saeval.stats.inference.multiplicity import adjust_pvalues
-from saeval.stats.inference.proportions import mcnemar, wilson_proportion
+from saeval.stats.inference.proportions import mcnemar
 from saeval.stats.inference.std import compare_std
 from saeval.stats.inference.symmetry import bowker, stuart_maxwell
 from saeval.stats.metrics.brier_decomposition import brier_decomposition

@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, IntArray
-from saeval.stats.compare.evidence import FEWEST_ITEMS, proportion_difference
-from saeval.stats.compare.results import Proportion
+from saeval.stats._core.interval import FEWEST_ITEMS, Proportion
+from saeval.stats.compare.evidence import proportion_difference
 from saeval.stats.frontier.results import BeyondFront, Change, Dominance, Point, Relation, Utility
 from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.inference.multiplicity import adjust_pvalues

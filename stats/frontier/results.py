@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from saeval.stats.compare.results import Interval, ModelDescription, Proportion
+from saeval.stats._core.interval import Interval, Proportion
+from saeval.stats.compare.results import ModelDescription
 
 SCHEMA_VERSION = "saeval.frontier/1"
 

@@ -24,8 +24,8 @@ from scipy import stats
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
+from saeval.stats._core.interval import Interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
-from saeval.stats.compare.results import Interval
 from saeval.stats.gate.margins import Bootstrap, difference_against, value_against
 from saeval.stats.gate.rules import Rule
 from saeval.stats.gate.sequential import SequentialDecision, sequential_test, units_of

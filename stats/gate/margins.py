@@ -24,9 +24,9 @@ from scipy.special import expit, logit
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.bootstrap.paired import PairedBootstrap
-from saeval.stats.compare.evidence import FEWEST_ITEMS, Key
-from saeval.stats.compare.results import Interval
+from saeval.stats.compare.evidence import Key
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
 from saeval.stats.inference.means import mean_difference

@@ -10,8 +10,8 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.interval import Interval
 from saeval.stats.compare.evidence import Key
-from saeval.stats.compare.results import Interval
 from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
 from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.registry import get_metric

@@ -12,33 +12,7 @@ from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray
 from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
 from saeval.stats.inference.smoothing import Model, smoothed_models
-
-
-def aurc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
-    """Mean error rate among the k most confident items over k = 1 … n, ties averaged.
-
-    Parameters
-    ----------
-    confidence
-        Shape (n,), in [0, 1].
-    correct
-        Shape (n,), right or wrong per item.
-
-    Notes
-    -----
-    Lower is better (Geifman, El-Yaniv 2017, Selective classification for deep neural networks,
-    NeurIPS). Within a level of tied confidence with B items and E errors before it, n items and
-    w errors, the expected errors among the first B + j are E + (w/n)·j, so the level adds
-    (E − (w/n)·B)·(H(B + n) − H(B)) + w to the sum of risks, H being the harmonic numbers.
-
-    Examples
-    --------
-    >>> round(aurc([1, 0, 1, 0, 1, 0], [.9, .9, .9, .5, .5, .1]), 7)
-    0.3791667
-    """
-    right, stated = check.answers("", correct, confidence)
-    levels = _Levels(right, stated)
-    return float(levels.risks.sum() / len(stated))
+from saeval.stats.metrics.aurc import ConfidenceLevels, aurc, harmonic_step, risks_of
 
 
 def aurc_difference(
@@ -135,46 +109,15 @@ def _difference(models: Sequence[Model]) -> float:
     return after - before
 
 
-class _Levels:
-    """Levels of tied confidence, from the highest down; all arrays of shape (levels,).
-
-    `before`, `errors_before` count what is more confident, `items`, `errors` what is in the level;
-    `risks` is what the level adds to the sum of risks over k; `of_item` is each item's level.
-    """
-
-    def __init__(self, correct: BoolArray, confidence: FloatArray) -> None:
-        _, self.of_item = np.unique(-confidence, return_inverse=True)
-        self.items: FloatArray = np.bincount(self.of_item).astype(np.float64)
-        self.errors: FloatArray = np.bincount(self.of_item, weights=~correct).astype(np.float64)
-        self.before = np.cumsum(self.items) - self.items
-        self.errors_before = np.cumsum(self.errors) - self.errors
-        self.risks = _risks(self.before, self.errors_before, self.items, self.errors)
-
-
-def _risks(
-    before: FloatArray, errors_before: FloatArray, items: FloatArray, errors: FloatArray
-) -> FloatArray:
-    """Sum of the risks at the coverages that end within a level; 0 for an empty one."""
-    rate = np.divide(errors, items, out=np.zeros_like(errors), where=items > 0)
-    return (errors_before - rate * before) * _harmonic_step(before, items) + errors
-
-
-def _harmonic_step(before: FloatArray, items: FloatArray) -> FloatArray:
-    """1/(b + 1) + … + 1/(b + n)."""
-    from scipy.special import digamma
-
-    return np.asarray(digamma(before + items + 1) - digamma(before + 1))
-
-
 def _influence(correct: BoolArray, confidence: FloatArray) -> FloatArray:
     """(n − 1) · (AURC − AURC without the item), shape (n,)."""
     n = len(confidence)
-    levels = _Levels(correct, confidence)
+    levels = ConfidenceLevels(correct, confidence)
     total = levels.risks.sum()
     above = np.cumsum(levels.risks) - levels.risks
     # What the levels below add once one item before them is gone: with it, a right one ...
     moved = np.maximum(levels.before - 1, 0)
-    step = _harmonic_step(moved, levels.items)
+    step = harmonic_step(moved, levels.items)
     rate = levels.errors / levels.items
     right_gone = (levels.errors_before - rate * moved) * step + levels.errors
     below = right_gone.sum() - np.cumsum(right_gone)
@@ -182,7 +125,7 @@ def _influence(correct: BoolArray, confidence: FloatArray) -> FloatArray:
     lost = step.sum() - np.cumsum(step)
     without = np.empty((2, len(levels.items)))
     for wrong in (0, 1):
-        own = _risks(levels.before, levels.errors_before, levels.items - 1, levels.errors - wrong)
+        own = risks_of(levels.before, levels.errors_before, levels.items - 1, levels.errors - wrong)
         without[wrong] = above + own + below - wrong * lost
     left_out = without[(~correct).astype(int), levels.of_item] / (n - 1)
     return np.asarray((n - 1) * (total / n - left_out))

@@ -13,7 +13,7 @@ from scipy import stats
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import Interval
 from saeval.stats.inference.smoothing import Model, smoothed_models
 from saeval.stats.metrics.confidence import auroc
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, confidence_level_in_range
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import Interval
 
 _SHARE_OF_WEALTH = 0.75
 """At most so much of the wealth is bet on one unit, so that none can ruin."""

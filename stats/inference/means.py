@@ -10,8 +10,8 @@ from scipy.stats import norm, t
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
-from saeval.stats.compare.results import Interval
-from saeval.stats.inference.proportions import wilson_interval
+from saeval.stats._core.interval import Interval
+from saeval.stats._core.wilson import wilson_interval
 
 
 def mean_difference(

@@ -9,8 +9,7 @@ from scipy import stats
 
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.influence import DifferenceTest
-from saeval.stats.compare.evidence import FEWEST_ITEMS
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.proportions import tango_interval, tango_score
 
 _ROUNDING = 1e-12

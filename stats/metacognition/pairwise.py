@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.evidence import FEWEST_ITEMS, Evidence, proportion_difference
-from saeval.stats.compare.results import Interval, MetricComparison
+from saeval.stats._core.interval import FEWEST_ITEMS, Interval
+from saeval.stats.compare.evidence import Evidence, proportion_difference
+from saeval.stats.compare.results import MetricComparison
 from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.inference.proportions import mcnemar, tango_interval
 

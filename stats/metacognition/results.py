@@ -14,17 +14,12 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.answers import Answers, paired_answers
+from saeval.stats._core.interval import Interval, Proportion
+from saeval.stats._core.wilson import wilson_proportion
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.metric_table import metric_rows
-from saeval.stats.compare.results import (
-    Interval,
-    MetricComparison,
-    ModelDescription,
-    Proportion,
-    StatsConfig,
-)
+from saeval.stats.compare.results import MetricComparison, ModelDescription, StatsConfig
 from saeval.stats.inference.multiplicity import adjust_pvalues
-from saeval.stats.inference.proportions import wilson_proportion
 from saeval.stats.metacognition.pairwise import Pairwise
 
 METACOGNITION_SCHEMA_VERSION = "saeval.metacognition/1"

@@ -10,8 +10,8 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import IntArray
-from saeval.stats.compare.results import GraderAgreement
-from saeval.stats.inference.proportions import wilson_proportion
+from saeval.stats._core.results import GraderAgreement
+from saeval.stats._core.wilson import wilson_proportion
 
 UNSCORED = "UNSCORED"
 """What a judge made of a response that it gave no grade."""

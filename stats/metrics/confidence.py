@@ -10,9 +10,9 @@ from scipy import stats
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray
-from saeval.stats.compare.results import Levene, ReliabilityBin, RiskCoverage
-from saeval.stats.inference.aurc import aurc
-from saeval.stats.inference.proportions import wilson_interval
+from saeval.stats._core.results import Levene, ReliabilityBin, RiskCoverage
+from saeval.stats._core.wilson import wilson_interval
+from saeval.stats.metrics.aurc import aurc
 
 VERBAL_LEVELS = 20
 """Up to this many distinct confidences are taken as the levels of a verbal scale."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
-from saeval.stats.inference.aurc import aurc
+from saeval.stats.metrics.aurc import aurc
 from saeval.stats.metrics.confidence import expected_errors
 
 

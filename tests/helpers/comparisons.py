@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
+from saeval.stats._core.interval import Interval
 from saeval.stats.compare.published import PublishedAnswers, published_convention
 from saeval.stats.compare.results import (
     SCHEMA_VERSION,
     ChangedItem,
     Comparison,
-    Interval,
     ModelDescription,
     StatsConfig,
     TaskComparison,

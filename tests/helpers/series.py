@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from comparisons import comparison, task, with_row
 
+from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints.results import Best, Candidate, CheckpointSeries
 from saeval.stats.checkpoints.series import checkpoint_series
-from saeval.stats.compare.results import Interval, ModelDescription
+from saeval.stats.compare.results import ModelDescription
 
 HOSTILE = "<script>alert(1)</script> [red]x[/red] =1+1 | a"
 

@@ -29,7 +29,7 @@ from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.metric_table import metric_rows
 from saeval.stats.compare.results import StatsConfig
-from saeval.stats.inference.aurc import aurc
+from saeval.stats.metrics.aurc import aurc
 
 LABELS = ("PASS", "FAIL", "NA")
 LEVELS = np.array([0.1, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])

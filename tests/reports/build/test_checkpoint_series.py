@@ -18,8 +18,9 @@ from saeval.reports.build.checkpoint_series import transfer_tables
 from saeval.reports.figures.steps import Curve, OverSteps, over_steps, step_sentences, steps_picture
 from saeval.reports.render.series_index import SeriesIndex, read_index
 from saeval.reports.text.best import best_sentences
+from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints.series import checkpoint_series
-from saeval.stats.compare.results import Interval, ModelDescription
+from saeval.stats.compare.results import ModelDescription
 
 
 def named(name):

@@ -23,7 +23,7 @@ from saeval.reports import (
     to_markdown,
 )
 from saeval.reports.render.github import github_annotations
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import Interval
 from saeval.stats.gate.decide import Gate, RuleResult, SkippedRule, TaskCoverage
 from saeval.stats.gate.rules import Rule
 

@@ -16,7 +16,8 @@ from comparisons import (
 )
 
 from saeval.reports.text.summary import in_words
-from saeval.stats.compare.results import Interval, Unpaired
+from saeval.stats._core.interval import Interval
+from saeval.stats.compare.results import Unpaired
 
 BETTER_BOTH_WAYS = ((0.08, 0.05, 0.11), (0.07, 0.04, 0.1), (0.07, 0.04, 0.1))
 

@@ -11,11 +11,12 @@ from statsmodels.stats.multitest import multipletests
 from strategies import LABELS, simulated, small_pairs
 
 from saeval.stats._core.answers import Answers, paired_answers
+from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.results import StatsConfig
 from saeval.stats.compare.task import adjust_family, compare_task
 from saeval.stats.inference.multiplicity import adjust_pvalues
-from saeval.stats.inference.proportions import mcnemar, tango_interval, wilson_interval
+from saeval.stats.inference.proportions import mcnemar, tango_interval
 
 QUICK = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 

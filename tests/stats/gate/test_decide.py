@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import LABELS, simulated, small_pairs
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
-from saeval.stats.compare.results import Interval
+from saeval.stats._core.interval import Interval
 from saeval.stats.gate.decide import GatedTask, decide_rules, overall_verdict
 from saeval.stats.gate.rules import Rule
 from saeval.stats.gate.sequential import SequentialDecision

@@ -10,9 +10,10 @@ from scipy import stats as scipy_stats
 from strategies import LABELS, simulated, small_pairs
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
+from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
 from saeval.stats.gate.margins import difference_against, value_against
-from saeval.stats.inference.proportions import tango_interval, tango_score, wilson_interval
+from saeval.stats.inference.proportions import tango_interval, tango_score
 from saeval.stats.metrics.built_in import OF_ANSWERS, OF_CONFIDENCE
 from saeval.stats.metrics.registry import get_metric
 

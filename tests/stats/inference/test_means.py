@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from saeval.stats._core.influence import jackknife_standard_error
+from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.inference.means import mean_difference, proportion_interval
-from saeval.stats.inference.proportions import wilson_interval
 
 values = st.sampled_from([0.0, 0.25, 1.0])
 rows = st.lists(st.tuples(values, values, st.integers(0, 4)), min_size=1, max_size=40)

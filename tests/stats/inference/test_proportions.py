@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from saeval.stats.inference.proportions import (
-    mcnemar,
-    tango_interval,
-    tango_score,
-    wilson_interval,
-    wilson_proportion,
-)
+from saeval.stats._core.wilson import wilson_interval, wilson_proportion
+from saeval.stats.inference.proportions import mcnemar, tango_interval, tango_score
 
 
 def test_mcnemar_cavo_as_published():

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.compare.results import StatsConfig
-from saeval.stats.inference.proportions import wilson_interval
 from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
 from saeval.stats.metacognition.results import (
     ModelMetacognition,

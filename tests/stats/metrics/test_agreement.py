@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from saeval.stats.inference.proportions import wilson_interval
+from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.metrics.agreement import grader_agreement
 
 LABELS = ("RIGHT", "WRONG", "UNKNOWN")
