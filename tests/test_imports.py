@@ -49,8 +49,8 @@ def test_a_small_comparison_does_not_load_numba():
     code = (
         "import sys; sys.path.insert(0, 'tests/helpers')\n"
         "from strategies import simulated\n"
-        "from saeval.stats.bootstrap.paired import joint_bootstrap\n"
-        "joint_bootstrap(simulated(1000, 0), replicates=10_000)"
+        "from saeval.stats.bootstrap.paired import paired_bootstrap\n"
+        "paired_bootstrap(simulated(1000, 0), n_resamples=10_000)"
     )
     assert "numba" not in loaded_after(code)
 
