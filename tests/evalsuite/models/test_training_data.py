@@ -85,7 +85,7 @@ def test_a_gain_on_what_was_trained_on_is_told_from_one_beyond_it(tmp_path, caps
         assert "Before believing a gain" in text
     page = (out / "report.html").read_text()
     assert "Without the items that were trained on" in page
-    assert "| Clean items |" in (out / "report.md").read_text()
+    assert f"On the other {80 - mates} items:\n\n| Metric |" in (out / "report.md").read_text()
 
 
 def test_nothing_shared_is_said_once_and_no_caution(tmp_path, capsys):
