@@ -21,6 +21,7 @@ from rich.console import Console
 from saeval.evalsuite.cli.main import cli as saeval
 from saeval.evalsuite.gate.policy import BUILT_IN, load_policy
 from saeval.reports.text.gate import explain
+from saeval.stats import get_metric, list_metrics
 from saeval.tasks.factworld.questions import generate_questions
 from saeval.tasks.factworld.world import generate_claims
 from saeval.tasks.format.prompts import (
@@ -48,6 +49,7 @@ TWO_QUESTIONS = {"first": QUESTION["question"], "second": "Who was mayor of Lima
 def pages() -> dict[Path, str]:
     """Every page that is written or quotes something, by its path, as it should be."""
     found = {REFERENCE / "commands.md": commands_page()}
+    found[REFERENCE / "metrics.md"] = metrics_page()
     for name, text in python_pages().items():
         found[REFERENCE / "python" / name] = _HEAD + text
     for name in list_recipes():
@@ -106,6 +108,25 @@ def _walk(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple
             inner = command.commands[name]
             if not inner.hidden:
                 yield from _walk(inner, (*words, name))
+
+
+def metrics_page() -> str:
+    """Every metric of the registry."""
+    rows = ["| name | title | definition | kind | better | headline |", "|:--|:--|:--|:--|:--|:--|"]
+    better = {True: "higher", False: "lower", None: ""}
+    for name in list_metrics():
+        metric = get_metric(name)
+        headline = "yes" if metric.headline else ""
+        rows.append(
+            f"| `{name}` | {metric.title} | {metric.definition} | {metric.kind} | "
+            f"{better[metric.higher_is_better]} | {headline} |"
+        )
+    table = "\n".join(rows).replace("{label}", "*label*")
+    return (
+        f"{_HEAD}# Metrics\n\nEvery metric by the name that JSON files, policies and Python use. Its "
+        "kind decides [interval and test](../statistics/README.md); headline metrics are corrected "
+        f"together. [Add one](../how-to/add-a-metric.md).\n\n{table}\n"
+    )
 
 
 def recipe_page(name: str) -> str:

@@ -27,6 +27,7 @@ from saeval.stats.metrics.registry import (
     unregister_metric,
 )
 
+# [example]
 CERTAIN = Metric(
     name="certain_rate",
     title="Certain",
@@ -37,6 +38,7 @@ CERTAIN = Metric(
     headline=True,
     values=lambda pairs, answers: answers.confidence >= 0.9,
 )
+# [end]
 OVERCONFIDENCE = Metric(
     name="overconfidence",
     title="Overconfidence",
