@@ -123,7 +123,7 @@ def metrics_page() -> str:
         )
     table = "\n".join(rows).replace("{label}", "*label*")
     return (
-        f"{_HEAD}# Metrics\n\nEvery metric by the name that JSON files, policies and Python use. Its "
+        f"{_HEAD}# Metrics\n\nEvery metric by its name in JSON files, policies and Python. Its "
         "kind decides [interval and test](../statistics/README.md); headline metrics are corrected "
         f"together. [Add one](../how-to/add-a-metric.md).\n\n{table}\n"
     )
