@@ -172,5 +172,5 @@ def test_a_share_of_something_else_is_refused():
         proportion_interval([0.5])
     with pytest.raises(ValueError, match="same length"):
         proportion_interval([1, 0], cluster=[1])
-    with pytest.raises(ValueError, match="`level`"):
+    with pytest.raises(ValueError, match="`confidence_level`"):
         proportion_interval([1, 0], cluster=[1, 2], confidence_level=1)

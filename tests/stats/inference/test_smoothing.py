@@ -29,7 +29,7 @@ def test_strays_that_tell_nothing_are_seldom_called_a_difference(test, items, ac
         right, stated = hardly_varying(rng, items, accuracy, share)
         constant = np.full(items, USUAL)
         errors += test(right, constant, right, stated).pvalue < 0.05
-        one_sided = test(constant, right, stated, right, confidence_level=0.90).confidence_interval
+        one_sided = test(right, constant, right, stated, confidence_level=0.90).confidence_interval
         lower, higher = lower + (one_sided.low > 0), higher + (one_sided.high < 0)
     assert errors <= 0.05 * 400
     assert max(lower, higher) <= 0.05 * 400 + 2 * np.sqrt(400 * 0.05 * 0.95)
@@ -67,8 +67,8 @@ def test_swapping_the_models_turns_the_sign(test):
     rng = np.random.default_rng(1)
     first = hardly_varying(rng, 150, 0.8, 0.05)
     second = hardly_varying(rng, 150, 0.7, 0.05)
-    there = test(first[1], first[0], second[1], second[0])
-    back = test(second[1], second[0], first[1], first[0])
+    there = test(*first, *second)
+    back = test(*second, *first)
     assert there.difference == pytest.approx(-back.difference)
     assert there.pvalue == pytest.approx(back.pvalue)
     assert there.method.startswith("smoothed-")
@@ -77,7 +77,7 @@ def test_swapping_the_models_turns_the_sign(test):
 def test_varied_confidence_is_left_alone():
     rng = np.random.default_rng(2)
     right = rng.random(300) < 0.6
-    models = [(rng.choice([0.5, 0.7, 0.9], 300), right)] * 2
+    models = [(right, rng.choice([0.5, 0.7, 0.9], 300))] * 2
     assert smoothed_models(models, None) == (models, None, False)
 
 
@@ -92,6 +92,6 @@ def test_items_added_to_clusters_are_clusters_of_their_own():
     rng = np.random.default_rng(3)
     right, stated = hardly_varying(rng, 100, 0.8, 0.05)
     cluster = np.arange(100) // 2
-    _, counted, smoothed = smoothed_models([(np.full(100, USUAL), right), (stated, right)], cluster)
+    _, counted, smoothed = smoothed_models([(right, np.full(100, USUAL)), (right, stated)], cluster)
     assert smoothed
     assert counted.tolist() == [*cluster.tolist(), 50, 51, 52, 53]
