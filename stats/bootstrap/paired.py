@@ -107,7 +107,7 @@ def resampled_metrics(
     .. [2] Davison, Hinkley (1997), Bootstrap Methods and their Application, sec. 3.8 (clusters).
     """
     if n_resamples < 1:
-        raise ValueError(f"`replicates` must be positive, found {n_resamples}")
+        raise ValueError(f"`n_resamples` must be positive, found {n_resamples}")
     seed = np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64)
     units, models = units_of(answers)
     classes = len(answers.labels)

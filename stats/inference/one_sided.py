@@ -26,7 +26,7 @@ class LimitTest:
     limit
         What it is held against.
     interval
-        Two-sided at 2·level − 1, so that each end is a one-sided bound at `level`.
+        Two-sided at 2·level − 1, so that each end is a one-sided bound at `confidence_level`.
     p_above, p_below
         One-sided p of "at or below the limit" (small: it lies above) and of "at or above it".
         None where no data say how sure the estimate is; `reason` then says why.

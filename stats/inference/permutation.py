@@ -87,7 +87,7 @@ def swap_tests(
     True
     """
     if n_resamples < 1:
-        raise ValueError(f"`permutations` must be positive, found {n_resamples}")
+        raise ValueError(f"`n_resamples` must be positive, found {n_resamples}")
     generator = np.random.default_rng(rng)
     k = len(pairs.labels)
     base_cell = pairs.target * (k + 1) + pairs.base.predicted

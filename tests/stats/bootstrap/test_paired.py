@@ -344,5 +344,5 @@ def test_bootstrap_p_agrees_with_the_interval():
 
 
 def test_replicates_must_be_positive():
-    with pytest.raises(ValueError, match="`replicates` must be positive"):
+    with pytest.raises(ValueError, match="`n_resamples` must be positive"):
         paired_bootstrap(simulated(10, 0), n_resamples=0)

@@ -130,5 +130,5 @@ def test_cost_does_not_grow_with_the_items():
 
 
 def test_permutations_must_be_positive():
-    with pytest.raises(ValueError, match="`permutations` must be positive, found 0"):
+    with pytest.raises(ValueError, match="`n_resamples` must be positive, found 0"):
         swap_tests(simulated(5, 0), n_resamples=0)
