@@ -65,7 +65,7 @@ class GraderAgreement:
     """How a judge graded one model's responses, beside the default grader.
 
     `counts[i][j]` of the responses that the judge was asked about had default label i and judge
-    label j; `not_asked` were decided without it. `agreement` and Cohen's `kappa` rest on those
+    label j; `not_judged` were decided without it. `agreement` and Cohen's `kappa` rest on those
     that both graders gave a label. `unscored_examples` holds the first few ids without a grade.
     """
 

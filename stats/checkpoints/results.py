@@ -51,7 +51,7 @@ class Best:
     chosen
         Its name; of equally good ones the first.
     difference, corrected, interval
-        From the base: as observed, with the luck of the choice taken out, and at `confidence_level` although
+        From the base: as observed, with the luck of the choice taken out, and at that level although
         it was chosen.
     candidates
         All of them, the chosen one among them.
