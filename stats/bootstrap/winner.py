@@ -36,12 +36,12 @@ class Selection:
     corrected
         The same less the bootstrap's estimate of what the choice adds.
     intervals
-        Of each difference; together they hold at that level, so the one of the chosen does, too. None
+        Of each difference; together they hold at once, so the one of the chosen does, too. None
         where nothing varies and the difference is not 0.
     best_shares
         In which share of the resamples each is the best; equally good ones share it.
     maybe_best
-        Whether each cannot be told from the best: a set that holds the truly best one at that level.
+        Whether each cannot be told from the best: a set that holds the truly best one.
     level, higher_is_better
         The settings.
     """

@@ -51,8 +51,8 @@ class Best:
     chosen
         Its name; of equally good ones the first.
     difference, corrected, interval
-        From the base: as observed, with the luck of the choice taken out, and at that level although
-        it was chosen.
+        From the base: as observed, with the luck of the choice taken out, and an interval that holds
+        although it was chosen.
     candidates
         All of them, the chosen one among them.
     left_out
