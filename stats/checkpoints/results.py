@@ -51,7 +51,7 @@ class Best:
     chosen
         Its name; of equally good ones the first.
     difference, corrected, interval
-        From the base: as observed, with the luck of the choice taken out, and an interval that holds
+        From the base: as observed, with the luck of the choice taken out, and an interval valid
         although it was chosen.
     candidates
         All of them, the chosen one among them.
