@@ -148,10 +148,10 @@ def _differences(
         stated, stated_after = base.certainties(first), checkpoint.certainties(second)
         answers = int((~np.isnan(stated) & ~np.isnan(stated_after)).sum())
         rows = certainty_differences(
-            stated,
             [answer.right for answer in first],
-            stated_after,
+            stated,
             [answer.right for answer in second],
+            stated_after,
             _clusters(first),
             settings,
         )
