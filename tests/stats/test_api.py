@@ -40,6 +40,7 @@ def test_importing_it_loads_no_numpy():
     assert done.stdout.split() == ["False", "False"]
 
 
+@pytest.mark.slow
 def test_without_numba_the_numbers_are_the_same():
     code = (
         "import sys\n"

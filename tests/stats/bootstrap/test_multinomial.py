@@ -56,6 +56,7 @@ def test_every_replicate_has_exactly_the_items_of_every_stratum(which):
     assert (totals == sizes[:, None]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", KINDS.values(), ids=KINDS)
 def test_compiled_code_draws_the_same_weights(which):
     np.testing.assert_array_equal(by_numpy(which, 3000), compiled(which, 3000))

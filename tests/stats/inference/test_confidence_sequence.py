@@ -67,6 +67,7 @@ def test_units_without_an_item_that_counts_change_nothing():
     assert other[counts > 0] == pytest.approx(one, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_interval_holds_at_any_time_in_enough_of_the_cases():
     rng = np.random.default_rng(5)
     missed = 0

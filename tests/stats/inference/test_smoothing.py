@@ -18,6 +18,7 @@ def hardly_varying(rng, items, accuracy, share):
     return rng.random(items) < accuracy, np.where(rng.random(items) < share, RARE, USUAL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", TESTS)
 @pytest.mark.parametrize(
     ("items", "accuracy", "share"), [(200, 0.85, 0.06), (500, 0.9, 0.03), (500, 0.1, 0.03)]

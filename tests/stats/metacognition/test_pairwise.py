@@ -138,6 +138,7 @@ def test_intervals_cover_the_truth_although_the_two_replies_hang_together():
     assert 0.92 < covered / 400 < 0.985
 
 
+@pytest.mark.slow
 def test_a_difference_between_models_that_are_alike_is_found_as_often_as_it_should_be():
     rng = np.random.default_rng(2)
     rejected = 0
