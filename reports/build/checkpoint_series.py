@@ -213,6 +213,12 @@ def _best_table(best: Best) -> Table:
         )
         for candidate in best.candidates
     )
-    heads = ("Value", "Difference", "Interval", "Wins", "May be best")
-    columns = (Column("", limit=_NAME), *map(Column, heads))
+    columns = (
+        Column("", limit=_NAME),
+        Column("Value"),
+        Column("Difference", short="Diff."),
+        Column("Interval"),
+        Column("Wins"),
+        Column("May be best", short="Best?"),
+    )
     return Table(columns, rows, "wide", best_title(best))

@@ -167,14 +167,13 @@ def _headline_section(comparison: Comparison) -> Section:
     )
     signs = [sign_of(row, level) for column in columns for row in column.values()]
     unadjusted = any(sign.is_significant and not sign.adjusted for sign in signs)
-    note = (
-        f"Checkpoint − base with the {format_level(level)} interval. A reading other than noise is "
-        "beyond it by Holm’s p and by the interval."
-    )
-    notes = [f"{note} {UNADJUSTED_NOTE}" if unadjusted else note]
-    notes += [AA_NOTE] if has_aa(comparison) else []
-    paragraphs = (Paragraph(text, "note") for text in notes)
-    return Section("Headline metrics", "headline", (table, *paragraphs))
+    notes = [
+        f"Checkpoint − base with its {format_level(level)} interval in brackets. Better, worse, "
+        "higher and lower are significant: Holm’s p and the interval both say so.",
+        *([UNADJUSTED_NOTE] if unadjusted else []),
+        *([AA_NOTE] if has_aa(comparison) else []),
+    ]
+    return Section("Headline metrics", "headline", (table, Paragraph(" ".join(notes), "note")))
 
 
 def _forest_section(comparison: Comparison) -> Iterator[Section]:

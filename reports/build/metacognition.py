@@ -233,7 +233,10 @@ def _part(
     title: str, columns: Sequence[str], rows: Sequence[Row], note: str = ""
 ) -> Iterator[Part]:
     if rows:
-        heads = (Column("", limit=_NAME), *map(Column, columns))
+        heads = (
+            Column("", limit=_NAME),
+            *(Column(name, align="left" if name == "Metric" else "right") for name in columns),
+        )
         table = Table(heads, tuple(rows), "wide", title)
         yield Part(title, (table, *([Paragraph(note, "note")] if note else [])))
 

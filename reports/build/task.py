@@ -10,6 +10,7 @@ from saeval.reports.build.task_details import (
     group_details,
     judge_details,
     overlap_details,
+    overlap_note,
     published_details,
     samples_details,
 )
@@ -62,6 +63,7 @@ def task_section(task: TaskComparison, level: float, anchor: str, badge: Badge |
         folded=True,
         blocks=(
             Paragraph(_counts(task), "note"),
+            *overlap_note(task),
             Sentences(task.warnings, "warning"),
             Sentences(task_sentences(task, level)),
             Grid(tuple(_pictures(task, level, anchor))),

@@ -58,15 +58,18 @@ from saeval.stats.compare.results import (
 from saeval.stats.metrics.registry import get_metric
 
 
+def overlap_note(task: TaskComparison) -> Iterator[Block]:
+    """How many items the checkpoint was trained on, where `overlap_details` has nothing to add."""
+    if task.overlap is not None and not task.overlap.metrics:
+        yield Paragraph(f"{overlap_summary(task)}.", "note")
+
+
 def overlap_details(task: TaskComparison, level: float) -> Iterator[Block]:
     """Accuracy and abstention on the items that the checkpoint was not trained on."""
     overlap = task.overlap
-    if overlap is None:
+    if overlap is None or not overlap.metrics:
         return
     summary = overlap_summary(task)
-    if not overlap.metrics:
-        yield Paragraph(f"{summary}.", "note")
-        return
     clean = f"On the other {format_items(overlap.clean_items)}:"
     yield Details(
         "Without the items that were trained on",

@@ -50,7 +50,7 @@ NOTE = (
     "difference from the base, drawn from the dashed line. Filled marks are significant by Holm’s "
     "p over all checkpoints, tasks and metrics; hollow ones are not."
 )
-_NOISE = "within noise at every step"
+_NOISE = "not significant at any step"
 _COLOURS = (CHECKPOINT, HEAT, RIGHT, THIRD, WRONG, INK)
 _MARKS = "os^Dvp"
 _SMALLEST_SPAN = 0.05

@@ -95,7 +95,9 @@ class _Printer:
         self.blocks(section.blocks)
 
     def blocks(self, blocks: Sequence[Block]) -> None:
-        for block in blocks:
+        for index, block in enumerate(blocks):
+            if index and isinstance(block, Part | Details):
+                self.gap()
             match block:
                 case Table():
                     self.table(block)

@@ -149,12 +149,12 @@ def _of_checkpoint(
     name, than = model.model.name, base.model.name
     if not tested:
         return f"Whether {name} knows its answers better than {than} could not be tested."
-    parts = [f"{word}{' and'.join(rows)}" for word, rows in moved.items() if rows]
+    parts = [f"significantly {word}{' and'.join(rows)}" for word, rows in moved.items() if rows]
     if not parts:
         return (
             f"{name} knows its answers neither significantly better nor worse than {than} (Holm)."
         )
-    return f"{name} knows its answers {' and '.join(parts)} than {than}, significantly (Holm)."
+    return f"{name} knows its answers {' and '.join(parts)} than {than} (Holm)."
 
 
 def _leaves_out(interval: Interval | None) -> bool:

@@ -20,7 +20,7 @@ GLYPHS: dict[Direction, str] = {
     "untested": "–",
 }
 
-LEGEND = "✓ better, ✗ worse, ↑↓ changed, ~ within noise, = the same."
+LEGEND = "✓ better, ✗ worse, ↑↓ changed, ~ noise (not significant), = the same."
 UNADJUSTED_NOTE = "A sign in parentheses rests on a p that is not adjusted for multiple testing."
 
 AA_NOTE = "A/A is the same difference between the base and the base asked again."

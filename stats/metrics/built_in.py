@@ -69,7 +69,7 @@ OF_ANSWERS = (
     Metric(
         "hallucination_rate",
         "Hallucination rate",
-        "Of the items without an answer, those not declined: 1 − recall.",
+        "Of the items without an answer, those attempted: 1 − recall.",
         kind="proportion",
         higher_is_better=False,
         scale="proportion",
@@ -136,7 +136,7 @@ OF_ANSWERS = (
     Metric(
         "coverage",
         "Coverage",
-        "Items that were not declined.",
+        "Items that were attempted.",
         kind="proportion",
         scale="proportion",
         values=events.is_attempt,
@@ -279,15 +279,15 @@ COMPUTED_ELSEWHERE = (
     ),
     Metric(
         "partial_not_attempted",
-        "Partly declined",
-        "Items of which no sample is correct, and some, but not all, decline.",
+        "Partly abstained",
+        "Items of which no sample is correct, and some, but not all, abstain.",
         kind="proportion",
         scale="proportion",
     ),
     Metric(
         "all_not_attempted",
-        "All declined",
-        "Items with an answer of which every sample declines.",
+        "All abstained",
+        "Items with an answer of which every sample abstains.",
         kind="proportion",
         scale="proportion",
     ),

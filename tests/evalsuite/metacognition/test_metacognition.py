@@ -106,7 +106,7 @@ def test_the_words_say_so_first_in_every_form(finished, capsys, server):
     assert code == 0
     assert server.requests == []  # a finished run asks nothing
     headline = (
-        "trained knows its answers better (AUROC +",
+        "trained knows its answers significantly better (AUROC +",
         ", pairwise +",
         "than base, significantly",
     )
@@ -220,7 +220,7 @@ def test_several_tasks_are_measured_apart_and_corrected_together(real_data, tmp_
     assert max(p["triviaqa", "auroc"], p["triviaqa", "pairwise_accuracy"]) < 0.001
     assert min(p["popqa", "auroc"], p["popqa", "pairwise_accuracy"]) > 0.05
     words = " ".join(printed.split())
-    assert "trained knows its answers better on triviaqa (AUROC +" in words
+    assert "trained knows its answers significantly better on triviaqa (AUROC +" in words
     assert "better on popqa" not in words
 
 

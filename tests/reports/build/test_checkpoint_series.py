@@ -110,7 +110,7 @@ def test_curves_have_a_point_per_step_and_say_from_when_on_it_is_better():
         ("+=-", "better at step 1, worse at step 3"),
         ("+--", "better at step 1, worse from step 2 on"),
         ("===", "the same at every step"),
-        ("~=~", "within noise at every step"),
+        ("~=~", "not significant at any step"),
     ],
 )
 def test_sentences_say_what_the_signs_say(directions, words):

@@ -139,9 +139,9 @@ def test_better_worse_and_noise_are_told_apart_after_holm():
     )
     assert found.tests_in_family == 8
     _, of_moved, of_still = in_sentences(found)
-    assert of_moved.startswith("moved knows its answers better on popqa (AUROC +0.")
-    assert " and worse on kuq (AUROC −0." in of_moved
-    assert of_moved.endswith(" pp) than base, significantly (Holm).")
+    assert of_moved.startswith("moved knows its answers significantly better on popqa (AUROC +0.")
+    assert " and significantly worse on kuq (AUROC −0." in of_moved
+    assert of_moved.endswith(" pp) than base (Holm).")
     assert of_still == (
         "still knows its answers neither significantly better nor worse than base (Holm)."
     )
