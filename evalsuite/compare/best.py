@@ -16,8 +16,8 @@ from saeval.evalsuite.compare.results import Comparison
 from saeval.stats._core.answers import joint_answers
 from saeval.stats.checkpoints.best import best_checkpoint, is_resampled
 from saeval.stats.checkpoints.results import Best, NoBestError
-from saeval.stats.compare.evidence import Key
 from saeval.stats.gate.rules import higher_is_better, metrics_of
+from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 from saeval.tasks.registry import get_task
 
@@ -30,7 +30,7 @@ class SelectionMetric:
     label: str | None
     task: str | None = None
 
-    def keys(self, tasks: Iterable[str]) -> dict[str, Key]:
+    def keys(self, tasks: Iterable[str]) -> dict[str, MetricKey]:
         """The metric as each task has it.
 
         Raises

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from saeval.evalsuite.compare.results import CheckpointSeries, Comparison
-    from saeval.stats.compare.results import MetricComparison
+    from saeval.stats.compare.metric_comparison import MetricComparison
 
 _HEADS = ("task", "metric", "base", "checkpoint", "difference", "interval", "p (Holm)", "items")
 

@@ -22,7 +22,8 @@ from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints import results as series_results
 from saeval.stats.compare import results
-from saeval.stats.compare.results import MetricComparison, TaskComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import TaskComparison
 from saeval.tasks.registry import get_task
 
 if TYPE_CHECKING:

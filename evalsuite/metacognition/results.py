@@ -11,7 +11,8 @@ import numpy as np
 
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
 from saeval.stats._core.interval import FEWEST_ITEMS
-from saeval.stats.compare.results import MetricComparison, ModelDescription, StatsConfig
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import ModelDescription, StatsConfig
 from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
 from saeval.stats.metacognition.results import (
     ModelMetacognition,

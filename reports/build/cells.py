@@ -17,7 +17,8 @@ from saeval.reports.text.numbers import (
     format_value_interval,
 )
 from saeval.reports.text.significance import Sign, sign_of
-from saeval.stats.compare.results import MetricComparison, TaskComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import TaskComparison
 
 EMPTY = Cell("–")
 

@@ -46,7 +46,8 @@ from saeval.reports.text.significance import (
 )
 from saeval.reports.text.summary import Words, in_words
 from saeval.reports.text.verdict import VERDICT_NAMES, Verdict
-from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import Comparison, TaskComparison
 
 CAUTIONS = "Before believing a gain"
 

@@ -33,7 +33,7 @@ from saeval.reports.text.numbers import (
     format_value_interval,
 )
 from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, sign_of
-from saeval.stats.compare.results import MetricComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.metacognition.pairwise import ReplyProportion
 from saeval.stats.metacognition.results import (
     Estimate,

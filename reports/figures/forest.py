@@ -10,7 +10,8 @@ from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import format_difference, format_interval
 from saeval.reports.text.significance import sign_of, tasks_and_pooled
-from saeval.stats.compare.results import Comparison, MetricComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import Comparison
 from saeval.stats.metrics.metric import Scale
 
 WIDTH = 300.0

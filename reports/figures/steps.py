@@ -31,7 +31,8 @@ from saeval.reports.text.numbers import (
 )
 from saeval.reports.text.significance import Direction, find, sign_of
 from saeval.stats.checkpoints.results import CheckpointSeries
-from saeval.stats.compare.results import MetricComparison, TaskComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import TaskComparison
 from saeval.stats.metrics.metric import Scale
 from saeval.stats.metrics.registry import get_metric
 

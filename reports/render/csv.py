@@ -10,7 +10,8 @@ from saeval.reports.sanitize import printable
 from saeval.reports.text.significance import tasks_and_pooled
 from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints.results import CheckpointSeries
-from saeval.stats.compare.results import Comparison, MetricComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import Comparison
 from saeval.stats.frontier.results import BeyondFront, Frontier
 from saeval.stats.gate.decide import Gate, RuleResult
 from saeval.stats.metacognition.results import Metacognition, ModelMetacognition

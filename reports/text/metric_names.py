@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saeval.reports.text.numbers import format_difference, format_signed
-from saeval.stats.compare.results import MetricComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.metrics.metric import Metric
 from saeval.stats.metrics.registry import find_metric
 

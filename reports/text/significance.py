@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from saeval.stats._core.interval import Interval
-from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import Comparison, TaskComparison
 
 Direction = Literal["better", "worse", "higher", "lower", "noise", "same", "untested"]
 

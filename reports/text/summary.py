@@ -15,7 +15,8 @@ from saeval.reports.text.task import (
     task_sentences,
 )
 from saeval.reports.text.verdict import Verdict, error_counts, identical, signed_rows, verdict
-from saeval.stats.compare.results import Comparison, MetricComparison, TaskComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import Comparison, TaskComparison
 
 _NAMED_AT_MOST = 4
 _DETAILED_AT_MOST = 2

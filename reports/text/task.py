@@ -26,7 +26,8 @@ from saeval.reports.text.verdict import (
     too_few_items,
     valid_on_both_sides,
 )
-from saeval.stats.compare.results import MetricComparison, TaskComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import TaskComparison
 from saeval.stats.metrics.registry import get_metric
 
 _SPOKEN_OF = {

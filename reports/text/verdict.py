@@ -7,12 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from saeval.reports.text.significance import Sign, find, leaves_out_zero, sign_of
-from saeval.stats.compare.results import (
-    InvalidTreatment,
-    MetricComparison,
-    ModelResult,
-    TaskComparison,
-)
+from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import InvalidTreatment, ModelResult, TaskComparison
 
 Verdict = Literal[
     "better",

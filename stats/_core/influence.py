@@ -30,37 +30,37 @@ class DifferenceTest:
     ----------
     difference
         None where one of the models has no value.
-    standard_error, statistic
-        None where no variance can be estimated: one item or cluster, an AUROC with a single
-        right or wrong answer.
-    degrees_of_freedom
-        Of Student's t; None where the reference is the normal distribution.
-    p
+    pvalue
         Two-sided. 1 if the difference is exactly 0 and nothing varies (identical models); None
         if nothing varies but the difference is not 0, since no data say how sure that is.
-    interval
-        At `level`; None where p is.
+    confidence_interval
+        At `confidence_level`; None where there is none.
     items, clusters
         What it rests on; `clusters` is None if items are taken as independent. Below about 200
         clusters the test is still a little liberal: the caller should say so.
-    method, level
+    method, confidence_level
         The settings.
+    standard_error, statistic
+        None where no variance can be estimated (one item or cluster, an AUROC with a single
+        right or wrong answer), and for tests that use none.
+    degrees_of_freedom
+        Of Student's t; None where the reference is another distribution.
     centre
         What is tested and what the interval lies around: the difference, but where pseudo-items
         were added to the data (`saeval.stats.inference.smoothing`).
     """
 
     difference: float | None
-    standard_error: float | None
-    statistic: float | None
-    degrees_of_freedom: int | None
     pvalue: float | None
     confidence_interval: Interval | None
     items: int
-    clusters: int | None
     method: str
     confidence_level: float
-    centre: float | None
+    clusters: int | None = None
+    standard_error: float | None = None
+    statistic: float | None = None
+    degrees_of_freedom: int | None = None
+    centre: float | None = None
 
 
 def jackknife_standard_error(influence: FloatArray, cluster: IntArray) -> float | None:
@@ -139,15 +139,15 @@ def wald_test(
     elif difference == 0 and (standard_error is not None or scale == 0):
         standard_error, statistic, p, interval = 0.0, 0.0, 1.0, Interval(0.0, 0.0, method)
     return DifferenceTest(
-        difference,
-        standard_error,
-        statistic,
-        degrees_of_freedom,
-        p,
-        interval,
-        items,
-        clusters,
-        method,
-        confidence_level,
-        difference,
+        difference=difference,
+        pvalue=p,
+        confidence_interval=interval,
+        items=items,
+        method=method,
+        confidence_level=confidence_level,
+        clusters=clusters,
+        standard_error=standard_error,
+        statistic=statistic,
+        degrees_of_freedom=degrees_of_freedom,
+        centre=difference,
     )

@@ -13,9 +13,9 @@ from saeval.stats._core.interval import FEWEST_ITEMS
 from saeval.stats.bootstrap.paired import resampled_metrics
 from saeval.stats.bootstrap.winner import select_best
 from saeval.stats.checkpoints.results import Best, Candidate, NoBestError
-from saeval.stats.compare.evidence import Key
 from saeval.stats.compare.results import StatsConfig
 from saeval.stats.metrics.built_in import OF_ANSWERS, OF_CONFIDENCE
+from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 
 _DEFINED = 0.95
@@ -24,7 +24,7 @@ _DEFINED = 0.95
 
 def best_checkpoint(
     tasks: Mapping[str, JointAnswers],
-    keys: Mapping[str, Key],
+    keys: Mapping[str, MetricKey],
     names: Sequence[str],
     config: StatsConfig,
 ) -> Best:
@@ -108,7 +108,7 @@ def is_resampled(metric: str) -> bool:
 
 
 def _task(
-    task: str, answers: JointAnswers, key: Key, config: StatsConfig
+    task: str, answers: JointAnswers, key: MetricKey, config: StatsConfig
 ) -> tuple[FloatArray, FloatArray]:
     """Values of shape (K + 1,), the base first, and replicates of shape (B, K + 1)."""
     rng = np.random.default_rng([config.seed, zlib.crc32(f"{task} best".encode())])
@@ -119,7 +119,7 @@ def _task(
     )
 
 
-def _items(key: Key, answers: JointAnswers) -> int:
+def _items(key: MetricKey, answers: JointAnswers) -> int:
     """How many items a metric rests on."""
     name, label = key
     if get_metric(name).needs_confidence:

@@ -8,9 +8,10 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray
-from saeval.stats.compare.evidence import Key, proportion_row
-from saeval.stats.compare.results import MetricComparison, Overlap
+from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
+from saeval.stats.compare.results import Overlap
 from saeval.stats.metrics.item_values import paired_values
+from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 
 KINDS = ("id", "text", "cluster")
@@ -58,7 +59,7 @@ def compare_clean(
 
 
 def _metrics(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricComparison, ...]:
-    names: tuple[Key, ...]
+    names: tuple[MetricKey, ...]
     if pairs.wrong is None:
         names = (("accuracy", None),)
     else:

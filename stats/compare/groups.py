@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.evidence import proportion_row
+from saeval.stats.compare.metric_comparison import proportion_row
 from saeval.stats.compare.results import GroupComparison
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.metrics.item_values import paired_values

@@ -9,9 +9,9 @@ import numpy as np
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import FloatArray
 from saeval.stats.bootstrap.paired import paired_bootstrap
-from saeval.stats.compare.evidence import mean_row, proportion_row
+from saeval.stats.compare.metric_comparison import MetricComparison, mean_row, proportion_row
 from saeval.stats.compare.metric_table import metric_rows
-from saeval.stats.compare.results import LabelProbabilities, MetricComparison, StatsConfig
+from saeval.stats.compare.results import LabelProbabilities, StatsConfig
 from saeval.stats.metrics.registry import get_metric
 
 

@@ -26,22 +26,18 @@ import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
-from saeval.stats.compare.evidence import (
-    Evidence,
-    Key,
-    evidence_of,
-    outside_row,
-    proportion_difference,
-)
-from saeval.stats.compare.results import MetricComparison, StatsConfig
+from saeval.stats.compare.metric_comparison import MetricComparison, secondary_row
+from saeval.stats.compare.results import StatsConfig
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
 from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.inference.multiplicity import max_t_pvalues
 from saeval.stats.inference.permutation import SwapTest, swap_tests
+from saeval.stats.inference.proportion_difference import proportion_difference
 from saeval.stats.inference.std import compare_std
 from saeval.stats.metrics.aurc import aurc
 from saeval.stats.metrics.item_values import PairedValues, paired_values
@@ -96,15 +92,14 @@ def _aurc_row(pairs: PairedAnswers, confidence_level: float) -> list[MetricCompa
         return []
     stated, right, stated_after, right_after = _stated(pairs)
     cluster = _cluster(pairs)
-    found = aurc_difference(
+    test = aurc_difference(
         right, stated, right_after, stated_after, cluster=cluster, confidence_level=confidence_level
     )
     values = aurc(right, stated), aurc(right_after, stated_after)
-    rule = get_metric("aurc")
-    return [outside_row(("aurc", None), *values, evidence_of(found), rule.higher_is_better)]
+    return [secondary_row(("aurc", None), *values, test, get_metric("aurc").higher_is_better)]
 
 
-def _has_a_meaning(key: Key, pairs: PairedAnswers) -> bool:
+def _has_a_meaning(key: MetricKey, pairs: PairedAnswers) -> bool:
     """Whether the metric says something that no other does.
 
     Open questions that all have an answer show nothing of those that have none; right answers
@@ -125,11 +120,11 @@ def _at_least(pvalue: float | None, adjusted: float | None) -> float | None:
 
 
 def _row(
-    key: Key,
+    key: MetricKey,
     pairs: PairedAnswers,
     bootstrap: PairedBootstrap,
     config: StatsConfig,
-    swaps: dict[Key, SwapTest],
+    swaps: dict[MetricKey, SwapTest],
 ) -> MetricComparison:
     name, label = key
     metric = get_metric(name)
@@ -154,69 +149,72 @@ def _row(
     )
     if base is None or checkpoint is None:
         return row
-    found = _evidence(key, pairs, config, swaps)
+    test = _difference_test(key, pairs, checkpoint - base, config, swaps)
     differences = _differences(bootstrap, key)
-    p, test = found.pvalue, found.method
-    if p is None:
-        p, test = bootstrap_pvalue(differences), "paired-bootstrap"
+    pvalue, method = test.pvalue, test.method
+    if pvalue is None:
+        pvalue, method = bootstrap_pvalue(differences), "paired-bootstrap"
     constant = all(
         np.ptp(replicates[key]) == 0
         for replicates in (bootstrap.base_replicates, bootstrap.checkpoint_replicates)
     )
-    nothing_varies = found.pvalue is None and (
+    nothing_varies = test.pvalue is None and (
         constant or (checkpoint != base and np.ptp(differences) == 0)
     )
-    if found.items < FEWEST_ITEMS or nothing_varies:
-        p = None
+    if test.items < FEWEST_ITEMS or nothing_varies:
+        pvalue = None
     percentile = _percentile(pairs, config.confidence_level)
-    interval = found.interval
+    interval = test.confidence_interval
     if interval is None and not (nothing_varies and constant):
         interval = percentile(differences)
     own = _own_intervals(key, pairs, config.confidence_level)
     return replace(
         row,
-        items=found.items,
+        items=test.items,
         difference=checkpoint - base,
         base_interval=own[0] or percentile(bootstrap.base_replicates[key]),
         checkpoint_interval=own[1] or percentile(bootstrap.checkpoint_replicates[key]),
         confidence_interval=interval,
-        pvalue=p,
-        method=None if p is None else test,
+        pvalue=pvalue,
+        method=None if pvalue is None else method,
     )
 
 
-def _evidence(
-    key: Key, pairs: PairedAnswers, config: StatsConfig, swaps: dict[Key, SwapTest]
-) -> Evidence:
+def _difference_test(
+    key: MetricKey,
+    pairs: PairedAnswers,
+    difference: float,
+    config: StatsConfig,
+    swaps: dict[MetricKey, SwapTest],
+) -> DifferenceTest:
+    """The test that suits the metric; without a p value where only the bootstrap does."""
     kind = get_metric(key[0]).kind
     if (values := paired_values(key, pairs)) is not None:
         return _of_values(values, kind, config.confidence_level)
     if key in swaps:
-        return Evidence(None, swaps[key].pvalue, swaps[key].method, len(pairs))
+        swap = swaps[key]
+        return DifferenceTest(
+            difference, swap.pvalue, None, len(pairs), swap.method, config.confidence_level
+        )
     stated, right, stated_after, right_after = _stated(pairs)
     options: _Options = {
         "cluster": _cluster(pairs),
         "confidence_level": config.confidence_level,
     }
     if kind == "auroc":
-        return evidence_of(auroc_difference(right, stated, right_after, stated_after, **options))
+        return auroc_difference(right, stated, right_after, stated_after, **options)
     if kind == "std":
-        return evidence_of(compare_std(stated, stated_after, **options).difference)
-    return Evidence(None, None, "", len(stated))
+        return compare_std(stated, stated_after, **options).difference
+    return DifferenceTest(difference, None, None, len(stated), "", config.confidence_level)
 
 
-def _of_values(values: PairedValues, kind: Kind, confidence_level: float) -> Evidence:
+def _of_values(values: PairedValues, kind: Kind, confidence_level: float) -> DifferenceTest:
     if kind == "proportion":
         return proportion_difference(
             values.base, values.checkpoint, values.cluster, confidence_level
         )
-    return evidence_of(
-        mean_difference(
-            values.base,
-            values.checkpoint,
-            cluster=values.cluster,
-            confidence_level=confidence_level,
-        )
+    return mean_difference(
+        values.base, values.checkpoint, cluster=values.cluster, confidence_level=confidence_level
     )
 
 
@@ -237,7 +235,7 @@ def _own_row(
     values = paired_values(key, pairs)
     if values is None or not len(values.base) or not metric.has_difference:
         return None
-    row = outside_row(
+    row = secondary_row(
         key,
         float(values.base.mean()),
         float(values.checkpoint.mean()),
@@ -280,7 +278,7 @@ def _cluster(pairs: PairedAnswers) -> IntArray | None:
 
 
 def _own_intervals(
-    key: Key, pairs: PairedAnswers, confidence_level: float
+    key: MetricKey, pairs: PairedAnswers, confidence_level: float
 ) -> tuple[Interval | None, Interval | None]:
     """Each model's own interval where there is a better one than the bootstrap's."""
     if get_metric(key[0]).kind == "proportion" and pairs.cluster is None:
@@ -316,7 +314,7 @@ def _percentile(
     return interval
 
 
-def _differences(bootstrap: PairedBootstrap, key: Key) -> FloatArray:
+def _differences(bootstrap: PairedBootstrap, key: MetricKey) -> FloatArray:
     return bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
 
 

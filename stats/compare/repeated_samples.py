@@ -9,11 +9,10 @@ import numpy as np
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats.bootstrap.paired import paired_bootstrap
-from saeval.stats.compare.evidence import mean_row, proportion_row
+from saeval.stats.compare.metric_comparison import MetricComparison, mean_row, proportion_row
 from saeval.stats.compare.metric_table import metric_rows
 from saeval.stats.compare.results import (
     ConfidenceSource,
-    MetricComparison,
     RepeatedSamples,
     SourceDifference,
     StatsConfig,

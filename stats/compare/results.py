@@ -17,55 +17,9 @@ from saeval.stats._core.results import (
     ReliabilityBin,
     RiskCoverage,
 )
+from saeval.stats.compare.metric_comparison import MetricComparison
 
 SCHEMA_VERSION = "saeval.comparison/1"
-
-
-@dataclass(frozen=True)
-class MetricComparison:
-    """One metric of both models on the same items.
-
-    Attributes
-    ----------
-    metric, label
-        The metric's name, and the class it is of (``recall`` of ``NA``) or None.
-    items
-        Items it rests on: all of them, or for confidence those where both models stated one.
-    difference_interval
-        Interval of checkpoint − base at the comparison's level.
-    p, test
-        Two-sided p of "no difference" and the test it comes from.
-    p_max_t
-        Adjusted over the headline metrics of this task by Westfall and Young's max-|t| on the
-        joint replicates, which knows that they move together.
-    p_holm, p_bh
-        Adjusted over the family: every headline metric of every task.
-    higher_is_better
-        None where neither direction is good in itself (NA rate, mean confidence).
-    headline
-        Whether it belongs to the family and the short table.
-    noise
-        The same difference between the base and the base asked again (an A/A run), or None
-        without one: differences of this size come from the engine or the sampling alone.
-    """
-
-    metric: str
-    label: str | None
-    items: int
-    base: float | None
-    checkpoint: float | None
-    difference: float | None
-    base_interval: Interval | None
-    checkpoint_interval: Interval | None
-    confidence_interval: Interval | None
-    pvalue: float | None
-    method: str | None
-    pvalue_max_t: float | None
-    pvalue_holm: float | None
-    pvalue_bh: float | None
-    higher_is_better: bool | None
-    headline: bool
-    noise: float | None = None
 
 
 @dataclass(frozen=True)

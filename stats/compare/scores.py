@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.interval import Interval
-from saeval.stats.compare.evidence import proportion_difference
 from saeval.stats.inference.means import mean_difference
+from saeval.stats.inference.proportion_difference import proportion_difference
 
 
 @dataclass(frozen=True)
@@ -82,19 +82,17 @@ def compare_scores(
         check.same_length(base=before, cluster=group)
     clusters = None if group is None else int(group.max()) + 1
     if before.dtype == after.dtype == np.bool_:
-        proportions = proportion_difference(before, after, group, confidence_level)
-        interval, pvalue, method = proportions.interval, proportions.pvalue, proportions.method
+        test = proportion_difference(before, after, group, confidence_level)
     else:
-        means = mean_difference(before, after, cluster=group, confidence_level=confidence_level)
-        interval, pvalue, method = means.confidence_interval, means.pvalue, means.method
+        test = mean_difference(before, after, cluster=group, confidence_level=confidence_level)
     base_mean, checkpoint_mean = float(before.mean()), float(after.mean())
     return ScoreComparison(
         base=base_mean,
         checkpoint=checkpoint_mean,
         difference=checkpoint_mean - base_mean,
-        confidence_interval=interval,
-        pvalue=pvalue,
-        method=method,
+        confidence_interval=test.confidence_interval,
+        pvalue=test.pvalue,
+        method=test.method,
         items=len(before),
         clusters=clusters,
         confidence_level=confidence_level,

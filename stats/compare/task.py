@@ -13,16 +13,15 @@ from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray
 from saeval.stats._core.wilson import wilson_proportion
 from saeval.stats.bootstrap.paired import paired_bootstrap
-from saeval.stats.compare.evidence import proportion_row
 from saeval.stats.compare.groups import compare_groups
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
+from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
 from saeval.stats.compare.metric_table import metric_rows, own_metric_rows
 from saeval.stats.compare.repeated_samples import PairedSamples, compare_samples
 from saeval.stats.compare.results import (
     ChangedItem,
     ConfidenceHistogram,
-    MetricComparison,
     ModelResult,
     Overlap,
     PairedStd,

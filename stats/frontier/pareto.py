@@ -20,10 +20,10 @@ import numpy.typing as npt
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, IntArray
 from saeval.stats._core.interval import FEWEST_ITEMS, Proportion
-from saeval.stats.compare.evidence import proportion_difference
 from saeval.stats.frontier.results import BeyondFront, Change, Dominance, Point, Relation, Utility
 from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.inference.multiplicity import adjust_pvalues
+from saeval.stats.inference.proportion_difference import proportion_difference
 
 PENALTIES = (0.0, 1.0, 2.0, 4.0)
 """What a wrong answer costs where a right one earns 1."""
@@ -186,10 +186,10 @@ def dominances(
 def _change(
     base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, confidence_level: float
 ) -> Change:
-    found = proportion_difference(base, checkpoint, cluster, confidence_level)
+    test = proportion_difference(base, checkpoint, cluster, confidence_level)
     difference = (int(checkpoint.sum()) - int(base.sum())) / len(base)
-    p = found.pvalue if len(base) >= FEWEST_ITEMS else None
-    return Change(difference, found.interval, p, None)
+    pvalue = test.pvalue if len(base) >= FEWEST_ITEMS else None
+    return Change(difference, test.confidence_interval, pvalue, None)
 
 
 def _relation(right: Change, wrong: Change, confidence_level: float) -> Relation:

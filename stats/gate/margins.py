@@ -26,7 +26,6 @@ from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.bootstrap.paired import PairedBootstrap
-from saeval.stats.compare.evidence import Key
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
 from saeval.stats.inference.means import mean_difference
@@ -40,14 +39,19 @@ from saeval.stats.inference.one_sided import (
     untested,
 )
 from saeval.stats.metrics.item_values import PairedValues, paired_values
-from saeval.stats.metrics.metric import Metric
+from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.registry import get_metric
 
 Bootstrap = Callable[[], PairedBootstrap]
 
 
 def difference_against(
-    key: Key, pairs: PairedAnswers, limit: float, *, confidence_level: float, bootstrap: Bootstrap
+    key: MetricKey,
+    pairs: PairedAnswers,
+    limit: float,
+    *,
+    confidence_level: float,
+    bootstrap: Bootstrap,
 ) -> LimitTest:
     """Is the difference of a metric above or below a limit?
 
@@ -106,7 +110,12 @@ def difference_against(
 
 
 def value_against(
-    key: Key, pairs: PairedAnswers, limit: float, *, confidence_level: float, bootstrap: Bootstrap
+    key: MetricKey,
+    pairs: PairedAnswers,
+    limit: float,
+    *,
+    confidence_level: float,
+    bootstrap: Bootstrap,
 ) -> LimitTest:
     """Is the checkpoint's own value of a metric above or below a limit?
 
@@ -168,7 +177,7 @@ def _stated(pairs: PairedAnswers) -> _Stated:
     )
 
 
-def _rests_on(key: Key, pairs: PairedAnswers) -> int:
+def _rests_on(key: MetricKey, pairs: PairedAnswers) -> int:
     """Items that a metric without a better test rests on; of a precision, the fewer answers."""
     name, label = key
     if get_metric(name).needs_confidence:

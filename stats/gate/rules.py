@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from saeval.stats.compare.evidence import Key
 from saeval.stats.metrics.built_in import BETWEEN_MODELS, OF_ANSWERS, OF_CONFIDENCE
 from saeval.stats.metrics.from_counts import classification_metrics
 from saeval.stats.metrics.item_values import is_of_items
+from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric, own_metrics
 
 Kind = Literal["must_improve", "not_worse_by", "at_most", "at_least"]
@@ -40,7 +40,7 @@ class Rule:
     source: str = ""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> MetricKey:
         """Name and label."""
         return self.metric, self.label
 
@@ -70,10 +70,12 @@ def higher_is_better(metric: str) -> bool | None:
     return get_metric(metric).higher_is_better
 
 
-def metrics_of(labels: tuple[str, ...], abstention: str | None, wrong: str | None) -> set[Key]:
+def metrics_of(
+    labels: tuple[str, ...], abstention: str | None, wrong: str | None
+) -> set[MetricKey]:
     """Every metric that a task with these labels has."""
     nothing = np.zeros((1, len(labels), len(labels) + 1))
-    own: set[Key] = {
+    own: set[MetricKey] = {
         (metric.name, label)
         for metric in own_metrics().values()
         if abstention is not None or not metric.needs_abstention

@@ -11,9 +11,9 @@ import numpy as np
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.interval import Interval
-from saeval.stats.compare.evidence import Key
 from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
 from saeval.stats.metrics.item_values import paired_values
+from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 
 
@@ -57,7 +57,7 @@ class Units:
 
 
 def units_of(
-    key: Key, of_difference: bool, pairs: PairedAnswers, unit: IntArray, largest: int
+    key: MetricKey, of_difference: bool, pairs: PairedAnswers, unit: IntArray, largest: int
 ) -> Units:
     """The units of a metric that is a mean over items.
 

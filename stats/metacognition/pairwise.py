@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
-from saeval.stats.compare.evidence import Evidence, proportion_difference
-from saeval.stats.compare.results import MetricComparison
+from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.inference.means import mean_difference, proportion_interval
+from saeval.stats.inference.proportion_difference import proportion_difference
 from saeval.stats.inference.proportions import mcnemar, tango_interval
 
 NO_CHOICE = -1
@@ -228,12 +229,12 @@ def pairwise_differences(
 
 def _row(
     shares: tuple[ReplyProportion, ReplyProportion],
-    found: Evidence,
+    test: DifferenceTest,
     *,
     higher_is_better: bool | None,
 ) -> MetricComparison:
     base, checkpoint = shares
-    tested = found.pvalue is not None and found.items >= FEWEST_ITEMS
+    tested = test.pvalue is not None and test.items >= FEWEST_ITEMS
     return MetricComparison(
         metric=base.name,
         label=None,
@@ -245,9 +246,9 @@ def _row(
         else checkpoint.value - base.value,
         base_interval=base.interval,
         checkpoint_interval=checkpoint.interval,
-        confidence_interval=found.interval,
-        pvalue=found.pvalue if tested else None,
-        method=found.method if tested else None,
+        confidence_interval=test.confidence_interval,
+        pvalue=test.pvalue if tested else None,
+        method=test.method if tested else None,
         pvalue_max_t=None,
         pvalue_holm=None,
         pvalue_bh=None,
@@ -256,18 +257,28 @@ def _row(
     )
 
 
-def _means(base: FloatArray, checkpoint: FloatArray, confidence_level: float) -> Evidence:
-    found = mean_difference(base, checkpoint, confidence_level=confidence_level)
+def _means(base: FloatArray, checkpoint: FloatArray, confidence_level: float) -> DifferenceTest:
+    test = mean_difference(base, checkpoint, confidence_level=confidence_level)
     if np.array_equal(base, checkpoint):  # not one change is no certainty that there is none
-        unchanged = tango_interval(0, 0, found.items, confidence_level=confidence_level)
-        return Evidence(unchanged, 1.0, found.method, found.items)
-    if found.pvalue is None:  # every pair changed by the same amount: no variance, and no doubt
+        unchanged = tango_interval(0, 0, test.items, confidence_level=confidence_level)
+        return replace(test, pvalue=1.0, confidence_interval=unchanged)
+    if test.pvalue is None:  # every pair changed by the same amount: no variance, and no doubt
         lost, won = int((checkpoint < base).sum()), int((checkpoint > base).sum())
-        return Evidence(None, mcnemar(lost, won).pvalue_mid, "mcnemar-mid-p", found.items)
-    limits = found.confidence_interval
-    if limits is not None:
-        limits = replace(limits, low=max(limits.low, -1.0), high=min(limits.high, 1.0))
-    return Evidence(limits, found.pvalue, found.method, found.items)
+        return replace(
+            test,
+            pvalue=mcnemar(lost, won).pvalue_mid,
+            confidence_interval=None,
+            method="mcnemar-mid-p",
+        )
+    interval = test.confidence_interval
+    if interval is None:
+        return test
+    return replace(
+        test,
+        confidence_interval=replace(
+            interval, low=max(interval.low, -1.0), high=min(interval.high, 1.0)
+        ),
+    )
 
 
 def _picked(choice: IntArray) -> IntArray:

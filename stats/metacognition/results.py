@@ -17,8 +17,9 @@ from saeval.stats._core.answers import Answers, paired_answers
 from saeval.stats._core.interval import Interval, Proportion
 from saeval.stats._core.wilson import wilson_proportion
 from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.metric_table import metric_rows
-from saeval.stats.compare.results import MetricComparison, ModelDescription, StatsConfig
+from saeval.stats.compare.results import ModelDescription, StatsConfig
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.metacognition.pairwise import Pairwise
 

@@ -12,7 +12,6 @@ from validity import Case, draw
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
-from saeval.stats.compare.evidence import Key
 from saeval.stats.gate.decide import (
     GatedTask,
     RuleResult,
@@ -23,13 +22,14 @@ from saeval.stats.gate.decide import (
 from saeval.stats.gate.margins import difference_against, value_against
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better
 from saeval.stats.gate.sequential import SequentialDecision
+from saeval.stats.metrics.metric import MetricKey
 
 LEVEL = 0.95
 REPLICATES = 1000
 BLOCK = 50
 MILLIONS = 2_000_000
 
-OF_DIFFERENCE: tuple[Key, ...] = (
+OF_DIFFERENCE: tuple[MetricKey, ...] = (
     ("accuracy", None),
     ("macro_f1", None),
     ("recall", "NA"),
@@ -42,7 +42,7 @@ OF_DIFFERENCE: tuple[Key, ...] = (
     ("brier", None),
     ("ece_squared_debiased", None),
 )
-OF_QUESTIONS: tuple[Key, ...] = (
+OF_QUESTIONS: tuple[MetricKey, ...] = (
     ("accuracy", None),
     ("hallucination_rate", None),
     ("incorrect_rate", None),
@@ -52,7 +52,7 @@ OF_QUESTIONS: tuple[Key, ...] = (
     ("precision", "NA"),
     ("false_abstention_rate", None),
 )
-OF_VALUE: tuple[Key, ...] = (
+OF_VALUE: tuple[MetricKey, ...] = (
     ("accuracy", None),
     ("macro_f1", None),
     ("invalid_rate", None),
@@ -120,7 +120,7 @@ def as_questions(pairs: PairedAnswers) -> PairedAnswers:
 
 
 @cache
-def truth(kind: DataKind, key: Key, of_difference: bool) -> float:
+def truth(kind: DataKind, key: MetricKey, of_difference: bool) -> float:
     """Of the metric, from a large sample."""
     pairs, once = _population(kind)
     test = difference_against if of_difference else value_against

@@ -1,0 +1,128 @@
+"""One metric of both models on the same items, and the rows of metrics outside the headline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.influence import DifferenceTest
+from saeval.stats._core.interval import FEWEST_ITEMS, Interval
+from saeval.stats.inference.means import mean_difference
+from saeval.stats.inference.proportion_difference import proportion_difference
+from saeval.stats.metrics.metric import MetricKey
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric of both models on the same items.
+
+    Attributes
+    ----------
+    metric, label
+        Name of the metric, and the class it is of (``recall`` of ``NA``) or None.
+    items
+        Items it rests on: all of them, or for confidences those where both models stated one.
+    base, checkpoint, difference
+        Values of both models and checkpoint − base; None where undefined.
+    base_interval, checkpoint_interval, confidence_interval
+        Intervals of the two values and of the difference, at the comparison's confidence level.
+    pvalue, method
+        Two-sided p value of "no difference" and the test it comes from.
+    pvalue_max_t
+        Adjusted over the headline metrics of this task by Westfall and Young's max-|t| on the
+        joint replicates, which accounts for their correlation.
+    pvalue_holm, pvalue_bh
+        Adjusted over the family: every headline metric of every task.
+    higher_is_better
+        None where neither direction is good in itself (abstention rate, mean confidence).
+    headline
+        Whether it belongs to the family and the short table.
+    noise
+        The same difference between two runs of the base (an A/A run), or None without a second
+        run: differences of this size come from the engine or the sampling alone.
+    """
+
+    metric: str
+    label: str | None
+    items: int
+    base: float | None
+    checkpoint: float | None
+    difference: float | None
+    base_interval: Interval | None
+    checkpoint_interval: Interval | None
+    confidence_interval: Interval | None
+    pvalue: float | None
+    method: str | None
+    pvalue_max_t: float | None
+    pvalue_holm: float | None
+    pvalue_bh: float | None
+    higher_is_better: bool | None
+    headline: bool
+    noise: float | None = None
+
+
+def secondary_row(
+    key: MetricKey,
+    base: float,
+    checkpoint: float,
+    test: DifferenceTest,
+    higher_is_better: bool | None,
+) -> MetricComparison:
+    """A row outside the headline, without adjusted p values and intervals of the two values.
+
+    Parameters
+    ----------
+    key
+        Name and label of the metric.
+    base, checkpoint
+        Values of the two models.
+    test
+        Test of their difference; its p value is dropped below `FEWEST_ITEMS` items.
+    higher_is_better
+        None where neither direction is good.
+    """
+    pvalue = test.pvalue if test.items >= FEWEST_ITEMS else None
+    return MetricComparison(
+        metric=key[0],
+        label=key[1],
+        items=test.items,
+        base=base,
+        checkpoint=checkpoint,
+        difference=checkpoint - base,
+        base_interval=None,
+        checkpoint_interval=None,
+        confidence_interval=test.confidence_interval,
+        pvalue=pvalue,
+        method=None if pvalue is None else test.method,
+        pvalue_max_t=None,
+        pvalue_holm=None,
+        pvalue_bh=None,
+        higher_is_better=higher_is_better,
+        headline=False,
+    )
+
+
+def proportion_row(
+    key: MetricKey,
+    base: BoolArray,
+    checkpoint: BoolArray,
+    cluster: IntArray | None,
+    confidence_level: float,
+    higher_is_better: bool | None,
+) -> MetricComparison:
+    """A row of two proportions, tested by `proportion_difference`."""
+    test = proportion_difference(base, checkpoint, cluster, confidence_level)
+    return secondary_row(key, float(base.mean()), float(checkpoint.mean()), test, higher_is_better)
+
+
+def mean_row(
+    key: MetricKey,
+    base: FloatArray,
+    checkpoint: FloatArray,
+    cluster: IntArray | None,
+    confidence_level: float,
+    higher_is_better: bool | None,
+) -> MetricComparison:
+    """A row of two means, tested by `mean_difference`."""
+    test = mean_difference(base, checkpoint, cluster=cluster, confidence_level=confidence_level)
+    return secondary_row(key, float(base.mean()), float(checkpoint.mean()), test, higher_is_better)
