@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from saeval.errors import InputError
 from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
-from saeval.stats.compare.results import StatsConfig
+from saeval.stats.compare.config import StatsConfig
 from saeval.suggest import closest, did_you_mean
 from saeval.tasks.data.sampling import parse_per_label
 from saeval.tasks.registry import list_tasks

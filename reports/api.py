@@ -29,7 +29,7 @@ from saeval.reports.render.series_index import SeriesIndex
 from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import Comparison
 from saeval.stats.frontier.results import Frontier
-from saeval.stats.gate.decide import Gate
+from saeval.stats.gate.results import Gate
 from saeval.stats.metacognition.results import Metacognition
 
 Result = Comparison | CheckpointSeries | Gate | Frontier | Metacognition

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from saeval.evalsuite.models.predictions import read_predictions
     from saeval.evalsuite.run.model_run import run
     from saeval.evalsuite.store.prediction import Prediction
-    from saeval.stats.compare.results import StatsConfig as StatsConfig
+    from saeval.stats.compare.config import StatsConfig as StatsConfig
 
     __version__: str
 
@@ -85,7 +85,7 @@ _MODULES = {
     "saeval.evalsuite.models.predictions": ("read_predictions",),
     "saeval.evalsuite.run.model_run": ("run",),
     "saeval.evalsuite.store.prediction": ("Prediction",),
-    "saeval.stats.compare.results": ("StatsConfig",),
+    "saeval.stats.compare.config": ("StatsConfig",),
 }
 """Where each name is defined."""
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
     from saeval.stats.bootstrap.winner import select_best
     from saeval.stats.checkpoints.series import checkpoint_series
+    from saeval.stats.compare.config import StatsConfig
     from saeval.stats.compare.metric_comparison import MetricComparison
-    from saeval.stats.compare.results import Comparison, StatsConfig, TaskComparison
+    from saeval.stats.compare.results import Comparison, TaskComparison
     from saeval.stats.compare.scores import ScoreComparison, compare_scores
     from saeval.stats.compare.task import adjust_family, compare_task
     from saeval.stats.frontier.pareto import pareto_front
@@ -130,10 +131,10 @@ _MODULES = {
     ),
     "bootstrap.winner": ("select_best",),
     "checkpoints.series": ("checkpoint_series",),
+    "compare.config": ("StatsConfig",),
     "compare.metric_comparison": ("MetricComparison",),
     "compare.results": (
         "Comparison",
-        "StatsConfig",
         "TaskComparison",
     ),
     "compare.scores": (

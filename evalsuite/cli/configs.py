@@ -18,7 +18,7 @@ from saeval.evalsuite.options import (
 )
 from saeval.extras import require_extra
 from saeval.progress import ConsoleProgress
-from saeval.stats.compare.results import StatsConfig
+from saeval.stats.compare.config import StatsConfig
 
 
 def stderr_progress() -> ConsoleProgress:

@@ -11,7 +11,7 @@ from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats._core.answers import Answers
 from saeval.stats._core.arrays import BoolArray
 from saeval.stats.compare.groups import quarters
-from saeval.stats.compare.repeated_samples import ItemSamples, PairedSamples
+from saeval.stats.compare.majority import ItemSamples, PairedSamples
 from saeval.tasks.grading.normalize import normal_forms
 
 

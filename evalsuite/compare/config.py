@@ -17,7 +17,7 @@ from saeval.evalsuite.options import (
     to_run_config,
     to_stats_config,
 )
-from saeval.stats.compare.results import StatsConfig
+from saeval.stats.compare.config import StatsConfig
 
 
 @dataclass(frozen=True)

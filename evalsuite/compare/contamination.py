@@ -5,8 +5,7 @@ from __future__ import annotations
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.training_data import TrainingData
 from saeval.stats._core.answers import PairedAnswers
-from saeval.stats.compare.contamination import compare_clean
-from saeval.stats.compare.results import Overlap
+from saeval.stats.compare.contamination import Overlap, compare_clean
 
 
 def compare_without_training_items(

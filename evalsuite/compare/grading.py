@@ -8,7 +8,7 @@ from saeval.errors import EngineError
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.judge.grades import GRADES_FILE, Grades
 from saeval.stats.compare.results import JudgeAgreement
-from saeval.stats.compare.task import INVALID_LABEL
+from saeval.stats.compare.transitions import INVALID_LABEL
 from saeval.stats.metrics.agreement import UNSCORED
 
 

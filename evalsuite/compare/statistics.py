@@ -26,14 +26,9 @@ from saeval.evalsuite.models.training_data import TrainingData
 from saeval.progress import SILENT, Progress
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.compare import results as stats_results
-from saeval.stats.compare.published import published_convention
-from saeval.stats.compare.results import (
-    SCHEMA_VERSION,
-    ModelDescription,
-    PublishedConvention,
-    StatsConfig,
-    TaskComparison,
-)
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.published import PublishedConvention, published_convention
+from saeval.stats.compare.results import SCHEMA_VERSION, ModelDescription, TaskComparison
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
 
 CHANGED_ITEMS_KEPT = 200

@@ -13,8 +13,10 @@ from saeval.evalsuite.compare.pairing import cluster_indices
 from saeval.evalsuite.run.system_prompts import SystemPrompt
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats.compare.results import ModelDescription
-from saeval.stats.frontier.pareto import Outcomes, beyond_front, dominances, points, utilities
+from saeval.stats.frontier.dominance import beyond_front, dominances
+from saeval.stats.frontier.pareto import Outcomes, points
 from saeval.stats.frontier.results import SCHEMA_VERSION, Frontier
+from saeval.stats.frontier.utility import utilities
 from saeval.tasks.task import Task
 
 _MANY_INVALID = 0.05

@@ -40,15 +40,9 @@ from saeval.evalsuite.options import (
 from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.run_folder import lock_run_folder
 from saeval.progress import SILENT, Progress
-from saeval.stats.compare.results import StatsConfig
-from saeval.stats.gate.decide import (
-    GATE_SCHEMA_VERSION,
-    GatedTask,
-    SkippedRule,
-    TaskCoverage,
-    decide_rules,
-    overall_verdict,
-)
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.gate.decide import GatedTask, decide_rules, overall_verdict
+from saeval.stats.gate.results import GATE_SCHEMA_VERSION, SkippedRule, TaskCoverage
 from saeval.stats.gate.rules import Rule
 from saeval.stats.metrics.registry import get_metric
 from saeval.tasks.registry import get_task

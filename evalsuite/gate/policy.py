@@ -24,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from saeval.errors import InputError, YamlError
 from saeval.evalsuite.compare.metric_names import ABSTENTION, LABELLED_METRICS, parse_metric
-from saeval.stats.gate.decide import SkippedRule
+from saeval.stats.gate.results import SkippedRule
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better, metrics_of
 from saeval.stats.metrics.registry import get_metric
 from saeval.suggest import did_you_mean

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 from saeval.errors import InputError
 from saeval.evalsuite.compare.notebook import format_number, html_table
 from saeval.evalsuite.compare.results import Comparison
-from saeval.stats.gate import decide
+from saeval.stats.gate import results
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class Gate(decide.Gate):
+class Gate(results.Gate):
     """A checkpoint held to a policy: `saeval.gate` returns it.
 
-    All of `saeval.stats.gate.decide.Gate`, and the comparison.
+    All of `saeval.stats.gate.results.Gate`, and the comparison.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class Gate(decide.Gate):
 _HEADS = ("task", "rule", "verdict", "estimate", "interval", "note")
 
 
-def _to_cells(result: decide.RuleResult) -> tuple[str, ...]:
+def _to_cells(result: results.RuleResult) -> tuple[str, ...]:
     from saeval.reports.text.gate import demand, rule_name
 
     ends = "–"
@@ -77,7 +77,7 @@ def _to_cells(result: decide.RuleResult) -> tuple[str, ...]:
     )
 
 
-def _to_row(result: decide.RuleResult) -> dict[str, object]:
+def _to_row(result: results.RuleResult) -> dict[str, object]:
     rule, interval = result.rule, result.interval
     return {
         "task": result.task,

@@ -43,12 +43,10 @@ from saeval.evalsuite.run.tasks import LoadedTask, load_tasks
 from saeval.evalsuite.store.paths import RUNS, folder_name
 from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
 from saeval.progress import SILENT, Progress
-from saeval.stats.compare.results import ModelDescription, StatsConfig
-from saeval.stats.metacognition.results import (
-    METACOGNITION_SCHEMA_VERSION,
-    Metacognition,
-    adjust_models,
-)
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.results import ModelDescription
+from saeval.stats.metacognition.adjust import adjust_models
+from saeval.stats.metacognition.results import METACOGNITION_SCHEMA_VERSION, Metacognition
 from saeval.tasks.metacognition.answers import load_own_answers
 from saeval.tasks.metacognition.items import build_confidence_items, build_pairwise_items
 from saeval.tasks.registry import get_task

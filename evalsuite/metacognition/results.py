@@ -11,16 +11,18 @@ import numpy as np
 
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
 from saeval.stats._core.interval import FEWEST_ITEMS
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import MetricComparison
-from saeval.stats.compare.results import ModelDescription, StatsConfig
-from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
+from saeval.stats.compare.results import ModelDescription
+from saeval.stats.metacognition.choices import NO_CHOICE
+from saeval.stats.metacognition.pairwise import pairwise_choices
+from saeval.stats.metacognition.pairwise_differences import pairwise_differences
 from saeval.stats.metacognition.results import (
     ModelMetacognition,
     TaskDifferences,
     TaskMetacognition,
-    certainty_differences,
-    single_answers,
 )
+from saeval.stats.metacognition.single_answers import certainty_differences, single_answers
 from saeval.tasks.metacognition.items import is_informative_pair, make_pair_id, match_questions
 from saeval.tasks.types import OwnAnswer
 

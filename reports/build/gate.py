@@ -31,7 +31,7 @@ from saeval.reports.text.gate import (
     what_would_decide,
 )
 from saeval.reports.text.numbers import format_count
-from saeval.stats.gate.decide import Gate, RuleResult, Verdict
+from saeval.stats.gate.results import Gate, RuleResult, Verdict
 
 _SIGNS: dict[Verdict, str] = {"PASS": "✅", "REGRESSION": "❌", "INCONCLUSIVE": "❔"}
 _TONES: dict[Verdict, Tone] = {"PASS": "better", "REGRESSION": "worse", "INCONCLUSIVE": "mixed"}

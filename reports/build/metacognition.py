@@ -36,12 +36,12 @@ from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, sign_of
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.metacognition.pairwise import ReplyProportion
 from saeval.stats.metacognition.results import (
-    Estimate,
     Metacognition,
     ModelMetacognition,
     TaskDifferences,
     TaskMetacognition,
 )
+from saeval.stats.metacognition.single_answers import Estimate
 from saeval.stats.metrics.registry import get_metric
 
 TRANSFER_NOTE = (

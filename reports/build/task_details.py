@@ -48,13 +48,10 @@ from saeval.reports.text.numbers import (
 )
 from saeval.reports.text.repeated_samples import source_sentences
 from saeval.reports.text.significance import UNADJUSTED_NOTE, sign_of
-from saeval.stats.compare.results import (
-    GroupComparison,
-    PublishedConvention,
-    PublishedRow,
-    RepeatedSamples,
-    TaskComparison,
-)
+from saeval.stats.compare.groups import GroupComparison
+from saeval.stats.compare.published import PublishedConvention, PublishedRow
+from saeval.stats.compare.repeated_samples import RepeatedSamples
+from saeval.stats.compare.results import TaskComparison
 from saeval.stats.metrics.registry import get_metric
 
 

@@ -19,7 +19,10 @@ from saeval.reports.text.numbers import (
 )
 from saeval.stats._core.interval import Proportion
 from saeval.stats._core.results import McNemar
-from saeval.stats.compare.results import InvalidTreatment, ModelResult, PairedStd, TaskComparison
+from saeval.stats.compare.confidence_std import PairedStd
+from saeval.stats.compare.invalid import InvalidTreatment
+from saeval.stats.compare.model_result import ModelResult
+from saeval.stats.compare.results import TaskComparison
 
 
 def detail_parts(task: TaskComparison, level: float) -> Iterator[Block]:

@@ -16,7 +16,7 @@ from saeval.reports.figures.svg import (
 )
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
-from saeval.stats.compare.results import RepeatedSamples
+from saeval.stats.compare.repeated_samples import RepeatedSamples
 from saeval.stats.metrics.registry import get_metric
 
 WIDTH = 300.0

@@ -19,7 +19,8 @@ from saeval.reports.figures.svg import (
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
 from saeval.stats._core.results import RiskCoverage
-from saeval.stats.compare.results import ModelResult, TaskComparison
+from saeval.stats.compare.model_result import ModelResult
+from saeval.stats.compare.results import TaskComparison
 
 WIDTH = 300.0
 _MODELS = (("base", BASE), ("checkpoint", CHECKPOINT))

@@ -13,7 +13,7 @@ from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison
 from saeval.stats.frontier.results import BeyondFront, Frontier
-from saeval.stats.gate.decide import Gate, RuleResult
+from saeval.stats.gate.results import Gate, RuleResult
 from saeval.stats.metacognition.results import Metacognition, ModelMetacognition
 
 COMPARISON_COLUMNS = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from saeval.reports.render.junit import fails
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.gate import finding
-from saeval.stats.gate.decide import Gate
+from saeval.stats.gate.results import Gate
 
 
 def github_annotations(gate: Gate, *, strict: bool) -> Iterator[str]:

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 from saeval.reports.sanitize import one_line
 from saeval.reports.text import gate as words
-from saeval.stats.gate.decide import Gate, RuleResult
+from saeval.stats.gate.results import Gate, RuleResult
 from saeval.stats.gate.rules import Rule
 
 

@@ -26,7 +26,8 @@ from saeval.reports.text.verdict import (
     valid_on_both_sides,
     verdict,
 )
-from saeval.stats.compare.results import Comparison, InvalidTreatment, TaskComparison
+from saeval.stats.compare.invalid import InvalidTreatment
+from saeval.stats.compare.results import Comparison, TaskComparison
 
 SHORTCUT_ABOVE_CHANCE = 0.05
 NEARLY_ALWAYS = 0.9

@@ -14,7 +14,7 @@ from saeval.reports.text.numbers import (
     format_value,
     format_value_interval,
 )
-from saeval.stats.gate.decide import CHANCE, Gate, RuleResult
+from saeval.stats.gate.results import CHANCE, Gate, RuleResult
 from saeval.stats.gate.rules import Rule, higher_is_better
 from saeval.stats.metrics.metric import Metric
 from saeval.stats.metrics.registry import get_metric

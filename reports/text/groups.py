@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from saeval.reports.text.metric_names import metric_name
 from saeval.reports.text.numbers import join_words
 from saeval.reports.text.significance import sign_of
-from saeval.stats.compare.results import GroupComparison
+from saeval.stats.compare.groups import GroupComparison
 
 
 def group_summary(groups: Sequence[GroupComparison], label: str | None, level: float) -> str:

@@ -11,7 +11,8 @@ from saeval.reports.text.numbers import (
     format_pvalue,
     format_range,
 )
-from saeval.stats.compare.results import SourceDifference, TaskComparison
+from saeval.stats.compare.repeated_samples import SourceDifference
+from saeval.stats.compare.results import TaskComparison
 
 
 def source_sentences(task: TaskComparison, level: float) -> Iterator[str]:

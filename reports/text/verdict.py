@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from saeval.reports.text.significance import Sign, find, leaves_out_zero, sign_of
+from saeval.stats.compare.invalid import InvalidTreatment
 from saeval.stats.compare.metric_comparison import MetricComparison
-from saeval.stats.compare.results import InvalidTreatment, ModelResult, TaskComparison
+from saeval.stats.compare.model_result import ModelResult
+from saeval.stats.compare.results import TaskComparison
 
 Verdict = Literal[
     "better",

@@ -92,6 +92,12 @@ class PairedAnswers:
         return np.asarray(self.checkpoint.predicted == self.target)
 
     @property
+    def discordant(self) -> tuple[int, int]:
+        """Items that only the base answered correctly, and items that only the checkpoint did."""
+        base, checkpoint = self.base_correct, self.checkpoint_correct
+        return int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
+
+    @property
     def both_confident(self) -> BoolArray:
         """Shape (n,): whether both models stated a confidence."""
         return np.asarray(~np.isnan(self.base.confidence) & ~np.isnan(self.checkpoint.confidence))

@@ -13,7 +13,7 @@ from saeval.stats._core.interval import FEWEST_ITEMS
 from saeval.stats.bootstrap.paired import resampled_metrics
 from saeval.stats.bootstrap.winner import select_best
 from saeval.stats.checkpoints.results import Best, Candidate, NoBestError
-from saeval.stats.compare.results import StatsConfig
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.metrics.built_in import OF_ANSWERS, OF_CONFIDENCE
 from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from saeval.stats._core.interval import Interval
-from saeval.stats.compare.results import Comparison, ModelDescription, StatsConfig
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.results import Comparison, ModelDescription
 
 SERIES_SCHEMA_VERSION = "saeval.family/1"
 

@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray
 from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
-from saeval.stats.compare.results import Overlap
 from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 
 KINDS = ("id", "text", "cluster")
 """What an item can share with the training data, the surest first."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Items that the checkpoint was trained on, and the comparison without them.
+
+    Attributes
+    ----------
+    by_id, by_text, by_cluster
+        Items known by their id; of the others, by their wording; of the others, by their cluster.
+    clean_items
+        Items that share none of these with the training data.
+    metrics
+        Accuracy and abstention on the clean items; none where all are clean, or no item is.
+    """
+
+    by_id: int
+    by_text: int
+    by_cluster: int
+    clean_items: int
+    metrics: tuple[MetricComparison, ...]
+
+    @property
+    def items(self) -> int:
+        """Items that share anything with the training data."""
+        return self.by_id + self.by_text + self.by_cluster
 
 
 def compare_clean(

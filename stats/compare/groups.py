@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats.compare.metric_comparison import proportion_row
-from saeval.stats.compare.results import GroupComparison
+from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.registry import get_metric
@@ -23,6 +22,19 @@ SMALLEST_GROUP = 20
 
 _OF_QUESTIONS = ("correct_rate", "incorrect_rate", "abstention_rate")
 _OF_LABELS = ("accuracy", "abstention_rate")
+
+
+@dataclass(frozen=True)
+class GroupComparison:
+    """Both models on the items of one group; p is adjusted (Holm) over its dimension.
+
+    `dimension` is what items are grouped by (``topic``, ``popularity``).
+    """
+
+    dimension: str
+    name: str
+    items: int
+    metrics: tuple[MetricComparison, ...]
 
 
 def compare_groups(

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from saeval.stats._core.arrays import BoolArray, IntArray
-from saeval.stats.compare.results import InvalidTreatment
+from saeval.stats._core.interval import Interval
 from saeval.stats.inference.proportions import tango_interval
+
+
+@dataclass(frozen=True)
+class InvalidTreatment:
+    """Accuracy when invalid answers are treated in one of several ways."""
+
+    treatment: str
+    items: int
+    base: float | None
+    checkpoint: float | None
+    difference: float | None
+    interval: Interval | None
 
 
 def invalid_treatments(

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import FloatArray
 from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import MetricComparison, mean_row, proportion_row
 from saeval.stats.compare.metric_table import metric_rows
-from saeval.stats.compare.results import LabelProbabilities, StatsConfig
 from saeval.stats.metrics.registry import get_metric
+
+
+@dataclass(frozen=True)
+class LabelProbabilities:
+    """The model's own probability of the label it gave, as a second confidence.
+
+    Rests on the `items` where both models gave a label and both were probed. `metrics` are those
+    of confidence (AUROC, Brier score, ECE², mean, standard deviation) of that probability;
+    ``probed_accuracy``, of the most probable label; ``not_likeliest_rate``, how often the label
+    given is not the most probable one; and, where a confidence was stated as well,
+    ``confidence_gap`` (stated − own, mean) and ``confidence_distance`` (its mean size).
+    """
+
+    items: int
+    metrics: tuple[MetricComparison, ...]
 
 
 def compare_label_probabilities(

@@ -19,10 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
-import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
@@ -30,19 +29,19 @@ from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import MetricComparison, secondary_row
-from saeval.stats.compare.results import StatsConfig
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
-from saeval.stats.inference.means import mean_difference, proportion_interval
+from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.multiplicity import max_t_pvalues
 from saeval.stats.inference.permutation import SwapTest, swap_tests
 from saeval.stats.inference.proportion_difference import proportion_difference
 from saeval.stats.inference.std import compare_std
 from saeval.stats.metrics.aurc import aurc
 from saeval.stats.metrics.item_values import PairedValues, paired_values
-from saeval.stats.metrics.metric import Kind, Metric, MetricKey
-from saeval.stats.metrics.registry import get_metric, own_metrics
+from saeval.stats.metrics.metric import Kind, MetricKey
+from saeval.stats.metrics.registry import get_metric
 
 
 class _Options(TypedDict):
@@ -190,7 +189,7 @@ def _difference_test(
     """The test that suits the metric; without a p value where only the bootstrap does."""
     kind = get_metric(key[0]).kind
     if (values := paired_values(key, pairs)) is not None:
-        return _of_values(values, kind, config.confidence_level)
+        return test_of_values(values, kind, config.confidence_level)
     if key in swaps:
         swap = swaps[key]
         return DifferenceTest(
@@ -208,7 +207,7 @@ def _difference_test(
     return DifferenceTest(difference, None, None, len(stated), "", config.confidence_level)
 
 
-def _of_values(values: PairedValues, kind: Kind, confidence_level: float) -> DifferenceTest:
+def test_of_values(values: PairedValues, kind: Kind, confidence_level: float) -> DifferenceTest:
     if kind == "proportion":
         return proportion_difference(
             values.base, values.checkpoint, values.cluster, confidence_level
@@ -216,50 +215,6 @@ def _of_values(values: PairedValues, kind: Kind, confidence_level: float) -> Dif
     return mean_difference(
         values.base, values.checkpoint, cluster=values.cluster, confidence_level=confidence_level
     )
-
-
-def own_metric_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricComparison, ...]:
-    """A row for every metric that a user registered, where both models have a value."""
-    rows = []
-    for metric in own_metrics().values():
-        for label in pairs.labels if metric.labelled else (None,):
-            row = _own_row(metric, (metric.name, label), pairs, confidence_level)
-            if row is not None:
-                rows.append(row)
-    return tuple(rows)
-
-
-def _own_row(
-    metric: Metric, key: MetricKey, pairs: PairedAnswers, confidence_level: float
-) -> MetricComparison | None:
-    values = paired_values(key, pairs)
-    if values is None or not len(values.base) or not metric.has_difference:
-        return None
-    row = secondary_row(
-        key,
-        float(values.base.mean()),
-        float(values.checkpoint.mean()),
-        _of_values(values, metric.kind, confidence_level),
-        metric.direction(open_questions=pairs.wrong is not None),
-    )
-    base, checkpoint = (
-        _own_interval(metric.kind, side, values.cluster, confidence_level)
-        for side in (values.base, values.checkpoint)
-    )
-    return replace(
-        row, base_interval=base, checkpoint_interval=checkpoint, headline=metric.headline
-    )
-
-
-def _own_interval(
-    kind: Kind, values: npt.NDArray[Any], cluster: IntArray | None, confidence_level: float
-) -> Interval | None:
-    if kind == "proportion":
-        return proportion_interval(values, cluster=cluster, confidence_level=confidence_level)
-    nothing = np.zeros(len(values))
-    return mean_difference(
-        nothing, values, cluster=cluster, confidence_level=confidence_level
-    ).confidence_interval
 
 
 def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -8,9 +8,11 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, paired_answers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.results import (
+    McNemar,
+)
 from saeval.stats.bootstrap.paired import paired_bootstrap
-from saeval.stats.compare.invalid import invalid_treatments
-from saeval.stats.compare.results import InvalidTreatment, PublishedConvention, PublishedRow
+from saeval.stats.compare.invalid import InvalidTreatment, invalid_treatments
 from saeval.stats.inference.proportions import mcnemar
 from saeval.stats.metrics.confidence import auroc, brier_score, levene
 
@@ -32,6 +34,43 @@ class PublishedAnswers:
     predicted: IntArray
     confidence: FloatArray
     valid: BoolArray
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """One number as the published studies count it, for one model or the pair."""
+
+    name: str
+    base: float | None
+    checkpoint: float | None
+    difference: float | None
+    pvalue: float | None
+    base_items: int
+    checkpoint_items: int
+
+
+@dataclass(frozen=True)
+class PublishedConvention:
+    """The same predictions counted as the published studies do.
+
+    Calibration rows use each model's own items with a confidence, so the two columns rest on
+    different items; significance rows use the items valid on both sides, a bootstrap p without
+    +1 and McNemar with continuity correction. `source` says whose reading of the responses it
+    is: the file's own, or this project's parser. `explanation` says in words why the numbers
+    differ from the main table. `treatments` is the accuracy over all items under three ways to
+    count the answers that the study could not read.
+    """
+
+    source: str
+    calibration: tuple[PublishedRow, ...]
+    significance: tuple[PublishedRow, ...]
+    treatments: tuple[InvalidTreatment, ...]
+    mcnemar: McNemar
+    base_invalid: int
+    checkpoint_invalid: int
+    base_invalid_here: int
+    checkpoint_invalid_here: int
+    explanation: tuple[str, ...]
 
 
 def published_convention(
@@ -89,8 +128,7 @@ def published_convention(
             n = len(pairs)
             rows.append(PublishedRow(name, first, second, second - first, p, n, n))
         significance = tuple(rows)
-        right, right_after = pairs.base_correct, pairs.checkpoint_correct
-        discordant = int((right & ~right_after).sum()), int((~right & right_after).sum())
+        discordant = pairs.discordant
     base_invalid, checkpoint_invalid = int((~base.valid).sum()), int((~checkpoint.valid).sum())
     return PublishedConvention(
         source="the file's own fields" if own_reading else "this parser",

@@ -6,63 +6,78 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
-from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.arrays import BoolArray
+from saeval.stats._core.interval import Interval
 from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.majority import CONSISTENCY, ItemSamples, PairedSamples, majority_answers
 from saeval.stats.compare.metric_comparison import MetricComparison, mean_row, proportion_row
 from saeval.stats.compare.metric_table import metric_rows
-from saeval.stats.compare.results import (
-    ConfidenceSource,
-    RepeatedSamples,
-    SourceDifference,
-    StatsConfig,
-)
 from saeval.stats.inference.auroc import auroc_difference
 from saeval.stats.inference.symmetry import stuart_maxwell
 from saeval.stats.metrics.pass_at_k import OUTCOMES, pass_at_k, repeat_outcomes
 from saeval.stats.metrics.registry import get_metric
 
-CONSISTENCY = "consistency"
-STATED = "stated"
-LABEL_PROBABILITY = "label probability"
-
 _IS_GOOD = {"all_correct": True, "all_incorrect": False}
 
 
 @dataclass(frozen=True)
-class ItemSamples:
-    """One model's k answers to each of n items.
+class ConfidenceSource:
+    """One way to be confident in the same answers: its metrics for both models.
 
-    Attributes
-    ----------
-    predicted
-        Shape (n, k): index into the labels, or their number for an invalid answer.
-    answer
-        Shape (n, k): two samples of an item that say the same have the same code; −1 for an
-        invalid one.
-    confidence
-        Shape (n, k): stated, NaN where none was.
-    label_probabilities
-        Shape (n, labels), rows of NaN where they were not probed; None if they never were.
+    `source` is ``stated``, ``label probability`` or ``consistency``.
     """
 
-    predicted: IntArray
-    answer: IntArray
-    confidence: FloatArray
-    label_probabilities: FloatArray | None = None
+    source: str
+    metrics: tuple[MetricComparison, ...]
 
 
 @dataclass(frozen=True)
-class PairedSamples:
-    """Both models' samples of the same items; the fields are as in `PairedAnswers`."""
+class SourceDifference:
+    """AUROC of consistency − AUROC of another source, for one model on the same answers.
 
-    labels: tuple[str, ...]
-    abstention: str | None
-    target: IntArray
-    base: ItemSamples
-    checkpoint: ItemSamples
-    cluster: IntArray | None = None
-    wrong: str | None = None
+    `model` is ``base`` or ``checkpoint``.
+    """
+
+    model: str
+    source: str
+    difference: float | None
+    interval: Interval | None
+    pvalue: float | None
+
+
+@dataclass(frozen=True)
+class RepeatedSamples:
+    """Several samples per item, every item counted once.
+
+    Attributes
+    ----------
+    samples, items
+        Samples per item, and items that have them all from both models.
+    outcomes, counts
+        The five classes of `saeval.stats.metrics.pass_at_k`, and `counts[i][j]` items that went
+        from class i with the base to class j with the checkpoint.
+    stuart_maxwell_p
+        Test that the shares of the classes are the same; it takes items as independent.
+    metrics
+        Shares of the classes (``all_correct``, …), ``pass_at_k`` with k as the label, and
+        ``majority_accuracy`` of the answer that most samples give.
+    confident_items, sources, source_differences
+        Confidence in the majority answers: what the samples that gave it stated on average, the
+        model's own probability of its label, and the share of samples that gave it (consistency,
+        of which invalid samples are no part). All rest on the same items.
+    """
+
+    samples: int
+    items: int
+    outcomes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    stuart_maxwell_pvalue: float
+    metrics: tuple[MetricComparison, ...]
+    confident_items: int
+    sources: tuple[ConfidenceSource, ...]
+    source_differences: tuple[SourceDifference, ...]
 
 
 def compare_samples(
@@ -115,7 +130,7 @@ def compare_samples(
     for drawn in _drawn(k):
         first, second = (pass_at_k(right, k, k=drawn) for right in rights)
         rows.append(mean_row(("pass_at_k", str(drawn)), first, second, pairs.cluster, level, True))
-    majority, sources = _majority(pairs)
+    majority, sources = majority_answers(pairs)
     rows.append(
         proportion_row(
             ("majority_accuracy", None),
@@ -157,91 +172,6 @@ def _declined(pairs: PairedSamples, model: ItemSamples) -> BoolArray:
         return np.zeros(model.predicted.shape, dtype=np.bool_)
     given = model.predicted == pairs.labels.index(pairs.abstention)
     return np.asarray(given & ~_correct(pairs, model))
-
-
-def _majority(pairs: PairedSamples) -> tuple[PairedAnswers, dict[str, PairedAnswers]]:
-    """The majority answers, and with each source's confidence where every source has one."""
-    voted = [_vote(m) for m in (pairs.base, pairs.checkpoint)]
-    models = (pairs.base, pairs.checkpoint)
-    predicted = [
-        np.where(share > 0, _at(m.predicted, winner), len(pairs.labels))
-        for m, (winner, share) in zip(models, voted, strict=True)
-    ]
-    unsure = np.full(len(pairs.target), np.nan)
-    majority = paired_answers(
-        pairs.labels,
-        pairs.abstention,
-        pairs.target,
-        Answers(predicted[0], unsure),
-        Answers(predicted[1], unsure),
-        pairs.cluster,
-        wrong=pairs.wrong,
-    )
-    answered = [_answered(pairs, given) for given in predicted]
-    confidences = {
-        STATED: [_stated(m, winner) for m, (winner, _) in zip(models, voted, strict=True)],
-        LABEL_PROBABILITY: [
-            _probability(m, given) for m, given in zip(models, predicted, strict=True)
-        ],
-        CONSISTENCY: [share for _, share in voted],
-    }
-    usable = answered[0] & answered[1]
-    sources = {}
-    for name, (base, checkpoint) in confidences.items():
-        has = usable & ~np.isnan(base) & ~np.isnan(checkpoint)
-        if has.any():
-            sources[name] = (base, checkpoint)
-            usable = has
-    kept = np.flatnonzero(usable)
-    return majority, {
-        name: replace(
-            majority.subset(kept),
-            base=Answers(predicted[0][kept], base[kept]),
-            checkpoint=Answers(predicted[1][kept], checkpoint[kept]),
-        )
-        for name, (base, checkpoint) in sources.items()
-        if len(kept)
-    }
-
-
-def _vote(model: ItemSamples) -> tuple[IntArray, FloatArray]:
-    """Index of the first sample that says what most say, and the share that says so."""
-    same = model.answer[:, :, None] == model.answer[:, None, :]
-    votes = np.where(model.answer >= 0, same.sum(axis=2), 0)
-    winner = votes.argmax(axis=1)
-    return winner, _at(votes, winner) / model.answer.shape[1]
-
-
-def _at(values: IntArray, column: IntArray) -> IntArray:
-    """One value of each row."""
-    return np.take_along_axis(values, column[:, None], axis=1)[:, 0]
-
-
-def _answered(pairs: PairedSamples, predicted: IntArray) -> BoolArray:
-    """Whether there is an answer to be confident of: who declines an open question gives none."""
-    valid = predicted != len(pairs.labels)
-    if pairs.wrong is None or pairs.abstention is None:
-        return np.asarray(valid)
-    return np.asarray(valid & (predicted != pairs.labels.index(pairs.abstention)))
-
-
-def _stated(model: ItemSamples, winner: IntArray) -> FloatArray:
-    """Mean confidence stated by the samples that gave the majority answer, NaN without any."""
-    agree = model.answer == _at(model.answer, winner)[:, None]
-    stated = agree & ~np.isnan(model.confidence)
-    total = np.where(stated, model.confidence, 0).sum(axis=1)
-    number = stated.sum(axis=1)
-    mean = np.full(len(total), np.nan)
-    np.divide(total, number, out=mean, where=number > 0)
-    return mean
-
-
-def _probability(model: ItemSamples, predicted: IntArray) -> FloatArray:
-    items = len(predicted)
-    if model.label_probabilities is None:
-        return np.full(items, np.nan)
-    known = np.column_stack([model.label_probabilities, np.full(items, np.nan)])
-    return np.asarray(np.clip(known[np.arange(items), predicted], 0, 1))
 
 
 def _of_confidence(

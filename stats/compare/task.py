@@ -9,42 +9,29 @@ from types import MappingProxyType
 
 import numpy as np
 
-from saeval.stats._core.answers import Answers, PairedAnswers
-from saeval.stats._core.arrays import BoolArray, FloatArray
-from saeval.stats._core.wilson import wilson_proportion
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.arrays import BoolArray
 from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.confidence_std import paired_std
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.contamination import Overlap
 from saeval.stats.compare.groups import compare_groups
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
+from saeval.stats.compare.majority import PairedSamples
 from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
-from saeval.stats.compare.metric_table import metric_rows, own_metric_rows
-from saeval.stats.compare.repeated_samples import PairedSamples, compare_samples
-from saeval.stats.compare.results import (
-    ChangedItem,
-    ConfidenceHistogram,
-    ModelResult,
-    Overlap,
-    PairedStd,
-    PublishedConvention,
-    StatsConfig,
-    TaskComparison,
-    Transitions,
-    Unpaired,
-)
+from saeval.stats.compare.metric_table import metric_rows
+from saeval.stats.compare.model_result import model_result
+from saeval.stats.compare.own_metrics import own_metric_rows
+from saeval.stats.compare.published import PublishedConvention
+from saeval.stats.compare.repeated_samples import compare_samples
+from saeval.stats.compare.results import ChangedItem, TaskComparison, Unpaired
+from saeval.stats.compare.transitions import label_transitions
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.proportions import mcnemar
-from saeval.stats.inference.std import compare_std
-from saeval.stats.inference.symmetry import bowker, stuart_maxwell
-from saeval.stats.metrics.brier_decomposition import brier_decomposition
 from saeval.stats.metrics.confidence import (
-    expected_calibration_error,
     levene,
-    reliability,
-    risk_coverage,
 )
-from saeval.stats.metrics.selective import auarc, augrc
-
-INVALID_LABEL = "INVALID"
 
 
 def compare_task(
@@ -99,7 +86,7 @@ def compare_task(
             *own_metric_rows(pairs, config.confidence_level),
             *_process_correct(pairs, right_in_reasoning, config.confidence_level),
         ),
-        mcnemar=mcnemar(*_discordant(pairs)),
+        mcnemar=mcnemar(*pairs.discordant),
         levene=tuple(
             levene(
                 pairs.base.confidence[confident], pairs.checkpoint.confidence[confident], center=c
@@ -108,9 +95,9 @@ def compare_task(
         )
         if confident.any()
         else (),
-        std=_spread(pairs, config.confidence_level),
+        std=paired_std(pairs, config.confidence_level),
         label_probabilities=compare_label_probabilities(pairs, config, rng),
-        transitions=_transitions(pairs, config.confidence_level),
+        transitions=label_transitions(pairs, config.confidence_level),
         invalid_treatments=invalid_treatments(
             pairs.target,
             (pairs.base.predicted, pairs.checkpoint.predicted),
@@ -121,8 +108,8 @@ def compare_task(
             abstention=None if pairs.abstention is None else pairs.labels.index(pairs.abstention),
             confidence_level=config.confidence_level,
         ),
-        base=_model_result(pairs, pairs.base, config.confidence_level),
-        checkpoint=_model_result(pairs, pairs.checkpoint, config.confidence_level),
+        base=model_result(pairs, pairs.base, config.confidence_level),
+        checkpoint=model_result(pairs, pairs.checkpoint, config.confidence_level),
         published=published,
         evidence_shortcut=_evidence_shortcut(pairs, has_evidence),
         unpaired=unpaired or Unpaired(0, 0, (), ()),
@@ -160,102 +147,6 @@ def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]
 def family_size(tasks: Sequence[TaskComparison]) -> int:
     """How many tests `adjust_family` corrects over."""
     return sum(row.headline and row.pvalue is not None for task in tasks for row in task.metrics)
-
-
-def _discordant(pairs: PairedAnswers) -> tuple[int, int]:
-    base, checkpoint = pairs.base_correct, pairs.checkpoint_correct
-    return int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
-
-
-def _transitions(pairs: PairedAnswers, confidence_level: float) -> Transitions:
-    size = len(pairs.labels) + 1
-    counts = np.bincount(
-        pairs.base.predicted * size + pairs.checkpoint.predicted, minlength=size * size
-    ).reshape(size, size)
-    worse, better = _discordant(pairs)
-    return Transitions(
-        labels=(*pairs.labels, INVALID_LABEL),
-        counts=tuple(tuple(row) for row in counts.tolist()),
-        negative_flip_rate=wilson_proportion(
-            "negative_flip_rate", worse, len(pairs), confidence_level=confidence_level
-        ),
-        positive_flip_rate=wilson_proportion(
-            "positive_flip_rate", better, len(pairs), confidence_level=confidence_level
-        ),
-        bowker_pvalue=bowker(counts).pvalue,
-        stuart_maxwell_pvalue=stuart_maxwell(counts).pvalue,
-    )
-
-
-def _spread(pairs: PairedAnswers, confidence_level: float) -> PairedStd | None:
-    confident = pairs.both_confident
-    if not confident.any():
-        return None
-    found = compare_std(
-        pairs.base.confidence[confident],
-        pairs.checkpoint.confidence[confident],
-        cluster=None if pairs.cluster is None else pairs.cluster[confident],
-        confidence_level=confidence_level,
-    )
-    return PairedStd(
-        base_std=found.base_std,
-        checkpoint_std=found.checkpoint_std,
-        log_ratio=found.log_ratio.difference,
-        log_ratio_interval=found.log_ratio.confidence_interval,
-        log_ratio_pvalue=found.log_ratio.pvalue,
-        brown_forsythe_pvalue=found.brown_forsythe.pvalue,
-    )
-
-
-def _model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float) -> ModelResult:
-    k = len(pairs.labels)
-    confusion = np.bincount(
-        pairs.target * (k + 1) + answers.predicted, minlength=k * (k + 1)
-    ).reshape(k, k + 1)
-    abstained = (
-        int(confusion[:, pairs.labels.index(pairs.abstention)].sum()) if pairs.abstention else 0
-    )
-    invalid = int(confusion[:, k].sum())
-    # Of both models' items, as the metrics are, so that the pictures show what the tables say.
-    both = pairs.both_confident
-    confidence, predicted = answers.confidence[both], answers.predicted[both]
-    correct = (answers.predicted == pairs.target)[both]
-    some = len(confidence) > 0
-    brier = brier_decomposition(correct, confidence) if some else None
-    return ModelResult(
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
-        answered=len(pairs) - abstained - invalid,
-        abstained=abstained,
-        invalid=invalid,
-        stated_confidence=int((~np.isnan(answers.confidence)).sum()),
-        reliability=reliability(correct, confidence, confidence_level=confidence_level)
-        if some
-        else (),
-        histogram=ConfidenceHistogram(
-            by_outcome={
-                "correct": _histogram(confidence[correct]),
-                "wrong": _histogram(confidence[~correct]),
-            },
-            by_label={
-                label: _histogram(confidence[predicted == index])
-                for index, label in enumerate(pairs.labels)
-                if pairs.wrong is None or label != pairs.abstention
-            },
-        ),
-        risk_coverage=risk_coverage(correct, confidence) if some else None,
-        auarc=auarc(correct, confidence) if some else None,
-        augrc=augrc(correct, confidence) if some else None,
-        brier_miscalibration=brier.miscalibration if brier else None,
-        brier_discrimination=brier.discrimination if brier else None,
-        brier_uncertainty=brier.uncertainty if brier else None,
-        ece_10=expected_calibration_error(correct, confidence, bins=10) if some else None,
-        ece_15=expected_calibration_error(correct, confidence, bins=15) if some else None,
-    )
-
-
-def _histogram(confidence: FloatArray) -> tuple[int, ...]:
-    counts = np.bincount(np.minimum((confidence * 10 + 1e-9).astype(int), 9), minlength=10)
-    return tuple(counts.tolist())
 
 
 def _process_correct(

@@ -63,7 +63,7 @@ def ours_clustered(data: Data, replicates: int) -> object:
 
 
 def comparison(data: Data, replicates: int) -> object:
-    from saeval.stats.compare.results import StatsConfig
+    from saeval.stats.compare.config import StatsConfig
     from saeval.stats.compare.task import compare_task
 
     return compare_task("bench", data.pairs(), StatsConfig(0.95, replicates, 0))

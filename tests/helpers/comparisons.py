@@ -10,13 +10,13 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats._core.interval import Interval
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.published import PublishedAnswers, published_convention
 from saeval.stats.compare.results import (
     SCHEMA_VERSION,
     ChangedItem,
     Comparison,
     ModelDescription,
-    StatsConfig,
     TaskComparison,
 )
 from saeval.stats.compare.task import adjust_family, compare_task, family_size

@@ -8,8 +8,10 @@ import numpy as np
 from comparisons import HOSTILE
 
 from saeval.stats.compare.results import ModelDescription
-from saeval.stats.frontier.pareto import Outcomes, beyond_front, dominances, points, utilities
+from saeval.stats.frontier.dominance import beyond_front, dominances
+from saeval.stats.frontier.pareto import Outcomes, points
 from saeval.stats.frontier.results import SCHEMA_VERSION, Frontier
+from saeval.stats.frontier.utility import utilities
 
 Shares = tuple[float, float]
 """Right and wrong."""

@@ -12,14 +12,9 @@ from validity import Case, draw
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
-from saeval.stats.gate.decide import (
-    GatedTask,
-    RuleResult,
-    decide_rules,
-    decide_sequentially,
-    overall_verdict,
-)
+from saeval.stats.gate.decide import GatedTask, decide_rules, decide_sequentially, overall_verdict
 from saeval.stats.gate.margins import difference_against, value_against
+from saeval.stats.gate.results import RuleResult
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better
 from saeval.stats.gate.sequential import SequentialDecision
 from saeval.stats.metrics.metric import MetricKey

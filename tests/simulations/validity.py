@@ -27,8 +27,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_table import metric_rows
-from saeval.stats.compare.results import StatsConfig
 from saeval.stats.metrics.aurc import aurc
 
 LABELS = ("PASS", "FAIL", "NA")

@@ -8,7 +8,8 @@ from saeval.errors import PairingError
 from saeval.evalsuite.compare.pairing import pair, select_changed_items, to_arrays
 from saeval.evalsuite.compare.results import ComparedPredictions
 from saeval.evalsuite.compare.statistics import compare_predictions
-from saeval.stats.compare.results import ModelDescription, StatsConfig
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.results import ModelDescription
 from saeval.tasks.registry import get_task
 
 FEVER = get_task("fever")

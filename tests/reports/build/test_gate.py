@@ -24,7 +24,7 @@ from saeval.reports import (
 )
 from saeval.reports.render.github import github_annotations
 from saeval.stats._core.interval import Interval
-from saeval.stats.gate.decide import Gate, RuleResult, SkippedRule, TaskCoverage
+from saeval.stats.gate.results import Gate, RuleResult, SkippedRule, TaskCoverage
 from saeval.stats.gate.rules import Rule
 
 HOSTILE = 'x|<img src=a onerror=b>\n::error::owned\x1b[31m @everyone "]]>&'

@@ -14,18 +14,20 @@ from saeval.reports import print_result, report_files, to_csv, to_html, to_markd
 from saeval.reports.build.cells import EMPTY
 from saeval.reports.build.metacognition import task_tables, transfer_section
 from saeval.reports.text.metacognition import details, in_sentences, way_of
-from saeval.stats.compare.results import ModelDescription, StatsConfig
-from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.results import ModelDescription
+from saeval.stats.metacognition.adjust import adjust_models
+from saeval.stats.metacognition.choices import NO_CHOICE
+from saeval.stats.metacognition.pairwise import pairwise_choices
+from saeval.stats.metacognition.pairwise_differences import pairwise_differences
 from saeval.stats.metacognition.results import (
     METACOGNITION_SCHEMA_VERSION,
     Metacognition,
     ModelMetacognition,
     TaskDifferences,
     TaskMetacognition,
-    adjust_models,
-    certainty_differences,
-    single_answers,
 )
+from saeval.stats.metacognition.single_answers import certainty_differences, single_answers
 
 SETTINGS = StatsConfig(0.95, 1000, 43)
 RIGHT = np.arange(100) % 2 == 0

@@ -10,7 +10,7 @@ from saeval.stats._core.answers import Answers, JointAnswers, joint_answers
 from saeval.stats.bootstrap.paired import paired_bootstrap, resampled_metrics
 from saeval.stats.checkpoints.best import best_checkpoint
 from saeval.stats.checkpoints.results import NoBestError
-from saeval.stats.compare.results import StatsConfig
+from saeval.stats.compare.config import StatsConfig
 
 QUICK = StatsConfig(confidence_level=0.95, n_resamples=400, seed=0)
 ACCURACY = ("accuracy", None)

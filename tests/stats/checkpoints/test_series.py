@@ -4,7 +4,8 @@ import pytest
 from strategies import simulated
 
 from saeval.stats.checkpoints.series import checkpoint_series
-from saeval.stats.compare.results import SCHEMA_VERSION, Comparison, ModelDescription, StatsConfig
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.results import SCHEMA_VERSION, Comparison, ModelDescription
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
 from saeval.stats.inference.multiplicity import adjust_pvalues
 

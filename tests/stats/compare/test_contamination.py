@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from strategies import simulated
 
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.contamination import compare_clean
-from saeval.stats.compare.results import StatsConfig
 from saeval.stats.compare.task import compare_task
 
 SETTINGS = StatsConfig(0.95, 500, 0)

@@ -7,8 +7,8 @@ import pytest
 from strategies import LABELS, simulated
 
 from saeval.stats._core.answers import Answers, paired_answers
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
-from saeval.stats.compare.results import StatsConfig
 
 QUICK = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 

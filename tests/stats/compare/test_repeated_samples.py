@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saeval.stats.compare.repeated_samples import ItemSamples, PairedSamples, compare_samples
-from saeval.stats.compare.results import StatsConfig
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.majority import ItemSamples, PairedSamples
+from saeval.stats.compare.repeated_samples import compare_samples
 from saeval.stats.metrics.pass_at_k import OUTCOMES
 
 SETTINGS = StatsConfig(confidence_level=0.95, n_resamples=1000, seed=0)

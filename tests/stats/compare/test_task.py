@@ -13,8 +13,8 @@ from strategies import LABELS, simulated, small_pairs
 
 from saeval.stats._core.answers import Answers, paired_answers
 from saeval.stats._core.wilson import wilson_interval
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.invalid import invalid_treatments
-from saeval.stats.compare.results import StatsConfig
 from saeval.stats.compare.task import adjust_family, compare_task
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.proportions import mcnemar, tango_interval

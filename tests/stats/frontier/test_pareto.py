@@ -7,14 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saeval.stats.frontier.pareto import (
-    Outcomes,
-    beyond_front,
-    dominances,
-    pareto_front,
-    points,
-    utilities,
-)
+from saeval.stats.frontier.dominance import beyond_front, dominances
+from saeval.stats.frontier.pareto import Outcomes, pareto_front, points
+from saeval.stats.frontier.utility import utilities
 from saeval.stats.inference.proportions import mcnemar, tango_interval
 
 LEVEL = 0.95

@@ -9,15 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from saeval.stats._core.wilson import wilson_interval
-from saeval.stats.compare.results import StatsConfig
-from saeval.stats.metacognition.pairwise import NO_CHOICE, pairwise_choices, pairwise_differences
-from saeval.stats.metacognition.results import (
-    ModelMetacognition,
-    TaskDifferences,
-    adjust_models,
-    certainty_differences,
-    single_answers,
-)
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.metacognition.adjust import adjust_models
+from saeval.stats.metacognition.choices import NO_CHOICE
+from saeval.stats.metacognition.pairwise import pairwise_choices
+from saeval.stats.metacognition.pairwise_differences import pairwise_differences
+from saeval.stats.metacognition.results import ModelMetacognition, TaskDifferences
+from saeval.stats.metacognition.single_answers import certainty_differences, single_answers
 from saeval.stats.metrics.confidence import auroc
 
 CHOICES = st.integers(1, 40).flatmap(

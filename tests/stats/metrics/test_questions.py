@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saeval.stats._core.answers import Answers, paired_answers
-from saeval.stats.compare.results import StatsConfig
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.task import compare_task
 from saeval.stats.metrics.from_counts import classification_metrics
 

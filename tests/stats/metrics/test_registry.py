@@ -12,7 +12,7 @@ import pytest
 from strategies import simulated
 
 from saeval.stats.bootstrap.paired import paired_bootstrap
-from saeval.stats.compare.results import StatsConfig
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.task import adjust_family, compare_task
 from saeval.stats.gate.decide import GatedTask, decide_rules, decide_sequentially
 from saeval.stats.gate.rules import Rule, metrics_of, rule_metrics

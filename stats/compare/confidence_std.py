@@ -1,0 +1,45 @@
+"""The standard deviation of stated confidence, compared on the same items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.interval import Interval
+from saeval.stats.inference.std import compare_std
+
+
+@dataclass(frozen=True)
+class PairedStd:
+    """Did the spread of stated confidence change, on the same items?
+
+    `log_ratio` is the log of the checkpoint's standard deviation over the base's, tested with
+    the correlation between the two; Brown–Forsythe is the paired t test of |confidence − median|.
+    """
+
+    base_std: float
+    checkpoint_std: float
+    log_ratio: float | None
+    log_ratio_interval: Interval | None
+    log_ratio_pvalue: float | None
+    brown_forsythe_pvalue: float | None
+
+
+def paired_std(pairs: PairedAnswers, confidence_level: float) -> PairedStd | None:
+    confident = pairs.both_confident
+    if not confident.any():
+        return None
+    found = compare_std(
+        pairs.base.confidence[confident],
+        pairs.checkpoint.confidence[confident],
+        cluster=None if pairs.cluster is None else pairs.cluster[confident],
+        confidence_level=confidence_level,
+    )
+    return PairedStd(
+        base_std=found.base_std,
+        checkpoint_std=found.checkpoint_std,
+        log_ratio=found.log_ratio.difference,
+        log_ratio_interval=found.log_ratio.confidence_interval,
+        log_ratio_pvalue=found.log_ratio.pvalue,
+        brown_forsythe_pvalue=found.brown_forsythe.pvalue,
+    )

@@ -1,0 +1,109 @@
+"""What one model did on one task, for figures and tables about it alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from saeval.stats._core.answers import Answers, PairedAnswers
+from saeval.stats._core.arrays import FloatArray
+from saeval.stats._core.results import (
+    ReliabilityBin,
+    RiskCoverage,
+)
+from saeval.stats.metrics.brier_decomposition import brier_decomposition
+from saeval.stats.metrics.confidence import (
+    expected_calibration_error,
+    reliability,
+    risk_coverage,
+)
+from saeval.stats.metrics.selective import auarc, augrc
+
+
+@dataclass(frozen=True)
+class ConfidenceHistogram:
+    """Counts per bin of stated confidence; ten equal bins over [0, 1], the last one closed."""
+
+    by_outcome: dict[str, tuple[int, ...]]
+    """``correct`` and ``wrong``."""
+    by_label: dict[str, tuple[int, ...]]
+    """By the label that the model gave."""
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What one model did on one task, for pictures and tables about it alone.
+
+    `confusion[i][j]` counts items of target i given label j, ``INVALID`` being the last column.
+    `stated_confidence` counts items with one. The Brier score is miscalibration − discrimination
+    + uncertainty by isotonic recalibration (CORP, Dimitriadis, Gneiting, Jordan 2021). `auarc` is
+    the area under accuracy against rejection, `augrc` under generalised risk (Traub et al. 2024).
+    """
+
+    confusion: tuple[tuple[int, ...], ...]
+    answered: int
+    abstained: int
+    invalid: int
+    stated_confidence: int
+    reliability: tuple[ReliabilityBin, ...]
+    histogram: ConfidenceHistogram
+    risk_coverage: RiskCoverage | None
+    auarc: float | None
+    augrc: float | None
+    brier_miscalibration: float | None
+    brier_discrimination: float | None
+    brier_uncertainty: float | None
+    ece_10: float | None
+    ece_15: float | None
+
+
+def model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float) -> ModelResult:
+    k = len(pairs.labels)
+    confusion = np.bincount(
+        pairs.target * (k + 1) + answers.predicted, minlength=k * (k + 1)
+    ).reshape(k, k + 1)
+    abstained = (
+        int(confusion[:, pairs.labels.index(pairs.abstention)].sum()) if pairs.abstention else 0
+    )
+    invalid = int(confusion[:, k].sum())
+    # Of both models' items, as the metrics are, so that the pictures show what the tables say.
+    both = pairs.both_confident
+    confidence, predicted = answers.confidence[both], answers.predicted[both]
+    correct = (answers.predicted == pairs.target)[both]
+    some = len(confidence) > 0
+    brier = brier_decomposition(correct, confidence) if some else None
+    return ModelResult(
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        answered=len(pairs) - abstained - invalid,
+        abstained=abstained,
+        invalid=invalid,
+        stated_confidence=int((~np.isnan(answers.confidence)).sum()),
+        reliability=reliability(correct, confidence, confidence_level=confidence_level)
+        if some
+        else (),
+        histogram=ConfidenceHistogram(
+            by_outcome={
+                "correct": _histogram(confidence[correct]),
+                "wrong": _histogram(confidence[~correct]),
+            },
+            by_label={
+                label: _histogram(confidence[predicted == index])
+                for index, label in enumerate(pairs.labels)
+                if pairs.wrong is None or label != pairs.abstention
+            },
+        ),
+        risk_coverage=risk_coverage(correct, confidence) if some else None,
+        auarc=auarc(correct, confidence) if some else None,
+        augrc=augrc(correct, confidence) if some else None,
+        brier_miscalibration=brier.miscalibration if brier else None,
+        brier_discrimination=brier.discrimination if brier else None,
+        brier_uncertainty=brier.uncertainty if brier else None,
+        ece_10=expected_calibration_error(correct, confidence, bins=10) if some else None,
+        ece_15=expected_calibration_error(correct, confidence, bins=15) if some else None,
+    )
+
+
+def _histogram(confidence: FloatArray) -> tuple[int, ...]:
+    counts = np.bincount(np.minimum((confidence * 10 + 1e-9).astype(int), 9), minlength=10)
+    return tuple(counts.tolist())

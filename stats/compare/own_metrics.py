@@ -1,0 +1,63 @@
+"""The rows of metrics that a user registered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.arrays import IntArray
+from saeval.stats._core.interval import Interval
+from saeval.stats.compare.metric_comparison import MetricComparison, secondary_row
+from saeval.stats.compare.metric_table import test_of_values
+from saeval.stats.inference.means import mean_difference, proportion_interval
+from saeval.stats.metrics.item_values import paired_values
+from saeval.stats.metrics.metric import Kind, Metric, MetricKey
+from saeval.stats.metrics.registry import own_metrics
+
+
+def own_metric_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricComparison, ...]:
+    """A row for every metric that a user registered, where both models have a value."""
+    rows = []
+    for metric in own_metrics().values():
+        for label in pairs.labels if metric.labelled else (None,):
+            row = _own_row(metric, (metric.name, label), pairs, confidence_level)
+            if row is not None:
+                rows.append(row)
+    return tuple(rows)
+
+
+def _own_row(
+    metric: Metric, key: MetricKey, pairs: PairedAnswers, confidence_level: float
+) -> MetricComparison | None:
+    values = paired_values(key, pairs)
+    if values is None or not len(values.base) or not metric.has_difference:
+        return None
+    row = secondary_row(
+        key,
+        float(values.base.mean()),
+        float(values.checkpoint.mean()),
+        test_of_values(values, metric.kind, confidence_level),
+        metric.direction(open_questions=pairs.wrong is not None),
+    )
+    base, checkpoint = (
+        _own_interval(metric.kind, side, values.cluster, confidence_level)
+        for side in (values.base, values.checkpoint)
+    )
+    return replace(
+        row, base_interval=base, checkpoint_interval=checkpoint, headline=metric.headline
+    )
+
+
+def _own_interval(
+    kind: Kind, values: npt.NDArray[Any], cluster: IntArray | None, confidence_level: float
+) -> Interval | None:
+    if kind == "proportion":
+        return proportion_interval(values, cluster=cluster, confidence_level=confidence_level)
+    nothing = np.zeros(len(values))
+    return mean_difference(
+        nothing, values, cluster=cluster, confidence_level=confidence_level
+    ).confidence_interval

@@ -1,0 +1,146 @@
+"""Points of the checkpoints tested against the points of the base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from saeval.stats._core.arrays import BoolArray, IntArray
+from saeval.stats._core.interval import FEWEST_ITEMS
+from saeval.stats.frontier.pareto import Outcomes
+from saeval.stats.frontier.results import BeyondFront, Change, Dominance, Relation
+from saeval.stats.inference.multiplicity import adjust_pvalues
+from saeval.stats.inference.proportion_difference import proportion_difference
+
+
+def dominances(
+    base: Sequence[Outcomes],
+    checkpoints: Sequence[Outcomes],
+    cluster: IntArray | None,
+    confidence_level: float,
+) -> tuple[Dominance, ...]:
+    """Every point of every checkpoint beside every point of the base.
+
+    Parameters
+    ----------
+    base, checkpoints
+        All of the same items in the same order.
+    cluster, confidence_level
+        As in `points`.
+
+    Notes
+    -----
+    McNemar's mid-p and Tango's interval, or cluster-robust ones, per coordinate; Holm's
+    adjustment over all tests returned. Below 20 items nothing is tested.
+    """
+    pairs = [(mine, theirs) for mine in checkpoints for theirs in base]
+    changes = [
+        [
+            _change(theirs.right, mine.right, cluster, confidence_level),
+            _change(theirs.wrong, mine.wrong, cluster, confidence_level),
+        ]
+        for mine, theirs in pairs
+    ]
+    holm = iter(adjust_pvalues([one.pvalue for both in changes for one in both], method="holm"))
+    found = []
+    for (mine, theirs), both in zip(pairs, changes, strict=True):
+        right, wrong = (replace(one, pvalue_holm=next(holm)) for one in both)
+        relation = _relation(right, wrong, confidence_level)
+        found.append(Dominance(mine.model, mine.system, theirs.system, right, wrong, relation))
+    return tuple(found)
+
+
+def beyond_front(
+    base: Sequence[Outcomes],
+    checkpoints: Sequence[Outcomes],
+    cluster: IntArray | None,
+    confidence_level: float,
+) -> tuple[BeyondFront, ...]:
+    """Whether each point of each checkpoint lies where no prompt took the base.
+
+    Parameters
+    ----------
+    base
+        What must be beaten: every prompt of the base, and declining everything, which needs no
+        model and without which a checkpoint that never answers would be beyond the front.
+    checkpoints
+        All of the same items in the same order.
+    cluster, confidence_level
+        As in `points`.
+
+    Notes
+    -----
+    The point must beat every point of the base in at least one coordinate. Against one of them it
+    has two ways to do so: the smaller of the two one-sided p, doubled (Bonferroni), which is the
+    smaller two-sided p among the coordinates that changed for the better. All of them must be
+    beaten, so their p is the largest one and needs no correction for their number
+    (intersection–union test [1]_). Holm's adjustment is over the points of all checkpoints.
+
+    Choosing between two prompts at random for every item reaches any point on the line between
+    them; this asks about the prompts themselves. By `utilities` no such mixture is better than the
+    better of the two.
+
+    References
+    ----------
+    .. [1] Berger (1982), Multiparameter hypothesis testing and acceptance sampling,
+       Technometrics 24:295.
+    """
+    found = []
+    for mine in checkpoints:
+        beaten = [_beaten(theirs, mine, cluster, confidence_level) for theirs in base]
+        known = [p for p in beaten if p is not None]
+        found.append(max(known) if len(known) == len(beaten) else None)
+    return tuple(
+        BeyondFront(
+            one.model, one.system, p, holm, holm is not None and holm < _alpha(confidence_level)
+        )
+        for one, p, holm in zip(
+            checkpoints, found, adjust_pvalues(found, method="holm"), strict=True
+        )
+    )
+
+
+def _change(
+    base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, confidence_level: float
+) -> Change:
+    test = proportion_difference(base, checkpoint, cluster, confidence_level)
+    difference = (int(checkpoint.sum()) - int(base.sum())) / len(base)
+    pvalue = test.pvalue if len(base) >= FEWEST_ITEMS else None
+    return Change(difference, test.confidence_interval, pvalue, None)
+
+
+def _relation(right: Change, wrong: Change, confidence_level: float) -> Relation:
+    if right.pvalue is None or wrong.pvalue is None:
+        return "untested"
+    if not (_beyond_noise(right, confidence_level) or _beyond_noise(wrong, confidence_level)):
+        return "noise"
+    if right.difference >= 0 and wrong.difference <= 0:
+        return "dominates"
+    if right.difference <= 0 and wrong.difference >= 0:
+        return "dominated"
+    return "trade"
+
+
+def _beyond_noise(change: Change, confidence_level: float) -> bool:
+    p, limits = change.pvalue_holm, change.interval
+    if p is None or change.difference == 0 or p >= _alpha(confidence_level):
+        return False
+    return limits is None or limits.low > 0 or limits.high < 0
+
+
+def _beaten(
+    base: Outcomes, checkpoint: Outcomes, cluster: IntArray | None, confidence_level: float
+) -> float | None:
+    right = _change(base.right, checkpoint.right, cluster, confidence_level)
+    wrong = _change(base.wrong, checkpoint.wrong, cluster, confidence_level)
+    if right.pvalue is None or wrong.pvalue is None:
+        return None
+    return min(
+        right.pvalue if right.difference > 0 else 1.0,
+        wrong.pvalue if wrong.difference < 0 else 1.0,
+    )
+
+
+def _alpha(confidence_level: float) -> float:
+    """.05 for .95, free of the rounding error of 1 − .95."""
+    return round(1 - confidence_level, 12)

@@ -1,0 +1,99 @@
+"""The result of holding a checkpoint to a policy, as one tree of frozen values.
+
+Reports read only this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from saeval.stats._core.interval import Interval
+from saeval.stats.gate.rules import Rule
+
+Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE"]
+GATE_SCHEMA_VERSION = "saeval.gate/1"
+CHANCE = 0.8
+"""With which a projected number of items decides a rule, should the estimate be the truth."""
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """A rule on one task.
+
+    Attributes
+    ----------
+    estimate, interval
+        The difference or the checkpoint's value; the interval's ends are one-sided bounds at the
+        gate's level. Where the rule was decided early they hold at the moment of stopping.
+    p_pass
+        One-sided, of "on the bad side": small speaks for PASS.
+    p_regression, p_holm
+        One-sided, of "on the good side", raw and corrected over all rules of all tasks.
+    items
+        Items that it rests on.
+    decided_after
+        Items of the task that were asked when a confidence sequence decided it; None if it was
+        decided, or not, by a test at the end.
+    items_to_decide
+        Items of the task, mixed like these, with which it would be decided in four of five cases
+        if the estimate were the truth; None if it is decided or the estimate lies at the limit.
+    note
+        Why there is no p, or what stands in the way of a decision.
+    """
+
+    task: str
+    rule: Rule
+    estimate: float | None
+    interval: Interval | None
+    pvalue_pass: float | None
+    pvalue_regression: float | None
+    pvalue_holm: float | None
+    verdict: Verdict
+    items: int
+    method: str
+    decided_after: int | None = None
+    items_to_decide: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class SkippedRule:
+    """A rule of the general list that a task cannot be held to, and why."""
+
+    task: str
+    rule: Rule
+    reason: str
+
+
+@dataclass(frozen=True)
+class TaskCoverage:
+    """How many answers of a task count, of how many; and how many do not.
+
+    `trained_on` are left out, because the checkpoint was trained on their items.
+    """
+
+    task: str
+    answers: int
+    planned: int
+    trained_on: int = 0
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A checkpoint against a policy; reports read only this.
+
+    `until_decided` is whether the run could stop early.
+    """
+
+    schema: str
+    saeval_version: str
+    base: str
+    checkpoint: str
+    policy: str
+    confidence_level: float
+    sequential: bool
+    verdict: Verdict
+    tasks: tuple[TaskCoverage, ...]
+    results: tuple[RuleResult, ...]
+    skipped: tuple[SkippedRule, ...]
