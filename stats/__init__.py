@@ -1,4 +1,4 @@
-"""What it means: tests, intervals and metrics of two models on the same items, arrays in.
+"""Tests, intervals and metrics of two models on the same items: arrays in, frozen results out.
 
 Names are loaded when they are first used; importing this package loads no NumPy.
 
@@ -170,7 +170,6 @@ _MODULES = {
         "mcnemar",
         "tango_interval",
         "tango_score",
-        "wilson_interval",
     ),
     "inference.std": ("compare_std",),
     "inference.symmetry": (

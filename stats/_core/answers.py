@@ -32,7 +32,7 @@ class Answers:
     label_probabilities: FloatArray | None = None
 
     def subset(self, items: IntArray) -> Answers:
-        """Those of some items, by index."""
+        """The answers to some items, by index."""
         probabilities = self.label_probabilities
         return Answers(
             self.predicted[items],
@@ -149,12 +149,12 @@ def joint_answers(comparisons: Sequence[PairedAnswers]) -> JointAnswers:
     if not comparisons:
         raise ValueError("`comparisons` must not be empty")
     first = comparisons[0]
-    for other in comparisons[1:]:
+    for pairs in comparisons[1:]:
         same = (
-            other.labels == first.labels
-            and np.array_equal(other.target, first.target)
-            and np.array_equal(other.base.predicted, first.base.predicted)
-            and np.array_equal(other.base.confidence, first.base.confidence, equal_nan=True)
+            pairs.labels == first.labels
+            and np.array_equal(pairs.target, first.target)
+            and np.array_equal(pairs.base.predicted, first.base.predicted)
+            and np.array_equal(pairs.base.confidence, first.base.confidence, equal_nan=True)
         )
         if not same:
             raise ValueError("`comparisons` must be of the same items with the same base answers")
@@ -162,7 +162,7 @@ def joint_answers(comparisons: Sequence[PairedAnswers]) -> JointAnswers:
         first.labels,
         first.abstention,
         first.target,
-        (first.base, *(one.checkpoint for one in comparisons)),
+        (first.base, *(pairs.checkpoint for pairs in comparisons)),
         first.cluster,
         first.stratum,
         first.wrong,
@@ -179,7 +179,35 @@ def paired_answers(
     stratum: npt.ArrayLike | None = None,
     wrong: str | None = None,
 ) -> PairedAnswers:
-    """Check the arrays and put them together; errors name the argument and the rule."""
+    """Check two models' answers to the same items and pair them.
+
+    Parameters
+    ----------
+    labels
+        The k classes of the task.
+    abstention
+        The class that abstains, or None.
+    target
+        Shape (n,): index of the right class.
+    base, checkpoint
+        Answers of shape (n,); a prediction of k is invalid, a confidence of NaN not stated.
+    cluster
+        Shape (n,): integer group of items that are not independent; None if all are.
+    stratum
+        Shape (n,): integer group whose size is fixed when resampling; None for one stratum.
+    wrong
+        In open questions the class of a wrong answer, which is never a target; else None.
+
+    Returns
+    -------
+    PairedAnswers
+
+    Raises
+    ------
+    ValueError
+        If the arrays differ in length or hold values out of range, or the labels do not fit; the
+        message names the argument and the rule.
+    """
     if len(set(labels)) != len(labels) or len(labels) < 2:
         raise ValueError(f"`labels` must be two or more different classes, found {labels}")
     if abstention is not None and abstention not in labels:

@@ -26,8 +26,8 @@ def same_length(**arrays: npt.NDArray[Any]) -> None:
     """All arrays, named by keyword, have one length."""
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
-        found = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
-        raise ValueError(f"arrays must have the same length: {found}")
+        described = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
+        raise ValueError(f"arrays must have the same length: {described}")
 
 
 def outcomes(name: str, values: npt.ArrayLike) -> BoolArray:

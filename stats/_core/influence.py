@@ -36,7 +36,7 @@ class DifferenceTest:
     confidence_interval
         At `confidence_level`; None where there is none.
     items, clusters
-        What it rests on; `clusters` is None if items are taken as independent. Below about 200
+        Number of each; `clusters` is None if items are taken as independent. Below about 200
         clusters the test is still a little liberal: the caller should say so.
     method, confidence_level
         The settings.
@@ -46,8 +46,8 @@ class DifferenceTest:
     degrees_of_freedom
         Of Student's t; None where the reference is another distribution.
     centre
-        What is tested and what the interval lies around: the difference, but where pseudo-items
-        were added to the data (`saeval.stats.inference.smoothing`).
+        The estimate that is tested and that the interval is centred on: `difference`, unless
+        pseudo-items were added to the data (`saeval.stats.inference.smoothing`).
     """
 
     difference: float | None
@@ -116,15 +116,17 @@ def wald_test(
 
     Parameters
     ----------
+    difference, standard_error
+        None where undefined.
     scale
-        Size of the values behind the difference, against which rounding is told from sampling;
+        Size of the values behind the difference: a standard error far below it is rounding error;
         0 if the two models' values are the same.
     degrees_of_freedom
         None for the normal distribution.
     bounds
         The interval is cut to these, the values a difference can have.
     """
-    statistic = p = None
+    statistic = pvalue = None
     interval = None
     varies = standard_error is not None and standard_error > _ROUNDING * scale
     if difference is not None and abs(difference) <= _ROUNDING * scale:
@@ -132,15 +134,15 @@ def wald_test(
     if difference is not None and standard_error is not None and varies:
         reference = stats.norm if degrees_of_freedom is None else stats.t(degrees_of_freedom)
         statistic = difference / standard_error
-        p = 2 * float(reference.sf(abs(statistic)))
+        pvalue = 2 * float(reference.sf(abs(statistic)))
         reach = float(reference.ppf((1 + confidence_level) / 2)) * standard_error
         low, high = max(difference - reach, bounds[0]), min(difference + reach, bounds[1])
         interval = Interval(low, high, method)
     elif difference == 0 and (standard_error is not None or scale == 0):
-        standard_error, statistic, p, interval = 0.0, 0.0, 1.0, Interval(0.0, 0.0, method)
+        standard_error, statistic, pvalue, interval = 0.0, 0.0, 1.0, Interval(0.0, 0.0, method)
     return DifferenceTest(
         difference=difference,
-        pvalue=p,
+        pvalue=pvalue,
         confidence_interval=interval,
         items=items,
         method=method,

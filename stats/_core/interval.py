@@ -1,4 +1,4 @@
-"""Intervals, and proportions with one."""
+"""Confidence intervals, and proportions with their interval."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FEWEST_ITEMS = 20
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval; `method` is the field's name for how it was made."""
+    """A confidence interval; `method` names how it was computed."""
 
     low: float
     high: float
@@ -19,7 +19,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Proportion:
-    """A share of `count` among `total` with its Wilson interval."""
+    """The proportion `count` / `total` with its Wilson interval; None where `total` is 0."""
 
     name: str
     count: int

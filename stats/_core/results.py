@@ -51,7 +51,7 @@ class ReliabilityBin:
 class RiskCoverage:
     """Error rate among the most confident items, averaged over the order of ties.
 
-    `risk[i]` is the error rate of the share `coverage[i]`; at most a hundred points are kept.
+    `risk[i]` is the error rate at coverage `coverage[i]`; at most a hundred points are kept.
     `aurc` is the mean risk over every coverage 1/n … 1.
     """
 

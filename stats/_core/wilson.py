@@ -1,4 +1,4 @@
-"""Wilson's score interval."""
+"""Wilson's score interval of a proportion."""
 
 from __future__ import annotations
 
@@ -9,23 +9,49 @@ from saeval.stats._core.interval import Interval, Proportion
 
 
 def wilson_interval(count: int, total: int, *, confidence_level: float = 0.95) -> Interval:
-    """Wilson's score interval of a share of `count` among `total` > 0 items.
+    """Wilson's score interval of the proportion `count` / `total`.
+
+    Parameters
+    ----------
+    count
+        Items on which the event happened.
+    total
+        All items, at least 1.
+    confidence_level
+        Confidence level of the interval, in (0, 1).
+
+    Returns
+    -------
+    Interval
+        In [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If `count` is not among `total` > 0 or `confidence_level` is not in (0, 1).
 
     References
     ----------
-    .. [1] Wilson (1927), Journal of the American Statistical Association 22:209.
+    .. [1] Wilson (1927), Probable inference, the law of succession, and statistical inference,
+       JASA 22:209.
+
+    Examples
+    --------
+    >>> interval = wilson_interval(8, 10)
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (0.49, 0.943)
     """
     confidence_level_in_range(confidence_level)
     if not 0 <= count <= total or total == 0:
         raise ValueError(f"`count` must be among `total` > 0: found {count} among {total}")
-    found = stats.binomtest(count, total).proportion_ci(confidence_level, method="wilson")
-    return Interval(float(found.low), float(found.high), "wilson")
+    interval = stats.binomtest(count, total).proportion_ci(confidence_level, method="wilson")
+    return Interval(float(interval.low), float(interval.high), "wilson")
 
 
 def wilson_proportion(
     name: str, count: int, total: int, *, confidence_level: float = 0.95
 ) -> Proportion:
-    """A named share with Wilson's interval; value and interval are None if `total` is 0."""
+    """A named proportion with Wilson's interval; value and interval are None if `total` is 0."""
     if total == 0:
         return Proportion(name, 0, 0, None, None)
     return Proportion(

@@ -1,11 +1,9 @@
 """Compiled resampling: the weights of `TILE` replicates side by side, and their sums.
 
-It draws the weights of `saeval.stats.bootstrap._multinomial.weights` and takes from them the sums
-of
-`saeval.stats.metrics.from_counts.rows_of_tables`, the same up to rounding. Neighbouring numbers
-belong to
-neighbouring replicates, so that each step is one operation on all of a tile. Importing this
-module loads Numba; what that compiles is kept on disk.
+It draws the weights of `saeval.stats.bootstrap._multinomial.weights` and computes from them the
+sums of `saeval.stats.metrics.from_counts.rows_of_tables`, the same up to rounding. Neighbouring
+numbers belong to neighbouring replicates, so that each step is a single operation on a whole tile.
+Importing this module loads Numba, which keeps what it compiles on disk.
 """
 
 from __future__ import annotations
@@ -64,13 +62,13 @@ def resampled_rows(
     poisson, original = poisson_tables(units), unit_of_draw(units)
     weights = np.empty((len(units.counts), TILE), dtype=weight_type(units))
     views = [_View(weights, _sweep(model, cells)) for model in models]
-    found: list[list[FloatArray]] = [[] for _ in models]
+    rows: list[list[FloatArray]] = [[] for _ in models]
     for start in range(0, n_resamples, TILE):
         _draw(weights, start, seed, units.strata, sizes, poisson, original)
-        for parts, view, model in zip(found, views, models, strict=True):
+        for parts, view, model in zip(rows, views, models, strict=True):
             bins = int(model.scale.bins.max(initial=-1)) + 1
             parts.append(_sum(view.rows(), view.sweep, cells, bins, model.scale.centre))
-    return [np.concatenate(parts, axis=1)[:, :n_resamples] for parts in found]
+    return [np.concatenate(parts, axis=1)[:, :n_resamples] for parts in rows]
 
 
 def _sweep(model: Entries, cells: int) -> Sweep:
@@ -166,8 +164,8 @@ def _draw(
             lack = sizes[s] - totals[r]
             for place in range(lack):
                 word = _mix(keys[r] + (TOP_UP + np.uint64(place)) * GOLDEN)
-                share = np.float64(word >> np.uint64(11)) * 2.0**-53
-                items[place] = before + np.int64(share * sizes[s])
+                uniform = np.float64(word >> np.uint64(11)) * 2.0**-53
+                items[place] = before + np.int64(uniform * sizes[s])
             for place in range(lack):
                 weights[original[items[place]], r] += 1
         first_class = following

@@ -1,8 +1,8 @@
-"""What is drawn when pairs are resampled, and what each unit drawn adds to the tables.
+"""The units that are drawn when pairs are resampled, and what each adds to the tables.
 
 Resampling items only decides how often each *kind* of item occurs, a kind being (target, both
-labels, both confidences); so kinds are drawn, or whole clusters. Neither the order of the items
-nor the names of the clusters has a part in the order of the units.
+labels, both confidences); so kinds are drawn, or whole clusters. The order of the units
+depends neither on the order of the items nor on the names of the clusters.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]
     """Units of the items, and the entries of each model."""
     k, models = len(pairs.labels), pairs.models
     usable = np.asarray(~np.isnan([answers.confidence for answers in models]).any(axis=0))
-    found = [_scale(answers.confidence, usable) for answers in models]
+    scales = [_scale(answers.confidence, usable) for answers in models]
     stratum = np.zeros(len(pairs), dtype=np.int64)
     if pairs.stratum is not None:
         stratum = np.unique(pairs.stratum, return_inverse=True)[1].astype(np.int64)
     kind = _number(
-        *((level + 1, len(scale.levels) + 1) for scale, level in found),
+        *((level + 1, len(scale.levels) + 1) for scale, level in scales),
         (pairs.target, k),
         *((answers.predicted, k + 1) for answers in models),
     )
@@ -71,7 +71,7 @@ def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]
             level=level[item],
             scale=scale,
         )
-        for answers, (scale, level) in zip(models, found, strict=True)
+        for answers, (scale, level) in zip(models, scales, strict=True)
     ]
     return units, entries
 

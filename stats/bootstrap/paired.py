@@ -1,10 +1,10 @@
 """The joint paired bootstrap: every metric of all models from the same draws.
 
-What is drawn is in `saeval.stats.bootstrap._units`, how in `saeval.stats.bootstrap._multinomial`.
-The weights of a batch of replicates
-give tables of counts, those give a few sums and those the metrics. Here NumPy does it; large data
-go to compiled code (`saeval.stats.bootstrap._numba`), which draws the very same weights, so that
-the numbers do not depend on it, nor on whether Numba is there, except for the rounding of sums.
+The units that are drawn are in `saeval.stats.bootstrap._units`, the draws in
+`saeval.stats.bootstrap._multinomial`. The weights of a batch of replicates give tables of counts,
+those a few sums, and those the metrics. Here NumPy does it; large data go to compiled code
+(`saeval.stats.bootstrap._numba`), which draws the same weights, so that results depend on neither
+it nor on whether Numba is installed, except for the rounding of sums.
 """
 
 from __future__ import annotations
@@ -67,7 +67,29 @@ def paired_bootstrap(
 ) -> PairedBootstrap:
     """Resample the pairs and compute every metric of both models on each resample.
 
-    Parameters and errors are those of `resampled_metrics`.
+    Parameters
+    ----------
+    pairs
+        Both models' answers. Clusters, if any, are resampled whole; strata keep their sizes.
+        Metrics of confidence rest on the items where both models stated one.
+    n_resamples
+        Number of resamples B.
+    rng
+        Generator or seed.
+
+    Returns
+    -------
+    PairedBootstrap
+
+    Raises
+    ------
+    ValueError
+        If `n_resamples` is not positive.
+
+    References
+    ----------
+    .. [1] Efron, Tibshirani (1993), An Introduction to the Bootstrap, ch. 6 and 8.
+    .. [2] Davison, Hinkley (1997), Bootstrap Methods and their Application, sec. 3.8 (clusters).
     """
     base, checkpoint = resampled_metrics(pairs, n_resamples=n_resamples, rng=rng)
     return PairedBootstrap(base.values, checkpoint.values, base.replicates, checkpoint.replicates)
@@ -112,7 +134,7 @@ def resampled_metrics(
     units, models = units_of(answers)
     classes = len(answers.labels)
     resampled = _resampled_rows(units, models, classes * (classes + 1), seed, n_resamples)
-    found = []
+    metrics = []
     for model, rows in zip(models, resampled, strict=True):
         tables = _Tables(units, model, classes * (classes + 1))
         data = sums_of_rows(tables.rows(units.counts[:, None]), classes, model.scale)
@@ -124,8 +146,8 @@ def resampled_metrics(
             for sums in (data, sums_of_rows(rows, classes, model.scale))
         )
         drawn["ece_squared_debiased", None] -= ece_bias(data)
-        found.append(ResampledMetrics(values, drawn))
-    return found
+        metrics.append(ResampledMetrics(values, drawn))
+    return metrics
 
 
 def _resampled_rows(
@@ -202,7 +224,7 @@ def percentile_interval(
 
 
 def bootstrap_pvalue(differences: FloatArray) -> float | None:
-    """Two-sided p of "no difference" from the replicates of a difference, never 0.
+    """Two-sided p-value of "no difference" from the replicates of a difference, never 0.
 
     Notes
     -----

@@ -1,11 +1,10 @@
-"""The best of several checkpoints, and what it is worth although it was chosen.
+"""Inference on the best of several checkpoints, corrected for its selection.
 
-Whoever reports the best of several checkpoints on the items by which it was chosen reports its
-luck, too: the largest of several estimates is too large on average (the winner's curse), and its
-own interval misses the truth more often than it says. Here are a value from which that is taken,
-an interval that covers whichever is chosen, and how sure the choice is. All of it comes from joint
-bootstrap replicates, so it serves every metric alike and knows that checkpoints of one run err
-together.
+The largest of several estimates is too large on average (the winner's curse), and its own interval
+misses the truth more often than its level says. This module gives a corrected difference, an
+interval that covers whichever checkpoint is chosen, and the set of checkpoints that may be the
+best. All of it comes from joint bootstrap replicates, so it serves every metric alike and takes
+the correlation of checkpoints of a run into account.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ class Selection:
     difference
         Its difference as observed, which is too good on average.
     corrected
-        The same less the bootstrap's estimate of what the choice adds.
+        The difference less the bootstrap's estimate of the selection bias.
     intervals
         Of each difference; together they hold at once, so the one of the chosen does, too. None
         where nothing varies and the difference is not 0.
-    best_shares
-        In which share of the resamples each is the best; equally good ones share it.
+    best_proportions
+        Proportion of the resamples in which each is the best; a tie is split equally.
     maybe_best
-        Whether each cannot be told from the best: a set that holds the truly best one.
-    level, higher_is_better
+        Whether each is in the confidence set of the best.
+    confidence_level, higher_is_better
         The settings.
     """
 
@@ -63,7 +62,7 @@ def select_best(
     higher_is_better: bool,
     confidence_level: float = 0.95,
 ) -> Selection:
-    """Choose the best checkpoint, and take the luck out of its difference from the base.
+    """Choose the best checkpoint, and correct its difference from the base for the choice.
 
     Parameters
     ----------
@@ -72,9 +71,13 @@ def select_best(
     replicates
         Shape (B, K): the same on joint resamples; those of a row come from one resample.
     higher_is_better
-        Which way is good.
+        Whether the best has the largest difference or the smallest.
     confidence_level
-        Confidence level.
+        Confidence level of the intervals and of the set of the best, in (0, 1).
+
+    Returns
+    -------
+    Selection
 
     Raises
     ------
@@ -116,31 +119,32 @@ def select_best(
     them seems to have gained one.
 
     >>> rng = np.random.default_rng(0)
-    >>> seen = np.array([0.003, -0.004, 0.012, -0.009])
-    >>> found = select_best(seen, seen + rng.normal(0, 0.01, (9999, 4)), higher_is_better=True)
-    >>> found.chosen, round(found.difference, 3), round(found.corrected, 3)
+    >>> observed = np.array([0.003, -0.004, 0.012, -0.009])
+    >>> replicates = observed + rng.normal(0, 0.01, (9999, 4))
+    >>> best = select_best(observed, replicates, higher_is_better=True)
+    >>> best.chosen, round(best.difference, 3), round(best.corrected, 3)
     (2, 0.012, 0.005)
-    >>> found.intervals[2].low < 0, found.maybe_best
+    >>> best.intervals[2].low < 0, best.maybe_best
     (True, (True, True, True, True))
     """
     check.confidence_level_in_range(confidence_level)
-    seen = check.numbers("differences", differences)
+    observed = check.numbers("differences", differences)
     drawn = np.asarray(replicates, dtype=np.float64)
-    if drawn.ndim != 2 or drawn.shape[1] != len(seen) or not len(drawn):
-        raise ValueError(f"`replicates` must have shape (B, {len(seen)}), found {drawn.shape}")
+    if drawn.ndim != 2 or drawn.shape[1] != len(observed) or not len(drawn):
+        raise ValueError(f"`replicates` must have shape (B, {len(observed)}), found {drawn.shape}")
     if not np.isfinite(drawn).all():
         raise ValueError("`replicates` must be finite")
     sign = 1.0 if higher_is_better else -1.0
-    good, resampled = sign * seen, sign * drawn
+    good, resampled = sign * observed, sign * drawn
     chosen = int(np.argmax(good))
     winners = np.argmax(resampled, axis=1)
     luck = resampled[np.arange(len(drawn)), winners] - good[winners]
     highest = resampled.max(axis=1, keepdims=True)
     ties = resampled >= highest - _ROUNDING
-    intervals = _simultaneous(seen, drawn, confidence_level)
+    intervals = _simultaneous(observed, drawn, confidence_level)
     return Selection(
         chosen=chosen,
-        difference=float(seen[chosen]),
+        difference=float(observed[chosen]),
         corrected=_within(
             sign * float(good[chosen] - max(0.0, float(luck.mean()))), intervals[chosen]
         ),
@@ -148,7 +152,7 @@ def select_best(
         best_proportions=tuple((ties / ties.sum(axis=1, keepdims=True)).mean(axis=0).tolist()),
         maybe_best=tuple(
             _maybe_best(good - good[k], resampled - resampled[:, [k]], confidence_level)
-            for k in range(len(seen))
+            for k in range(len(observed))
         ),
         confidence_level=confidence_level,
         higher_is_better=higher_is_better,
@@ -161,16 +165,18 @@ def _within(value: float, interval: Interval | None) -> float:
 
 
 def _simultaneous(
-    seen: FloatArray, drawn: FloatArray, confidence_level: float
+    observed: FloatArray, drawn: FloatArray, confidence_level: float
 ) -> tuple[Interval | None, ...]:
     spread, varies = _spread(drawn)
-    reach = np.zeros(len(seen))
+    reach = np.zeros(len(observed))
     if varies.any():
-        largest = (np.abs(drawn - seen)[:, varies] / spread[varies]).max(axis=1)
+        largest = (np.abs(drawn - observed)[:, varies] / spread[varies]).max(axis=1)
         reach = np.where(varies, _quantile(largest, confidence_level) * spread, 0.0)
     return tuple(
-        Interval(max(one - by, -1.0), min(one + by, 1.0), METHOD) if by > 0 or one == 0 else None
-        for one, by in zip(seen.tolist(), reach.tolist(), strict=True)
+        Interval(max(value - by, -1.0), min(value + by, 1.0), METHOD)
+        if by > 0 or value == 0
+        else None
+        for value, by in zip(observed.tolist(), reach.tolist(), strict=True)
     )
 
 

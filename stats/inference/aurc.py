@@ -28,19 +28,19 @@ def aurc_difference(
 
     Parameters
     ----------
-    base_confidence, checkpoint_confidence
-        Shape (n,), in [0, 1]: stated by each model on the same items in the same order.
     base_correct, checkpoint_correct
-        Shape (n,): whether each model was right.
+        Shape (n,): whether each model is right on the same items in the same order.
+    base_confidence, checkpoint_confidence
+        Shape (n,), in [0, 1]: stated by each model.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
     confidence_level
-        Confidence level.
+        Confidence level of the interval, in (0, 1).
 
     Returns
     -------
     DifferenceTest
-        Against t with clusters − 1 degrees of freedom (items − 1 without clusters).
+        Tested against t with clusters − 1 degrees of freedom (items − 1 without clusters).
 
     Raises
     ------
@@ -66,8 +66,8 @@ def aurc_difference(
     >>> right = rng.random(500) < 0.6
     >>> base = rng.choice([0.8, 0.9], 500)
     >>> checkpoint = np.where(right, rng.choice([0.8, 0.9], 500), rng.choice([0.5, 0.8], 500))
-    >>> found = aurc_difference(right, base, right, checkpoint)
-    >>> found.difference < -0.1, found.pvalue < 0.001
+    >>> result = aurc_difference(right, base, right, checkpoint)
+    >>> result.difference < -0.1, result.pvalue < 0.001
     (True, True)
     """
     check.confidence_level_in_range(confidence_level)
@@ -90,7 +90,7 @@ def aurc_difference(
         influence = after - before
         error = jackknife_standard_error(influence - influence.mean(), counted)
     method = "jackknife-t" if cluster is None else "jackknife-cr3-t"
-    found = wald_test(
+    test = wald_test(
         _difference(models) if smoothed else observed,
         error,
         scale=0.0 if same else 1.0,
@@ -101,7 +101,7 @@ def aurc_difference(
         confidence_level=confidence_level,
         bounds=(-1.0, 1.0),
     )
-    return replace(found, difference=observed)
+    return replace(test, difference=observed)
 
 
 def _difference(models: Sequence[Model]) -> float:

@@ -22,11 +22,22 @@ from saeval.stats.metrics.confidence import auroc
 class AurocEstimate:
     """One model's AUROC with its interval.
 
-    `right` and `wrong` are the answers of each kind, `clusters` None if items are independent;
-    `centre` is what the interval lies around: the value, but where it was smoothed.
-    The standard error and interval are None with fewer than two answers of a kind or two
-    clusters, and the interval also where the confidence separates the kinds perfectly: DeLong's
-    variance is 0 there, which is no certainty.
+    Attributes
+    ----------
+    value
+        In [0, 1]; None if all answers are right or all wrong.
+    standard_error, confidence_interval
+        None with fewer than two right or two wrong answers, or fewer than two clusters. The
+        interval is None also where confidence separates right from wrong perfectly: DeLong's
+        variance is 0 there, which is no certainty.
+    right, wrong
+        Number of right and of wrong answers.
+    clusters
+        Number of clusters; None if items are independent.
+    method, confidence_level
+        The settings.
+    centre
+        The estimate that the interval is centred on: `value`, unless it was smoothed.
     """
 
     value: float | None
@@ -51,16 +62,20 @@ def auroc_interval(
 
     Parameters
     ----------
-    confidence
-        Shape (n,), in [0, 1].
     correct
-        Shape (n,), right or wrong per item.
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
     cluster
         Shape (n,): group of items that are not independent; None if all are. With clusters the
         interval is by the CR3 variance of summed influence values and t with C − 1 degrees of
         freedom.
     confidence_level
-        Confidence level.
+        Confidence level of the interval, in (0, 1).
+
+    Returns
+    -------
+    AurocEstimate
 
     Raises
     ------
@@ -70,7 +85,7 @@ def auroc_interval(
     Notes
     -----
     Variance S10/m + S01/n from the structural components of the m right and n wrong answers
-    (DeLong et al. 1988, eq. 4 to 6), computed from mid-ranks (Sun & Xu 2014) and cut to [0, 1].
+    ([1]_, eq. 4 to 6), computed from mid-ranks [2]_ and cut to [0, 1].
     Where confidence hardly varies it is smoothed; see `auroc_difference`.
 
     References
@@ -82,8 +97,8 @@ def auroc_interval(
 
     Examples
     --------
-    >>> found = auroc_interval([1, 1, 0, 1, 0, 0], [.9, .8, .8, .6, .5, .3])
-    >>> round(found.value, 4), round(found.confidence_interval.low, 4)
+    >>> estimate = auroc_interval([1, 1, 0, 1, 0, 0], [.9, .8, .8, .6, .5, .3])
+    >>> round(estimate.value, 4), round(estimate.confidence_interval.low, 4)
     (0.8333, 0.2923)
     """
     check.confidence_level_in_range(confidence_level)
@@ -126,14 +141,15 @@ def auroc_difference(
 
     Parameters
     ----------
-    base_confidence, checkpoint_confidence
-        Shape (n,), in [0, 1]: stated by each model on the same items in the same order.
     base_correct, checkpoint_correct
-        Shape (n,): whether each model was right. They usually differ.
+        Shape (n,): whether each model is right on the same items in the same order. They usually
+        differ.
+    base_confidence, checkpoint_confidence
+        Shape (n,), in [0, 1]: stated by each model.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
     confidence_level
-        Confidence level.
+        Confidence level of the interval, in (0, 1).
 
     Returns
     -------
@@ -151,15 +167,22 @@ def auroc_difference(
     models are right on different items; giving both the labels of one makes the test reject
     equal AUROCs in 87 to 100% of cases. Here each model's influence values are computed from
     its own labels and subtracted item by item, whatever role the item plays in each, which
-    keeps the covariance; with equal labels the variance is DeLong's own (1988, eq. 5).
+    keeps the covariance; with equal labels the variance is DeLong's own ([1]_, eq. 5).
 
     Where a model states nearly always the same confidence, its AUROC is the difference of two
-    rare shares, and DeLong's variance is Wald's: 0 for the share that is 0 by chance. With fewer
-    than `SPARSE` right or wrong items expected off a model's usual confidence, test and interval
-    are those of the items and four more: of each kind one with the highest confidence that the
-    model states and one with the lowest. With two confidences that is the interval of Agresti and
-    Caffo (2000, American Statistician 54:280) for the difference of two shares. The difference
-    given is that of the items alone.
+    rare proportions, and DeLong's variance is Wald's: 0 for a proportion that is 0 by chance.
+    With fewer than 10 right or wrong items expected off a model's usual confidence, test and
+    interval are those of the items and four more: of each kind one with the highest confidence
+    that the model states and one with the lowest. With two confidences that is the interval of
+    Agresti and Caffo [2]_ for the difference of two proportions. The difference given is that of
+    the items alone.
+
+    References
+    ----------
+    .. [1] DeLong, DeLong, Clarke-Pearson (1988), Comparing the areas under two or more
+       correlated receiver operating characteristic curves, Biometrics 44:837.
+    .. [2] Agresti, Caffo (2000), Simple and effective confidence intervals for proportions and
+       differences of proportions, American Statistician 54:280.
 
     Examples
     --------
@@ -169,8 +192,8 @@ def auroc_difference(
     >>> base_right, right = rng.random(500) < 0.6, rng.random(500) < 0.7
     >>> base = rng.choice([0.8, 0.9, 0.95], 500)
     >>> checkpoint = np.where(right, rng.choice([0.8, 0.9], 500), rng.choice([0.5, 0.9], 500))
-    >>> found = auroc_difference(base_right, base, right, checkpoint)
-    >>> found.difference > 0.1, found.pvalue < 0.001
+    >>> result = auroc_difference(base_right, base, right, checkpoint)
+    >>> result.difference > 0.1, result.pvalue < 0.001
     (True, True)
     """
     check.confidence_level_in_range(confidence_level)
@@ -183,10 +206,12 @@ def auroc_difference(
     observed, counted, smoothed = _difference(models), group, False
     if not same:
         models, counted, smoothed = smoothed_models(models, group)
-    one, other = (auroc_influence(*model) for model in models)
-    error = None if one is None or other is None else _standard_error(other - one, counted)
+    before, after = (auroc_influence(*model) for model in models)
+    error = None
+    if before is not None and after is not None:
+        error = _standard_error(after - before, counted)
     method, freedom = _reference(group, smoothed)
-    found = wald_test(
+    test = wald_test(
         None if observed is None else _difference(models),
         error,
         scale=0.0 if same else 1.0,
@@ -197,7 +222,7 @@ def auroc_difference(
         confidence_level=confidence_level,
         bounds=(-1.0, 1.0),
     )
-    return replace(found, difference=observed) if smoothed else found
+    return replace(test, difference=observed) if smoothed else test
 
 
 def auroc_influence(correct: BoolArray, confidence: FloatArray) -> FloatArray | None:
@@ -205,7 +230,7 @@ def auroc_influence(correct: BoolArray, confidence: FloatArray) -> FloatArray | 
 
     Parameters
     ----------
-    confidence, correct
+    correct, confidence
         Shape (n,).
 
     Returns
@@ -215,7 +240,7 @@ def auroc_influence(correct: BoolArray, confidence: FloatArray) -> FloatArray | 
 
     Notes
     -----
-    For a right answer, its structural component V10 (the share of wrong answers stated with
+    For a right answer, its structural component V10 (the proportion of wrong answers stated with
     less confidence, ties half) minus the AUROC, times n/√(m(m − 1)); for a wrong one likewise
     with V01 (DeLong et al. 1988, eq. 4).
     """

@@ -1,8 +1,9 @@
-"""Bounded means watched while the items come in: evidence that holds whenever one stops.
+"""Sequential inference on a bounded mean: evidence that is valid at any stopping time.
 
-A test that is read after every batch and stopped when it looks good errs far more often than it
-says. Betting does not: bet against the hypothesis on every item, fairly under it; the wealth then
-exceeds 1/α with probability α at most, at *any* time (Ville 1939).
+A test that is repeated after every batch and stopped when it is significant errs far more often
+than its level. Betting does not: a gambler bets against the hypothesis on every item, at odds that
+are fair under it; the wealth then exceeds 1/α with probability α at most, at *any* time (Ville
+1939).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, confidence_level_in_range
 from saeval.stats._core.interval import Interval
 
-_SHARE_OF_WEALTH = 0.75
-"""At most so much of the wealth is bet on one unit, so that none can ruin."""
+_LARGEST_STAKE = 0.75
+"""Largest proportion of the wealth that is bet on one unit, so that no bet can ruin."""
 _GRID = 400
 
 
@@ -35,15 +36,15 @@ def log_wealth(
     Parameters
     ----------
     sums, counts
-        Shape (u,): per unit, in the order asked, the sum of its items' values and how many they
-        are. A unit is an item or, where items are not independent, a whole cluster; a unit without
-        an item that counts may be there with 0 and 0.
+        Shape (u,): per unit, in the order of evaluation, the sum of its items' values and their
+        number. A unit is an item or, where items are not independent, a whole cluster; a unit
+        without an item that counts may be present with 0 and 0.
     limit
-        In (lower, upper).
+        Value of the mean under the hypothesis, in (lower, upper).
     lower, upper
         Bounds of a single item's value.
     largest
-        The most items that a unit can have, known before the first is asked.
+        The most items that a unit can have, known before the first is evaluated.
 
     Returns
     -------
@@ -92,7 +93,7 @@ def log_wealth(
     spread = (upper - lower) ** 2 / 4 + np.cumsum(counted * (z - mean) ** 2)
     before = np.concatenate([[0.0], mean[:-1]])
     variance = np.concatenate([[(upper - lower) ** 2 / 4], (spread / seen)[:-1]])
-    most = _SHARE_OF_WEALTH / (limit - lower)
+    most = _LARGEST_STAKE / (limit - lower)
     stake = np.clip(before / (variance + before**2), 0, most)
     return np.asarray(np.cumsum(np.log1p(stake * z)))
 
@@ -106,26 +107,41 @@ def confidence_sequence(
     largest: int,
     confidence_level: float = 0.95,
 ) -> Interval:
-    """The interval of a mean that is valid whenever one stops.
+    """Confidence sequence of a mean: an interval that is valid at any stopping time.
 
     Parameters
     ----------
     sums, counts, lower, upper, largest
         As `log_wealth`.
     confidence_level
-        One-sided confidence level of each end.
+        One-sided confidence level of each end, in (0, 1).
+
+    Returns
+    -------
+    Interval
+        Within [lower, upper], in the unit of the values.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together, a value is out of bounds, or `confidence_level` is.
 
     Notes
     -----
-    The limits on a grid of 400 that no bet, on either side, has refuted so far; a refuted one
-    next to them is the end, so that the grid makes the interval wider, never narrower.
+    The limits on a grid of 400 that no bet, on either side, has refuted so far; the
+    nearest refuted limits are the ends, so that the grid makes the interval wider, never narrower.
+
+    References
+    ----------
+    .. [1] Waudby-Smith, Ramdas (2024), Estimating means of bounded random variables by betting,
+       Journal of the Royal Statistical Society B 86:1.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> won = rng.choice([-1, 0, 1], 1000, p=[0.05, 0.8, 0.15])
-    >>> found = confidence_sequence(won, np.ones(1000), lower=-1, upper=1, largest=1)
-    >>> round(found.low, 2), round(found.high, 2)
+    >>> interval = confidence_sequence(won, np.ones(1000), lower=-1, upper=1, largest=1)
+    >>> round(interval.low, 2), round(interval.high, 2)
     (0.08, 0.16)
     """
     confidence_level_in_range(confidence_level)

@@ -1,4 +1,4 @@
-"""Means and shares of items in clusters: the difference of two, and the interval of one share."""
+"""Means and proportions of clustered items: paired differences and intervals."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mean_difference(
         Shape (n,): group of items that are not independent (one article, one case), of any
         type; None if all are.
     confidence_level
-        Confidence level.
+        Confidence level of the interval, in (0, 1).
 
     Returns
     -------
@@ -53,7 +53,8 @@ def mean_difference(
 
     References
     ----------
-    .. [1] Bell, McCaffrey (2002), Survey Methodology 28:169.
+    .. [1] Bell, McCaffrey (2002), Bias reduction in standard errors for linear regression with
+       multi-stage samples, Survey Methodology 28:169.
     .. [2] Cameron, Miller (2015), A practitioner's guide to cluster-robust inference, Journal
        of Human Resources 50:317 (t with C − 1 degrees of freedom).
 
@@ -90,28 +91,33 @@ def mean_difference(
 def proportion_interval(
     happened: npt.ArrayLike, *, cluster: npt.ArrayLike | None = None, confidence_level: float = 0.95
 ) -> Interval:
-    """Wilson's interval of a share of items, with clusters for the items that they are worth.
+    """Wilson interval of a proportion; with clusters, of the effective number of items.
 
     Parameters
     ----------
     happened
-        Shape (n,): yes or no per item; with clusters also a half for a tie.
+        Shape (n,): whether the event happened on each item; with clusters also ½ for a tie.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
     confidence_level
-        Confidence level.
+        Confidence level of the interval, in (0, 1).
+
+    Returns
+    -------
+    Interval
+        In [0, 1].
 
     Raises
     ------
     ValueError
-        If `happened` is not yes or no, the lengths differ or `confidence_level` is not in (0, 1).
+        If `happened` holds other values, the lengths differ or `confidence_level` is not in (0, 1).
 
     Notes
     -----
     The effective number of items is p(1 − p)/SE² with the CR3 standard error, at most n, and times
     (z/t)² with C − 1 degrees of freedom [1]_; Wilson's formula with it keeps its level best among
-    the intervals for complex samples [2]_. Where all items agree no standard error can be had,
-    and a cluster counts as one item.
+    the intervals for complex samples [2]_. Where all items agree no standard error can be
+    estimated, and a cluster counts as one item.
 
     References
     ----------
@@ -137,14 +143,14 @@ def proportion_interval(
     check.confidence_level_in_range(confidence_level)
     group = check.groups("cluster", cluster)
     check.same_length(happened=yes, cluster=group)
-    clusters, n, share = int(group.max()) + 1, len(yes), float(yes.mean())
+    clusters, n, proportion = int(group.max()) + 1, len(yes), float(yes.mean())
     z = float(norm.ppf((1 + confidence_level) / 2))
     effective = float(clusters)
-    error = jackknife_standard_error(yes - share, group)
-    if error and 0 < share < 1:
-        effective = min(n, share * (1 - share) / error**2)
+    error = jackknife_standard_error(yes - proportion, group)
+    if error and 0 < proportion < 1:
+        effective = min(n, proportion * (1 - proportion) / error**2)
         effective *= (z / float(t.ppf((1 + confidence_level) / 2, clusters - 1))) ** 2
     spread = z**2 / effective
-    middle = (share + spread / 2) / (1 + spread)
-    reach = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
+    middle = (proportion + spread / 2) / (1 + spread)
+    reach = math.sqrt(spread * (proportion * (1 - proportion) + spread / 4)) / (1 + spread)
     return Interval(max(middle - reach, 0.0), min(middle + reach, 1.0), "wilson-effective-items")

@@ -1,4 +1,4 @@
-"""Several tests at once: adjusted p values."""
+"""Multiple testing: adjusted p-values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,24 @@ Key = TypeVar("Key", bound=Hashable)
 def adjust_pvalues(
     pvalues: Sequence[float | None], *, method: Literal["holm", "fdr_bh"]
 ) -> tuple[float | None, ...]:
-    """Holm's family-wise or Benjamini–Hochberg's false-discovery adjustment; None stays None.
+    """Holm's family-wise or Benjamini–Hochberg's false-discovery adjustment.
+
+    Parameters
+    ----------
+    pvalues
+        One per test, in [0, 1]; None for a test that is no part of the family.
+    method
+        ``holm`` [1]_ or ``fdr_bh`` [2]_.
+
+    Returns
+    -------
+    tuple
+        Adjusted p-values in the same order; None stays None.
+
+    Raises
+    ------
+    ValueError
+        If a p-value is not in [0, 1].
 
     Examples
     --------
@@ -30,22 +47,24 @@ def adjust_pvalues(
 
     References
     ----------
-    .. [1] Holm (1979), Scandinavian Journal of Statistics 6:65.
-    .. [2] Benjamini, Hochberg (1995), Journal of the Royal Statistical Society B 57:289.
+    .. [1] Holm (1979), A simple sequentially rejective multiple test procedure,
+       Scandinavian Journal of Statistics 6:65.
+    .. [2] Benjamini, Hochberg (1995), Controlling the false discovery rate, Journal of the Royal
+       Statistical Society B 57:289.
     """
     known = np.array([value for value in pvalues if value is not None], dtype=np.float64)
     if not ((known >= 0) & (known <= 1)).all():
-        raise ValueError("`p` must lie in [0, 1]")
+        raise ValueError("`pvalues` must lie in [0, 1]")
     if method == "fdr_bh":
         adjusted = stats.false_discovery_control(known) if len(known) else known
     else:
         adjusted = _holm(known)
-    found = iter(adjusted.tolist())
-    return tuple(None if value is None else next(found) for value in pvalues)
+    remaining = iter(adjusted.tolist())
+    return tuple(None if value is None else next(remaining) for value in pvalues)
 
 
 def _holm(pvalues: FloatArray) -> FloatArray:
-    """The i-th smallest p times the number of p not smaller, made increasing, at most 1."""
+    """The i-th smallest p-value times the number not smaller, made increasing, at most 1."""
     order = np.argsort(pvalues)
     stepped = np.maximum.accumulate(pvalues[order] * np.arange(len(pvalues), 0, -1))
     adjusted = np.empty_like(pvalues)
@@ -56,7 +75,7 @@ def _holm(pvalues: FloatArray) -> FloatArray:
 def max_t_pvalues(
     differences: Mapping[Key, float | None], replicates: Mapping[Key, FloatArray]
 ) -> dict[Key, float | None]:
-    """Westfall–Young step-down max-|t| p values from joint bootstrap replicates.
+    """Westfall–Young step-down max-|t| p-values from joint bootstrap replicates.
 
     Parameters
     ----------
@@ -70,8 +89,8 @@ def max_t_pvalues(
     Returns
     -------
     dict
-        Family-wise adjusted two-sided p per test, None where the difference is None or more than
-        5% of the replicates are undefined; such a test is no part of the family.
+        Family-wise adjusted two-sided p-value per test, None where the difference is None or
+        more than 5% of the replicates are undefined; such a test is no part of the family.
 
     Raises
     ------
@@ -96,7 +115,8 @@ def max_t_pvalues(
 
     Examples
     --------
-    Two metrics that move as one cost no more than one test; Holm's adjustment would double p.
+    Two metrics that move together cost no more than one test; Holm's would double the
+    p-value.
 
     >>> replicates = 2.3 + np.random.default_rng(0).normal(size=9999)
     >>> differences = {"accuracy": 2.3, "f1": 2.3}
@@ -111,7 +131,7 @@ def max_t_pvalues(
         for key, values in replicates.items()
     }
     check.same_length(**{f"replicates[{key!r}]": array for key, array in arrays.items()})
-    found: dict[Key, float | None] = dict.fromkeys(differences)
+    adjusted: dict[Key, float | None] = dict.fromkeys(differences)
     size: dict[Key, float] = {}
     centred: dict[Key, FloatArray] = {}
     for key, difference in differences.items():
@@ -124,10 +144,10 @@ def max_t_pvalues(
     maxima = _running_maxima([centred[key] for key in remaining])
     for key, largest in reversed(list(zip(remaining, maxima, strict=True))):
         reached = int((largest >= size[key] - 1e-12).sum())
-        p = (reached + 1) / (int((largest >= 0).sum()) + 1)
-        highest = max(highest, p)
-        found[key] = highest
-    return found
+        pvalue = (reached + 1) / (int((largest >= 0).sum()) + 1)
+        highest = max(highest, pvalue)
+        adjusted[key] = highest
+    return adjusted
 
 
 def _studentised(

@@ -1,4 +1,4 @@
-"""A difference or a value against a limit, from whatever says how sure it is."""
+"""One-sided tests of a difference or a value against a limit."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class LimitTest:
-    """A difference or a value, and the evidence that it lies above or below a limit.
+    """One-sided tests of a difference or a value against a limit, in both directions.
 
     Attributes
     ----------
     estimate
         Checkpoint − base, or the checkpoint's value; None where there is none.
     limit
-        What it is held against.
+        What the estimate is tested against.
     interval
-        Two-sided at 2·level − 1, so that each end is a one-sided bound at `confidence_level`.
-    p_above, p_below
-        One-sided p of "at or below the limit" (small: it lies above) and of "at or above it".
-        None where no data say how sure the estimate is; `reason` then says why.
+        Two-sided at 2·`confidence_level` − 1, so that each end is a one-sided bound at
+        `confidence_level`.
+    pvalue_above, pvalue_below
+        One-sided p-values of "at or below the limit" (small: it lies above) and of "at or above
+        it". None where the estimate has no standard error; `reason` then says why.
     items
-        What it rests on.
+        Number of items behind the estimate.
+    method, confidence_level
+        The settings.
     """
 
     estimate: float | None
@@ -48,7 +51,7 @@ class LimitTest:
 def by_tango(
     lost: int, won: int, units: int, items: int, limit: float, confidence_level: float
 ) -> LimitTest:
-    """Of two shares: `lost` and `won` among `units` that are independent (Tango 1998)."""
+    """Of two proportions: `lost` and `won` among independent `units` (Tango 1998)."""
     score = tango_score(lost, won, units, limit)
     return LimitTest(
         (won - lost) / units,
@@ -65,34 +68,34 @@ def by_tango(
 def unchanged(
     items: int, limit: float, confidence_level: float, cluster: IntArray | None = None
 ) -> LimitTest:
-    """Nothing changed: as a share without a change, a cluster being worth one item at least."""
+    """Nothing changed: as a proportion without discordant units, a cluster being one unit."""
     if items < FEWEST_ITEMS:
         return too_few(0.0, limit, confidence_level, items)
     units = items if cluster is None else len(np.unique(cluster))
     return by_tango(0, 0, units, items, limit, confidence_level)
 
 
-def by_t(found: DifferenceTest, limit: float, confidence_level: float) -> LimitTest:
-    """Of a difference with a standard error, whose interval is at 2·level − 1."""
-    if found.items < FEWEST_ITEMS:
-        return too_few(found.difference, limit, confidence_level, found.items)
-    error, estimate, centre = found.standard_error, found.difference, found.centre
+def by_t(test: DifferenceTest, limit: float, confidence_level: float) -> LimitTest:
+    """Of a difference with a standard error, whose interval is at 2·`confidence_level` − 1."""
+    if test.items < FEWEST_ITEMS:
+        return too_few(test.difference, limit, confidence_level, test.items)
+    error, estimate, centre = test.standard_error, test.difference, test.centre
     if estimate == 0 and error == 0:
-        return unchanged(found.clusters or found.items, limit, confidence_level)
-    if estimate is None or centre is None or error is None or found.confidence_interval is None:
+        return unchanged(test.clusters or test.items, limit, confidence_level)
+    if estimate is None or centre is None or error is None or test.confidence_interval is None:
         reason = "one of the models has no value" if estimate is None else "nothing varies"
-        return untested(estimate, limit, confidence_level, found.items, reason)
-    freedom = found.degrees_of_freedom
+        return untested(estimate, limit, confidence_level, test.items, reason)
+    freedom = test.degrees_of_freedom
     reference = stats.norm if freedom is None else stats.t(freedom)
     z = (centre - limit) / error
     return LimitTest(
         estimate,
         limit,
-        found.confidence_interval,
+        test.confidence_interval,
         float(reference.sf(z)),
         float(reference.cdf(z)),
-        found.items,
-        found.method,
+        test.items,
+        test.method,
         confidence_level,
     )
 
@@ -100,7 +103,7 @@ def by_t(found: DifferenceTest, limit: float, confidence_level: float) -> LimitT
 def by_replicates(
     estimate: float, replicates: FloatArray, limit: float, confidence_level: float, items: int
 ) -> LimitTest:
-    """By the share of bootstrap replicates beyond the limit, (b + 1)/(B + 1)."""
+    """By the proportion of bootstrap replicates beyond the limit, (b + 1)/(B + 1)."""
     defined = replicates[~np.isnan(replicates)]
     if np.isnan(estimate) or len(defined) < 0.95 * len(replicates):
         return untested(None, limit, confidence_level, items, "one of the models has no value")
@@ -131,5 +134,5 @@ def too_few(estimate: float | None, limit: float, confidence_level: float, items
 def untested(
     estimate: float | None, limit: float, confidence_level: float, items: int, reason: str
 ) -> LimitTest:
-    """No data say how sure the estimate is."""
+    """Untested, for a reason."""
     return LimitTest(estimate, limit, None, None, None, items, "", confidence_level, reason)

@@ -1,10 +1,11 @@
-"""A/B swap permutation test: which differences could a coin have made?
+"""Paired permutation test: the models' answers are swapped item by item.
 
 If base and checkpoint were equally good, each item's two answers could as well have come from
-the other model. Swapping them item by item by a coin gives differences that mean nothing; the
-observed one is compared with these. Swapping only moves counts between cells of the two
-confusion tables, and items of one cell (target, base label, checkpoint label) move alike, so a
-binomial number per cell replaces a coin per item: the cost does not grow with the items.
+the other model. Swapping them at random, item by item, gives the distribution of the difference
+under that hypothesis; the observed difference is compared with it. Swapping only moves counts
+between cells of the two confusion tables, and items of one cell (target, base label, checkpoint
+label) move alike, so a binomial number per cell replaces a coin per item: the cost does not grow
+with the items.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _ROUNDING = 1e-12
 class SwapTest:
     """The permutation test of one metric.
 
-    `difference` is checkpoint − base and `p` two-sided; both are None where a model has no value
-    (a precision without any such answer).
+    `difference` is checkpoint − base and `pvalue` two-sided; both are None where a model has no
+    value (a precision without any such answer).
     """
 
     difference: float | None
@@ -64,7 +65,8 @@ def swap_tests(
     -----
     p = (b + 1)/(B + 1) with b the swaps whose difference is at least as large in size as the
     observed one [1]_ [2]_. A swap that leaves a metric undefined counts as large, so p is never
-    too small for it. The null hypothesis is that the two answers to an item are exchangeable.
+    too small because of it. The null hypothesis is that the two answers to an item are
+    exchangeable.
 
     References
     ----------

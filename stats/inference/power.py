@@ -1,6 +1,6 @@
-"""How many items does a difference of two accuracies need, and what can a given number show?
+"""Power of McNemar's test: required items and minimum detectable difference of accuracies.
 
-What decides is the discordant rate, the share of items that exactly one model answers rightly:
+Both depend on the discordant rate, the proportion of items that exactly one model answers rightly:
 two models that agree on nine items of ten are told apart with far fewer items than their
 accuracies alone suggest.
 """
@@ -20,7 +20,7 @@ class PowerAnalysis:
     """Items, difference and power that belong together for McNemar's two-sided test.
 
     `difference` is the size of the difference of the accuracies; None if even the largest
-    possible one, the discordant rate itself, is not found with the asked power.
+    possible one, the discordant rate itself, is not detected with that power.
     """
 
     items: int
@@ -34,7 +34,7 @@ class PowerAnalysis:
 def power_of_difference(
     items: int, difference: float, *, discordant_rate: float, confidence_level: float = 0.95
 ) -> PowerAnalysis:
-    """Probability that McNemar's test finds a true difference of two accuracies.
+    """Power: the probability that McNemar's test detects a true difference of two accuracies.
 
     Parameters
     ----------
@@ -43,9 +43,13 @@ def power_of_difference(
     difference
         True difference of the accuracies, of either sign.
     discordant_rate
-        Share of items that exactly one model answers rightly, at least |difference|.
+        Proportion of items that exactly one model answers rightly, at least |difference|.
     confidence_level
-        1 − level is the test's two-sided level.
+        1 − α, with α the two-sided level of the test.
+
+    Returns
+    -------
+    PowerAnalysis
 
     Raises
     ------
@@ -86,18 +90,22 @@ def power_of_difference(
 def minimum_detectable_difference(
     items: int, *, discordant_rate: float, power: float = 0.8, confidence_level: float = 0.95
 ) -> PowerAnalysis:
-    """The smallest difference of two accuracies that McNemar's test finds with a given power.
+    """The smallest difference of two accuracies that McNemar's test detects with a given power.
 
     Parameters
     ----------
     items
         Paired items.
     discordant_rate
-        Share of items that exactly one model answers rightly.
+        Proportion of items that exactly one model answers rightly.
     power
-        Probability of finding it, above half the test's level and below 1.
+        Probability of detecting it, above α/2 and below 1.
     confidence_level
-        1 − level is the test's two-sided level.
+        1 − α, with α the two-sided level of the test.
+
+    Returns
+    -------
+    PowerAnalysis
 
     Raises
     ------
@@ -111,8 +119,8 @@ def minimum_detectable_difference(
 
     Examples
     --------
-    >>> found = minimum_detectable_difference(1000, discordant_rate=0.2)
-    >>> round(found.difference, 4), round(2.80 * math.sqrt(0.2 / 1000), 4)
+    >>> analysis = minimum_detectable_difference(1000, discordant_rate=0.2)
+    >>> round(analysis.difference, 4), round(2.80 * math.sqrt(0.2 / 1000), 4)
     (0.0396, 0.0396)
     """
     _check_power(power, confidence_level)
@@ -122,27 +130,31 @@ def minimum_detectable_difference(
     def excess(delta: float) -> float:
         return _power(items, delta, discordant_rate, confidence_level) - power
 
-    found = None
+    difference = None
     if discordant_rate > 0 and excess(discordant_rate) >= 0:
-        found = float(optimize.brentq(excess, 0.0, discordant_rate, xtol=1e-12))
-    return PowerAnalysis(items, found, discordant_rate, power, confidence_level, "connor")
+        difference = float(optimize.brentq(excess, 0.0, discordant_rate, xtol=1e-12))
+    return PowerAnalysis(items, difference, discordant_rate, power, confidence_level, "connor")
 
 
 def required_items(
     difference: float, *, discordant_rate: float, power: float = 0.8, confidence_level: float = 0.95
 ) -> PowerAnalysis:
-    """The number of paired items with which McNemar's test finds a difference.
+    """The number of paired items with which McNemar's test detects a difference.
 
     Parameters
     ----------
     difference
         True difference of the accuracies, of either sign, not 0.
     discordant_rate
-        Share of items that exactly one model answers rightly, at least |difference|.
+        Proportion of items that exactly one model answers rightly, at least |difference|.
     power
-        Probability of finding it, above half the test's level and below 1.
+        Probability of detecting it, above α/2 and below 1.
     confidence_level
-        1 − level is the test's two-sided level.
+        1 − α, with α the two-sided level of the test.
+
+    Returns
+    -------
+    PowerAnalysis
 
     Raises
     ------
@@ -162,7 +174,7 @@ def required_items(
     _check_rate(discordant_rate)
     delta = _size(difference, discordant_rate)
     if delta == 0:
-        raise ValueError("`difference` must not be 0: no number of items finds it")
+        raise ValueError("`difference` must not be 0: no number of items detects it")
     root = _critical(confidence_level) * math.sqrt(discordant_rate) + float(
         stats.norm.ppf(power)
     ) * math.sqrt(discordant_rate - delta**2)

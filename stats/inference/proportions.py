@@ -1,4 +1,4 @@
-"""Paired and single proportions: McNemar's test, Tango's, Newcombe's, Wilson's intervals."""
+"""Paired proportions: McNemar's test, Tango's score and its interval."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def mcnemar(base_only: int, checkpoint_only: int) -> McNemar:
     Returns
     -------
     McNemar
-        The mid-p value (the recommended one), the exact conditional, the asymptotic and the
-        continuity-corrected p, all two-sided. Without discordant items every p is 1.
+        Two-sided p-values: mid-p (recommended), exact conditional, asymptotic and
+        continuity-corrected. Without discordant items all are 1.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def tango_interval(
     items
         All paired items, concordant ones included.
     confidence_level
-        Confidence level.
+        Confidence level of the interval, in (0, 1).
 
     Returns
     -------
@@ -147,13 +147,23 @@ def tango_score(base_only: int, checkpoint_only: int, items: int, delta: float) 
     Returns
     -------
     float
-        (c − b − nΔ)/√(n(2q̂(Δ) + Δ(1 − Δ))) (Tango 1998, eq. 9); positive if the data lie above
+        (c − b − nΔ)/√(n(2q̂(Δ) + Δ(1 − Δ))) ([1]_, eq. 9); positive if the data lie above
         `delta`, infinite if they are impossible under it.
+
+    Raises
+    ------
+    ValueError
+        If the counts do not fit together or `delta` is out of range.
+
+    References
+    ----------
+    .. [1] Tango (1998), Equivalence test and confidence interval for the difference in
+       proportions for the paired-sample design, Statistics in Medicine 17:891.
     """
     b, c, n = _paired_counts(base_only, checkpoint_only, items)
     if not -1 <= delta <= 1:
         raise ValueError(f"`delta` must lie in [−1, 1], found {delta!r}")
-    # Tango's b is ours of the model that is subtracted from: c here.
+    # Tango's b counts what only the minuend has: c here.
     linear = -c - b + (2 * n - c + b) * delta
     constant = -b * delta * (1 - delta)
     q = (math.sqrt(max(linear**2 - 8 * n * constant, 0.0)) - linear) / (4 * n)

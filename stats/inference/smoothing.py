@@ -1,8 +1,8 @@
-"""Two models' confidence where one of them states nearly always the same.
+"""Smoothing where a model states nearly always the same confidence.
 
-Then a metric of its order rests on a few strays, and a variance estimated from them is Wald's of a
-rare share: 0 where all strays happen to be right, or all wrong. Four more items mend it, as those
-of Agresti and Caffo (2000, American Statistician 54:280) do for the difference of two shares: of
+A rank metric then rests on a few strays, and a variance estimated from them is Wald's of a rare
+proportion: 0 where all strays happen to be right, or all wrong. Four pseudo-items repair it, as
+those of Agresti and Caffo (2000, American Statistician 54:280) for a difference of proportions: of
 each kind one with the highest confidence that a model states, and one with the lowest.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 
 SPARSE = 10
-"""Fewer right or wrong items expected off the usual confidence than this are few."""
+"""Smallest expected number of right or wrong items off the usual confidence without smoothing."""
 
 Model = tuple[BoolArray, FloatArray]
 """Correctness and confidence, both of shape (n,)."""

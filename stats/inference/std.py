@@ -1,6 +1,6 @@
-"""Did training change how widely the model spreads its confidence? Paired tests.
+"""Paired tests for a difference of the standard deviations of stated confidence.
 
-Levene's test is wrong here: it takes the two sets of confidences for independent samples. Two
+Levene's test does not fit: it takes the two sets of confidences for independent samples. Two
 models that find the same items hard state correlated confidences, so their spreads vary
 together and the difference of spreads varies less than Levene's test believes. At a correlation
 of .8 it rejects a true null in 0.2% of cases instead of 5%: real changes of spread go unseen.
@@ -24,7 +24,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class StdComparison:
-    """How far the stated confidences of two models spread, on the same items.
+    """Standard deviations of two models' stated confidences on the same items, compared.
 
     Attributes
     ----------
@@ -65,11 +65,11 @@ def compare_std(
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
     confidence_level
-        Confidence level.
+        Confidence level of the interval, in (0, 1).
 
     Returns
     -------
-    SpreadComparison
+    StdComparison
         Every test against t with clusters − 1 degrees of freedom (items − 1 without clusters).
 
     Raises
@@ -100,8 +100,8 @@ def compare_std(
     >>> hard = rng.random(200) < 0.4
     >>> base = np.where(hard, 0.9, 0.95)
     >>> checkpoint = np.where(hard, rng.choice([0.3, 0.5, 0.9], 200), 0.95)
-    >>> found = compare_std(base, checkpoint)
-    >>> math.exp(found.log_ratio.difference) > 5, found.log_ratio.pvalue < 0.001
+    >>> comparison = compare_std(base, checkpoint)
+    >>> math.exp(comparison.log_ratio.difference) > 5, comparison.log_ratio.pvalue < 0.001
     (True, True)
     """
     check.confidence_level_in_range(confidence_level)

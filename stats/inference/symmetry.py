@@ -1,4 +1,4 @@
-"""Did the answers change in one direction? Symmetry and equal margins of a square table.
+"""Tests of symmetry and of marginal homogeneity of a square table.
 
 The table counts the base's labels (rows) against the checkpoint's (columns), INVALID being one
 more label. McNemar's test sees only right and wrong; these see which label became which.
@@ -18,7 +18,7 @@ from saeval.stats._core import arrays as check
 
 @dataclass(frozen=True)
 class SymmetryTest:
-    """A chi-square test on a square table; p is 1 where nothing changed label."""
+    """A chi-square test on a square table; `pvalue` is 1 where no item changed label."""
 
     statistic: float
     degrees_of_freedom: int
@@ -29,12 +29,16 @@ class SymmetryTest:
 
 
 def bowker(table: npt.ArrayLike) -> SymmetryTest:
-    """Bowker's test: as many items go from label i to j as from j to i.
+    """Bowker's test of symmetry: as many items go from label i to j as from j to i.
 
     Parameters
     ----------
     table
         Shape (k, k): counts of base label against checkpoint label.
+
+    Returns
+    -------
+    SymmetryTest
 
     Raises
     ------
@@ -43,7 +47,7 @@ def bowker(table: npt.ArrayLike) -> SymmetryTest:
 
     Notes
     -----
-    Σ_{i<j} (n_ij − n_ji)²/(n_ij + n_ji). A pair of labels between which nothing moved adds no
+    Σ_{i<j} (n_ij − n_ji)²/(n_ij + n_ji) [1]_. A pair of labels between which nothing moved adds no
     degree of freedom, so an empty label costs no power; with all pairs in use there are
     k(k − 1)/2. For k = 2 it is McNemar's asymptotic test.
 
@@ -55,8 +59,8 @@ def bowker(table: npt.ArrayLike) -> SymmetryTest:
     --------
     Ten PASS became FAIL and ten FAIL became PASS, but eighteen NA became PASS and two the reverse.
 
-    >>> found = bowker([[50, 10, 2], [10, 40, 0], [18, 0, 30]])
-    >>> found.statistic, found.degrees_of_freedom, found.pvalue < 0.01
+    >>> test = bowker([[50, 10, 2], [10, 40, 0], [18, 0, 30]])
+    >>> test.statistic, test.degrees_of_freedom, test.pvalue < 0.01
     (12.8, 2, True)
     """
     counts = check.square_counts("table", table)
@@ -68,12 +72,16 @@ def bowker(table: npt.ArrayLike) -> SymmetryTest:
 
 
 def stuart_maxwell(table: npt.ArrayLike) -> SymmetryTest:
-    """Stuart and Maxwell's test: each label is given equally often by both models.
+    """Stuart and Maxwell's test: both models give each label equally often.
 
     Parameters
     ----------
     table
         Shape (k, k): counts of base label against checkpoint label.
+
+    Returns
+    -------
+    SymmetryTest
 
     Raises
     ------
@@ -83,7 +91,7 @@ def stuart_maxwell(table: npt.ArrayLike) -> SymmetryTest:
     Notes
     -----
     d'S⁻d with d the differences of row and column sums and S_ii = n_i. + n_.i − 2n_ii,
-    S_ij = −(n_ij + n_ji) (Stuart 1955, Maxwell 1970). S is a graph Laplacian, so its rank, the
+    S_ij = −(n_ij + n_ji) [1]_ [2]_. S is a graph Laplacian, so its rank, the
     degrees of freedom, is k minus the number of groups of labels between which nothing moved,
     and a generalised inverse serves empty labels, too; usually that is k − 1. For k = 2 it is
     McNemar's asymptotic test.
@@ -97,8 +105,8 @@ def stuart_maxwell(table: npt.ArrayLike) -> SymmetryTest:
 
     Examples
     --------
-    >>> found = stuart_maxwell([[50, 10, 2], [10, 40, 0], [18, 0, 30]])
-    >>> round(found.statistic, 6), found.degrees_of_freedom
+    >>> test = stuart_maxwell([[50, 10, 2], [10, 40, 0], [18, 0, 30]])
+    >>> round(test.statistic, 6), test.degrees_of_freedom
     (12.8, 2)
     """
     counts = check.square_counts("table", table)
@@ -114,6 +122,6 @@ def stuart_maxwell(table: npt.ArrayLike) -> SymmetryTest:
 def _result(
     statistic: float, degrees_of_freedom: int, counts: npt.NDArray[np.float64], method: str
 ) -> SymmetryTest:
-    p = float(stats.chi2.sf(statistic, degrees_of_freedom)) if degrees_of_freedom else 1.0
+    pvalue = float(stats.chi2.sf(statistic, degrees_of_freedom)) if degrees_of_freedom else 1.0
     changed = int(counts.sum() - np.trace(counts))
-    return SymmetryTest(statistic, degrees_of_freedom, p, changed, method)
+    return SymmetryTest(statistic, degrees_of_freedom, pvalue, changed, method)

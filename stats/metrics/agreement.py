@@ -1,4 +1,4 @@
-"""Do two graders of the same responses agree?"""
+"""Agreement of two graders of the same responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saeval.stats._core.results import GraderAgreement
 from saeval.stats._core.wilson import wilson_proportion
 
 UNSCORED = "UNSCORED"
-"""What a judge made of a response that it gave no grade."""
+"""Label of a response that the judge gave no grade."""
 
 
 def grader_agreement(
@@ -33,12 +33,19 @@ def grader_agreement(
     labels
         The k classes.
     default, judge
-        Shape (n,): index of the class that each grader gave a response, k for none (unreadable to
+        Shape (n,): index of the class that each grader gave a response, k for none (invalid to
         the default grader, unscored by the judge). n may be 0.
-    not_judged, unscored_examples
-        Facts that travel with the table.
+    not_judged
+        Number of responses that were decided without the judge; passed on to the result.
+    unscored_examples
+        Ids of responses without a grade; passed on to the result.
     confidence_level
         Confidence level of the interval of agreement.
+
+    Returns
+    -------
+    GraderAgreement
+        Table of shape (k + 1, k + 1), agreement and kappa.
 
     Raises
     ------
@@ -48,9 +55,9 @@ def grader_agreement(
     Notes
     -----
     Agreement and kappa rest on the responses that both gave a class. The interval is Wilson's and
-    takes them as independent. kappa = (p_o − p_e)/(1 − p_e) [1]_ with the agreement p_o and what
-    p_e the margins alone would make; None where p_e is 1 (both gave one and the same class
-    throughout) or nothing has two grades.
+    takes them as independent. kappa = (p_o − p_e)/(1 − p_e) [1]_ with the observed agreement p_o
+    and the agreement p_e expected from the margins; None where p_e is 1 (both gave the same class
+    throughout) or no response has two grades.
 
     References
     ----------
@@ -59,10 +66,10 @@ def grader_agreement(
 
     Examples
     --------
-    >>> found = grader_agreement(("RIGHT", "WRONG"), [0, 0, 1, 1, 2], [0, 0, 1, 0, 0])
-    >>> found.counts
+    >>> table = grader_agreement(("RIGHT", "WRONG"), [0, 0, 1, 1, 2], [0, 0, 1, 0, 0])
+    >>> table.counts
     ((2, 0, 0), (1, 1, 0), (1, 0, 0))
-    >>> found.agreement.value, round(found.kappa, 3)
+    >>> table.agreement.value, round(table.kappa, 3)
     (0.75, 0.5)
     """
     k = len(labels)

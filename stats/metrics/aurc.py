@@ -14,17 +14,30 @@ def aurc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
 
     Parameters
     ----------
-    confidence
-        Shape (n,), in [0, 1].
     correct
-        Shape (n,), right or wrong per item.
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
+
+    Returns
+    -------
+    float
+        In [0, 1]; lower is better.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
 
     Notes
     -----
-    Lower is better (Geifman, El-Yaniv 2017, Selective classification for deep neural networks,
-    NeurIPS). Within a level of tied confidence with B items and E errors before it, n items and
+    Within a level of tied confidence with B items and E errors before it, n items and
     w errors, the expected errors among the first B + j are E + (w/n)·j, so the level adds
     (E − (w/n)·B)·(H(B + n) − H(B)) + w to the sum of risks, H being the harmonic numbers.
+
+    References
+    ----------
+    .. [1] Geifman, El-Yaniv (2017), Selective classification for deep neural networks, NeurIPS.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""CORP: what part of the Brier score is miscalibration, and what part the model can tell apart."""
+"""CORP decomposition of the Brier score: miscalibration, discrimination, uncertainty."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BrierDecomposition:
         The calibration curve: distinct stated confidences, ascending, how many items have each,
         and the accuracy that isotonic regression gives it.
     method
-        The setting.
+        How it was recalibrated.
     """
 
     brier: float
@@ -48,10 +48,14 @@ def brier_decomposition(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> Br
 
     Parameters
     ----------
-    confidence
-        Shape (n,), in [0, 1].
     correct
-        Shape (n,), right or wrong per item.
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
+
+    Returns
+    -------
+    BrierDecomposition
 
     Raises
     ------
@@ -75,8 +79,8 @@ def brier_decomposition(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> Br
     Examples
     --------
     >>> y, p = [0, 0, 1, 1, 0, 1, 1, 0, 1, 1], [.1, .4, .35, .8, .4, .8, .9, .1, .6, .6]
-    >>> found = brier_decomposition(y, p)
-    >>> round(found.miscalibration, 7), round(found.discrimination, 7), found.uncertainty
+    >>> parts = brier_decomposition(y, p)
+    >>> round(parts.miscalibration, 7), round(parts.discrimination, 7), parts.uncertainty
     (0.0505833, 0.1733333, 0.24)
     """
     stated = check.confidences("confidence", confidence)
@@ -86,12 +90,12 @@ def brier_decomposition(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> Br
     items = np.bincount(level)
     hits = np.bincount(level, weights=right)
     recalibrated = isotonic_regression(hits / items, weights=items.astype(np.float64)).x
-    share, accuracy = items / len(stated), hits / items
+    weight, accuracy = items / len(stated), hits / items
     # A level's mean squared error is (its value − its accuracy)² plus what no value can mend.
-    unavoidable = float(share @ (accuracy * (1 - accuracy)))
+    unavoidable = float(weight @ (accuracy * (1 - accuracy)))
     mean = float(right.mean())
-    brier = float(share @ (levels - accuracy) ** 2) + unavoidable
-    calibrated = float(share @ (recalibrated - accuracy) ** 2) + unavoidable
+    brier = float(weight @ (levels - accuracy) ** 2) + unavoidable
+    calibrated = float(weight @ (recalibrated - accuracy) ** 2) + unavoidable
     uncertainty = mean * (1 - mean)
     return BrierDecomposition(
         brier=brier,

@@ -23,10 +23,10 @@ def auroc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float | None:
 
     Parameters
     ----------
-    confidence
-        Shape (n,), in [0, 1].
     correct
-        Shape (n,), right or wrong per item.
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
 
     Returns
     -------
@@ -34,13 +34,19 @@ def auroc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float | None:
         The probability that a right answer was stated with more confidence than a wrong one,
         ties counting half; None if all answers are right or all wrong.
 
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+
     Notes
     -----
     Computed from mid-ranks (Mann–Whitney U / mn), so the order of tied items does not matter.
 
     References
     ----------
-    .. [1] Hanley, McNeil (1982), Radiology 143:29.
+    .. [1] Hanley, McNeil (1982), The meaning and use of the area under a receiver operating
+       characteristic (ROC) curve, Radiology 143:29.
 
     Examples
     --------
@@ -59,7 +65,29 @@ def auroc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float | None:
 
 
 def brier_score(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
-    """Mean squared difference between stated confidence and correctness (Brier 1950).
+    """Mean squared difference between stated confidence and correctness.
+
+    Parameters
+    ----------
+    correct
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
+
+    Returns
+    -------
+    float
+        In [0, 1]; lower is better.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+
+    References
+    ----------
+    .. [1] Brier (1950), Verification of forecasts expressed in terms of probability, Monthly
+       Weather Review 78:1.
 
     Examples
     --------
@@ -73,11 +101,42 @@ def brier_score(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
 def expected_calibration_error(
     correct: npt.ArrayLike, confidence: npt.ArrayLike, *, bins: int = 10
 ) -> float:
-    """The classic ECE over equal-width bins, for comparison with papers.
+    """Expected calibration error over equal-width bins, for comparison with papers.
 
+    Parameters
+    ----------
+    correct
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
+    bins
+        Number of bins B, at least 1.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0 is calibrated.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together or `bins` is not positive.
+
+    Notes
+    -----
     Σ_b n_b/n · |mean confidence − accuracy| over bins (i/B, (i+1)/B], 0 falling in the first
-    (Guo et al. 2017, eq. 3). It is biased upwards: with a perfectly calibrated model it is
-    about .05 at n = 1000. Compare models by the debiased squared error instead.
+    [1]_. It is biased upwards: with a perfectly calibrated model it is about .05 at n = 1000.
+    Compare models by the debiased squared error instead.
+
+    References
+    ----------
+    .. [1] Guo, Pleiss, Sun, Weinberger (2017), On calibration of modern neural networks, ICML,
+       eq. 3.
+
+    Examples
+    --------
+    >>> round(expected_calibration_error([True, False], [0.9, 0.9]), 3)
+    0.4
     """
     if bins < 1:
         raise ValueError(f"`bins` must be at least 1, found {bins}")
@@ -100,7 +159,12 @@ def calibration_bins(
     counts
         Items at each level, shape (k,).
     bins
-        How many bins of about equal count are made of more than `VERBAL_LEVELS` levels.
+        Number of bins of about equal count where there are more than `VERBAL_LEVELS` levels.
+
+    Returns
+    -------
+    array
+        Shape (k,): bin of each level, 0, 1, … without a gap.
     """
     if len(levels) <= VERBAL_LEVELS:
         return np.arange(len(levels))
@@ -118,17 +182,44 @@ def reliability(
     bins: int = 10,
     confidence_level: float = 0.95,
 ) -> tuple[ReliabilityBin, ...]:
-    """Accuracy with Wilson interval per level of confidence, for a reliability diagram."""
+    """Accuracy with Wilson interval per level of confidence, for a reliability diagram.
+
+    Parameters
+    ----------
+    correct
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
+    bins
+        Number of bins of about equal count where more than 20 distinct confidences are stated.
+    confidence_level
+        Confidence level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    tuple of ReliabilityBin
+        By ascending confidence; every item is in exactly one.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together or `confidence_level` is not in (0, 1).
+
+    Examples
+    --------
+    >>> [(b.items, b.accuracy) for b in reliability([1, 0, 1, 1], [0.5, 0.5, 0.9, 0.9])]
+    [(2, 0.5), (2, 1.0)]
+    """
     right, stated = check.answers("", correct, confidence)
     levels, index, counts = np.unique(stated, return_inverse=True, return_counts=True)
     bin_of = calibration_bins(levels, counts.astype(np.float64), bins=bins)[index]
-    found = []
-    for which in range(int(bin_of.max()) + 1):
-        inside = bin_of == which
+    result = []
+    for number in range(int(bin_of.max()) + 1):
+        inside = bin_of == number
         items, hits = int(inside.sum()), int(right[inside].sum())
         interval = wilson_interval(hits, items, confidence_level=confidence_level)
-        found.append(ReliabilityBin(items, float(stated[inside].mean()), hits / items, interval))
-    return tuple(found)
+        result.append(ReliabilityBin(items, float(stated[inside].mean()), hits / items, interval))
+    return tuple(result)
 
 
 def levene(
@@ -136,12 +227,33 @@ def levene(
 ) -> Levene:
     """Levene's test of equal spread, as papers report it for two models' confidences.
 
-    It takes the two for independent samples. On the same items they are not, which makes it
-    conservative; see the paired difference of standard deviations beside it.
+    Parameters
+    ----------
+    base, checkpoint
+        Shape (n,) and (m,): stated confidences.
+    center
+        ``median`` (Brown–Forsythe) or ``mean`` (Levene).
+
+    Returns
+    -------
+    Levene
+        Statistic and p-value are None with fewer than three values, or where they are undefined.
+
+    Raises
+    ------
+    ValueError
+        If an array is empty or not one-dimensional.
+
+    Notes
+    -----
+    The test assumes independent samples. Confidences on the same items are not, which makes it
+    conservative; `compare_std` is the paired test.
 
     References
     ----------
-    .. [1] Levene (1960); Brown, Forsythe (1974), JASA 69:364 (median center).
+    .. [1] Levene (1960), Robust tests for equality of variances, Contributions to Probability
+       and Statistics, 278.
+    .. [2] Brown, Forsythe (1974), Robust tests for the equality of variances, JASA 69:364.
     """
     first, second = check.vector("base", base), check.vector("checkpoint", checkpoint)
     if min(len(first), len(second)) < 3 or (np.ptp(first) == 0 and np.ptp(second) == 0):
@@ -158,8 +270,10 @@ def expected_errors(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> FloatA
 
     Parameters
     ----------
-    confidence, correct
-        Shape (n,).
+    correct
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
 
     Returns
     -------
@@ -180,15 +294,31 @@ def risk_coverage(
 
     Parameters
     ----------
-    confidence, correct
-        Shape (n,).
+    correct
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
     points
-        At most so many points of the curve are returned; the area uses all.
+        Largest number of points of the curve that are returned; the area uses all.
+
+    Returns
+    -------
+    RiskCoverage
+        The curve and its area, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
 
     Notes
     -----
     Within a group of tied confidences the expected number of errors grows linearly, so the
-    curve and its area (AURC, Geifman & El-Yaniv 2017) do not depend on the order of the items.
+    curve and its area (AURC [1]_) do not depend on the order of the items.
+
+    References
+    ----------
+    .. [1] Geifman, El-Yaniv (2017), Selective classification for deep neural networks, NeurIPS.
 
     Examples
     --------

@@ -87,7 +87,7 @@ def rows_of_tables(
 
 
 def sums_of_rows(rows: FloatArray, classes: int, scale: Scale) -> Sums:
-    """The rows by name."""
+    """`Sums` from rows of shape (r, B); the inverse of `rows_of_tables`."""
     end = classes * (classes + 1)
     confusion = rows[:end].T.reshape(-1, classes, classes + 1)
     right, wrong, stated = (part.T for part in np.split(rows[end:-3], 3))
@@ -145,12 +145,12 @@ def question_metrics(
     """Metrics of open questions, whose labels are right, wrong and abstaining.
 
     `wrong` is never a target: a question has a right answer or is one to abstain from. As SimpleQA
-    has it [1]_, an answer is correct, incorrect or not attempted, and what cannot be read is an
-    incorrect attempt. ``correct_rate`` is the share of right answers given, ``coverage`` the share
-    attempted, ``correct_given_attempted`` that of right ones among those (the selective accuracy),
-    ``f_score`` the harmonic mean of the first and the third. Accuracy counts due abstentions as
-    right, too. Precision, recall and F1 are of abstaining, against whether the question has an
-    answer; ``hallucination_rate`` is 1 − recall.
+    has it [1]_, an answer is correct, incorrect or not attempted, and an invalid answer is an
+    incorrect attempt. ``correct_rate`` is the proportion of items answered rightly, ``coverage``
+    the proportion attempted, ``correct_given_attempted`` the proportion of right answers among the
+    attempted (selective accuracy), ``f_score`` the harmonic mean of the first and the third.
+    Accuracy counts due abstentions as right, too. Precision, recall and F1 are of abstaining,
+    against whether the question has an answer; ``hallucination_rate`` is 1 − recall.
 
     References
     ----------

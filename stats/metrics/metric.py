@@ -1,4 +1,4 @@
-"""What a metric is: its name for people, its good direction, its kind and how an item counts."""
+"""The declaration of a metric: title, definition, direction, kind, and the value of each item."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ class Metric:
     def direction(self, *, open_questions: bool) -> bool | None:
         """Whether higher is better in a task; None where neither direction is.
 
-        In open questions (where a wrong answer has a label of its own) to decline instead of
-        answering wrongly is what training to abstain is for, also where somebody could have
-        answered; the right answers lost by it are in the correct rate.
+        In open questions (where a wrong answer has a label of its own) abstaining instead of
+        answering wrongly is what training for abstention is for, also where the item has an
+        answer; the right answers lost by it show in the correct rate.
         """
         return None if open_questions and self.neutral_in_open_questions else self.higher_is_better
 

@@ -22,10 +22,10 @@ OUTCOMES = (
 """How the samples of an item came out; every item is in exactly one class.
 
 - all correct;
-- some correct, but not all: the model knows and does not always say so;
-- none correct, some, but not all, not attempted: it guesses or abstains;
+- some correct, but not all: the model can answer and does not always do so;
+- none correct; some, but not all, not attempted: the model guesses or abstains;
 - none attempted;
-- all attempted and incorrect: it is confidently wrong.
+- all attempted and incorrect: the model is confidently wrong.
 """
 
 
@@ -60,18 +60,18 @@ def repeat_outcomes(
     ['partial_correct', 'partial_not_attempted', 'all_not_attempted']
     """
     right = _counts("correct", correct)
-    declined = _counts("not_attempted", not_attempted)
+    abstained = _counts("not_attempted", not_attempted)
     total = _samples(samples, len(right))
-    check.same_length(correct=right, not_attempted=declined, samples=total)
-    wrong = right + declined > total
-    if wrong.any():
-        index = int(wrong.argmax())
+    check.same_length(correct=right, not_attempted=abstained, samples=total)
+    too_many = right + abstained > total
+    if too_many.any():
+        index = int(too_many.argmax())
         raise ValueError(
             "`correct` and `not_attempted` must not exceed `samples`: "
-            f"found {right[index]} and {declined[index]} of {total[index]} at index {index}"
+            f"found {right[index]} and {abstained[index]} of {total[index]} at index {index}"
         )
     return np.select(
-        [right == total, right > 0, declined == total, declined > 0],
+        [right == total, right > 0, abstained == total, abstained > 0],
         [0, 1, 3, 2],
         default=4,
     )

@@ -1,4 +1,4 @@
-"""All metrics by name: the built-in ones, those of installed packages, and one's own.
+"""All metrics by name: the built-in ones, those of installed packages, and registered ones.
 
 A package adds its metrics by an entry point of the group ``saeval.metrics`` that names a `Metric`::
 
@@ -22,7 +22,7 @@ _OWN: dict[str, Metric] = {}
 
 
 def register_metric(metric: Metric) -> Metric:
-    """Add a metric of one's own, so that comparisons, gates and reports have it.
+    """Register a metric, so that comparisons, gates and reports have it.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""Answering only when confident: accuracy and risk of the answers that remain.
+"""Selective prediction: accuracy and risk of the answers above a threshold of confidence.
 
-All are averaged over the order of tied confidences, as `risk_coverage` is; on a verbal scale
-with a dozen levels the order of ties is most of what an untied number would report.
+All are averaged over the order of tied confidences, as `risk_coverage` is: on a verbal scale
+with a dozen levels a value that depends on that order would mostly report it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,25 @@ def auarc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
 
     Parameters
     ----------
-    confidence
-        Shape (n,), in [0, 1].
     correct
-        Shape (n,), right or wrong per item.
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
 
-    Notes
-    -----
-    1 − AURC. Higher is better; it rewards accuracy and ranking alike (Nadeem, Zucker, Hanczar
-    2009, Accuracy-rejection curves, MLSB).
+    Returns
+    -------
+    float
+        1 − AURC, in [0, 1]; higher is better. It rewards accuracy and ranking alike.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+
+    References
+    ----------
+    .. [1] Nadeem, Zucker, Hanczar (2009), Accuracy-rejection curves (ARCs) for comparing
+       classification methods with a reject option, MLSB.
 
     Examples
     --------
@@ -40,20 +50,25 @@ def augrc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
 
     Parameters
     ----------
-    confidence
-        Shape (n,), in [0, 1].
     correct
-        Shape (n,), right or wrong per item.
+        Shape (n,): whether each answer is right.
+    confidence
+        Shape (n,), in [0, 1]: stated probability of being right.
 
     Returns
     -------
     float
-        Between 0 and ½, lower is better.
+        Between 0 and ½; lower is better.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
 
     Notes
     -----
-    The generalized risk at coverage k/n is the share of *all* items that are answered and
-    wrong, so early mistakes do not count many times as in AURC; its area by the trapezoid rule
+    The generalized risk at coverage k/n is the proportion of *all* items that are answered and
+    wrong, so early errors do not count many times as in AURC; its area by the trapezoid rule
     equals (1 − AUROC) · accuracy · (1 − accuracy) + ½(1 − accuracy)² [1]_.
 
     References

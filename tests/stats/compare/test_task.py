@@ -193,7 +193,7 @@ def test_holm_and_bh_agree_with_statsmodels(p):
 def test_holm_and_bh_keep_missing_values_in_place():
     assert adjust_pvalues([None, 0.5], method="fdr_bh") == (None, 0.5)
     assert adjust_pvalues([None], method="holm") == (None,)
-    with pytest.raises(ValueError, match="`p` must lie in"):
+    with pytest.raises(ValueError, match="`pvalues` must lie in"):
         adjust_pvalues([1.5], method="holm")
 
 

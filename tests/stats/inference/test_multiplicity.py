@@ -22,7 +22,7 @@ def test_holm_and_benjamini_hochberg_agree_with_statsmodels_and_skip_none(p, met
 
 
 def test_adjusted_p_rejects_what_is_no_p():
-    with pytest.raises(ValueError, match=r"`p` must lie in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"`pvalues` must lie in \[0, 1\]"):
         adjust_pvalues([1.2], method="holm")
 
 
