@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
-from statsmodels.stats.proportion import proportion_confint
 
-from saeval.stats._core.wilson import wilson_interval, wilson_proportion
 from saeval.stats.inference.proportions import mcnemar, tango_interval, tango_score
 
 
@@ -129,15 +127,3 @@ def test_tango_score_is_the_mcnemar_statistic_at_zero():
 def test_tango_score_rejects_delta():
     with pytest.raises(ValueError, match=r"`delta` must lie in \[−1, 1\], found 1.5"):
         tango_score(1, 2, 5, 1.5)
-
-
-@given(st.integers(0, 50), st.integers(1, 50))
-def test_wilson_agrees_with_statsmodels(count, more):
-    found = wilson_interval(count, count + more)
-    low, high = proportion_confint(count, count + more, method="wilson")
-    assert found.low == pytest.approx(max(low, 0), abs=1e-12)
-    assert found.high == pytest.approx(high, abs=1e-12)
-
-
-def test_rate_without_items_has_no_value():
-    assert wilson_proportion("x", 0, 0).value is None
