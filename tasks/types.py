@@ -153,7 +153,7 @@ class Question(_Row):
 
 def make_question(
     text: str,
-    answers: tuple[str, ...],
+    answers: Sequence[str],
     *,
     source_label: str,
     id: str | None = None,
@@ -165,7 +165,14 @@ def make_question(
 
     Without an `id` it gets a hash of its wording, which stays the same when rows are added or
     reordered.
+
+    Raises
+    ------
+    TypeError
+        If `answers` is a text, not a sequence of texts.
     """
+    if isinstance(answers, str):
+        raise TypeError(f"`answers` must be a sequence of answers: ({answers!r},), not {answers!r}")
     gold = tuple(dict.fromkeys(answer.strip() for answer in answers if answer.strip()))
     return Question(
         id=id or hash_wording(text),

@@ -70,8 +70,6 @@ def validate_tasks(names: tuple[str, ...], data_dir: str | None) -> None:
     for task in _chosen_tasks(names):
         result = validate(task, data_dir)
         click.echo(result)
-        for failure in result.failures:
-            click.echo(f"  {failure}")
         failed |= not result.passed
     if failed:
         sys.exit(1)

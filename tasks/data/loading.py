@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -64,8 +65,8 @@ def load_items(
     Raises
     ------
     DataError
-        If there is no such split, its data cannot be found, or a row lacks a field or has an
-        unknown label.
+        If there is no such split, its data cannot be found, a row lacks a field or has an unknown
+        label, there are no items, or two have one id.
     """
     if isinstance(task, str):
         task = get_task(task)
@@ -84,13 +85,25 @@ def load_items(
             )
         return items
     if isinstance(source, FunctionSource):
-        return list(source.load())
+        return _checked(task.name, list(source.load()))
     if isinstance(source, MixedSource):
         return [item for name in source.tasks for item in _load_part(name, source, data_dir)]
     folder = find_data_folder(data_dir)
     if folder is None:
         return _from_hub(task.name, source)
     return _from_files(task, source, folder)
+
+
+def _checked(name: str, items: list[Item]) -> list[Item]:
+    """The items of a function, which must be some, each with an id of its own."""
+    if not items:
+        raise DataError(f"task {name}: its source returned no items")
+    item_id, count = Counter(item.id for item in items).most_common(1)[0]
+    if count > 1:
+        raise DataError(
+            f"task {name}: {count} items have the id {item_id!r}; give each item an id of its own"
+        )
+    return items
 
 
 def _load_part(name: str, source: MixedSource, data_dir: str | Path | None) -> list[Item]:

@@ -44,7 +44,8 @@ class ValidationResult:
         Proportion of items whose gold answers (each of them), abstention and garbage were parsed
         as what they are.
     failures
-        The first items that failed, each in one line.
+        The first failures, each in one line: the item, and what is read as what, which target is
+        no label, or what the task's ``write_prompt`` or ``parse`` raised.
     """
 
     task: str
@@ -61,9 +62,9 @@ class ValidationResult:
 
     def __str__(self) -> str:
         rates = f"gold {self.gold:.4f}, abstention {self.abstained:.4f}, garbage {self.garbage:.4f}"
-        return (
-            f"{self.task}: {'passed' if self.passed else 'FAILED'} on {self.items} items ({rates})"
-        )
+        verdict = "passed" if self.passed else "FAILED"
+        first_line = f"{self.task}: {verdict} on {self.items} items ({rates})"
+        return "\n  ".join((first_line, *self.failures))
 
 
 def validate(task: Task | str, data_dir: str | Path | None = None) -> ValidationResult:
@@ -79,7 +80,7 @@ def validate(task: Task | str, data_dir: str | Path | None = None) -> Validation
     Raises
     ------
     DataError
-        If the data cannot be loaded.
+        If the data cannot be loaded, there are no items, or two have one id.
 
     Examples
     --------
@@ -114,19 +115,53 @@ def example_own_answers() -> list[OwnAnswer]:
 
 
 def _find_failures(task: Task, item: Item) -> Iterator[tuple[str, str]]:
+    """What fails of one item: the check and a line that says why, the last of a check counts."""
+    checks = {
+        "prompt": _prompt_failures,
+        "gold": _gold_failures,
+        "abstained": _abstention_failures,
+        "garbage": _garbage_failures,
+    }
+    for check, find in checks.items():
+        try:
+            for reason in find(task, item):
+                yield check, f"{item.id}: {reason}"
+        except Exception as error:  # the task's own functions may raise anything
+            function = "write_prompt" if check == "prompt" else "parse"
+            yield check, f"{item.id}: `{function}` raised {type(error).__name__}: {error}"
+
+
+def _prompt_failures(task: Task, item: Item) -> Iterator[str]:
+    prompt = task.write_prompt(item.as_row())
+    if not isinstance(prompt, str):
+        yield f"`write_prompt` returned {prompt!r}, which is no text"
+
+
+def _gold_failures(task: Task, item: Item) -> Iterator[str]:
     row = item.as_row()
+    if item.target not in task.labels.targets:
+        yield f"target {item.target!r} is none of {', '.join(task.labels.targets)}"
+        return
     for response in _gold_responses(task, row):
         parsed = task.parse(row, response)
-        if parsed.prediction != item.target or not _has_stated_confidence(parsed, response):
-            yield "gold", f"{item.id}: {response!r} is read as {parsed.prediction}"
+        if parsed.prediction != item.target:
+            yield f"gold {item.target}: {response!r} is read as {parsed.prediction}"
+        elif not _has_stated_confidence(parsed, response):
+            yield f"gold {item.target}: confidence of {response!r} is read as {parsed.confidence}"
+
+
+def _abstention_failures(task: Task, item: Item) -> Iterator[str]:
     response = _abstention(task)
-    parsed = task.parse(row, response)
+    parsed = task.parse(item.as_row(), response)
     if (parsed.prediction, parsed.status) != (task.labels.abstention, "abstained"):
-        yield "abstained", f"{item.id}: {response!r} is read as {parsed.prediction}"
+        yield f"abstention: {response!r} is read as {parsed.prediction} ({parsed.status})"
+
+
+def _garbage_failures(task: Task, item: Item) -> Iterator[str]:
     for response in GARBAGE_ON_OWN_ANSWERS if task.asks_about_own_answers else GARBAGE:
-        parsed = task.parse(row, response)
+        parsed = task.parse(item.as_row(), response)
         if parsed.prediction is not None or parsed.status != "invalid":
-            yield "garbage", f"{item.id}: {response!r} is read as {parsed.prediction}"
+            yield f"garbage: {response!r} is read as {parsed.prediction} ({parsed.status})"
 
 
 def _gold_responses(task: Task, row: Mapping[str, Any]) -> Iterator[str]:

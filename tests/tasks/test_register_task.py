@@ -10,7 +10,7 @@ import pytest
 
 import saeval.tasks
 import saeval.tasks.registry
-from saeval.errors import InputError
+from saeval.errors import DataError, InputError
 
 # [example]
 from saeval.tasks import OPEN_QUESTION, FunctionSource, Question, Task, make_question
@@ -127,3 +127,60 @@ def test_public_names_are_there_and_load_no_heavy_library():
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert shown.stdout == "set()\n", shown.stderr
+
+
+def with_items(*questions):
+    return replace(capitals, source=FunctionSource(lambda: questions))
+
+
+PARIS, LIMA = (
+    make_question(f"{city}?", (city,), source_label="real") for city in ("Paris", "Lima")
+)
+
+
+@pytest.mark.parametrize("load", [saeval.tasks.load_items, saeval.tasks.validate])
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ((), "task capitals: its source returned no items"),
+        ((PARIS, LIMA, PARIS), f"task capitals: 2 items have the id '{PARIS.id}'"),
+    ],
+    ids=["none", "twice"],
+)
+def test_a_task_without_items_or_with_an_id_twice_is_refused(load, items, message):
+    with pytest.raises(DataError, match=message):
+        load(with_items(*items))
+
+
+def raise_key_error(*_):
+    raise KeyError("country")
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        (
+            replace(with_items(PARIS), kind=replace(OPEN_QUESTION, write_prompt=raise_key_error)),
+            "`write_prompt` raised KeyError: 'country'",
+        ),
+        (
+            replace(with_items(PARIS), kind=replace(OPEN_QUESTION, parse=raise_key_error)),
+            "`parse` raised KeyError: 'country'",
+        ),
+        (with_items(replace(PARIS, target="YES")), "target 'YES' is none of RIGHT, UNKNOWN"),
+        (with_items(replace(PARIS, target="UNKNOWN")), "Paris}\\nCONF=0.75\\n' is read as RIGHT"),
+    ],
+    ids=["prompt", "parse", "target", "gold"],
+)
+def test_validation_says_why_an_item_fails(task, reason):
+    result = saeval.tasks.validate(task)
+    assert not result.passed
+    first, *failures = str(result).splitlines()
+    assert first.startswith("capitals: FAILED on 1 items")
+    assert failures[0].startswith(f"  {PARIS.id}: ")
+    assert reason in failures[0]
+
+
+def test_a_text_in_place_of_answers_is_refused():
+    with pytest.raises(TypeError, match="must be a sequence of answers"):
+        make_question("Which capital?", "Paris", source_label="real")
