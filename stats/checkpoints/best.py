@@ -19,7 +19,7 @@ from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 
 _DEFINED = 0.95
-"""Of a checkpoint's replicates, at least so many must have a value."""
+"""The proportion of a checkpoint's replicates that must have a value."""
 
 
 def best_checkpoint(
@@ -36,12 +36,12 @@ def best_checkpoint(
         By name, the answers of the base and of each checkpoint. Tasks are resampled apart, so they
         must not ask the same items.
     keys
-        The metric as each task has it. Tasks in which the base has no value, or that have fewer
-        than 20 items for it, are left out.
+        The metric of each task, with its label there. Tasks in which the base has no value, or
+        that have fewer than 20 items for it, are left out.
     names
         Of the checkpoints, in the order of the answers.
     config
-        Confidence level, replicates and seed.
+        Confidence level, number of resamples and seed.
 
     Raises
     ------
@@ -49,22 +49,26 @@ def best_checkpoint(
         If no task is left, or fewer than two checkpoints have a value.
     """
     usable = [task for task, key in keys.items() if _items(key, tasks[task]) >= FEWEST_ITEMS]
-    found = {task: _task(task, tasks[task], keys[task], config) for task in usable}
-    found = {task: made for task, made in found.items() if not np.isnan(made[0][0])}
-    if not found:
+    resampled = {task: _resample(task, tasks[task], keys[task], config) for task in usable}
+    resampled = {
+        task: (values, replicates)
+        for task, (values, replicates) in resampled.items()
+        if not np.isnan(values[0])
+    }
+    if not resampled:
         raise NoBestError(
             f"no task has a value of the base on {FEWEST_ITEMS} items or more to choose by"
         )
-    values = np.mean([value for value, _ in found.values()], axis=0)
-    drawn = np.mean([replicates for _, replicates in found.values()], axis=0)
+    values = np.mean([value for value, _ in resampled.values()], axis=0)
+    drawn = np.mean([replicates for _, replicates in resampled.values()], axis=0)
     known = ~np.isnan(values) & (np.isnan(drawn).mean(axis=0) <= 1 - _DEFINED)
     if not known[0] or known.sum() < 3:
         raise NoBestError("fewer than two checkpoints have a value to choose by")
     names = ["base", *names]
     kept = drawn[:, known]
     kept = kept[~np.isnan(kept).any(axis=1)]
-    metric = keys[next(iter(found))][0]
-    labels = {keys[task][1] for task in found}
+    metric = keys[next(iter(resampled))][0]
+    labels = {keys[task][1] for task in resampled}
     higher = bool(get_metric(metric).higher_is_better)
     selection = select_best(
         values[known][1:] - values[0],
@@ -73,8 +77,8 @@ def best_checkpoint(
         confidence_level=config.confidence_level,
     )
     candidates = tuple(
-        Candidate(name, value, value - float(values[0]), interval, share, maybe)
-        for name, value, interval, share, maybe in zip(
+        Candidate(name, value, value - float(values[0]), interval, best_proportion, maybe_best)
+        for name, value, interval, best_proportion, maybe_best in zip(
             [name for name, is_known in zip(names, known, strict=True) if is_known][1:],
             values[known][1:].tolist(),
             selection.intervals,
@@ -87,8 +91,8 @@ def best_checkpoint(
         metric=metric,
         label=labels.pop() if len(labels) == 1 else None,
         higher_is_better=higher,
-        tasks=tuple(found),
-        items=sum(_items(keys[task], tasks[task]) for task in found),
+        tasks=tuple(resampled),
+        items=sum(_items(keys[task], tasks[task]) for task in resampled),
         confidence_level=config.confidence_level,
         n_resamples=config.n_resamples,
         base=float(values[0]),
@@ -107,7 +111,7 @@ def is_resampled(metric: str) -> bool:
     return declared in (*OF_ANSWERS, *OF_CONFIDENCE) and declared.kind != "aurc"
 
 
-def _task(
+def _resample(
     task: str, answers: JointAnswers, key: MetricKey, config: StatsConfig
 ) -> tuple[FloatArray, FloatArray]:
     """Values of shape (K + 1,), the base first, and replicates of shape (B, K + 1)."""
@@ -120,7 +124,7 @@ def _task(
 
 
 def _items(key: MetricKey, answers: JointAnswers) -> int:
-    """How many items a metric rests on."""
+    """Number of items that a metric rests on."""
     name, label = key
     if get_metric(name).needs_confidence:
         return int(answers.all_confident.sum())

@@ -15,15 +15,15 @@ SERIES_SCHEMA_VERSION = "saeval.family/1"
 
 
 class NoBestError(ValueError):
-    """Why no best checkpoint can be told, as a sentence."""
+    """No best checkpoint can be chosen; the message is a sentence that says why."""
 
 
 @dataclass(frozen=True)
 class Candidate:
     """A checkpoint that could have been chosen.
 
-    `interval` holds together with those of all other candidates; `best_share` and `maybe_best` are
-    those of `saeval.stats.bootstrap.winner.Selection`.
+    `interval` holds together with those of all other candidates; `best_proportion` and
+    `maybe_best` are those of `saeval.stats.bootstrap.winner.Selection`.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Best:
 class CheckpointSeries:
     """Comparisons of the same base with several checkpoints.
 
-    Holm's and Benjamini–Hochberg's p in them are over every headline metric of every task of
+    Holm's and Benjamini–Hochberg's p values in them are over every headline metric of every task of
     every checkpoint.
 
     Attributes
@@ -88,9 +88,9 @@ class CheckpointSeries:
     steps
         Of the checkpoints of one training run, ascending; None if they are not.
     best
-        The best checkpoint, or None where none was asked for or could be told.
+        The best checkpoint, or None where none was requested or none could be chosen.
     notes
-        Sentences on what could not be told.
+        Sentences on what could not be determined.
     """
 
     schema: str

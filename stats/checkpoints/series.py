@@ -1,4 +1,4 @@
-"""One base against several checkpoints: comparisons that are read together."""
+"""One base against several checkpoints, as one family of tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def checkpoint_series(
     comparisons
         One per checkpoint.
     steps, best, notes
-        What else is known of them; see `CheckpointSeries`.
+        As in `CheckpointSeries`.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def checkpoint_series(
     if any(c.base != first.base or c.settings != first.settings for c in comparisons):
         raise ValueError("`comparisons` must have the same base and settings")
     if steps is not None:
-        ascending = all(one < other for one, other in pairwise(steps))
+        ascending = all(step < later for step, later in pairwise(steps))
         if len(steps) != len(comparisons) or not ascending:
             raise ValueError("`steps` must be one for each comparison, ascending")
     tasks = [task for c in comparisons for task in c.tasks]

@@ -11,7 +11,7 @@ from saeval.stats.inference.std import compare_std
 
 @dataclass(frozen=True)
 class PairedStd:
-    """Did the spread of stated confidence change, on the same items?
+    """The standard deviation of stated confidence in both models, on the same items.
 
     `log_ratio` is the log of the checkpoint's standard deviation over the base's, tested with
     the correlation between the two; Brown–Forsythe is the paired t test of |confidence − median|.
@@ -29,17 +29,17 @@ def paired_std(pairs: PairedAnswers, confidence_level: float) -> PairedStd | Non
     confident = pairs.both_confident
     if not confident.any():
         return None
-    found = compare_std(
+    comparison = compare_std(
         pairs.base.confidence[confident],
         pairs.checkpoint.confidence[confident],
         cluster=None if pairs.cluster is None else pairs.cluster[confident],
         confidence_level=confidence_level,
     )
     return PairedStd(
-        base_std=found.base_std,
-        checkpoint_std=found.checkpoint_std,
-        log_ratio=found.log_ratio.difference,
-        log_ratio_interval=found.log_ratio.confidence_interval,
-        log_ratio_pvalue=found.log_ratio.pvalue,
-        brown_forsythe_pvalue=found.brown_forsythe.pvalue,
+        base_std=comparison.base_std,
+        checkpoint_std=comparison.checkpoint_std,
+        log_ratio=comparison.log_ratio.difference,
+        log_ratio_interval=comparison.log_ratio.confidence_interval,
+        log_ratio_pvalue=comparison.log_ratio.pvalue,
+        brown_forsythe_pvalue=comparison.brown_forsythe.pvalue,
     )

@@ -1,4 +1,4 @@
-"""How the statistics of a comparison are made."""
+"""The settings of the statistics of a comparison."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StatsConfig:
-    """How the statistics are made.
+    """The settings of the statistics.
 
     Attributes
     ----------
     confidence_level
-        Of intervals and tests.
-    n_resamples
-        Of the bootstrap.
-    seed
-        Of the bootstrap.
+        Confidence level of intervals and tests.
+    n_resamples, seed
+        Number of resamples of the bootstrap, and its seed.
     judge
-        Who graded open questions in place of the default grader; None without one.
+        The judge that graded open questions in place of the default grader; None without one.
     """
 
     confidence_level: float = 0.95

@@ -50,7 +50,7 @@ def compare_clean(
     shared: Sequence[str | None],
     confidence_level: float,
 ) -> Overlap:
-    """Count what was trained on, and compare on the rest.
+    """Count the items that the checkpoint was trained on, and compare on the others.
 
     Parameters
     ----------
@@ -72,14 +72,14 @@ def compare_clean(
     if not len(items) == len(shared) == len(pairs):
         raise ValueError("`items` and `shared` must be as long as `pairs`")
     kind_of = dict(zip(items, shared, strict=True))
-    counts = {kind: sum(found == kind for found in kind_of.values()) for kind in KINDS}
-    clean: BoolArray = np.array([found is None for found in shared])
+    counts = {kind: sum(shared_kind == kind for shared_kind in kind_of.values()) for kind in KINDS}
+    clean: BoolArray = np.array([kind is None for kind in shared])
     some = bool(clean.any()) and not clean.all()
     return Overlap(
         by_id=counts["id"],
         by_text=counts["text"],
         by_cluster=counts["cluster"],
-        clean_items=sum(found is None for found in kind_of.values()),
+        clean_items=sum(kind is None for kind in kind_of.values()),
         metrics=_metrics(pairs.subset(np.flatnonzero(clean)), confidence_level) if some else (),
     )
 
@@ -98,12 +98,12 @@ def _metrics(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricCompa
         )
     rows = []
     for key in names:
-        share = paired_values(key, pairs)
-        if share is not None and len(share.base):
+        values = paired_values(key, pairs)
+        if values is not None and len(values.base):
             good = get_metric(key[0]).higher_is_better
             rows.append(
                 proportion_row(
-                    key, share.base, share.checkpoint, share.cluster, confidence_level, good
+                    key, values.base, values.checkpoint, values.cluster, confidence_level, good
                 )
             )
     return tuple(rows)

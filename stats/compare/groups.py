@@ -26,7 +26,7 @@ _OF_LABELS = ("accuracy", "abstention_rate")
 
 @dataclass(frozen=True)
 class GroupComparison:
-    """Both models on the items of one group; p is adjusted (Holm) over its dimension.
+    """Both models on the items of one group; p values are adjusted (Holm) over its dimension.
 
     `dimension` is what items are grouped by (``topic``, ``popularity``).
     """
@@ -40,7 +40,7 @@ class GroupComparison:
 def compare_groups(
     pairs: PairedAnswers, dimension: str, group: Sequence[str], confidence_level: float
 ) -> tuple[GroupComparison, ...]:
-    """The shares that matter in each group of items, tested with Holm's correction over all.
+    """The proportions that matter in each group of items, with Holm's correction over all groups.
 
     Parameters
     ----------
@@ -66,29 +66,31 @@ def compare_groups(
     if len(order) < 2:
         return ()
     metrics = _OF_LABELS if pairs.wrong is None else _OF_QUESTIONS
-    found = []
+    comparisons = []
     for name in order:
         members = np.flatnonzero(names == name)
-        part = pairs.subset(members)
+        group_pairs = pairs.subset(members)
         rows = []
         for metric in metrics:
-            if (share := paired_values((metric, None), part)) is not None:
+            if (values := paired_values((metric, None), group_pairs)) is not None:
                 good = get_metric(metric).higher_is_better
                 rows.append(
                     proportion_row(
                         (metric, None),
-                        share.base,
-                        share.checkpoint,
-                        share.cluster,
+                        values.base,
+                        values.checkpoint,
+                        values.cluster,
                         confidence_level,
                         good,
                     )
                 )
-        found.append(GroupComparison(dimension, name, len(members), tuple(rows)))
-    holm = iter(adjust_pvalues([row.pvalue for g in found for row in g.metrics], method="holm"))
+        comparisons.append(GroupComparison(dimension, name, len(members), tuple(rows)))
+    holm = iter(
+        adjust_pvalues([row.pvalue for part in comparisons for row in part.metrics], method="holm")
+    )
     return tuple(
-        replace(g, metrics=tuple(replace(row, pvalue_holm=next(holm)) for row in g.metrics))
-        for g in found
+        replace(part, metrics=tuple(replace(row, pvalue_holm=next(holm)) for row in part.metrics))
+        for part in comparisons
     )
 
 

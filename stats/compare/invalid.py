@@ -1,4 +1,4 @@
-"""How much the answers that could not be read matter."""
+"""Accuracy under several treatments of invalid answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saeval.stats.inference.proportions import tango_interval
 
 @dataclass(frozen=True)
 class InvalidTreatment:
-    """Accuracy when invalid answers are treated in one of several ways."""
+    """Accuracy of both models under one treatment of invalid answers."""
 
     treatment: str
     items: int
@@ -39,7 +39,7 @@ def invalid_treatments(
         Shape (n,): index of the right label.
     predicted, valid
         Of base and checkpoint, shape (n,) each: given label, and whether the answer counts as
-        readable. Leaving out means both models' answers to an item that either left unreadable.
+        valid. "Valid on both sides" leaves out the items on which either answer is invalid.
     abstention
         Index of the label that abstains; None leaves the third treatment out.
     """

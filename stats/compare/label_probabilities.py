@@ -33,14 +33,14 @@ class LabelProbabilities:
 def compare_label_probabilities(
     pairs: PairedAnswers, config: StatsConfig, rng: np.random.Generator
 ) -> LabelProbabilities | None:
-    """Confidence metrics of the probability of the label given; None if none can be had.
+    """Confidence metrics of the probability of the label given; None where no item has one.
 
     Parameters
     ----------
     pairs
-        The answers; used are the items that both models answered validly and were probed on.
+        The answers; only items with a valid label and probed probabilities from both models count.
     config
-        Confidence level and replicates.
+        Confidence level and number of resamples.
     rng
         For the bootstrap.
     """

@@ -55,8 +55,8 @@ def majority_answers(pairs: PairedSamples) -> tuple[PairedAnswers, dict[str, Pai
     voted = [_vote(m) for m in (pairs.base, pairs.checkpoint)]
     models = (pairs.base, pairs.checkpoint)
     predicted = [
-        np.where(share > 0, _at(m.predicted, winner), len(pairs.labels))
-        for m, (winner, share) in zip(models, voted, strict=True)
+        np.where(proportion > 0, _at(m.predicted, winner), len(pairs.labels))
+        for m, (winner, proportion) in zip(models, voted, strict=True)
     ]
     unsure = np.full(len(pairs.target), np.nan)
     majority = paired_answers(
@@ -74,7 +74,7 @@ def majority_answers(pairs: PairedSamples) -> tuple[PairedAnswers, dict[str, Pai
         LABEL_PROBABILITY: [
             _probability(m, given) for m, given in zip(models, predicted, strict=True)
         ],
-        CONSISTENCY: [share for _, share in voted],
+        CONSISTENCY: [proportion for _, proportion in voted],
     }
     usable = answered[0] & answered[1]
     sources = {}
@@ -96,7 +96,7 @@ def majority_answers(pairs: PairedSamples) -> tuple[PairedAnswers, dict[str, Pai
 
 
 def _vote(model: ItemSamples) -> tuple[IntArray, FloatArray]:
-    """Index of the first sample that says what most say, and the share that says so."""
+    """Index of the first sample that says what most say, and the proportion that says so."""
     same = model.answer[:, :, None] == model.answer[:, None, :]
     votes = np.where(model.answer >= 0, same.sum(axis=2), 0)
     winner = votes.argmax(axis=1)
@@ -109,7 +109,7 @@ def _at(values: IntArray, column: IntArray) -> IntArray:
 
 
 def _answered(pairs: PairedSamples, predicted: IntArray) -> BoolArray:
-    """Whether there is an answer to be confident of: who declines an open question gives none."""
+    """Whether there is an answer to be confident of; in open questions an abstention is none."""
     valid = predicted != len(pairs.labels)
     if pairs.wrong is None or pairs.abstention is None:
         return np.asarray(valid)

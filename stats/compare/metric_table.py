@@ -10,9 +10,9 @@
 | debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
 | confidence standard deviation, AURC | jackknife, by cluster with clusters | the same |
 
-Where such a test has nothing to go on (a single wrong answer, say), the joint bootstrap stands in,
-and the row says so; if that does not vary at all, there is no p. Nor has a difference one that
-rests on fewer than `FEWEST_ITEMS` items: no data say how sure it is.
+Where such a test is undefined (a single wrong answer, say), the joint bootstrap replaces it, and
+the row says so. A row has no p value if the bootstrap does not vary at all, or if it rests on fewer
+than `FEWEST_ITEMS` items.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def metric_rows(
     pairs
         The answers.
     bootstrap
-        Its joint bootstrap.
+        Their joint bootstrap.
     config
-        Confidence level and replicates.
+        Confidence level and number of resamples.
     rng
         For the swap permutations.
     """
@@ -86,7 +86,7 @@ def metric_rows(
 
 
 def _aurc_row(pairs: PairedAnswers, confidence_level: float) -> list[MetricComparison]:
-    """It is no sum over items and so not in the bootstrap; nothing where none is confident."""
+    """The AURC is no sum over items and so not in the bootstrap; empty without confidences."""
     if not pairs.both_confident.any():
         return []
     stated, right, stated_after, right_after = _stated(pairs)
@@ -114,7 +114,7 @@ def _has_a_meaning(key: MetricKey, pairs: PairedAnswers) -> bool:
 
 
 def _at_least(pvalue: float | None, adjusted: float | None) -> float | None:
-    """An adjusted p is no smaller than the raw one, which may come from another test."""
+    """An adjusted p value is no smaller than the raw one, which may come from another test."""
     return None if pvalue is None or adjusted is None else max(pvalue, adjusted)
 
 

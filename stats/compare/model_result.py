@@ -33,7 +33,7 @@ class ConfidenceHistogram:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What one model did on one task, for pictures and tables about it alone.
+    """What one model did on one task, for figures and tables about it alone.
 
     `confusion[i][j]` counts items of target i given label j, ``INVALID`` being the last column.
     `stated_confidence` counts items with one. The Brier score is miscalibration − discrimination

@@ -57,7 +57,7 @@ def _own_interval(
 ) -> Interval | None:
     if kind == "proportion":
         return proportion_interval(values, cluster=cluster, confidence_level=confidence_level)
-    nothing = np.zeros(len(values))
+    zeros = np.zeros(len(values))
     return mean_difference(
-        nothing, values, cluster=cluster, confidence_level=confidence_level
+        zeros, values, cluster=cluster, confidence_level=confidence_level
     ).confidence_interval

@@ -1,4 +1,4 @@
-"""The published studies' way of counting, kept so that their tables can be reproduced."""
+"""The counting convention of the published studies, so that their tables can be reproduced."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class PublishedConvention:
     +1 and McNemar with continuity correction. `source` says whose reading of the responses it
     is: the file's own, or this project's parser. `explanation` says in words why the numbers
     differ from the main table. `treatments` is the accuracy over all items under three ways to
-    count the answers that the study could not read.
+    count the answers that the study could not parse.
     """
 
     source: str
@@ -90,16 +90,15 @@ def published_convention(
     Parameters
     ----------
     labels, abstention, target
-        The classes, the one that abstains, and the right one per item.
+        The classes, the label of an abstention, and the right label per item.
     base, checkpoint
-        The answers as the studies read them.
+        The answers as the studies parsed them.
     own_reading
-        Whether the files say how the study read the answers; if not, this parser's reading
-        stands in.
+        Whether the files say how the study parsed the answers; if not, this parser is used.
     invalid_here
         Invalid answers of base and checkpoint in the main table, to explain the difference.
     n_resamples, rng
-        Of the paired bootstrap, whose p here is 2·min(share beyond 0), which can be 0.
+        Of the paired bootstrap, whose p value here is 2·min(proportion beyond 0), which can be 0.
     """
     calibration = _calibration_rows(target, base, checkpoint)
     both = base.valid & checkpoint.valid
@@ -124,9 +123,9 @@ def published_convention(
             if np.isnan(first) or np.isnan(second):  # no item of that class is valid on both sides
                 continue
             change = bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
-            p = min(1.0, 2 * min(float((change <= 0).mean()), float((change >= 0).mean())))
+            pvalue = min(1.0, 2 * min(float((change <= 0).mean()), float((change >= 0).mean())))
             n = len(pairs)
-            rows.append(PublishedRow(name, first, second, second - first, p, n, n))
+            rows.append(PublishedRow(name, first, second, second - first, pvalue, n, n))
         significance = tuple(rows)
         discordant = pairs.discordant
     base_invalid, checkpoint_invalid = int((~base.valid).sum()), int((~checkpoint.valid).sum())
@@ -184,8 +183,8 @@ def _treatments(
 ) -> tuple[InvalidTreatment, ...]:
     """The three treatments by the study's validity, and the labels just as the file has them.
 
-    The published base files give an unreadable answer the abstaining label and the checkpoint
-    files give it none, so the last one favours the base.
+    The published base files give an invalid answer the abstaining label and the checkpoint files
+    give it none, so the last treatment favours the base.
     """
     predicted = (base.predicted, checkpoint.predicted)
     as_filed = invalid_treatments(

@@ -1,4 +1,4 @@
-"""Several samples per item: what became of each item, and agreement among them as a confidence."""
+"""Several samples per item: the outcome of each item, and consistency as a confidence."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ class RepeatedSamples:
     outcomes, counts
         The five classes of `saeval.stats.metrics.pass_at_k`, and `counts[i][j]` items that went
         from class i with the base to class j with the checkpoint.
-    stuart_maxwell_p
-        Test that the shares of the classes are the same; it takes items as independent.
+    stuart_maxwell_pvalue
+        Test that the proportions of the classes are the same; items are taken as independent.
     metrics
-        Shares of the classes (``all_correct``, …), ``pass_at_k`` with k as the label, and
+        Proportions of the classes (``all_correct``, …), ``pass_at_k`` with k as the label, and
         ``majority_accuracy`` of the answer that most samples give.
     confident_items, sources, source_differences
         Confidence in the majority answers: what the samples that gave it stated on average, the
-        model's own probability of its label, and the share of samples that gave it (consistency,
-        of which invalid samples are no part). All rest on the same items.
+        model's own probability of its label, and the proportion of samples that gave it
+        (consistency, of which invalid samples are no part). All rest on the same items.
     """
 
     samples: int
@@ -96,9 +96,9 @@ def compare_samples(
 
     Notes
     -----
-    Declining an item that has no answer is correct. The majority answer is the one that most
-    samples give, the earliest of several (self-consistency [1]_); the share that gives it is a
-    confidence that needs neither words nor log-probabilities [2]_.
+    An abstention from an item without an answer is correct. The majority answer is the one that
+    most samples give, the earliest of several (self-consistency [1]_); the proportion that gives
+    it is a confidence that needs neither words nor log-probabilities [2]_.
 
     References
     ----------
@@ -110,7 +110,7 @@ def compare_samples(
     level = config.confidence_level
     rights = [_correct(pairs, m).sum(axis=1) for m in (pairs.base, pairs.checkpoint)]
     outcome = [
-        repeat_outcomes(right, _declined(pairs, m).sum(axis=1), k)
+        repeat_outcomes(right, _abstained(pairs, m).sum(axis=1), k)
         for right, m in zip(rights, (pairs.base, pairs.checkpoint), strict=True)
     ]
     counts = np.bincount(
@@ -166,7 +166,7 @@ def _correct(pairs: PairedSamples, model: ItemSamples) -> BoolArray:
     return np.asarray(model.predicted == pairs.target[:, None])
 
 
-def _declined(pairs: PairedSamples, model: ItemSamples) -> BoolArray:
+def _abstained(pairs: PairedSamples, model: ItemSamples) -> BoolArray:
     """Not attempted: the item has an answer and the sample gives none."""
     if pairs.abstention is None:
         return np.zeros(model.predicted.shape, dtype=np.bool_)
@@ -188,26 +188,26 @@ def _of_confidence(
 def _source_differences(
     sources: dict[str, PairedAnswers], confidence_level: float
 ) -> tuple[SourceDifference, ...]:
-    found = []
+    differences = []
     for name, source in sources.items():
         if name == CONSISTENCY:
             continue
-        votes = sources[CONSISTENCY]
-        for model, other, own, right in (
-            ("base", source.base, votes.base, votes.base_correct),
-            ("checkpoint", source.checkpoint, votes.checkpoint, votes.checkpoint_correct),
+        majority = sources[CONSISTENCY]
+        for model, by_source, by_votes, right in (
+            ("base", source.base, majority.base, majority.base_correct),
+            ("checkpoint", source.checkpoint, majority.checkpoint, majority.checkpoint_correct),
         ):
             test = auroc_difference(
                 right,
-                other.confidence,
+                by_source.confidence,
                 right,
-                own.confidence,
+                by_votes.confidence,
                 cluster=source.cluster,
                 confidence_level=confidence_level,
             )
-            found.append(
+            differences.append(
                 SourceDifference(
                     model, name, test.difference, test.confidence_interval, test.pvalue
                 )
             )
-    return tuple(found)
+    return tuple(differences)

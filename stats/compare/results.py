@@ -83,7 +83,7 @@ class TaskComparison:
     items, clusters
         Paired items, and the number of clusters resampled (None: items are independent).
     labels, abstention
-        The classes, fixed by the task, and the one of them that declines to answer, if any.
+        The classes, fixed by the task, and the label of an abstention, if any.
     targets
         Items per class.
     evidence_shortcut
@@ -94,7 +94,7 @@ class TaskComparison:
     warnings
         Sentences a reader must see before the numbers.
     repeated
-        The items with all their samples; None where each was asked once.
+        The items with all their samples; None where each item has one sample.
     groups
         The same comparison by topic and popularity, where the task has them.
     overlap

@@ -58,9 +58,9 @@ def compare_task(
     pairs
         The paired answers.
     config
-        Confidence level, replicates and seed.
+        Confidence level, number of resamples and seed.
     published, unpaired, changed_items, n_changed_items, overlap
-        Parts made elsewhere that travel with the task.
+        Parts of the result that the caller supplies.
     has_evidence
         Shape (n,): whether the item showed any evidence; None if the task has no evidence.
     right_in_reasoning
@@ -69,7 +69,7 @@ def compare_task(
     groups
         Dimensions (``topic``) with the name of each item's group.
     samples
-        The same answers by item, where items were asked several times.
+        The same answers by item, where items have several samples.
     """
     rng = np.random.default_rng([config.seed, zlib.crc32(task.encode())])
     bootstrap = paired_bootstrap(pairs, n_resamples=config.n_resamples, rng=rng)
@@ -119,16 +119,16 @@ def compare_task(
         abstention=pairs.abstention,
         repeated=None if samples is None else compare_samples(samples, config, rng),
         groups=tuple(
-            found
+            comparison
             for dimension, names in groups.items()
-            for found in compare_groups(pairs, dimension, names, config.confidence_level)
+            for comparison in compare_groups(pairs, dimension, names, config.confidence_level)
         ),
         overlap=overlap,
     )
 
 
 def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]:
-    """Fill in Holm and Benjamini–Hochberg over the headline metrics of all tasks together."""
+    """Adjust p values (Holm, Benjamini–Hochberg) over the headline metrics of all tasks."""
     family = [row for task in tasks for row in task.metrics if row.headline]
     holm = iter(adjust_pvalues([row.pvalue for row in family], method="holm"))
     bh = iter(adjust_pvalues([row.pvalue for row in family], method="fdr_bh"))
@@ -145,7 +145,7 @@ def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]
 
 
 def family_size(tasks: Sequence[TaskComparison]) -> int:
-    """How many tests `adjust_family` corrects over."""
+    """Number of tests that `adjust_family` corrects for."""
     return sum(row.headline and row.pvalue is not None for task in tasks for row in task.metrics)
 
 
@@ -168,35 +168,35 @@ def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> 
 
 
 def _warnings(pairs: PairedAnswers, samples: PairedSamples | None) -> tuple[str, ...]:
-    found = []
+    sentences = []
     n = len(pairs)
     if n < 200:
-        found.append(f"Only {n} items: intervals are wide and their coverage is less exact.")
+        sentences.append(f"Only {n} items: intervals are wide and their coverage is less exact.")
     missing = [
         label for index, label in enumerate(pairs.labels) if not (pairs.target == index).any()
     ]
     if missing and pairs.wrong is None:
-        found.append(
+        sentences.append(
             f"No item has the target {' or '.join(missing)}: its F1 counts as 0 in macro-F1."
         )
     if samples is not None:
         items, k = samples.base.predicted.shape
-        found.append(
+        sentences.append(
             f"Each of {items:,} items was asked {k} times: the tables count answers as items, and "
             "take the answers to one item together."
         )
     confident = int(pairs.both_confident.sum())
     stated = "stated a confidence" if pairs.wrong is None else "gave an answer with a confidence"
     if 0 < confident < n:
-        found.append(
+        sentences.append(
             f"Confidence metrics rest on the {confident} of {n} items on which both models "
             f"{stated}."
         )
     if confident == 0:
-        found.append(f"There is no item on which both models {stated}: no confidence metrics.")
+        sentences.append(f"There is no item on which both models {stated}: no confidence metrics.")
     if pairs.cluster is not None and len(np.unique(pairs.cluster)) < min(200, n - 1):
-        found.append(
+        sentences.append(
             f"Only {len(np.unique(pairs.cluster))} clusters: "
             "cluster bootstrap intervals are somewhat too narrow below 200."
         )
-    return tuple(found)
+    return tuple(sentences)

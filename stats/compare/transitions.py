@@ -20,8 +20,8 @@ class Transitions:
 
     `labels` are the classes and ``INVALID`` last; `counts[i][j]` items went from label i to j.
     The negative-flip rate is right → wrong among all items, the positive-flip rate the reverse.
-    Bowker's test asks whether moves from i to j are as frequent as from j to i; Stuart and
-    Maxwell's, whether the labels' shares are the same.
+    Bowker's test is of symmetry (as many changes from i to j as from j to i), Stuart and Maxwell's
+    of marginal homogeneity (the same proportion of each label in both models).
     """
 
     labels: tuple[str, ...]

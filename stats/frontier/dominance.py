@@ -33,21 +33,25 @@ def dominances(
     McNemar's mid-p and Tango's interval, or cluster-robust ones, per coordinate; Holm's
     adjustment over all tests returned. Below 20 items nothing is tested.
     """
-    pairs = [(mine, theirs) for mine in checkpoints for theirs in base]
+    pairs = [(point, base_point) for point in checkpoints for base_point in base]
     changes = [
         [
-            _change(theirs.right, mine.right, cluster, confidence_level),
-            _change(theirs.wrong, mine.wrong, cluster, confidence_level),
+            _change(base_point.right, point.right, cluster, confidence_level),
+            _change(base_point.wrong, point.wrong, cluster, confidence_level),
         ]
-        for mine, theirs in pairs
+        for point, base_point in pairs
     ]
-    holm = iter(adjust_pvalues([one.pvalue for both in changes for one in both], method="holm"))
-    found = []
-    for (mine, theirs), both in zip(pairs, changes, strict=True):
-        right, wrong = (replace(one, pvalue_holm=next(holm)) for one in both)
+    holm = iter(
+        adjust_pvalues([change.pvalue for both in changes for change in both], method="holm")
+    )
+    relations = []
+    for (point, base_point), both in zip(pairs, changes, strict=True):
+        right, wrong = (replace(change, pvalue_holm=next(holm)) for change in both)
         relation = _relation(right, wrong, confidence_level)
-        found.append(Dominance(mine.model, mine.system, theirs.system, right, wrong, relation))
-    return tuple(found)
+        relations.append(
+            Dominance(point.model, point.system, base_point.system, right, wrong, relation)
+        )
+    return tuple(relations)
 
 
 def beyond_front(
@@ -61,8 +65,8 @@ def beyond_front(
     Parameters
     ----------
     base
-        What must be beaten: every prompt of the base, and declining everything, which needs no
-        model and without which a checkpoint that never answers would be beyond the front.
+        What must be beaten: every prompt of the base, and abstention from every item, which needs
+        no model and without which a checkpoint that never answers would be beyond the front.
     checkpoints
         All of the same items in the same order.
     cluster, confidence_level
@@ -85,17 +89,17 @@ def beyond_front(
     .. [1] Berger (1982), Multiparameter hypothesis testing and acceptance sampling,
        Technometrics 24:295.
     """
-    found = []
-    for mine in checkpoints:
-        beaten = [_beaten(theirs, mine, cluster, confidence_level) for theirs in base]
+    pvalues = []
+    for point in checkpoints:
+        beaten = [_beaten(base_point, point, cluster, confidence_level) for base_point in base]
         known = [p for p in beaten if p is not None]
-        found.append(max(known) if len(known) == len(beaten) else None)
+        pvalues.append(max(known) if len(known) == len(beaten) else None)
     return tuple(
         BeyondFront(
-            one.model, one.system, p, holm, holm is not None and holm < _alpha(confidence_level)
+            point.model, point.system, p, holm, holm is not None and holm < _alpha(confidence_level)
         )
-        for one, p, holm in zip(
-            checkpoints, found, adjust_pvalues(found, method="holm"), strict=True
+        for point, p, holm in zip(
+            checkpoints, pvalues, adjust_pvalues(pvalues, method="holm"), strict=True
         )
     )
 
@@ -112,7 +116,7 @@ def _change(
 def _relation(right: Change, wrong: Change, confidence_level: float) -> Relation:
     if right.pvalue is None or wrong.pvalue is None:
         return "untested"
-    if not (_beyond_noise(right, confidence_level) or _beyond_noise(wrong, confidence_level)):
+    if not (_is_significant(right, confidence_level) or _is_significant(wrong, confidence_level)):
         return "noise"
     if right.difference >= 0 and wrong.difference <= 0:
         return "dominates"
@@ -121,11 +125,11 @@ def _relation(right: Change, wrong: Change, confidence_level: float) -> Relation
     return "trade"
 
 
-def _beyond_noise(change: Change, confidence_level: float) -> bool:
-    p, limits = change.pvalue_holm, change.interval
-    if p is None or change.difference == 0 or p >= _alpha(confidence_level):
+def _is_significant(change: Change, confidence_level: float) -> bool:
+    pvalue, interval = change.pvalue_holm, change.interval
+    if pvalue is None or change.difference == 0 or pvalue >= _alpha(confidence_level):
         return False
-    return limits is None or limits.low > 0 or limits.high < 0
+    return interval is None or interval.low > 0 or interval.high < 0
 
 
 def _beaten(

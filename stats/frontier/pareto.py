@@ -1,12 +1,13 @@
 """The price of caution: several prompts of several models in the plane of wrong and right answers.
 
-Every item is answered rightly, answered wrongly or declined, so a model under a prompt is a point:
-x is the share of all items answered wrongly, y the share answered rightly. A cautious prompt moves
-a model to the left and mostly down. A checkpoint that does the same has learnt no more than the
-prompt says; one that lies beyond the front of its base has learnt something that no prompt bought.
+Every item is answered rightly, answered wrongly or abstained from, so a model under a prompt is a
+point: x is the proportion of all items answered wrongly, y the proportion answered rightly. A
+cautious prompt moves a model to the left and mostly down. A checkpoint that does the same has
+learnt no more than the prompt says; one that lies beyond the front of its base has learnt something
+that no prompt achieves.
 
-An answer that cannot be read is a wrong one. Counted as declined, a prompt that breaks the format
-would look like a cautious one.
+An invalid answer is a wrong one. Counted as an abstention, a prompt that breaks the format would
+look like a cautious one.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ from saeval.stats.inference.means import proportion_interval
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What one model made of every item under one system prompt.
+    """The outcome of every item for one model under one system prompt.
 
     Attributes
     ----------
     model, system
         Their names.
-    right, declined, unreadable
-        Shape (n,). A declined item may be right where declining is one of the answers to be found
-        (NA in fact verification).
+    right, abstained, invalid
+        Shape (n,). An abstention may be right where it is one of the labels (NA in fact
+        verification).
     """
 
     model: str
@@ -45,7 +46,7 @@ class Outcomes:
 
     @property
     def wrong(self) -> BoolArray:
-        """Shape (n,): neither right nor declined."""
+        """Shape (n,): neither right nor an abstention."""
         return ~(self.right | self.abstained)
 
 
@@ -95,36 +96,37 @@ def points(
     outcomes
         All of the same items in the same order.
     answerable
-        Shape (n,): whether the item has an answer, so that declining is not due.
+        Shape (n,): whether the item has an answer, so that an abstention is not due.
     cluster
         Shape (n,): group of items that are not independent; None if all are.
     confidence_level
         Confidence level.
     """
-    found = [_point(one, answerable, cluster, confidence_level) for one in outcomes]
-    for model in dict.fromkeys(one.model for one in outcomes):
-        own = [index for index, point in enumerate(found) if point.model == model]
+    result = [_point(prompt, answerable, cluster, confidence_level) for prompt in outcomes]
+    for model in dict.fromkeys(point.model for point in result):
+        own = [index for index, point in enumerate(result) if point.model == model]
         front = pareto_front(
-            [found[index].wrong.count for index in own], [found[index].right.count for index in own]
+            [result[index].wrong.count for index in own],
+            [result[index].right.count for index in own],
         )
         for index, on_front in zip(own, front.tolist(), strict=True):
-            found[index] = replace(found[index], on_front=on_front)
-    return tuple(found)
+            result[index] = replace(result[index], on_front=on_front)
+    return tuple(result)
 
 
 def _point(
-    one: Outcomes, answerable: BoolArray, cluster: IntArray | None, confidence_level: float
+    outcomes: Outcomes, answerable: BoolArray, cluster: IntArray | None, confidence_level: float
 ) -> Point:
     return Point(
-        model=one.model,
-        system=one.system,
-        right=_rate("right", one.right, cluster, confidence_level),
-        wrong=_rate("wrong", one.wrong, cluster, confidence_level),
-        abstained=float(one.abstained.mean()),
-        invalid=float(one.invalid.mean()),
+        model=outcomes.model,
+        system=outcomes.system,
+        right=_rate("right", outcomes.right, cluster, confidence_level),
+        wrong=_rate("wrong", outcomes.wrong, cluster, confidence_level),
+        abstained=float(outcomes.abstained.mean()),
+        invalid=float(outcomes.invalid.mean()),
         hallucination=_rate(
             "hallucination",
-            (one.wrong & ~one.invalid)[~answerable],
+            (outcomes.wrong & ~outcomes.invalid)[~answerable],
             None if cluster is None else cluster[~answerable],
             confidence_level,
         ),

@@ -1,6 +1,7 @@
-"""The result of asking several models under several system prompts, as one tree of frozen values.
+"""The result of running several models under several system prompts, as a tree of frozen values.
 
-Reports read only this. Shares are of all items; a value that does not exist is None, never NaN.
+Reports read only this. Proportions are of all items; a value that does not exist is None, never
+NaN.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ class Point:
     Attributes
     ----------
     right, wrong
-        Shares of all items: y and x.
-    declined, unreadable
-        Shares of all items; the unreadable ones are among the wrong.
+        Proportions of all items: y and x.
+    abstained, invalid
+        Proportions of all items; invalid answers are among the wrong ones.
     hallucination
-        Of the items without an answer, those answered all the same, readably; its value is None
+        Of the items without an answer, those with a valid answer all the same; its value is None
         where there is no such item.
     on_front
         Whether no other prompt of this model is at least as often right with no more wrong
-        answers, and better in one of the two. An estimate: near points are not told apart.
+        answers, and better in one of the two. An estimate: near points are not distinguished.
     """
 
     model: str
@@ -58,8 +59,8 @@ class Change:
 class Dominance:
     """A point of a checkpoint beside a point of the base.
 
-    `relation` is ``noise`` where neither difference is beyond noise (Holm's p over all such tests,
-    and the interval). Otherwise the estimates say which: the checkpoint ``dominates``, is
+    `relation` is ``noise`` where neither difference is significant (Holm's p value over all such
+    tests, and the interval). Otherwise the estimates say which: the checkpoint ``dominates``, is
     ``dominated``, or trades right answers against wrong ones (``trade``).
     """
 
@@ -75,8 +76,8 @@ class Dominance:
 class BeyondFront:
     """Whether a point of a checkpoint lies where no prompt took the base.
 
-    p is of "some prompt of the base, or declining everything, is at least as often right with no
-    more wrong answers"; `p_holm` is adjusted over all points of all checkpoints.
+    `pvalue` is of "some prompt of the base, or abstention from every item, is at least as often
+    right with no more wrong answers"; `pvalue_holm` is adjusted over all points of all checkpoints.
     """
 
     model: str
@@ -106,7 +107,7 @@ class Utility:
 
 @dataclass(frozen=True)
 class Frontier:
-    """All of it. The first model is the base, the others are its checkpoints."""
+    """The whole result. The first model is the base, the others are its checkpoints."""
 
     schema: str
     saeval_version: str

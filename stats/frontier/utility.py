@@ -43,11 +43,11 @@ def utilities(
     .. [1] Honesty over accuracy: trustworthy language models through Reinforced Hesitation
        (2025), arXiv:2511.11500.
     """
-    found = []
+    best_prompts = []
     for penalty in penalties:
         base: npt.NDArray[np.float64] | None = None
         for model, prompts in outcomes.items():
-            values = [one.right - penalty * one.wrong for one in prompts]
+            values = [outcomes.right - penalty * outcomes.wrong for outcomes in prompts]
             best = int(np.argmax([value.mean() for value in values]))
             value = values[best]
             own = mean_difference(
@@ -60,7 +60,7 @@ def utilities(
                 )
             else:
                 base = value
-            found.append(
+            best_prompts.append(
                 Utility(
                     penalty,
                     model,
@@ -71,4 +71,4 @@ def utilities(
                     paired.confidence_interval if paired else None,
                 )
             )
-    return tuple(found)
+    return tuple(best_prompts)

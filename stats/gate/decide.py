@@ -1,4 +1,4 @@
-"""May the checkpoint ship? Rules on metrics, a verdict for each, and one for all.
+"""May the checkpoint ship? Rules on metrics, a verdict for each rule, and an overall verdict.
 
 A rule names a good side: better than the base, worse than the base by less than a margin, or
 within a bound. PASS means that the answers show the checkpoint on the good side, REGRESSION that
@@ -32,17 +32,17 @@ from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.one_sided import LimitTest
 
 _ROUNDING = 1e-12
-_MOST = 100
-"""Projections beyond so many times the items at hand are not made: the estimate is at the limit."""
+_LARGEST_FACTOR = 100
+"""Largest projection, as a multiple of the items at hand."""
 
 
 @dataclass(frozen=True)
 class GatedTask:
-    """A task, its answers (None if none were asked) and the rules that it is held to.
+    """A task, its answers (None without any) and the rules that it is held to.
 
-    `planned` is how many answers were to count, `trained_on` how many were left out because the
-    checkpoint was trained on their items; `seen` holds the watched rules by their place in `rules`,
-    where the run could stop early.
+    `planned` is the number of answers that were to count, `trained_on` the number left out because
+    the checkpoint was trained on their items; `decisions` holds the sequential decisions by the
+    place of their rule in `rules`, where the run could stop early.
     """
 
     task: str
@@ -54,12 +54,12 @@ class GatedTask:
 
     @property
     def complete(self) -> bool:
-        """Whether all items were asked."""
+        """Whether all items have been answered."""
         return self.pairs is not None and len(self.pairs) >= self.planned
 
 
 def decide_rules(
-    held: Sequence[GatedTask],
+    tasks: Sequence[GatedTask],
     *,
     confidence_level: float,
     n_resamples: int = 10_000,
@@ -70,15 +70,15 @@ def decide_rules(
 
     Parameters
     ----------
-    held
-        The tasks.
+    tasks
+        The tasks with their rules.
     confidence_level
         1 − α of the two promises above.
     n_resamples, seed
         Of the joint bootstrap, for metrics without a better test; that of the comparison.
     sequential
-        Whether the run was watched. α is then shared out: half to the confidence sequences, half
-        to the tests of the watched rules at the full size.
+        Whether the run could stop early. α is then split: half for the confidence sequences, half
+        for the tests of the watched rules at the full size.
 
     Notes
     -----
@@ -88,7 +88,7 @@ def decide_rules(
     """
     tests = [
         (task, number, _test(task, rule, confidence_level, bootstrap))
-        for task in held
+        for task in tasks
         for bootstrap in [_bootstrap_of(task, n_resamples, seed)]
         for number, rule in enumerate(task.rules)
     ]
@@ -97,7 +97,7 @@ def decide_rules(
         task.complete and not (number in task.decisions and task.decisions[number].verdict)
         for task, number, _ in tests
     ]
-    raw = [_p(task.rules[number], test) for task, number, test in tests]
+    raw = [_pvalues(task.rules[number], test) for task, number, test in tests]
     # What is not tested at the end counts in the correction all the same.
     holm = adjust_pvalues(
         [against if counts else 1.0 for (_, against), counts in zip(raw, final, strict=True)],
@@ -118,16 +118,16 @@ def _result(
     confidence_level: float,
     rules: int,
 ) -> RuleResult:
-    rule, seen = task.rules[number], task.decisions.get(number)
-    p_pass, p_regression = _p(rule, test) if task.complete else (None, None)
+    rule, decision = task.rules[number], task.decisions.get(number)
+    p_pass, p_regression = _pvalues(rule, test) if task.complete else (None, None)
     verdict: Verdict = "INCONCLUSIVE"
     interval, method, after, note, needed = test.interval, test.method, None, test.reason, None
-    if seen is not None and seen.verdict is not None:
-        verdict, interval, after = seen.verdict, seen.interval, seen.decided_after
+    if decision is not None and decision.verdict is not None:
+        verdict, interval, after = decision.verdict, decision.interval, decision.decided_after
         method, p_pass, p_regression, note = "betting-confidence-sequence", None, None, None
     elif (
         p_pass is not None
-        and p_pass <= (1 - confidence_level if seen is None else alpha) + _ROUNDING
+        and p_pass <= (1 - confidence_level if decision is None else alpha) + _ROUNDING
     ):
         verdict = "PASS"
     elif pvalue_holm is not None and pvalue_holm <= alpha + _ROUNDING:
@@ -172,7 +172,7 @@ def decide_sequentially(
     rules
         Of one task.
     pairs
-        Answers in the order in which they were asked, whole units only.
+        Answers in the order of the run, whole units only.
     unit
         Shape (n,): 0, 1, 2, … in that order: the item, or its cluster.
     largest
@@ -185,24 +185,26 @@ def decide_sequentially(
         Whether to compute the intervals, too, which takes longer.
     """
     alpha = (1 - confidence_level) / 2
-    found = {}
+    decisions = {}
     for number, rule in enumerate(rules):
         if not rule.is_mean:
             continue
         units = units_of(rule.key, rule.of_difference, pairs, unit, largest)
-        seen = sequential_test(
+        decision = sequential_test(
             units,
             threshold=rule.threshold,
             good_is_above=rule.good_is_above,
             alpha_pass=alpha,
             alpha_regression=alpha / watched,
         )
-        found[number] = replace(seen, interval=units.interval(1 - alpha)) if intervals else seen
-    return found
+        if intervals:
+            decision = replace(decision, interval=units.interval(1 - alpha))
+        decisions[number] = decision
+    return decisions
 
 
 def overall_verdict(results: Sequence[RuleResult]) -> Verdict:
-    """REGRESSION if any rule is broken, PASS if every rule passes."""
+    """REGRESSION if any rule is broken, PASS if every rule passes, else INCONCLUSIVE."""
     verdicts = {result.verdict for result in results}
     if "REGRESSION" in verdicts:
         return "REGRESSION"
@@ -233,7 +235,7 @@ def _bootstrap_of(task: GatedTask, n_resamples: int, seed: int) -> Bootstrap:
     return draw
 
 
-def _p(rule: Rule, test: LimitTest) -> tuple[float | None, float | None]:
+def _pvalues(rule: Rule, test: LimitTest) -> tuple[float | None, float | None]:
     """One-sided p values that speak for PASS and for REGRESSION."""
     if rule.good_is_above:
         return test.pvalue_above, test.pvalue_below
@@ -254,6 +256,6 @@ def _items_to_decide(
     if gap <= _ROUNDING:
         return None
     factor = (needed * error / gap) ** 2
-    if factor > _MOST:
+    if factor > _LARGEST_FACTOR:
         return None
     return max(math.ceil(len(task.pairs) * factor), len(task.pairs) + 1)

@@ -6,7 +6,7 @@ the other side of the limit, and the interval's ends are the two one-sided confi
 
 | metric | difference | value |
 |---|---|---|
-| share of items | Tango's score test | exact binomial |
+| proportion of items | Tango's score test | exact binomial |
 | the same with clusters | cluster-robust t | Korn–Graubard |
 | Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
 | AUROC | influence functions (DeLong) | DeLong, on the logit scale |
@@ -19,15 +19,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
-from scipy.special import expit, logit
 
 from saeval.stats._core.answers import PairedAnswers
-from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
-from saeval.stats._core.interval import FEWEST_ITEMS, Interval
+from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.interval import FEWEST_ITEMS
 from saeval.stats.bootstrap.paired import PairedBootstrap
+from saeval.stats.gate.value_tests import auroc_against, proportion_against
 from saeval.stats.inference.aurc import aurc_difference
-from saeval.stats.inference.auroc import auroc_difference, auroc_interval
+from saeval.stats.inference.auroc import auroc_difference
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.one_sided import (
     LimitTest,
@@ -71,7 +70,7 @@ def difference_against(
     Notes
     -----
     Where the two models gave the same answers nothing varies, and every variance is 0. That is no
-    certainty: the difference is then tested as a share that changed on no item.
+    certainty: the difference is then tested as a proportion that changed on no item.
     """
     metric = get_metric(key[0])
     values = paired_values(key, pairs)
@@ -129,7 +128,7 @@ def value_against(
     metric = get_metric(key[0])
     values = paired_values(key, pairs)
     if values is not None and metric.kind == "proportion":
-        return _proportion(values.checkpoint, values.cluster, limit, confidence_level)
+        return proportion_against(values.checkpoint, values.cluster, limit, confidence_level)
     if values is not None and len(values.checkpoint):
         test = mean_difference(
             np.zeros(len(values.checkpoint)),
@@ -140,7 +139,7 @@ def value_against(
         return by_t(test, limit, confidence_level)
     if metric.kind == "auroc" and pairs.both_confident.any():
         _, _, stated, right, cluster = _stated(pairs)
-        return _auroc(right, stated, cluster, limit, confidence_level)
+        return auroc_against(right, stated, cluster, limit, confidence_level)
     if (reason := _why_none(metric, pairs)) is not None:
         return untested(None, limit, confidence_level, 0, reason)
     drawn = bootstrap()
@@ -154,7 +153,6 @@ def value_against(
 
 
 _NONE_STATED = "no item has a stated confidence from both models"
-_TOO_FEW_OF_A_KIND = "too few right or too few wrong answers"
 _Stated = tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray | None]
 
 
@@ -178,7 +176,7 @@ def _stated(pairs: PairedAnswers) -> _Stated:
 
 
 def _rests_on(key: MetricKey, pairs: PairedAnswers) -> int:
-    """Items that a metric without a better test rests on; of a precision, the fewer answers."""
+    """Number of items behind a metric of the bootstrap; for a precision, the smaller of the two."""
     name, label = key
     if get_metric(name).needs_confidence:
         return int(pairs.both_confident.sum())
@@ -186,8 +184,8 @@ def _rests_on(key: MetricKey, pairs: PairedAnswers) -> int:
     if name == "precision":
         return min(int((given == pairs.labels.index(str(label))).sum()) for given in models)
     if name == "correct_given_attempted":
-        declined = (pairs.labels.index(str(pairs.abstention)), len(pairs.labels))
-        return min(int((~np.isin(given, declined)).sum()) for given in models)
+        not_attempted = (pairs.labels.index(str(pairs.abstention)), len(pairs.labels))
+        return min(int((~np.isin(given, not_attempted)).sum()) for given in models)
     return len(pairs)
 
 
@@ -196,7 +194,7 @@ def _proportions(values: PairedValues, limit: float, confidence_level: float) ->
     items = len(base)
     if items < FEWEST_ITEMS:
         return too_few(
-            _mean(after) - _mean(base) if items else None, limit, confidence_level, items
+            float(after.mean() - base.mean()) if items else None, limit, confidence_level, items
         )
     lost, won = int((base & ~after).sum()), int((~base & after).sum())
     if cluster is None:
@@ -213,99 +211,10 @@ def _proportions(values: PairedValues, limit: float, confidence_level: float) ->
             limit,
             confidence_level,
         )
-    found = mean_difference(
+    test = mean_difference(
         base.astype(float),
         after.astype(float),
         cluster=cluster,
         confidence_level=2 * confidence_level - 1,
     )
-    return by_t(found, limit, confidence_level)
-
-
-def _proportion(
-    happened: BoolArray, cluster: IntArray | None, limit: float, confidence_level: float
-) -> LimitTest:
-    """A share of the checkpoint alone.
-
-    Notes
-    -----
-    Exact binomial test and interval [1]_. With clusters, those of the effective number of items,
-    p(1 − p) over the CR3 variance, lowered by the square of t(n − 1)/t(C − 1) [2]_: a t interval
-    would be too sure that a rare event is rare.
-
-    References
-    ----------
-    .. [1] Clopper, Pearson (1934), Biometrika 26:404.
-    .. [2] Korn, Graubard (1998), Confidence intervals for proportions with small expected number of
-       positive counts estimated from survey data, Survey Methodology 24:193.
-    """
-    items, count = len(happened), int(happened.sum())
-    if items < FEWEST_ITEMS:
-        return too_few(_mean(happened) if items else None, limit, confidence_level, items)
-    share, units = count / items, float(items)
-    if cluster is not None:
-        clusters = len(np.unique(cluster))
-        error = mean_difference(
-            np.zeros(items), happened.astype(float), cluster=cluster
-        ).standard_error
-        units = float(clusters)
-        if error:
-            lowered = stats.t.ppf(confidence_level, items - 1) / stats.t.ppf(
-                confidence_level, clusters - 1
-            )
-            units = min(share * (1 - share) / error**2 * lowered**2, items)
-    hits, misses = share * units, units - share * units
-    beta = stats.beta
-    low = float(beta.ppf(1 - confidence_level, hits, misses + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(confidence_level, hits + 1, misses)) if misses > 0 else 1.0
-    return LimitTest(
-        share,
-        limit,
-        Interval(low, high, "clopper-pearson" if cluster is None else "korn-graubard"),
-        float(beta.cdf(limit, hits, misses + 1)) if hits > 0 else 1.0,
-        float(beta.sf(limit, hits + 1, misses)) if misses > 0 else 1.0,
-        items,
-        "exact-binomial" if cluster is None else "korn-graubard",
-        confidence_level,
-    )
-
-
-def _auroc(
-    right: FloatArray,
-    stated: FloatArray,
-    cluster: IntArray | None,
-    limit: float,
-    confidence_level: float,
-) -> LimitTest:
-    """The checkpoint's AUROC by DeLong's standard error on the logit scale.
-
-    References
-    ----------
-    .. [1] Qin, Hotilovac (2008), Comparison of non-parametric confidence intervals for the area
-       under the ROC curve of a continuous-scale diagnostic test, Statistical Methods in Medical
-       Research 17:207 (the logit keeps its level near 1, where the plain one does not).
-    """
-    own = auroc_interval(right, stated, cluster=cluster, confidence_level=2 * confidence_level - 1)
-    centre = own.centre
-    if centre is None or own.confidence_interval is None or own.standard_error is None:
-        return untested(own.value, limit, confidence_level, len(stated), _TOO_FEW_OF_A_KIND)
-    reference = stats.norm if own.clusters is None else stats.t(own.clusters - 1)
-    error = own.standard_error / (centre * (1 - centre))
-    z = float(logit(centre) - logit(limit)) / error
-    reach = float(reference.ppf(confidence_level)) * error
-    low, high = expit(logit(centre) - reach), expit(logit(centre) + reach)
-    method = f"{own.method}-logit"
-    return LimitTest(
-        own.value,
-        limit,
-        Interval(float(low), float(high), method),
-        float(reference.sf(z)),
-        float(reference.cdf(z)),
-        len(stated),
-        method,
-        confidence_level,
-    )
-
-
-def _mean(values: BoolArray) -> float:
-    return float(values.mean())
+    return by_t(test, limit, confidence_level)

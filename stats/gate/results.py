@@ -14,7 +14,7 @@ from saeval.stats.gate.rules import Rule
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE"]
 GATE_SCHEMA_VERSION = "saeval.gate/1"
 CHANCE = 0.8
-"""With which a projected number of items decides a rule, should the estimate be the truth."""
+"""Power of the projected number of items to decide a rule, if the estimate were the truth."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class RuleResult:
     estimate, interval
         The difference or the checkpoint's value; the interval's ends are one-sided bounds at the
         gate's level. Where the rule was decided early they hold at the moment of stopping.
-    p_pass
+    pvalue_pass
         One-sided, of "on the bad side": small speaks for PASS.
-    p_regression, p_holm
+    pvalue_regression, pvalue_holm
         One-sided, of "on the good side", raw and corrected over all rules of all tasks.
     items
         Items that it rests on.
     decided_after
-        Items of the task that were asked when a confidence sequence decided it; None if it was
-        decided, or not, by a test at the end.
+        Items of the task that had been answered when a confidence sequence decided it; None if a
+        test at the end decided it, or nothing did.
     items_to_decide
         Items of the task, mixed like these, with which it would be decided in four of five cases
         if the estimate were the truth; None if it is decided or the estimate lies at the limit.
     note
-        Why there is no p, or what stands in the way of a decision.
+        Why there is no p value, or what stands in the way of a decision.
     """
 
     task: str
@@ -68,7 +68,7 @@ class SkippedRule:
 
 @dataclass(frozen=True)
 class TaskCoverage:
-    """How many answers of a task count, of how many; and how many do not.
+    """Number of answers of a task that count, of the number planned.
 
     `trained_on` are left out, because the checkpoint was trained on their items.
     """
@@ -83,7 +83,7 @@ class TaskCoverage:
 class Gate:
     """A checkpoint against a policy; reports read only this.
 
-    `until_decided` is whether the run could stop early.
+    `sequential` is whether the run could stop early.
     """
 
     schema: str

@@ -18,7 +18,7 @@ Kind = Literal["must_improve", "not_worse_by", "at_most", "at_least"]
 
 @dataclass(frozen=True)
 class Rule:
-    """What is demanded of one metric.
+    """A demand on one metric.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Rule:
     limit
         The margin or the bound; 0 for ``must_improve``.
     source
-        Where it stands, for people.
+        Where the rule stands in the policy, for messages.
     """
 
     metric: str

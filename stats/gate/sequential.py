@@ -19,9 +19,9 @@ from saeval.stats.metrics.registry import get_metric
 
 @dataclass(frozen=True)
 class SequentialDecision:
-    """A watched rule: its verdict and after how many items it fell, and the interval at the end.
+    """The verdict on a watched rule, the number of items it took, and the interval at the end.
 
-    `verdict` and `decided_after` are None as long as it is open.
+    `verdict` and `decided_after` are None as long as the rule is open.
     """
 
     verdict: Literal["PASS", "REGRESSION"] | None
@@ -34,7 +34,7 @@ class Units:
     """A mean over items, unit by unit: `saeval.stats.inference.confidence_sequence.log_wealth`
     says what they are.
 
-    `items` is how many items of the task were asked up to and with each unit.
+    `items` is the number of items of the task up to and including each unit.
     """
 
     sums: FloatArray
@@ -66,7 +66,7 @@ def units_of(
     key, of_difference
         The metric, as difference to the base or as the checkpoint's own value.
     pairs
-        Answers in the order in which they were asked, whole units only.
+        Answers in the order of the run, whole units only.
     unit
         Shape (n,): 0, 1, 2, … in that order: the item, or its cluster.
     largest
@@ -104,11 +104,11 @@ def sequential_test(
     Parameters
     ----------
     units
-        Asked so far.
+        Those answered so far.
     threshold, good_is_above
         The limit and its good side.
     alpha_pass, alpha_regression
-        Probabilities of either verdict being wrong, whenever one looks.
+        Error probabilities of the two verdicts, at any time.
     """
     place: dict[Literal["PASS", "REGRESSION"], int] = {}
     for above in (True, False):
@@ -127,5 +127,5 @@ def sequential_test(
             place["PASS" if good else "REGRESSION"] = int(enough.argmax())
     if not place:
         return SequentialDecision(None, None)
-    verdict = min(place, key=lambda found: place[found])
+    verdict = min(place, key=lambda name: place[name])
     return SequentialDecision(verdict, int(units.items[place[verdict]]))

@@ -1,4 +1,4 @@
-"""Adjusted p values over the checkpoints and tasks of a metacognition study."""
+"""Adjusted p values over all checkpoints and tasks of a metacognition comparison."""
 
 from __future__ import annotations
 
@@ -13,26 +13,30 @@ from saeval.stats.metacognition.results import ModelMetacognition
 def adjust_models(
     models: Sequence[ModelMetacognition],
 ) -> tuple[int, tuple[ModelMetacognition, ...]]:
-    """Holm's and Benjamini–Hochberg's p over the headline rows of all checkpoints and tasks.
+    """Adjust p values (Holm, Benjamini–Hochberg) over the headline rows of all tasks.
 
     Returns
     -------
     int, tuple
-        How many tests there are, and the models with their rows adjusted.
+        Number of tests, and the models with their rows adjusted.
     """
-    p = [
+    pvalues = [
         row.pvalue if row.headline else None
         for model in models
         for task in model.differences
         for row in task.metrics
     ]
-    both = zip(adjust_pvalues(p, method="holm"), adjust_pvalues(p, method="fdr_bh"), strict=True)
+    both = zip(
+        adjust_pvalues(pvalues, method="holm"),
+        adjust_pvalues(pvalues, method="fdr_bh"),
+        strict=True,
+    )
 
     def adjusted(row: MetricComparison) -> MetricComparison:
         holm, bh = next(both)
         return replace(row, pvalue_holm=holm, pvalue_bh=bh)
 
-    return sum(value is not None for value in p), tuple(
+    return sum(value is not None for value in pvalues), tuple(
         replace(
             model,
             differences=tuple(

@@ -26,7 +26,7 @@ from saeval.stats.metacognition.choices import (
 
 @dataclass(frozen=True)
 class ReplyProportion:
-    """A share of replies with its interval; None where there is no reply to count.
+    """A proportion of replies with its interval; None where there is no reply to count.
 
     `replies` and `pairs` are what it rests on.
     """
@@ -45,12 +45,12 @@ class Pairwise:
     Attributes
     ----------
     pairs
-        How many were asked, each twice.
+        Number of pairs, each asked twice.
     accuracy
         Replies that name the question that was answered rightly, among all of both orders; a
         reply that names neither is wrong. ½ is a coin.
     position_bias
-        Share of the first position among the replies that name one, minus ½.
+        Proportion of the first position among the replies that name one, minus ½.
     consistency
         Among the pairs with a choice in both orders, those where it is the same question.
     agreement
@@ -99,7 +99,7 @@ def pairwise_choices(
     Notes
     -----
     The two replies to a pair are not independent, so the pair is the cluster. Intervals are
-    Wilson's for the effective number of replies p(1 − p)/v, with v the variance of the share
+    Wilson's for the effective number of replies p(1 − p)/v, with v the variance of the proportion
     linearised over pairs, at most the number of replies [1]_. Where all are hits or none is, v is
     0 and says nothing; then a pair counts as one reply, the least that it can be worth.
 
@@ -113,8 +113,8 @@ def pairwise_choices(
     Four pairs whose first question was answered rightly. The model knows it of two, and chooses
     the first position in the others:
 
-    >>> found = pairwise_choices([[0, 1], [0, 1], [0, 0], [0, 0]], [0, 0, 0, 0])
-    >>> found.accuracy.value, found.position_bias.value, found.consistency.value
+    >>> choices = pairwise_choices([[0, 1], [0, 1], [0, 0], [0, 0]], [0, 0, 0, 0])
+    >>> choices.accuracy.value, choices.position_bias.value, choices.consistency.value
     (0.75, 0.25, 0.5)
     """
     check.confidence_level_in_range(confidence_level)
@@ -127,23 +127,27 @@ def pairwise_choices(
     # +1 where the first question's answer is judged more certain, −1 the second's.
     leaning = np.sign(-np.diff(np.nan_to_num(certain), axis=1))
     agreeing = 0.5 + 0.5 * np.where(picked == 0, 1, -1) * leaning
-    first = _share("first_position", ((chosen == 0) & named).sum(1), named.sum(1), confidence_level)
+    first = _reply_proportion(
+        "first_position", ((chosen == 0) & named).sum(1), named.sum(1), confidence_level
+    )
     return Pairwise(
         pairs=len(chosen),
-        accuracy=_share(
+        accuracy=_reply_proportion(
             "pairwise_accuracy", (named & (picked == known[:, None])).sum(1), two, confidence_level
         ),
         position_bias=_minus_half(first),
-        consistency=_share(
+        consistency=_reply_proportion(
             "consistency", twice & (picked[:, 0] == picked[:, 1]), twice, confidence_level
         ),
-        agreement=_share("agreement", (agreeing * judged).sum(1), judged.sum(1), confidence_level),
-        invalid_rate=_share("invalid_rate", (~named).sum(1), two, confidence_level),
+        agreement=_reply_proportion(
+            "agreement", (agreeing * judged).sum(1), judged.sum(1), confidence_level
+        ),
+        invalid_rate=_reply_proportion("invalid_rate", (~named).sum(1), two, confidence_level),
         confidence_level=confidence_level,
     )
 
 
-def _share(
+def _reply_proportion(
     name: str,
     hits: npt.NDArray[np.generic],
     totals: npt.NDArray[np.generic],

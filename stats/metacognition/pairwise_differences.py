@@ -32,7 +32,7 @@ def pairwise_differences(
     *,
     confidence_level: float = 0.95,
 ) -> tuple[MetricComparison, ...]:
-    """Checkpoint − base in accuracy, consistency, position bias and unreadable replies.
+    """Checkpoint − base in accuracy, consistency, position bias and invalid replies.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def pairwise_differences(
     -----
     The pairs are those that count for both models: each answered both questions and got exactly
     one right. The alternative, each model on all its own pairs, has more of them but compares
-    choices between different questions: a checkpoint that learned to decline what it half knows
+    choices between different questions: a checkpoint that learned to abstain where it half knows
     keeps only the easy choices, and would seem to know itself better without having learned
     anything about its answers. On common pairs it is asked what the base is asked.
 
@@ -84,19 +84,19 @@ def pairwise_differences(
         )
     ]
     if twice.any():
-        one, other = (
+        own, own_after = (
             pairwise_choices(c, np.zeros(len(c), int), confidence_level=confidence_level)
             for c in both
         )
         same, same_after = ((p[:, 0] == p[:, 1]) for p in map(picked_questions, both))
         rows += [
             _row(
-                (one.consistency, other.consistency),
+                (own.consistency, own_after.consistency),
                 proportion_difference(same, same_after, None, confidence_level),
                 higher_is_better=True,
             ),
             _row(
-                (one.position_bias, other.position_bias),
+                (own.position_bias, own_after.position_bias),
                 _means((both[0] == 0).mean(axis=1), (both[1] == 0).mean(axis=1), confidence_level),
                 higher_is_better=None,
             ),
@@ -113,12 +113,12 @@ def pairwise_differences(
 
 
 def _row(
-    shares: tuple[ReplyProportion, ReplyProportion],
+    proportions: tuple[ReplyProportion, ReplyProportion],
     test: DifferenceTest,
     *,
     higher_is_better: bool | None,
 ) -> MetricComparison:
-    base, checkpoint = shares
+    base, checkpoint = proportions
     tested = test.pvalue is not None and test.items >= FEWEST_ITEMS
     return MetricComparison(
         metric=base.name,

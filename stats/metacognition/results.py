@@ -20,8 +20,8 @@ METACOGNITION_SCHEMA_VERSION = "saeval.metacognition/1"
 class TaskMetacognition:
     """One model on its answers to one task of open questions.
 
-    `attempted` of `questions` were answered and can be read, `right` of those are right;
-    `pairs_matched` is how many pairs there are, of which those with exactly one right answer are
+    `attempted` of `questions` have a valid answer, `right` of those are right;
+    `pairs_matched` is the number of pairs, of which those with exactly one right answer are
     asked. A part is None where there was nothing to ask about.
     """
 
@@ -39,7 +39,7 @@ class TaskDifferences:
     """Checkpoint − base on one task.
 
     Of certainty over the `answers` that both models gave and judged; of choices over the `pairs`
-    that count for both. AUROC and pairwise accuracy are the family that Holm's p is over.
+    that count for both. AUROC and pairwise accuracy are the family that Holm's correction is over.
     """
 
     task: str

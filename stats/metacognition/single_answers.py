@@ -23,7 +23,7 @@ METRICS = ("auroc", "brier", "ece_squared_debiased", "confidence_mean")
 
 @dataclass(frozen=True)
 class Estimate:
-    """One metric of one model; `items` replies hold a readable certainty."""
+    """One metric of one model; `items` replies hold a valid certainty."""
 
     metric: str
     items: int
@@ -37,8 +37,8 @@ class SingleAnswers:
 
     Attributes
     ----------
-    asked, invalid
-        Answers asked about, and the share of the replies that hold no certainty.
+    answers, invalid
+        Number of answers judged, and the proportion of replies that hold no certainty.
     estimates
         `METRICS` over the others.
     beside_stated
@@ -54,7 +54,7 @@ class SingleAnswers:
 
     def estimate(self, metric: str) -> Estimate:
         """The estimate of one of `METRICS`."""
-        return next(found for found in self.estimates if found.metric == metric)
+        return next(estimate for estimate in self.estimates if estimate.metric == metric)
 
 
 def single_answers(
@@ -75,23 +75,23 @@ def single_answers(
     cluster
         Shape (n,): answers that are not independent; None if all are.
     config
-        Confidence level, replicates and seed.
+        Confidence level, number of resamples and seed.
     """
-    asked = check.confidences("certainty", certainty, missing=True)
+    certainties = check.confidences("certainty", certainty, missing=True)
     before = check.confidences("stated", stated, missing=True)
     right = check.outcomes("correct", correct)
-    unread = int(np.isnan(asked).sum())
-    own = certainty_differences(right, asked, right, asked, cluster, config)
+    n_invalid = int(np.isnan(certainties).sum())
+    own = certainty_differences(right, certainties, right, certainties, cluster, config)
     return SingleAnswers(
-        answers=len(asked),
+        answers=len(certainties),
         invalid=wilson_proportion(
-            "invalid_rate", unread, len(asked), confidence_level=config.confidence_level
+            "invalid_rate", n_invalid, len(certainties), confidence_level=config.confidence_level
         ),
         estimates=tuple(Estimate(r.metric, r.items, r.base, r.base_interval) for r in own)
         or tuple(Estimate(metric, 0, None, None) for metric in METRICS),
         beside_stated=tuple(
             replace(row, headline=False)
-            for row in certainty_differences(right, before, right, asked, cluster, config)
+            for row in certainty_differences(right, before, right, certainties, cluster, config)
         ),
     )
 
@@ -116,7 +116,7 @@ def certainty_differences(
     cluster
         Shape (n,), or None.
     config
-        Confidence level, replicates and seed.
+        Confidence level, number of resamples and seed.
     """
     first = check.confidences("base", base, missing=True)
     second = check.confidences("checkpoint", checkpoint, missing=True)

@@ -29,16 +29,18 @@ def run(n=400, accuracies=(0.5, 0.55, 0.7, 0.6), seed=0, cluster=None) -> JointA
 
 
 def accuracy(answers: JointAnswers) -> np.ndarray:
-    return np.array([(one.predicted == answers.target).mean() for one in answers.models])
+    return np.array([(model.predicted == answers.target).mean() for model in answers.models])
 
 
 def test_two_models_resampled_jointly_are_the_joint_bootstrap():
     pairs = simulated(150, 0, clusters=40)
-    found = paired_bootstrap(pairs, n_resamples=50, rng=3)
+    bootstrap = paired_bootstrap(pairs, n_resamples=50, rng=3)
     base, checkpoint = resampled_metrics(joint_answers([pairs]), n_resamples=50, rng=3)
-    for key, replicates in found.base_replicates.items():
+    for key, replicates in bootstrap.base_replicates.items():
         np.testing.assert_array_equal(base.replicates[key], replicates)
-        np.testing.assert_array_equal(checkpoint.replicates[key], found.checkpoint_replicates[key])
+        np.testing.assert_array_equal(
+            checkpoint.replicates[key], bootstrap.checkpoint_replicates[key]
+        )
 
 
 def test_a_model_that_is_there_twice_has_the_same_replicates_twice():
@@ -67,7 +69,7 @@ def test_replicates_vary_as_the_paired_difference_does():
     best = best_checkpoint(
         {"t": answers}, {"t": ACCURACY}, ["a", "b", "c"], replace(QUICK, n_resamples=8000)
     )
-    right = np.array([one.predicted == answers.target for one in answers.models]).astype(float)
+    right = np.array([model.predicted == answers.target for model in answers.models]).astype(float)
     for index, candidate in enumerate(best.candidates, start=1):
         error = (right[index] - right[0]).std() / np.sqrt(600)
         # The simultaneous constant of three: between one comparison's and Bonferroni's.
@@ -81,15 +83,15 @@ def test_clusters_are_resampled_whole():
         alone,
         target=alone.target[:100].repeat(4),
         models=tuple(
-            Answers(one.predicted[:100].repeat(4), one.confidence[:100].repeat(4))
-            for one in alone.models
+            Answers(model.predicted[:100].repeat(4), model.confidence[:100].repeat(4))
+            for model in alone.models
         ),
         cluster=cluster,
     )
     names, wide = ["a", "b", "c"], replace(QUICK, n_resamples=4000)
     width = [
-        np.mean([c.interval.high - c.interval.low for c in found.candidates])
-        for found in (
+        np.mean([c.interval.high - c.interval.low for c in best.candidates])
+        for best in (
             best_checkpoint({"t": answers}, {"t": ACCURACY}, names, wide)
             for answers in (alone, together)
         )
@@ -139,8 +141,8 @@ def test_without_enough_items_or_a_value_there_is_no_best(few):
 
 
 def test_answers_to_other_items_cannot_be_put_together():
-    one, other = simulated(50, 0), simulated(50, 1)
+    first, second = simulated(50, 0), simulated(50, 1)
     with pytest.raises(ValueError, match="same items"):
-        joint_answers([one, other])
+        joint_answers([first, second])
     with pytest.raises(ValueError, match="must not be empty"):
         joint_answers([])

@@ -49,6 +49,6 @@ def test_a_family_of_one_is_adjusted_as_it_was():
 def test_comparisons_must_belong_together():
     with pytest.raises(ValueError, match="`comparisons` must not be empty"):
         checkpoint_series([])
-    other = comparison("b", 1, settings=StatsConfig(0.9, 200, 0))
+    stricter = comparison("b", 1, settings=StatsConfig(0.9, 200, 0))
     with pytest.raises(ValueError, match="`comparisons` must have the same base and settings"):
-        checkpoint_series([comparison("a", 1), other])
+        checkpoint_series([comparison("a", 1), stricter])

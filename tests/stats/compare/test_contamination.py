@@ -17,12 +17,12 @@ def test_the_clean_rows_are_those_of_the_clean_items_alone():
     pairs = simulated(300, 1)
     shared = ["id" if i % 3 == 0 else "text" if i % 7 == 0 else None for i in range(300)]
     items = [str(i) for i in range(300)]
-    found = compare_clean(pairs, items, shared, 0.95)
+    overlap = compare_clean(pairs, items, shared, 0.95)
     clean = [i for i in range(300) if shared[i] is None]
-    assert (found.by_id, found.by_text, found.by_cluster) == (100, 28, 0)
-    assert (found.items, found.clean_items) == (128, 172)
+    assert (overlap.by_id, overlap.by_text, overlap.by_cluster) == (100, 28, 0)
+    assert (overlap.items, overlap.clean_items) == (128, 172)
     alone = compare_task("alone", pairs.subset(np.array(clean)), SETTINGS)
-    for row in found.metrics:
+    for row in overlap.metrics:
         same = alone.metric(row.metric, row.label)
         assert (row.base, row.checkpoint, row.difference) == pytest.approx(
             (same.base, same.checkpoint, same.difference)
@@ -30,7 +30,7 @@ def test_the_clean_rows_are_those_of_the_clean_items_alone():
         assert row.pvalue == pytest.approx(same.pvalue)
         assert row.confidence_interval == same.confidence_interval
     assert {"accuracy", "recall", "abstention_rate", "false_abstention_rate"} == {
-        row.metric for row in found.metrics
+        row.metric for row in overlap.metrics
     }
 
 
@@ -38,15 +38,15 @@ def test_samples_of_one_item_count_once():
     pairs = simulated(40, 2)
     items = [str(i // 4) for i in range(40)]
     shared = ["cluster" if i < 8 else None for i in range(40)]
-    found = compare_clean(pairs, items, shared, 0.95)
-    assert (found.by_cluster, found.clean_items) == (2, 8)
-    assert found.metrics[0].items == 32
+    overlap = compare_clean(pairs, items, shared, 0.95)
+    assert (overlap.by_cluster, overlap.clean_items) == (2, 8)
+    assert overlap.metrics[0].items == 32
 
 
 @pytest.mark.parametrize(("kind", "clean"), [(None, 30), ("id", 0)])
 def test_there_is_nothing_to_compare_again_if_all_or_none_were_trained_on(kind, clean):
-    found = compare_clean(simulated(30, 3), [str(i) for i in range(30)], [kind] * 30, 0.95)
-    assert (found.clean_items, found.metrics) == (clean, ())
+    overlap = compare_clean(simulated(30, 3), [str(i) for i in range(30)], [kind] * 30, 0.95)
+    assert (overlap.clean_items, overlap.metrics) == (clean, ())
 
 
 def test_lengths_must_agree():

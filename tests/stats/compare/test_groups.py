@@ -23,19 +23,19 @@ def pairs(base, checkpoint):
     )
 
 
-def rows(found):
-    return {(group.name, row.metric): row for group in found for row in group.metrics}
+def rows(groups):
+    return {(group.name, row.metric): row for group in groups for row in group.metrics}
 
 
 def test_a_change_in_one_topic_is_found_there_and_not_elsewhere():
     base = [WRONG] * 60
     checkpoint = [WRONG] * 30 + [UNKNOWN] * 30
-    found = compare_groups(pairs(base, checkpoint), "topic", ["art"] * 30 + ["law"] * 30, 0.95)
-    assert [(group.dimension, group.name, group.items) for group in found] == [
+    groups = compare_groups(pairs(base, checkpoint), "topic", ["art"] * 30 + ["law"] * 30, 0.95)
+    assert [(group.dimension, group.name, group.items) for group in groups] == [
         ("topic", "art", 30),
         ("topic", "law", 30),
     ]
-    of = rows(found)
+    of = rows(groups)
     assert of["law", "incorrect_rate"].difference == -1
     assert of["law", "incorrect_rate"].pvalue_holm < 0.001
     assert of["art", "incorrect_rate"].difference == 0
@@ -45,8 +45,8 @@ def test_a_change_in_one_topic_is_found_there_and_not_elsewhere():
 def test_holm_counts_every_test_of_the_dimension():
     rng = np.random.default_rng(0)
     given = rng.integers(0, 3, (2, 200))
-    found = compare_groups(pairs(*given), "topic", ["one", "two"] * 100, 0.95)
-    tests = [row for group in found for row in group.metrics]
+    groups = compare_groups(pairs(*given), "topic", ["one", "two"] * 100, 0.95)
+    tests = [row for group in groups for row in group.metrics]
     assert len(tests) == 6
     least = min(tests, key=lambda row: row.pvalue)
     assert least.pvalue_holm == pytest.approx(min(1, 6 * least.pvalue))
@@ -54,8 +54,8 @@ def test_holm_counts_every_test_of_the_dimension():
 
 def test_small_groups_are_taken_together():
     names = ["large"] * 40 + ["small"] * 10 + ["smaller"] * 9
-    found = compare_groups(pairs([0] * 59, [0] * 59), "topic", names, 0.95)
-    assert [(group.name, group.items) for group in found] == [("large", 40), (OTHERS, 19)]
+    groups = compare_groups(pairs([0] * 59, [0] * 59), "topic", names, 0.95)
+    assert [(group.name, group.items) for group in groups] == [("large", 40), (OTHERS, 19)]
 
 
 def test_one_group_is_no_grouping():

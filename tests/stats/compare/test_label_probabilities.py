@@ -14,8 +14,8 @@ QUICK = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 
 
 def rows(pairs):
-    found = compare_label_probabilities(pairs, QUICK, np.random.default_rng(0))
-    return found.items, {row.metric: row for row in found.metrics}
+    comparison = compare_label_probabilities(pairs, QUICK, np.random.default_rng(0))
+    return comparison.items, {row.metric: row for row in comparison.metrics}
 
 
 def probed(answers: Answers, seed: int) -> Answers:
@@ -40,24 +40,24 @@ def test_hand_counted_gap_distance_and_likeliest():
     """Item 0: gave PASS with .7 stated .9; item 1: gave FAIL with .2 stated .5; item 2 unread."""
     probabilities = np.array([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1], [0.1, 0.2, 0.7]])
     answers = Answers(np.array([0, 1, 3]), np.array([0.9, 0.5, np.nan]), probabilities)
-    items, found = rows(paired_answers(LABELS, "NA", [0, 0, 0], answers, answers))
+    items, by_metric = rows(paired_answers(LABELS, "NA", [0, 0, 0], answers, answers))
     assert items == 2
-    assert found["confidence_mean"].base == pytest.approx(0.45)
-    assert found["confidence_gap"].base == pytest.approx((0.2 + 0.3) / 2)
-    assert found["confidence_distance"].base == pytest.approx(0.25)
-    assert found["not_likeliest_rate"].base == 0.5
-    assert found["probed_accuracy"].base == 1.0
+    assert by_metric["confidence_mean"].base == pytest.approx(0.45)
+    assert by_metric["confidence_gap"].base == pytest.approx((0.2 + 0.3) / 2)
+    assert by_metric["confidence_distance"].base == pytest.approx(0.25)
+    assert by_metric["not_likeliest_rate"].base == 0.5
+    assert by_metric["probed_accuracy"].base == 1.0
 
 
 def test_metrics_are_those_of_the_probability_of_the_given_label():
     pairs = probed_pairs()
-    _, found = rows(pairs)
+    _, by_metric = rows(pairs)
     valid = (pairs.base.predicted < 3) & (pairs.checkpoint.predicted < 3)
     given = pairs.base.label_probabilities[valid, pairs.base.predicted[valid]]
     right = pairs.base_correct[valid]
-    assert found["brier"].base == pytest.approx(np.mean((given - right) ** 2), abs=1e-12)
-    assert found["confidence_std"].base == pytest.approx(given.std(), abs=1e-12)
-    assert not any(row.headline for row in found.values())
+    assert by_metric["brier"].base == pytest.approx(np.mean((given - right) ** 2), abs=1e-12)
+    assert by_metric["confidence_std"].base == pytest.approx(given.std(), abs=1e-12)
+    assert not any(row.headline for row in by_metric.values())
 
 
 def test_missing_probabilities_leave_the_item_out_and_none_at_all_gives_none():
@@ -87,6 +87,6 @@ def test_without_stated_confidence_there_is_no_gap():
         dataclasses.replace(a, confidence=np.full(40, np.nan))
         for a in (pairs.base, pairs.checkpoint)
     ]
-    _, found = rows(dataclasses.replace(pairs, base=silent[0], checkpoint=silent[1]))
-    assert "confidence_gap" not in found
-    assert "brier" in found
+    _, by_metric = rows(dataclasses.replace(pairs, base=silent[0], checkpoint=silent[1]))
+    assert "confidence_gap" not in by_metric
+    assert "brier" in by_metric

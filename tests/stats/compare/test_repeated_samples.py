@@ -35,19 +35,19 @@ def compared(base, checkpoint, target=None, **parts):
     return compare_samples(pairs, SETTINGS, np.random.default_rng(0))
 
 
-def value(found, metric, label=None):
-    return next(r for r in found.metrics if (r.metric, r.label) == (metric, label))
+def value(repeated, metric, label=None):
+    return next(r for r in repeated.metrics if (r.metric, r.label) == (metric, label))
 
 
 def test_every_item_stands_once_in_the_table_of_transitions():
     base = samples([[0, 0], [0, 1], [1, 2], [2, 2], [1, 3]])
     checkpoint = samples([[0, 0], [0, 0], [2, 2], [2, 2], [2, 2]])
-    found = compared(base, checkpoint)
-    assert found.items == 5
-    assert found.samples == 2
+    repeated = compared(base, checkpoint)
+    assert repeated.items == 5
+    assert repeated.samples == 2
     table = {
         (OUTCOMES[i], OUTCOMES[j]): n
-        for i, row in enumerate(found.counts)
+        for i, row in enumerate(repeated.counts)
         for j, n in enumerate(row)
         if n
     }
@@ -58,47 +58,47 @@ def test_every_item_stands_once_in_the_table_of_transitions():
         ("all_not_attempted", "all_not_attempted"): 1,
         ("all_incorrect", "all_not_attempted"): 1,
     }
-    assert value(found, "all_correct").base == pytest.approx(1 / 5)
-    assert value(found, "all_correct").checkpoint == pytest.approx(2 / 5)
+    assert value(repeated, "all_correct").base == pytest.approx(1 / 5)
+    assert value(repeated, "all_correct").checkpoint == pytest.approx(2 / 5)
 
 
 def test_declining_what_has_no_answer_is_correct():
     both = samples([[2, 2], [1, 2]])
-    found = compared(both, both, target=[2, 2])
-    assert value(found, "all_correct").base == 0.5
-    assert value(found, "partial_correct").base == 0.5
+    repeated = compared(both, both, target=[2, 2])
+    assert value(repeated, "all_correct").base == 0.5
+    assert value(repeated, "partial_correct").base == 0.5
 
 
 def test_pass_at_k_is_of_one_two_four_and_all_samples():
-    found = compared(samples([[0, 1, 1, 1, 1, 1]] * 3), samples([[0, 0, 0, 1, 1, 1]] * 3))
-    labels = [row.label for row in found.metrics if row.metric == "pass_at_k"]
+    repeated = compared(samples([[0, 1, 1, 1, 1, 1]] * 3), samples([[0, 0, 0, 1, 1, 1]] * 3))
+    labels = [row.label for row in repeated.metrics if row.metric == "pass_at_k"]
     assert labels == ["1", "2", "4", "6"]
-    assert value(found, "pass_at_k", "1").base == pytest.approx(1 / 6)
-    assert value(found, "pass_at_k", "2").checkpoint == pytest.approx(1 - 3 / 15)
-    assert value(found, "pass_at_k", "6").base == 1
+    assert value(repeated, "pass_at_k", "1").base == pytest.approx(1 / 6)
+    assert value(repeated, "pass_at_k", "2").checkpoint == pytest.approx(1 - 3 / 15)
+    assert value(repeated, "pass_at_k", "6").base == 1
 
 
 def test_the_majority_is_what_most_samples_say_and_not_what_most_are_graded():
     # Three samples are wrong in three ways, two are right in the same way.
-    found = compared(
+    repeated = compared(
         samples([[1, 0, 1, 0, 1]], answer=[[7, 5, 8, 5, 9]]), samples([[1] * 5], answer=[[7] * 5])
     )
-    assert value(found, "majority_accuracy").base == 1
-    assert value(found, "majority_accuracy").checkpoint == 0
+    assert value(repeated, "majority_accuracy").base == 1
+    assert value(repeated, "majority_accuracy").checkpoint == 0
 
 
 def test_of_two_answers_said_equally_often_the_earlier_one_counts():
-    found = compared(samples([[1, 0, 0, 1]]), samples([[0, 1, 1, 0]]))
-    assert value(found, "majority_accuracy").base == 0
-    assert value(found, "majority_accuracy").checkpoint == 1
+    repeated = compared(samples([[1, 0, 0, 1]]), samples([[0, 1, 1, 0]]))
+    assert value(repeated, "majority_accuracy").base == 0
+    assert value(repeated, "majority_accuracy").checkpoint == 1
 
 
 def test_unreadable_samples_do_not_vote_and_lower_the_consistency():
     both = samples([[3, 3, 0], [3, 3, 3], [0, 0, 1]])
-    found = compared(both, both)
-    assert value(found, "majority_accuracy").base == pytest.approx(2 / 3)
-    assert found.confident_items == 2
-    (consistency,) = found.sources
+    repeated = compared(both, both)
+    assert value(repeated, "majority_accuracy").base == pytest.approx(2 / 3)
+    assert repeated.confident_items == 2
+    (consistency,) = repeated.sources
     mean = next(r for r in consistency.metrics if r.metric == "confidence_mean")
     assert mean.base == pytest.approx((1 / 3 + 2 / 3) / 2)
 
@@ -112,14 +112,14 @@ def test_three_sources_rest_on_the_same_items_and_are_told_apart():
     flat = np.full((n, k), 0.8) + rng.choice([-0.05, 0.05], (n, k))
     flat[0] = np.nan
     model = samples(predicted, answer, flat)
-    found = compared(model, model)
-    assert [source.source for source in found.sources] == ["stated", "consistency"]
-    assert found.confident_items == n - 1
+    repeated = compared(model, model)
+    assert [source.source for source in repeated.sources] == ["stated", "consistency"]
+    assert repeated.confident_items == n - 1
     stated, consistency = (
-        next(r for r in source.metrics if r.metric == "auroc") for source in found.sources
+        next(r for r in source.metrics if r.metric == "auroc") for source in repeated.sources
     )
     assert stated.base < 0.6 < 0.8 < consistency.base
-    for difference in found.source_differences:
+    for difference in repeated.source_differences:
         assert difference.source == "stated"
         assert difference.difference == pytest.approx(consistency.base - stated.base)
         assert difference.pvalue < 0.001
@@ -127,8 +127,8 @@ def test_three_sources_rest_on_the_same_items_and_are_told_apart():
 
 def test_stated_confidence_is_that_of_the_samples_that_gave_the_answer():
     both = samples([[0, 0, 1], [1, 1, 0]], confidence=[[0.9, 0.7, 0.1], [0.3, 0.5, 0.99]])
-    found = compared(both, both)
-    stated = next(s for s in found.sources if s.source == "stated")
+    repeated = compared(both, both)
+    stated = next(s for s in repeated.sources if s.source == "stated")
     mean = next(r for r in stated.metrics if r.metric == "confidence_mean")
     assert mean.base == pytest.approx((0.8 + 0.4) / 2)
 
@@ -137,10 +137,10 @@ def test_stated_confidence_is_that_of_the_samples_that_gave_the_answer():
 def test_the_order_of_samples_does_not_move_a_clear_majority(k, seed):
     rng = np.random.default_rng(seed)
     predicted = rng.integers(0, 2, (20, 2 * k + 1))  # an odd number, so one of two leads
-    one, other = samples(predicted), samples(rng.permuted(predicted, axis=1))
-    found = compared(one, other)
-    assert value(found, "majority_accuracy").difference == 0
-    for source in found.sources:
+    original, permuted = samples(predicted), samples(rng.permuted(predicted, axis=1))
+    repeated = compared(original, permuted)
+    assert value(repeated, "majority_accuracy").difference == 0
+    for source in repeated.sources:
         for row in source.metrics:
             assert row.difference in (None, pytest.approx(0, abs=1e-12))
 
@@ -152,8 +152,8 @@ def test_clusters_of_items_widen_the_interval():
     alone = compared(samples(base), samples(checkpoint))
     together = compared(samples(base), samples(checkpoint), cluster=np.repeat(np.arange(40), 10))
 
-    def width(found):
-        limits = value(found, "pass_at_k", "1").confidence_interval
+    def width(repeated):
+        limits = value(repeated, "pass_at_k", "1").confidence_interval
         return limits.high - limits.low
 
     assert width(together) > 2 * width(alone)

@@ -40,22 +40,22 @@ def numbers(value):
 @given(small_pairs())
 @settings(deadline=None, max_examples=60)
 def test_degenerate_data_gives_no_nan_and_no_warning(pairs):
-    found = compare_task("x", pairs, QUICK)
-    assert not any(math.isnan(number) for number in numbers(found))
+    comparison = compare_task("x", pairs, QUICK)
+    assert not any(math.isnan(number) for number in numbers(comparison))
 
 
 @given(small_pairs())
 @settings(deadline=None, max_examples=40)
 def test_identical_models_differ_in_nothing(pairs):
     same = dataclasses.replace(pairs, checkpoint=pairs.base)
-    found = compare_task("x", same, QUICK)
-    for row in found.metrics:
+    comparison = compare_task("x", same, QUICK)
+    for row in comparison.metrics:
         assert row.difference in (0, None)
         assert row.pvalue in (1, None)
         if row.confidence_interval is not None:
             assert row.confidence_interval.low <= 0 <= row.confidence_interval.high
-    assert found.mcnemar.pvalue_mid == 1
-    assert found.n_changed_items == 0
+    assert comparison.mcnemar.pvalue_mid == 1
+    assert comparison.n_changed_items == 0
 
 
 def test_every_metric_has_the_test_that_suits_it():
@@ -83,7 +83,7 @@ def test_every_metric_has_the_test_that_suits_it():
 
 def test_recall_and_false_abstention_are_shares_of_their_own_items():
     pairs = simulated(400, 3)
-    found = compare_task("x", pairs, QUICK)
+    comparison = compare_task("x", pairs, QUICK)
     na = pairs.target == 2
     for key, members, happened in (
         (("recall", "NA"), na, (pairs.base_correct, pairs.checkpoint_correct)),
@@ -95,45 +95,47 @@ def test_recall_and_false_abstention_are_shares_of_their_own_items():
     ):
         first, second = (h[members] for h in happened)
         lost, won = int((first & ~second).sum()), int((~first & second).sum())
-        assert found.metric(*key).pvalue == mcnemar(lost, won).pvalue_mid
+        assert comparison.metric(*key).pvalue == mcnemar(lost, won).pvalue_mid
         interval = tango_interval(lost, won, int(members.sum()))
-        assert found.metric(*key).confidence_interval == interval
-        assert found.metric(*key).items == members.sum()
+        assert comparison.metric(*key).confidence_interval == interval
+        assert comparison.metric(*key).items == members.sum()
         own = wilson_interval(int(first.sum()), len(first))
-        assert found.metric(*key).base_interval == own
+        assert comparison.metric(*key).base_interval == own
 
 
 def test_max_t_adjusts_the_headline_within_the_task_and_is_no_smaller_than_p():
-    found = compare_task("x", simulated(500, 1), StatsConfig(0.95, 2000, 0))
-    for row in found.metrics:
+    comparison = compare_task("x", simulated(500, 1), StatsConfig(0.95, 2000, 0))
+    for row in comparison.metrics:
         assert (row.pvalue_max_t is not None) == row.headline
         assert row.pvalue_max_t is None or row.pvalue_max_t >= row.pvalue
 
 
 def test_spread_symmetry_and_brier_parts_travel_with_the_task():
-    found = compare_task("x", simulated(500, 1), QUICK)
-    base = found.base
+    comparison = compare_task("x", simulated(500, 1), QUICK)
+    base = comparison.base
     parts = base.brier_miscalibration - base.brier_discrimination + base.brier_uncertainty
     stated = simulated(500, 1)
     both = stated.both_confident
     brier = np.mean((stated.base.confidence[both] - stated.base_correct[both]) ** 2)
     assert parts == pytest.approx(brier, abs=1e-12)
-    assert parts == pytest.approx(found.metric("brier").base, abs=1e-12)
-    assert found.std.base_std == pytest.approx(found.metric("confidence_std").base, abs=1e-12)
-    assert 0 <= found.transitions.bowker_pvalue <= 1
-    assert 0 <= found.transitions.stuart_maxwell_pvalue <= 1
+    assert parts == pytest.approx(comparison.metric("brier").base, abs=1e-12)
+    assert comparison.std.base_std == pytest.approx(
+        comparison.metric("confidence_std").base, abs=1e-12
+    )
+    assert 0 <= comparison.transitions.bowker_pvalue <= 1
+    assert 0 <= comparison.transitions.stuart_maxwell_pvalue <= 1
 
 
 def test_transition_counts_and_flip_rates():
     target = np.array([0, 0, 1, 2])
     base = Answers(np.array([0, 0, 3, 1]), np.full(4, np.nan))
     checkpoint = Answers(np.array([0, 2, 1, 2]), np.full(4, np.nan))
-    found = compare_task("x", paired_answers(LABELS, "NA", target, base, checkpoint), QUICK)
-    assert found.transitions.labels == ("PASS", "FAIL", "NA", "INVALID")
-    assert found.transitions.counts == ((1, 0, 1, 0), (0, 0, 1, 0), (0, 0, 0, 0), (0, 1, 0, 0))
-    assert found.transitions.negative_flip_rate.count == 1
-    assert found.transitions.positive_flip_rate.count == 2
-    assert found.metric("false_abstention_rate").checkpoint == pytest.approx(1 / 3)
+    comparison = compare_task("x", paired_answers(LABELS, "NA", target, base, checkpoint), QUICK)
+    assert comparison.transitions.labels == ("PASS", "FAIL", "NA", "INVALID")
+    assert comparison.transitions.counts == ((1, 0, 1, 0), (0, 0, 1, 0), (0, 0, 0, 0), (0, 1, 0, 0))
+    assert comparison.transitions.negative_flip_rate.count == 1
+    assert comparison.transitions.positive_flip_rate.count == 2
+    assert comparison.metric("false_abstention_rate").checkpoint == pytest.approx(1 / 3)
 
 
 def test_a_task_added_beside_it_changes_no_resample():

@@ -16,13 +16,13 @@ LEVEL = 0.95
 coordinates = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12)
 
 
-def front(*found):
-    x, y = zip(*found, strict=True)
+def front(*all_points):
+    x, y = zip(*all_points, strict=True)
     return pareto_front(x, y).tolist()
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("all_points", "expected"),
     [
         ([(0.3, 0.3)], [True]),
         ([(0.1, 0.2), (0.3, 0.5), (0.6, 0.7)], [True, True, True]),
@@ -34,36 +34,36 @@ def front(*found):
         ([(0.0, 0.0), (1.0, 1.0), (1.0, 0.0)], [True, True, False]),
     ],
 )
-def test_golden_fronts(found, expected):
-    assert front(*found) == expected
+def test_golden_fronts(all_points, expected):
+    assert front(*all_points) == expected
 
 
-def dominates(one, other):
-    return one[0] <= other[0] and one[1] >= other[1] and one != other
+def dominates(point, other):
+    return point[0] <= other[0] and point[1] >= other[1] and point != other
 
 
 @given(coordinates)
-def test_a_point_is_on_the_front_exactly_if_nothing_dominates_it(found):
-    on_front = front(*found)
-    for point, on in zip(found, on_front, strict=True):
-        assert on == (not any(dominates(other, point) for other in found))
+def test_a_point_is_on_the_front_exactly_if_nothing_dominates_it(all_points):
+    on_front = front(*all_points)
+    for point, on in zip(all_points, on_front, strict=True):
+        assert on == (not any(dominates(other, point) for other in all_points))
     assert any(on_front)
 
 
 @given(coordinates)
-def test_every_point_off_the_front_is_dominated_by_one_on_it(found):
-    on_front = front(*found)
-    best = [point for point, on in zip(found, on_front, strict=True) if on]
-    for point, on in zip(found, on_front, strict=True):
+def test_every_point_off_the_front_is_dominated_by_one_on_it(all_points):
+    on_front = front(*all_points)
+    best = [point for point, on in zip(all_points, on_front, strict=True) if on]
+    for point, on in zip(all_points, on_front, strict=True):
         assert on or any(dominates(other, point) for other in best)
 
 
 @given(coordinates, st.randoms(use_true_random=False))
-def test_the_order_of_points_does_not_matter(found, random):
-    order = list(range(len(found)))
+def test_the_order_of_points_does_not_matter(all_points, random):
+    order = list(range(len(all_points)))
     random.shuffle(order)
-    on_front = front(*found)
-    assert front(*(found[index] for index in order)) == [on_front[index] for index in order]
+    on_front = front(*all_points)
+    assert front(*(all_points[index] for index in order)) == [on_front[index] for index in order]
 
 
 def test_points_that_are_no_numbers_are_refused():
@@ -94,19 +94,19 @@ EVERY = np.ones(200, dtype=np.bool_)
 
 def test_shares_of_a_point_and_what_cannot_be_read_is_wrong():
     answerable = np.arange(200) < 120
-    one = outcomes("base", "bold", 80, 90, unreadable=10)
-    (point,) = points([one], answerable, None, LEVEL)
+    outcome = outcomes("base", "bold", 80, 90, unreadable=10)
+    (point,) = points([outcome], answerable, None, LEVEL)
     assert (point.right.count, point.wrong.count) == (80, 90)
     assert point.abstained == 30 / 200
     assert point.invalid == 10 / 200
     # Items 120 … 199 have no answer; of them 120 … 159 were answered readably.
     assert (point.hallucination.count, point.hallucination.total) == (40, 80)
     assert point.right.interval.method == "wilson"
-    assert points([one], EVERY, None, LEVEL)[0].hallucination.value is None
+    assert points([outcome], EVERY, None, LEVEL)[0].hallucination.value is None
 
 
 def test_each_model_has_its_own_front():
-    found = points(
+    result = points(
         [
             outcomes("base", "a", 50, 50),
             outcomes("base", "b", 40, 60),
@@ -117,19 +117,19 @@ def test_each_model_has_its_own_front():
         None,
         LEVEL,
     )
-    assert [point.on_front for point in found] == [True, False, True, True]
+    assert [point.on_front for point in result] == [True, False, True, True]
 
 
 def test_a_dominance_holds_the_paired_differences():
     base, tuned = outcomes("base", "a", 50, 100), outcomes("tuned", "a", 90, 20, offset=10)
-    (found,) = dominances([base], [tuned], None, LEVEL)
+    (result,) = dominances([base], [tuned], None, LEVEL)
     lost = int((base.right & ~tuned.right).sum())
     won = int((~base.right & tuned.right).sum())
-    assert found.right.difference == pytest.approx(0.2)
-    assert found.right.pvalue == mcnemar(lost, won).pvalue_mid
-    assert found.right.interval == tango_interval(lost, won, 200)
-    assert found.wrong.difference == pytest.approx(-0.4)
-    assert found.relation == "dominates"
+    assert result.right.difference == pytest.approx(0.2)
+    assert result.right.pvalue == mcnemar(lost, won).pvalue_mid
+    assert result.right.interval == tango_interval(lost, won, 200)
+    assert result.wrong.difference == pytest.approx(-0.4)
+    assert result.relation == "dominates"
 
 
 @pytest.mark.parametrize(
@@ -146,17 +146,17 @@ def test_a_dominance_holds_the_paired_differences():
     ],
 )
 def test_relations_to_a_base_with_60_right_and_60_wrong(right, wrong, relation):
-    found = dominances(
+    result = dominances(
         [outcomes("base", "a", 60, 60)], [outcomes("tuned", "a", right, wrong)], None, LEVEL
     )
-    assert found[0].relation == relation
+    assert result[0].relation == relation
 
 
 def test_holm_is_over_both_coordinates_of_all_pairs():
     base = [outcomes("base", str(i), 60 + i, 60) for i in range(3)]
     tuned = [outcomes("tuned", str(i), 70 + i, 50) for i in range(2)]
-    found = dominances(base, tuned, None, LEVEL)
-    changes = [change for one in found for change in (one.right, one.wrong)]
+    result = dominances(base, tuned, None, LEVEL)
+    changes = [change for dominance in result for change in (dominance.right, dominance.wrong)]
     assert len(changes) == 12
     smallest = min(changes, key=lambda change: change.pvalue)
     assert smallest.pvalue_holm == pytest.approx(min(1, 12 * smallest.pvalue))
@@ -166,8 +166,8 @@ def test_holm_is_over_both_coordinates_of_all_pairs():
 def test_under_twenty_items_nothing_is_tested():
     base, tuned = outcomes("base", "a", 5, 5, n=19), outcomes("tuned", "a", 19, 0, n=19)
     assert dominances([base], [tuned], None, LEVEL)[0].relation == "untested"
-    (found,) = beyond_front([base, declining(19)], [tuned], None, LEVEL)
-    assert (found.pvalue, found.beyond) == (None, False)
+    (point,) = beyond_front([base, declining(19)], [tuned], None, LEVEL)
+    assert (point.pvalue, point.beyond) == (None, False)
 
 
 BASE = [
@@ -179,7 +179,7 @@ BASE = [
 
 
 def beyond(*checkpoints, base=BASE):
-    return [one.beyond for one in beyond_front(base, checkpoints, None, LEVEL)]
+    return [result.beyond for result in beyond_front(base, checkpoints, None, LEVEL)]
 
 
 def test_beyond_the_front_is_better_than_every_prompt_in_one_way_or_the_other():
@@ -191,19 +191,19 @@ def test_beyond_the_front_is_better_than_every_prompt_in_one_way_or_the_other():
 
 def test_its_p_is_the_largest_over_the_prompts_of_the_better_coordinate():
     tuned = outcomes("tuned", "a", 75, 40)
-    (found,) = beyond_front(BASE, [tuned], None, LEVEL)
+    (point,) = beyond_front(BASE, [tuned], None, LEVEL)
     against = []
     for base in BASE:
         p = [1.0]
-        for one, other, better in (
+        for before, after, better in (
             (base.right, tuned.right, 1),
             (base.wrong, tuned.wrong, -1),
         ):
-            lost, won = int((one & ~other).sum()), int((~one & other).sum())
+            lost, won = int((before & ~after).sum()), int((~before & after).sum())
             if better * (won - lost) > 0:
                 p.append(mcnemar(lost, won).pvalue_mid)
         against.append(min(p))
-    assert found.pvalue == max(against)
+    assert point.pvalue == max(against)
 
 
 @pytest.mark.parametrize(("right", "wrong", "unreadable"), [(0, 0, 0), (0, 200, 200), (3, 0, 0)])
@@ -212,12 +212,12 @@ def test_who_declines_everything_or_is_unreadable_is_not_beyond(right, wrong, un
 
 
 def test_the_base_is_not_beyond_itself_and_holm_counts_the_points():
-    copies = [replace(one, model="twin") for one in BASE[:3]]
-    found = beyond_front(BASE, copies, None, LEVEL)
-    assert [(one.pvalue, one.beyond) for one in found] == [(1.0, False)] * 3
+    copies = [replace(outcome, model="twin") for outcome in BASE[:3]]
+    points_beyond = beyond_front(BASE, copies, None, LEVEL)
+    assert [(point.pvalue, point.beyond) for point in points_beyond] == [(1.0, False)] * 3
     several = [outcomes("tuned", str(i), 70, 25) for i in range(4)]
-    one, *_ = beyond_front(BASE, several, None, LEVEL)
-    assert one.pvalue_holm == pytest.approx(min(1, 4 * one.pvalue))
+    first, *_ = beyond_front(BASE, several, None, LEVEL)
+    assert first.pvalue_holm == pytest.approx(min(1, 4 * first.pvalue))
 
 
 def test_a_true_null_on_the_front_is_rejected_no_more_often_than_the_level_says():
@@ -249,11 +249,11 @@ def test_the_best_prompt_depends_on_what_a_wrong_answer_costs():
         "base": [outcomes("base", "bold", 80, 120), outcomes("base", "cautious", 40, 10)],
         "tuned": [outcomes("tuned", "bold", 90, 110), outcomes("tuned", "cautious", 50, 10)],
     }
-    found = utilities(models, None, LEVEL, penalties=(0, 2))
-    assert [(one.penalty, one.model, one.system) for one in found] == [
+    best = utilities(models, None, LEVEL, penalties=(0, 2))
+    assert [(utility.penalty, utility.model, utility.system) for utility in best] == [
         (0, "base", "bold"), (0, "tuned", "bold"), (2, "base", "cautious"), (2, "tuned", "cautious")
     ]  # fmt: skip
-    assert [one.value for one in found] == pytest.approx([0.4, 0.45, 0.1, 0.15])
-    assert found[0].difference is None
-    assert found[3].difference == pytest.approx(0.05)
-    assert found[3].confidence_interval.low < 0.05 < found[3].confidence_interval.high
+    assert [utility.value for utility in best] == pytest.approx([0.4, 0.45, 0.1, 0.15])
+    assert best[0].difference is None
+    assert best[3].difference == pytest.approx(0.05)
+    assert best[3].confidence_interval.low < 0.05 < best[3].confidence_interval.high

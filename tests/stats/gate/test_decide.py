@@ -113,12 +113,12 @@ def test_any_answers_get_a_verdict_and_swapping_the_models_never_blocks_both(pai
         pairs = replace(pairs, cluster=np.arange(len(pairs)) // 2)
     swapped = replace(pairs, base=pairs.checkpoint, checkpoint=pairs.base)
     rule = Rule("accuracy", None, "must_improve", 0.0)
-    one, other = (
+    results, swapped_results = (
         decide_rules([held(p, *RULES, rule)], confidence_level=0.95, n_resamples=200)
         for p in (pairs, swapped)
     )
-    assert not one[-1].verdict == other[-1].verdict == "REGRESSION"
-    assert {result.verdict for result in one} <= {"PASS", "REGRESSION", "INCONCLUSIVE"}
+    assert not results[-1].verdict == swapped_results[-1].verdict == "REGRESSION"
+    assert {result.verdict for result in results} <= {"PASS", "REGRESSION", "INCONCLUSIVE"}
 
 
 def test_an_identical_checkpoint_passes_every_margin():
@@ -137,12 +137,16 @@ def watched(pairs, seen, planned=None) -> GatedTask:
 def test_a_rule_decided_early_keeps_its_verdict_and_interval():
     interval = Interval(-0.02, 0.1, "betting-confidence-sequence")
     seen = SequentialDecision("PASS", 128, interval)
-    found = decide_rules(
+    results = decide_rules(
         [watched(simulated(400, 1), seen, 1000)], confidence_level=0.95, sequential=True
     )
-    assert (found[0].verdict, found[0].decided_after, found[0].interval) == ("PASS", 128, interval)
-    assert found[0].pvalue_pass is None
-    assert (found[1].verdict, found[1].note) == ("INCONCLUSIVE", "the run had stopped")
+    assert (results[0].verdict, results[0].decided_after, results[0].interval) == (
+        "PASS",
+        128,
+        interval,
+    )
+    assert results[0].pvalue_pass is None
+    assert (results[1].verdict, results[1].note) == ("INCONCLUSIVE", "the run had stopped")
 
 
 def test_half_of_alpha_is_left_for_the_full_size():

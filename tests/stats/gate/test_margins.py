@@ -47,29 +47,29 @@ def drawn(pairs: PairedAnswers) -> PairedBootstrap:
 
 def test_a_proportion_is_tested_by_tangos_score():
     pairs = simulated(400, 3)
-    found = difference_against(
+    result = difference_against(
         ("accuracy", None), pairs, -0.03, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
     )
     lost = int((pairs.base_correct & ~pairs.checkpoint_correct).sum())
     won = int((~pairs.base_correct & pairs.checkpoint_correct).sum())
     score = tango_score(lost, won, 400, -0.03)
-    assert (found.pvalue_above, found.pvalue_below) == pytest.approx(
+    assert (result.pvalue_above, result.pvalue_below) == pytest.approx(
         (scipy_stats.norm.sf(score), scipy_stats.norm.cdf(score))
     )
-    assert found.interval.low == tango_interval(lost, won, 400, confidence_level=0.9).low
+    assert result.interval.low == tango_interval(lost, won, 400, confidence_level=0.9).low
 
 
 def test_an_f1_is_tested_by_the_replicates_beyond_the_margin():
     pairs = simulated(400, 3)
     replicates = drawn(pairs)
-    found = difference_against(
+    result = difference_against(
         ("macro_f1", None), pairs, -0.03, confidence_level=0.95, bootstrap=lambda: replicates
     )
     key = ("macro_f1", None)
     differences = replicates.checkpoint_replicates[key] - replicates.base_replicates[key]
     beyond, within = (differences <= -0.03).sum(), (differences >= -0.03).sum()
-    assert (found.pvalue_above, found.pvalue_below) == ((beyond + 1) / 501, (within + 1) / 501)
-    assert found.interval.low == pytest.approx(np.quantile(differences, 0.05))
+    assert (result.pvalue_above, result.pvalue_below) == ((beyond + 1) / 501, (within + 1) / 501)
+    assert result.interval.low == pytest.approx(np.quantile(differences, 0.05))
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -99,38 +99,38 @@ def test_p_and_interval_of_a_value_agree(key, clusters):
     def against(limit):
         return value_against(key, pairs, limit, confidence_level=0.95, bootstrap=lambda: replicates)
 
-    found = against(0.5)
-    assert found.interval.low < found.estimate < found.interval.high
-    assert against(found.interval.low - 1e-3).pvalue_above < 0.06
-    assert against(found.interval.low + 1e-3).pvalue_above > 0.04
-    assert against(found.interval.high + 1e-3).pvalue_below < 0.06
-    assert against(found.interval.high - 1e-3).pvalue_below > 0.04
+    result = against(0.5)
+    assert result.interval.low < result.estimate < result.interval.high
+    assert against(result.interval.low - 1e-3).pvalue_above < 0.06
+    assert against(result.interval.low + 1e-3).pvalue_above > 0.04
+    assert against(result.interval.high + 1e-3).pvalue_below < 0.06
+    assert against(result.interval.high - 1e-3).pvalue_below > 0.04
 
 
 def test_a_share_of_the_checkpoint_is_tested_exactly():
     pairs = simulated(300, 5)
     invalid = int((pairs.checkpoint.predicted == 3).sum())
-    found = value_against(
+    result = value_against(
         ("invalid_rate", None), pairs, 0.1, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
     )
     exact = scipy_stats.binomtest(invalid, 300, 0.1)
     limits = exact.proportion_ci(0.9, method="exact")
-    assert found.pvalue_above == pytest.approx(
+    assert result.pvalue_above == pytest.approx(
         scipy_stats.binomtest(invalid, 300, 0.1, alternative="greater").pvalue
     )
-    assert (found.interval.low, found.interval.high) == pytest.approx((limits.low, limits.high))
+    assert (result.interval.low, result.interval.high) == pytest.approx((limits.low, limits.high))
 
 
 def test_clusters_of_one_are_independent_items():
     alone = simulated(300, 5)
     each = replace(alone, cluster=np.arange(300))
     for key in (("invalid_rate", None), NEGATIVE_FLIPS):
-        one, other = (
+        independent, clustered = (
             value_against(key, pairs, 0.2, confidence_level=0.95, bootstrap=lambda: drawn(alone))
             for pairs in (alone, each)
         )
-        assert other.pvalue_above == pytest.approx(one.pvalue_above, abs=0.01)
-        assert other.interval.high == pytest.approx(one.interval.high, abs=0.003)
+        assert clustered.pvalue_above == pytest.approx(independent.pvalue_above, abs=0.01)
+        assert clustered.interval.high == pytest.approx(independent.interval.high, abs=0.003)
 
 
 def test_repeated_items_are_worth_no_more_than_one():
@@ -172,11 +172,11 @@ def test_a_total_collapse_is_shown(clusters):
     right, broken = Answers(target, sure), Answers(np.full(300, 3), np.full(300, np.nan))
     pairs = paired_answers(LABELS, "NA", target, right, broken, cluster)
     for key, limit in ((("accuracy", None), -0.03), (("recall", "NA"), -0.05)):
-        found = difference_against(
+        result = difference_against(
             key, pairs, limit, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
         )
-        assert found.estimate == -1
-        assert found.pvalue_below < 0.001
+        assert result.estimate == -1
+        assert result.pvalue_below < 0.001
     gone = difference_against(
         ("brier", None), pairs, 0.02, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
     )
@@ -187,11 +187,11 @@ def test_a_total_collapse_is_shown(clusters):
 def test_a_handful_of_items_is_not_tested():
     pairs = simulated(50, 1)
     few = pairs.subset(np.flatnonzero(pairs.target != 2)[:30])
-    found = difference_against(
+    result = difference_against(
         ("recall", "NA"), few, 0, confidence_level=0.95, bootstrap=lambda: drawn(few)
     )
-    assert found.pvalue_above is None
-    assert "fewer than 20" in found.reason
+    assert result.pvalue_above is None
+    assert "fewer than 20" in result.reason
 
 
 @given(small_pairs(), st.sampled_from(KEYS), st.booleans())
@@ -199,12 +199,12 @@ def test_degenerate_answers_never_raise_and_p_is_a_probability(pairs, key, of_di
     if not of_difference and key[0] == "aurc":
         return
     test = difference_against if of_difference else value_against
-    found = test(key, pairs, 0.1, confidence_level=0.95, bootstrap=lambda: drawn(pairs))
-    if found.pvalue_above is None:
-        assert found.reason
+    result = test(key, pairs, 0.1, confidence_level=0.95, bootstrap=lambda: drawn(pairs))
+    if result.pvalue_above is None:
+        assert result.reason
     else:
-        assert 0 <= found.pvalue_above <= 1
-        assert 0 <= found.pvalue_below <= 1
+        assert 0 <= result.pvalue_above <= 1
+        assert 0 <= result.pvalue_below <= 1
 
 
 @pytest.mark.parametrize("metric", ["auroc", "aurc"])
@@ -222,12 +222,12 @@ def test_a_few_strays_from_one_confidence_neither_pass_nor_block(metric):
             Answers(answer, np.full(500, 0.95)),
             Answers(answer, confidence),
         )
-        found = difference_against(
+        result = difference_against(
             (metric, None), pairs, 0.0, confidence_level=0.95, bootstrap=None
         )
         passed, blocked = (
-            passed + (found.pvalue_below < 0.05),
-            blocked + (found.pvalue_above < 0.05),
+            passed + (result.pvalue_below < 0.05),
+            blocked + (result.pvalue_above < 0.05),
         )
     assert max(passed, blocked) <= 0.05 * 300 + 2 * np.sqrt(300 * 0.05 * 0.95)
 
@@ -240,6 +240,6 @@ def test_perfectly_sorted_few_answers_are_no_certain_auroc():
         np.zeros(24, int),
         *[Answers(np.where(right, 0, 1), np.where(right, 0.9, 0.8))] * 2,
     )
-    found = value_against(("auroc", None), pairs, 0.5, confidence_level=0.95, bootstrap=None)
-    assert found.estimate == 1
-    assert 0.5 < found.interval.low < 1
+    result = value_against(("auroc", None), pairs, 0.5, confidence_level=0.95, bootstrap=None)
+    assert result.estimate == 1
+    assert 0.5 < result.interval.low < 1

@@ -42,15 +42,15 @@ def test_a_hand_made_table():
     choice = [[0, 1], [1, 0], [0, 0], [0, 0], [1, 0], [0, NO_CHOICE]]
     right = [0, 1, 0, 1, 0, 0]
     confidence = [[0.9, 0.4], [0.2, 0.7], [0.5, 0.5], [0.3, 0.6], [0.8, 0.1], [np.nan, 0.5]]
-    found = pairwise_choices(choice, right, confidence)
-    assert found.pairs == 6
-    assert found.accuracy.value == pytest.approx(7 / 12)  # 2 + 2 + 1 + 1 + 0 + 1
-    assert found.accuracy.replies == 12
-    assert found.position_bias.value == pytest.approx(8 / 11 - 1 / 2)
-    assert (found.consistency.value, found.consistency.pairs) == (pytest.approx(3 / 5), 5)
+    choices = pairwise_choices(choice, right, confidence)
+    assert choices.pairs == 6
+    assert choices.accuracy.value == pytest.approx(7 / 12)  # 2 + 2 + 1 + 1 + 0 + 1
+    assert choices.accuracy.replies == 12
+    assert choices.position_bias.value == pytest.approx(8 / 11 - 1 / 2)
+    assert (choices.consistency.value, choices.consistency.pairs) == (pytest.approx(3 / 5), 5)
     # 2 + 2, two ties of a half, one of two, none of two; the last pair was not judged.
-    assert found.agreement.value == pytest.approx(6 / 10)
-    assert found.invalid_rate.value == pytest.approx(1 / 12)
+    assert choices.agreement.value == pytest.approx(6 / 10)
+    assert choices.invalid_rate.value == pytest.approx(1 / 12)
 
 
 def test_the_interval_is_wilsons_with_a_pair_for_one_reply():
@@ -74,25 +74,30 @@ def test_the_interval_is_wilsons_with_a_pair_for_one_reply():
 def test_exchanging_positions_turns_the_bias_round_and_keeps_the_rest(case):
     """Renaming A to B in every reply to the exchanged prompt is the same as asking in reverse."""
     choice, right = case
-    found, again = pairwise_choices(choice, right), pairwise_choices(choice[:, ::-1], 1 - right)
-    assert again.position_bias == found.position_bias
+    choices, again = pairwise_choices(choice, right), pairwise_choices(choice[:, ::-1], 1 - right)
+    assert again.position_bias == choices.position_bias
     mirrored = np.where(choice == NO_CHOICE, NO_CHOICE, 1 - choice)
     turned = pairwise_choices(mirrored, 1 - right)
-    assert turned.accuracy == again.accuracy == found.accuracy
-    assert turned.consistency == found.consistency
-    if found.position_bias.value is None:
+    assert turned.accuracy == again.accuracy == choices.accuracy
+    assert turned.consistency == choices.consistency
+    if choices.position_bias.value is None:
         assert turned.position_bias.value is None
     else:
-        assert turned.position_bias.value == pytest.approx(-found.position_bias.value)
+        assert turned.position_bias.value == pytest.approx(-choices.position_bias.value)
         assert turned.position_bias.interval.low == pytest.approx(
-            -found.position_bias.interval.high
+            -choices.position_bias.interval.high
         )
 
 
 @given(CHOICES)
 def test_every_share_lies_in_its_interval(case):
-    found = pairwise_choices(*case)
-    for share in (found.accuracy, found.consistency, found.position_bias, found.invalid_rate):
+    choices = pairwise_choices(*case)
+    for share in (
+        choices.accuracy,
+        choices.consistency,
+        choices.position_bias,
+        choices.invalid_rate,
+    ):
         if share.value is not None:
             assert share.interval.low <= share.value + 1e-9
             assert share.value <= share.interval.high + 1e-9
@@ -116,11 +121,11 @@ def test_an_oracle_is_always_right_and_a_position_is_right_half_the_time(right):
 
 def test_a_coin_is_right_half_the_time():
     rng = np.random.default_rng(0)
-    found = pairwise_choices(rng.integers(0, 2, (4000, 2)), rng.integers(0, 2, 4000))
+    choices = pairwise_choices(rng.integers(0, 2, (4000, 2)), rng.integers(0, 2, 4000))
     for share, centre in (
-        (found.accuracy, 0.5),
-        (found.consistency, 0.5),
-        (found.position_bias, 0),
+        (choices.accuracy, 0.5),
+        (choices.consistency, 0.5),
+        (choices.position_bias, 0),
     ):
         assert share.interval.low < centre < share.interval.high
 
@@ -131,8 +136,8 @@ def test_intervals_cover_the_truth_although_the_two_replies_hang_together():
     kinds = np.array([[0, 1], [1, 0], [0, 0]])
     covered = 0
     for _ in range(400):
-        found = pairwise_choices(kinds[rng.integers(0, 3, 150)], np.zeros(150, int)).accuracy
-        covered += found.interval.low <= 0.5 <= found.interval.high
+        choices = pairwise_choices(kinds[rng.integers(0, 3, 150)], np.zeros(150, int)).accuracy
+        covered += choices.interval.low <= 0.5 <= choices.interval.high
     assert 0.92 < covered / 400 < 0.985
 
 
@@ -186,9 +191,11 @@ def test_few_pairs_are_shown_and_not_tested():
 
 def test_without_one_readable_choice_there_is_no_share():
     nothing = np.full((25, 2), NO_CHOICE)
-    found = pairwise_choices(nothing, np.zeros(25, int))
-    assert (found.accuracy.value, found.invalid_rate.value) == (0, 1)
-    assert found.position_bias.value is found.consistency.value is found.agreement.value is None
+    choices = pairwise_choices(nothing, np.zeros(25, int))
+    assert (choices.accuracy.value, choices.invalid_rate.value) == (0, 1)
+    assert (
+        choices.position_bias.value is choices.consistency.value is choices.agreement.value is None
+    )
     rows = pairwise_differences(nothing, np.zeros(25, int), nothing, np.zeros(25, int))
     assert [row.metric for row in rows] == ["pairwise_accuracy", "invalid_rate"]
 
@@ -223,12 +230,12 @@ def test_certainty_asked_apart_is_set_beside_the_confidence_stated_with_the_answ
     rng, correct, certainty = simulated()
     stated = np.where(rng.random(600) < 0.1, np.nan, 0.9)
     certainty[:6] = np.nan
-    found = single_answers(certainty, correct, stated, None, SETTINGS)
-    assert (found.answers, found.invalid.count) == (600, 6)
-    own = found.estimate("auroc")
+    single = single_answers(certainty, correct, stated, None, SETTINGS)
+    assert (single.answers, single.invalid.count) == (600, 6)
+    own = single.estimate("auroc")
     assert (own.items, own.value) == (594, auroc(correct[6:], certainty[6:]))
     assert own.interval.low > 0.5
-    beside = {row.metric: row for row in found.beside_stated}
+    beside = {row.metric: row for row in single.beside_stated}
     assert beside["auroc"].base == 0.5
     assert beside["auroc"].items == int((~np.isnan(stated) & ~np.isnan(certainty)).sum())
     assert beside["auroc"].pvalue < 0.001
@@ -236,10 +243,10 @@ def test_certainty_asked_apart_is_set_beside_the_confidence_stated_with_the_answ
 
 
 def test_without_a_readable_certainty_every_estimate_is_missing():
-    found = single_answers([np.nan] * 3, [1, 0, 1], [0.5] * 3, None, SETTINGS)
-    assert found.invalid.value == 1
-    assert found.beside_stated == ()
-    assert {estimate.value for estimate in found.estimates} == {None}
+    single = single_answers([np.nan] * 3, [1, 0, 1], [0.5] * 3, None, SETTINGS)
+    assert single.invalid.value == 1
+    assert single.beside_stated == ()
+    assert {estimate.value for estimate in single.estimates} == {None}
 
 
 def test_clusters_widen_the_interval():

@@ -1,0 +1,108 @@
+"""One-sided tests of the checkpoint's own value against a limit."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+from scipy.special import expit, logit
+
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.interval import FEWEST_ITEMS, Interval
+from saeval.stats.inference.auroc import auroc_interval
+from saeval.stats.inference.means import mean_difference
+from saeval.stats.inference.one_sided import (
+    LimitTest,
+    too_few,
+    untested,
+)
+
+
+def proportion_against(
+    happened: BoolArray, cluster: IntArray | None, limit: float, confidence_level: float
+) -> LimitTest:
+    """A proportion of the checkpoint alone.
+
+    Notes
+    -----
+    Exact binomial test and interval [1]_. With clusters, those of the effective number of items,
+    p(1 − p) over the CR3 variance, lowered by the square of t(n − 1)/t(C − 1) [2]_: a t interval
+    would be too sure that a rare event is rare.
+
+    References
+    ----------
+    .. [1] Clopper, Pearson (1934), Biometrika 26:404.
+    .. [2] Korn, Graubard (1998), Confidence intervals for proportions with small expected number of
+       positive counts estimated from survey data, Survey Methodology 24:193.
+    """
+    items, count = len(happened), int(happened.sum())
+    if items < FEWEST_ITEMS:
+        return too_few(float(happened.mean()) if items else None, limit, confidence_level, items)
+    proportion, units = count / items, float(items)
+    if cluster is not None:
+        clusters = len(np.unique(cluster))
+        error = mean_difference(
+            np.zeros(items), happened.astype(float), cluster=cluster
+        ).standard_error
+        units = float(clusters)
+        if error:
+            lowered = stats.t.ppf(confidence_level, items - 1) / stats.t.ppf(
+                confidence_level, clusters - 1
+            )
+            units = min(proportion * (1 - proportion) / error**2 * lowered**2, items)
+    hits, misses = proportion * units, units - proportion * units
+    beta = stats.beta
+    low = float(beta.ppf(1 - confidence_level, hits, misses + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(confidence_level, hits + 1, misses)) if misses > 0 else 1.0
+    return LimitTest(
+        proportion,
+        limit,
+        Interval(low, high, "clopper-pearson" if cluster is None else "korn-graubard"),
+        float(beta.cdf(limit, hits, misses + 1)) if hits > 0 else 1.0,
+        float(beta.sf(limit, hits + 1, misses)) if misses > 0 else 1.0,
+        items,
+        "exact-binomial" if cluster is None else "korn-graubard",
+        confidence_level,
+    )
+
+
+def auroc_against(
+    right: FloatArray,
+    stated: FloatArray,
+    cluster: IntArray | None,
+    limit: float,
+    confidence_level: float,
+) -> LimitTest:
+    """The checkpoint's AUROC by DeLong's standard error on the logit scale.
+
+    References
+    ----------
+    .. [1] Qin, Hotilovac (2008), Comparison of non-parametric confidence intervals for the area
+       under the ROC curve of a continuous-scale diagnostic test, Statistical Methods in Medical
+       Research 17:207 (the logit keeps its level near 1, where the plain one does not).
+    """
+    own = auroc_interval(right, stated, cluster=cluster, confidence_level=2 * confidence_level - 1)
+    centre = own.centre
+    if centre is None or own.confidence_interval is None or own.standard_error is None:
+        return untested(
+            own.value,
+            limit,
+            confidence_level,
+            len(stated),
+            "too few right or too few wrong answers",
+        )
+    reference = stats.norm if own.clusters is None else stats.t(own.clusters - 1)
+    error = own.standard_error / (centre * (1 - centre))
+    z = float(logit(centre) - logit(limit)) / error
+    reach = float(reference.ppf(confidence_level)) * error
+    low, high = expit(logit(centre) - reach), expit(logit(centre) + reach)
+    method = f"{own.method}-logit"
+    return LimitTest(
+        own.value,
+        limit,
+        Interval(float(low), float(high), method),
+        float(reference.sf(z)),
+        float(reference.cdf(z)),
+        len(stated),
+        method,
+        confidence_level,
+    )
