@@ -90,7 +90,7 @@ def compare_samples(
     pairs
         The samples.
     config
-        Confidence level and replicates.
+        Confidence level and number of resamples.
     rng
         For the bootstrap over items.
 

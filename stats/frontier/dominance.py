@@ -75,9 +75,9 @@ def beyond_front(
     Notes
     -----
     The point must beat every point of the base in at least one coordinate. Against one of them it
-    has two ways to do so: the smaller of the two one-sided p, doubled (Bonferroni), which is the
-    smaller two-sided p among the coordinates that changed for the better. All of them must be
-    beaten, so their p is the largest one and needs no correction for their number
+    has two ways to do so: the smaller of the two one-sided p values, doubled (Bonferroni), which is
+    the smaller two-sided p value among the coordinates that changed for the better. All of them
+    must be beaten, so the p value is the largest of theirs and needs no correction for their number
     (intersection–union test [1]_). Holm's adjustment is over the points of all checkpoints.
 
     Choosing between two prompts at random for every item reaches any point on the line between

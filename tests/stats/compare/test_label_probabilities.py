@@ -37,7 +37,7 @@ def probed_pairs(n: int = 300, **options: int):
 
 
 def test_hand_counted_gap_distance_and_likeliest():
-    """Item 0: gave PASS with .7 stated .9; item 1: gave FAIL with .2 stated .5; item 2 unread."""
+    """Item 0: gave PASS with .7 stated .9; item 1: gave FAIL with .2 stated .5; item 2 invalid."""
     probabilities = np.array([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1], [0.1, 0.2, 0.7]])
     answers = Answers(np.array([0, 1, 3]), np.array([0.9, 0.5, np.nan]), probabilities)
     items, by_metric = rows(paired_answers(LABELS, "NA", [0, 0, 0], answers, answers))

@@ -62,7 +62,7 @@ def test_every_item_stands_once_in_the_table_of_transitions():
     assert value(repeated, "all_correct").checkpoint == pytest.approx(2 / 5)
 
 
-def test_declining_what_has_no_answer_is_correct():
+def test_abstaining_where_there_is_no_answer_is_correct():
     both = samples([[2, 2], [1, 2]])
     repeated = compared(both, both, target=[2, 2])
     assert value(repeated, "all_correct").base == 0.5
@@ -93,7 +93,7 @@ def test_of_two_answers_said_equally_often_the_earlier_one_counts():
     assert value(repeated, "majority_accuracy").checkpoint == 1
 
 
-def test_unreadable_samples_do_not_vote_and_lower_the_consistency():
+def test_invalid_samples_do_not_vote_and_lower_the_consistency():
     both = samples([[3, 3, 0], [3, 3, 3], [0, 0, 1]])
     repeated = compared(both, both)
     assert value(repeated, "majority_accuracy").base == pytest.approx(2 / 3)

@@ -73,20 +73,20 @@ def test_points_that_are_no_numbers_are_refused():
         pareto_front([0.1, 0.2], [0.1])
 
 
-def outcomes(model, system, right, wrong, n=200, unreadable=0, offset=0):
-    """So many items right, then wrong, then declined; the last wrong ones unreadable."""
+def outcomes(model, system, right, wrong, n=200, invalid=0, offset=0):
+    """So many items right, then wrong, then abstained from; the last wrong ones invalid."""
     at = (np.arange(n) - offset) % n
     return Outcomes(
         model,
         system,
         right=at < right,
         abstained=at >= right + wrong,
-        invalid=(at >= right + wrong - unreadable) & (at < right + wrong),
+        invalid=(at >= right + wrong - invalid) & (at < right + wrong),
     )
 
 
-def declining(n=200):
-    return outcomes("base", "declining", 0, 0, n)
+def abstaining(n=200):
+    return outcomes("base", "abstaining", 0, 0, n)
 
 
 EVERY = np.ones(200, dtype=np.bool_)
@@ -94,7 +94,7 @@ EVERY = np.ones(200, dtype=np.bool_)
 
 def test_shares_of_a_point_and_what_cannot_be_read_is_wrong():
     answerable = np.arange(200) < 120
-    outcome = outcomes("base", "bold", 80, 90, unreadable=10)
+    outcome = outcomes("base", "bold", 80, 90, invalid=10)
     (point,) = points([outcome], answerable, None, LEVEL)
     assert (point.right.count, point.wrong.count) == (80, 90)
     assert point.abstained == 30 / 200
@@ -166,7 +166,7 @@ def test_holm_is_over_both_coordinates_of_all_pairs():
 def test_under_twenty_items_nothing_is_tested():
     base, tuned = outcomes("base", "a", 5, 5, n=19), outcomes("tuned", "a", 19, 0, n=19)
     assert dominances([base], [tuned], None, LEVEL)[0].relation == "untested"
-    (point,) = beyond_front([base, declining(19)], [tuned], None, LEVEL)
+    (point,) = beyond_front([base, abstaining(19)], [tuned], None, LEVEL)
     assert (point.pvalue, point.beyond) == (None, False)
 
 
@@ -174,7 +174,7 @@ BASE = [
     outcomes("base", "cautious", 40, 10),
     outcomes("base", "none", 60, 60),
     outcomes("base", "bold", 70, 130),
-    declining(),
+    abstaining(),
 ]
 
 
@@ -206,9 +206,9 @@ def test_its_p_is_the_largest_over_the_prompts_of_the_better_coordinate():
     assert point.pvalue == max(against)
 
 
-@pytest.mark.parametrize(("right", "wrong", "unreadable"), [(0, 0, 0), (0, 200, 200), (3, 0, 0)])
-def test_who_declines_everything_or_is_unreadable_is_not_beyond(right, wrong, unreadable):
-    assert beyond(outcomes("tuned", "a", right, wrong, unreadable=unreadable)) == [False]
+@pytest.mark.parametrize(("right", "wrong", "invalid"), [(0, 0, 0), (0, 200, 200), (3, 0, 0)])
+def test_abstaining_from_everything_or_only_invalid_answers_are_not_beyond(right, wrong, invalid):
+    assert beyond(outcomes("tuned", "a", right, wrong, invalid=invalid)) == [False]
 
 
 def test_the_base_is_not_beyond_itself_and_holm_counts_the_points():
@@ -230,7 +230,7 @@ def test_a_true_null_on_the_front_is_rejected_no_more_often_than_the_level_says(
         base = Outcomes("base", "a", luck < 0.4, luck > 0.7, luck > 2)
         poor = Outcomes("base", "b", luck < 0.1, luck > 0.9, luck > 2)
         tuned = Outcomes("tuned", "a", shaken < 0.4, shaken > 0.7, shaken > 2)
-        rejected += beyond_front([base, poor, declining()], [tuned], None, LEVEL)[0].beyond
+        rejected += beyond_front([base, poor, abstaining()], [tuned], None, LEVEL)[0].beyond
     assert rejected / 400 < 0.08
 
 

@@ -90,7 +90,7 @@ def test_the_whole_passes_only_if_every_rule_does():
 
 @pytest.mark.parametrize(("lost", "won"), [(22, 20), (30, 26), (62, 40)])
 def test_the_projected_number_of_items_decides_it(lost, won):
-    """The same shares on so many items: decided, with the standard error to spare for 80%."""
+    """The same proportions on so many items: decided, with the standard error to spare for 80%."""
     (result,) = decide_rules([held(flipped(lost, won, 400), ACCURACY)], confidence_level=0.95)
     assert result.verdict == "INCONCLUSIVE"
     factor = result.items_to_decide / 400

@@ -33,12 +33,12 @@ def knows(right):
     return np.column_stack([right, 1 - right])
 
 
-def limits(share):
-    return share.interval.low, share.interval.high
+def limits(proportion):
+    return proportion.interval.low, proportion.interval.high
 
 
 def test_a_hand_made_table():
-    """Six pairs: known, known, always the first position twice, wrong, and one reply unread."""
+    """Six pairs: known, known, always the first position twice, wrong, and one invalid reply."""
     choice = [[0, 1], [1, 0], [0, 0], [0, 0], [1, 0], [0, NO_CHOICE]]
     right = [0, 1, 0, 1, 0, 0]
     confidence = [[0.9, 0.4], [0.2, 0.7], [0.5, 0.5], [0.3, 0.6], [0.8, 0.1], [np.nan, 0.5]]
@@ -92,16 +92,16 @@ def test_exchanging_positions_turns_the_bias_round_and_keeps_the_rest(case):
 @given(CHOICES)
 def test_every_share_lies_in_its_interval(case):
     choices = pairwise_choices(*case)
-    for share in (
+    for proportion in (
         choices.accuracy,
         choices.consistency,
         choices.position_bias,
         choices.invalid_rate,
     ):
-        if share.value is not None:
-            assert share.interval.low <= share.value + 1e-9
-            assert share.value <= share.interval.high + 1e-9
-            assert share.interval.high > share.interval.low
+        if proportion.value is not None:
+            assert proportion.interval.low <= proportion.value + 1e-9
+            assert proportion.value <= proportion.interval.high + 1e-9
+            assert proportion.interval.high > proportion.interval.low
 
 
 @given(arrays(np.int64, st.integers(1, 60), elements=st.integers(0, 1)))
@@ -122,12 +122,12 @@ def test_an_oracle_is_always_right_and_a_position_is_right_half_the_time(right):
 def test_a_coin_is_right_half_the_time():
     rng = np.random.default_rng(0)
     choices = pairwise_choices(rng.integers(0, 2, (4000, 2)), rng.integers(0, 2, 4000))
-    for share, centre in (
+    for proportion, centre in (
         (choices.accuracy, 0.5),
         (choices.consistency, 0.5),
         (choices.position_bias, 0),
     ):
-        assert share.interval.low < centre < share.interval.high
+        assert proportion.interval.low < centre < proportion.interval.high
 
 
 def test_intervals_cover_the_truth_although_the_two_replies_hang_together():
@@ -189,7 +189,7 @@ def test_few_pairs_are_shown_and_not_tested():
     assert all(row.pvalue is None for row in rows)
 
 
-def test_without_one_readable_choice_there_is_no_share():
+def test_without_one_valid_choice_there_is_no_proportion():
     nothing = np.full((25, 2), NO_CHOICE)
     choices = pairwise_choices(nothing, np.zeros(25, int))
     assert (choices.accuracy.value, choices.invalid_rate.value) == (0, 1)
@@ -242,7 +242,7 @@ def test_certainty_asked_apart_is_set_beside_the_confidence_stated_with_the_answ
     assert not beside["auroc"].headline
 
 
-def test_without_a_readable_certainty_every_estimate_is_missing():
+def test_without_a_valid_certainty_every_estimate_is_missing():
     single = single_answers([np.nan] * 3, [1, 0, 1], [0.5] * 3, None, SETTINGS)
     assert single.invalid.value == 1
     assert single.beside_stated == ()
