@@ -104,8 +104,8 @@ def decide_rules(
         method="holm",
     )
     return tuple(
-        _result(task, number, test, p_holm if counts else None, alpha, confidence_level, len(tests))
-        for (task, number, test), p_holm, counts in zip(tests, holm, final, strict=True)
+        _result(task, number, test, pvalue if counts else None, alpha, confidence_level, len(tests))
+        for (task, number, test), pvalue, counts in zip(tests, holm, final, strict=True)
     )
 
 
@@ -119,15 +119,20 @@ def _result(
     rules: int,
 ) -> RuleResult:
     rule, decision = task.rules[number], task.decisions.get(number)
-    p_pass, p_regression = _pvalues(rule, test) if task.complete else (None, None)
+    pvalue_pass, pvalue_regression = _pvalues(rule, test) if task.complete else (None, None)
     verdict: Verdict = "INCONCLUSIVE"
     interval, method, after, note, needed = test.interval, test.method, None, test.reason, None
     if decision is not None and decision.verdict is not None:
         verdict, interval, after = decision.verdict, decision.interval, decision.decided_after
-        method, p_pass, p_regression, note = "betting-confidence-sequence", None, None, None
+        method, pvalue_pass, pvalue_regression, note = (
+            "betting-confidence-sequence",
+            None,
+            None,
+            None,
+        )
     elif (
-        p_pass is not None
-        and p_pass <= (1 - confidence_level if decision is None else alpha) + _ROUNDING
+        pvalue_pass is not None
+        and pvalue_pass <= (1 - confidence_level if decision is None else alpha) + _ROUNDING
     ):
         verdict = "PASS"
     elif pvalue_holm is not None and pvalue_holm <= alpha + _ROUNDING:
@@ -136,15 +141,19 @@ def _result(
         needed = _items_to_decide(rule, test, task, alpha, rules)
         if note is None and not task.complete:
             note = "the run had stopped"
-        elif note is None and p_regression is not None and p_regression <= 1 - confidence_level:
+        elif (
+            note is None
+            and pvalue_regression is not None
+            and pvalue_regression <= 1 - confidence_level
+        ):
             note = f"worse by itself, but not after correction for {rules} rules"
     return RuleResult(
         task=task.task,
         rule=rule,
         estimate=test.estimate,
         interval=interval,
-        pvalue_pass=p_pass,
-        pvalue_regression=p_regression,
+        pvalue_pass=pvalue_pass,
+        pvalue_regression=pvalue_regression,
         pvalue_holm=pvalue_holm,
         verdict=verdict,
         items=test.items,
