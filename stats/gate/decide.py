@@ -124,12 +124,8 @@ def _result(
     interval, method, after, note, needed = test.interval, test.method, None, test.reason, None
     if decision is not None and decision.verdict is not None:
         verdict, interval, after = decision.verdict, decision.interval, decision.decided_after
-        method, pvalue_pass, pvalue_regression, note = (
-            "betting-confidence-sequence",
-            None,
-            None,
-            None,
-        )
+        method, note = "betting-confidence-sequence", None
+        pvalue_pass = pvalue_regression = None
     elif (
         pvalue_pass is not None
         and pvalue_pass <= (1 - confidence_level if decision is None else alpha) + _ROUNDING
