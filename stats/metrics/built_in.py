@@ -9,7 +9,7 @@ OF_ANSWERS = (
     Metric(
         "accuracy",
         "Accuracy",
-        "Right labels among all items; invalid is wrong.",
+        "Proportion of items whose label is right; an invalid answer is wrong.",
         kind="proportion",
         higher_is_better=True,
         scale="proportion",
@@ -19,7 +19,7 @@ OF_ANSWERS = (
     Metric(
         "macro_f1",
         "Macro-F1",
-        "Mean of the classes' F1; invalid is in no class.",
+        "Mean of the classes' F1; an invalid answer is in no class.",
         kind="counts",
         higher_is_better=True,
         scale="proportion",
@@ -28,7 +28,7 @@ OF_ANSWERS = (
     Metric(
         "correct_rate",
         "Correct rate",
-        "Right answers given among all items.",
+        "Proportion of items answered rightly; an abstention is no answer.",
         kind="proportion",
         higher_is_better=True,
         scale="proportion",
@@ -39,7 +39,7 @@ OF_ANSWERS = (
     Metric(
         "incorrect_rate",
         "Incorrect rate",
-        "Wrong or unreadable answers among all items.",
+        "Proportion of items with a wrong or invalid answer.",
         kind="proportion",
         higher_is_better=False,
         scale="proportion",
@@ -50,7 +50,7 @@ OF_ANSWERS = (
     Metric(
         "correct_given_attempted",
         "Correct if attempted",
-        "Of the answers given, the right ones (selective accuracy).",
+        "Proportion of right answers among the attempted (selective accuracy).",
         kind="counts",
         higher_is_better=True,
         scale="proportion",
@@ -59,7 +59,7 @@ OF_ANSWERS = (
     Metric(
         "f_score",
         "F-score",
-        "SimpleQA's: harmonic mean of the right answers among all items and among those attempted.",
+        "SimpleQA's: harmonic mean of correct rate and selective accuracy.",
         kind="counts",
         higher_is_better=True,
         scale="proportion",
@@ -145,7 +145,7 @@ OF_ANSWERS = (
     Metric(
         "invalid_rate",
         "Invalid rate",
-        "Responses that hold no readable answer.",
+        "Proportion of responses without a valid answer.",
         kind="proportion",
         higher_is_better=False,
         scale="proportion",
@@ -168,7 +168,7 @@ OF_CONFIDENCE = (
     Metric(
         "brier",
         "Brier score",
-        "Mean squared gap of stated confidence and right (1) or wrong (0).",
+        "Mean squared difference of stated confidence and right (1) or wrong (0).",
         kind="mean",
         higher_is_better=False,
         headline=True,
@@ -216,7 +216,7 @@ BETWEEN_MODELS = (
     Metric(
         "negative_flip_rate",
         "Negative-flip rate",
-        "Of all items, those that only the base answered rightly.",
+        "Proportion of items that only the base answered rightly.",
         kind="proportion",
         higher_is_better=False,
         scale="proportion",
@@ -252,13 +252,13 @@ COMPUTED_ELSEWHERE = (
     Metric(
         "confidence_gap",
         "Stated − own confidence",
-        "Mean of stated confidence minus own probability.",
+        "Mean of stated confidence minus the model's own probability.",
         kind="mean",
     ),
     Metric(
         "confidence_distance",
         "Distance of stated and own",
-        "Mean size of that gap; 0 is full agreement.",
+        "Mean absolute difference of the two; 0 is full agreement.",
         kind="mean",
         higher_is_better=False,
     ),
