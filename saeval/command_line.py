@@ -2,7 +2,8 @@
 
 ====== ==========================================================================
 0      done
-1      what the command itself says by it: a regression, a check that failed
+1      what the command itself says by it (`click.Context.exit`), and nothing else: a
+       regression, a check that failed
 2      bad usage or input: one sentence, no traceback
 3      what the command itself says by it: inconclusive
 70     an error of ours, with its traceback
@@ -53,19 +54,24 @@ def run_command_line(
     """
     before, stdout = _end_on_sigterm(), sys.stdout
     try:
-        cli(None if arguments is None else list(arguments), standalone_mode=False)
+        code = cli(None if arguments is None else list(arguments), standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a reader that has left can still be told apart
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except SaevalError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
-    except SystemExit:
-        # Where the reader of the output has left, click puts a wrapper there and exits with 1.
-        if sys.stdout is stdout:
+    except (BrokenPipeError, SystemExit) as error:
+        # click puts a wrapper there before it exits with 1; rich exits while it handles the error.
+        if sys.stdout is not stdout or _is_broken_pipe(error):
+            _leave_output()
+            sys.exit(128 + signal.SIGPIPE)
+        if isinstance(error, SystemExit) and _is_own_code(error.code):
             raise
-        _leave_output()
-        sys.exit(128 + signal.SIGPIPE)
+        _report_internal_error()
+        sys.exit(INTERNAL_ERROR)
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"\n{when_interrupted}", err=True)
         sys.exit(128 + signal.SIGINT)
@@ -77,17 +83,13 @@ def run_command_line(
         click.echo(f"Error: {where}{error.strerror or error}", err=True)
         sys.exit(SaevalError.exit_code)
     except Exception:
-        traceback.print_exc()
-        click.echo(
-            "\nInternal error: this is a mistake of ours, not yours. Please report it, with the "
-            "command and the lines above.",
-            err=True,
-        )
+        _report_internal_error()
         sys.exit(INTERNAL_ERROR)
     finally:
         if before is not None:
             signal.signal(signal.SIGTERM, before)
-    return None
+    if isinstance(code, int) and code:  # what the command gave to `click.Context.exit`
+        sys.exit(code)
 
 
 def _end_on_sigterm() -> signal.Handlers | None:
@@ -101,6 +103,30 @@ def _end_on_sigterm() -> signal.Handlers | None:
     except ValueError:  # not in the main thread
         return None
     return before if isinstance(before, signal.Handlers) else signal.SIG_DFL
+
+
+def _is_broken_pipe(error: BaseException) -> bool:
+    """Whether it is, or was raised while handling, that the reader of the output has left."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, BrokenPipeError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def _is_own_code(code: object) -> bool:
+    """Whether it can be passed on: 1, also that of a text, is for what a command says by it."""
+    return code is None or (isinstance(code, int) and code != 1)
+
+
+def _report_internal_error() -> None:
+    traceback.print_exc()
+    click.echo(
+        "\nInternal error: this is a mistake of ours, not yours. Please report it, with the "
+        "command and the lines above.",
+        err=True,
+    )
 
 
 def _leave_output() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -113,7 +112,7 @@ def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool)
     findings = check_recipe(loaded, base=base)
     print_report(loaded, findings, Console())
     if strict and any(finding.severity == "warning" for finding in findings):
-        sys.exit(1)
+        click.get_current_context().exit(1)
 
 
 @cli.command(context_settings=CONTEXT)
@@ -162,7 +161,7 @@ def run(
     finally:
         display.close()
     if is_first_process() and not checkpoint.finished:
-        sys.exit(STOPPED if checkpoint.stopped_by else INTERRUPTED)
+        click.get_current_context().exit(STOPPED if checkpoint.stopped_by else INTERRUPTED)
 
 
 @cli.command(context_settings=CONTEXT)

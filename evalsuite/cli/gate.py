@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +106,7 @@ def gate(
     if options["github"]:
         _annotate(result, strict)
     if code := 0 if result.verdict == "INCONCLUSIVE" and not strict else _CODES[result.verdict]:
-        sys.exit(code)
+        click.get_current_context().exit(code)
 
 
 def _explain(path: Path | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -72,7 +71,7 @@ def validate_tasks(names: tuple[str, ...], data_dir: str | None) -> None:
         click.echo(result)
         failed |= not result.passed
     if failed:
-        sys.exit(1)
+        click.get_current_context().exit(1)
 
 
 @tasks.command("prefetch", context_settings=CONTEXT)
