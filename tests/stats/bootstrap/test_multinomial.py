@@ -78,10 +78,10 @@ def test_weights_are_binomial_to_the_last_cell(counts):
     which, replicates = units(counts), 40_000
     drawn = by_numpy(which, replicates)
     total = sum(counts)
-    for count, found in zip(counts, drawn, strict=True):
+    for count, result in zip(counts, drawn, strict=True):
         values = np.arange(total + 1)
         expected = replicates * scipy_stats.binom.pmf(values, total, count / total)
-        observed = np.bincount(found, minlength=total + 1)
+        observed = np.bincount(result, minlength=total + 1)
         common = expected >= 5
         rare = observed[~common].sum(), expected[~common].sum()
         observed, expected = observed[common], expected[common]
@@ -95,8 +95,8 @@ def test_weights_have_the_covariances_of_the_multinomial():
     share = which.counts / which.counts.sum()
     expected = which.counts.sum() * (np.diag(share) - np.outer(share, share))
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
-    found = (np.cov(drawn) - expected) / scale
-    assert np.abs(found).max() < 5 * np.sqrt(2 / replicates)
+    result = (np.cov(drawn) - expected) / scale
+    assert np.abs(result).max() < 5 * np.sqrt(2 / replicates)
     np.testing.assert_allclose(
         drawn.mean(axis=1), which.counts, atol=5 * np.sqrt(which.counts.max() / replicates)
     )
@@ -123,9 +123,9 @@ def test_neighbouring_replicates_and_seeds_are_unrelated():
 
 def test_large_kinds_are_split_so_that_weights_stay_narrow():
     pairs = simulated(30_000, 0)
-    found, (base, _) = units_of(pairs)
-    assert found.counts.sum() == 30_000
-    assert found.counts.max() <= 60_000
-    assert np.bincount(base.cell, weights=found.counts, minlength=12).tolist() == (
+    result, (base, _) = units_of(pairs)
+    assert result.counts.sum() == 30_000
+    assert result.counts.max() <= 60_000
+    assert np.bincount(base.cell, weights=result.counts, minlength=12).tolist() == (
         np.bincount(pairs.target * 4 + pairs.base.predicted, minlength=12).tolist()
     )

@@ -60,8 +60,8 @@ def by_sklearn(target, answers, usable):
 @given(small_pairs())
 @settings(deadline=None)
 def test_metrics_agree_with_sklearn_on_any_small_data(pairs):
-    found = paired_bootstrap(pairs, n_resamples=1)
-    for mine, answers in ((found.base, pairs.base), (found.checkpoint, pairs.checkpoint)):
+    bootstrap = paired_bootstrap(pairs, n_resamples=1)
+    for mine, answers in ((bootstrap.base, pairs.base), (bootstrap.checkpoint, pairs.checkpoint)):
         for key, expected in by_sklearn(pairs.target, answers, pairs.both_confident).items():
             value = mine[key][0]
             if np.isnan(value):  # a ratio without denominator, which sklearn calls 0
@@ -72,9 +72,9 @@ def test_metrics_agree_with_sklearn_on_any_small_data(pairs):
 
 def test_metrics_agree_with_sklearn_on_a_larger_sample():
     pairs = simulated(2000, 3)
-    found = paired_bootstrap(pairs, n_resamples=1)
+    bootstrap = paired_bootstrap(pairs, n_resamples=1)
     for key, expected in by_sklearn(pairs.target, pairs.base, pairs.both_confident).items():
-        assert found.base[key][0] == pytest.approx(expected, abs=1e-12)
+        assert bootstrap.base[key][0] == pytest.approx(expected, abs=1e-12)
 
 
 def by_hand(target, answers):
@@ -110,7 +110,7 @@ def test_replicates_have_the_distribution_of_a_plain_loop(engine):
     for key, value in by_hand(pairs.target, pairs.base).items():
         assert value == pytest.approx(expected[key], abs=1e-12)
 
-    found = paired_bootstrap(pairs, n_resamples=4000, rng=0)
+    bootstrap = paired_bootstrap(pairs, n_resamples=4000, rng=0)
     rng = np.random.default_rng(7)
     loop = []
     for _ in range(1500):
@@ -122,7 +122,7 @@ def test_replicates_have_the_distribution_of_a_plain_loop(engine):
         loop.append({key: checkpoint[key] - base[key] for key in base})
     for key in loop[0]:
         plain = np.array([differences[key] for differences in loop])
-        mine = found.checkpoint_replicates[key] - found.base_replicates[key]
+        mine = bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
         error = plain.std() * np.sqrt(1 / 1500 + 1 / 4000)
         assert mine.mean() == pytest.approx(plain.mean(), abs=4 * error)
         assert mine.std() == pytest.approx(plain.std(), rel=0.08)
@@ -140,12 +140,12 @@ def test_metrics_of_every_resample_agree_with_sklearn(engine, shape):
             base=Answers(pairs.base.predicted, rng.random(80)),
             checkpoint=Answers(pairs.checkpoint.predicted, rng.random(80)),
         )
-    found = paired_bootstrap(pairs, n_resamples=40, rng=6)
+    bootstrap = paired_bootstrap(pairs, n_resamples=40, rng=6)
     units, models = units_of(pairs)
     seed = np.random.default_rng(6).integers(0, 2**64, dtype=np.uint64)
     drawn = weights(units, poisson_tables(units), seed, range(40))
     for model, replicates in zip(
-        models, (found.base_replicates, found.checkpoint_replicates), strict=True
+        models, (bootstrap.base_replicates, bootstrap.checkpoint_replicates), strict=True
     ):
         stated = np.append(model.scale.levels, np.nan)[model.level]
         for replicate in range(0, 40, 8):
@@ -160,7 +160,7 @@ def test_metrics_of_every_resample_agree_with_sklearn(engine, shape):
 
 def test_clustered_replicates_have_the_distribution_of_a_plain_loop(engine):
     pairs = simulated(300, 2, missing=0, clusters=40)
-    found = paired_bootstrap(pairs, n_resamples=4000, rng=0)
+    bootstrap = paired_bootstrap(pairs, n_resamples=4000, rng=0)
     rng = np.random.default_rng(7)
     members = [np.flatnonzero(pairs.cluster == c) for c in np.unique(pairs.cluster)]
     loop = []
@@ -171,7 +171,10 @@ def test_clustered_replicates_have_the_distribution_of_a_plain_loop(engine):
             for a in (pairs.base, pairs.checkpoint)
         ]
         loop.append(right[1] - right[0])
-    mine = found.checkpoint_replicates["accuracy", None] - found.base_replicates["accuracy", None]
+    mine = (
+        bootstrap.checkpoint_replicates["accuracy", None]
+        - bootstrap.base_replicates["accuracy", None]
+    )
     assert mine.std() == pytest.approx(np.std(loop), rel=0.08)
 
 
@@ -195,9 +198,9 @@ def test_strata_keep_their_sizes(engine):
     target = np.repeat([0, 1], n // 2)
     answers = Answers(np.zeros(n, dtype=int), np.full(n, np.nan))
     pairs = paired_answers(LABELS, "NA", target, answers, answers, stratum=target)
-    found = paired_bootstrap(pairs, n_resamples=200)
-    assert np.ptp(found.base_replicates["accuracy", None]) == 0
-    assert found.base_replicates["accuracy", None][0] == 0.5
+    bootstrap = paired_bootstrap(pairs, n_resamples=200)
+    assert np.ptp(bootstrap.base_replicates["accuracy", None]) == 0
+    assert bootstrap.base_replicates["accuracy", None][0] == 0.5
 
 
 @pytest.mark.parametrize("clusters", [None, 60])
@@ -264,9 +267,9 @@ def test_both_engines_agree_however_the_compiled_one_reads_its_rows(
 def test_identical_models_have_identical_replicates(compiled, monkeypatch):
     monkeypatch.setattr(resampling, "_COMPILED_FROM", 0 if compiled else 10**18)
     pairs = simulated(300, 2, clusters=50)
-    found = paired_bootstrap(dataclasses.replace(pairs, checkpoint=pairs.base), n_resamples=300)
-    for key, values in found.base_replicates.items():
-        np.testing.assert_array_equal(values, found.checkpoint_replicates[key])
+    bootstrap = paired_bootstrap(dataclasses.replace(pairs, checkpoint=pairs.base), n_resamples=300)
+    for key, values in bootstrap.base_replicates.items():
+        np.testing.assert_array_equal(values, bootstrap.checkpoint_replicates[key])
 
 
 def test_data_around_the_switch_and_a_missing_numba_change_nothing(monkeypatch):
@@ -318,10 +321,10 @@ def test_debiased_squared_ece_is_centred_for_a_calibrated_model():
         target = np.zeros(200, dtype=int)
         answers = Answers(np.where(rng.random(200) < confidence, 0, 1), confidence)
         pairs = paired_answers(LABELS, "NA", target, answers, answers)
-        found = paired_bootstrap(pairs, n_resamples=50, rng=seed)
+        bootstrap = paired_bootstrap(pairs, n_resamples=50, rng=seed)
         key = ("ece_squared_debiased", None)
-        values.append(found.base[key][0])
-        centres.append(found.base_replicates[key].mean() - found.base[key][0])
+        values.append(bootstrap.base[key][0])
+        centres.append(bootstrap.base_replicates[key].mean() - bootstrap.base[key][0])
     error = np.std(values) / np.sqrt(300)
     assert abs(np.mean(values)) < 4 * error
     assert abs(np.mean(centres)) < 0.25 * np.std(values)

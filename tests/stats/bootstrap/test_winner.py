@@ -47,8 +47,8 @@ def test_luck_is_taken_where_all_are_alike_and_not_where_one_is_far_ahead():
 def test_intervals_have_the_width_of_the_largest_of_k_normal_errors():
     """Dunnett's two-sided constant for ten independent, known variances: 2.80."""
     seen = np.zeros(10)
-    found = select_best(seen, resampled(seen, replicates=40_000), higher_is_better=True)
-    for interval in found.intervals:
+    selection = select_best(seen, resampled(seen, replicates=40_000), higher_is_better=True)
+    for interval in selection.intervals:
         assert interval.method == METHOD
         assert interval.high == pytest.approx(0.0280, rel=0.02)
         assert interval.low == -interval.high
@@ -58,8 +58,8 @@ def test_with_two_the_set_is_a_one_sided_test():
     """1.645 standard errors behind the other is the edge."""
     for gap, left_out in ((1.55, False), (1.75, True)):
         seen = np.array([0.0, gap * 0.01 * np.sqrt(2)])
-        found = select_best(seen, resampled(seen, replicates=40_000), higher_is_better=True)
-        assert found.maybe_best == (not left_out, True)
+        selection = select_best(seen, resampled(seen, replicates=40_000), higher_is_better=True)
+        assert selection.maybe_best == (not left_out, True)
 
 
 def test_checkpoints_that_are_the_same_share_everything_and_cost_nothing():
@@ -77,10 +77,10 @@ def test_what_does_not_vary_has_an_interval_only_at_0():
     seen = np.array([0.0, 0.01, 0.02])
     drawn = resampled(seen)
     drawn[:, 0], drawn[:, 1] = 0.0, 0.01
-    found = select_best(seen, drawn, higher_is_better=True)
-    assert (found.intervals[0].low, found.intervals[0].high) == (0.0, 0.0)
-    assert found.intervals[1] is None
-    assert found.intervals[2].low == pytest.approx(0.02 - 1.96 * 0.01, abs=0.001)
+    selection = select_best(seen, drawn, higher_is_better=True)
+    assert (selection.intervals[0].low, selection.intervals[0].high) == (0.0, 0.0)
+    assert selection.intervals[1] is None
+    assert selection.intervals[2].low == pytest.approx(0.02 - 1.96 * 0.01, abs=0.001)
 
 
 @given(
@@ -91,13 +91,13 @@ def test_what_does_not_vary_has_an_interval_only_at_0():
 )
 @settings(deadline=None, max_examples=60)
 def test_whatever_the_data_the_chosen_is_in_the_set_and_never_gains(seen, seed, spread, higher):
-    found = select_best(seen, resampled(seen, spread, 200, seed), higher_is_better=higher)
+    selection = select_best(seen, resampled(seen, spread, 200, seed), higher_is_better=higher)
     best = max(seen) if higher else min(seen)
-    assert found.difference == seen[found.chosen] == best
-    assert found.maybe_best[found.chosen]
-    assert (found.corrected <= best) if higher else (found.corrected >= best)
-    assert sum(found.best_proportions) == pytest.approx(1)
-    for value, interval in zip(seen, found.intervals, strict=True):
+    assert selection.difference == seen[selection.chosen] == best
+    assert selection.maybe_best[selection.chosen]
+    assert (selection.corrected <= best) if higher else (selection.corrected >= best)
+    assert sum(selection.best_proportions) == pytest.approx(1)
+    for value, interval in zip(seen, selection.intervals, strict=True):
         if interval is None:
             assert spread == 0
         else:

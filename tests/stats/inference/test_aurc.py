@@ -42,8 +42,8 @@ def test_swapping_the_models_turns_the_sign():
 
 def test_identical_models_do_not_differ():
     confidence, right = np.tile([0.5, 0.9], 20), np.tile([True, False, True, True], 10)
-    found = aurc_difference(right, confidence, right, confidence)
-    assert (found.difference, found.pvalue) == (0, 1)
+    test = aurc_difference(right, confidence, right, confidence)
+    assert (test.difference, test.pvalue) == (0, 1)
 
 
 def test_items_asked_many_times_over_are_no_evidence():
@@ -58,6 +58,6 @@ def test_items_asked_many_times_over_are_no_evidence():
 
 
 def test_one_cluster_has_no_standard_error():
-    found = aurc_difference([1, 0], [0.5, 0.9], [1, 0], [0.9, 0.5], cluster=[1, 1])
-    assert found.pvalue is None
-    assert found.confidence_interval is None
+    test = aurc_difference([1, 0], [0.5, 0.9], [1, 0], [0.9, 0.5], cluster=[1, 1])
+    assert test.pvalue is None
+    assert test.confidence_interval is None

@@ -52,24 +52,24 @@ def test_interval_agrees_with_brute_force_structural_components(data):
     base, _, right = data
     value, v10, v01 = components(base, right)
     error = np.sqrt(np.var(v10, ddof=1) / len(v10) + np.var(v01, ddof=1) / len(v01))
-    found = auroc_interval(right, base, confidence_level=0.9)
-    assert found.value == pytest.approx(roc_auc_score(right, base), abs=1e-12)
-    assert found.value == pytest.approx(value, abs=1e-12)
-    assert found.standard_error == pytest.approx(error, abs=1e-12)
-    assert found.confidence_interval.low == pytest.approx(
+    estimate = auroc_interval(right, base, confidence_level=0.9)
+    assert estimate.value == pytest.approx(roc_auc_score(right, base), abs=1e-12)
+    assert estimate.value == pytest.approx(value, abs=1e-12)
+    assert estimate.standard_error == pytest.approx(error, abs=1e-12)
+    assert estimate.confidence_interval.low == pytest.approx(
         value - 1.6448536269514722 * error, abs=1e-12
     )
-    assert (found.right, found.wrong) == (len(v10), len(v01))
+    assert (estimate.right, estimate.wrong) == (len(v10), len(v01))
 
 
 def test_difference_is_paired_delong_when_both_models_are_right_on_the_same_items(data):
     base, checkpoint, right = data
     difference, z = brute_force_paired_delong(base, checkpoint, right)
-    found = auroc_difference(right, base, right, checkpoint)
-    assert found.difference == pytest.approx(difference, abs=1e-12)
-    assert found.statistic == pytest.approx(z, abs=1e-10)
-    assert found.pvalue == pytest.approx(2 * scipy_stats.norm.sf(abs(z)), abs=1e-12)
-    assert found.degrees_of_freedom is None
+    test = auroc_difference(right, base, right, checkpoint)
+    assert test.difference == pytest.approx(difference, abs=1e-12)
+    assert test.statistic == pytest.approx(z, abs=1e-10)
+    assert test.pvalue == pytest.approx(2 * scipy_stats.norm.sf(abs(z)), abs=1e-12)
+    assert test.degrees_of_freedom is None
 
 
 def test_difference_of_models_right_on_different_items_agrees_with_the_jackknife():
@@ -87,13 +87,13 @@ def test_difference_of_models_right_on_different_items_agrees_with_the_jackknife
             - roc_auc_score(base_right[kept], base[kept])
         )
     jackknife = np.sqrt((n - 1) * np.var(left_out))
-    found = auroc_difference(base_right, base, right, checkpoint)
-    assert found.standard_error == pytest.approx(jackknife, rel=0.01)
+    test = auroc_difference(base_right, base, right, checkpoint)
+    assert test.standard_error == pytest.approx(jackknife, rel=0.01)
     independent = np.hypot(
         auroc_interval(base_right, base).standard_error,
         auroc_interval(right, checkpoint).standard_error,
     )
-    assert found.standard_error < 0.9 * independent
+    assert test.standard_error < 0.9 * independent
 
 
 def test_clusters_agree_with_leaving_clusters_out():
@@ -110,10 +110,10 @@ def test_clusters_agree_with_leaving_clusters_out():
             for g in range(40)
         ]
     )
-    found = auroc_difference(base_right, base, right, checkpoint, cluster=cluster)
-    jackknife = np.sqrt(39 / 40 * ((left_out - found.difference) ** 2).sum())
-    assert found.standard_error == pytest.approx(jackknife, rel=0.03)
-    assert (found.clusters, found.degrees_of_freedom, found.method) == (40, 39, "delong-cr3-t")
+    test = auroc_difference(base_right, base, right, checkpoint, cluster=cluster)
+    jackknife = np.sqrt(39 / 40 * ((left_out - test.difference) ** 2).sum())
+    assert test.standard_error == pytest.approx(jackknife, rel=0.03)
+    assert (test.clusters, test.degrees_of_freedom, test.method) == (40, 39, "delong-cr3-t")
     alone = auroc_interval(base_right, base, cluster=cluster)
     assert alone.standard_error > auroc_interval(base_right, base).standard_error
 
@@ -132,30 +132,30 @@ def test_order_and_swapping_models(rows, random):
     random.shuffle(shuffled)
     b, br, c, r, g = columns(shuffled)
     for groups, again_groups in ((None, None), (cluster, g)):
-        found = auroc_difference(base_right, base, right, checkpoint, cluster=groups)
+        test = auroc_difference(base_right, base, right, checkpoint, cluster=groups)
         again = auroc_difference(br, b, r, c, cluster=again_groups)
         swapped = auroc_difference(right, checkpoint, base_right, base, cluster=groups)
-        assert (found.pvalue is None) == (again.pvalue is None) == (swapped.pvalue is None)
-        if found.difference is None:
-            assert found.pvalue is None
+        assert (test.pvalue is None) == (again.pvalue is None) == (swapped.pvalue is None)
+        if test.difference is None:
+            assert test.pvalue is None
             continue
-        assert again.difference == pytest.approx(found.difference, abs=1e-12)
-        assert swapped.difference == pytest.approx(-found.difference, abs=1e-12)
-        if found.pvalue is not None:
-            assert 0 <= found.pvalue <= 1
-            assert found.pvalue == pytest.approx(again.pvalue, abs=1e-9)
-            assert found.pvalue == pytest.approx(swapped.pvalue, abs=1e-9)
+        assert again.difference == pytest.approx(test.difference, abs=1e-12)
+        assert swapped.difference == pytest.approx(-test.difference, abs=1e-12)
+        if test.pvalue is not None:
+            assert 0 <= test.pvalue <= 1
+            assert test.pvalue == pytest.approx(again.pvalue, abs=1e-9)
+            assert test.pvalue == pytest.approx(swapped.pvalue, abs=1e-9)
 
 
 @given(items)
 def test_identical_models_have_difference_zero_and_p_one(rows):
     base, right, _, _, cluster = columns(rows)
     for groups in (None, cluster):
-        found = auroc_difference(right, base, right, base, cluster=groups)
+        test = auroc_difference(right, base, right, base, cluster=groups)
         if right.all() or not right.any():
-            assert found.difference is found.pvalue is None
+            assert test.difference is test.pvalue is None
         else:
-            assert (found.difference, found.pvalue) == (0, 1)
+            assert (test.difference, test.pvalue) == (0, 1)
 
 
 @given(items)
@@ -168,14 +168,14 @@ def test_influence_values_sum_to_zero(rows):
 
 
 def test_one_kind_of_answer_has_no_auroc():
-    found = auroc_interval([True, True], [0.5, 0.6])
-    assert found.value is found.standard_error is found.confidence_interval is None
+    estimate = auroc_interval([True, True], [0.5, 0.6])
+    assert estimate.value is estimate.standard_error is estimate.confidence_interval is None
 
 
 def test_perfect_separation_is_not_certain():
-    found = auroc_interval([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1])
-    assert found.value == found.confidence_interval.high == 1
-    assert found.confidence_interval.low < 0.5
+    estimate = auroc_interval([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1])
+    assert estimate.value == estimate.confidence_interval.high == 1
+    assert estimate.confidence_interval.low < 0.5
     against = auroc_difference(
         [1, 1, 0, 0], [0.1, 0.2, 0.8, 0.9], [1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1]
     )
@@ -187,18 +187,18 @@ def test_perfect_separation_is_not_certain():
 
 
 def test_constant_confidence_has_auroc_one_half():
-    found = auroc_difference([1, 1, 0, 0, 1, 0], [0.9] * 6, [1, 0, 0, 1, 1, 0], [0.5] * 6)
-    assert (found.difference, found.pvalue) == (0, 1)
+    test = auroc_difference([1, 1, 0, 0, 1, 0], [0.9] * 6, [1, 0, 0, 1, 1, 0], [0.5] * 6)
+    assert (test.difference, test.pvalue) == (0, 1)
     assert auroc_interval([1, 1, 0, 0], [0.9] * 4).value == 0.5
 
 
 def test_a_single_cluster_says_nothing_of_the_variance():
     """Not even where confidence hardly varies, and items are added."""
     correct = [False, False, False, True, True]
-    found = auroc_difference(correct, [0.0] * 5, correct, [0, 0, 0, 0, 0.3], cluster=[0] * 5)
-    assert found.difference == 0.25
-    assert found.standard_error is None
-    assert (found.pvalue, found.confidence_interval) == (None, None)
+    test = auroc_difference(correct, [0.0] * 5, correct, [0, 0, 0, 0, 0.3], cluster=[0] * 5)
+    assert test.difference == 0.25
+    assert test.standard_error is None
+    assert (test.pvalue, test.confidence_interval) == (None, None)
     estimate = auroc_interval(correct, [0, 0, 0, 0, 0.3], cluster=[0] * 5)
     assert (estimate.standard_error, estimate.confidence_interval) == (None, None)
 

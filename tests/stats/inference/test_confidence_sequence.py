@@ -19,23 +19,23 @@ def by_hand(values, limit, lower, upper):
     """The same wealth, one item after the other."""
     wealth, total, spread, seen = 0.0, 0.0, (upper - lower) ** 2 / 4, 1
     mean, variance = 0.0, spread
-    found = []
+    result = []
     for value in values:
         stake = min(max(mean / (variance + mean**2), 0), 0.75 / (limit - lower))
         z = value - limit
         wealth += math.log1p(stake * z)
-        found.append(wealth)
+        result.append(wealth)
         total, seen = total + z, seen + 1
         mean = total / seen
         spread += (z - mean) ** 2
         variance = spread / seen
-    return found
+    return result
 
 
 @given(CHANGES, st.sampled_from([-0.3, -0.02, 0.0, 0.1]))
 def test_wealth_is_that_of_betting_on_one_item_after_the_other(values, limit):
-    found = log_wealth(values, np.ones(len(values)), limit, lower=-1, upper=1, largest=1)
-    assert found == pytest.approx(by_hand(values, limit, -1, 1), abs=1e-9)
+    wealth = log_wealth(values, np.ones(len(values)), limit, lower=-1, upper=1, largest=1)
+    assert wealth == pytest.approx(by_hand(values, limit, -1, 1), abs=1e-9)
 
 
 @given(CHANGES, CHANGES)
@@ -74,10 +74,10 @@ def test_the_interval_holds_at_any_time_in_enough_of_the_cases():
     for _ in range(100):
         values = rng.choice([-1, 0, 1], 200, p=[0.1, 0.7, 0.2])
         for n in (50, 100, 200):
-            found = confidence_sequence(
+            interval = confidence_sequence(
                 values[:n], np.ones(n), lower=-1, upper=1, largest=1, confidence_level=0.9
             )
-            if not found.low <= 0.1 <= found.high:
+            if not interval.low <= 0.1 <= interval.high:
                 missed += 1
                 break
     assert missed <= 30  # 20 are allowed on average; beyond 30 with probability below 1%
@@ -122,9 +122,9 @@ def test_a_rule_once_decided_stays_decided(clusters):
             confidence_level=0.95,
             watched=3,
         )
-        for number, found in seen.items():
+        for number, result in seen.items():
             if number in decided:
-                assert (found.verdict, found.decided_after) == decided[number]
-            elif found.verdict is not None:
-                decided[number] = (found.verdict, found.decided_after)
+                assert (result.verdict, result.decided_after) == decided[number]
+            elif result.verdict is not None:
+                decided[number] = (result.verdict, result.decided_after)
     assert decided

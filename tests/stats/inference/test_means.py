@@ -30,15 +30,15 @@ def data():
 
 def test_without_clusters_it_is_the_paired_t_test(data):
     base, checkpoint, _ = data
-    found = mean_difference(base, checkpoint, confidence_level=0.9)
+    test = mean_difference(base, checkpoint, confidence_level=0.9)
     expected = scipy_stats.ttest_rel(checkpoint, base)
     interval = expected.confidence_interval(0.9)
-    assert found.statistic == pytest.approx(expected.statistic, abs=1e-12)
-    assert found.pvalue == pytest.approx(expected.pvalue, abs=1e-12)
-    assert (found.confidence_interval.low, found.confidence_interval.high) == pytest.approx(
+    assert test.statistic == pytest.approx(expected.statistic, abs=1e-12)
+    assert test.pvalue == pytest.approx(expected.pvalue, abs=1e-12)
+    assert (test.confidence_interval.low, test.confidence_interval.high) == pytest.approx(
         interval, abs=1e-12
     )
-    assert (found.method, found.clusters, found.degrees_of_freedom) == ("paired-t", None, 89)
+    assert (test.method, test.clusters, test.degrees_of_freedom) == ("paired-t", None, 89)
 
 
 def test_variance_is_the_leave_one_cluster_out_jackknife(data):
@@ -46,10 +46,10 @@ def test_variance_is_the_leave_one_cluster_out_jackknife(data):
     change = checkpoint - base
     left_out = np.array([change[cluster != g].mean() for g in range(12)])
     variance = 11 / 12 * ((left_out - change.mean()) ** 2).sum()
-    found = mean_difference(base, checkpoint, cluster=cluster)
-    assert found.standard_error == pytest.approx(np.sqrt(variance), abs=1e-12)
-    assert (found.clusters, found.degrees_of_freedom) == (12, 11)
-    assert found.pvalue == pytest.approx(
+    test = mean_difference(base, checkpoint, cluster=cluster)
+    assert test.standard_error == pytest.approx(np.sqrt(variance), abs=1e-12)
+    assert (test.clusters, test.degrees_of_freedom) == (12, 11)
+    assert test.pvalue == pytest.approx(
         2 * scipy_stats.t(11).sf(abs(change.mean()) / np.sqrt(variance)), abs=1e-12
     )
 
@@ -62,51 +62,51 @@ def test_with_clusters_of_one_size_it_is_the_cluster_robust_regression_of_statsm
     fit = sm.OLS(change, np.ones(90)).fit(
         cov_type="cluster", cov_kwds={"groups": cluster, "use_correction": False}
     )
-    found = mean_difference(np.zeros(90), change, cluster=cluster)
-    assert found.standard_error == pytest.approx(fit.bse[0] * np.sqrt(15 / 14), abs=1e-12)
+    test = mean_difference(np.zeros(90), change, cluster=cluster)
+    assert test.standard_error == pytest.approx(fit.bse[0] * np.sqrt(15 / 14), abs=1e-12)
 
 
 @given(rows, st.randoms())
 def test_order_names_and_swapping_models(pairs, random):
     base, checkpoint, cluster = columns(pairs)
-    found = mean_difference(base, checkpoint, cluster=cluster)
+    test = mean_difference(base, checkpoint, cluster=cluster)
     shuffled = list(pairs)
     random.shuffle(shuffled)
     again_base, again_checkpoint, again_cluster = columns(shuffled)
     renamed = np.array([f"article {9 - c}" for c in again_cluster])
     again = mean_difference(again_base, again_checkpoint, cluster=renamed)
     swapped = mean_difference(checkpoint, base, cluster=cluster)
-    assert again.difference == pytest.approx(found.difference, abs=1e-12)
-    assert swapped.difference == -found.difference
-    assert (found.pvalue is None) == (again.pvalue is None) == (swapped.pvalue is None)
-    if found.pvalue is not None:
-        assert 0 <= found.pvalue <= 1
-        assert swapped.pvalue == found.pvalue == pytest.approx(again.pvalue, abs=1e-9)
-        assert found.confidence_interval.low <= found.difference <= found.confidence_interval.high
+    assert again.difference == pytest.approx(test.difference, abs=1e-12)
+    assert swapped.difference == -test.difference
+    assert (test.pvalue is None) == (again.pvalue is None) == (swapped.pvalue is None)
+    if test.pvalue is not None:
+        assert 0 <= test.pvalue <= 1
+        assert swapped.pvalue == test.pvalue == pytest.approx(again.pvalue, abs=1e-9)
+        assert test.confidence_interval.low <= test.difference <= test.confidence_interval.high
 
 
 @given(rows)
 def test_identical_models_have_difference_zero_and_p_one(pairs):
     base, _, cluster = columns(pairs)
     for group in (None, cluster):
-        found = mean_difference(base, base, cluster=group)
-        assert (found.difference, found.pvalue) == (0, 1)
-        assert (found.confidence_interval.low, found.confidence_interval.high) == (0, 0)
+        test = mean_difference(base, base, cluster=group)
+        assert (test.difference, test.pvalue) == (0, 1)
+        assert (test.confidence_interval.low, test.confidence_interval.high) == (0, 0)
 
 
 def test_one_item_or_one_cluster_tells_a_difference_but_no_p():
-    for found in (
+    for result in (
         mean_difference([0], [1]),
         mean_difference([0, 0, 1], [1, 0, 1], cluster=["a", "a", "a"]),
     ):
-        assert found.difference > 0
-        assert found.pvalue is found.confidence_interval is found.standard_error is None
+        assert result.difference > 0
+        assert result.pvalue is result.confidence_interval is result.standard_error is None
 
 
 def test_the_same_change_everywhere_has_no_p_rather_than_zero():
-    found = mean_difference([0.1] * 7, [0.4] * 7)
-    assert found.difference == pytest.approx(0.3)
-    assert found.pvalue is found.confidence_interval is None
+    test = mean_difference([0.1] * 7, [0.4] * 7)
+    assert test.difference == pytest.approx(0.3)
+    assert test.pvalue is test.confidence_interval is None
 
 
 def test_single_cluster_has_no_standard_error():
@@ -160,8 +160,8 @@ def test_where_all_agree_a_cluster_is_an_item():
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=40))
-def test_the_interval_of_a_share_holds_the_share_and_lies_in_its_range(found):
-    happened, cluster = zip(*found, strict=True)
+def test_the_interval_of_a_share_holds_the_share_and_lies_in_its_range(result):
+    happened, cluster = zip(*result, strict=True)
     limits = proportion_interval(happened, cluster=cluster)
     assert 0 <= limits.low <= np.mean(happened) + 1e-12
     assert np.mean(happened) - 1e-12 <= limits.high <= 1

@@ -13,12 +13,12 @@ from saeval.stats.inference.multiplicity import adjust_pvalues, max_t_pvalues
 @pytest.mark.parametrize("p", [[], [None], [0.2], [0.01, None, 0.04, 0.03, 0.5, 0.0, 1.0, None]])
 @pytest.mark.parametrize("method", ["holm", "fdr_bh"])
 def test_holm_and_benjamini_hochberg_agree_with_statsmodels_and_skip_none(p, method):
-    found = adjust_pvalues(p, method=method)
+    adjusted = adjust_pvalues(p, method=method)
     known = [value for value in p if value is not None]
-    assert [value is None for value in found] == [value is None for value in p]
+    assert [value is None for value in adjusted] == [value is None for value in p]
     if known:
         expected = multipletests(known, method=method)[1]
-        assert [value for value in found if value is not None] == pytest.approx(expected)
+        assert [value for value in adjusted if value is not None] == pytest.approx(expected)
 
 
 def test_adjusted_p_rejects_what_is_no_p():
@@ -36,21 +36,21 @@ def replicated(t, correlation, size=20_000, seed=0):
 
 
 def test_one_test_is_not_adjusted():
-    found = max_t_pvalues(*replicated([2.0], 0))
-    assert found[0] == pytest.approx(2 * scipy_stats.norm.sf(2), abs=0.004)
+    adjusted = max_t_pvalues(*replicated([2.0], 0))
+    assert adjusted[0] == pytest.approx(2 * scipy_stats.norm.sf(2), abs=0.004)
 
 
 def test_independent_tests_agree_with_the_step_down_sidak_adjustment():
     t = [3.0, 2.5, 1.0, 0.2]
-    found = max_t_pvalues(*replicated(t, 0))
+    adjusted = max_t_pvalues(*replicated(t, 0))
     raw = 2 * scipy_stats.norm.sf(t)
     expected = multipletests(raw, method="holm-sidak")[1]
-    assert [found[i] for i in range(4)] == pytest.approx(expected, abs=0.01)
+    assert [adjusted[i] for i in range(4)] == pytest.approx(expected, abs=0.01)
 
 
 def test_one_metric_in_two_guises_costs_nothing():
-    found = max_t_pvalues(*replicated([2.2, 2.2, 2.2], 1.0))
-    assert found[0] == pytest.approx(2 * scipy_stats.norm.sf(2.2), abs=0.004)
+    adjusted = max_t_pvalues(*replicated([2.2, 2.2, 2.2], 1.0))
+    assert adjusted[0] == pytest.approx(2 * scipy_stats.norm.sf(2.2), abs=0.004)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
@@ -62,8 +62,8 @@ def test_family_wise_error_of_true_nulls_is_five_percent(correlation):
     smallest = []
     for _ in range(1000):
         t = root * rng.normal() + rest * rng.normal(size=4)
-        found = max_t_pvalues(dict(enumerate(t)), dict(enumerate(t[:, None] + noise)))
-        smallest.append(min(found.values()))
+        adjusted = max_t_pvalues(dict(enumerate(t)), dict(enumerate(t[:, None] + noise)))
+        smallest.append(min(adjusted.values()))
     assert np.mean(np.array(smallest) <= 0.05) == pytest.approx(0.05, abs=0.025)
 
 
@@ -78,9 +78,9 @@ def test_undefined_tests_are_left_out_and_undefined_replicates_ignored():
     ):
         assert extra == {0: alone[0], 1: None}
     holey = np.where(np.arange(2000) < 60, np.nan, replicates[1])
-    found = max_t_pvalues(differences, replicates | {1: holey})
-    assert found[0] <= max_t_pvalues(differences, replicates)[0]
-    assert found[1] is not None
+    adjusted = max_t_pvalues(differences, replicates | {1: holey})
+    assert adjusted[0] <= max_t_pvalues(differences, replicates)[0]
+    assert adjusted[1] is not None
 
 
 def test_identical_models_have_p_one():
@@ -89,22 +89,22 @@ def test_identical_models_have_p_one():
 
 
 def test_a_difference_that_never_varies_has_the_smallest_p():
-    found = max_t_pvalues({"a": 1.0, "b": 0.0}, {"a": np.ones(99), "b": np.zeros(99)})
-    assert found == {"a": 0.01, "b": 1}
+    adjusted = max_t_pvalues({"a": 1.0, "b": 0.0}, {"a": np.ones(99), "b": np.zeros(99)})
+    assert adjusted == {"a": 0.01, "b": 1}
 
 
 @given(st.lists(st.floats(-4, 4), min_size=1, max_size=5), st.randoms())
 def test_order_and_sign_change_nothing_and_larger_t_has_smaller_p(t, random):
     differences, replicates = replicated(t, 0.5, size=200)
-    found = max_t_pvalues(differences, replicates)
+    adjusted = max_t_pvalues(differences, replicates)
     order = list(differences)
     random.shuffle(order)
     again = max_t_pvalues({k: -differences[k] for k in order}, {k: -replicates[k] for k in order})
-    assert again == pytest.approx(found)
-    assert all(1 / 201 <= p <= 1 for p in found.values())
-    spread = {k: abs(differences[k]) / replicates[k].std() for k in found}
-    by_size = sorted(found, key=lambda k: -spread[k])
-    assert [found[k] for k in by_size] == sorted(found.values())
+    assert again == pytest.approx(adjusted)
+    assert all(1 / 201 <= p <= 1 for p in adjusted.values())
+    spread = {k: abs(differences[k]) / replicates[k].std() for k in adjusted}
+    by_size = sorted(adjusted, key=lambda k: -spread[k])
+    assert [adjusted[k] for k in by_size] == sorted(adjusted.values())
 
 
 def test_nothing_to_adjust():

@@ -47,18 +47,18 @@ def exact_p(pairs, units):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_p_agrees_with_every_swap_of_a_small_sample(seed):
     pairs = subset(simulated(50, seed), 9)
-    found = swap_tests(pairs, n_resamples=20_000, rng=1)["macro_f1", None]
+    result = swap_tests(pairs, n_resamples=20_000, rng=1)["macro_f1", None]
     difference = swapped_difference(pairs, np.zeros(9, dtype=bool))
-    assert found.difference == pytest.approx(difference, abs=1e-12)
-    assert found.pvalue == pytest.approx(exact_p(pairs, np.arange(9)), abs=0.012)
+    assert result.difference == pytest.approx(difference, abs=1e-12)
+    assert result.pvalue == pytest.approx(exact_p(pairs, np.arange(9)), abs=0.012)
 
 
 def test_clusters_are_swapped_whole():
     cluster = np.repeat(np.arange(7), 6)
     pairs = subset(simulated(50, 4), 42, cluster)
-    found = swap_tests(pairs, n_resamples=20_000, rng=1)["macro_f1", None]
-    assert found.pvalue == pytest.approx(exact_p(pairs, cluster), abs=0.012)
-    assert found.method == "cluster-swap-permutation"
+    result = swap_tests(pairs, n_resamples=20_000, rng=1)["macro_f1", None]
+    assert result.pvalue == pytest.approx(exact_p(pairs, cluster), abs=0.012)
+    assert result.method == "cluster-swap-permutation"
 
 
 def test_p_agrees_with_a_loop_over_items():
@@ -66,8 +66,8 @@ def test_p_agrees_with_a_loop_over_items():
     rng = np.random.default_rng(0)
     loop = np.array([swapped_difference(pairs, rng.random(150) < 0.5) for _ in range(600)])
     observed = abs(swapped_difference(pairs, np.zeros(150, dtype=bool)))
-    found = swap_tests(pairs, rng=3)["macro_f1", None]
-    assert found.pvalue == pytest.approx((np.abs(loop) >= observed).mean(), abs=0.06)
+    result = swap_tests(pairs, rng=3)["macro_f1", None]
+    assert result.pvalue == pytest.approx((np.abs(loop) >= observed).mean(), abs=0.06)
 
 
 def test_accuracy_agrees_with_the_exact_mcnemar_test():
@@ -76,8 +76,8 @@ def test_accuracy_agrees_with_the_exact_mcnemar_test():
     pairs = simulated(400, 2)
     worse = int((pairs.base_correct & ~pairs.checkpoint_correct).sum())
     better = int((~pairs.base_correct & pairs.checkpoint_correct).sum())
-    found = swap_tests(pairs, n_resamples=40_000)["accuracy", None]
-    assert found.pvalue == pytest.approx(mcnemar(worse, better).pvalue_exact, abs=0.01)
+    result = swap_tests(pairs, n_resamples=40_000)["accuracy", None]
+    assert result.pvalue == pytest.approx(mcnemar(worse, better).pvalue_exact, abs=0.01)
 
 
 @given(small_pairs(), st.booleans())
@@ -89,18 +89,18 @@ def test_swapping_models_keeps_p_and_turns_the_sign(pairs, clustered):
         )
         for base, checkpoint in ((pairs.base, pairs.checkpoint), (pairs.checkpoint, pairs.base))
     )
-    for key, found in one.items():
-        assert other[key].pvalue == found.pvalue
-        if found.difference is not None:
-            assert other[key].difference == -found.difference
-            assert 1 / 51 <= found.pvalue <= 1
+    for key, result in one.items():
+        assert other[key].pvalue == result.pvalue
+        if result.difference is not None:
+            assert other[key].difference == -result.difference
+            assert 1 / 51 <= result.pvalue <= 1
 
 
 @given(small_pairs())
 def test_identical_models_have_difference_zero_and_p_one(pairs):
     same = paired_answers(LABELS, "NA", pairs.target, pairs.base, pairs.base)
-    for found in swap_tests(same, n_resamples=10).values():
-        assert (found.difference, found.pvalue) in ((0, 1), (None, None))
+    for result in swap_tests(same, n_resamples=10).values():
+        assert (result.difference, result.pvalue) in ((0, 1), (None, None))
 
 
 def test_order_of_items_and_cluster_names_change_nothing():

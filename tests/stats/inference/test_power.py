@@ -27,8 +27,8 @@ def exact_power(items, difference, discordant_rate):
         if chance < 1e-9:
             continue
         split = np.arange(discordant + 1)
-        found = np.array([mcnemar(b, discordant - b).pvalue_mid <= 0.05 for b in split])
-        total += chance * scipy_stats.binom.pmf(split, discordant, better)[found].sum()
+        result = np.array([mcnemar(b, discordant - b).pvalue_mid <= 0.05 for b in split])
+        total += chance * scipy_stats.binom.pmf(split, discordant, better)[result].sum()
     return total
 
 
@@ -37,9 +37,9 @@ def exact_power(items, difference, discordant_rate):
     [(200, 0.1, 0.2), (150, 0.08, 0.3), (300, 0.04, 0.1)],
 )
 def test_power_agrees_with_exact_enumeration(items, difference, discordant_rate):
-    found = power_of_difference(items, difference, discordant_rate=discordant_rate)
+    analysis = power_of_difference(items, difference, discordant_rate=discordant_rate)
     exact = exact_power(items, difference, discordant_rate)
-    assert found.power == pytest.approx(exact, abs=0.02)
+    assert analysis.power == pytest.approx(exact, abs=0.02)
 
 
 def test_required_items_of_a_published_calculator():
@@ -49,11 +49,11 @@ def test_required_items_of_a_published_calculator():
 
 @given(st.integers(200, 50_000), st.floats(0.05, 0.6))
 def test_minimum_detectable_difference_is_near_the_rule_of_thumb(items, rate):
-    found = minimum_detectable_difference(items, discordant_rate=rate)
+    analysis = minimum_detectable_difference(items, discordant_rate=rate)
     rule = 2.8016 * math.sqrt(rate / items)
     assume(rule**2 < rate / 10)
-    assert found.difference == pytest.approx(rule, rel=0.02)
-    assert found.difference <= rule
+    assert analysis.difference == pytest.approx(rule, rel=0.02)
+    assert analysis.difference <= rule
 
 
 @given(rates, st.floats(0.1, 0.99), st.sampled_from([0.5, 0.8, 0.95]))

@@ -12,43 +12,43 @@ from saeval.stats.inference.proportions import mcnemar, tango_interval, tango_sc
 
 def test_mcnemar_cavo_as_published():
     """[[59, 6], [16, 80]] of Cavo et al., in Fagerland, Lydersen, Laake (2013), table 3."""
-    found = mcnemar(6, 16)
-    assert found.pvalue_mid == pytest.approx(0.034690, abs=5e-7)
-    assert found.pvalue_exact == pytest.approx(0.052479, abs=5e-7)
-    assert found.pvalue_asymptotic == pytest.approx(0.033006, abs=5e-7)
-    assert found.pvalue_corrected == pytest.approx(0.055009, abs=5e-7)
+    test = mcnemar(6, 16)
+    assert test.pvalue_mid == pytest.approx(0.034690, abs=5e-7)
+    assert test.pvalue_exact == pytest.approx(0.052479, abs=5e-7)
+    assert test.pvalue_asymptotic == pytest.approx(0.033006, abs=5e-7)
+    assert test.pvalue_corrected == pytest.approx(0.055009, abs=5e-7)
 
 
 def test_mcnemar_of_statsmodels_documentation():
     """[[101, 70], [59, 33]], exact and with continuity correction."""
-    found = mcnemar(70, 59)
-    assert found.pvalue_exact == pytest.approx(0.378688, abs=5e-7)
-    assert found.statistic_corrected == pytest.approx(0.7751938, abs=5e-8)
+    test = mcnemar(70, 59)
+    assert test.pvalue_exact == pytest.approx(0.378688, abs=5e-7)
+    assert test.statistic_corrected == pytest.approx(0.7751938, abs=5e-8)
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_mcnemar_agrees_with_statsmodels(b, c):
-    found = mcnemar(b, c)
+    test = mcnemar(b, c)
     table = [[5, b], [c, 7]]
     if b + c:
-        assert found.pvalue_exact == pytest.approx(
+        assert test.pvalue_exact == pytest.approx(
             statsmodels_mcnemar(table, exact=True).pvalue, abs=1e-12
         )
-        assert found.pvalue_asymptotic == pytest.approx(
+        assert test.pvalue_asymptotic == pytest.approx(
             statsmodels_mcnemar(table, exact=False, correction=False).pvalue, abs=1e-12
         )
-    assert found.pvalue_mid <= found.pvalue_exact <= 1
-    assert found == mcnemar(b, c)
-    assert mcnemar(c, b).pvalue_mid == found.pvalue_mid
+    assert test.pvalue_mid <= test.pvalue_exact <= 1
+    assert test == mcnemar(b, c)
+    assert mcnemar(c, b).pvalue_mid == test.pvalue_mid
 
 
 def test_mcnemar_without_discordant_items_has_p_one():
-    found = mcnemar(0, 0)
+    test = mcnemar(0, 0)
     assert (
-        found.pvalue_mid,
-        found.pvalue_exact,
-        found.pvalue_asymptotic,
-        found.pvalue_corrected,
+        test.pvalue_mid,
+        test.pvalue_exact,
+        test.pvalue_asymptotic,
+        test.pvalue_corrected,
     ) == (1, 1, 1, 1)
 
 
@@ -69,27 +69,27 @@ def test_mcnemar_rejects_negative_counts():
 def test_tango_as_published(cells, published):
     """Cells are (both, A only, B only, neither); the published interval is of A − B."""
     _, a_only, b_only, _ = cells
-    found = tango_interval(b_only, a_only, sum(cells))
+    interval = tango_interval(b_only, a_only, sum(cells))
     places = 3 if published[0] != -0.1240 else 4
-    assert (round(found.low, places), round(found.high, places)) == published
+    assert (round(interval.low, places), round(interval.high, places)) == published
 
 
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 60))
 def test_tango_contains_the_difference_and_mirrors(b, c, concordant):
     n = b + c + concordant
-    found = tango_interval(b, c, n)
-    assert -1 <= found.low <= (c - b) / n <= found.high <= 1
+    interval = tango_interval(b, c, n)
+    assert -1 <= interval.low <= (c - b) / n <= interval.high <= 1
     mirrored = tango_interval(c, b, n)
-    assert mirrored.low == pytest.approx(-found.high, abs=1e-9)
-    assert mirrored.high == pytest.approx(-found.low, abs=1e-9)
+    assert mirrored.low == pytest.approx(-interval.high, abs=1e-9)
+    assert mirrored.high == pytest.approx(-interval.low, abs=1e-9)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 40))
 def test_tango_limits_solve_the_score_equation(b, c, concordant):
     """At a limit Δ the score, with q by solving Tango's quadratic anew, is ±1.96."""
     n = b + c + concordant
-    found = tango_interval(b, c, n)
-    for limit in (found.low, found.high):
+    interval = tango_interval(b, c, n)
+    for limit in (interval.low, interval.high):
         if abs(limit) < 1:
             a2, a1, a0 = 2 * n, -c - b + (2 * n - c + b) * limit, -b * limit * (1 - limit)
             q = (-a1 + math.sqrt(a1 * a1 - 4 * a2 * a0)) / (2 * a2)
@@ -99,8 +99,8 @@ def test_tango_limits_solve_the_score_equation(b, c, concordant):
 
 @pytest.mark.parametrize("items", [1, 7])
 def test_tango_when_every_item_changed_one_way(items):
-    found = tango_interval(0, items, items)
-    assert found.low < found.high == 1
+    interval = tango_interval(0, items, items)
+    assert interval.low < interval.high == 1
     assert tango_interval(items, 0, items).low == -1
 
 

@@ -52,15 +52,15 @@ def test_with_two_confidences_it_is_the_interval_of_agresti_and_caffo():
     """Among 140 right answers 12 strays, among 60 wrong ones none."""
     right = np.arange(200) < 140
     stated = np.where(np.arange(200) < 12, RARE, USUAL)
-    found = auroc_difference(right, np.full(200, USUAL), right, stated)
+    test = auroc_difference(right, np.full(200, USUAL), right, stated)
     one, other = 13 / 142, 1 / 62
     # AUROC − ½ is half the difference of the shares; DeLong divides by one item less.
     variance = one * (1 - one) / 141 + other * (1 - other) / 61
-    assert found.standard_error == pytest.approx(np.sqrt(variance) / 2)
-    assert found.difference == pytest.approx(-(12 / 140) / 2)
-    middle = (found.confidence_interval.low + found.confidence_interval.high) / 2
+    assert test.standard_error == pytest.approx(np.sqrt(variance) / 2)
+    assert test.difference == pytest.approx(-(12 / 140) / 2)
+    middle = (test.confidence_interval.low + test.confidence_interval.high) / 2
     assert middle == pytest.approx(-(one - other) / 2)
-    assert found.method == "smoothed-delong-z"
+    assert test.method == "smoothed-delong-z"
 
 
 @pytest.mark.parametrize("test", TESTS)
@@ -84,9 +84,9 @@ def test_varied_confidence_is_left_alone():
 
 def test_two_constant_confidences_are_equal_and_not_certain():
     right = np.arange(300) < 200
-    found = auroc_difference(right, np.full(300, 0.9), right, np.full(300, 0.85))
-    assert (found.difference, found.pvalue) == (0, 1)
-    assert found.confidence_interval.low < 0 < found.confidence_interval.high
+    test = auroc_difference(right, np.full(300, 0.9), right, np.full(300, 0.85))
+    assert (test.difference, test.pvalue) == (0, 1)
+    assert test.confidence_interval.low < 0 < test.confidence_interval.high
 
 
 def test_items_added_to_clusters_are_clusters_of_their_own():

@@ -28,14 +28,14 @@ def data():
 
 def test_log_ratio_agrees_with_the_jackknife(data):
     base, checkpoint, cluster = data
-    found = compare_std(base, checkpoint).log_ratio
-    assert found.difference == pytest.approx(math.log(checkpoint.std() / base.std()), abs=1e-12)
+    result = compare_std(base, checkpoint).log_ratio
+    assert result.difference == pytest.approx(math.log(checkpoint.std() / base.std()), abs=1e-12)
 
     def left_out(kept):
         return math.log(checkpoint[kept].std() / base[kept].std())
 
     one = np.array([left_out(np.arange(300) != i) for i in range(300)])
-    assert found.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=0.04)
+    assert result.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=0.04)
     many = np.array([left_out(cluster != g) for g in range(30)])
     clustered = compare_std(base, checkpoint, cluster=cluster).log_ratio
     assert clustered.standard_error == pytest.approx(np.sqrt(29 * many.var()), rel=0.08)
@@ -44,14 +44,14 @@ def test_log_ratio_agrees_with_the_jackknife(data):
 
 def test_difference_has_the_exact_jackknife_error(data):
     base, checkpoint, cluster = data
-    found = compare_std(base, checkpoint).difference
-    assert found.difference == pytest.approx(checkpoint.std() - base.std(), abs=1e-12)
+    result = compare_std(base, checkpoint).difference
+    assert result.difference == pytest.approx(checkpoint.std() - base.std(), abs=1e-12)
 
     def left_out(kept):
         return checkpoint[kept].std() - base[kept].std()
 
     one = np.array([left_out(np.arange(300) != i) for i in range(300)])
-    assert found.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=1e-9)
+    assert result.standard_error == pytest.approx(np.sqrt(299 * one.var()), rel=1e-9)
     many = np.array([left_out(cluster != g) for g in range(30)])
     clustered = compare_std(base, checkpoint, cluster=cluster).difference
     assert clustered.standard_error == pytest.approx(np.sqrt(29 * many.var()), rel=1e-9)
@@ -64,18 +64,18 @@ def test_log_ratio_of_normal_samples_has_the_textbook_variance():
     ease = rng.normal(size=20_000)
     base, checkpoint = (0.5 + 0.05 * (0.8 * ease + 0.6 * rng.normal(size=20_000)) for _ in range(2))
     rho = np.corrcoef(base, checkpoint)[0, 1]
-    found = compare_std(base, checkpoint).log_ratio
-    assert found.standard_error == pytest.approx(np.sqrt((1 - rho**2) / 20_000), rel=0.03)
+    result = compare_std(base, checkpoint).log_ratio
+    assert result.standard_error == pytest.approx(np.sqrt((1 - rho**2) / 20_000), rel=0.03)
 
 
 def test_brown_forsythe_is_the_paired_t_of_deviations_from_the_medians(data):
     base, checkpoint, _ = data
-    found = compare_std(base, checkpoint).brown_forsythe
+    result = compare_std(base, checkpoint).brown_forsythe
     expected = scipy_stats.ttest_rel(
         abs(checkpoint - np.median(checkpoint)), abs(base - np.median(base))
     )
-    assert found.statistic == pytest.approx(expected.statistic, abs=1e-12)
-    assert found.pvalue == pytest.approx(expected.pvalue, abs=1e-12)
+    assert result.statistic == pytest.approx(expected.statistic, abs=1e-12)
+    assert result.pvalue == pytest.approx(expected.pvalue, abs=1e-12)
 
 
 def test_correlated_confidences_are_told_apart_where_levene_cannot():
@@ -83,9 +83,9 @@ def test_correlated_confidences_are_told_apart_where_levene_cannot():
     base = np.clip(0.6 + 0.15 * rng.normal(size=300), 0, 1)
     checkpoint = np.clip(0.6 + 1.1 * (base - 0.6) + 0.02 * rng.normal(size=300), 0, 1)
     assert scipy_stats.levene(base, checkpoint, center="median").pvalue > 0.05
-    found = compare_std(base, checkpoint)
-    assert found.log_ratio.pvalue < 1e-6
-    assert found.brown_forsythe.pvalue < 1e-6
+    comparison = compare_std(base, checkpoint)
+    assert comparison.log_ratio.pvalue < 1e-6
+    assert comparison.brown_forsythe.pvalue < 1e-6
 
 
 @given(items, st.randoms())
@@ -95,11 +95,11 @@ def test_order_and_swapping_models(rows, random):
     random.shuffle(shuffled)
     b, c, g = columns(shuffled)
     for groups, again_groups in ((None, None), (cluster, g)):
-        found = compare_std(base, checkpoint, cluster=groups)
+        comparison = compare_std(base, checkpoint, cluster=groups)
         again = compare_std(b, c, cluster=again_groups)
         swapped = compare_std(checkpoint, base, cluster=groups)
         for name in ("difference", "log_ratio", "brown_forsythe"):
-            one, two, other = (getattr(x, name) for x in (found, again, swapped))
+            one, two, other = (getattr(x, name) for x in (comparison, again, swapped))
             assert (one.pvalue is None) == (two.pvalue is None) == (other.pvalue is None)
             if one.difference is not None:
                 assert two.difference == pytest.approx(one.difference, abs=1e-12)
@@ -114,10 +114,10 @@ def test_order_and_swapping_models(rows, random):
 def test_identical_models_have_difference_zero_and_p_one(rows):
     base, _, cluster = columns(rows)
     for groups in (None, cluster):
-        found = compare_std(base, base, cluster=groups)
-        assert (found.difference.difference, found.difference.pvalue) == (0, 1)
-        assert (found.log_ratio.difference, found.log_ratio.pvalue) == (0, 1)
-        assert (found.brown_forsythe.difference, found.brown_forsythe.pvalue) == (0, 1)
+        comparison = compare_std(base, base, cluster=groups)
+        assert (comparison.difference.difference, comparison.difference.pvalue) == (0, 1)
+        assert (comparison.log_ratio.difference, comparison.log_ratio.pvalue) == (0, 1)
+        assert (comparison.brown_forsythe.difference, comparison.brown_forsythe.pvalue) == (0, 1)
 
 
 def test_constant_confidences():

@@ -19,13 +19,13 @@ full_tables = st.integers(2, 5).flatmap(
 @given(full_tables)
 def test_both_agree_with_statsmodels_on_full_tables(table):
     reference = SquareTable(table, shift_zeros=False)
-    for found, expected in (
+    for result, expected in (
         (bowker(table), reference.symmetry()),
         (stuart_maxwell(table), reference.homogeneity()),
     ):
-        assert found.statistic == pytest.approx(expected.statistic, rel=1e-9, abs=1e-9)
-        assert found.degrees_of_freedom == expected.df
-        assert found.pvalue == pytest.approx(expected.pvalue, abs=1e-9)
+        assert result.statistic == pytest.approx(expected.statistic, rel=1e-9, abs=1e-9)
+        assert result.degrees_of_freedom == expected.df
+        assert result.pvalue == pytest.approx(expected.pvalue, abs=1e-9)
 
 
 @given(tables)
@@ -44,10 +44,10 @@ def test_order_of_labels_and_swapping_models_change_nothing(table, random):
     order = list(range(len(table)))
     random.shuffle(order)
     for test in (bowker, stuart_maxwell):
-        found = test(table)
+        result = test(table)
         for other in (test(table.T), test(table[np.ix_(order, order)])):
-            assert other.statistic == pytest.approx(found.statistic, abs=1e-9)
-            assert other.degrees_of_freedom == found.degrees_of_freedom
+            assert other.statistic == pytest.approx(result.statistic, abs=1e-9)
+            assert other.degrees_of_freedom == result.degrees_of_freedom
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
@@ -62,8 +62,8 @@ def test_two_labels_are_mcnemar(b, c):
 def test_identical_models_have_p_one(table):
     same = np.diag(np.diag(table))
     for test in (bowker, stuart_maxwell):
-        found = test(same)
-        assert (found.statistic, found.degrees_of_freedom, found.pvalue) == (0, 0, 1)
+        result = test(same)
+        assert (result.statistic, result.degrees_of_freedom, result.pvalue) == (0, 0, 1)
 
 
 def test_a_circle_of_changes_is_asymmetric_with_equal_margins():
@@ -75,9 +75,9 @@ def test_a_circle_of_changes_is_asymmetric_with_equal_margins():
 def test_separate_groups_of_labels_lose_a_degree_of_freedom_each():
     table = np.zeros((4, 4))
     table[0, 1], table[1, 0], table[2, 3] = 9, 1, 8
-    found = stuart_maxwell(table)
-    assert found.degrees_of_freedom == 2
-    assert found.statistic == pytest.approx(64 / 10 + 8, abs=1e-9)
+    test = stuart_maxwell(table)
+    assert test.degrees_of_freedom == 2
+    assert test.statistic == pytest.approx(64 / 10 + 8, abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -21,28 +21,28 @@ def test_by_hand():
     """Cohen (1960) by hand: p_o = 35/50, p_e = (25·30 + 25·20)/50² = .5, kappa .4."""
     default = [0] * 25 + [1] * 25
     judge = [0] * 20 + [1] * 5 + [0] * 10 + [1] * 15
-    found = grader_agreement(LABELS, default, judge)
-    assert found.counts == ((20, 5, 0, 0), (10, 15, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
-    assert found.kappa == pytest.approx(0.4)
-    assert found.agreement.value == 0.7
-    assert found.agreement.interval == wilson_interval(35, 50)
+    table = grader_agreement(LABELS, default, judge)
+    assert table.counts == ((20, 5, 0, 0), (10, 15, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
+    assert table.kappa == pytest.approx(0.4)
+    assert table.agreement.value == 0.7
+    assert table.agreement.interval == wilson_interval(35, 50)
 
 
 @given(grades)
 def test_as_scikit_learn_has_it_on_what_both_graded(pairs):
-    found = grader_agreement(LABELS, [d for d, _ in pairs], [j for _, j in pairs])
+    table = grader_agreement(LABELS, [d for d, _ in pairs], [j for _, j in pairs])
     both = [(d, j) for d, j in pairs if d < 3 and j < 3]
-    assert found.judged == len(pairs)
-    assert found.unscored == sum(j == 3 for _, j in pairs)
-    assert found.agreement.total == len(both)
-    assert found.agreement.count == sum(d == j for d, j in both)
+    assert table.judged == len(pairs)
+    assert table.unscored == sum(j == 3 for _, j in pairs)
+    assert table.agreement.total == len(both)
+    assert table.agreement.count == sum(d == j for d, j in both)
     if len({label for pair in both for label in pair}) < 2:
-        assert found.kappa is None
+        assert table.kappa is None
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = cohen_kappa_score(*np.array(both).T, labels=[0, 1, 2])
-    assert found.kappa == pytest.approx(expected)
+    assert table.kappa == pytest.approx(expected)
 
 
 @given(grades, st.permutations(range(60)))
@@ -56,9 +56,9 @@ def test_order_does_not_matter(pairs, order):
 
 
 def test_nothing_graded():
-    found = grader_agreement(LABELS, [], [], not_judged=7)
-    assert (found.judged, found.unscored, found.not_judged) == (0, 0, 7)
-    assert (found.kappa, found.agreement.value, found.agreement.interval) == (None, None, None)
+    table = grader_agreement(LABELS, [], [], not_judged=7)
+    assert (table.judged, table.unscored, table.not_judged) == (0, 0, 7)
+    assert (table.kappa, table.agreement.value, table.agreement.interval) == (None, None, None)
 
 
 def test_one_grade_throughout_has_no_kappa():

@@ -22,27 +22,27 @@ def test_corp_as_published():
     """The golden case: MCB .0505833, DSC .1733333, UNC .24, Brier .11725."""
     y = [0, 0, 1, 1, 0, 1, 1, 0, 1, 1]
     p = [0.1, 0.4, 0.35, 0.8, 0.4, 0.8, 0.9, 0.1, 0.6, 0.6]
-    found = brier_decomposition(y, p)
-    assert found.miscalibration == pytest.approx(0.0505833, abs=5e-8)
-    assert found.discrimination == pytest.approx(0.1733333, abs=5e-8)
-    assert found.uncertainty == pytest.approx(0.24, abs=1e-12)
-    assert found.brier == pytest.approx(0.11725, abs=1e-12)
-    assert found.items == (2, 1, 2, 2, 2, 1)
-    assert found.recalibrated == pytest.approx([0, 1 / 3, 1 / 3, 1, 1, 1], abs=1e-12)
+    parts = brier_decomposition(y, p)
+    assert parts.miscalibration == pytest.approx(0.0505833, abs=5e-8)
+    assert parts.discrimination == pytest.approx(0.1733333, abs=5e-8)
+    assert parts.uncertainty == pytest.approx(0.24, abs=1e-12)
+    assert parts.brier == pytest.approx(0.11725, abs=1e-12)
+    assert parts.items == (2, 1, 2, 2, 2, 1)
+    assert parts.recalibrated == pytest.approx([0, 1 / 3, 1 / 3, 1, 1, 1], abs=1e-12)
 
 
 @given(items)
 def test_parts_add_up_to_the_brier_score_and_are_not_negative(pairs):
     correct, confidence = split(pairs)
-    found = brier_decomposition(correct, confidence)
-    assert found.brier == pytest.approx(brier_score(correct, confidence), abs=1e-12)
-    assert found.miscalibration - found.discrimination + found.uncertainty == pytest.approx(
-        found.brier, abs=1e-12
+    parts = brier_decomposition(correct, confidence)
+    assert parts.brier == pytest.approx(brier_score(correct, confidence), abs=1e-12)
+    assert parts.miscalibration - parts.discrimination + parts.uncertainty == pytest.approx(
+        parts.brier, abs=1e-12
     )
-    assert found.miscalibration >= 0
-    assert 0 <= found.discrimination <= found.uncertainty + 1e-12
-    assert sum(found.items) == len(pairs)
-    assert list(found.recalibrated) == sorted(found.recalibrated)
+    assert parts.miscalibration >= 0
+    assert 0 <= parts.discrimination <= parts.uncertainty + 1e-12
+    assert sum(parts.items) == len(pairs)
+    assert list(parts.recalibrated) == sorted(parts.recalibrated)
 
 
 @given(items)
@@ -50,11 +50,11 @@ def test_recalibration_agrees_with_sklearn(pairs):
     correct, confidence = split(pairs)
     confidence = np.round(confidence, 3)  # sklearn merges confidences that nearly tie
     fitted = IsotonicRegression().fit(confidence, correct).predict(confidence)
-    found = brier_decomposition(correct, confidence)
+    parts = brier_decomposition(correct, confidence)
     expected = brier_score(correct, confidence) - np.mean((fitted - correct) ** 2)
-    assert found.miscalibration == pytest.approx(expected, abs=1e-12)
+    assert parts.miscalibration == pytest.approx(expected, abs=1e-12)
     if 0 < correct.sum() < len(correct):
-        assert found.brier == pytest.approx(brier_score_loss(correct, confidence), abs=1e-12)
+        assert parts.brier == pytest.approx(brier_score_loss(correct, confidence), abs=1e-12)
 
 
 @given(items, st.randoms())

@@ -28,11 +28,11 @@ def split(pairs):
 @given(items)
 def test_auroc_agrees_with_sklearn_and_is_none_for_one_class(pairs):
     correct, confidence = split(pairs)
-    found = auroc(correct, confidence)
+    result = auroc(correct, confidence)
     if correct.all() or not correct.any():
-        assert found is None
+        assert result is None
     else:
-        assert found == pytest.approx(roc_auc_score(correct, confidence), abs=1e-12)
+        assert result == pytest.approx(roc_auc_score(correct, confidence), abs=1e-12)
 
 
 @given(items, st.randoms())
@@ -57,19 +57,19 @@ def test_brier_agrees_with_sklearn(pairs):
 
 def test_risk_coverage_averages_over_ties_as_published():
     """conf = [.9, .9, .9, .5, .5, .1], err = [0, 1, 0, 1, 0, 1] → .3791667."""
-    found = risk_coverage([1, 0, 1, 0, 1, 0], [0.9, 0.9, 0.9, 0.5, 0.5, 0.1])
-    assert found.aurc == pytest.approx(0.3791667, abs=5e-8)
-    assert found.coverage[-1] == 1
-    assert found.risk[-1] == 0.5
+    curve = risk_coverage([1, 0, 1, 0, 1, 0], [0.9, 0.9, 0.9, 0.5, 0.5, 0.1])
+    assert curve.aurc == pytest.approx(0.3791667, abs=5e-8)
+    assert curve.coverage[-1] == 1
+    assert curve.risk[-1] == 0.5
 
 
 @pytest.mark.parametrize("center", ["median", "mean"])
 def test_levene_agrees_with_scipy(center):
     rng = np.random.default_rng(0)
     one, other = rng.choice([0.5, 0.8, 0.95], 50), rng.choice([0.3, 0.6, 0.9], 70)
-    found = levene(one, other, center=center)
+    test = levene(one, other, center=center)
     expected = scipy_stats.levene(one, other, center=center)
-    assert (found.statistic, found.pvalue) == (expected.statistic, expected.pvalue)
+    assert (test.statistic, test.pvalue) == (expected.statistic, expected.pvalue)
 
 
 def test_levene_of_two_constants_is_none():
@@ -77,8 +77,8 @@ def test_levene_of_two_constants_is_none():
 
 
 def test_levene_without_spread_around_the_spread_is_none_not_infinite():
-    found = levene([0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5], center="mean")
-    assert found.statistic is found.pvalue is None
+    test = levene([0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5], center="mean")
+    assert test.statistic is test.pvalue is None
 
 
 def test_ece_of_hand_counted_bins():

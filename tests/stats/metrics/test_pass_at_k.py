@@ -19,8 +19,8 @@ def counted(rows, grade):
 
 @given(grades)
 def test_classes_by_their_definition_on_single_samples(rows):
-    found = repeat_outcomes(counted(rows, "c"), counted(rows, "n"), [len(row) for row in rows])
-    for row, outcome in zip(rows, found, strict=True):
+    outcomes = repeat_outcomes(counted(rows, "c"), counted(rows, "n"), [len(row) for row in rows])
+    for row, outcome in zip(rows, outcomes, strict=True):
         kinds = set(row)
         expected = {
             "all_correct": kinds == {"c"},
@@ -33,8 +33,8 @@ def test_classes_by_their_definition_on_single_samples(rows):
 
 
 def test_one_sample_per_item_leaves_no_partial_class():
-    found = repeat_outcomes([1, 0, 0], [0, 1, 0], 1)
-    assert [OUTCOMES[i] for i in found] == ["all_correct", "all_not_attempted", "all_incorrect"]
+    outcomes = repeat_outcomes([1, 0, 0], [0, 1, 0], 1)
+    assert [OUTCOMES[i] for i in outcomes] == ["all_correct", "all_not_attempted", "all_incorrect"]
 
 
 @given(st.integers(1, 12), st.data())
@@ -47,9 +47,9 @@ def test_pass_at_k_is_the_share_of_draws_with_a_correct_sample(samples, data):
 
 
 def test_pass_at_k_of_many_samples_agrees_with_binomial_coefficients():
-    found = pass_at_k(np.arange(0, 201, 10), np.full(21, 200), k=100)
+    values = pass_at_k(np.arange(0, 201, 10), np.full(21, 200), k=100)
     expected = [1 - math.comb(200 - c, 100) / math.comb(200, 100) for c in range(0, 201, 10)]
-    assert found == pytest.approx(expected, abs=1e-12)
+    assert values == pytest.approx(expected, abs=1e-12)
 
 
 def test_pass_at_one_is_accuracy():

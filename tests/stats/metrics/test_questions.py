@@ -68,20 +68,20 @@ def readable(rows):
 def test_every_metric_is_what_counting_gives(rows):
     target, base, _ = readable(rows)
     confusion = np.bincount(target * 4 + base, minlength=12).reshape(1, 3, 4).astype(float)
-    found = classification_metrics(confusion, LABELS, "UNKNOWN", "WRONG")
+    metrics = classification_metrics(confusion, LABELS, "UNKNOWN", "WRONG")
     for name, expected in counted(target, base).items():
         label = "UNKNOWN" if name in ("recall", "precision") else None
-        assert found[name, label][0] == pytest.approx(expected, nan_ok=True), name
+        assert metrics[name, label][0] == pytest.approx(expected, nan_ok=True), name
 
 
 def test_the_published_measures_of_simpleqa():
     """GPT-4o in the paper: 38.2% correct, 60.8% incorrect, 1.0% not attempted, F 38.4."""
     confusion = np.zeros((1, 3, 4))
     confusion[0, 0] = [382, 608, 10, 0]
-    found = classification_metrics(confusion, LABELS, "UNKNOWN", "WRONG")
-    assert found["incorrect_rate", None][0] == pytest.approx(0.608)
-    assert found["correct_given_attempted", None][0] == pytest.approx(0.386, abs=5e-4)
-    assert found["f_score", None][0] == pytest.approx(0.384, abs=5e-4)
+    metrics = classification_metrics(confusion, LABELS, "UNKNOWN", "WRONG")
+    assert metrics["incorrect_rate", None][0] == pytest.approx(0.608)
+    assert metrics["correct_given_attempted", None][0] == pytest.approx(0.386, abs=5e-4)
+    assert metrics["f_score", None][0] == pytest.approx(0.384, abs=5e-4)
 
 
 def test_a_comparison_has_both_error_directions_with_their_tests():
@@ -90,21 +90,21 @@ def test_a_comparison_has_both_error_directions_with_their_tests():
     easy = rng.random(600) < 0.5
     base = np.where((target == 0) & easy, 0, 1)
     checkpoint = np.where((target == 2) & (rng.random(600) < 0.6), 2, base)
-    found = compare_task("popqa", pairs_of(target, base, checkpoint), SETTINGS)
-    assert found.metric("incorrect_rate").difference < 0
-    assert found.metric("hallucination_rate").base == 1
-    assert found.metric("hallucination_rate").method == "mcnemar-mid-p"
-    assert found.metric("hallucination_rate").items == (target == 2).sum()
-    assert found.metric("false_abstention_rate").checkpoint == 0
-    assert found.metric("f_score").pvalue is not None
-    assert {row.metric for row in found.metrics}.isdisjoint({"macro_f1"})
+    comparison = compare_task("popqa", pairs_of(target, base, checkpoint), SETTINGS)
+    assert comparison.metric("incorrect_rate").difference < 0
+    assert comparison.metric("hallucination_rate").base == 1
+    assert comparison.metric("hallucination_rate").method == "mcnemar-mid-p"
+    assert comparison.metric("hallucination_rate").items == (target == 2).sum()
+    assert comparison.metric("false_abstention_rate").checkpoint == 0
+    assert comparison.metric("f_score").pvalue is not None
+    assert {row.metric for row in comparison.metrics}.isdisjoint({"macro_f1"})
 
 
 @given(items)
 def test_identical_models_differ_in_nothing(rows):
     target, base, _ = readable(rows)
-    found = compare_task("popqa", pairs_of(target, base, base), SETTINGS)
-    for row in found.metrics:
+    comparison = compare_task("popqa", pairs_of(target, base, base), SETTINGS)
+    for row in comparison.metrics:
         assert row.difference in (None, 0)
         assert row.pvalue in (None, 1)
 
