@@ -13,6 +13,10 @@ ABSTENTION = "abstention"
 LABELLED_METRICS = ("recall", "precision", "f1")
 
 
+class UnknownMetricError(ValueError):
+    """There is no such metric; the message names the nearest."""
+
+
 def parse_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
     """Name and label, from ``recall`` with a label, ``NA recall`` or a name as reports print it.
 
@@ -30,7 +34,9 @@ def parse_metric(written: str, label: str | None = None) -> tuple[str, str | Non
         name = "_".join(words).lower().replace("-", "_")
         name = _metrics_by_title().get(" ".join(words).lower(), name)
     if name not in rule_metrics():
-        raise ValueError(f"unknown metric {written!r}; {did_you_mean(name, rule_metrics())}")
+        raise UnknownMetricError(
+            f"unknown metric {written!r}; {did_you_mean(name, rule_metrics())}"
+        )
     if name not in LABELLED_METRICS:
         if label is not None:
             raise ValueError(f"{name} has no label")

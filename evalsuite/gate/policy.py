@@ -23,10 +23,15 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from saeval.errors import InputError, YamlError
-from saeval.evalsuite.compare.metric_names import ABSTENTION, LABELLED_METRICS, parse_metric
+from saeval.evalsuite.compare.metric_names import (
+    ABSTENTION,
+    LABELLED_METRICS,
+    UnknownMetricError,
+    parse_metric,
+)
 from saeval.stats.gate.results import SkippedRule
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better, metrics_of
-from saeval.stats.metrics.registry import get_metric
+from saeval.stats.metrics.registry import ENTRY_POINTS, get_metric
 from saeval.suggest import did_you_mean
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.yaml_source import KeyPath, read_yaml_file
@@ -209,7 +214,13 @@ def _rules(
 
 
 def _rule(entry: _Rule) -> Rule:
-    metric, label = parse_metric(entry.metric, entry.label)
+    try:
+        metric, label = parse_metric(entry.metric, entry.label)
+    except UnknownMetricError as error:
+        raise UnknownMetricError(
+            f"{error} (a metric of your own is registered by an entry point of the group "
+            f"{ENTRY_POINTS})"
+        ) from error
     given = [kind for kind in _KINDS if getattr(entry, kind) is not None]
     if len(given) != 1:
         raise ValueError(

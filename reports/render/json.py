@@ -86,7 +86,14 @@ def _fields(value: object) -> dict[str, Any]:
 
 
 def _serialized(value: DataclassInstance) -> list[dataclasses.Field[Any]]:
-    return [f for f in dataclasses.fields(value) if f.metadata.get("serialized", True)]
+    return [
+        field
+        for field in dataclasses.fields(value)
+        if field.metadata.get("serialized", True)
+        and (
+            field.metadata.get("serialized_if_none", True) or getattr(value, field.name) is not None
+        )
+    ]
 
 
 def _refuse(constant: str) -> None:

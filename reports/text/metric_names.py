@@ -22,7 +22,16 @@ TREATMENTS: dict[str, str] = {
 
 
 def metric_of(row: MetricComparison) -> Metric:
-    """The metric of a row; one that this module does not know is shown by its own name."""
+    """The metric of a row: as the row declares it, as it is registered, or by its name alone."""
+    if (declared := row.declaration) is not None:
+        return Metric(
+            row.metric,
+            declared.title,
+            declared.definition,
+            kind="counts",
+            scale=declared.scale,
+            higher_is_better=row.higher_is_better,
+        )
     return find_metric(row.metric) or Metric(
         row.metric, row.metric.replace("_", " "), "", kind="counts"
     )

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.proportion_difference import proportion_difference
-from saeval.stats.metrics.metric import MetricKey
+from saeval.stats.metrics.metric import MetricKey, Scale
+
+
+@dataclass(frozen=True)
+class MetricDeclaration:
+    """How to show a metric that is not built in, where it may not be registered.
+
+    Attributes
+    ----------
+    title, definition, scale
+        As in its `Metric`.
+    """
+
+    title: str
+    definition: str
+    scale: Scale
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,8 @@ class MetricComparison:
     noise
         The same difference between two runs of the base (an A/A run), or None without a second
         run: differences of this size come from the engine or the sampling alone.
+    declaration
+        Of a metric that is not built in: how to show it; None for the others.
     """
 
     metric: str
@@ -59,6 +76,9 @@ class MetricComparison:
     higher_is_better: bool | None
     headline: bool
     noise: float | None = None
+    declaration: MetricDeclaration | None = field(
+        default=None, metadata={"serialized_if_none": False}
+    )
 
 
 def secondary_row(
@@ -94,6 +114,28 @@ def secondary_row(
         confidence_interval=test.confidence_interval,
         pvalue=pvalue,
         method=None if pvalue is None else test.method,
+        pvalue_max_t=None,
+        pvalue_holm=None,
+        pvalue_bh=None,
+        higher_is_better=higher_is_better,
+        headline=False,
+    )
+
+
+def undefined_row(key: MetricKey, higher_is_better: bool | None) -> MetricComparison:
+    """A row of a metric that has no value on any item."""
+    return MetricComparison(
+        metric=key[0],
+        label=key[1],
+        items=0,
+        base=None,
+        checkpoint=None,
+        difference=None,
+        base_interval=None,
+        checkpoint_interval=None,
+        confidence_interval=None,
+        pvalue=None,
+        method=None,
         pvalue_max_t=None,
         pvalue_holm=None,
         pvalue_bh=None,

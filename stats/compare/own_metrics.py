@@ -11,7 +11,12 @@ import numpy.typing as npt
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
 from saeval.stats._core.interval import Interval
-from saeval.stats.compare.metric_comparison import MetricComparison, secondary_row
+from saeval.stats.compare.metric_comparison import (
+    MetricComparison,
+    MetricDeclaration,
+    secondary_row,
+    undefined_row,
+)
 from saeval.stats.compare.metric_table import test_of_values
 from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.metrics.item_values import paired_values
@@ -20,7 +25,7 @@ from saeval.stats.metrics.registry import own_metrics
 
 
 def own_metric_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricComparison, ...]:
-    """A row for every metric that a user registered, where both models have a value."""
+    """A row for every metric that a user registered; without values where no item has one."""
     rows = []
     for metric in own_metrics().values():
         for label in pairs.labels if metric.labelled else (None,):
@@ -34,21 +39,30 @@ def _own_row(
     metric: Metric, key: MetricKey, pairs: PairedAnswers, confidence_level: float
 ) -> MetricComparison | None:
     values = paired_values(key, pairs)
-    if values is None or not len(values.base) or not metric.has_difference:
+    if values is None or not metric.has_difference:
         return None
+    higher_is_better = metric.direction(open_questions=pairs.wrong is not None)
+    declaration = MetricDeclaration(metric.title, metric.definition, metric.scale)
+    if not len(values.base):
+        row = undefined_row(key, higher_is_better)
+        return replace(row, headline=metric.headline, declaration=declaration)
     row = secondary_row(
         key,
         float(values.base.mean()),
         float(values.checkpoint.mean()),
         test_of_values(values, metric.kind, confidence_level),
-        metric.direction(open_questions=pairs.wrong is not None),
+        higher_is_better,
     )
     base, checkpoint = (
         _own_interval(metric.kind, side, values.cluster, confidence_level)
         for side in (values.base, values.checkpoint)
     )
     return replace(
-        row, base_interval=base, checkpoint_interval=checkpoint, headline=metric.headline
+        row,
+        base_interval=base,
+        checkpoint_interval=checkpoint,
+        headline=metric.headline,
+        declaration=declaration,
     )
 
 

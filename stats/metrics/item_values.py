@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from saeval.stats._core.answers import PairedAnswers
+from saeval.errors import InputError
+from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, IntArray
 from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.registry import find_metric
@@ -33,8 +34,9 @@ def paired_values(key: MetricKey, pairs: PairedAnswers) -> PairedValues | None:
 
     Raises
     ------
-    ValueError
-        If the metric's `values` are not one per item, or those of a proportion not true or false.
+    InputError
+        If the metric's `values` raise an error or are not one per item, those of a proportion not
+        true or false, or those of a mean not in its `bounds`.
     """
     name, label = key
     metric = find_metric(name)
@@ -42,7 +44,7 @@ def paired_values(key: MetricKey, pairs: PairedAnswers) -> PairedValues | None:
         return None
     if metric.needs_abstention and pairs.abstention is None:
         return None
-    values = [_checked(metric, metric.values(pairs, model), len(pairs)) for model in pairs.models]
+    values = [_item_values(metric, pairs, model) for model in pairs.models]
     members = np.ones(len(pairs), dtype=np.bool_)
     for value in values:
         if value.dtype != np.bool_:
@@ -68,21 +70,31 @@ def is_of_items(key: MetricKey, of_difference: bool) -> bool:
     )
 
 
-def _checked(metric: Metric, values: npt.ArrayLike, items: int) -> npt.NDArray[Any]:
-    array = np.asarray(values)
-    if array.shape != (items,):
-        raise ValueError(
-            f"`values` of metric {metric.name!r} must have shape ({items},), found {array.shape}"
+def _item_values(metric: Metric, pairs: PairedAnswers, answers: Answers) -> npt.NDArray[Any]:
+    assert metric.values is not None
+    try:
+        return _checked(metric, np.asarray(metric.values(pairs, answers)), len(pairs))
+    except Exception as error:  # a metric of a user's own may raise anything
+        reason = (
+            str(error) if isinstance(error, _Unfit) else f"raised {type(error).__name__}: {error}"
         )
-    if array.dtype == np.bool_:
-        return array
-    numbers = array.astype(np.float64)
+        raise InputError(f"metric {metric.name!r}: `values` {reason}") from error
+
+
+class _Unfit(ValueError):
+    """What is wrong with the values of a metric."""
+
+
+def _checked(metric: Metric, values: npt.NDArray[Any], items: int) -> npt.NDArray[Any]:
+    if values.shape != (items,):
+        raise _Unfit(f"must have shape ({items},), found {values.shape}")
+    if values.dtype == np.bool_:
+        return values
+    numbers = values.astype(np.float64)
     known = numbers[~np.isnan(numbers)]
     if metric.kind == "proportion" and not np.isin(known, (0, 1)).all():
-        raise ValueError(f"`values` of metric {metric.name!r} must be true, false or NaN")
+        raise _Unfit("must be true, false or NaN")
     low, high = metric.bounds
     if metric.kind == "mean" and ((known < low) | (known > high)).any():
-        raise ValueError(
-            f"`values` of metric {metric.name!r} must lie in its `bounds`, [{low:g}, {high:g}]"
-        )
+        raise _Unfit(f"must lie in its `bounds`, [{low:g}, {high:g}]")
     return numbers

@@ -1,6 +1,7 @@
 """All metrics by name: the built-in ones, those of installed packages, and registered ones.
 
-A package adds its metrics by an entry point of the group ``saeval.metrics`` that names a `Metric`::
+A package adds its metrics by an entry point of the group ``saeval.metrics`` that has the
+metric's name and names a `Metric`::
 
     [project.entry-points."saeval.metrics"]
     certain_rate = "my_package.metrics:CERTAIN_RATE"
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 import difflib
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
+from saeval.errors import InputError
 from saeval.stats.metrics.built_in import BUILT_IN
 from saeval.stats.metrics.metric import Metric
 
@@ -116,10 +118,20 @@ def own_metrics() -> dict[str, Metric]:
 def _installed() -> dict[str, Metric]:
     metrics = {}
     for point in entry_points(group=ENTRY_POINTS):
-        metric = point.load()
-        if not isinstance(metric, Metric) or metric.values is None:
-            raise TypeError(f"entry point {point.value!r} must name a Metric with `values`")
-        if metric.name in _METRICS:
-            raise ValueError(f"entry point {point.value!r}: there is a metric {metric.name!r}")
+        metric = _load(point)
         metrics[metric.name] = metric
     return metrics
+
+
+def _load(point: EntryPoint) -> Metric:
+    where = f"entry point {point.name} of {ENTRY_POINTS}"
+    try:
+        metric = point.load()
+    except Exception as error:  # importing a package's module may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{where}: cannot load {point.value} ({reason})") from error
+    if not isinstance(metric, Metric) or metric.values is None or metric.name != point.name:
+        raise InputError(f"{where}: {point.value} must be a Metric of that name, with `values`")
+    if metric.name in _METRICS:
+        raise InputError(f"{where}: {metric.name} is a built-in metric; choose another name")
+    return metric

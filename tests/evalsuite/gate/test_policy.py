@@ -103,7 +103,8 @@ def test_every_metric_can_be_held_to_something(written):
     [
         (
             "{metric: acuracy, not_worse_by: 0.1}",
-            "unknown metric 'acuracy'; did you mean accuracy?",
+            "unknown metric 'acuracy'; did you mean accuracy? (a metric of your own is registered "
+            "by an entry point of the group saeval.metrics)",
         ),
         ("{metric: NB recall, not_worse_by: 0.1}", "unknown label 'NB'; did you mean NA?"),
         ("{metric: recall, not_worse_by: 0.1}", "recall of which label?"),

@@ -7,11 +7,13 @@ import pytest
 from comparisons import EVERY_CASE, SETTINGS, comparison, task, with_row
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import small_pairs
+from strategies import simulated, small_pairs
 
-from saeval.reports import from_json, to_json
+from saeval.reports import from_json, to_json, to_markdown
 from saeval.stats.compare.results import ChangedItem
 from saeval.stats.compare.task import compare_task
+from saeval.stats.metrics.metric import Metric
+from saeval.stats.metrics.registry import register_metric, unregister_metric
 
 
 @pytest.mark.parametrize("case", EVERY_CASE)
@@ -63,3 +65,28 @@ def test_what_is_not_a_comparison_is_refused_in_one_sentence(text, message):
         from_json(text)
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_metric_of_ones_own_is_shown_where_it_is_not_registered():
+    metric = Metric(
+        name="certain_rate",
+        title="Certain",
+        definition="Answers given with a confidence of 90% or more.",
+        kind="proportion",
+        scale="proportion",
+        headline=True,
+        values=lambda pairs, answers: answers.confidence >= 0.9,
+    )
+    pairs = simulated(200, 1)
+    without = to_json(comparison(compare_task("fever", pairs, SETTINGS)))
+    assert "declaration" not in without
+    register_metric(metric)
+    try:
+        measured = comparison(compare_task("fever", pairs, SETTINGS))
+        text, report = to_json(measured), to_markdown(measured)
+    finally:
+        unregister_metric(metric.name)
+    assert metric.definition in report
+    again = from_json(text)
+    assert to_markdown(again) == report
+    assert to_json(again) == text

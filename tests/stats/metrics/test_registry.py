@@ -9,8 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from comparisons import comparison
 from strategies import simulated
 
+from saeval.errors import InputError
+from saeval.reports import to_markdown
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.task import adjust_family, compare_task
@@ -141,31 +144,78 @@ def test_values_that_do_not_fit_are_refused_with_the_metrics_name():
     for values, message in (
         (lambda pairs, answers: [True], r"must have shape \(50,\), found \(1,\)"),
         (lambda pairs, answers: answers.predicted + 7, "must be true, false or NaN"),
+        (lambda pairs, answers: answers.response, "raised AttributeError: .* 'response'"),
     ):
         register_metric(replace(CERTAIN, values=values))
         try:
-            with pytest.raises(ValueError, match=message):
+            with pytest.raises(InputError, match=f"metric 'certain_rate': `values` {message}"):
                 compare_task("fever", pairs, CONFIG)
         finally:
             unregister_metric(CERTAIN.name)
 
 
-def test_an_installed_package_adds_its_metrics_by_an_entry_point(tmp_path):
-    (tmp_path / "my_metrics.py").write_text(
-        "from saeval.stats.metrics.metric import Metric\n"
-        "SHOUTED = Metric('shouted', 'Shouted', 'In capitals.', 'proportion',\n"
-        "                 values=lambda pairs, answers: answers.predicted == 0)\n"
-    )
-    info = tmp_path / "my_metrics-1.dist-info"
+def test_a_metric_that_counts_no_item_keeps_its_row():
+    register_metric(replace(CERTAIN, values=lambda pairs, _: np.full(len(pairs), np.nan)))
+    try:
+        (task,) = adjust_family([compare_task("fever", simulated(50, 1), CONFIG)])
+    finally:
+        unregister_metric(CERTAIN.name)
+    row = task.metric("certain_rate")
+    assert (row.items, row.base, row.checkpoint, row.difference) == (0, None, None, None)
+    assert (row.pvalue, row.pvalue_holm, row.headline) == (None, None, True)
+    report = to_markdown(comparison(task))
+    assert "Certain" in report
+
+
+def run_with_entry_point(folder, name, module, code):
+    """Run code where a package is installed that has an entry point for a metric."""
+    (folder / "my_metrics.py").write_text(module)
+    info = folder / "my_metrics-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-metrics\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[saeval.metrics]\nshouted = my_metrics:SHOUTED\n")
+    (info / "entry_points.txt").write_text(f"[saeval.metrics]\n{name} = my_metrics:SHOUTED\n")
+    code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+SHOUTED = """
+from saeval.stats.metrics.metric import Metric
+SHOUTED = Metric('shouted', 'Shouted', 'In capitals.', 'proportion',
+                 values=lambda pairs, answers: answers.predicted == 0)
+"""
+
+
+def test_an_installed_package_adds_its_metrics_by_an_entry_point(tmp_path):
     code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "import json\n"
         "from saeval.stats.gate.rules import rule_metrics\n"
         "from saeval.stats.metrics.registry import get_metric\n"
         "print(json.dumps([get_metric('shouted').title, 'shouted' in rule_metrics()]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_with_entry_point(tmp_path, "shouted", SHOUTED, code)
     assert json.loads(done.stdout) == ["Shouted", True]
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "message"),
+    [
+        (
+            "shouted",
+            "1 / 0",
+            "cannot load my_metrics:SHOUTED (ZeroDivisionError: division by zero)",
+        ),
+        ("shouted", "", "cannot load my_metrics:SHOUTED (AttributeError: "),
+        ("shouted", "SHOUTED = 1", "my_metrics:SHOUTED must be a Metric of that name, with"),
+        ("loud", SHOUTED, "my_metrics:SHOUTED must be a Metric of that name, with `values`"),
+    ],
+    ids=["raises", "lacks it", "no metric", "other name"],
+)
+def test_a_broken_entry_point_is_named(tmp_path, name, module, message):
+    code = (
+        "from saeval.errors import InputError\n"
+        "from saeval.stats.metrics.registry import list_metrics\n"
+        "try:\n    list_metrics()\n"
+        "except InputError as error:\n    print(error)"
+    )
+    done = run_with_entry_point(tmp_path, name, module, code)
+    assert done.stdout.startswith(f"entry point {name} of saeval.metrics: {message}")
