@@ -49,3 +49,18 @@ def test_wrong_input_names_the_argument_and_the_rule(changed, message):
     }
     with pytest.raises(ValueError, match=message):
         paired_answers(**arguments | changed)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "target", "message"),
+    [
+        ("FALSE", [0, 2], "`wrong` must be one of `labels`"),
+        ("UNKNOWN", [0, 2], "`wrong` must be one of `labels`"),
+        ("WRONG", [0, 1], "`target` must never be 'WRONG'"),
+    ],
+)
+def test_the_label_of_a_wrong_answer_is_no_target(wrong, target, message):
+    labels = ("RIGHT", "WRONG", "UNKNOWN")
+    answers = Answers(np.array([0, 1]), np.full(2, np.nan))
+    with pytest.raises(ValueError, match=message):
+        paired_answers(labels, "UNKNOWN", target, answers, answers, wrong=wrong)
