@@ -37,9 +37,9 @@ def changed_items_section(comparison: Comparison) -> Iterator[Section]:
     if not tasks:
         return
     note = (
-        f"A response longer than {format_count(RESPONSE_HEAD + RESPONSE_TAIL)} characters "
-        f"shows its first {format_count(RESPONSE_HEAD)} and its last "
-        f"{format_count(RESPONSE_TAIL)}, where the answer stands."
+        f"A response longer than {format_count(RESPONSE_HEAD + RESPONSE_TAIL)} characters shows "
+        f"its first {format_count(RESPONSE_HEAD)} and its last {format_count(RESPONSE_TAIL)}, "
+        "where the answer stands."
     )
     parts = (
         Part(

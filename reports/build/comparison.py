@@ -69,12 +69,12 @@ _ROOMY = 90
 
 def comparison_report(comparison: Comparison) -> Document:
     """All of it: words first, then the headline metrics, then every task."""
-    words = in_words(comparison)
+    texts = in_words(comparison)
     badges = {
         entry.task: Badge(
             VERDICT_NAMES[entry.verdict], _TONES[entry.verdict], target=f"task-{index}"
         )
-        for index, entry in enumerate(words.tasks)
+        for index, entry in enumerate(texts.tasks)
     }
     level = comparison.settings.confidence_level
     tasks = [
@@ -90,10 +90,10 @@ def comparison_report(comparison: Comparison) -> Document:
             Span("→"),
             Span(comparison.checkpoint.name, "checkpoint"),
         ),
-        headline=words.headline,
-        summary=words.summary,
+        headline=texts.headline,
+        summary=texts.summary,
         badges=tuple(badges.items()),
-        cautions=_cautions(words),
+        cautions=_cautions(texts),
         sections=(
             _headline_section(comparison),
             *_forest_section(comparison),
@@ -106,7 +106,7 @@ def comparison_report(comparison: Comparison) -> Document:
 
 def comparison_summary(comparison: Comparison) -> Document:
     """What a terminal has room for: the headline metrics of every task, then the words."""
-    words = in_words(comparison)
+    texts = in_words(comparison)
     tables = [_headline_rows(task, comparison) for task in comparison.tasks]
     if comparison.pooled is not None:
         pooled = _headline_rows(comparison.pooled, comparison)
@@ -116,9 +116,9 @@ def comparison_summary(comparison: Comparison) -> Document:
         tables.append(Section("", "", (Paragraph(AA_NOTE, "note"),)))
     return Document(
         title=f"{comparison.base.name} → {comparison.checkpoint.name}",
-        headline=words.headline,
-        summary=words.summary,
-        cautions=_cautions(words),
+        headline=texts.headline,
+        summary=texts.summary,
+        cautions=_cautions(texts),
         sections=(
             *tables,
             *(
@@ -128,14 +128,14 @@ def comparison_summary(comparison: Comparison) -> Document:
                     (Sentences(entry.sentences),),
                     badge=Badge(VERDICT_NAMES[entry.verdict]),
                 )
-                for entry in words.tasks
+                for entry in texts.tasks
             ),
         ),
     )
 
 
-def _cautions(words: Words) -> Cautions | None:
-    return Cautions(CAUTIONS, words.cautions) if words.cautions else None
+def _cautions(texts: Words) -> Cautions | None:
+    return Cautions(CAUTIONS, texts.cautions) if texts.cautions else None
 
 
 def _headline_section(comparison: Comparison) -> Section:
@@ -272,7 +272,7 @@ def _counts(task: TaskComparison) -> str:
     left = task.unpaired
     if left.base_only or left.checkpoint_only:
         parts.append(
-            f"unpaired {format_count(left.base_only)} base, "
-            f"{format_count(left.checkpoint_only)} checkpoint"
+            f"unpaired {format_count(left.base_only)} base, {format_count(left.checkpoint_only)} "
+            "checkpoint"
         )
     return ", ".join(parts)

@@ -105,8 +105,8 @@ def _counts(task: TaskComparison) -> str:
     )
     sentences = [
         f"{format_items(task.items)}, paired{clusters}: {targets}.",
-        f"Invalid: base {format_count(task.base.invalid)}, "
-        f"checkpoint {format_count(task.checkpoint.invalid)}.",
+        f"Invalid: base {format_count(task.base.invalid)}, checkpoint "
+        f"{format_count(task.checkpoint.invalid)}.",
     ]
     left = task.unpaired
     if left.base_only or left.checkpoint_only:
@@ -115,8 +115,8 @@ def _counts(task: TaskComparison) -> str:
         ]
         such_as = f" (such as {', '.join(examples)})" if examples else ""
         sentences.append(
-            f"Unpaired and left out: base {format_count(left.base_only)}, "
-            f"checkpoint {format_count(left.checkpoint_only)}{such_as}."
+            f"Unpaired and left out: base {format_count(left.base_only)}, checkpoint "
+            f"{format_count(left.checkpoint_only)}{such_as}."
         )
     return " ".join(sentences)
 
@@ -151,8 +151,7 @@ def _pictures(task: TaskComparison, level: float, prefix: str) -> Iterator[Figur
             draw_later(f"{prefix}-risk", risk_coverage_curves, task),
             (
                 "Risk and coverage: error rate when only the most confident proportion is "
-                "answered; "
-                "ties averaged. A smaller area (AURC) is better.",
+                "answered; ties averaged. A smaller area (AURC) is better.",
             ),
         )
 

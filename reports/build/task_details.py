@@ -91,8 +91,7 @@ def samples_details(task: TaskComparison, level: float, prefix: str) -> Iterator
             Paragraph(
                 f"{format_items(repeated.items)} with all samples from both models, each item "
                 "counted once. Abstention counts as correct where an item has no answer; an "
-                "invalid "
-                "sample is wrong. The proportions of the five classes differ with p "
+                "invalid sample is wrong. The proportions of the five classes differ with p "
                 f"{format_pvalue(repeated.stuart_maxwell_pvalue)} (Stuart–Maxwell).",
                 "note",
             ),

@@ -51,14 +51,14 @@ class _Mark:
     size: float
 
 
-def frontier_picture(found: Frontier) -> Drawing:
+def frontier_picture(frontier: Frontier) -> Drawing:
     """Draw every prompt of every model, with intervals, and the front of each model."""
-    models = [model.name for model in found.models]
+    models = [model.name for model in frontier.models]
     top = _ROW * len(models) + 26
     figure = new_figure(WIDTH, TALL + top + _BOTTOM)
     box = (_LEFT, _BOTTOM, WIDTH - _LEFT - _SIDE, TALL)
-    xs = _limits([point.wrong for point in found.points])
-    ys = _limits([point.right for point in found.points])
+    xs = _limits([point.wrong for point in frontier.points])
+    ys = _limits([point.right for point in frontier.points])
     panel = Panel(figure, box, xs, ys)
     _axes(panel)
     scale = (box[2] / (xs[1] - xs[0]), box[3] / (ys[1] - ys[0]))
@@ -74,7 +74,7 @@ def frontier_picture(found: Frontier) -> Drawing:
             max(10.5 - 3 * index, 5.5),
         )
         for index, model in enumerate(models)
-        for point in found.points
+        for point in frontier.points
         if point.model == model
     ]
     lines = _everything_answered(panel)
@@ -103,7 +103,7 @@ def frontier_picture(found: Frontier) -> Drawing:
     ]
     _labels(Panel(figure, box, (0, box[2]), (0, box[3])), marks, to_points)
     _legend(Panel(figure, box, (0, box[2]), (0, box[3])), models, box[3])
-    return Drawing(figure, description(found))
+    return Drawing(figure, description(frontier))
 
 
 def standalone(svg: str) -> str:
@@ -115,23 +115,21 @@ def standalone(svg: str) -> str:
     return f'{head}font-family="system-ui, sans-serif" {end}\n{paper}\n{body}\n'
 
 
-def description(found: Frontier) -> str:
+def description(frontier: Frontier) -> str:
     """What the picture shows, for those who do not see it."""
     parts = []
-    for model in found.models:
-        own = [point for point in found.points if point.model == model.name]
-        said = ", ".join(
-            f"{shortened(point.system, _NAME)} "
-            f"{format_value(point.right.value, 'proportion')} right "
-            f"{format_value(point.wrong.value, 'proportion')} "
+    for model in frontier.models:
+        own = [point for point in frontier.points if point.model == model.name]
+        points = ", ".join(
+            f"{shortened(point.system, _NAME)} {format_value(point.right.value, 'proportion')} "
+            f"right {format_value(point.wrong.value, 'proportion')} "
             f"wrong{' (front)' if point.on_front else ''}"
             for point in own
         )
-        parts.append(f"{shortened(model.name, _MODEL_NAME)}: {said}.")
+        parts.append(f"{shortened(model.name, _MODEL_NAME)}: {points}.")
     return (
-        f"Right over wrong answers on {one_line(found.task)}, proportions of all items, a "
-        "point per "
-        f"system prompt. {' '.join(parts)}"
+        f"Right over wrong answers on {one_line(frontier.task)}, proportions of all items, a point "
+        f"per system prompt. {' '.join(parts)}"
     )
 
 
@@ -164,8 +162,8 @@ def _ticks(limits: tuple[float, float]) -> list[float]:
     from matplotlib.ticker import MaxNLocator
 
     low, high = max(limits[0], -1e-9), min(limits[1], 1 + 1e-9)
-    found = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*limits)
-    return [float(tick) for tick in found if low <= tick <= high]
+    ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*limits)
+    return [float(tick) for tick in ticks if low <= tick <= high]
 
 
 def _percent(share: float) -> str:
@@ -199,10 +197,10 @@ def _front(panel: Panel, own: Sequence[Point], colour: str) -> list[Segment]:
     return [*between, *ends]
 
 
-def _ascending(one: tuple[float, float], other: tuple[float, float]) -> Segment:
-    return (min(one[0], other[0]), min(one[1], other[1])), (
-        max(one[0], other[0]),
-        max(one[1], other[1]),
+def _ascending(start: tuple[float, float], end: tuple[float, float]) -> Segment:
+    return (min(start[0], end[0]), min(start[1], end[1])), (
+        max(start[0], end[0]),
+        max(start[1], end[1]),
     )
 
 

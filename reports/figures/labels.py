@@ -81,7 +81,7 @@ def nearest_edge(box: Box, point: tuple[float, float]) -> tuple[float, float]:
 def _places(anchor: tuple[float, float], size: tuple[float, float]) -> list[tuple[float, Box]]:
     """Radius and box of every place around an anchor, to the right first."""
     (x, y), (width, height) = anchor, size
-    found = []
+    places = []
     for radius in _RADII:
         for step in range(_DIRECTIONS):
             angle = 2 * math.pi * step / _DIRECTIONS
@@ -93,13 +93,13 @@ def _places(anchor: tuple[float, float], size: tuple[float, float]) -> list[tupl
                 middle_x + width / 2,
                 middle_y + height / 2,
             )
-            found.append((radius, box))
-    return found
+            places.append((radius, box))
+    return places
 
 
-def _overlap(one: Box, other: Box) -> float:
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
+def _overlap(box: Box, other: Box) -> float:
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
     return width * height if width > 0 and height > 0 else 0.0
 
 

@@ -40,7 +40,7 @@ def sample_outcomes(task: str, repeated: RepeatedSamples) -> Drawing:
     for bottom, (who, colour, counts) in zip((1.3 * _BAR, 0), totals, strict=True):
         _bar(bars, bottom, who, colour, counts)
     _moves(Panel(figure, (_LEFT, 6, wide, tall), (0, size), (0, size)), titles, repeated)
-    words = "; ".join(
+    totals_text = "; ".join(
         f"{who}: " + ", ".join(f"{title} {n}" for title, n in zip(titles, counts, strict=True))
         for who, _, counts in totals
     )
@@ -52,7 +52,7 @@ def sample_outcomes(task: str, repeated: RepeatedSamples) -> Drawing:
     )
     label = (
         f"{one_line(task)}: what became of {repeated.samples} samples of each of "
-        f"{repeated.items} items. {words}. Moved: {moved or 'none'}."
+        f"{repeated.items} items. {totals_text}. Moved: {moved or 'none'}."
     )
     return Drawing(figure, label)
 

@@ -86,15 +86,15 @@ def _metrics(family: CheckpointSeries) -> Iterator[OverSteps]:
     for metric, of_abstention in SHOWN:
         curves, names, scale = [], set(), get_metric(metric).scale
         for name in family.task_names:
-            found = []
+            points = []
             for step, comparison in zip(family.steps or (), family.comparisons, strict=True):
                 task = next((task for task in comparison.tasks if task.task == name), None)
                 row = None if task is None else _row(task, metric, of_abstention)
                 if task is not None and row is not None:
-                    found.append((step, row))
+                    points.append((step, row))
                     names.add(metric_name(row, task.abstention))
-            if found:
-                steps, rows = zip(*found, strict=True)
+            if points:
+                steps, rows = zip(*points, strict=True)
                 curves.append(Curve(name, steps, rows))
         if curves:
             general = get_metric(metric).title.format(label="Abstention")
@@ -109,17 +109,17 @@ def _row(task: TaskComparison, metric: str, of_abstention: bool) -> MetricCompar
     return find(task, metric, task.abstention if of_abstention else None)
 
 
-def step_sentences(found: OverSteps, level: float) -> tuple[str, ...]:
+def step_sentences(metric: OverSteps, level: float) -> tuple[str, ...]:
     """For each task: at which steps the metric differs significantly from the base.
 
     Examples
     --------
     ``fever: better from step 200 on.``
     """
-    return tuple(f"{curve.task}: {_told(curve, level)}." for curve in found.curves)
+    return tuple(f"{curve.task}: {_when_significant(curve, level)}." for curve in metric.curves)
 
 
-def _told(curve: Curve, level: float) -> str:
+def _when_significant(curve: Curve, level: float) -> str:
     signs = [sign_of(row, level).direction for row in curve.rows]
     directions: tuple[Direction, ...] = ("better", "worse", "higher", "lower")
     parts = []
@@ -132,8 +132,8 @@ def _told(curve: Curve, level: float) -> str:
         elif len(steps) > 1 and steps == list(curve.steps[-len(steps) :]):
             when = f"from step {format_count(steps[0])} on"
         else:
-            said = join_words([format_count(step) for step in steps])
-            when = f"at step{'s' if len(steps) > 1 else ''} {said}"
+            listed = join_words([format_count(step) for step in steps])
+            when = f"at step{'s' if len(steps) > 1 else ''} {listed}"
         parts.append(f"{direction} {when}")
     if parts:
         return ", ".join(parts)
@@ -141,29 +141,29 @@ def _told(curve: Curve, level: float) -> str:
     return alone.get(signs[0], _NOISE) if len(set(signs)) == 1 else _NOISE
 
 
-def steps_picture(found: OverSteps, level: float) -> Drawing:
+def steps_picture(metric: OverSteps, level: float) -> Drawing:
     """The metric over the steps as a picture, one line per task.
 
     Parameters
     ----------
-    found
+    metric
         One of `over_steps`.
     level
         Confidence level, by which marks are filled.
     """
-    shared = name_family([curve.task for curve in found.curves])
-    several = len(found.curves) > 1
-    legend = _ROW * ceil(len(found.curves) / 2) if several else _ROW
+    shared = name_family([curve.task for curve in metric.curves])
+    several = len(metric.curves) > 1
+    legend = _ROW * ceil(len(metric.curves) / 2) if several else _ROW
     figure = new_figure(_WIDTH, _TALL + _BOTTOM + legend + 8)
-    last = max(step for curve in found.curves for step in curve.steps)
+    last = max(step for curve in metric.curves for step in curve.steps)
     box = (_LEFT, _BOTTOM, _WIDTH - _LEFT - _RIGHT, _TALL)
-    panel = Panel(figure, box, (-0.03 * last, 1.03 * last), _limits(found))
-    _axes(panel, found, last)
-    for index, curve in enumerate(found.curves):
+    panel = Panel(figure, box, (-0.03 * last, 1.03 * last), _limits(metric))
+    _axes(panel, metric, last)
+    for index, curve in enumerate(metric.curves):
         colour, mark = _COLOURS[index % len(_COLOURS)], _MARKS[index % len(_MARKS)]
         # Bars of several tasks at one step stand side by side.
-        side = index - (len(found.curves) - 1) / 2
-        apart = side * min(0.012 * last, 0.6 * _gap(found) / len(found.curves))
+        side = index - (len(metric.curves) - 1) / 2
+        apart = side * min(0.012 * last, 0.6 * _gap(metric) / len(metric.curves))
         _curve(panel, curve, level, colour, mark, colour if several else BASE, apart)
         place = box[2] / 2 * (index % 2)
         if several:
@@ -177,7 +177,7 @@ def steps_picture(found: OverSteps, level: float) -> Drawing:
                 markersize=5,
             )
             panel.text(panel.x[0], panel.y[1], title, dx=place + 12, dy=height, size=SMALL)
-    return Drawing(figure, _description(found, level))
+    return Drawing(figure, _description(metric, level))
 
 
 def _curve(
@@ -200,8 +200,7 @@ def _curve(
     )
     panel.line((0,), (known[0],), base_colour, marker=mark, markersize=5, markerfacecolor=PAPER)
     for x, value, row in zip(xs, values, curve.rows, strict=True):
-        beyond = sign_of(row, level).is_significant
-        face = colour if beyond else PAPER
+        face = colour if sign_of(row, level).is_significant else PAPER
         panel.line((x,), (value,), colour, marker=mark, markersize=5, markerfacecolor=face)
 
 
@@ -211,33 +210,33 @@ def _bar(row: MetricComparison) -> tuple[float, float] | None:
     return None if limits is None else (max(base + limits.low, 0), min(base + limits.high, 1))
 
 
-def _limits(found: OverSteps) -> tuple[float, float]:
+def _limits(metric: OverSteps) -> tuple[float, float]:
     """Every value and interval with a margin."""
-    rows = [row for curve in found.curves for row in curve.rows]
+    rows = [row for curve in metric.curves for row in curve.rows]
     ends = [end for row in rows for end in (row.base or 0, row.checkpoint or 0, *(_bar(row) or ()))]
     low, high = min(ends), max(ends)
     margin = max(0.06 * (high - low), (_SMALLEST_SPAN - (high - low)) / 2)
     return low - margin, high + margin
 
 
-def _axes(panel: Panel, found: OverSteps, last: int) -> None:
+def _axes(panel: Panel, metric: OverSteps, last: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    steps = sorted({step for curve in found.curves for step in curve.steps} | {0})
+    steps = sorted({step for curve in metric.curves for step in curve.steps} | {0})
     ticks: Sequence[float] = steps
-    if len(steps) > 9 or _gap(found) < last / 12:
+    if len(steps) > 9 or _gap(metric) < last / 12:
         ticks = [t for t in MaxNLocator(6, integer=True).tick_values(0, last) if 0 <= t <= last]
     labels = [format_count(round(tick)) for tick in ticks]
     panel.x_axis(ticks, labels, title="step", at=panel.y[0])
     low, high = max(panel.y[0], -1e-9), min(panel.y[1], 1 + 1e-9)
     up = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(*panel.y)
     up = [tick for tick in up if low <= tick <= high]
-    panel.y_axis(up, [_label(tick, found.scale) for tick in up])
+    panel.y_axis(up, [_label(tick, metric.scale) for tick in up])
 
 
-def _gap(found: OverSteps) -> int:
+def _gap(metric: OverSteps) -> int:
     """The least number of steps between two points, the base's among them."""
-    steps = sorted({step for curve in found.curves for step in curve.steps} | {0})
+    steps = sorted({step for curve in metric.curves for step in curve.steps} | {0})
     return min(later - earlier for earlier, later in pairwise(steps))
 
 
@@ -246,15 +245,15 @@ def _label(tick: float, scale: Scale) -> str:
     return "0" if abs(tick) < 1e-12 else shown.replace("-", "−")
 
 
-def _description(found: OverSteps, level: float) -> str:
+def _description(metric: OverSteps, level: float) -> str:
     parts = []
-    for curve in found.curves:
-        first = format_value(curve.rows[0].base, found.scale)
-        said = ", ".join(
-            f"step {step} {format_value(row.checkpoint, found.scale)} "
-            f"({format_difference(row.difference, found.scale)} "
-            f"{format_interval(row.confidence_interval, found.scale)} {sign_of(row, level).text})"
+    for curve in metric.curves:
+        first = format_value(curve.rows[0].base, metric.scale)
+        values = ", ".join(
+            f"step {step} {format_value(row.checkpoint, metric.scale)} "
+            f"({format_difference(row.difference, metric.scale)} "
+            f"{format_interval(row.confidence_interval, metric.scale)} {sign_of(row, level).text})"
             for step, row in zip(curve.steps, curve.rows, strict=True)
         )
-        parts.append(f"{one_line(curve.task)}: base {first}; {said}.")
-    return f"{one_line(found.name)} over the steps, with the difference. {' '.join(parts)}"
+        parts.append(f"{one_line(curve.task)}: base {first}; {values}.")
+    return f"{one_line(metric.name)} over the steps, with the difference. {' '.join(parts)}"

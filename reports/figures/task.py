@@ -169,20 +169,19 @@ def risk_coverage_curves(task: TaskComparison) -> Drawing:
     panel.x_axis((0, 0.25, 0.5, 0.75, 1), ("0", "25%", "50%", "75%", "100%"), title=title)
     panel.y_axis((0, top / 2, top), [f"{tick:.0%}" for tick in (0, top / 2, top)])
     panel.text(0, top, "error rate", dx=4, dy=-7, colour=MUTED, size=SMALL)
-    words = []
+    curve_names = []
     for index, (curve, (who, colour)) in enumerate(zip(curves, _MODELS, strict=True)):
         if curve is None:
-            words.append(f"{who}: none stated")
+            curve_names.append(f"{who}: none stated")
             continue
         style = (0, (5, 2)) if index == 0 else "solid"
         panel.line(curve.coverage, curve.risk, colour, width=1.6, linestyle=style, clip=True)
-        words.append(f"{who} AURC {curve.aurc:.3f}")
-    for index, (word, (_, colour)) in enumerate(zip(words, _MODELS, strict=True)):
-        panel.text(0, top, word, dx=index * 125, dy=11, colour=colour, bold=True)
+        curve_names.append(f"{who} AURC {curve.aurc:.3f}")
+    for index, (curve_name, (_, colour)) in enumerate(zip(curve_names, _MODELS, strict=True)):
+        panel.text(0, top, curve_name, dx=index * 125, dy=11, colour=colour, bold=True)
     label = (
         f"Risk and coverage on {one_line(task.task)}: error rate among the most confident "
-        "proportion of "
-        f"items. {'; '.join(words)}."
+        f"proportion of items. {'; '.join(curve_names)}."
     )
     return Drawing(figure, label)
 

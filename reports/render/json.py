@@ -52,10 +52,10 @@ def from_json(text: str) -> Comparison:
         tree = json.loads(text, parse_constant=_refuse)
     except ValueError as error:
         raise ValueError(f"not a comparison: the file is not valid JSON ({error})") from None
-    found = tree.get("schema") if isinstance(tree, dict) else None
-    if found != SCHEMA_VERSION:
+    schema = tree.get("schema") if isinstance(tree, dict) else None
+    if schema != SCHEMA_VERSION:
         raise ValueError(
-            f"not a comparison that this version can read: its schema is {found!r}, "
+            f"not a comparison that this version can read: its schema is {schema!r}, "
             f"expected {SCHEMA_VERSION!r}"
         )
     from pydantic import ValidationError
@@ -113,4 +113,4 @@ def _not_finite(value: object, path: str) -> str | None:
         children = [
             (f"{path}.{field.name}", getattr(value, field.name)) for field in _serialized(value)
         ]
-    return next((found for at, child in children if (found := _not_finite(child, at))), None)
+    return next((bad for at, child in children if (bad := _not_finite(child, at))), None)

@@ -35,9 +35,9 @@ def to_junit(gate: Gate, *, strict: bool) -> str:
         for result in cases:
             case = _case(suite, task.task, result.rule)
             if fails(result, strict):
-                found = ET.SubElement(case, "failure", type=result.verdict)
-                found.set("message", one_line(f"{result.verdict}: {words.finding(result)}"))
-                found.text = one_line(f"{words.finding(result)} ({result.rule.source})")
+                failure = ET.SubElement(case, "failure", type=result.verdict)
+                failure.set("message", one_line(f"{result.verdict}: {words.finding(result)}"))
+                failure.text = one_line(f"{words.finding(result)} ({result.rule.source})")
             elif result.verdict == "INCONCLUSIVE":
                 message = one_line(f"INCONCLUSIVE: {words.finding(result)}")
                 ET.SubElement(case, "skipped", message=message)

@@ -34,9 +34,9 @@ def read_index(text: str) -> SeriesIndex:
         tree = json.loads(text)
     except ValueError as error:
         raise ValueError(f"not an index of comparisons ({error})") from None
-    found = tree.get("schema") if isinstance(tree, dict) else None
-    if found != SERIES_SCHEMA_VERSION:
-        raise ValueError(f"schema {found!r} is not {SERIES_SCHEMA_VERSION!r}")
+    schema = tree.get("schema") if isinstance(tree, dict) else None
+    if schema != SERIES_SCHEMA_VERSION:
+        raise ValueError(f"schema {schema!r} is not {SERIES_SCHEMA_VERSION!r}")
     try:
         return TypeAdapter(SeriesIndex).validate_python(with_field_names(tree, SeriesIndex))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""The best of several checkpoints in words."""
+"""Sentences about the best of several checkpoints."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ NOTE = (
     "The best of several is lucky on average (the winner’s curse). The intervals hold for all "
     "checkpoints together, so they hold for the one that was chosen, too. The truly best one is "
     "among those that may be the best, with the confidence of the intervals. Wins are the "
-    "proportion of "
-    "the resamples in which a checkpoint is the best."
+    "proportion of the resamples in which a checkpoint is the best."
 )
 
 
@@ -38,8 +37,8 @@ def best_sentences(best: Best) -> tuple[str, ...]:
 
 def _sentences(best: Best, where: str, scale: Scale) -> list[str]:
     level = format_level(best.confidence_level)
-    (chosen,) = (one for one in best.candidates if one.name == best.chosen)
-    found = [
+    (chosen,) = (candidate for candidate in best.candidates if candidate.name == best.chosen)
+    sentences = [
         f"{best.chosen} is the best on {where}: {format_value(best.base, scale)} → "
         f"{format_value(chosen.value, scale)}, {format_difference(best.difference, scale)} as "
         "observed.",
@@ -48,25 +47,31 @@ def _sentences(best: Best, where: str, scale: Scale) -> list[str]:
         f"{format_interval(best.interval, scale)} that holds although it was chosen.",
     ]
     equal = [
-        one.name for one in best.candidates if one.value == chosen.value and one.name != best.chosen
+        candidate.name
+        for candidate in best.candidates
+        if candidate.value == chosen.value and candidate.name != best.chosen
     ]
     if equal:
-        found.append(f"Equally good, and named later: {_some(equal)}.")
+        sentences.append(f"Equally good, and named later: {_some(equal)}.")
     if best.interval is None or best.interval.low <= 0 <= best.interval.high:
-        found.append("So it is not shown that the best checkpoint differs from the base.")
+        sentences.append("So it is not shown that the best checkpoint differs from the base.")
     elif (best.interval.low > 0) != best.higher_is_better:
-        found.append("So even the best checkpoint is worse than the base.")
-    others = [one.name for one in best.candidates if one.maybe_best and one.name != best.chosen]
-    told = f"It is the best in {chosen.best_proportion:.0%} of the resamples"
+        sentences.append("So even the best checkpoint is worse than the base.")
+    others = [
+        candidate.name
+        for candidate in best.candidates
+        if candidate.maybe_best and candidate.name != best.chosen
+    ]
+    wins = f"It is the best in {chosen.best_proportion:.0%} of the resamples"
     if not others:
-        found.append(f"{told}, and all others are shown to be behind it.")
+        sentences.append(f"{wins}, and all others are shown to be behind it.")
     elif len(others) == len(best.candidates) - 1:
-        found.append(f"{told}; no other checkpoint is shown to be behind it.")
+        sentences.append(f"{wins}; no other checkpoint is shown to be behind it.")
     else:
-        found.append(f"{told}; not shown to be behind it: {_some(others)}.")
+        sentences.append(f"{wins}; not shown to be behind it: {_some(others)}.")
     if best.left_out:
-        found.append(f"Without a value, and so left out: {_some(best.left_out)}.")
-    return found
+        sentences.append(f"Without a value, and so left out: {_some(best.left_out)}.")
+    return sentences
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:

@@ -55,24 +55,23 @@ def cautions(comparison: Comparison) -> tuple[str, ...]:
         _unpaired,
         judge_caution,
     )
-    found = [*comparison.warnings, *_cut_prompts(comparison)]
+    sentences = [*comparison.warnings, *_cut_prompts(comparison)]
     for rule in rules:
         for task in comparison.tasks:
             sentence = rule(task, level)
             if sentence is not None:
-                found.append(f"{task.task}: {sentence}")
-    found.extend(_one_confidence(comparison))
-    found.extend(_spread_is_not_knowledge(comparison))
-    found.extend(_pooled_gain_of_one_task(comparison))
-    return tuple(found)
+                sentences.append(f"{task.task}: {sentence}")
+    sentences.extend(_one_confidence(comparison))
+    sentences.extend(_spread_is_not_knowledge(comparison))
+    sentences.extend(_pooled_gain_of_one_task(comparison))
+    return tuple(sentences)
 
 
 def _cut_prompts(comparison: Comparison) -> list[str]:
     costs = (("base", comparison.base.cost), ("checkpoint", comparison.checkpoint.cost))
     return [
-        f"{format_count(cost.truncated)} of {format_items(cost.items)} had the beginning of "
-        "their prompt "
-        f"cut off to fit the {who}."
+        f"{format_count(cost.truncated)} of {format_items(cost.items)} had the beginning of their "
+        f"prompt cut off to fit the {who}."
         for who, cost in costs
         if cost is not None and cost.truncated
     ]
@@ -107,8 +106,7 @@ def _cannot_be_read(task: TaskComparison, level: float) -> str | None:
         return None
     return (
         f"{format_value(share, 'proportion')} of the checkpoint's responses could not be parsed; "
-        "nothing "
-        "else about it can be believed before that is mended (template, length, format)."
+        "nothing else about it can be believed before that is mended (template, length, format)."
     )
 
 
@@ -210,9 +208,8 @@ def _shortcut(task: TaskComparison, level: float) -> str | None:
     if task.evidence_shortcut <= max(share, 1 - share) + SHORTCUT_ABOVE_CHANCE:
         return None
     return (
-        f"answering {label} to exactly the items shown without evidence separates {label} from "
-        f"the rest on {format_value(task.evidence_shortcut, 'proportion')} of items, "
-        f"so {label} recall "
+        f"answering {label} to exactly the items shown without evidence separates {label} from the "
+        f"rest on {format_value(task.evidence_shortcut, 'proportion')} of items, so {label} recall "
         "here may only measure noticing that evidence is missing."
     )
 
@@ -297,9 +294,8 @@ def _pooled_gain_of_one_task(comparison: Comparison) -> list[str]:
     if len(gained) != 1 or not others:
         return []
     return [
-        f"The pooled accuracy gain ({format_difference(pooled.difference, 'proportion')}) "
-        "comes from "
-        f"{gained[0]}; it is not significant on {join_words(others)}."
+        f"The pooled accuracy gain ({format_difference(pooled.difference, 'proportion')}) comes "
+        f"from {gained[0]}; it is not significant on {join_words(others)}."
     ]
 
 

@@ -41,13 +41,15 @@ def overlap_caution(task: TaskComparison) -> str | None:
     overlap = task.overlap
     if overlap is None or overlap.items == 0:
         return None
-    said = overlap_summary(task)
+    summary = overlap_summary(task)
     accuracy = next((row for row in overlap.metrics if row.metric == "accuracy"), None)
     if accuracy is None:
-        return f"{said}; no clean item is left, so nothing here shows what it learnt beyond them."
+        return (
+            f"{summary}; no clean item is left, so nothing here shows what it learnt beyond them."
+        )
     limits = accuracy.confidence_interval
     interval = "" if limits is None else f" ({format_range(limits, 'proportion')})"
     return (
-        f"{said}; on the {format_count(overlap.clean_items)} others accuracy changes by "
+        f"{summary}; on the {format_count(overlap.clean_items)} others accuracy changes by "
         f"{format_difference(accuracy.difference, 'proportion')}{interval}."
     )

@@ -1,4 +1,4 @@
-"""A gate in words: its rules, what was measured, what a verdict means and what would decide it."""
+"""Sentences about a gate: its rules, what was measured, what would decide an open one."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def headline(gate: Gate) -> str:
 
 
 def guarantee(level: float, rules: int | None = None) -> list[str]:
-    """What the verdicts promise."""
+    """The error rates that bound each verdict."""
     error = format_level(1 - level)
     number = "all rules of all tasks" if rules is None else f"all {rules} rules"
     return [
@@ -157,7 +157,7 @@ def explain(
     general: Sequence[Rule],
     of_task: Mapping[str, Sequence[Rule]],
 ) -> Iterator[str]:
-    """Lines that say every rule of a policy in words, and what its verdicts promise."""
+    """Every rule of a policy in a sentence or two, and the error rates of its verdicts."""
     yield f"{name}, level {format_level(level)}"
     for title, rules in [("Every task", general), *of_task.items()]:
         if rules:
@@ -173,7 +173,7 @@ def explain(
         "What is neither shown to hold nor to be broken is INCONCLUSIVE, with the number of items "
         "that would decide it."
     )
-    yield "A rule on every task that a task cannot be held to is left out there, and that is said."
+    yield "A rule on every task that a task cannot be held to is left out there and listed as not held to."
 
 
 def _definition(rule: Rule) -> str:

@@ -25,8 +25,8 @@ def judged_format(judge: JudgeAgreement) -> str:
         return "Format: every response of both models was parsed."
     return (
         f"Format: responses without a box that could be parsed {format_count(base)} → "
-        f"{format_count(checkpoint)}; "
-        "the judge graded them by their words, so they do not count as invalid."
+        f"{format_count(checkpoint)}; the judge graded them by their words, so they do not count "
+        "as invalid."
     )
 
 
@@ -38,9 +38,8 @@ def judge_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
     sentences = [_side("base", judge.base, level), _side("checkpoint", judge.checkpoint, level)]
     if judge.left_out:
         sentences.append(
-            f"{format_count(judge.left_out)} of {_pairs(task)} are left out on both sides, "
-            "since the "
-            f"judge gave no grade: {_unscored(judge)}."
+            f"{format_count(judge.left_out)} of {_pairs(task)} are left out on both sides, since "
+            f"the judge gave no grade: {_unscored(judge)}."
         )
     return tuple(sentences)
 
@@ -50,41 +49,40 @@ def judge_caution(task: TaskComparison, level: float) -> str | None:
     judge = task.judge
     if judge is None:
         return None
-    found = []
+    cautions = []
     low = [
         f"{format_value(side.agreement.value, 'proportion')} of the {name}'s responses"
         for name, side in (("base", judge.base), ("checkpoint", judge.checkpoint))
         if side.agreement.value is not None and side.agreement.value < LOW_AGREEMENT
     ]
     if low:
-        found.append(
-            f"judge and default grader agree on only {join_words(low)}; below "
-            f"{LOW_AGREEMENT:.0%} read some of both before believing either"
+        cautions.append(
+            f"judge and default grader agree on only {join_words(low)}; below {LOW_AGREEMENT:.0%} "
+            "read some of both before believing either"
         )
     total = judge.left_out + task.items
     if judge.left_out > MANY_LEFT_OUT * total:
-        found.append(
+        cautions.append(
             f"the judge gave no grade on {format_count(judge.left_out)} of {_pairs(task)} "
-            f"({format_value(judge.left_out / total, 'proportion')}, "
-            f"more than {MANY_LEFT_OUT:.0%}), "
-            "which are left out; they need not be like the rest"
+            f"({format_value(judge.left_out / total, 'proportion')}, more than "
+            f"{MANY_LEFT_OUT:.0%}), which are left out; they need not be like the rest"
         )
-    return "; ".join(found) + "." if found else None
+    return "; ".join(cautions) + "." if cautions else None
 
 
 def _side(model: str, side: GraderAgreement, level: float) -> str:
-    asked = (
+    graded = (
         f"The judge graded {format_count(side.judged - side.unscored)} of the {model}'s responses"
     )
     if side.not_judged:
-        asked += f" ({format_count(side.not_judged)} more need no judge)"
+        graded += f" ({format_count(side.not_judged)} more need no judge)"
     if side.agreement.value is None or side.agreement.interval is None:
-        return f"{asked}."
+        return f"{graded}."
     low, high = side.agreement.interval.low, side.agreement.interval.high
     limits = f"{format_value(low, 'proportion')} to {format_value(high, 'proportion')}"
     kappa = "" if side.kappa is None else f"; Cohen’s κ {format_value(side.kappa, 'score')}"
     return (
-        f"{asked} and agrees with the default grader on {format_count(side.agreement.count)} of "
+        f"{graded} and agrees with the default grader on {format_count(side.agreement.count)} of "
         f"{format_count(side.agreement.total)}, {format_value(side.agreement.value, 'proportion')} "
         f"({format_level(level)} Wilson interval {limits}{kappa})."
     )

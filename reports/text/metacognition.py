@@ -1,4 +1,4 @@
-"""What a `Metacognition` says: in words first, then as tables that every report draws alike."""
+"""Sentences about a metacognition result, for every format."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def headline(result: Metacognition) -> tuple[str, tuple[str, ...]]:
 
 
 def details(result: Metacognition) -> tuple[str, ...]:
-    """What each checkpoint knows, in the words of the first sentence."""
+    """The first sentence of the headline for each checkpoint."""
     return tuple(f"{_knows(model)} {_bias(model)}" for model in result.checkpoints)
 
 
@@ -64,13 +64,13 @@ def way_of(task: TaskMetacognition) -> Way:
     choices = task.pairwise.accuracy.interval
     if choices is None:
         return "unknown"
-    found: dict[tuple[bool, bool], Way] = {
+    ways: dict[tuple[bool, bool], Way] = {
         (True, True): "both",
         (True, False): "single",
         (False, True): "choices",
         (False, False): "neither",
     }
-    return found[single.low > 0.5, choices.low > 0.5]
+    return ways[single.low > 0.5, choices.low > 0.5]
 
 
 def _knows(model: ModelMetacognition) -> str:
@@ -102,7 +102,7 @@ def _knows(model: ModelMetacognition) -> str:
 
 
 def _bias(model: ModelMetacognition) -> str:
-    found: dict[str, list[str]] = {}
+    preferred: dict[str, list[str]] = {}
     measured = False
     for task in model.tasks:
         if task.pairwise is None or task.pairwise.pairs < FEWEST_PAIRS:
@@ -112,15 +112,15 @@ def _bias(model: ModelMetacognition) -> str:
             continue
         measured = True
         if _leaves_out(bias.interval):
-            found.setdefault("first" if bias.value > 0 else "second", []).append(task.task)
+            preferred.setdefault("first" if bias.value > 0 else "second", []).append(task.task)
     if not measured:
         return "There was too little to tell whether it prefers a position."
-    if not found:
+    if not preferred:
         return "No preference for a position was found."
     several = len(model.tasks) > 1
     where = [
         f"the question shown {position}{f' on {join_words(tasks)}' if several else ''}"
-        for position, tasks in found.items()
+        for position, tasks in preferred.items()
     ]
     return f"It prefers {join_words(where)}."
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import metric_definition, metric_name
 from saeval.reports.text.numbers import format_count, format_items, format_level, join_words
-from saeval.stats.compare.results import Comparison, ModelDescription, TaskComparison
+from saeval.stats.compare.results import Comparison, ModelDescription
 
 METHODS: dict[str, str] = {
     "mcnemar-mid-p": "McNemar mid-p",
@@ -57,9 +57,9 @@ def _costs(comparison: Comparison) -> Iterator[tuple[str, str]]:
             money = "" if cost.money is None else f", {cost.money:,.4g} at the prices given"
             yield (
                 f"Cost of {who}",
-                f"{format_items(cost.items)}, {format_count(cost.prompt_tokens)} tokens read"
-                f"{probed if cost.probe_tokens else ''}, "
-                f"{format_count(cost.response_tokens)} written{money}",
+                f"{format_items(cost.items)}, {format_count(cost.prompt_tokens)} tokens "
+                f"read{probed if cost.probe_tokens else ''}, {format_count(cost.response_tokens)} "
+                f"written{money}",
             )
 
 
@@ -81,25 +81,24 @@ def methods(comparison: Comparison) -> list[str]:
                 used.append(METHODS.get(method, method))
             name = metric_name(row, task.abstention)
             users.setdefault(" and ".join(used), {})[name] = None
-    found = [f"{one_line(join_words(list(names)))}: {how}." for how, names in users.items()]
+    sentences = [f"{one_line(join_words(list(names)))}: {how}." for how, names in users.items()]
     own = sum(row.pvalue_holm is not None for task in comparison.tasks for row in task.metrics)
     if comparison.tests_in_family:
         others = " and checkpoint" if comparison.tests_in_family > own else ""
-        found.append(
+        sentences.append(
             f"Holm and Benjamini–Hochberg adjust over {comparison.tests_in_family} tests: "
             f"every headline metric of every task{others}. Max-T adjusts over those of one task."
         )
-    return found
+    return sentences
 
 
 def definitions(comparison: Comparison) -> list[tuple[str, str]]:
     """One line for each metric shown; per-class metrics once, of the class that abstains."""
-    blocks: list[TaskComparison] = list(comparison.tasks)
-    found: dict[str, str] = {}
-    for task in blocks:
+    lines: dict[str, str] = {}
+    for task in comparison.tasks:
         abstention = task.abstention
         for row in task.metrics:
             if row.label in (None, abstention):
                 name = one_line(metric_name(row, abstention))
-                found.setdefault(name, one_line(metric_definition(row, abstention)))
-    return list(found.items())
+                lines.setdefault(name, one_line(metric_definition(row, abstention)))
+    return list(lines.items())

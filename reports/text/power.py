@@ -21,12 +21,12 @@ def power_in_words(
     """
     given = f"with {discordant_rate:.1%} discordant items, McNemar's test at {1 - level:.3g}"
     if items is not None and difference is not None:
-        found = power_of_difference(
+        result = power_of_difference(
             items, difference, discordant_rate=discordant_rate, confidence_level=level
         )
         return (
             f"A difference of {difference * 100:+.2f} points over {items:,} items is found with "
-            f"probability {found.power:.1%} ({given})."
+            f"probability {result.power:.1%} ({given})."
         )
     if items is not None:
         smallest = minimum_detectable_difference(

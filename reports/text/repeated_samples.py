@@ -27,9 +27,8 @@ def _compared(result: SourceDifference, level: float) -> str:
     if result.difference is None or result.pvalue is None or result.interval is None:
         return f"consistency cannot be compared with {source}."
     size = (
-        f"(AUROC {format_difference(result.difference, 'score')}, "
-        f"{format_level(level)} interval {format_range(result.interval, 'score')}, "
-        f"p {format_pvalue(result.pvalue)})"
+        f"(AUROC {format_difference(result.difference, 'score')}, {format_level(level)} interval "
+        f"{format_range(result.interval, 'score')}, p {format_pvalue(result.pvalue)})"
     )
     if result.interval.low <= 0 <= result.interval.high:
         return (

@@ -1,4 +1,4 @@
-"""The verdict in plain words, made once and shown by every report."""
+"""The verdict of a comparison in sentences, for every format."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _overall_errors(tasks: Sequence[TaskComparison]) -> str:
     """Both error directions and the format, counted over all tasks."""
     parts = []
     label = next((name for task in tasks if (name := task.abstention)), None)
-    counts = [found for task in tasks if (found := error_counts(task)) is not None]
+    counts = [errors for task in tasks if (errors := error_counts(task)) is not None]
     unanswerable = sum(c.unanswerable for c in counts)
     answerable = sum(c.answerable for c in counts)
     if unanswerable:

@@ -161,8 +161,7 @@ def _format(task: TaskComparison, level: float) -> str:
     claim = "is only format" if gain_is_only_format(task, level) else "is not just format"
     return (
         f"{text}; the accuracy gain {claim}: {change} on the {format_count(both.items)} items "
-        "valid "
-        "on both sides."
+        "valid on both sides."
     )
 
 

@@ -1,4 +1,4 @@
-"""What one task's numbers amount to: facts that the words are made of."""
+"""The verdict of one task, and the conditions that it and the cautions rest on."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def error_counts(task: TaskComparison) -> ErrorCounts | None:
 
 
 def all_invalid(task: TaskComparison) -> bool:
-    """Whether not one response of either model could be read."""
+    """Whether no response of either model could be parsed."""
     return task.base.invalid == task.checkpoint.invalid == task.items
 
 
@@ -207,6 +207,6 @@ def treatments_disagree(treatments: tuple[InvalidTreatment, ...]) -> str | None:
         return None
     if min(changes) < 0 < max(changes):
         return "sign"
-    found = any(t.interval is not None and leaves_out_zero(t.interval) for t in known)
+    significant = any(t.interval is not None and leaves_out_zero(t.interval) for t in known)
     wide = max(changes) - min(changes) > max(abs(change) for change in changes) / 2
-    return "size" if found and wide else None
+    return "size" if significant and wide else None

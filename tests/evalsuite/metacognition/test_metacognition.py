@@ -108,7 +108,7 @@ def test_the_words_say_so_first_in_every_form(finished, capsys, server):
     headline = (
         "trained knows its answers significantly better (AUROC +",
         ", pairwise +",
-        "than base, significantly",
+        "than base (Holm)",
     )
     last = " ".join(printed.strip().split("\n\n")[-1].split())
     page, text = ((finished / f"metacognition.{end}").read_text() for end in ("html", "md"))
