@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from saeval.reports.document import Badge, Cell, Column, Row, Table
+from saeval.reports.document import Badge, Cell, Column, Row, Span, Table
 from saeval.reports.figures.svg import Drawing
 from saeval.reports.text.metric_names import format_change, metric_name, metric_of
 from saeval.reports.text.numbers import (
@@ -17,10 +17,20 @@ from saeval.reports.text.numbers import (
     format_value_interval,
 )
 from saeval.reports.text.significance import Sign, sign_of
+from saeval.stats._core.interval import Interval
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
+from saeval.stats.metrics.metric import Scale
 
 EMPTY = Cell("–")
+
+
+def model_spans(base: str, checkpoints: Sequence[str]) -> tuple[Span, ...]:
+    """``base → first, second``; without a checkpoint the base alone."""
+    if not checkpoints:
+        return (Span(base, "base"),)
+    names = [f"{name}," for name in checkpoints[:-1]] + [checkpoints[-1]]
+    return (Span(base, "base"), Span("→"), *(Span(name, "checkpoint") for name in names))
 
 
 def draw_later(name: str, draw: Callable[..., Drawing], *arguments: object) -> Callable[[], str]:
@@ -36,6 +46,18 @@ def badge_of(sign: Sign) -> Badge:
 def cells_of(*texts: str) -> tuple[Cell, ...]:
     """Cells that hold a text and nothing else."""
     return tuple(map(Cell, texts))
+
+
+def value_cell(value: float | None, limits: Interval | None, scale: Scale) -> Cell:
+    """A value with its interval, if it has one."""
+    interval = format_value_interval(limits, scale) if limits else ""
+    return Cell(format_value(value, scale), interval=interval)
+
+
+def difference_cell(difference: float | None, limits: Interval | None, scale: Scale) -> Cell:
+    """A difference with its interval, if it has one."""
+    interval = format_interval(limits, scale) if limits else ""
+    return Cell(format_difference(difference, scale), interval=interval)
 
 
 def change_cell(row: MetricComparison, level: float) -> Cell:

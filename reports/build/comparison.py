@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from saeval.reports.build.cells import EMPTY, badge_of, cells_of, change_cell, draw_later
+from saeval.reports.build.cells import (
+    EMPTY,
+    badge_of,
+    cells_of,
+    change_cell,
+    draw_later,
+    model_spans,
+)
 from saeval.reports.build.changed_items import changed_items_section
 from saeval.reports.build.task import task_section
 from saeval.reports.document import (
@@ -21,7 +28,6 @@ from saeval.reports.document import (
     Row,
     Section,
     Sentences,
-    Span,
     Table,
     Tone,
 )
@@ -85,11 +91,7 @@ def comparison_report(comparison: Comparison) -> Document:
         tasks.append(task_section(comparison.pooled, level, f"task-{len(tasks)}", None))
     return Document(
         title=f"{comparison.base.name} → {comparison.checkpoint.name}",
-        models=(
-            Span(comparison.base.name, "base"),
-            Span("→"),
-            Span(comparison.checkpoint.name, "checkpoint"),
-        ),
+        models=model_spans(comparison.base.name, [comparison.checkpoint.name]),
         headline=texts.headline,
         summary=texts.summary,
         badges=tuple(badges.items()),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from saeval.reports.build.cells import cells_of, draw_later
+from saeval.reports.build.cells import cells_of, draw_later, model_spans, value_cell
 from saeval.reports.document import (
     Block,
     Cautions,
-    Cell,
     Column,
     Definitions,
     Details,
@@ -17,7 +16,6 @@ from saeval.reports.document import (
     Row,
     Section,
     Sentences,
-    Span,
     Table,
 )
 from saeval.reports.figures.frontier import description, frontier_picture
@@ -40,9 +38,7 @@ from saeval.reports.text.numbers import (
     format_level,
     format_pvalue,
     format_value,
-    format_value_interval,
 )
-from saeval.stats._core.interval import Proportion
 from saeval.stats.frontier.results import BeyondFront, Change, Frontier, Point
 
 PICTURE = "frontier.svg"
@@ -58,11 +54,7 @@ def frontier_report(frontier: Frontier) -> Document:
     base, *checkpoints = frontier.models
     return Document(
         title=f"Right and wrong answers on {frontier.task}",
-        models=(
-            Span(base.name, "base"),
-            *((Span("→"),) if checkpoints else ()),
-            *(Span(name, "checkpoint") for name in _with_commas([m.name for m in checkpoints])),
-        ),
+        models=model_spans(base.name, [model.name for model in checkpoints]),
         opening=(Sentences(sentences(frontier)),),
         cautions=_cautions(frontier),
         sections=(
@@ -89,10 +81,6 @@ def frontier_summary(frontier: Frontier) -> Document:
 
 def _cautions(frontier: Frontier) -> Cautions | None:
     return Cautions("Before believing it", frontier.warnings) if frontier.warnings else None
-
-
-def _with_commas(names: list[str]) -> list[str]:
-    return [f"{name}," for name in names[:-1]] + names[-1:]
 
 
 def _figure(frontier: Frontier) -> Figure:
@@ -126,8 +114,8 @@ def _points(frontier: Frontier) -> Table:
         Row(
             (
                 *cells_of(point.model, point.system),
-                _rate(point.right),
-                _rate(point.wrong),
+                value_cell(point.right.value, point.right.interval, "proportion"),
+                value_cell(point.wrong.value, point.wrong.interval, "proportion"),
                 *cells_of(
                     format_value(point.abstained, "proportion"),
                     format_value(point.invalid, "proportion"),
@@ -244,11 +232,6 @@ def _items(frontier: Frontier) -> str:
     if frontier.answerable < frontier.items:
         parts.append(f"{format_count(frontier.answerable)} with an answer")
     return f"{', '.join(parts)}."
-
-
-def _rate(rate: Proportion) -> Cell:
-    limits = format_value_interval(rate.interval, "proportion")
-    return Cell(format_value(rate.value, "proportion"), interval=limits)
 
 
 def _hallucination(point: Point) -> str:

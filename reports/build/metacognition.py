@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from saeval.reports.build.cells import EMPTY, badge_of, cells_of, transfer_cell
+from saeval.reports.build.cells import (
+    EMPTY,
+    badge_of,
+    cells_of,
+    difference_cell,
+    model_spans,
+    transfer_cell,
+    value_cell,
+)
 from saeval.reports.document import (
-    Badge,
     Block,
     Cautions,
     Cell,
@@ -18,7 +25,6 @@ from saeval.reports.document import (
     Row,
     Section,
     Sentences,
-    Span,
     Table,
 )
 from saeval.reports.text.metacognition import HEADLINE, details, headline, in_sentences
@@ -26,11 +32,9 @@ from saeval.reports.text.metric_names import metric_of
 from saeval.reports.text.numbers import (
     format_count,
     format_difference,
-    format_interval,
     format_level,
     format_pvalue,
     format_value,
-    format_value_interval,
 )
 from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, sign_of
 from saeval.stats.compare.metric_comparison import MetricComparison
@@ -59,18 +63,13 @@ def metacognition_report(result: Metacognition) -> Document:
     first, others = headline(result)
     base = result.base.model.name
     checkpoints = [model.model.name for model in result.checkpoints]
-    names = [f"{name}," for name in checkpoints[:-1]] + checkpoints[-1:]
     cautions = Cautions("Before reading the numbers", result.warnings)
     definitions = tuple((get_metric(name).title, get_metric(name).definition) for name in _DEFINED)
     level = format_level(result.settings.confidence_level)
     note = f"Intervals at {level}. {LEGEND} {UNADJUSTED_NOTE}"
     return Document(
         title=f"Does {base} know which of its answers are right?",
-        models=(
-            Span(base, "base"),
-            *((Span("→"),) if names else ()),
-            *(Span(name, "checkpoint") for name in names),
-        ),
+        models=model_spans(base, checkpoints),
         headline=first,
         opening=(Sentences((*others, *details(result))),),
         cautions=cautions if result.warnings else None,
@@ -176,7 +175,7 @@ def _single(models: Results) -> Iterator[Part]:
                     f"{format_count(task.attempted)} of {format_count(task.questions)}",
                     format_value(task.right / task.attempted, "proportion"),
                 ),
-                *map(_estimate, task.single.estimates),
+                *(value_cell(e.value, e.interval, "score") for e in task.single.estimates),
                 *cells_of(format_value(task.single.invalid.value, "proportion")),
             )
         )
@@ -205,14 +204,14 @@ def _choices(models: Results) -> Iterator[Part]:
         if (pairwise := task.pairwise) is None:
             continue
         pairs = f"{format_count(pairwise.pairs)} of {format_count(task.pairs_matched)}"
-        shares = (
+        proportions = (
             pairwise.accuracy,
             pairwise.position_bias,
             pairwise.consistency,
             pairwise.agreement,
             pairwise.invalid_rate,
         )
-        rows.append(Row((*cells_of(model.model.name, pairs), *map(_share, shares))))
+        rows.append(Row((*cells_of(model.model.name, pairs), *map(_reply_cell, proportions))))
     columns = ("Pairs", "Accuracy", "Bias", "Consistency", "Agreement", "Invalid")
     yield from _part("Which of two questions", columns, rows)
 
@@ -244,24 +243,14 @@ def _part(
 def _compared(row: MetricComparison, level: float, *, holm: bool = False) -> tuple[Cell, ...]:
     scale = metric_of(row).scale
     write = format_difference if row.metric == "position_bias" else format_value
-    limits = format_interval(row.confidence_interval, scale)
-    badge: Badge = badge_of(sign_of(row, level))
     return (
         *cells_of(write(row.base, scale), write(row.checkpoint, scale)),
-        Cell(format_difference(row.difference, scale), interval=limits),
+        difference_cell(row.difference, row.confidence_interval, scale),
         *cells_of(format_pvalue(row.pvalue), *([format_pvalue(row.pvalue_holm)] if holm else [])),
-        Cell(badge=badge),
+        Cell(badge=badge_of(sign_of(row, level))),
     )
 
 
-def _estimate(estimate: Estimate) -> Cell:
-    limits = format_value_interval(estimate.interval, "score") if estimate.interval else ""
-    return Cell(format_value(estimate.value, "score"), interval=limits)
-
-
-def _share(share: ReplyProportion) -> Cell:
-    if share.name == "position_bias":
-        limits = format_interval(share.interval, "proportion") if share.interval else ""
-        return Cell(format_difference(share.value, "proportion"), interval=limits)
-    limits = format_value_interval(share.interval, "proportion") if share.interval else ""
-    return Cell(format_value(share.value, "proportion"), interval=limits)
+def _reply_cell(proportion: ReplyProportion) -> Cell:
+    write = difference_cell if proportion.name == "position_bias" else value_cell
+    return write(proportion.value, proportion.interval, "proportion")

@@ -16,6 +16,7 @@ from saeval.reports.text.numbers import (
     format_pvalue,
     format_small_pvalue,
     format_value,
+    format_value_range,
 )
 from saeval.stats._core.interval import Proportion
 from saeval.stats._core.results import McNemar
@@ -107,8 +108,7 @@ def _flip_rates(task: TaskComparison, level: float) -> str:
         shown = f"{name} {format_value(rate.value, 'proportion')}"
         if rate.interval is None:
             return shown
-        low, high = rate.interval.low, rate.interval.high
-        limits = f"{format_value(low, 'proportion')} to {format_value(high, 'proportion')}"
+        limits = format_value_range(rate.interval, "proportion")
         return f"{shown} ({format_level(level)} Wilson interval {limits})"
 
     negative = text("Negative-flip rate (right to wrong)", task.transitions.negative_flip_rate)

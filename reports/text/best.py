@@ -12,7 +12,6 @@ from saeval.reports.text.numbers import (
     join_words,
 )
 from saeval.stats.checkpoints.results import Best
-from saeval.stats.metrics.metric import Scale
 from saeval.stats.metrics.registry import get_metric
 
 NOTE = (
@@ -32,10 +31,6 @@ def best_sentences(best: Best) -> tuple[str, ...]:
     """Which is the best, how much of its gain is luck, and which others may be."""
     scale = get_metric(best.metric).scale
     where = best.tasks[0] if len(best.tasks) == 1 else f"the mean of {join_words(best.tasks)}"
-    return tuple(_sentences(best, where, scale))
-
-
-def _sentences(best: Best, where: str, scale: Scale) -> list[str]:
     level = format_level(best.confidence_level)
     (chosen,) = (candidate for candidate in best.candidates if candidate.name == best.chosen)
     sentences = [
@@ -71,7 +66,7 @@ def _sentences(best: Best, where: str, scale: Scale) -> list[str]:
         sentences.append(f"{wins}; not shown to be behind it: {_some(others)}.")
     if best.left_out:
         sentences.append(f"Without a value, and so left out: {_some(best.left_out)}.")
-    return sentences
+    return tuple(sentences)
 
 
 def _some(names: Sequence[str], most: int = 8) -> str:

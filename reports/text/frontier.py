@@ -77,7 +77,7 @@ def _front(frontier: Frontier, model: str) -> str:
         if point.model == model and point.on_front:
             places.setdefault((point.wrong.count, point.right.count), []).append(point)
     named = [
-        f"{together([point.system for point in points], _NAME)} ({_shares(points[0])})"
+        f"{together([point.system for point in points], _NAME)} ({_proportions(points[0])})"
         for _, points in sorted(places.items())
     ]
     return f"{_short(model)}: the front is {join_words(named)}."
@@ -119,7 +119,7 @@ def _loss(pair: Dominance, base: str) -> str:
     )
 
 
-def _shares(point: Point) -> str:
+def _proportions(point: Point) -> str:
     return (
         f"{format_value(point.right.value, 'proportion')} right, "
         f"{format_value(point.wrong.value, 'proportion')} wrong"

@@ -173,7 +173,7 @@ def explain(
         "What is neither shown to hold nor to be broken is INCONCLUSIVE, with the number of items "
         "that would decide it."
     )
-    yield "A rule on every task that a task cannot be held to is left out there and listed as not held to."
+    yield "A rule on every task is left out, and listed, where a task cannot be held to it."
 
 
 def _definition(rule: Rule) -> str:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from saeval.reports.sanitize import one_line
-from saeval.reports.text.numbers import format_count, format_level, format_value, join_words
+from saeval.reports.text.numbers import (
+    format_count,
+    format_level,
+    format_value,
+    format_value_range,
+    join_words,
+)
 from saeval.stats._core.results import GraderAgreement
 from saeval.stats.compare.results import JudgeAgreement, TaskComparison
 
@@ -78,8 +84,7 @@ def _side(model: str, side: GraderAgreement, level: float) -> str:
         graded += f" ({format_count(side.not_judged)} more need no judge)"
     if side.agreement.value is None or side.agreement.interval is None:
         return f"{graded}."
-    low, high = side.agreement.interval.low, side.agreement.interval.high
-    limits = f"{format_value(low, 'proportion')} to {format_value(high, 'proportion')}"
+    limits = format_value_range(side.agreement.interval, "proportion")
     kappa = "" if side.kappa is None else f"; Cohen’s κ {format_value(side.kappa, 'score')}"
     return (
         f"{graded} and agrees with the default grader on {format_count(side.agreement.count)} of "

@@ -9,8 +9,7 @@ from saeval.reports.text.numbers import (
     format_difference,
     join_words,
 )
-from saeval.reports.text.significance import sign_of
-from saeval.stats._core.interval import Interval
+from saeval.reports.text.significance import leaves_out_zero, sign_of
 from saeval.stats.metacognition.results import (
     Metacognition,
     ModelMetacognition,
@@ -111,7 +110,7 @@ def _bias(model: ModelMetacognition) -> str:
         if bias.value is None:
             continue
         measured = True
-        if _leaves_out(bias.interval):
+        if bias.interval is not None and leaves_out_zero(bias.interval):
             preferred.setdefault("first" if bias.value > 0 else "second", []).append(task.task)
     if not measured:
         return "There was too little to tell whether it prefers a position."
@@ -155,7 +154,3 @@ def _of_checkpoint(
             f"{name} knows its answers neither significantly better nor worse than {than} (Holm)."
         )
     return f"{name} knows its answers {' and '.join(parts)} than {than} (Holm)."
-
-
-def _leaves_out(interval: Interval | None) -> bool:
-    return interval is not None and (interval.low > 0 or interval.high < 0)

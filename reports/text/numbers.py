@@ -50,6 +50,11 @@ def format_range(limits: Interval, scale: Scale) -> str:
     return f"{format_signed(limits.low, scale)} to {format_signed(limits.high, scale)}{unit}"
 
 
+def format_value_range(limits: Interval, scale: Scale) -> str:
+    """``58.7% to 64.7%``, of a value rather than a difference."""
+    return f"{format_value(limits.low, scale)} to {format_value(limits.high, scale)}"
+
+
 def format_pvalue(p: float | None) -> str:
     """``0.274``, and ``<0.001`` below that."""
     if p is None:

@@ -91,12 +91,7 @@ def all_invalid(task: TaskComparison) -> bool:
 
 def is_question(task: TaskComparison) -> bool:
     """Whether the task asks open questions, which may be left unanswered at no fault."""
-    return find_any(task, "incorrect_rate")
-
-
-def find_any(task: TaskComparison, metric: str) -> bool:
-    """Whether the task has a metric, with or without values."""
-    return any(row.metric == metric for row in task.metrics)
+    return any(row.metric == "incorrect_rate" for row in task.metrics)
 
 
 def identical(task: TaskComparison) -> bool:
