@@ -45,7 +45,6 @@ from saeval.stats.metacognition.results import (
     TaskDifferences,
     TaskMetacognition,
 )
-from saeval.stats.metacognition.single_answers import Estimate
 from saeval.stats.metrics.registry import get_metric
 
 TRANSFER_NOTE = (
