@@ -20,6 +20,7 @@ from rich.console import Console
 
 from saeval.evalsuite.cli.main import cli as saeval
 from saeval.evalsuite.gate.policy import BUILT_IN, load_policy
+from saeval.reports.render.json_keys import KEYS as JSON_KEYS
 from saeval.reports.text.gate import explain
 from saeval.stats import get_metric, list_metrics
 from saeval.tasks.factworld.questions import generate_questions
@@ -68,6 +69,8 @@ def quoted(name: str) -> str:
     """What stands in a page under a name."""
     if name == "factworld cases":
         return factworld_cases()
+    if name == "json keys":
+        return json_keys_table()
     if name.startswith("example "):
         return worked_example(DOCS.parent / name.removeprefix("example "))
     prompts = {
@@ -187,6 +190,16 @@ def worked_example(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     _, start, rest = text.partition("# [example]\n")
     return block(rest.partition("\n# [end]")[0] if start else text, "python")
+
+
+def json_keys_table() -> str:
+    """Fields whose keys in JSON files are not their names, by class."""
+    rows = [
+        f"| `{owner}` | `{field}` | `{key}` |"
+        for owner, keys in sorted(JSON_KEYS.items())
+        for field, key in keys.items()
+    ]
+    return "\n".join(["| class | Python | JSON |", "|:--|:--|:--|", *rows]) + "\n"
 
 
 def a_claim() -> dict[str, object]:
