@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import nbclient
 import nbformat
 import pytest
+from docstrings import find_stale_names
 
 from saeval.evalsuite.cli.main import main
 from saeval.evalsuite.gate.policy import load_policy
@@ -216,3 +217,18 @@ def test_without_a_browser_the_gallery_says_what_it_needs(tmp_path):
     assert found.returncode == 1
     assert "Chromium is needed for the gallery's pictures and for nothing else" in found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_docstrings_describe_fields_and_arguments_that_exist():
+    assert find_stale_names(ROOT) == []
+
+
+def test_a_stale_name_in_a_docstring_is_found(tmp_path):
+    (tmp_path / "stats").mkdir()
+    (tmp_path / "stats" / "module.py").write_text(
+        "class Row:\n"
+        '    """A row.\n\n    Attributes\n    ----------\n    kept, gone\n        Words.\n\n'
+        '    Notes\n    -----\n    No name.\n    """\n\n'
+        "    kept: int\n"
+    )
+    assert find_stale_names(tmp_path) == ["stats/module.py:1 Row: gone"]

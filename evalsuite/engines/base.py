@@ -23,7 +23,7 @@ class Request:
         One ``generate_until`` request per sample.
     seeds
         One per generation; they matter only where tokens are drawn and not the likeliest taken.
-    scored
+    loglikelihoods
         One ``loglikelihood`` request per label; their responses stay empty where the engine has
         no log-probabilities to give.
     adapter

@@ -59,6 +59,8 @@ class Words:
     cautions
         What to know before believing a gain.
 
+    Notes
+    -----
     Names of tasks are as in the comparison; whoever shows the words escapes them.
     """
 
