@@ -13,6 +13,7 @@ from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.run.tasks import LoadedTask, build_prompt
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import RunManifest
+from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.reports.sanitize import one_line
 
 _SETTINGS = ("samples", "apply_chat_template", "system")
@@ -95,7 +96,7 @@ class ExistingPredictions:
             changed = [
                 document["id"]
                 for document in common
-                if hash_document(document) != answered[document["id"], 0].document_hash
+                if _has_changed(document, answered[document["id"], 0])
             ]
             if changed:
                 ids = one_line(", ".join(changed[:5]), _LONGEST)
@@ -142,6 +143,16 @@ class ExistingPredictions:
         return f"saeval baseline save {self.saved.baseline} {model} {self.options} --replace"
 
 
+def _has_changed(document: dict[str, Any], prediction: Prediction) -> bool:
+    """By its hash; by what is shown of it where a prediction has none."""
+    if prediction.document_hash is not None:
+        return hash_document(document) != prediction.document_hash
+    now, then = ShownDocument.of(document), prediction.document
+    return (bool(then.claim) and now.claim != then.claim) or (
+        bool(then.evidence) and now.evidence != then.evidence
+    )
+
+
 def check_same_settings(runs: Mapping[str, Settings]) -> None:
     """Stop if models whose predictions exist were asked in different ways.
 
@@ -162,7 +173,8 @@ def check_same_settings(runs: Mapping[str, Settings]) -> None:
         if differences := _compare(reference, settings, here="here"):
             raise PairingError(
                 f"{first} and {argument} were asked in different ways: {differences[0].text}; ask "
-                "both alike, or compare all the same with --allow-mismatch"
+                "both alike, or compare all the same with --allow-mismatch (in Python "
+                "allow_mismatch=True)"
             )
 
 

@@ -90,17 +90,13 @@ def pair(
             f"{next(iter(checkpoint))[0]!r}); are they the same data set?"
         )
     for field in ("target_hash",) if allow_mismatch else _NAMES:
-        different = [
-            item
-            for item in common
-            if getattr(base[item], field) != getattr(checkpoint[item], field)
-        ]
+        different = [item for item in common if _differ(field, base[item], checkpoint[item])]
         if different:
             remedy = (
                 "run both models with the same task version, data and prompt"
                 if field == "target_hash"
                 else "run both with the same task version, data and prompt, or compare all the "
-                "same with --allow-mismatch"
+                "same with --allow-mismatch (in Python allow_mismatch=True)"
             )
             raise PairingError(
                 f"task {task.name}: {_NAMES[field]} differ on {len(different)} of {len(common)} "
@@ -134,8 +130,44 @@ def _check_truncation(task: Task, both: Sequence[tuple[Prediction, Prediction]])
         raise PairingError(
             f"task {task.name}: {len(cut)} prompts were cut to fit one model and not the other "
             f"({', '.join(cut[:_EXAMPLES])}); give both the same length with --model-args "
-            "max_length, or compare all the same with --allow-mismatch"
+            "max_length, or compare all the same with --allow-mismatch (in "
+            "Python allow_mismatch=True)"
         )
+
+
+def _differ(field: str, base: Prediction, checkpoint: Prediction) -> bool:
+    """By hash where both have one; documents else by the texts that both have."""
+    hashes = getattr(base, field), getattr(checkpoint, field)
+    if None not in hashes:
+        return bool(hashes[0] != hashes[1])
+    if field != "document_hash":
+        return False
+    shown, other = base.document, checkpoint.document
+    return any(
+        one and two and one != two
+        for one, two in ((shown.claim, other.claim), (shown.evidence, other.evidence))
+    )
+
+
+def pairing_caution(pairs: PairedPredictions) -> str | None:
+    """What the pairing could not be sure of, where predictions do not say their hashes."""
+    both = list(zip(pairs.base, pairs.checkpoint, strict=True))
+    hashed = [None not in (b.document_hash, c.document_hash) for b, c in both]
+    unsure = []
+    if not all(hashed):
+        with_text = sum(bool(b.document.claim and c.document.claim) for b, c in both)
+        by = "item id and target alone" if with_text == 0 else "their texts"
+        if 0 < with_text < len(both):
+            by = "their texts, or by target alone where they have none"
+        unsure.append(f"documents were compared by {by}")
+    if any((b.prompt_hash is None) != (c.prompt_hash is None) for b, c in both):
+        unsure.append("prompts were not compared")
+    if not unsure:
+        return None
+    return (
+        f"Task {pairs.task.name}: {' and '.join(unsure)}, since not all predictions have their "
+        "hashes."
+    )
 
 
 def _ids(keys: Sequence[Key]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from saeval.evalsuite.compare.pairing import (
     PairedPredictions,
     find_shared_items,
     pair_tasks,
+    pairing_caution,
     select_changed_items,
     to_arrays,
     to_published_answers,
@@ -91,6 +92,7 @@ def compare_predictions(
     warnings += [f"Task {name} has predictions of one model only." for name in left_out]
     if caution := resampling_caution(tasks, settings):
         warnings.append(caution)
+    warnings += [caution for pairs in paired if (caution := pairing_caution(pairs)) is not None]
     if predictions.allow_mismatch:
         warnings.append("Pairing was forced: prompts or documents may differ between the models.")
     result = stats_results.Comparison(

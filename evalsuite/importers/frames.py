@@ -10,7 +10,8 @@ parser then reads)::
 
 Further columns are optional: ``task`` (if no task is given), ``confidence``, ``cluster_id``,
 ``sample_index``, ``label_probabilities`` (a mapping of label to probability), ``claim`` or
-``question``, ``evidence``, ``answers``, ``topic``, ``popularity``, ``prompt_hash``.
+``question``, ``evidence``, ``answers``, ``topic``, ``popularity``, ``document_hash``,
+``prompt_hash``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from saeval.errors import InputError
-from saeval.evalsuite.store.hashing import hash_document, hash_text
+from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.files import first_problem
 from saeval.tasks.registry import get_task, list_tasks
@@ -111,8 +112,7 @@ def _to_prediction(row: Mapping[str, Any], name: str | None, where: str) -> Pred
             response=str(response or ""),
             sample_index=int(values.get("sample_index") or 0),
             document=_shown(document),
-            document_hash=values.get("document_hash")
-            or hash_document({"id": item_id, "target": target, **document}),
+            document_hash=values.get("document_hash"),
             prompt_hash=values.get("prompt_hash"),
             target_hash=hash_text(str(target)),
             **answer,

@@ -26,8 +26,10 @@ def read_predictions(
         a data frame of pandas or Polars with one row per answer. A frame needs the columns
         ``item_id``, ``target`` and either ``prediction`` (a label of the task, missing where the
         answer is invalid) or ``response`` (a text, which the task's parser reads); ``confidence``,
-        ``cluster_id``, ``claim`` or ``question``, ``evidence``, ``answers`` and
-        ``label_probabilities`` are read if they are there.
+        ``label_probabilities``, ``cluster_id``, ``sample_index``, ``claim`` or ``question``,
+        ``evidence``, ``answers``, ``topic``, ``popularity``, ``document_hash`` and ``prompt_hash``
+        are read if they are there. Without the hashes, `compare` pairs documents by claim and
+        evidence as far as both sides have them, and by item id and target where they do not.
     task
         Of a frame without a column ``task``.
     name

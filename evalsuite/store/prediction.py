@@ -98,7 +98,7 @@ class Prediction(_Record):
     sample_index: int = Field(default=0, ge=0)
     usage: Usage | None = None
     document: ShownDocument
-    document_hash: str
+    document_hash: str | None
     prompt_hash: str | None = None
     target_hash: str
     answer: str | None = None

@@ -5,7 +5,7 @@ import pytest
 from builders import prediction
 
 from saeval.errors import PairingError
-from saeval.evalsuite.compare.pairing import pair, select_changed_items, to_arrays
+from saeval.evalsuite.compare.pairing import pair, pairing_caution, select_changed_items, to_arrays
 from saeval.evalsuite.compare.results import ComparedPredictions
 from saeval.evalsuite.compare.statistics import compare_predictions
 from saeval.stats.compare.config import StatsConfig
@@ -99,3 +99,22 @@ def test_tasks_of_one_side_only_are_named_and_no_common_task_is_an_error():
     assert found.warnings == ("Task vitaminc has predictions of one model only.",)
     with pytest.raises(PairingError, match=r"no task in common: base has fever; .* vitaminc"):
         compare_predictions(ComparedPredictions({"fever": both}, {"vitaminc": both}), **options)
+
+
+def hashless(number, **changed):
+    return prediction(number, document_hash=None, prompt_hash=None, **changed)
+
+
+def test_documents_without_hashes_are_compared_by_what_both_sides_have():
+    hashed = side(prediction(0), prediction(1))
+    by_text = pair(FEVER, side(hashless(0), hashless(1)), hashed)
+    assert "documents were compared by their texts and prompts were not" in pairing_caution(by_text)
+    no_text = {"document": {"claim": "", "evidence": []}}
+    by_target = pair(FEVER, side(hashless(0, **no_text), hashless(1, **no_text)), hashed)
+    assert "by item id and target alone" in pairing_caution(by_target)
+    assert pairing_caution(pair(FEVER, hashed, hashed)) is None
+    other = side(hashless(0, document={"claim": "Another.", "evidence": []}), hashless(1))
+    with pytest.raises(PairingError, match=r"documents differ on 1 of 2.*allow_mismatch=True"):
+        pair(FEVER, other, hashed)
+    with pytest.raises(PairingError, match="targets differ"):
+        pair(FEVER, side(hashless(0, target_hash="x")), hashed)
