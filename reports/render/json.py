@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from saeval.reports.render.json_keys import keys_of, path_in_file, with_field_names
-from saeval.stats.compare.results import SCHEMA_VERSION, Comparison
+from saeval.stats.compare.results import SCHEMA_VERSION, Comparison, TaskComparison
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -61,11 +61,29 @@ def from_json(text: str) -> Comparison:
     from pydantic import ValidationError
 
     try:
-        return _adapter().validate_python(with_field_names(tree, Comparison))
+        comparison = _adapter().validate_python(with_field_names(tree, Comparison))
     except ValidationError as error:
         first = error.errors()[0]
         where = path_in_file(first["loc"], Comparison)
         raise ValueError(f"not a complete comparison: {where}: {first['msg']}") from None
+    for task in (*comparison.tasks, *([comparison.pooled] if comparison.pooled else [])):
+        if mistake := _find_wrong_shape(task):
+            raise ValueError(f"not a complete comparison: task {task.task}: {mistake}")
+    return comparison
+
+
+def _find_wrong_shape(task: TaskComparison) -> str | None:
+    """What reports could not show, since lists that belong together are of different lengths."""
+    if not task.labels:
+        return "`labels` is empty"
+    if len(task.targets) != len(task.labels):
+        return f"{len(task.labels)} labels and {len(task.targets)} targets"
+    size = len(task.labels) + 1
+    counts = task.transitions.counts
+    lengths = {len(task.transitions.labels), len(counts), *map(len, counts)}
+    if lengths != {size}:
+        return f"`transitions` must have {size} labels and {size} rows of {size} counts"
+    return None
 
 
 @cache

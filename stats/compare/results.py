@@ -25,6 +25,8 @@ from saeval.stats.compare.model_result import ModelResult
 from saeval.stats.compare.published import PublishedConvention
 from saeval.stats.compare.repeated_samples import RepeatedSamples
 from saeval.stats.compare.transitions import Transitions
+from saeval.stats.metrics.registry import get_metric
+from saeval.suggest import did_you_mean
 
 SCHEMA_VERSION = "saeval.comparison/1"
 
@@ -137,8 +139,28 @@ class TaskComparison:
         raise KeyError(f"no metric {name!r} (label {label!r}) in task {self.task!r}")
 
     def __getitem__(self, key: str | tuple[str, str | None]) -> MetricComparison:
-        """``task["auroc"]`` or ``task["recall", "NA"]``; as `metric`."""
-        return self.metric(key) if isinstance(key, str) else self.metric(*key)
+        """``task["auroc"]``, ``task["recall", "NA"]``, or as reports print it: ``"NA recall"``."""
+        if not isinstance(key, str):
+            return self.metric(*key)
+        for row in self.metrics:
+            if (row.metric, row.label) == (key, None):
+                return row
+        rows = {name: row for row in self.metrics for name in _names(row, self.abstention)}
+        if _plain(key) in rows:
+            return rows[_plain(key)]
+        hint = did_you_mean(_plain(key), [name.replace("_", " ") for name in rows])
+        raise KeyError(f"no metric {key!r} in task {self.task!r}; {hint}")
+
+
+def _names(row: MetricComparison, abstention: str | None) -> list[str]:
+    """What may stand for it, as `_plain` spells it: ``na_recall``, or the metric and its title."""
+    if row.label is not None:
+        return [_plain(f"{row.label} {row.metric}")]
+    return [row.metric, _plain(get_metric(row.metric).title_for(abstention))]
+
+
+def _plain(name: str) -> str:
+    return "_".join(name.lower().replace("-", " ").split())
 
 
 @dataclass(frozen=True)
