@@ -93,7 +93,8 @@ def load_comparison(folder: str | Path) -> Comparison:
     Parameters
     ----------
     folder
-        As `compare` or ``saeval compare`` wrote it. Of several checkpoints, the folder of one.
+        As `compare` or ``saeval compare`` wrote it, or its ``comparison.json``. Of several
+        checkpoints, the folder of one.
 
     Returns
     -------
@@ -110,6 +111,8 @@ def load_comparison(folder: str | Path) -> Comparison:
     >>> comparison.to_frame()                                             # doctest: +SKIP
     """
     folder = Path(folder)
+    if folder.name == COMPARISON and folder.is_file():
+        folder = folder.parent
     if (folder / INDEX).is_file():
         raise InputError(
             f"{folder}: holds several comparisons; load the folder of one of its checkpoints"

@@ -19,6 +19,19 @@ def comparison_to_html(comparison: Comparison) -> str:
     return html_table(title, _HEADS, _headline_rows(comparison))
 
 
+def comparison_to_text(comparison: Comparison) -> str:
+    """A title, and the verdict on every task."""
+    from saeval.reports.sanitize import one_line
+    from saeval.reports.text.verdict import VERDICT_NAMES, verdict
+
+    level = comparison.settings.confidence_level
+    lines = [one_line(f"{comparison.checkpoint.name} against {comparison.base.name}")]
+    for task in comparison.all_tasks:
+        words = VERDICT_NAMES[verdict(task, level)]
+        lines.append(f"  {one_line(task.task)} ({task.items:,} items): {words}")
+    return "\n".join(lines)
+
+
 def series_to_html(series: CheckpointSeries) -> str:
     """The headline metrics of every checkpoint."""
     rows = [

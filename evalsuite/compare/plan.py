@@ -170,7 +170,10 @@ def plan_comparison(
     models: dict[str, AnyModel] = {BASE: base, **named}
     saved = {name: m for name, m in models.items() if isinstance(m, SavedPredictions)}
     if config.aa and BASE in saved:
-        raise InputError("--aa asks the base twice; give a BASE that can be asked, not predictions")
+        raise InputError(
+            "--aa asks the base twice (in Python aa=True); give a BASE that can be asked, not "
+            "predictions"
+        )
     engine = config.engine
     loaded: tuple[LoadedTask, ...] = ()
     if askable := _askable(models):
@@ -238,7 +241,9 @@ def _prepare_asking(
     config: ComparisonConfig, models: Mapping[str, AskableModel]
 ) -> tuple[EngineConfig, tuple[LoadedTask, ...]]:
     if not config.run.tasks:
-        raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
+        raise InputError(
+            "--tasks is needed to ask a model (in Python tasks=…); see `saeval tasks list`"
+        )
     engine = configure_engine(config.engine, models.values())
     loaded = load_tasks(config.run)
     check_samples(loaded, config.run)
@@ -252,7 +257,17 @@ def _check_nothing_ignored(config: ComparisonConfig) -> None:
     if config.judge is None:
         options["cache"], defaults["cache"] = config.cache, None
     if ignored := list_given_options(options, defaults):
-        raise InputError(f"{ignored}: has no effect on answers that exist already; leave it out")
+        raise InputError(
+            f"{ignored}: has no effect on answers that exist already; leave it out (in Python "
+            f"{_keywords(ignored)})"
+        )
+
+
+def _keywords(flags: str) -> str:
+    """``per_label=`` for ``--per-label``."""
+    keywords = {"gen_kwargs": "generation"}
+    names = [flag.removeprefix("--").replace("-", "_") for flag in flags.split(", ")]
+    return ", ".join(f"{keywords.get(name, name)}=" for name in names)
 
 
 def _identify(

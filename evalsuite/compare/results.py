@@ -173,10 +173,7 @@ class Comparison(results.Comparison):
                 names = ", ".join(own.task for own in self.tasks)
                 raise InputError(f"no task {task!r} was compared; compared: {names}")
             if self.predictions is None:
-                raise InputError(
-                    "the predictions of this comparison are not at hand: compare again, or load it "
-                    "from a folder that holds them (saeval.load_comparison)"
-                )
+                raise missing_predictions(self)
             self._pairs[task] = self.predictions.pair(task, self.settings.confidence_level)
         return self._pairs[task]
 
@@ -214,10 +211,25 @@ class Comparison(results.Comparison):
 
         return plot_transitions(self, task)
 
+    def __repr__(self) -> str:
+        from saeval.evalsuite.compare.notebook import comparison_to_text
+
+        return comparison_to_text(self)
+
     def _repr_html_(self) -> str:
         from saeval.evalsuite.compare.notebook import comparison_to_html
 
         return comparison_to_html(self)
+
+
+def missing_predictions(comparison: results.Comparison) -> InputError:
+    """The error where a comparison's predictions are needed and not at hand."""
+    base, checkpoint = comparison.base.source, comparison.checkpoint.source
+    return InputError(
+        "the predictions of this comparison are not at hand, only its numbers: put back "
+        f"{base} and {checkpoint} as they were, and load its folder (saeval.load_comparison); or "
+        "make the comparison anew (saeval.compare)"
+    )
 
 
 @dataclass(frozen=True)
@@ -264,6 +276,9 @@ class CheckpointSeries(series_results.CheckpointSeries):
             frame.insert(1, "step", step)
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.comparisons))
 
     def _repr_html_(self) -> str:
         from saeval.evalsuite.compare.notebook import series_to_html

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import Unpack
 
@@ -19,7 +20,7 @@ from saeval.evalsuite.compare.plan import (
     ComparisonPlan,
     plan_comparison,
 )
-from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
+from saeval.evalsuite.compare.results import ComparedPredictions, Comparison, missing_predictions
 from saeval.evalsuite.gate.early_stopping import (
     SequentialGate,
     exclude_training_items,
@@ -40,6 +41,7 @@ from saeval.evalsuite.options import (
 from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.run_folder import lock_run_folder
 from saeval.progress import SILENT, Progress
+from saeval.stats.compare import results
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.gate.decide import GatedTask, decide_rules, overall_verdict
 from saeval.stats.gate.results import GATE_SCHEMA_VERSION, SkippedRule, TaskCoverage
@@ -54,10 +56,10 @@ _STOPPED_EARLY = (
 
 
 def gate(
-    base: Comparison | Model,
+    base: results.Comparison | Model,
     checkpoint: Model | None = None,
     *,
-    policy: Policy | str | Path | None = None,
+    policy: Policy | str | Path | Mapping[str, Any] | None = None,
     until_decided: bool = False,
     strict: bool = False,
     allow_mismatch: bool = False,
@@ -74,7 +76,8 @@ def gate(
         As `compare` takes them; or a comparison alone, whose predictions are then held to the
         policy.
     policy
-        A policy, or its YAML file; None is the built-in policy.
+        A policy, its YAML file, or a mapping as it would stand there (``{"rules": [{"metric":
+        "accuracy", "not_worse_by": 0.02}]}``); None is the built-in policy.
     until_decided
         Ask the checkpoint in shuffled batches, and stop once every rule is decided.
     strict
@@ -102,6 +105,8 @@ def gate(
     >>> saeval.gate("baseline:main", "./checkpoint", tasks="fever").to_frame()  # doctest: +SKIP
     """
     rules = policy if isinstance(policy, Policy) else load_policy(policy)
+    if isinstance(base, results.Comparison) and not isinstance(base, Comparison):
+        base = Comparison.from_result(base)
     if isinstance(base, Comparison):
         if checkpoint is not None or options or until_decided or out is not None:
             raise InputError(
@@ -144,8 +149,8 @@ def _check_plan(plan: ComparisonPlan, policy: Policy, until_decided: bool) -> Se
         return None
     if isinstance(plan.checkpoints[CHECKPOINT], SavedPredictions):
         raise InputError(
-            "--until-decided asks the checkpoint batch by batch; give a CHECKPOINT that can be "
-            "asked, not predictions"
+            "--until-decided asks the checkpoint batch by batch (in Python until_decided=True); "
+            "give a CHECKPOINT that can be asked, not predictions"
         )
     return SequentialGate(
         policy,
@@ -164,10 +169,7 @@ def _check_policy(policy: Policy, tasks: Sequence[str]) -> None:
 
 def _gate_comparison(comparison: Comparison, policy: Policy, progress: Progress) -> Gate:
     if comparison.predictions is None:
-        raise InputError(
-            "the predictions of this comparison are not at hand, and a gate needs them: gate the "
-            "models or files, or a folder that holds its predictions (saeval.load_comparison)"
-        )
+        raise missing_predictions(comparison)
     _check_policy(policy, [task.task for task in comparison.tasks])
     return _gate(policy, comparison, (), 1, None, progress)
 
@@ -185,7 +187,7 @@ def _gate(
     names += [name for name in loaded if name not in names]
     predictions = comparison.predictions
     if predictions is None:
-        raise InputError("the predictions of the comparison are not at hand")
+        raise missing_predictions(comparison)
     gated: list[GatedTask] = []
     skipped: list[SkippedRule] = []
     for name in names:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -146,14 +147,18 @@ def describe_metric(rule: Rule) -> str:
     return " ".join(part for part in (rule.label, rule.metric.replace("_", " ")) if part)
 
 
-def load_policy(path: str | Path | None) -> Policy:
+def load_policy(path: str | Path | Mapping[str, Any] | None) -> Policy:
     """Read and check a policy; the built-in one without a path.
+
+    A mapping is a policy as it stands in YAML.
 
     Raises
     ------
     InputError
         One line for each mistake, with file and line.
     """
+    if isinstance(path, Mapping):
+        return _to_policy(dict(path), "policy", _place_in_mapping)
     name = "the built-in policy" if path is None else str(path)
     path = None if path is None else Path(path)
     try:
@@ -167,6 +172,16 @@ def load_policy(path: str | Path | None) -> Policy:
         at = next(lines[key[:end]] for end in range(len(key), -1, -1) if key[:end] in lines)
         return f"{path or BUILT_IN.name}:{at}"
 
+    return _to_policy(content, name, where)
+
+
+def _place_in_mapping(key: KeyPath) -> str:
+    """``policy.rules[0]``."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in key)
+    return "policy" + "".join(steps)
+
+
+def _to_policy(content: object, name: str, where: Where) -> Policy:
     if not isinstance(content, dict):
         raise InputError(f"{where(())}: a policy is a mapping with `rules`, found {content!r}")
     try:

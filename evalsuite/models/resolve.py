@@ -6,9 +6,11 @@ import glob
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from saeval.errors import InputError, ModelError
+from saeval.evalsuite.importers.frames import is_frame, predictions_from_frame
 from saeval.evalsuite.importers.lm_eval_samples import task_of
 from saeval.evalsuite.importers.registry import import_predictions
 from saeval.evalsuite.models.types import (
@@ -49,8 +51,15 @@ def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
         argument = str(argument)
     if isinstance(argument, RunPredictions):
         return _from_run(str(argument.folder), argument)
-    if not isinstance(argument, str):
+    if is_frame(argument):
+        return _from_frame(argument)
+    if isinstance(argument, (LocalModel, ServedModel, SavedPredictions)):
         return argument
+    if not isinstance(argument, str):
+        raise InputError(
+            "expected a model or predictions: a path or hub id, or what saeval.run and "
+            f"saeval.read_predictions return; found {type(argument).__name__}"
+        )
     if re.match(r"https?://", argument):
         return parse_served_model(argument)
     if argument.startswith(PREFIX):
@@ -89,6 +98,16 @@ def parse_served_model(argument: str) -> ServedModel:
     if not parts.hostname or not name:
         raise ModelError(f"{argument}: name the server and its model as http://host:port/v1#model")
     return ServedModel(argument, url.rstrip("/"), name)
+
+
+def _from_frame(frame: Any) -> SavedPredictions:
+    if "task" not in list(frame.columns):
+        raise InputError(
+            "a data frame is given that does not say its task: give it a column `task`, or give "
+            'saeval.read_predictions(frame, task="fever")'
+        )
+    name = "data frame"
+    return SavedPredictions(name, name, (), by_task(predictions_from_frame(frame), name))
 
 
 def _resolve_folder(argument: str, folder: Path, base: AnyModel | None = None) -> AnyModel:

@@ -71,7 +71,9 @@ def run(
         raise InputError(f"{answering.argument}: these are predictions; `run` needs a model to ask")
     config = to_run_config(options)
     if not config.tasks:
-        raise InputError("--tasks is needed to ask a model; see `saeval tasks list`")
+        raise InputError(
+            "--tasks is needed to ask a model (in Python tasks=…); see `saeval tasks list`"
+        )
     engine = configure_engine(to_engine_config(options), [answering])
     tasks = load_tasks(config)
     check_samples(tasks, config)

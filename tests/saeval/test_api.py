@@ -367,3 +367,70 @@ def test_a_folder_with_names_like_ours_is_no_trap(files, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "saeval-runs").glob("*/comparison.json"))
+
+
+def test_a_frame_is_compared_with_a_file(files):
+    rows = [json.loads(line) for line in Path(files[0]).read_text().splitlines()]
+    columns = ("item_id", "target", "prediction", "confidence")
+    table = pd.DataFrame([{column: row[column] for column in columns} for row in rows])
+    comparison = saeval.compare(saeval.read_predictions(table, task="fever"), files[1], **FEW)
+    by_file = saeval.compare(*files, **FEW)
+    assert comparison["fever"].metrics == by_file["fever"].metrics
+    assert any("by item id and target alone" in warning for warning in comparison.warnings)
+    assert not any("target alone" in warning for warning in by_file.warnings)
+    table["task"] = "fever"
+    assert saeval.compare(table, files[1], **FEW)["fever"] == comparison["fever"]
+
+
+def test_what_is_no_model_is_named(files):
+    with pytest.raises(saeval.InputError, match=r"saeval\.read_predictions return; found int"):
+        saeval.compare(1, 2)
+    with pytest.raises(saeval.InputError, match=r"saeval\.read_predictions\(frame, task="):
+        saeval.compare(frame(), frame())
+    with pytest.raises(saeval.InputError, match=r"--limit: has no effect.* \(in Python limit=\)"):
+        saeval.compare(*files, limit=5)
+
+
+def test_a_policy_may_be_a_mapping(files):
+    rules = [{"metric": "accuracy", "not_worse_by": 0.9}]
+    comparison = saeval.compare(*files, **FEW)
+    assert saeval.gate(comparison, policy={"rules": rules}).verdict == "PASS"
+    with pytest.raises(saeval.InputError, match=r"^policy\.rules\[0\]: unknown metric 'x'"):
+        saeval.gate(comparison, policy={"rules": [{**rules[0], "metric": "x"}]})
+
+
+def test_numbers_alone_say_what_a_gate_needs(files, tmp_path):
+    from saeval.reports import from_json
+
+    saeval.compare(*files, **FEW, out=tmp_path / "out")
+    path = tmp_path / "out" / "comparison.json"
+    with pytest.raises(saeval.InputError, match=r"only its numbers.* anew \(saeval\.compare\)"):
+        saeval.gate(from_json(path.read_text()))
+    assert saeval.load_comparison(path) == saeval.load_comparison(path.parent)
+
+
+def test_metrics_are_found_as_reports_print_them_and_print_is_short(files):
+    comparison = saeval.compare(*files, **FEW)
+    task = comparison["fever"]
+    assert task["AUROC"] is task["auroc"]
+    assert task["NA recall"] is task["recall", "NA"]
+    with pytest.raises(KeyError, match="did you mean auroc"):
+        task["aurocc"]
+    text = str(comparison)
+    assert len(text) < 300
+    assert comparison.base.name in text
+    assert "fever (" in text
+
+
+@pytest.mark.parametrize("garble", [
+    lambda task: task.update(labels=[]),
+    lambda task: task["transitions"]["counts"][0].pop(),
+])  # fmt: skip
+def test_lists_of_the_wrong_length_are_an_input_error(garble, files, tmp_path):
+    saeval.compare(*files, **FEW, out=tmp_path / "out")
+    path = tmp_path / "out" / "comparison.json"
+    tree = json.loads(path.read_text())
+    garble(tree["tasks"][0])
+    path.write_text(json.dumps(tree))
+    with pytest.raises(saeval.InputError, match=r"comparison\.json: not a complete .* task"):
+        saeval.load_comparison(path)
