@@ -159,6 +159,11 @@ def load_policy(path: str | Path | Mapping[str, Any] | None) -> Policy:
     """
     if isinstance(path, Mapping):
         return _to_policy(dict(path), "policy", _place_in_mapping)
+    if not isinstance(path, (str, Path, type(None))):
+        raise InputError(
+            "`policy` must be a saeval.Policy, a YAML file or a mapping with `rules`, found "
+            f"{type(path).__name__}"
+        )
     name = "the built-in policy" if path is None else str(path)
     path = None if path is None else Path(path)
     try:

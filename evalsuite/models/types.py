@@ -85,6 +85,10 @@ class SavedPredictions:
     manifest: RunManifest | None = None
     baseline: str | None = None
 
+    def __repr__(self) -> str:
+        items = ", ".join(f"{task}: {len(own)}" for task, own in self.predictions.items())
+        return f"<predictions of {self.name}: {items}>"
+
     @property
     def identity(self) -> Mapping[str, Any]:
         """How the model was asked, as far as it is known."""

@@ -397,6 +397,8 @@ def test_a_policy_may_be_a_mapping(files):
     assert saeval.gate(comparison, policy={"rules": rules}).verdict == "PASS"
     with pytest.raises(saeval.InputError, match=r"^policy\.rules\[0\]: unknown metric 'x'"):
         saeval.gate(comparison, policy={"rules": [{**rules[0], "metric": "x"}]})
+    with pytest.raises(saeval.InputError, match="a mapping with `rules`, found int"):
+        saeval.gate(comparison, policy=3)
 
 
 def test_numbers_alone_say_what_a_gate_needs(files, tmp_path):
@@ -420,6 +422,7 @@ def test_metrics_are_found_as_reports_print_them_and_print_is_short(files):
     assert len(text) < 300
     assert comparison.base.name in text
     assert "fever (" in text
+    assert repr(saeval.read_predictions(files[0])) == "<predictions of base: fever: 60>"
 
 
 @pytest.mark.parametrize("garble", [
