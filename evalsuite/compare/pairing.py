@@ -136,9 +136,10 @@ def _check_truncation(task: Task, both: Sequence[tuple[Prediction, Prediction]])
 
 
 def _differ(field: str, base: Prediction, checkpoint: Prediction) -> bool:
-    """By hash where both have one; documents else by the texts that both have."""
+    """By hash; rows of a data frame, which have none, by the texts that both have."""
     hashes = getattr(base, field), getattr(checkpoint, field)
-    if None not in hashes:
+    is_hashed = None not in (base.document_hash, checkpoint.document_hash)
+    if is_hashed or None not in hashes:
         return bool(hashes[0] != hashes[1])
     if field != "document_hash":
         return False

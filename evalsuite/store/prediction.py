@@ -130,9 +130,12 @@ class Prediction(_Record):
 def parse_line(text: str, where: str) -> Prediction:
     """Read one line; `where` (file and line) starts the message of the `InputError`."""
     try:
-        return Prediction.model_validate_json(text)
+        prediction = Prediction.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"{where}: {first_problem(error)}") from error
+    if prediction.document_hash is None:
+        raise InputError(f"{where}: `document_hash` must be a text; pairing rests on it")
+    return prediction
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:

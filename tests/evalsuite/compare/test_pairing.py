@@ -101,6 +101,11 @@ def test_tasks_of_one_side_only_are_named_and_no_common_task_is_an_error():
         compare_predictions(ComparedPredictions({"fever": both}, {"vitaminc": both}), **options)
 
 
+def test_a_prompt_hash_on_one_side_only_is_a_mismatch():
+    with pytest.raises(PairingError, match="prompts differ on 1 of 1"):
+        pair(FEVER, side(prediction(0, prompt_hash=None)), side(prediction(0, prompt_hash="x")))
+
+
 def hashless(number, **changed):
     return prediction(number, document_hash=None, prompt_hash=None, **changed)
 

@@ -32,6 +32,7 @@ def test_any_response_survives_the_file(response):
         ({"correct": True}, "`correct` must say whether `prediction` equals `target`"),
         ({"label_probabilities": {"PASS": 0.5}}, "`label_probabilities` must sum to 1, found 0.5"),
         ({"surprise": 1}, "`surprise`: Extra inputs are not permitted"),
+        ({"document_hash": None}, "`document_hash` must be a text"),
         ({"item_id": 7}, "`item_id`: Input should be a valid string, found 7"),
     ],
 )
