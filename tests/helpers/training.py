@@ -42,11 +42,8 @@ def arguments(base: Path, out: Path, recipe: str, *changes: str) -> list[str]:
 
 def train(base: Path, out: Path, recipe: str, *changes: str) -> int:
     """Train in this process and return the exit code; errors are raised."""
-    try:
-        cli(arguments(base, out, recipe, *changes), standalone_mode=False)
-    except SystemExit as error:
-        return int(error.code or 0)
-    return 0
+    code = cli(arguments(base, out, recipe, *changes), standalone_mode=False)
+    return code if isinstance(code, int) else 0
 
 
 _FORKS = multiprocessing.get_context("forkserver")
