@@ -46,6 +46,10 @@ class RequestRejected(ModelError):
         self.status = status
 
 
+_UNFINISHED = ("abort", "error")
+"""Reasons that vLLM gives where it ends an answer early, as when it is shut down."""
+
+
 class TransientServerError(Exception):
     """No answer this time.
 
@@ -235,6 +239,8 @@ def _parse_answer(content: bytes, usable: Usable) -> Answer:
         raise TransientServerError("an answer is not JSON, or was cut short") from None
     if not isinstance(answer, dict) or not usable(answer):
         raise TransientServerError("an answer has not the fields that it should have")
+    if any(choice.get("finish_reason") in _UNFINISHED for choice in _choices(answer)):
+        raise TransientServerError("the server gave an answer up before its end")
     return answer
 
 

@@ -149,6 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_answer(self, answer: dict[str, Any], fault: Any) -> None:
         if callable(fault):
             fault(answer)
+        elif fault == "aborted":
+            answer["choices"][0] |= {"text": "LABEL", "finish_reason": "abort"}
         elif fault == "no choices":
             answer["choices"] = []
         elif fault == "no field":

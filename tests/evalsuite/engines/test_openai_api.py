@@ -97,7 +97,7 @@ def test_answers_are_those_of_transformers(server, ask, tiny_base, tiny_adapter,
 
 FAULTS = (
     "500", "503", "429 for a second", "429 until a date", "reset", "hang", "cut", "short",
-    "no choices", "no field", "another field",
+    "aborted", "no choices", "no field", "another field",
 )  # fmt: skip
 
 
