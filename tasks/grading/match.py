@@ -50,10 +50,12 @@ from saeval.tasks.grading.quantities import (
 )
 from saeval.tasks.types import QUESTION_LABELS, ParsedResponse
 
-_RANGE = re.compile(r"\(acceptable range:[^()]*?between (?P<low>.+?) and (?P<high>.+?)\)$")
+_RANGE = re.compile(
+    r"\(acceptable range:[^()]{0,60}?between (?P<low>[^()]{1,60}?) and (?P<high>[^()]{1,60})\)$"
+)
 _ANY_RANGE = re.compile(r"\(acceptable range:[^()]*\)$")
 _PREPOSITION = re.compile(r"^(?:in|at|on|by|from|near|since|until|around) (?=\S)", re.IGNORECASE)
-_PARENTHESIS = re.compile(r"\s*\(([^()]*)\)")
+_PARENTHESIS = re.compile(r" ?\(([^()]*)\)")
 _ALSO = re.compile(
     r"^(?:or|aka|a\.k\.a\.?|also (?:known?|called|spelled)(?: as)?|then known? as|formerly)\b"
     r"[\s:]*",
@@ -70,7 +72,10 @@ _TITLE = re.compile(
     r"^(?:(?:sir|dame|lord|lady|dr|doctor|mr|mrs|ms|miss|prof|professor|rev|reverend) )+(?=\w)"
 )
 _TURNING = re.compile(r"\b(?:not|no|non|never|or|nor|except|ex|former)\b|\d")
-_LONGEST_ANSWER = 1000
+_LONGEST = 1000
+"""Characters of an answer or a gold; what is longer equals nothing."""
+_LONGEST_LIST = 30
+"""Parts of a list; what has more is one text."""
 _LEAST_LETTERS = 2
 _LEAST_NUMBER = 100
 
@@ -94,8 +99,9 @@ def matches_gold(answer: str, golds: Sequence[str], question: str = "") -> bool:
     >>> matches_gold("Paris Hilton", ["Paris"])
     False
     """
-    if len(answer) > _LONGEST_ANSWER:
+    if len(answer) > _LONGEST:
         return False
+    golds = [gold for gold in golds if len(gold) <= _LONGEST]
     question_words = frozenset(normalize_words(question).split())
     right = [variant for gold in golds for variant in gold_variants(gold)]
     given = _answer_variants(answer)
@@ -216,7 +222,8 @@ def _equal(answer: str, gold: str, question_words: frozenset[str]) -> bool:
 
 
 def _split_list(text: str) -> tuple[str, ...]:
-    return tuple(part for part in _SEPARATOR.split(text.strip(" .")) if part.strip())
+    parts = tuple(part for part in _SEPARATOR.split(text.strip(" .")) if part.strip())
+    return parts if len(parts) <= _LONGEST_LIST else (text,)
 
 
 def _same(answer: str, gold: str, question_words: frozenset[str]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Letters that Unicode does not take apart into a base and an accent.
 _LETTERS = str.maketrans(
@@ -61,6 +62,7 @@ def _normal(text: str, instead: str) -> str:
     return merged or fold_text(text).strip()
 
 
+@lru_cache(maxsize=10_000)
 def _in_place_of(sign: str, instead: str) -> str:
     if unicodedata.category(sign) == "So":  # a sign with a meaning of its own, such as an emoji
         return sign

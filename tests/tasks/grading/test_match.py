@@ -386,3 +386,33 @@ def test_a_megabyte_of_hostile_text_takes_linear_time(hostile):
     grade_answer(ROW, hostile)
     grade_answer(ROW, f"\\boxed{{{hostile[:999]}}}")
     assert time.process_time() - started < 5  # quadratic time would be hours
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "150 (acceptable range: " + "anything between 1 and 2 " * 800,
+        "150 (acceptable range: anything " + "between " * 2_500 + "1 and 2)",
+        "150 (acceptable range: between " + "1 and " * 3_000 + "2)",
+        " " * 20_000 + "(",
+        "(" * 20_000,
+        "x aka " * 3_000,
+        "a, " * 6_000,
+        "x" + " " * 990 + "(y",
+        ", ".join(f"x{number}" for number in range(150)),
+    ],
+    ids=["ranges", "betweens", "ands", "spaces", "parentheses", "aliases", "list", "gap", "parts"],
+)
+def test_a_hostile_gold_takes_linear_time(hostile):
+    row = {**ROW, "answers": [hostile, f"Ulm {hostile}"[:1000]] * 20}
+    answer = ", ".join(f"y{number}" for number in range(150))
+    started = time.process_time()
+    grade_answer(row, "\\boxed{150}")
+    grade_answer(row, f"{hostile} \\boxed{{{answer}}}")
+    assert time.process_time() - started < 10  # the cubic pattern took a minute for one gold
+
+
+def test_a_gold_longer_than_any_answer_equals_none():
+    long = "Ulm" + "m" * 1_000
+    assert not matches_gold(long, [long])
+    assert matches_gold("Ulm", [long, "Ulm"])
