@@ -98,7 +98,10 @@ def to_csv(result: Result) -> str:
 
 
 def report_files(
-    result: Result, *, folders: Mapping[str, str] | None = None, strict: bool = False
+    result: Result,
+    *,
+    folders: Mapping[str, str] | None = None,
+    allow_inconclusive: bool = False,
 ) -> dict[str, str]:
     """Every report of a result as text, by the name of its file.
 
@@ -106,8 +109,8 @@ def report_files(
     ----------
     result, folders
         As for `to_html`. Each comparison of several has reports of its own, which are not here.
-    strict
-        For a gate: whether INCONCLUSIVE is a failure in the JUnit file.
+    allow_inconclusive
+        For a gate: whether INCONCLUSIVE is a skipped test in the JUnit file, and no failure.
     """
     match result:
         case Comparison():
@@ -128,7 +131,7 @@ def report_files(
             return {
                 "gate.json": to_json(result),
                 "gate.md": to_markdown(result),
-                "junit.xml": to_junit(result, strict=strict),
+                "junit.xml": to_junit(result, allow_inconclusive=allow_inconclusive),
             }
         case Frontier():
             return {

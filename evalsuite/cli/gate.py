@@ -35,7 +35,12 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
     help="Rules on metrics, as YAML; see --explain.  [default: the built-in policy]",
 )
 @click.option("--explain", is_flag=True, help="Say every rule of the policy in words, and leave.")
-@click.option("--strict", is_flag=True, help="Exit with 3 if the verdict is INCONCLUSIVE.")
+@click.option(
+    "--allow-inconclusive",
+    is_flag=True,
+    help="Exit with 0, not 3, if the verdict is INCONCLUSIVE.",
+)
+@click.option("--strict", is_flag=True, hidden=True, expose_value=False)
 @click.option(
     "--until-decided",
     is_flag=True,
@@ -69,14 +74,14 @@ def gate(
 ) -> None:
     """May CHECKPOINT ship? Hold it to BASE by a policy: PASS, REGRESSION or INCONCLUSIVE.
 
-    Both are what `saeval compare` takes. The exit code is 0 for PASS, 1 for REGRESSION, 0 for
-    INCONCLUSIVE (3 with --strict) and 2 for bad usage or input. The folder gets junit.xml, gate.md
-    and gate.json beside the reports of the comparison.
+    Both are what `saeval compare` takes. The exit code is 0 for PASS, 1 for REGRESSION, 3 for
+    INCONCLUSIVE (0 with --allow-inconclusive) and 2 for bad usage or input. The folder gets
+    junit.xml, gate.md and gate.json beside the reports of the comparison.
 
     \b
     saeval gate runs/base ./checkpoint --tasks fever,vitaminc --policy gate.yaml
     saeval gate baseline:main ./checkpoint --tasks fever,vitaminc --until-decided
-    saeval gate base.jsonl checkpoint.jsonl --strict
+    saeval gate base.jsonl checkpoint.jsonl --allow-inconclusive
     saeval gate --explain --policy gate.yaml
     """
     if explain:
@@ -89,13 +94,13 @@ def gate(
     from saeval.evalsuite.gate.gate import gate as hold_to_policy
     from saeval.reports import print_result
 
-    strict = options["strict"]
+    allowed = options["allow_inconclusive"]
     result = hold_to_policy(
         base,
         checkpoint,
         policy=policy,
         until_decided=options["until_decided"],
-        strict=strict,
+        allow_inconclusive=allowed,
         allow_mismatch=options["allow_mismatch"],
         n_resamples=options["replicates"],
         out=out or "auto",
@@ -104,8 +109,10 @@ def gate(
     )
     print_result(result)
     if options["github"]:
-        _annotate(result, strict)
-    if code := 0 if result.verdict == "INCONCLUSIVE" and not strict else _CODES[result.verdict]:
+        _annotate(result, allowed)
+    if result.verdict == "INCONCLUSIVE" and allowed:
+        return
+    if code := _CODES[result.verdict]:
         click.get_current_context().exit(code)
 
 
@@ -122,12 +129,12 @@ def _explain(path: Path | None) -> None:
         Console().print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _annotate(gate: Gate, strict: bool) -> None:
+def _annotate(gate: Gate, allow_inconclusive: bool) -> None:
     """For a GitHub workflow: annotations, and the report in its job summary."""
     from saeval.reports import to_markdown
     from saeval.reports.render.github import github_annotations
 
-    for line in github_annotations(gate, strict=strict):
+    for line in github_annotations(gate, allow_inconclusive=allow_inconclusive):
         click.echo(line)
     if summary := os.environ.get(_SUMMARY):
         with open(summary, "a", encoding="utf-8") as file:

@@ -61,7 +61,7 @@ def gate(
     *,
     policy: Policy | str | Path | Mapping[str, Any] | None = None,
     until_decided: bool = False,
-    strict: bool = False,
+    allow_inconclusive: bool = False,
     allow_mismatch: bool = False,
     n_resamples: int = 10_000,
     out: Out = None,
@@ -80,8 +80,8 @@ def gate(
         "accuracy", "not_worse_by": 0.02}]}``); None is the built-in policy.
     until_decided
         Ask the checkpoint in shuffled batches, and stop once every rule is decided.
-    strict
-        Whether the reports count INCONCLUSIVE as a failure.
+    allow_inconclusive
+        Whether the reports count INCONCLUSIVE as no failure.
     allow_mismatch, out, progress, **options
         As `compare` takes them.
     n_resamples
@@ -110,7 +110,7 @@ def gate(
     if isinstance(base, Comparison):
         if checkpoint is not None or options or until_decided or out is not None:
             raise InputError(
-                "a comparison is gated as it is: leave out everything but it, `policy` and `strict`"
+                "a comparison is gated as it is: leave out everything but it and `policy`"
             )
         return _gate_comparison(base, rules, progress)
     check_keywords("gate", options, RunOptions)
@@ -129,17 +129,20 @@ def gate(
     (comparison,) = compare_planned(plan, stopping_rule=stopping_rule, progress=progress)
     result = _gate(rules, comparison, plan.loaded_tasks, run.samples, stopping_rule, progress)
     if out is not None:
-        write_gated(result, plan, strict=strict, progress=progress)
+        write_gated(result, plan, allow_inconclusive=allow_inconclusive, progress=progress)
     return result
 
 
-def write_gated(gate: Gate, plan: ComparisonPlan, *, strict: bool, progress: Progress) -> None:
+def write_gated(
+    gate: Gate, plan: ComparisonPlan, *, allow_inconclusive: bool, progress: Progress
+) -> None:
     """Write the reports of the comparison and of the gate into its folder."""
     from saeval.reports import report_files
 
     with lock_run_folder(plan.folder, plan.manifest):
         write_files(plan.folder, report_files(gate.comparison), progress)
-        write_files(plan.folder, report_files(gate, strict=strict), progress)
+        files = report_files(gate, allow_inconclusive=allow_inconclusive)
+        write_files(plan.folder, files, progress)
 
 
 def _check_plan(plan: ComparisonPlan, policy: Policy, until_decided: bool) -> SequentialGate | None:

@@ -10,7 +10,7 @@ from saeval.reports.text.gate import finding
 from saeval.stats.gate.results import Gate
 
 
-def github_annotations(gate: Gate, *, strict: bool) -> Iterator[str]:
+def github_annotations(gate: Gate, *, allow_inconclusive: bool) -> Iterator[str]:
     """Workflow commands that GitHub shows on a run: an error or a warning per rule not passed.
 
     Values are escaped as the toolkit does (`@actions/core`, command.ts), so that no name can end a
@@ -19,7 +19,7 @@ def github_annotations(gate: Gate, *, strict: bool) -> Iterator[str]:
     for result in gate.results:
         if result.verdict == "PASS":
             continue
-        level = "error" if fails(result, strict) else "warning"
+        level = "error" if fails(result, allow_inconclusive) else "warning"
         title = f"saeval gate: {result.task}, {result.verdict}"
         message = one_line(finding(result))
         yield f"::{level} title={_property(one_line(title))}::{_data(message)}"

@@ -10,18 +10,18 @@ from saeval.stats.gate.results import Gate, RuleResult
 from saeval.stats.gate.rules import Rule
 
 
-def to_junit(gate: Gate, *, strict: bool) -> str:
+def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
     """A test suite per task and a test case per rule.
 
-    REGRESSION is a failure, INCONCLUSIVE a skipped test, or a failure where `strict`; so is a rule
-    that a task cannot be held to, which is skipped in any case.
+    REGRESSION is a failure, and so is INCONCLUSIVE, or a skipped test where it is allowed; a rule
+    that a task cannot be held to is skipped in any case.
     """
     root = ET.Element("testsuites", name="saeval gate")
     for task in gate.tasks:
         cases = [result for result in gate.results if result.task == task.task]
         left_out = [skipped for skipped in gate.skipped if skipped.task == task.task]
-        failing = [result for result in cases if fails(result, strict)]
-        open_ones = [r for r in cases if r.verdict == "INCONCLUSIVE" and not fails(r, strict)]
+        failing = [result for result in cases if fails(result, allow_inconclusive)]
+        n_open = sum(r.verdict == "INCONCLUSIVE" for r in cases) if allow_inconclusive else 0
         suite = ET.SubElement(
             root,
             "testsuite",
@@ -29,12 +29,12 @@ def to_junit(gate: Gate, *, strict: bool) -> str:
             tests=str(len(cases) + len(left_out)),
             failures=str(len(failing)),
             errors="0",
-            skipped=str(len(open_ones) + len(left_out)),
+            skipped=str(n_open + len(left_out)),
             time="0",
         )
         for result in cases:
             case = _case(suite, task.task, result.rule)
-            if fails(result, strict):
+            if fails(result, allow_inconclusive):
                 failure = ET.SubElement(case, "failure", type=result.verdict)
                 failure.set("message", one_line(f"{result.verdict}: {words.finding(result)}"))
                 failure.text = one_line(f"{words.finding(result)} ({result.rule.source})")
@@ -60,6 +60,8 @@ def _case(suite: ET.Element, task: str, rule: Rule) -> ET.Element:
     )
 
 
-def fails(result: RuleResult, strict: bool) -> bool:
+def fails(result: RuleResult, allow_inconclusive: bool) -> bool:
     """Whether a rule fails the build."""
-    return result.verdict == "REGRESSION" or (strict and result.verdict == "INCONCLUSIVE")
+    return result.verdict == "REGRESSION" or (
+        result.verdict == "INCONCLUSIVE" and not allow_inconclusive
+    )

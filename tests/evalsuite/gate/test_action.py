@@ -51,7 +51,7 @@ def job(tmp_path):
 
 
 def test_a_passing_job(job, tmp_path):
-    done, files = job(base="base.jsonl", checkpoint="base.jsonl", strict="true")
+    done, files = job(base="base.jsonl", checkpoint="base.jsonl")
     assert done.returncode == 0, done.stderr
     assert files["GITHUB_OUTPUT"] == "verdict=PASS\n"
     assert files["GITHUB_STEP_SUMMARY"].startswith("## ✅ saeval gate: PASS")
@@ -72,6 +72,18 @@ def test_a_committed_baseline_is_the_base(job, tmp_path):
     assert done.returncode == 2
     assert "saeval-baselines/main/predictions/fever.jsonl: is not what was saved" in done.stderr
     assert files["GITHUB_OUTPUT"] == "verdict=PASS\n", "that of the first job"
+
+
+def test_an_inconclusive_job_fails_unless_that_is_allowed(job, tmp_path):
+    found = [prediction(n, LABELS[n % 3]) for n in range(60)]
+    write_predictions(tmp_path / "few.jsonl", found)
+    done, files = job(base="few.jsonl", checkpoint="few.jsonl")
+    assert done.returncode == 3, done.stderr
+    assert files["GITHUB_OUTPUT"] == "verdict=INCONCLUSIVE\n"
+    assert "::error" in done.stdout
+    done, _ = job(**{"base": "few.jsonl", "checkpoint": "few.jsonl", "allow-inconclusive": "true"})
+    assert done.returncode == 0
+    assert "::error" not in done.stdout
 
 
 def test_a_job_that_fails_and_says_why(job):

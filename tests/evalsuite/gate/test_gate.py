@@ -23,6 +23,10 @@ def answers(folder, name, *, wrong=0, items=ITEMS, **changed):
     return write_predictions(folder / f"{name}.jsonl", found)
 
 
+def failures(folder):
+    return int(ET.parse(folder / "out" / "junit.xml").getroot().get("failures"))
+
+
 @pytest.fixture
 def policy(tmp_path):
     def write(*rules, tasks=""):
@@ -44,7 +48,7 @@ def gate(capsys, tmp_path, base, checkpoint, *options):
 def test_an_equal_checkpoint_passes_the_built_in_policy(tmp_path, capsys):
     base = answers(tmp_path, "base", wrong=300)
     checkpoint = answers(tmp_path, "checkpoint", wrong=300)
-    code, out = gate(capsys, tmp_path, base, checkpoint, "--strict")
+    code, out = gate(capsys, tmp_path, base, checkpoint)
     assert code == 0
     assert "PASS: every rule is shown to hold (6 of 6 rules)." in out
     names = {path.name for path in (tmp_path / "out").iterdir()}
@@ -83,17 +87,18 @@ def test_a_checkpoint_that_refuses_more_is_not_excused_by_anything(tmp_path, cap
     assert set(by_metric.values()) == {"PASS"}
 
 
-def test_too_few_items_are_inconclusive_and_fail_only_if_strict(tmp_path, capsys):
+def test_too_few_items_are_inconclusive_and_fail_unless_that_is_allowed(tmp_path, capsys):
     base = answers(tmp_path, "base", items=120, wrong=10)
     checkpoint = answers(tmp_path, "checkpoint", items=120, wrong=12)
-    code, out = gate(capsys, tmp_path, base, checkpoint)
+    for options in ((), ("--strict",)):
+        code, out = gate(capsys, tmp_path, base, checkpoint, *options)
+        assert code == 3
+        assert "INCONCLUSIVE: no rule is shown to be broken" in out
+        assert "items would decide it." in out
+        assert failures(tmp_path) > 0
+    code, _ = gate(capsys, tmp_path, base, checkpoint, "--allow-inconclusive")
     assert code == 0
-    assert "INCONCLUSIVE: no rule is shown to be broken" in out
-    assert "items would decide it." in out
-    code, _ = gate(capsys, tmp_path, base, checkpoint, "--strict")
-    assert code == 3
-    failures = ET.parse(tmp_path / "out" / "junit.xml").getroot().get("failures")
-    assert int(failures) > 0
+    assert failures(tmp_path) == 0
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,7 @@ def test_rules_that_a_task_cannot_be_held_to_are_said_and_not_counted(tmp_path, 
         "metric: hallucination_rate, not_worse_by: 0.03",
         "metric: brier, not_worse_by: 0.03",
     )
-    code, out = gate(capsys, tmp_path, base, base, "--policy", path, "--strict")
+    code, out = gate(capsys, tmp_path, base, base, "--policy", path)
     assert code == 0
     assert "fever, Hallucination rate: not held to, the task has no hallucination rate" in out
     assert "fever, Brier score: not held to, the base states no confidence" in out
@@ -144,7 +149,7 @@ def test_a_checkpoint_that_stops_stating_confidence_does_not_pass(tmp_path, caps
     base = answers(tmp_path, "base")
     checkpoint = answers(tmp_path, "checkpoint", confidence=None)
     path = policy("metric: brier, not_worse_by: 0.03")
-    code, out = gate(capsys, tmp_path, base, checkpoint, "--policy", path, "--strict")
+    code, out = gate(capsys, tmp_path, base, checkpoint, "--policy", path)
     assert code == 3
     assert "No item has a stated confidence from both models." in out
 
@@ -220,7 +225,6 @@ def test_verdicts_of_the_published_checkpoint(real_data, tmp_path):
     folder = real_data / "predictions" / "fever_only"
     out = tmp_path / "out"
     arguments = [SAEVAL, "gate", f"{folder}/*_base.json", f"{folder}/*_grpo.json", "--out", out]
-    arguments.append("--strict")
     found = subprocess.run(arguments, capture_output=True, text=True)
     assert found.returncode == 3, found.stderr
     gate = json.loads((out / "gate.json").read_text())

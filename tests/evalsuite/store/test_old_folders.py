@@ -162,8 +162,10 @@ COMMANDS = {
     "comparison": ("compare", "models/base", "models/adapter", *ONE, "--aa", *FEW),
     "series": ("compare", "models/base", "models/adapter", "models/adapter2", *ONE, *FEW),
     "comparison-saved": ("compare", "run", "run-adapter", *FEW),
-    "gate": ("gate", "run", "run-adapter", *FEW),
-    "gate-until-decided": ("gate", "run", "models/adapter", *ONE, "--until-decided", *FEW),
+    "gate": ("gate", "run", "run-adapter", "--allow-inconclusive", *FEW),
+    "gate-until-decided": (
+        "gate", "run", "models/adapter", *ONE, "--until-decided", "--allow-inconclusive", *FEW,
+    ),
     "frontier": (
         "frontier", "models/base", "models/adapter", "--systems", "prompts/*.txt",
         "--task", "factworld_questions", *BOTH[2:],
