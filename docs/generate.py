@@ -122,7 +122,7 @@ def metrics_page() -> str:
         headline = "yes" if metric.headline else ""
         rows.append(
             f"| `{name}` | {metric.title} | {metric.definition} | {metric.kind} | "
-            f"{better[metric.higher_is_better]} | {headline} |"
+            f"{'0' if metric.best_at_zero else better[metric.higher_is_better]} | {headline} |"
         )
     table = "\n".join(rows).replace("{label}", "*label*")
     return (

@@ -138,6 +138,17 @@ class JointAnswers:
         return np.asarray(~np.isnan([a.confidence for a in self.models]).any(axis=0))
 
 
+def lacks_confidence(pairs: PairedAnswers | JointAnswers, answers: Answers) -> BoolArray:
+    """Shape (n,): whether a model owed a confidence and stated none that can be used.
+
+    In open questions an abstention owes none, because it is no verdict that could be right.
+    """
+    lacking = np.isnan(answers.confidence)
+    if pairs.wrong is not None and pairs.abstention is not None:
+        lacking &= answers.predicted != pairs.labels.index(pairs.abstention)
+    return lacking
+
+
 def joint_answers(comparisons: Sequence[PairedAnswers]) -> JointAnswers:
     """One base and the checkpoints of several comparisons, the base first.
 

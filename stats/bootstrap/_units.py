@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saeval.stats._core.answers import JointAnswers, PairedAnswers
+from saeval.stats._core.answers import JointAnswers, PairedAnswers, lacks_confidence
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats.bootstrap._multinomial import MOST_IN_A_BYTE, MOST_IN_TWO_BYTES, Units, mix
 from saeval.stats.metrics.confidence import calibration_bins
@@ -29,7 +29,8 @@ class Entries:
     unit
         Shape (e,): the unit that the entry belongs to.
     cell
-        Shape (e,): target · (k + 1) + given label.
+        Shape (e,): target · (k + 1) + given label, plus k(k + 1) where the model stated no
+        confidence.
     right
         Shape (e,): whether that is the right label.
     level
@@ -49,6 +50,7 @@ class Entries:
 def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]:
     """Units of the items, and the entries of each model."""
     k, models = len(pairs.labels), pairs.models
+    missing = [lacks_confidence(pairs, answers).astype(np.int64) for answers in models]
     usable = np.asarray(~np.isnan([answers.confidence for answers in models]).any(axis=0))
     scales = [_scale(answers.confidence, usable) for answers in models]
     stratum = np.zeros(len(pairs), dtype=np.int64)
@@ -58,6 +60,7 @@ def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]
         *((level + 1, len(scale.levels) + 1) for scale, level in scales),
         (pairs.target, k),
         *((answers.predicted, k + 1) for answers in models),
+        *((lacking, 2) for lacking in missing if lacking.any()),
     )
     if pairs.cluster is None:
         units, unit, item = _kinds(kind, stratum)
@@ -66,12 +69,12 @@ def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]
     entries = [
         Entries(
             unit=unit,
-            cell=(pairs.target * (k + 1) + answers.predicted)[item],
+            cell=((lacking * k + pairs.target) * (k + 1) + answers.predicted)[item],
             right=(answers.predicted == pairs.target)[item],
             level=level[item],
             scale=scale,
         )
-        for answers, (scale, level) in zip(models, scales, strict=True)
+        for answers, lacking, (scale, level) in zip(models, missing, scales, strict=True)
     ]
     return units, entries
 

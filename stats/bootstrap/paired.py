@@ -133,21 +133,28 @@ def resampled_metrics(
     seed = np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64)
     units, models = units_of(answers)
     classes = len(answers.labels)
-    resampled = _resampled_rows(units, models, classes * (classes + 1), seed, n_resamples)
+    cells = table_cells(models, classes)
+    resampled = _resampled_rows(units, models, cells, seed, n_resamples)
     metrics = []
     for model, rows in zip(models, resampled, strict=True):
-        tables = _Tables(units, model, classes * (classes + 1))
-        data = sums_of_rows(tables.rows(units.counts[:, None]), classes, model.scale)
+        tables = _Tables(units, model, cells)
+        data = sums_of_rows(tables.rows(units.counts[:, None]), classes, cells, model.scale)
         values, drawn = (
             classification_metrics(
                 sums.confusion, answers.labels, answers.abstention, answers.wrong
             )
             | confidence_metrics(sums)
-            for sums in (data, sums_of_rows(rows, classes, model.scale))
+            for sums in (data, sums_of_rows(rows, classes, cells, model.scale))
         )
         drawn["ece_squared_debiased", None] -= ece_bias(data)
         metrics.append(ResampledMetrics(values, drawn))
     return metrics
+
+
+def table_cells(models: list[Entries], classes: int) -> int:
+    """Cells of the confusion tables: twice as many if any item lacks a confidence."""
+    table = classes * (classes + 1)
+    return 2 * table if any((model.cell >= table).any() for model in models) else table
 
 
 def _resampled_rows(

@@ -108,7 +108,11 @@ def best_checkpoint(
 def is_resampled(metric: str) -> bool:
     """Whether the bootstrap has a metric, so that a checkpoint can be chosen by it."""
     declared = get_metric(metric)
-    return declared in (*OF_ANSWERS, *OF_CONFIDENCE) and declared.kind != "aurc"
+    return (
+        declared in (*OF_ANSWERS, *OF_CONFIDENCE)
+        and declared.kind != "aurc"
+        and not declared.best_at_zero
+    )
 
 
 def _resample(

@@ -6,7 +6,7 @@
 | the same with clusters | cluster-robust t | cluster-robust t |
 | F1, precision | percentile, joint bootstrap | A/B swap permutation |
 | AUROC | influence functions (DeLong) | the same |
-| Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
+| Brier score, overconfidence, mean confidence | paired t, cluster-robust with clusters | the same |
 | debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
 | confidence standard deviation, AURC | jackknife, by cluster with clusters | the same |
 
@@ -40,7 +40,7 @@ from saeval.stats.inference.proportion_difference import proportion_difference
 from saeval.stats.inference.std import compare_std
 from saeval.stats.metrics.aurc import aurc
 from saeval.stats.metrics.item_values import PairedValues, paired_values
-from saeval.stats.metrics.metric import Kind, MetricKey
+from saeval.stats.metrics.metric import Kind, Metric, MetricKey
 from saeval.stats.metrics.registry import get_metric
 
 
@@ -102,8 +102,13 @@ def _has_a_meaning(key: MetricKey, pairs: PairedAnswers) -> bool:
     """Whether the metric says something that no other does.
 
     Open questions that all have an answer show nothing of those that have none; right answers
-    are their accuracy, and every abstention is a false one.
+    are their accuracy, and every abstention is a false one. Where neither model ever states a
+    confidence, none was asked for, and none is missing.
     """
+    if key[0] == "confidence_missing" and not any(
+        np.isfinite(answers.confidence).any() for answers in pairs.models
+    ):
+        return False
     if pairs.wrong is None or pairs.abstention is None:
         return True
     if (pairs.target == pairs.labels.index(pairs.abstention)).any():
@@ -143,7 +148,7 @@ def _row(
         pvalue_max_t=None,
         pvalue_holm=None,
         pvalue_bh=None,
-        higher_is_better=metric.direction(open_questions=pairs.wrong is not None),
+        higher_is_better=_direction(metric, pairs, config.confidence_level),
         headline=metric.is_headline(label, pairs.abstention),
     )
     if base is None or checkpoint is None:
@@ -177,6 +182,30 @@ def _row(
         pvalue=pvalue,
         method=None if pvalue is None else method,
     )
+
+
+def _direction(metric: Metric, pairs: PairedAnswers, confidence_level: float) -> bool | None:
+    """Whether higher is better; None where neither direction is, or the data do not say.
+
+    A signed quantity is best at 0, and |after| > |base| means that after − base and after + base
+    have one sign. The difference is tested anyway; where the sum is shown to be off 0, too, its
+    sign says which direction is better. So "worse" and "better" each rest on two tests at α, both
+    of which must reject, and err in α of the cases at most (Berger 1982).
+    """
+    if not metric.best_at_zero:
+        return metric.direction(open_questions=pairs.wrong is not None)
+    values = paired_values((metric.name, None), pairs)
+    if values is None or not len(values.base):
+        return None
+    total = mean_difference(
+        -values.base,
+        values.checkpoint,
+        cluster=values.cluster,
+        confidence_level=confidence_level,
+    )
+    if total.difference is None or total.pvalue is None or total.pvalue > 1 - confidence_level:
+        return None
+    return total.difference < 0
 
 
 def _difference_test(

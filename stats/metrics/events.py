@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from saeval.stats._core.answers import Answers, PairedAnswers
+from saeval.stats._core.answers import Answers, PairedAnswers, lacks_confidence
 from saeval.stats._core.arrays import BoolArray, FloatArray
 
 
@@ -41,6 +41,15 @@ def is_broken(pairs: PairedAnswers, answers: Answers) -> BoolArray:
 def squared_error(pairs: PairedAnswers, answers: Answers) -> FloatArray:
     """(confidence − correct)², NaN without a confidence."""
     return np.asarray((answers.confidence - is_correct(pairs, answers)) ** 2)
+
+
+def overconfidence(pairs: PairedAnswers, answers: Answers) -> FloatArray:
+    """Confidence − correct, NaN without a confidence."""
+    return np.asarray(answers.confidence - is_correct(pairs, answers))
+
+
+def is_without_confidence(pairs: PairedAnswers, answers: Answers) -> BoolArray:
+    return lacks_confidence(pairs, answers)
 
 
 def stated_confidence(pairs: PairedAnswers, answers: Answers) -> FloatArray:

@@ -44,6 +44,8 @@ class Sums:
     ----------
     confusion
         Shape (B, k, k + 1).
+    missing
+        Shape (B,): items without a confidence of this model's.
     right, wrong, stated
         Shape (B, bins): items with a confidence c that are right, that are wrong, and Σc.
     squares, brier
@@ -56,6 +58,7 @@ class Sums:
     """
 
     confusion: FloatArray
+    missing: FloatArray
     right: FloatArray
     wrong: FloatArray
     stated: FloatArray
@@ -86,13 +89,18 @@ def rows_of_tables(
     )
 
 
-def sums_of_rows(rows: FloatArray, classes: int, scale: Scale) -> Sums:
-    """`Sums` from rows of shape (r, B); the inverse of `rows_of_tables`."""
-    end = classes * (classes + 1)
-    confusion = rows[:end].T.reshape(-1, classes, classes + 1)
+def sums_of_rows(rows: FloatArray, classes: int, cells: int, scale: Scale) -> Sums:
+    """`Sums` from rows of shape (r, B); the inverse of `rows_of_tables`.
+
+    The first `cells` rows are one confusion table of the items or two, the second being of those
+    without a confidence.
+    """
+    end = cells
+    tables = rows[:end].T.reshape(rows.shape[1], -1, classes, classes + 1)
+    confusion, missing = tables.sum(axis=1), tables[:, 1:].sum(axis=(1, 2, 3))
     right, wrong, stated = (part.T for part in np.split(rows[end:-3], 3))
     squares, brier, concordant = rows[-3:]
-    return Sums(confusion, right, wrong, stated, squares, brier, concordant, scale.centre)
+    return Sums(confusion, missing, right, wrong, stated, squares, brier, concordant, scale.centre)
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
@@ -185,10 +193,11 @@ def question_metrics(
 
 
 def confidence_metrics(sums: Sums) -> dict[tuple[str, str | None], FloatArray]:
-    """AUROC, Brier, debiased squared ECE, mean and standard deviation of stated confidence.
+    """AUROC, Brier, overconfidence, debiased squared ECE, mean and spread of stated confidence.
 
-    All are NaN without a stated confidence; AUROC also where all answers are right or all wrong.
-    The standard deviation is the population one. The debiased squared ECE is
+    All but the proportion without one are NaN without a stated confidence; AUROC also where all
+    answers are right or all wrong. The standard deviation is the population one. The debiased
+    squared ECE is
     Σ_b n_b/n · [(mean confidence − accuracy)² − accuracy(1 − accuracy)/(n_b − 1)], bins of one
     item being left out (Kumar, Liang, Ma 2019, Verified Uncertainty Calibration, definition 4.1);
     it can be slightly negative for a calibrated model.
@@ -200,6 +209,8 @@ def confidence_metrics(sums: Sums) -> dict[tuple[str, str | None], FloatArray]:
     return {
         ("auroc", None): _ratio(sums.concordant, rights * wrongs),
         ("brier", None): _ratio(sums.brier, items),
+        ("overconfidence", None): mean - _ratio(rights, items),
+        ("confidence_missing", None): sums.missing / sums.confusion.sum(axis=(1, 2)),
         ("ece_squared_debiased", None): _debiased_squared_ece(sums)[0],
         ("confidence_mean", None): mean,
         ("confidence_std", None): np.sqrt(np.maximum(variance, 0)),

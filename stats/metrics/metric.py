@@ -60,6 +60,11 @@ class Metric:
         Whether it is a headline where its label is the one that abstains.
     neutral_in_open_questions
         Whether neither direction is good where a wrong answer is worse than none.
+    best_at_zero
+        Whether a signed metric is best at 0, like overconfidence. A comparison then takes lower
+        for better where the mean of both models is shown to be above 0, higher where it is
+        shown to be below, and neither where it is not shown; a gate's rules keep
+        `higher_is_better`.
     source
         Reference for the definition.
 
@@ -96,6 +101,7 @@ class Metric:
     has_difference: bool = True
     headline_of_abstention: bool = False
     neutral_in_open_questions: bool = False
+    best_at_zero: bool = False
     source: str = ""
 
     def __post_init__(self) -> None:

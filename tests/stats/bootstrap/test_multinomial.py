@@ -126,6 +126,7 @@ def test_large_kinds_are_split_so_that_weights_stay_narrow():
     result, (base, _) = units_of(pairs)
     assert result.counts.sum() == 30_000
     assert result.counts.max() <= 60_000
-    assert np.bincount(base.cell, weights=result.counts, minlength=12).tolist() == (
-        np.bincount(pairs.target * 4 + pairs.base.predicted, minlength=12).tolist()
+    cell = (np.isnan(pairs.base.confidence) * 3 + pairs.target) * 4 + pairs.base.predicted
+    assert np.bincount(base.cell, weights=result.counts, minlength=24).tolist() == (
+        np.bincount(cell, minlength=24).tolist()
     )

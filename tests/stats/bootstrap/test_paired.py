@@ -43,6 +43,7 @@ def by_sklearn(target, answers, usable):
         ("macro_f1", None): f1_score(target, predicted, **options | {"average": "macro"}),
         ("abstention_rate", None): np.mean(predicted == 2),
         ("invalid_rate", None): np.mean(predicted == 3),
+        ("confidence_missing", None): np.mean(np.isnan(answers.confidence)),
     }
     for name, score in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
         for index, value in enumerate(score(target, predicted, **options)):
@@ -50,6 +51,7 @@ def by_sklearn(target, answers, usable):
     if len(confidence):
         metrics["confidence_mean", None] = confidence.mean()
         metrics["confidence_std", None] = confidence.std()
+        metrics["overconfidence", None] = confidence.mean() - correct.mean()
         metrics["brier", None] = np.mean((confidence - correct) ** 2)
     if 0 < correct.sum() < len(correct):
         metrics["auroc", None] = roc_auc_score(correct, confidence)
@@ -150,9 +152,10 @@ def test_metrics_of_every_resample_agree_with_sklearn(engine, shape):
         stated = np.append(model.scale.levels, np.nan)[model.level]
         for replicate in range(0, 40, 8):
             entry = np.repeat(np.arange(len(model.unit)), drawn[model.unit, replicate])
-            target, predicted = np.divmod(model.cell[entry], 4)
+            target, predicted = np.divmod(model.cell[entry] % 12, 4)
             usable = model.level[entry] >= 0
-            answers = Answers(predicted, stated[entry])
+            confidence = np.where(usable | (model.cell[entry] >= 12), stated[entry], 0.5)
+            answers = Answers(predicted, confidence)
             for key, expected in by_sklearn(target, answers, usable).items():
                 value = replicates[key][replicate]
                 assert np.isnan(value) or value == pytest.approx(expected, abs=1e-12)
@@ -235,8 +238,8 @@ def test_neither_item_order_nor_cluster_names_change_anything(engine, clusters):
 def test_both_engines_agree_on_any_small_data(pairs):
     units, models = units_of(pairs)
     seed = np.uint64(5)
-    one = resampling.resampled_rows(units, models, 12, seed, 70)
-    other = _numba.resampled_rows(units, models, 12, seed, 70)
+    one = resampling.resampled_rows(units, models, resampling.table_cells(models, 3), seed, 70)
+    other = _numba.resampled_rows(units, models, resampling.table_cells(models, 3), seed, 70)
     for rows, compiled in zip(one, other, strict=True):
         np.testing.assert_allclose(rows, compiled, rtol=1e-12, atol=1e-12)
 
@@ -257,8 +260,12 @@ def test_both_engines_agree_however_the_compiled_one_reads_its_rows(
             checkpoint=Answers(pairs.checkpoint.predicted, rng.random(900)),
         )
     units, models = units_of(pairs)
-    one = resampling.resampled_rows(units, models, 12, np.uint64(5), 100)
-    other = _numba.resampled_rows(units, models, 12, np.uint64(5), 100)
+    one = resampling.resampled_rows(
+        units, models, resampling.table_cells(models, 3), np.uint64(5), 100
+    )
+    other = _numba.resampled_rows(
+        units, models, resampling.table_cells(models, 3), np.uint64(5), 100
+    )
     for rows, compiled in zip(one, other, strict=True):
         np.testing.assert_allclose(rows, compiled, rtol=1e-12)
 

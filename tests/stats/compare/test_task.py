@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 from strategies import LABELS, simulated, small_pairs
 
@@ -221,3 +222,67 @@ def test_the_interval_of_a_share_stays_within_what_a_difference_can_be():
         compare_task("x", pairs, StatsConfig(0.95, 1000, 0)).metric("accuracy").confidence_interval
     )
     assert -1 <= limits.low < limits.high <= 1
+
+
+def of_confidence(base_confidence, checkpoint_confidence, right, *, missing=0, cluster=None):
+    """The rows of two models that are right on the same items and state these confidences."""
+    n = len(right)
+    target = np.zeros(n, int)
+    predicted = np.where(right, 0, 1)
+    after = np.array(checkpoint_confidence, float)
+    after[:missing] = np.nan
+    pairs = paired_answers(
+        LABELS,
+        "NA",
+        target,
+        Answers(predicted, np.array(base_confidence, float)),
+        Answers(predicted, after),
+        cluster,
+    )
+    comparison = compare_task("x", pairs, QUICK)
+    return {row.metric: row for row in comparison.metrics if row.label is None}
+
+
+def test_overconfidence_is_the_mean_of_confidence_minus_accuracy_by_a_paired_t():
+    rng = np.random.default_rng(0)
+    right = rng.random(400) < 0.6
+    before, after = rng.random(400), rng.random(400)
+    row = of_confidence(before, after, right)["overconfidence"]
+    assert row.base == pytest.approx(before.mean() - right.mean())
+    assert row.checkpoint == pytest.approx(after.mean() - right.mean())
+    assert row.pvalue == pytest.approx(scipy_stats.ttest_rel(before, after).pvalue)
+    assert row.headline
+    assert row.method == "paired-t"
+
+
+@pytest.mark.parametrize(
+    ("base", "checkpoint", "higher_is_better"),
+    [
+        (0.9, 0.65, False),  # overconfident, both
+        (0.6, 0.95, False),  # calibrated, then overconfident
+        (0.2, 0.4, True),  # underconfident, both
+        (0.9, 0.31, None),  # as far off on the other side: neither better nor worse
+    ],
+)
+def test_overconfidence_is_best_at_zero(base, checkpoint, higher_is_better):
+    rng = np.random.default_rng(1)
+    right = np.arange(500) % 5 < 3
+    noise = rng.uniform(-0.04, 0.04, 500)
+    row = of_confidence(base + noise, checkpoint - noise, right)["overconfidence"]
+    assert row.higher_is_better is higher_is_better
+
+
+def test_confidence_left_out_is_counted_over_all_items():
+    right = np.arange(300) % 2 == 0
+    rows = of_confidence(np.full(300, 0.7), np.full(300, 0.6), right, missing=30)
+    row = rows["confidence_missing"]
+    assert (row.base, row.checkpoint, row.items) == (0, 0.1, 300)
+    assert row.pvalue == mcnemar(0, 30).pvalue_mid
+    assert row.pvalue_max_t is not None
+    assert (row.headline, row.higher_is_better) == (True, False)
+    assert rows["brier"].items == 270
+
+
+def test_no_confidence_is_missing_where_none_was_ever_stated():
+    rows = of_confidence(np.full(50, np.nan), np.full(50, np.nan), np.arange(50) % 2 == 0)
+    assert "confidence_missing" not in rows

@@ -42,9 +42,9 @@ CERTAIN = Metric(
     values=lambda pairs, answers: answers.confidence >= 0.9,
 )
 # [end]
-OVERCONFIDENCE = Metric(
-    name="overconfidence",
-    title="Overconfidence",
+EXCESS = Metric(
+    name="excess_confidence",
+    title="Excess confidence",
     definition="Mean confidence in wrong answers.",
     kind="mean",
     higher_is_better=False,
@@ -58,10 +58,10 @@ CONFIG = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 @pytest.fixture
 def own_metrics():
     register_metric(CERTAIN)
-    register_metric(OVERCONFIDENCE)
+    register_metric(EXCESS)
     yield
     unregister_metric(CERTAIN.name)
-    unregister_metric(OVERCONFIDENCE.name)
+    unregister_metric(EXCESS.name)
 
 
 @pytest.mark.usefixtures("own_metrics")
@@ -69,7 +69,7 @@ def own_metrics():
 def test_it_is_a_row_of_the_comparison_tested_by_its_kind(clusters):
     pairs = simulated(2000, 1, clusters=clusters)
     (task,) = adjust_family([compare_task("fever", pairs, CONFIG)])
-    certain, over = task.metric("certain_rate"), task.metric("overconfidence")
+    certain, over = task.metric("certain_rate"), task.metric("excess_confidence")
     before, after = (model.confidence >= 0.9 for model in pairs.models)
     assert certain.difference == pytest.approx(after.mean() - before.mean())
     assert certain.base_interval.low < certain.base < certain.base_interval.high
@@ -93,12 +93,12 @@ def test_it_is_a_row_of_the_comparison_tested_by_its_kind(clusters):
 @pytest.mark.usefixtures("own_metrics")
 def test_a_gate_can_hold_it_to_a_limit_and_stop_early():
     pairs = simulated(2000, 1)
-    assert {CERTAIN.name, OVERCONFIDENCE.name} <= set(rule_metrics())
+    assert {CERTAIN.name, EXCESS.name} <= set(rule_metrics())
     assert ("certain_rate", None) in metrics_of(pairs.labels, pairs.abstention, pairs.wrong)
     rules = (
         Rule("certain_rate", None, "not_worse_by", 0.2),
         Rule("certain_rate", None, "at_most", 0.1),
-        Rule("overconfidence", None, "at_most", 0.99),
+        Rule("excess_confidence", None, "at_most", 0.99),
     )
     results = decide_rules(
         [GatedTask("fever", pairs, rules, len(pairs))], confidence_level=0.95, n_resamples=10
@@ -115,7 +115,7 @@ def test_a_gate_can_hold_it_to_a_limit_and_stop_early():
 def test_no_other_row_changes_for_it():
     pairs = simulated(200, 2)
     with_own = compare_task("fever", pairs, CONFIG)
-    for name in (CERTAIN.name, OVERCONFIDENCE.name):
+    for name in (CERTAIN.name, EXCESS.name):
         unregister_metric(name)
     without = compare_task("fever", pairs, CONFIG)
     assert with_own.metrics[: len(without.metrics)] == without.metrics
