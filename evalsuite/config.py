@@ -76,14 +76,18 @@ class ServerConfig:
     concurrency
         Requests sent at once.
     request_timeout
-        Seconds after which one request is given up and sent again.
+        Seconds after which one request is given up and sent again, however much of its answer has
+        come by then.
     patience
         Seconds without any answer after which the run stops.
+    max_response_mb
+        MiB that one answer of the server may weigh.
     """
 
     concurrency: int = 16
     request_timeout: float = 300.0
     patience: float = 600.0
+    max_response_mb: int = 64
 
 
 @dataclass(frozen=True)

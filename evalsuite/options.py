@@ -55,6 +55,7 @@ class EngineOptions(TypedDict, total=False):
     concurrency: int
     request_timeout: float
     patience: float
+    max_response_mb: int
     cache: str | Path | None
 
 

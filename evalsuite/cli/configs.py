@@ -71,6 +71,7 @@ def to_engine_config(options: Mapping[str, Any]) -> EngineConfig:
             concurrency=options["concurrency"],
             request_timeout=options["request_timeout"],
             patience=options["patience"],
+            max_response_mb=options["max_response_mb"],
         ),
     )
 

@@ -148,6 +148,14 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=True,
             help="A server that has answered nothing for so long stops the run.",
         ),
+        click.option(
+            "--max-response-mb",
+            metavar="MIB",
+            type=click.IntRange(min=1),
+            default=64,
+            show_default=True,
+            help="A server that sends more in one answer stops the run.",
+        ),
     ]
     for option in reversed(options):
         command = option(command)

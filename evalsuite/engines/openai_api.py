@@ -41,7 +41,7 @@ class ServerEngine:
 
     def __init__(self, model: ServedModel, adapters: Sequence[Path], config: EngineConfig) -> None:
         self.server = Server(model, config.server)
-        self.notes: list[str] = []
+        self.notes = self.server.notes
         self._config = config.server
         self._gives_logprobs: bool | None = None
         self._probe_lock = Lock()
@@ -140,6 +140,8 @@ def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[flo
     try:
         choices = {choice["index"]: choice["logprobs"] for choice in answer["choices"]}
         written = usage(answer).get("completion_tokens", len(labels)) // len(labels)
+        if not 0 <= written <= 1:  # one token was asked for
+            return None
         logprobs = []
         for index, label in enumerate(labels):
             tokens, values = choices[index]["tokens"], choices[index]["token_logprobs"]
@@ -153,7 +155,7 @@ def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[flo
             logprobs.append(math.fsum(values[start:end]))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None
-    return logprobs if all(map(math.isfinite, logprobs)) else None
+    return logprobs if all(math.isfinite(value) and value <= 0 for value in logprobs) else None
 
 
 _SETTINGS = frozenset(

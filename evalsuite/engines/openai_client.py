@@ -16,6 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from saeval.errors import EngineError, ModelError
 from saeval.evalsuite.config import ServerConfig
+from saeval.evalsuite.engines.bounded_http import (
+    MEBIBYTE,
+    AnswerTooLargeError,
+    OtherOriginError,
+    bounded_client,
+)
 from saeval.evalsuite.models.types import ServedModel
 from saeval.extras import require_extra
 from saeval.reports.sanitize import one_line
@@ -31,6 +37,9 @@ _START_TIMEOUT = 10.0
 
 _LONGEST_BACKOFF = 30.0
 _SHOWN = 200
+_LATE = "a request was not answered in time"
+_LISTING_TRIES = 3
+_MOST_TOKENS = 10_000_000
 _SHORTEST_SECRET = 8
 """A shorter key is as likely a word of an answer, and is hidden in messages only."""
 
@@ -41,7 +50,7 @@ Usable = Callable[[Answer], bool]
 class RequestRejected(ModelError):
     """The server understood and rejected a request: sending it again would not help."""
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
 
@@ -54,19 +63,23 @@ class TransientServerError(Exception):
     """No answer this time.
 
     `pause` is how long the server wants to be left alone, `busy` whether it says that it has too
-    much to do, whatever the request.
+    much to do, whatever the request, `replied` whether it said anything at all.
     """
 
-    def __init__(self, reason: str, pause: float = 0.0, *, busy: bool = False) -> None:
+    def __init__(
+        self, reason: str, pause: float = 0.0, *, busy: bool = False, replied: bool = True
+    ) -> None:
         super().__init__(reason)
         self.pause = pause
         self.busy = busy
+        self.replied = replied
 
 
 class Server:
     """One model of one server.
 
-    `last_answer` is when a request was last answered, `last_failure` why one last was not.
+    `last_answer` is when a request was last answered, `last_failure` why one last was not, `notes`
+    what is to be said about it.
     """
 
     def __init__(self, model: ServedModel, config: ServerConfig) -> None:
@@ -74,6 +87,8 @@ class Server:
         self.patience = config.patience
         self.last_answer = 0.0
         self.last_failure = "requests are sent and stay unanswered"
+        self.notes: list[str] = []
+        self._config = config
         require_extra("run", "openai", "tenacity")
         import openai
 
@@ -83,8 +98,18 @@ class Server:
             api_key=self._key or "EMPTY",
             max_retries=0,
             timeout=config.request_timeout,
+            default_headers={"Accept-Encoding": "identity"},
+            http_client=bounded_client(
+                model.url,
+                seconds=config.request_timeout,
+                most_bytes=config.max_response_mb * MEBIBYTE,
+            ),
         )
-        self._check_serves_model(config.request_timeout)
+        try:
+            self._check_serves_model(config.request_timeout)
+        except BaseException:
+            self.close()
+            raise
 
     def complete(self, stopping: Event, **request: Any) -> Answer:
         """Ask ``/completions`` until it is answered or `stopping` is set."""
@@ -121,32 +146,81 @@ class Server:
         return text.replace(self._key, "[key]") if self._key else text
 
     def _check_serves_model(self, request_timeout: float) -> None:
-        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
-
-        patience = min(self.patience, START_PATIENCE)
+        """Stop unless the server lists the model; where it lists nothing, unless it answers."""
         quick = self._client.with_options(timeout=min(request_timeout, _START_TIMEOUT))
-        retrying = Retrying(
-            retry=retry_if_exception_type(TransientServerError),
-            wait=wait_random(0.2, 2),
-            stop=stop_after_delay(patience),
-            reraise=True,
-        )
+        names: list[str] = []
         try:
-            answer = retrying(self._send_once, quick.models.with_raw_response.list, _has_list, {})
+            answer = self._send_at_start(quick.models.with_raw_response.list, _has_list, {})
+            names = [str(model.get("id")) for model in answer["data"] if isinstance(model, dict)]
+            reason = "lists no models"
+        except RequestRejected as error:
+            if error.status in (0, 401, 403):
+                raise
+            reason = f"lists no models ({error.status})"
+        except TransientServerError as error:
+            if not error.replied or error.busy:
+                raise self._not_there(error) from None
+            reason = f"lists no models ({error})"
+        if names and self.model.name not in names:
+            raise ModelError(
+                f"{self.model.url}: has no model {self.model.name!r}; "
+                f"it has {self._shown(', '.join(names))}"
+            )
+        if not names:
+            self._check_answers(request_timeout, reason)
+
+    def _check_answers(self, request_timeout: float, reason: str) -> None:
+        """Stop unless the model answers, in completions or in a chat."""
+        patient = self._client.with_options(timeout=request_timeout)
+        short = {"model": self.model.name, "max_tokens": 1, "temperature": 0}
+        hello = [{"role": "user", "content": "Hello"}]
+        create_chat = patient.chat.completions.with_raw_response.create
+        create = patient.completions.with_raw_response.create
+        try:
+            try:
+                self._send_at_start(create, _has_text, {"prompt": "Hello", **short})
+            except RequestRejected as error:
+                if error.status not in (404, 405, 501):
+                    raise
+                self._send_at_start(create_chat, _has_message, {"messages": hello, **short})
         except RequestRejected as error:
             hint = "; the address usually ends in /v1" if error.status == 404 else ""
             raise ModelError(f"{error}{hint}") from None
         except TransientServerError as error:
-            raise EngineError(
-                f"no server answers at {self.model.url} (tried for {patience:g} s: {error}); start "
-                "it, or mend the address, which usually ends in /v1"
-            ) from None
-        names = [str(model.get("id")) for model in answer["data"] if isinstance(model, dict)]
-        if self.model.name not in names:
-            raise ModelError(
-                f"{self.model.url}: has no model {self.model.name!r}; "
-                f"it has {self._shown(', '.join(names)) or 'none'}"
-            )
+            raise self._not_there(error) from None
+        self.notes.append(
+            f"{self.model.argument}: the server {reason}, so it was asked as "
+            f"{self.model.name} without a look at what it serves."
+        )
+
+    def _not_there(self, error: TransientServerError) -> EngineError:
+        patience = min(self.patience, START_PATIENCE)
+        return EngineError(
+            f"no server answers at {self.model.url} (tried for {patience:g} s: {error}); start "
+            "it, or mend the address, which usually ends in /v1"
+        )
+
+    def _send_at_start(
+        self, create: Callable[..., Any], usable: Usable, request: Mapping[str, Any]
+    ) -> Answer:
+        """Ask for a while; a server that replies, and has no reason to, only a few times."""
+        from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+
+        given_up = stop_after_delay(min(self.patience, START_PATIENCE))
+
+        def stop(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            replied = isinstance(error, TransientServerError) and error.replied and not error.busy
+            return given_up(state) or (replied and state.attempt_number >= _LISTING_TRIES)
+
+        retrying = Retrying(
+            retry=retry_if_exception_type(TransientServerError),
+            wait=wait_random(0.2, 2),
+            stop=stop,
+            reraise=True,
+        )
+        answer: Answer = retrying(self._send_once, create, usable, request)
+        return answer
 
     def _send(
         self,
@@ -210,20 +284,38 @@ class Server:
                     error.status_code,
                 ) from None
         except openai.APITimeoutError:
-            failure = TransientServerError("a request was not answered in time")
+            failure = TransientServerError(_LATE, replied=False)
         except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
-            failure = TransientServerError(self._shown(f"{type(cause).__name__}: {cause}"))
+            failure = self._explain_connection(error.__cause__ or error)
+        except (OtherOriginError, AnswerTooLargeError, TimeoutError) as error:
+            failure = self._explain_connection(error)
         except TransientServerError as error:
             failure = error
         self.last_failure = str(failure)
         raise failure from None
 
+    def _explain_connection(self, cause: BaseException) -> TransientServerError:
+        """Why a request failed on its way; `RequestRejected` where it always would."""
+        if isinstance(cause, OtherOriginError):
+            raise RequestRejected(
+                f"{self.model.url}: sends its clients on to {self._shown(str(cause))}, where no "
+                "prompt was sent; name that address if you trust it"
+            ) from None
+        if isinstance(cause, AnswerTooLargeError):
+            raise RequestRejected(
+                f"{self.model.url}: sent more than {self._config.max_response_mb} MiB in one "
+                "answer (--max-response-mb); is it an OpenAI-compatible server?"
+            ) from None
+        if isinstance(cause, TimeoutError):
+            return TransientServerError(_LATE, replied=False)
+        return TransientServerError(self._shown(f"{type(cause).__name__}: {cause}"), replied=False)
+
 
 def count_tokens(answer: Mapping[str, Any], which: str) -> int:
-    """How many tokens the server says it read or wrote; 0 if it does not say."""
+    """How many tokens the server says it read or wrote; 0 if it says nothing that can be."""
     count = usage(answer).get(which)
-    return count if isinstance(count, int) and count > 0 else 0
+    possible = isinstance(count, int) and not isinstance(count, bool) and 0 < count <= _MOST_TOKENS
+    return count if possible else 0  # type: ignore[return-value]  # an int where possible
 
 
 def usage(answer: Mapping[str, Any]) -> Answer:

@@ -130,6 +130,8 @@ def ask_judge(
                     bars.advance(bar)
         finally:
             server.close()
+            for note in server.notes:
+                progress.log(note)
         progress.log(f"{judge.model.name} {_summarize(outcomes, n_known)}")
     return Grades(judge, records)
 

@@ -25,14 +25,18 @@ class TinyServer:
     """``/v1`` with models by name; `fault` says of the n-th request how it fails, if at all.
 
     A fault is a status, ``hang``, ``reset``, ``cut`` (half of the JSON), ``short`` (a connection
-    closed before all was sent), ``no choices``, ``no field``, ``another field``, or a function that
-    changes the answer.
+    closed before all was sent), ``no choices``, ``no field``, ``another field``, ``packed``, a
+    function that changes the answer, ``redirect``, which sends the client to `elsewhere`, or an
+    answer that never ends: ``drip`` and ``drip the headers`` (a byte now and then), ``endless``.
+    `listing` is what it says of its models: None for the truth, else a status and a body.
     """
 
     def __init__(self, models: dict[str, tuple[Path, Path | None]]) -> None:
         self.models: Mapping[str, Any] = {name: _load(*paths) for name, paths in models.items()}
         self.requests: list[dict[str, Any]] = []
         self.fault: Callable[[int, dict[str, Any]], Any] = lambda number, body: None
+        self.listing: tuple[int, str] | None = None
+        self.elsewhere = ""
         self._computing = Lock()
         self._counting = Lock()
         self._leaving = Event()
@@ -60,6 +64,8 @@ class TinyServer:
         """Forget the requests and every fault."""
         self.requests = []
         self.fault = lambda number, body: None
+        self.listing = None
+        self.elsewhere = ""
         return self
 
     def take(self, body: dict[str, Any]) -> Any:
@@ -67,6 +73,10 @@ class TinyServer:
         with self._counting:
             self.requests.append(body)
             return self.fault(len(self.requests), body)
+
+    def is_leaving(self, wait: float) -> bool:
+        """Whether the server is shut down within so many seconds."""
+        return self._leaving.wait(wait)
 
     def hang(self) -> None:
         self._leaving.wait(60)
@@ -120,12 +130,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path != "/v1/models":
             return self._send(404, "no such page")
+        if self.tiny.listing is not None:
+            return self._send(*self.tiny.listing)
         names = [{"id": name, "object": "model"} for name in self.tiny.models]
         return self._send(200, json.dumps({"object": "list", "data": names}))
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        fault = self.tiny.take(body)
+        fault = self.tiny.take(body) if self.path.startswith("/v1/") else "404"
         if fault == "reset":
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -134,6 +146,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "hang":
             self.tiny.hang()
             self.close_connection = True
+        elif fault in ("drip", "drip the headers", "endless"):
+            self._go_on(fault)
+        elif fault == "redirect":
+            self._send(307, "", {"Location": self.tiny.elsewhere})
+        elif fault == "packed":
+            self._send(200, "{}", {"Content-Encoding": "gzip"})
         elif fault in STATUSES:
             said = f"bad\n\x1b[31mluck with {self.headers['Authorization']} " + "x" * 5000
             self._send(STATUSES[fault], json.dumps({"error": {"message": said}}), {})
@@ -145,6 +163,18 @@ class _Handler(BaseHTTPRequestHandler):
             chat = self.path.endswith("/chat/completions")
             answer = self.tiny.chat(body) if chat else self.tiny.complete(body)
             self._send_answer(answer, fault)
+
+    def _go_on(self, fault: str) -> None:
+        """Send without an end, until the client leaves."""
+        self.close_connection = True
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+        self.wfile.write(head if fault == "drip the headers" else head + b"\r\n")
+        piece = b"x" * 65536 if fault == "endless" else b"x"
+        try:
+            while not self.tiny.is_leaving(0 if fault == "endless" else 0.1):
+                self.wfile.write(piece)
+        except OSError:
+            pass
 
     def _send_answer(self, answer: dict[str, Any], fault: Any) -> None:
         if callable(fault):

@@ -17,6 +17,7 @@ from tiny_server import KEY, TinyServer
 from saeval.errors import EngineError, ModelError
 from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.evalsuite.engines.openai_api import label_logprobs
+from saeval.evalsuite.engines.openai_client import count_tokens
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.run.runner import Run, answer_runs
 from saeval.evalsuite.run.tasks import load_tasks
@@ -97,7 +98,7 @@ def test_answers_are_those_of_transformers(server, ask, tiny_base, tiny_adapter,
 
 FAULTS = (
     "500", "503", "429 for a second", "429 until a date", "reset", "hang", "cut", "short",
-    "aborted", "no choices", "no field", "another field",
+    "aborted", "no choices", "no field", "another field", "drip", "drip the headers", "packed",
 )  # fmt: skip
 
 
@@ -341,6 +342,68 @@ def test_killed_and_interrupted_clients_repeat_nothing(server, undisturbed, tmp_
     assert by_item(tmp_path / "out") == undisturbed
 
 
+def test_an_answer_without_end_stops_the_run(server, ask, tmp_path):
+    server.fault = lambda number, body: "endless" if number == 6 else None
+    with pytest.raises(ModelError, match=r"sent more than 1 MiB in one answer \(--max-response-mb"):
+        ask(tmp_path, f"{server.url}#base", max_response_mb=1)
+
+
+def test_a_listing_without_end_stops_the_run(server, ask, tmp_path):
+    server.listing = 200, json.dumps({"data": [{"id": "x" * 2**21}]})
+    with pytest.raises(ModelError, match="sent more than 1 MiB"):
+        ask(tmp_path, f"{server.url}#base", max_response_mb=1)
+
+
+def test_no_prompt_is_sent_to_another_origin(server, ask, tiny_base, tmp_path):
+    with TinyServer({"base": (tiny_base, None)}) as other:
+        server.elsewhere = f"{other.url}/completions"
+        server.fault = lambda number, body: "redirect" if number == 6 else None
+        with pytest.raises(ModelError, match=re.escape(f"on to {server.elsewhere}, where no")):
+            ask(tmp_path, f"{server.url}#base")
+        assert not other.requests
+
+
+def test_a_redirect_within_the_server_is_followed(server, ask, undisturbed, tmp_path):
+    server.elsewhere = f"{server.url}/completions"
+    server.fault = lambda number, body: "redirect" if number == 6 else None
+    assert ask(tmp_path, f"{server.url}#base") == undisturbed
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [(404, "no"), (405, "no"), (500, "no"), (501, "no"), (200, '{"data": []}'), (200, "none")],
+)
+def test_a_server_that_lists_no_models_is_asked_anyway(
+    listing, server, ask, undisturbed, tmp_path, capsys
+):
+    server.listing = listing
+    assert ask(tmp_path / "0", f"{server.url}#base") == undisturbed
+    code, _, err = typed(
+        capsys, "run", f"{server.url}#base", "--tasks", "factworld", "--limit", 2, "--out",
+        tmp_path / "1",
+    )  # fmt: skip
+    assert code == 0
+    assert "lists no models" in err
+
+
+def test_a_server_that_neither_lists_nor_answers(server, ask, tmp_path):
+    server.listing = 404, "no"
+    server.fault = lambda number, body: "404"
+    with pytest.raises(ModelError, match=r"404: .*the address usually ends in /v1"):
+        ask(tmp_path, f"{server.url}#base")
+
+
+@pytest.mark.parametrize("count", [-5, 0, 10**12, 10**400, 1.5, True, "12", None, [], {}])
+def test_token_counts_that_cannot_be_are_none(count):
+    assert count_tokens({"usage": {"prompt_tokens": count}}, "prompt_tokens") == 0
+
+
+@pytest.mark.parametrize("count", [-1, -(10**9), 2, 10**12, 1.5, "1", True, [1]])
+def test_a_wrong_count_of_tokens_never_moves_a_label(count):
+    answer = {"choices": [{"index": 0, "logprobs": LABEL}], "usage": {"completion_tokens": count}}
+    assert label_logprobs(answer, ["NA"]) in (None, [-7])
+
+
 LABEL = {
     "tokens": ["<s>", "é", "LABEL=", "N", "A", "x"],
     "token_logprobs": [None, -1, -2, -3, -4, -5],
@@ -359,6 +422,7 @@ LABEL = {
         ({"token_logprobs": [-1]}, None),
         ({"tokens": "NAx"}, None),
         ({"tokens": None}, None),
+        ({"token_logprobs": [None, -1, -2, 3, 4, -5]}, None),
     ],
 )
 def test_label_logprobs_are_read_from_whole_tokens_or_not_at_all(changed, expected):
