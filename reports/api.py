@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
+from saeval.progress import GuardedConsole
 from saeval.reports.build.checkpoint_series import series_report, series_summary
 from saeval.reports.build.comparison import comparison_report, comparison_summary
 from saeval.reports.build.frontier import PICTURE, frontier_report, frontier_summary
@@ -161,7 +162,7 @@ def print_result(result: Result, console: Console | None = None) -> None:
         Where to, by default the standard output; without colour the signs still tell better from
         worse.
     """
-    print_document(build_summary(result), console or Console())
+    print_document(build_summary(result), console or GuardedConsole())
 
 
 def build_report(result: Result, folders: Mapping[str, str] | None = None) -> Document:

@@ -1,35 +1,8 @@
-"""Model output, item ids and model names are hostile text: make them safe to show."""
+"""Texts cut to the room that a report has for them."""
 
 from __future__ import annotations
 
-import re
-
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
-)
-
-
-def printable(text: str) -> str:
-    """`text` with every character that cannot or must not be shown replaced by U+FFFD.
-
-    These are control characters but tab and newline (an escape sequence could repaint a
-    terminal), direction overrides (they could reorder the words around them) and lone surrogates
-    (they cannot be encoded).
-
-    Examples
-    --------
-    >>> printable("a\\x1b[31mb")
-    'a�[31mb'
-    """
-    return _UNPRINTABLE.sub("\ufffd", text.replace("\r\n", "\n"))
-
-
-def one_line(text: str, limit: int | None = None) -> str:
-    """`text` printable, on one line, and cut with an ellipsis after `limit` characters."""
-    line = " ".join(printable(text).split())
-    if limit is not None and len(line) > limit:
-        return line[: limit - 1].rstrip() + "…"
-    return line
+from saeval.terminal_text import one_line, printable
 
 
 def shortened(text: str, limit: int) -> str:

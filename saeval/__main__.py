@@ -1,6 +1,6 @@
 """``python -m saeval``: the ``saeval`` command."""
 
-from saeval.evalsuite.cli.main import main
+from saeval.entry import saeval
 
 if __name__ == "__main__":
-    main()
+    saeval()

@@ -1,6 +1,7 @@
 """Every error that a person can mend, as one tree; each class carries its exit code.
 
 SaevalError               exit code 2; the message says what, where and what to do
+├── DiskFullError         exit code 74; there is no room for a file that was to be written
 ├── InputError            a file or argument is not what it should be
 ├── DataError             a data set cannot be found or read
 ├── YamlError             a text is no YAML that can be read
@@ -16,13 +17,29 @@ SaevalError               exit code 2; the message says what, where and what to 
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Of an `OSError`: the disk is full, or a limit on files is reached."""
 
 
 class SaevalError(Exception):
-    """An error that a person can mend; shown in one sentence, without a traceback."""
+    """An error that a person can mend; shown in one sentence, without a traceback.
+
+    Several arguments are as many sentences, each on a line of its own.
+    """
 
     exit_code: ClassVar[int] = 2
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.args))
+
+
+class DiskFullError(SaevalError):
+    """There is no room for a file that was to be written."""
+
+    exit_code: ClassVar[int] = 74
 
 
 class InputError(SaevalError):

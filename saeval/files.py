@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import Self
 
-from saeval.errors import InputError, RunFolderError
+from saeval.errors import NO_ROOM, DiskFullError, InputError, RunFolderError
 
 LOCK = ".lock"
 """In a folder that one process at a time may write."""
@@ -34,8 +34,10 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
         # mkstemp makes the file private; ours is as readable as any other new file.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise DiskFullError(f"disk full: {path} ({error.strerror})") from error
         raise
     return path
 
@@ -115,6 +117,11 @@ class AppendOnlyLog:
             while data:  # a disk that is nearly full takes a part
                 data = data[file.write(data) :]
         except OSError as error:
+            if error.errno in NO_ROOM:
+                raise DiskFullError(
+                    f"disk full: {self.path} ({error.strerror}). What is finished is kept; make "
+                    "room and run the same command again to resume"
+                ) from error
             raise RunFolderError(
                 f"{self.path}: cannot be written: {error.strerror}. What is finished is kept; make "
                 "room and run the same command again to resume"

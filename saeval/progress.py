@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import IO, Protocol, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -18,6 +18,30 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as RichProgress
+from rich.segment import Segment
+
+from saeval.terminal_text import GuardedStream, message_line, one_line, printable
+
+
+class GuardedConsole(Console):
+    """A console that shows text from outside as text: no escape sequence but rich's own."""
+
+    @property
+    def file(self) -> IO[str]:
+        """Where it writes to."""
+        file = super().file
+        return cast(IO[str], file.styled) if isinstance(file, GuardedStream) else file
+
+    @file.setter
+    def file(self, file: IO[str]) -> None:
+        self._file = file
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """What is shown, with every character of a text replaced that cannot be."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable(text), style, control)
 
 
 class Bars(Protocol):
@@ -77,7 +101,7 @@ class _ConsoleBars:
         self._bars = bars
 
     def add(self, label: str, *, total: int | None = None, completed: int = 0) -> int:
-        return self._bars.add_task(escape(label), total=total, completed=completed)
+        return self._bars.add_task(escape(one_line(label)), total=total, completed=completed)
 
     def advance(self, bar: int, steps: int = 1) -> None:
         self._bars.advance(TaskID(bar), steps)
@@ -99,11 +123,11 @@ class ConsoleProgress:
 
     @contextmanager
     def status(self, text: str) -> Iterator[Callable[[str], None]]:
-        with self.console.status(escape(text)) as status:
-            yield lambda text: status.update(escape(text))
+        with self.console.status(escape(one_line(text))) as status:
+            yield lambda text: status.update(escape(one_line(text)))
 
     def log(self, message: str) -> None:
-        self.console.print(escape(message), highlight=False, soft_wrap=True)
+        self.console.print(escape(message_line(message)), highlight=False, soft_wrap=True)
 
 
 def progress_bar(console: Console, *more: ProgressColumn) -> RichProgress:

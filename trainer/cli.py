@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from saeval.command_line import run_command_line
+from saeval.command_line import CHECK_FAILED, run_command_line
 
-STOPPED, INTERRUPTED = 1, 130
-"""Exit codes of a training that an alarm or a person stopped."""
+INTERRUPTED = 130
+"""Exit code of a training that a person stopped."""
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -64,7 +64,7 @@ def print_recipes() -> None:
     names = list_recipes()
     width = max(map(len, names))
     for name in names:
-        click.echo(f"{name:{width}}  {load_recipe(name).summary}")
+        print(f"{name:{width}}  {load_recipe(name).summary}")
 
 
 @recipes.command("show", context_settings=CONTEXT)
@@ -77,7 +77,7 @@ def show_recipe(name: str) -> None:
     """
     from saeval.trainer.recipe.load import find_recipe
 
-    click.echo(find_recipe(name).read_text(encoding="utf-8"), nl=False)
+    print(find_recipe(name).read_text(encoding="utf-8"), end="")
 
 
 @cli.command(context_settings=CONTEXT)
@@ -89,30 +89,29 @@ def show_recipe(name: str) -> None:
     help="Base model, a hub id or a folder: checks its tokens for probing, too.",
 )
 @rewards_option
-@click.option("--strict", is_flag=True, help="Exit with 1 if there is any warning.")
+@click.option("--strict", is_flag=True, help="Exit with 4 if there is any warning.")
 def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool) -> None:
     """What RECIPE rewards, and what will go wrong, before any training.
 
     RECIPE is a name of `satrain recipes list` or a YAML file. Prints what each answer pays, which
     one is best for a model that knows more or less, and warnings. Exit code 0 with warnings or
-    without, 1 under --strict, 2 for a mistake in the recipe.
+    without, 4 under --strict, 2 for a mistake in the recipe.
 
     \b
     satrain check mixed
     satrain check hard-only reward.exploration.bonus=0.1
     satrain check mine.yaml hardware.devices=8 --base ./base --strict
     """
-    from rich.console import Console
-
+    from saeval.progress import GuardedConsole
     from saeval.trainer.checks.check import check as check_recipe
     from saeval.trainer.checks.report import print_report
     from saeval.trainer.recipe.load import load_recipe
 
     loaded = load_recipe(recipe, changes)
     findings = check_recipe(loaded, base=base)
-    print_report(loaded, findings, Console())
+    print_report(loaded, findings, GuardedConsole())
     if strict and any(finding.severity == "warning" for finding in findings):
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(CHECK_FAILED)
 
 
 @cli.command(context_settings=CONTEXT)
@@ -142,7 +141,7 @@ def run(
 
     RECIPE is a name of `satrain recipes list` or a YAML file. DIR becomes what `saeval compare BASE
     DIR` takes, with curves in run.html. After a crash or Ctrl-C the same command goes on where the
-    last checkpoint was saved. Exit code 0 when finished, 1 if an alarm stopped it, 2 for what a
+    last checkpoint was saved. Exit code 0 when finished, 4 if an alarm stopped it, 2 for what a
     person can mend, 130 if interrupted.
 
     \b
@@ -150,18 +149,17 @@ def run(
     satrain run mine.yaml --base ./base optimisation.steps=50
     accelerate launch -m saeval.trainer.cli run mixed --base ./base hardware.devices=8
     """
-    from rich.console import Console
-
+    from saeval.progress import GuardedConsole
     from saeval.trainer.display import TrainingDisplay
     from saeval.trainer.run.train import is_first_process, train
 
-    display = TrainingDisplay(Console(quiet=not is_first_process()))
+    display = TrainingDisplay(GuardedConsole(quiet=not is_first_process()))
     try:
         checkpoint = train(recipe, base, out, changes=changes, data_dir=data_dir, observer=display)
     finally:
         display.close()
     if is_first_process() and not checkpoint.finished:
-        click.get_current_context().exit(STOPPED if checkpoint.stopped_by else INTERRUPTED)
+        click.get_current_context().exit(CHECK_FAILED if checkpoint.stopped_by else INTERRUPTED)
 
 
 @cli.command(context_settings=CONTEXT)
@@ -217,13 +215,12 @@ def profile(
     satrain profile hard-only --base ./base --out hard.jsonl
     satrain check hard-only data.profile=hard.jsonl
     """
-    from rich.console import Console
-
+    from saeval.progress import GuardedConsole
     from saeval.trainer.data.profile_base import profile_base
     from saeval.trainer.display import ProfileDisplay, print_profile_summary
     from saeval.trainer.recipe.load import load_recipe
 
-    with ProfileDisplay(Console(stderr=True)) as display:
+    with ProfileDisplay(GuardedConsole(stderr=True)) as display:
         profile = profile_base(
             load_recipe(recipe, changes),
             base,
@@ -235,7 +232,7 @@ def profile(
             on_load=display.on_load,
             on_progress=display.on_progress,
         )
-    print_profile_summary(profile, Console())
+    print_profile_summary(profile, GuardedConsole())
 
 
 if __name__ == "__main__":

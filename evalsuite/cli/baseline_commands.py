@@ -43,15 +43,15 @@ from saeval.evalsuite.store.baselines import (
     write_baseline,
 )
 from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
-from saeval.progress import ConsoleProgress
-from saeval.reports.sanitize import one_line, printable
+from saeval.progress import ConsoleProgress, GuardedConsole
+from saeval.terminal_text import one_line, printable
 
 
 def save_command(
     name: str, argument: str, address: str, replace: bool, options: Mapping[str, Any]
 ) -> None:
     """``saeval baseline save``: pin answers that exist, or ask a model and pin its answers."""
-    console = Console(stderr=True)
+    console = GuardedConsole(stderr=True)
     store = open_store(address)
     there = None if replace else read_record(store, name)
     model = resolve_model(argument)
@@ -105,9 +105,11 @@ def list_command(address: str) -> None:
         except (InputError, FileNotFoundError) as error:
             table.add_row(_plain(name), "", _plain(str(error)))
     if names:
-        Console().print(table)
+        GuardedConsole().print(table)
     else:
-        _say(Console(), f"No baselines in {store.address}; `saeval baseline save` makes one.")
+        _say(
+            GuardedConsole(), f"No baselines in {store.address}; `saeval baseline save` makes one."
+        )
 
 
 def show_command(name: str, address: str) -> None:
@@ -125,7 +127,7 @@ def show_command(name: str, address: str) -> None:
         lines.append((f"file {file}", f"{shown}, {_size(pinned.bytes)}, SHA-256 {pinned.sha256}"))
     width = max(len(title) for title, _ in lines)
     for title, text in lines:
-        _say(Console(), f"{title:{width}}  {one_line(text)}")
+        _say(GuardedConsole(), f"{title:{width}}  {one_line(text)}")
     check_intact(folder, where)
 
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
-
 from saeval.errors import InputError
 from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.evalsuite.options import (
@@ -17,13 +15,13 @@ from saeval.evalsuite.options import (
     read_system_prompt,
 )
 from saeval.extras import require_extra
-from saeval.progress import ConsoleProgress
+from saeval.progress import ConsoleProgress, GuardedConsole
 from saeval.stats.compare.config import StatsConfig
 
 
 def stderr_progress() -> ConsoleProgress:
     """Progress and messages go to standard error; results go to standard output."""
-    return ConsoleProgress(Console(stderr=True))
+    return ConsoleProgress(GuardedConsole(stderr=True))
 
 
 def to_keywords(options: Mapping[str, Any]) -> Any:

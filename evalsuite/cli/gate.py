@@ -118,24 +118,25 @@ def gate(
 
 def _explain(path: Path | None) -> None:
     """Every rule in words, and what the verdicts promise."""
-    from rich.console import Console
     from rich.markup import escape
 
     from saeval.evalsuite.gate.policy import load_policy
+    from saeval.progress import GuardedConsole
     from saeval.reports.text.gate import explain
 
     policy = load_policy(path)
     for line in explain(policy.name, policy.level, policy.general, policy.of_task):
-        Console().print(escape(line), highlight=False, soft_wrap=True)
+        GuardedConsole().print(escape(line), highlight=False, soft_wrap=True)
 
 
 def _annotate(gate: Gate, allow_inconclusive: bool) -> None:
     """For a GitHub workflow: annotations, and the report in its job summary."""
     from saeval.reports import to_markdown
     from saeval.reports.render.github import github_annotations
+    from saeval.terminal_text import print_workflow_command
 
     for line in github_annotations(gate, allow_inconclusive=allow_inconclusive):
-        click.echo(line)
+        print_workflow_command(line)
     if summary := os.environ.get(_SUMMARY):
         with open(summary, "a", encoding="utf-8") as file:
             file.write(to_markdown(gate))

@@ -46,6 +46,6 @@ def power(
     from saeval.reports.text.power import power_in_words
 
     try:
-        click.echo(power_in_words(items, difference, discordant_rate, wanted, level))
+        print(power_in_words(items, difference, discordant_rate, wanted, level))
     except ValueError as error:
         raise click.UsageError(str(error)) from error

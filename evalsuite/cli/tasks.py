@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from saeval.command_line import CHECK_FAILED
 from saeval.errors import SaevalError
 from saeval.evalsuite.cli.options import CONTEXT, data_dir_option, known_tasks
 
@@ -23,7 +24,7 @@ def list_tasks() -> None:
     names = registry.list_tasks()
     width = max(map(len, names))
     for name in names:
-        click.echo(f"{name:{width}}  {registry.get_task(name).summary}")
+        print(f"{name:{width}}  {registry.get_task(name).summary}")
 
 
 @tasks.command("show", context_settings=CONTEXT)
@@ -33,7 +34,7 @@ def show_task(name: str) -> None:
     from saeval.tasks.registry import get_task
 
     (name,) = known_tasks([name])
-    click.echo(get_task(name).card, nl=False)
+    print(get_task(name).card, end="")
 
 
 @tasks.command("path", context_settings=CONTEXT)
@@ -45,7 +46,7 @@ def tasks_path() -> None:
     """
     from saeval.tasks.task import TASKS_FOLDER
 
-    click.echo(TASKS_FOLDER)
+    print(TASKS_FOLDER)
 
 
 def _chosen_tasks(names: tuple[str, ...]) -> list[Any]:
@@ -61,17 +62,17 @@ def validate_tasks(names: tuple[str, ...], data_dir: str | None) -> None:
     """Does each task's grader read its own gold answers as right? All tasks by default.
 
     Each item's gold answers must be read as right, an abstention as one, and garbage as invalid.
-    Exit code 1 if anything is read as something else.
+    Exit code 4 if anything is read as something else.
     """
     from saeval.tasks.data.validate import validate
 
     failed = False
     for task in _chosen_tasks(names):
         result = validate(task, data_dir)
-        click.echo(result)
+        print(result)
         failed |= not result.passed
     if failed:
-        click.get_current_context().exit(1)
+        click.get_current_context().exit(CHECK_FAILED)
 
 
 @tasks.command("prefetch", context_settings=CONTEXT)
@@ -87,7 +88,7 @@ def prefetch_tasks(names: tuple[str, ...]) -> None:
         raise SaevalError(f"{DATA_VARIABLE} is set, so nothing would be fetched; unset it")
     for task in _chosen_tasks(names):
         if task.asks_about_own_answers:
-            click.echo(f"{task.name}: made of a model's own answers, nothing to load")
+            print(f"{task.name}: made of a model's own answers, nothing to load")
             continue
         items = load_items(task)
-        click.echo(f"{task.name}: {len(items)} items")
+        print(f"{task.name}: {len(items)} items")

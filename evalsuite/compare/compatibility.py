@@ -14,7 +14,7 @@ from saeval.evalsuite.run.tasks import LoadedTask, build_prompt
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
-from saeval.reports.sanitize import one_line
+from saeval.terminal_text import one_line
 
 _SETTINGS = ("samples", "apply_chat_template", "system")
 _SAMPLING = ("limit", "per_label", "seed")

@@ -21,8 +21,8 @@ def comparison_to_html(comparison: Comparison) -> str:
 
 def comparison_to_text(comparison: Comparison) -> str:
     """A title, and the verdict on every task."""
-    from saeval.reports.sanitize import one_line
     from saeval.reports.text.verdict import VERDICT_NAMES, verdict
+    from saeval.terminal_text import one_line
 
     level = comparison.settings.confidence_level
     lines = [one_line(f"{comparison.checkpoint.name} against {comparison.base.name}")]

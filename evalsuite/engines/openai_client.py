@@ -24,7 +24,7 @@ from saeval.evalsuite.engines.bounded_http import (
 )
 from saeval.evalsuite.models.types import ServedModel
 from saeval.extras import require_extra
-from saeval.reports.sanitize import one_line
+from saeval.terminal_text import one_line
 
 if TYPE_CHECKING:
     import openai

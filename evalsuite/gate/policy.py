@@ -192,7 +192,7 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
     try:
         read = _Policy.model_validate(content)
     except ValidationError as error:
-        raise InputError("\n".join(_describe_problems(error, where))) from error
+        raise InputError(*_describe_problems(error, where)) from error
     if not 0.5 < read.level < 1:
         raise InputError(f"{where(('level',))}: `level` must lie between 0.5 and 1")
     mistakes: list[str] = []
@@ -206,7 +206,7 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
             )
         of_task[task] = _rules(entry.rules, ("tasks", task, "rules"), where, mistakes)
     if mistakes:
-        raise InputError("\n".join(mistakes))
+        raise InputError(*mistakes)
     if not general and not any(of_task.values()):
         raise InputError(f"{where(())}: the policy has no rules")
     sources = {task: where(("tasks", task)) for task in of_task}

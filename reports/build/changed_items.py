@@ -20,11 +20,11 @@ from saeval.reports.document import (
     Table,
     Tone,
 )
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
 from saeval.reports.text.significance import tasks_and_pooled
 from saeval.reports.text.verdict import is_question
 from saeval.stats.compare.results import ChangedItem, Comparison, TaskComparison
+from saeval.terminal_text import one_line
 
 RESPONSE_HEAD, RESPONSE_TAIL = 300, 700
 BROKEN_SHOWN = 5

@@ -19,7 +19,6 @@ from saeval.reports.document import (
     Table,
 )
 from saeval.reports.figures.frontier import description, frontier_picture
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.frontier import (
     HOW_BEYOND,
     HOW_TESTED,
@@ -40,6 +39,7 @@ from saeval.reports.text.numbers import (
     format_value,
 )
 from saeval.stats.frontier.results import BeyondFront, Change, Frontier, Point
+from saeval.terminal_text import one_line
 
 PICTURE = "frontier.svg"
 """File of the picture, which stands beside the report in Markdown."""

@@ -29,7 +29,6 @@ from saeval.reports.document import (
     Table,
 )
 from saeval.reports.figures.repeated_samples import sample_outcomes
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.contamination import overlap_summary
 from saeval.reports.text.groups import group_summary
 from saeval.reports.text.judge import TABLE_NOTE
@@ -53,6 +52,7 @@ from saeval.stats.compare.published import PublishedConvention, PublishedRow
 from saeval.stats.compare.repeated_samples import RepeatedSamples
 from saeval.stats.compare.results import TaskComparison
 from saeval.stats.metrics.registry import get_metric
+from saeval.terminal_text import one_line
 
 
 def overlap_note(task: TaskComparison) -> Iterator[Block]:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from saeval.reports.figures.panels import SMALL, Panel, new_figure
 from saeval.reports.figures.svg import INK, MUTED, PAPER, Drawing
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import format_difference, format_interval
 from saeval.reports.text.significance import sign_of, tasks_and_pooled
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison
 from saeval.stats.metrics.metric import Scale
+from saeval.terminal_text import one_line
 
 WIDTH = 300.0
 _ROW, _HEAD, _TOP, _BOTTOM = 12.5, 17.0, 4.0, 30.0

@@ -20,11 +20,12 @@ from saeval.reports.figures.svg import (
     WRONG,
     Drawing,
 )
-from saeval.reports.sanitize import one_line, shortened
+from saeval.reports.sanitize import shortened
 from saeval.reports.text.frontier import together
 from saeval.reports.text.numbers import format_value
 from saeval.stats._core.interval import Proportion
 from saeval.stats.frontier.results import Frontier, Point
+from saeval.terminal_text import one_line
 
 WIDTH, TALL = 520.0, 330.0
 _LEFT, _BOTTOM, _SIDE, _ROW = 40.0, 34.0, 14.0, 13.0

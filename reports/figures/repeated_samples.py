@@ -14,10 +14,10 @@ from saeval.reports.figures.svg import (
     WRONG,
     Drawing,
 )
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
 from saeval.stats.compare.repeated_samples import RepeatedSamples
 from saeval.stats.metrics.registry import get_metric
+from saeval.terminal_text import one_line
 
 WIDTH = 300.0
 _SHADES = ((RIGHT, 0.9), (RIGHT, 0.4), (THIRD, 0.35), (THIRD, 0.85), (WRONG, 0.85))

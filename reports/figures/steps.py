@@ -20,7 +20,6 @@ from saeval.reports.figures.svg import (
     WRONG,
     Drawing,
 )
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import metric_name
 from saeval.reports.text.numbers import (
     format_count,
@@ -35,6 +34,7 @@ from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
 from saeval.stats.metrics.metric import Scale
 from saeval.stats.metrics.registry import get_metric
+from saeval.terminal_text import one_line
 
 SHOWN: tuple[tuple[str, bool], ...] = (
     ("accuracy", False),

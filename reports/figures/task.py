@@ -16,11 +16,11 @@ from saeval.reports.figures.svg import (
     WRONG,
     Drawing,
 )
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import format_count
 from saeval.stats._core.results import RiskCoverage
 from saeval.stats.compare.model_result import ModelResult
 from saeval.stats.compare.results import TaskComparison
+from saeval.terminal_text import one_line
 
 WIDTH = 300.0
 _MODELS = (("base", BASE), ("checkpoint", CHECKPOINT))

@@ -24,7 +24,8 @@ from saeval.reports.document import (
     Table,
     Tone,
 )
-from saeval.reports.sanitize import one_line, shortened
+from saeval.reports.sanitize import shortened
+from saeval.terminal_text import one_line
 
 WIDE = 130
 """Columns of a terminal that has room for whole names and intervals."""

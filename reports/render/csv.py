@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 
-from saeval.reports.sanitize import printable
 from saeval.reports.text.significance import tasks_and_pooled
 from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints.results import CheckpointSeries
@@ -15,6 +14,7 @@ from saeval.stats.compare.results import Comparison
 from saeval.stats.frontier.results import BeyondFront, Frontier
 from saeval.stats.gate.results import Gate, RuleResult
 from saeval.stats.metacognition.results import Metacognition, ModelMetacognition
+from saeval.terminal_text import printable
 
 COMPARISON_COLUMNS = (
     "task",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saeval.reports.render.junit import fails
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.gate import finding
 from saeval.stats.gate.results import Gate
+from saeval.terminal_text import one_line
 
 
 def github_annotations(gate: Gate, *, allow_inconclusive: bool) -> Iterator[str]:

@@ -6,8 +6,9 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from saeval.reports.document import Document, Figure, Grid, Quote
-from saeval.reports.sanitize import clip, one_line, printable
+from saeval.reports.sanitize import clip
 from saeval.reports.text.numbers import format_count
+from saeval.terminal_text import one_line, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from saeval.reports.sanitize import one_line
 from saeval.reports.text import gate as words
 from saeval.stats.gate.results import Gate, RuleResult
 from saeval.stats.gate.rules import Rule
+from saeval.terminal_text import one_line
 
 
 def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:

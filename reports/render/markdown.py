@@ -28,7 +28,7 @@ from saeval.reports.document import (
     Sentences,
     Table,
 )
-from saeval.reports.sanitize import one_line
+from saeval.terminal_text import one_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$]|^[-+=])")
 _AUTOLINK = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)

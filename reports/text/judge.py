@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.numbers import (
     format_count,
     format_level,
@@ -12,6 +11,7 @@ from saeval.reports.text.numbers import (
 )
 from saeval.stats._core.results import GraderAgreement
 from saeval.stats.compare.results import JudgeAgreement, TaskComparison
+from saeval.terminal_text import one_line
 
 LOW_AGREEMENT = 0.9
 """Below it the two graders do not measure the same thing."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from saeval.reports.sanitize import one_line
 from saeval.reports.text.metric_names import metric_definition, metric_name
 from saeval.reports.text.numbers import format_count, format_items, format_level, join_words
 from saeval.stats.compare.results import Comparison, ModelDescription
+from saeval.terminal_text import one_line
 
 METHODS: dict[str, str] = {
     "mcnemar-mid-p": "McNemar mid-p",

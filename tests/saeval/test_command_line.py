@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from command_line import SAEVAL
 from saeval import errors
 from saeval.command_line import run_command_line
 from saeval.errors import SaevalError
+from saeval.evalsuite.cli.main import main
 
 
 def run(body, capsys):
@@ -41,8 +43,6 @@ def raises(error):
     ("body", "code", "said"),
     [
         (lambda: None, 0, ""),
-        (lambda: sys.exit(3), 3, ""),
-        (lambda: sys.exit(0), 0, ""),
         (lambda: click.get_current_context().exit(1), 1, ""),
         (raises(click.UsageError("which?")), 2, "Error: which?"),
         (raises(FileNotFoundError(2, "No such file", "x.json")), 2, "Error: x.json: No such file"),
@@ -70,17 +70,112 @@ def test_an_expected_error_is_one_sentence_and_its_own_exit_code(kind, capsys):
     )
 
 
-def test_a_mistake_of_ours_exits_with_70_and_asks_for_a_report(capsys):
-    code, err = run(raises(ZeroDivisionError("division by zero")), capsys)
+def test_a_mistake_of_ours_exits_with_70_and_names_the_file_of_its_traceback(
+    capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code, err = run(raises(ZeroDivisionError("\x1b[2J\n::error::https://me:secret@host")), capsys)
+    (line,) = err.splitlines()
+    (file,) = tmp_path.iterdir()
     assert code == 70
-    assert "Traceback" in err
-    assert "ZeroDivisionError: division by zero" in err
-    assert err.strip().splitlines()[-1].startswith("Internal error: ")
+    assert line.startswith("Internal error: ZeroDivisionError; ")
+    assert line.endswith(str(file))
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("Traceback (most recent call last):")
+    assert "\x1b" not in text
+    assert "secret" not in text
+    assert file.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("code", [1, "a library gives up"])
-def test_only_the_command_itself_exits_with_1(code, capsys):
+def test_a_traceback_that_cannot_be_written_is_said_so(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    code, err = run(raises(ZeroDivisionError()), capsys)
+    assert code == 70
+    assert len(err.splitlines()) == 1
+    assert "its traceback could not be written (No such file or directory)" in err
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, None, "a library gives up"])
+def test_a_library_that_exits_is_a_mistake_and_no_verdict(code, capsys):
     assert run(lambda: sys.exit(code), capsys)[0] == 70
+
+
+def test_what_goes_wrong_while_an_error_is_reported_is_no_verdict(capsys, monkeypatch):
+    class Worse(Exception):
+        def __str__(self):
+            raise KeyboardInterrupt
+
+    assert run(raises(SaevalError(Worse())), capsys)[0] == 130
+
+
+def test_several_mistakes_are_several_lines_and_none_is_begun_by_their_text(capsys):
+    error = SaevalError("a.yaml:1: \x1b[1m", "b\n::error::no", "::warning::c", "d" * 9999)
+    code, err = run(raises(error), capsys)
+    first, second, third, last = err.splitlines()
+    assert code == 2
+    assert (first, second) == ("Error: a.yaml:1: \ufffd[1m", "  b\\n::error::no")
+    assert third == "  : :warning::c"
+    assert len(last) < 2100
+
+
+def test_what_was_typed_is_no_line_of_its_own(capsys):
+    with pytest.raises(SystemExit):
+        main(["gate", "--x\n::error::y\x1b[2J"])
+    err = capsys.readouterr().err
+    assert "\x1b" not in err
+    assert not [line for line in err.splitlines() if line.lstrip().startswith("::")]
+
+
+@pytest.mark.parametrize("arguments", [["tasks", "list"], ["--help"], ["power", "--items", "500"]])
+def test_a_full_disk_is_said_so(arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [SAEVAL, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 74
+    assert done.stderr.startswith("Error: disk full: standard output")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_error_whose_reader_is_gone_is_not_a_regression():
+    reading, writing = os.pipe()
+    os.close(reading)
+    arguments = [SAEVAL, "gate", "no such file", "nor this"]
+    done = subprocess.run(arguments, stdout=writing, stderr=writing, check=False)
+    os.close(writing)
+    assert done.returncode == 141
+
+
+def test_output_that_is_closed_is_no_mistake():
+    done = subprocess.run(f"{SAEVAL} tasks list >&- 2>&-", shell=True, check=False)
+    assert done.returncode == 0
+
+
+def test_an_encoding_that_has_not_the_character_is_no_mistake():
+    done = subprocess.run(
+        [SAEVAL, "gate", "é→", "x"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_broken_install_is_no_verdict(tmp_path):
+    (tmp_path / "click.py").write_text("raise ImportError('broken\\n::error::x')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "saeval", "gate", "a", "b"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 70
+    assert done.stderr == (
+        "Error: this install of saeval is broken (ImportError: broken ::error::x)\n"
+    )
 
 
 def lines(n):

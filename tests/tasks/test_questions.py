@@ -380,7 +380,7 @@ def test_the_command_fails_with_1_and_shows_what_was_misread(monkeypatch):
 
     monkeypatch.setattr(saeval.tasks.data.validate, "GARBAGE", ("\\boxed{Ulm}",))
     result = command("validate", "factworld_questions")
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert "FAILED on 1500 items (gold 1.0000, abstention 1.0000, garbage 0.0000)" in result.output
     assert "is read as WRONG" in result.output
 

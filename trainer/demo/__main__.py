@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from saeval.command_line import run_command_line
 from saeval.files import write_atomic
-from saeval.progress import progress_bar
+from saeval.progress import GuardedConsole, progress_bar
 
 MANIFEST = "demo.json"
 """What the base was made with; written last, so that it stands for a complete model."""
@@ -42,7 +42,7 @@ def main(out: Path, seed: int) -> None:
     settings = DemoConfig(seed=seed)
     manifest, content = out / MANIFEST, json.dumps(settings.as_json(), indent=1) + "\n"
     if manifest.is_file() and manifest.read_text(encoding="utf-8") == content:
-        click.echo(f"{out} is complete; delete it to train it again.")
+        print(f"{out} is complete; delete it to train it again.")
         return
     manifest.unlink(missing_ok=True)
     logging.disable_progress_bar()
@@ -50,16 +50,13 @@ def main(out: Path, seed: int) -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
-        with progress_bar(Console()) as progress:
+        with progress_bar(GuardedConsole()) as progress:
             bar = progress.add_task("base", total=settings.steps)
             train_base(out, settings, partial(progress.advance, bar))
-    except KeyboardInterrupt:
-        click.echo(f"Interrupted; {out} is not complete. The same command starts anew.", err=True)
-        raise SystemExit(130) from None
     finally:
         torch.set_flush_denormal(False)
     write_atomic(manifest, content)
 
 
 if __name__ == "__main__":
-    main()
+    run_command_line(main, when_interrupted="Interrupted. The same command starts anew.")

@@ -95,10 +95,10 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
     try:
         checked = Recipe.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
-        raise RecipeError(_described(error.errors(), content, where)) from error
+        raise RecipeError(*_described(error.errors(), content, where)) from error
     mistakes = [f"{where(key)}: {text}" for key, text in find_mistakes(checked)]
     if mistakes:
-        raise RecipeError("\n".join(mistakes))
+        raise RecipeError(*mistakes)
     return checked
 
 
@@ -142,7 +142,7 @@ def _apply(change: str, content: dict[str, Any], changed: dict[KeyPath, str]) ->
     changed[key] = change
 
 
-def _described(errors: Sequence[ErrorDetails], content: Any, where: Where) -> str:
+def _described(errors: Sequence[ErrorDetails], content: Any, where: Where) -> list[str]:
     """One line for each key that is wrong."""
     lines: dict[KeyPath, str] = {}
     for error in errors:
@@ -158,7 +158,7 @@ def _described(errors: Sequence[ErrorDetails], content: Any, where: Where) -> st
             rule = error["msg"].replace("Input should be", "must be")
             text = f"`{dotted}` {rule}, found {_shown(error['input'])}"
         lines.setdefault(key, f"{where(key)}: {text}")
-    return "\n".join(lines.values())
+    return list(lines.values())
 
 
 def _written_key(location: KeyPath, content: Any) -> KeyPath:

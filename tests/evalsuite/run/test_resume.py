@@ -74,9 +74,10 @@ def test_a_full_disk_is_one_sentence_and_what_is_finished_is_kept(tiny_base, tmp
         tmp_path / "log",
         lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
-    assert full.wait() == 2
+    assert full.wait() == 74
     message = full.log.read_text().strip().splitlines()[-1]
-    assert "factworld.jsonl: cannot be written: File too large. What is finished is kept" in message
+    assert message.startswith("Error: disk full: ")
+    assert "factworld.jsonl (File too large). What is finished is kept" in message
     answers = tmp_path / "out" / "predictions" / "factworld.jsonl"
     kept = answers.read_bytes()
     assert 0 < kept.count(b"\n") < 40

@@ -227,7 +227,7 @@ def test_the_command_prints_tables_and_warnings(capsys, monkeypatch):
 
 
 def test_strict_fails_on_warnings_and_not_on_notes(capsys):
-    assert run(capsys, "check", "mixed", "--strict")[0] == 1
+    assert run(capsys, "check", "mixed", "--strict")[0] == 4
     code, out, _ = run(capsys, "check", "ternary", "--strict")
     assert code == 0
     assert "[confidence-unpaid]" in out
