@@ -7,7 +7,7 @@ OUT ?= demo
 
 .PHONY: setup setup-vllm demo test test-fast test-wheel test-vllm install-sizes lint format docs \
   gallery release release-check bench bench-engines bench-train recipes-compared frontier-example validity \
-  gate-validity selection-validity clean
+  validity-quick clean
 
 # Everything that the demo, the tests, the lint and the documentation use.
 setup: $(VENV)/.complete
@@ -113,17 +113,13 @@ recipes-compared: setup
 frontier-example: setup
 	PYTHONPATH=tests/helpers $(BIN)/python tests/simulations/frontier_example.py --out $(OUT)/frontier-example
 
-# Type I error and coverage by simulation; half an hour on two quiet cores.
+# Every promise of tests, intervals and verdicts by simulation; half an hour on two quiet cores.
 validity: setup
-	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/validity.py
+	PYTHONPATH=tests/simulations OMP_NUM_THREADS=1 $(BIN)/python -m validity
 
-# How often the gate errs, with and without early stop, by simulation; ten minutes.
-gate-validity: setup
-	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/gate_validity.py
-
-# The best of several checkpoints: bias and coverage, by simulation; five minutes.
-selection-validity: setup
-	OMP_NUM_THREADS=1 $(BIN)/python tests/simulations/selection_validity.py
+# A few cases of each family on fewer data sets: it finds what is broken badly; two minutes.
+validity-quick: setup
+	PYTHONPATH=tests/simulations OMP_NUM_THREADS=1 $(BIN)/python -m validity --quick
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(OUT) dist build saeval-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(OUT) dist build saeval-runs validity-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
