@@ -26,6 +26,8 @@ MODEL_FILES = (
     "merges.txt",
     "*.model",
     "*.jinja",
+    "chat_template.json",
+    "additional_chat_templates/*.jinja",
 )
 """Patterns of the files that make a model and its tokenizer; none is pickled or executable."""
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_config.json")
@@ -105,8 +107,9 @@ def model_content(folder: Path) -> str:
 
 
 def matching(folder: Path, patterns: Iterable[str]) -> list[str]:
-    """Names of the files in a folder that match any pattern, sorted."""
-    return sorted({p.name for pattern in patterns for p in folder.glob(pattern) if p.is_file()})
+    """Paths in a folder of the files that match any pattern, sorted."""
+    found = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
 def hash_files(folder: Path, names: Iterable[str]) -> str:

@@ -1,25 +1,28 @@
-"""Checks before anything is answered: the base is the base, and every adapter is applied.
+"""Proofs before anything is answered and after: the base is the base, every adapter is applied.
 
-Engines have answered base prompts with an adapter and adapter prompts without it, silently. So the
-first prompts are scored four times: by the base before any adapter was used, by base and adapters
-in one batch, and by the base again. Every base row must agree with the first, every adapter's must
-not. Of a server it can only be asked whether two of its models differ at all.
+Engines have answered base prompts with an adapter and adapter prompts without it, and adapters have
+overwritten their base, all silently. So the first prompts are scored again and again: by the base
+before any adapter is loaded, by each adapter as it comes, by all in one batch, by the base again,
+and by both once a run is at its end. Every row of a model must agree with its first, every
+adapter's must differ from the base's, and where an engine holds the base's weights, their content
+must be what it was. Of a server it can only be asked whether its models stay who they are and
+whether two of them differ at all.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
 from saeval.errors import ModelError
 from saeval.evalsuite.engines.base import Engine, Request
+from saeval.evalsuite.store.hashing import hash_text
+from saeval.evalsuite.store.manifest import SAME, Proof
 
 TOLERANCE = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.25}
 """How far log-probabilities of one model may differ between batches, by the type of its weights."""
-
-SAME = 1e-5
-"""Two models whose log-probabilities are no further apart are one."""
 
 Probe = Callable[[Path | None], list[Request]]
 """Makes the probe questions anew, for an adapter or the base."""
@@ -27,49 +30,173 @@ Probe = Callable[[Path | None], list[Request]]
 Scores = list[list[float]]
 
 
+class EngineProof:
+    """What an engine's models gave when it began, to be compared with at the end of every run.
+
+    Parameters
+    ----------
+    engine
+        That has not been asked anything yet.
+    adapters
+        That it was given.
+    probe
+        Makes the probe questions.
+    dtype
+        Of the weights.
+    alone
+        What the base gave in an engine without adapters; None to ask this one, which then must not
+        have loaded any yet.
+    own_base
+        Whether the base is there for its one adapter alone, which may change it: it is not asked
+        once the adapter is loaded.
+    ends
+        Whether all is asked once more at the end of every run.
+
+    Raises
+    ------
+    ModelError
+        If an adapter changes no log-probability (it was not applied, or holds no training), base
+        prompts are answered otherwise once adapters are in use, an adapter's are once others are,
+        or weights of the base have changed.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        adapters: Sequence[Path],
+        probe: Probe,
+        dtype: str,
+        *,
+        alone: Scores | None = None,
+        own_base: bool = False,
+        ends: bool = True,
+    ) -> None:
+        self._engine = engine
+        self._adapters = adapters
+        self._probe = probe
+        self._tolerance = TOLERANCE.get(dtype, TOLERANCE["bfloat16"])
+        self._own_base = own_base
+        self._ends = ends
+        questions = probe(None)
+        self._prompts = hash_text(
+            "".join(str(instance.args) for q in questions for instance in q.loglikelihoods)
+        )
+        self._moved: dict[str, float] = {}
+        self._weights = self._hash_weights()
+        asked = label_scores(engine, questions) if alone is None else alone
+        self._first: dict[Path | None, Scores] = {None: asked} if any(asked) else {}
+        if self._first and (alone is None or adapters):
+            self._check_base("again", "a second time")
+        if self._first and adapters:
+            self._load_adapters()
+
+    def _load_adapters(self) -> None:
+        """Score every adapter as it is loaded, then all and the base in one batch."""
+        for adapter in self._adapters:
+            self._first[adapter] = label_scores(self._engine, self._probe(adapter))
+        if not self._own_base:
+            who = (None, *self._adapters)
+            mixed = label_scores(self._engine, [q for one in who for q in self._probe(one)])
+            count = len(self._first[None])
+            rows = {one: mixed[n * count : (n + 1) * count] for n, one in enumerate(who)}
+            self._compare_base("with_adapters", "in a batch with adapters", rows[None])
+            self._check_base("after_adapters", "after adapters")
+            self._check_weights()
+            for adapter in self._adapters:
+                self._compare_adapter(adapter, "in a batch with others", rows[adapter])
+        for adapter in self._adapters:
+            if self._distance_to_base(adapter) <= SAME:
+                raise ModelError(
+                    f"{adapter}: the adapter changes nothing: base and adapter give the same label "
+                    f"log-probabilities on {len(self._first[adapter])} probe prompts (to "
+                    f"{SAME:g}). Its weights do not fit this base or were never trained"
+                )
+
+    def check_end(self, adapter: Path | None) -> None:
+        """Stop unless base and adapter still are who they were.
+
+        Parameters
+        ----------
+        adapter
+            Whose run has come to its end; None for the base's.
+        """
+        if not (self._first and self._ends):
+            return
+        if not (self._own_base and self._adapters):
+            self._check_base("end", "at the end of the run")
+            self._check_weights()
+        if adapter is not None:
+            now = label_scores(self._engine, self._probe(adapter))
+            self._compare_adapter(adapter, "at the end of the run", now)
+
+    def record(self, adapter: Path | None, *, ended: bool) -> Proof:
+        """The figures, for the manifest of a run of this adapter or of the base."""
+        return Proof(
+            prompts=self._prompts,
+            scores=self._first.get(adapter, []),
+            base_moved=dict(self._moved),
+            floor=max(SAME, *self._moved.values()) if self._moved else SAME,
+            distance_to_base=(
+                self._distance_to_base(adapter) if adapter and adapter in self._first else None
+            ),
+            base_weights=self._weights,
+            own_base=self._own_base,
+            ended=ended,
+        )
+
+    def _distance_to_base(self, adapter: Path) -> float:
+        return distance(self._first[None], self._first[adapter])
+
+    def _check_base(self, key: str, when: str) -> None:
+        self._compare_base(key, when, label_scores(self._engine, self._probe(None)))
+
+    def _compare_base(self, key: str, when: str, now: Scores) -> None:
+        apart = distance(self._first[None], now)
+        self._moved[key] = max(apart, self._moved.get(key, 0.0))
+        if apart > self._tolerance:
+            raise ModelError(
+                f"the engine answers base prompts {when} otherwise than alone: label "
+                f"log-probabilities are {apart:.3g} apart on {len(now)} probe prompts. Its answers "
+                "cannot be trusted; run base and checkpoint apart (`saeval run`), or use "
+                "--engine transformers"
+            )
+
+    def _compare_adapter(self, adapter: Path, when: str, now: Scores) -> None:
+        apart = distance(self._first[adapter], now)
+        if apart > self._tolerance:
+            raise ModelError(
+                f"{adapter}: the engine answers with the adapter {when} otherwise than before: "
+                f"label log-probabilities are {apart:.3g} apart on {len(now)} probe prompts. Its "
+                "answers cannot be trusted; run the checkpoints apart (`saeval run`)"
+            )
+
+    def _check_weights(self) -> None:
+        if self._hash_weights() != self._weights:
+            names = ", ".join(str(adapter) for adapter in self._adapters)
+            raise ModelError(
+                f"{names}: loading changed weights of the base, so that its answers are no longer "
+                "its own; convert the adapter to a plain LoRA with PEFT's save_pretrained(…, "
+                "path_initial_model_for_weight_conversion=…), or merge it into a model "
+                "(merge_and_unload)"
+            )
+
+    def _hash_weights(self) -> str | None:
+        """Of the base, where adapters are loaded into it and the engine holds it."""
+        hash_weights = getattr(self._engine, "hash_base_weights", None)
+        return hash_weights() if hash_weights and self._adapters else None
+
+
 def check_adapter_applied(
     engine: Engine, adapters: Sequence[Path], probe: Probe, dtype: str
-) -> None:
+) -> EngineProof:
     """Stop unless base rows are the base's and every adapter changes something.
 
     Raises
     ------
     ModelError
-        If an adapter changes no log-probability (it was not applied, or holds no training), or
-        base prompts are answered otherwise once adapters are in use.
+        See `EngineProof`.
     """
-    if not adapters:
-        return
-    alone = label_scores(engine, probe(None))
-    if not any(alone):
-        return
-    mixed = [request for adapter in (None, *adapters) for request in probe(adapter)]
-    scores = label_scores(engine, mixed)
-    count = len(alone)
-    rows = {
-        adapter: scores[index * count : (index + 1) * count]
-        for index, adapter in enumerate((None, *adapters))
-    }
-    tolerance = TOLERANCE.get(dtype, TOLERANCE["bfloat16"])
-    for where, again in (
-        ("in a batch with adapters", rows[None]),
-        ("after adapters", label_scores(engine, probe(None))),
-    ):
-        apart = _distance(alone, again)
-        if apart > tolerance:
-            raise ModelError(
-                f"the engine answers base prompts {where} otherwise than alone: label "
-                f"log-probabilities are {apart:.3g} apart on {count} probe prompts. Its answers "
-                "cannot be trusted; run base and checkpoint apart (`saeval run`), or use "
-                "--engine transformers"
-            )
-    for adapter in adapters:
-        if rows[adapter] == rows[None]:
-            raise ModelError(
-                f"{adapter}: the adapter changes nothing: base and adapter give the same label "
-                f"log-probabilities on {count} probe prompts. Its weights do not fit this base "
-                "or were never trained"
-            )
+    return EngineProof(engine, adapters, probe, dtype)
 
 
 def check_models_differ(url: str, scores: Mapping[str, Scores]) -> None:
@@ -82,7 +209,7 @@ def check_models_differ(url: str, scores: Mapping[str, Scores]) -> None:
         be said.
     """
     for (first, a), (second, b) in combinations(scores.items(), 2):
-        if all(a) and all(b) and _distance(a, b) <= SAME:
+        if all(a) and all(b) and distance(a, b) <= SAME:
             raise ModelError(
                 f"{url}: {first} and {second} are one model: both give the same label "
                 f"log-probabilities on {len(a)} probe prompts. Does the server apply the adapter "
@@ -101,7 +228,7 @@ def check_model_unchanged(name: str, before: Scores, now: Scores) -> None:
     """
     if len(before) != len(now) or not (all(before) and all(now)):
         return
-    apart = _distance(before, now)
+    apart = distance(before, now)
     if apart > TOLERANCE["bfloat16"]:
         raise ModelError(
             f"{name}: is not the model that began this run: its label log-probabilities are "
@@ -117,7 +244,10 @@ def label_scores(engine: Engine, requests: list[Request]) -> Scores:
     return [[r.resps[0][0] for r in request.loglikelihoods if r.resps] for request in requests]
 
 
-def _distance(first: Scores, second: Scores) -> float:
+def distance(first: Scores, second: Scores) -> float:
+    """The largest difference between log-probabilities; infinity where one side lacks any."""
+    if list(map(len, first)) != list(map(len, second)):
+        return math.inf
     return max(
         (abs(a - b) for x, y in zip(first, second, strict=True) for a, b in zip(x, y, strict=True)),
         default=0.0,

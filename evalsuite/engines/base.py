@@ -63,6 +63,12 @@ class Engine(Protocol):
     batch_size
         How many requests are answered in one batch whose composition may show in the last bits of
         a probability; 1 where every request is on its own.
+
+    Notes
+    -----
+    Two further members prove more, where an engine has them: a class attribute
+    ``loads_adapters_when_asked`` that is true, so that the base can be scored before any adapter is
+    there without loading it twice, and a method ``hash_base_weights() -> str``.
     """
 
     batch_size: int

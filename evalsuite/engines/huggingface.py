@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -12,9 +13,11 @@ from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.quiet import quiet_libraries
+from saeval.evalsuite.store.hashing import hash_text
 from saeval.extras import require_extra
 
 if TYPE_CHECKING:
+    import torch
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
@@ -24,8 +27,18 @@ SMALL_MODEL = 100_000_000
 """A model of fewer parameters runs on one thread: more threads only wait for each other."""
 
 
+_OF_ADAPTERS = ("lora_", "modules_to_save", "trainable_tokens_")
+_WRAPPERS = ("base_layer", "original_module", "token_adapter")
+"""What PEFT puts into the names of weights, of its own and of the base's."""
+
+
 class TransformersEngine:
-    """One loaded base model; every request says which of its adapters answers, if any."""
+    """One loaded base model; every request says which of its adapters answers, if any.
+
+    An adapter is loaded when it is first asked.
+    """
+
+    loads_adapters_when_asked = True
 
     def __init__(self, model: LocalModel, adapters: Sequence[Path], config: EngineConfig) -> None:
         require_extra("run", "torch", "transformers", "lm_eval", "peft")
@@ -43,12 +56,12 @@ class TransformersEngine:
                 trust_remote_code=False,
                 **config.model_args,
             )
-            self._names = self._load_adapters(adapters, config.device)
-        except Exception as error:  # of four libraries; all mean that this model cannot be used
-            reason = str(error).strip().splitlines()[0][:200]
-            raise ModelError(
-                f"{model.folder}: cannot be loaded: {type(error).__name__}: {reason}"
-            ) from error
+        except Exception as error:  # of three libraries; all mean that this model cannot be used
+            raise _cannot_load(model.folder, error) from error
+        self._device = config.device
+        self._names = {path: f"adapter_{index}" for index, path in enumerate(adapters)}
+        self._loaded: set[Path] = set()
+        self._base_names = [name for name, _ in self._tensors()]
         if config.device == "cpu":
             size = sum(parameter.numel() for parameter in self.lm.model.parameters())
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
@@ -57,21 +70,54 @@ class TransformersEngine:
         self.batch_size = config.batch_size
         self.chat_template = self.lm.apply_chat_template
 
-    def _load_adapters(self, adapters: Sequence[Path], device: str) -> dict[Path, str]:
-        names = {path: f"adapter_{index}" for index, path in enumerate(adapters)}
-        if names:
-            from peft import PeftModel
+    def _load_adapter(self, path: Path) -> None:
+        """Into the base, as PEFT does; what its file holds must have a place there.
 
-            # Not through HFLM's own `peft`: it may resize the base's embeddings, which changes
-            # the base's answers.
-            first, *others = names
-            model = PeftModel.from_pretrained(
-                self.lm._model, str(first), adapter_name=names[first], torch_device=device
+        Not through HFLM's own `peft`: it may resize the base's embeddings, which changes the base's
+        answers.
+        """
+        from peft import PeftModel
+
+        name, device = self._names[path], self._device
+        try:
+            if not self._loaded:
+                adapted = PeftModel.from_pretrained(
+                    self.lm._model, str(path), adapter_name=name, torch_device=device
+                )
+            else:
+                adapted = self.lm._model
+            # Of the first, this is the second time, for what it says of the names.
+            result = adapted.load_adapter(str(path), adapter_name=name, torch_device=device)
+        except Exception as error:  # of three libraries; all mean that it cannot be used
+            raise _cannot_load(path, error) from error
+        if strange := [*result.missing_keys, *result.unexpected_keys]:
+            raise ModelError(
+                f"{path}: cannot be loaded: its weights are not those of this base and of its "
+                f"adapter_config.json: {strange[0]} is in one of them only"
             )
-            for path in others:
-                model.load_adapter(str(path), adapter_name=names[path], torch_device=device)
-            self.lm._model = model.eval()
-        return names
+        self.lm._model = adapted.eval()
+        self._loaded.add(path)
+
+    def hash_base_weights(self) -> str:
+        """SHA-256 over all weights of the base, wherever adapters have put them."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor() as pool:
+            found = list(self._tensors())
+            digests = pool.map(hash_tensor, (tensor for _, tensor in found))
+            by_name: dict[str, set[str]] = {}
+            for (name, _), digest in zip(found, digests, strict=True):
+                by_name.setdefault(name, set()).add(digest)
+        return hash_text(str([(name, sorted(by_name.get(name, ()))) for name in self._base_names]))
+
+    def _tensors(self) -> Iterator[tuple[str, Any]]:
+        """The base's weights by the names that they have without adapters."""
+        model = self.lm._model
+        for found in (model.named_parameters, model.named_buffers):
+            for name, tensor in found(remove_duplicate=False):
+                parts = name.removeprefix("base_model.model.").split(".")
+                if not any(part.startswith(_OF_ADAPTERS) for part in parts):
+                    yield ".".join(part for part in parts if part not in _WRAPPERS), tensor
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
         """Fill the responses batch by batch; a batch is of one adapter."""
@@ -85,9 +131,11 @@ class TransformersEngine:
 
     def _using(self, adapter: Path | None) -> Any:
         if adapter is not None:
+            if adapter not in self._loaded:
+                self._load_adapter(adapter)
             self.lm._model.set_adapter(self._names[adapter], inference_mode=True)
             return nullcontext()
-        return self.lm._model.disable_adapter() if self._names else nullcontext()
+        return self.lm._model.disable_adapter() if self._loaded else nullcontext()
 
     def _answer(self, batch: Sequence[Request]) -> None:
         import torch
@@ -134,3 +182,19 @@ class TransformersEngine:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def hash_tensor(tensor: torch.Tensor) -> str:
+    """SHA-256 of a tensor's bytes; of one that lies on no device, of its shape."""
+    import torch
+
+    digest = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+    if not tensor.is_meta and tensor.numel():
+        content = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(content.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _cannot_load(folder: Path, error: Exception) -> ModelError:
+    reason = (str(error).strip().splitlines() or [""])[0][:200]
+    return ModelError(f"{folder}: cannot be loaded: {type(error).__name__}: {reason}")

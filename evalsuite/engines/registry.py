@@ -25,6 +25,7 @@ from saeval.evalsuite.config import (
     list_given_options,
     to_engine_options,
 )
+from saeval.evalsuite.engines.adapter_kinds import check_adapter_kind
 from saeval.evalsuite.engines.base import Engine
 from saeval.evalsuite.models.types import AskableModel, LocalModel, ServedModel
 from saeval.extras import require_extra
@@ -114,8 +115,12 @@ def get_engine(name: str) -> EngineClass:
 
 def load_engine(model: AskableModel, adapters: Sequence[Path], config: EngineConfig) -> Engine:
     """Load a base model with the adapters that will be asked for, or connect to a server."""
-    engine = get_engine(SERVER if isinstance(model, ServedModel) else config.name)
-    return engine(model, adapters, config)
+    return engine_class(model, config)(model, adapters, config)
+
+
+def engine_class(model: AskableModel, config: EngineConfig) -> EngineClass:
+    """What loads a model: the engine of the configuration, or that of all servers."""
+    return get_engine(SERVER if isinstance(model, ServedModel) else config.name)
 
 
 def resolve_engine_config(config: EngineConfig) -> EngineConfig:
@@ -167,9 +172,16 @@ def configure_engine(config: EngineConfig, models: Iterable[AskableModel]) -> En
     ------
     InputError
         If it cannot be had here, or says how to load models that are all behind servers.
+    ModelError
+        If a model is not complete, or an adapter is of a kind that the engine cannot have.
     """
-    if any(isinstance(model, LocalModel) for model in models):
-        return resolve_engine_config(config)
+    if local := [model for model in models if isinstance(model, LocalModel)]:
+        resolved = resolve_engine_config(config)
+        for model in local:
+            model.check_complete()
+            if model.adapter is not None:
+                check_adapter_kind(model.adapter, resolved.name)
+        return resolved
     if ignored := list_given_options(to_engine_options(config), LOADING_DEFAULTS):
         raise InputError(f"{ignored}: has no effect on a server; leave it out")
     return config

@@ -62,6 +62,7 @@ class VLLMEngine:
     """One vLLM engine; every request says which of its adapters answers, if any."""
 
     batch_size = 1
+    loads_adapters_when_asked = True
 
     def __init__(self, model: LocalModel, adapters: Sequence[Path], config: EngineConfig) -> None:
         if config.model_args.get("data_parallel_size", 1) != 1:

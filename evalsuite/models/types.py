@@ -15,6 +15,7 @@ from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.evalsuite.store.run_folder import RunPredictions
 from saeval.hub import hash_files, model_content
+from saeval.weights import check_weights
 
 TRAINING_DATA = "data.json"
 """In a checkpoint's folder: what it was trained on, as `satrain run` writes it."""
@@ -52,6 +53,22 @@ class LocalModel:
         config.pop("base_model_name_or_path", None)
         weights = hash_files(self.adapter, ["adapter_model.safetensors"])
         return hash_text(json.dumps(config, sort_keys=True) + weights)
+
+    def check_complete(self) -> None:
+        """Stop if its files are still being written, or are more than one model.
+
+        Raises
+        ------
+        ModelError
+            Naming the file.
+        """
+        if (self.folder / "adapter_config.json").is_file():
+            raise ModelError(
+                f"{self.folder}: holds a model and an adapter (adapter_config.json), and libraries "
+                "load both as one; move the adapter to a folder of its own"
+            )
+        for folder in filter(None, (self.folder, self.adapter)):
+            check_weights(folder, str(folder))
 
 
 @dataclass(frozen=True)

@@ -8,31 +8,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from saeval.evalsuite.config import EngineConfig, RunConfig
-from saeval.evalsuite.engines.adapter_check import (
-    Scores,
-    check_adapter_applied,
-    check_model_unchanged,
-    check_models_differ,
-    label_scores,
-)
-from saeval.evalsuite.engines.base import Engine, Request
-from saeval.evalsuite.engines.registry import engine_identity, load_engine
-from saeval.evalsuite.models.types import AskableModel, LocalModel, ServedModel
+from saeval.evalsuite.engines.adapter_check import EngineProof
+from saeval.evalsuite.engines.base import Engine
+from saeval.evalsuite.engines.registry import engine_identity
+from saeval.evalsuite.models.types import AskableModel, LocalModel
 from saeval.evalsuite.run.manifest import run_manifest
+from saeval.evalsuite.run.proof import (
+    ServedScores,
+    check_end,
+    check_served_models,
+    needs_own_base,
+    proven_engine,
+)
 from saeval.evalsuite.run.system_prompts import SystemPrompt
 from saeval.evalsuite.run.task_runner import answer_task, count_unanswered
-from saeval.evalsuite.run.tasks import LoadedTask, build_probe_request
+from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.cache import AnswerCache
 from saeval.evalsuite.store.manifest import RunManifest, Session, read_manifest
+from saeval.evalsuite.store.prediction import read_predictions
 from saeval.evalsuite.store.run_folder import (
     PredictionFile,
     add_session,
-    get_or_set_manifest_field,
     lock_run_folder,
+    set_proof,
 )
 from saeval.progress import SILENT, Bars, Progress
 
-_PROBES = 4
 _BARS_KEPT = 12
 
 
@@ -89,8 +90,9 @@ def answer_runs(
 ) -> None:
     """Let every run's model answer what its folder does not have yet.
 
-    Runs of the same base model share one loaded engine. An adapter is checked to be applied before
-    it answers anything, and two models of one server to be two models.
+    Runs of the same base model share one loaded engine, but for adapters that change their base,
+    which have one for themselves. Base and adapters are proven to be themselves before they answer
+    anything and after, and two models of one server to be two models.
 
     Parameters
     ----------
@@ -124,32 +126,26 @@ def _answer_open_runs(
             n_left = sum(
                 count_unanswered(task, run.folder, run.config.samples) for task in run.tasks
             )
-        if n_left:
+            earlier = read_manifest(run.folder).proof
+        if n_left or (earlier is not None and not earlier.ended):
             open_runs.append(run)
             total = sum(len(task.documents) for task in run.tasks)
             bar_of[run.folder] = bars.add(
                 f"{run.name} answers", total=total, completed=total - n_left
             )
-    if open_runs:
-        _check_served_models(runs, engine_config)
+    served = check_served_models(runs, engine_config) if open_runs else ServedScores()
     for group in _group_by_base(open_runs):
         loading = bars.add(f"loading {group[0].model.name}")
-        adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
         clock = _Clock()
-        engine = load_engine(group[0].model, adapters, engine_config)
-        clock.lap("load")
-        try:
-            on_engine(engine)
-            check_adapter_applied(engine, adapters, _probes(group[0], engine), engine_config.dtype)
-            clock.lap("prove")
+        with proven_engine(group, engine_config, served, clock.lap, on_engine) as (engine, proof):
             bars.hide(loading)
             for run in group:
-                _answer_run(run, engine, engine_config, cache, clock, bars, bar_of[run.folder])
+                _answer_run(
+                    run, engine, proof, engine_config, cache, clock, bars, bar_of[run.folder]
+                )
                 # A terminal cuts off what is below its last line: the run at work stays on top.
                 if len(open_runs) > _BARS_KEPT:
                     bars.hide(bar_of[run.folder])
-        finally:
-            engine.close()
         for note in getattr(engine, "notes", ()):
             progress.log(note)
 
@@ -171,14 +167,21 @@ def log_throughput(run: Run, progress: Progress) -> None:
 def _answer_run(
     run: Run,
     engine: Engine,
+    proof: EngineProof,
     engine_config: EngineConfig,
     cache: Path | None,
     clock: _Clock,
     bars: Bars,
     bar: int,
 ) -> None:
-    """All tasks of a run, and what this process did for it into the manifest."""
+    """All tasks of a run, and what this process did for it into the manifest.
+
+    The cache gets the answers once the engine is proven to be the same at the end. If it is not,
+    they are set aside.
+    """
     n_items = n_from_cache = 0
+    adapter = run.model.adapter
+    files = {task.name: PredictionFile(run.folder, task.name) for task in run.tasks}
 
     def on_items(n: int) -> None:
         nonlocal n_items
@@ -186,18 +189,27 @@ def _answer_run(
         bars.advance(bar, n)
 
     with lock_run_folder(run.folder, run.manifest(engine_config)):
+        caches = {t.name: _open_cache(run, t, engine_config, cache) for t in run.tasks}
+        sizes = {name: file.size() for name, file in files.items()}
+        set_proof(run.folder, proof.record(adapter, ended=False))
         try:
             for task in run.tasks:
                 n_from_cache += answer_task(
                     task,
                     engine,
-                    PredictionFile(run.folder, task.name),
+                    files[task.name],
                     run.config,
-                    adapter=run.model.adapter,
-                    cache=_open_cache(run, task, engine_config, cache),
+                    adapter=adapter,
+                    cache=caches[task.name],
                     on_items=on_items,
                     n_next_items=run.n_next_items,
                 )
+            clock.lap("answer")
+            check_end(proof, adapter, files, sizes)
+            for name, known in caches.items():
+                if known is not None and files[name].path.is_file():
+                    known.add(list(read_predictions(files[name].path)))
+            set_proof(run.folder, proof.record(adapter, ended=True))
         finally:
             clock.lap("answer")
             session = Session(items=n_items, from_cache=n_from_cache, seconds=clock.seconds)
@@ -224,45 +236,15 @@ def _open_cache(
     return AnswerCache(folder, speaker)
 
 
-def _check_served_models(runs: Sequence[Run], engine_config: EngineConfig) -> None:
-    """Of served models: that two names are two models, and that each is still who it was."""
-    served = {run.model.argument: run.model for run in runs if isinstance(run.model, ServedModel)}
-    # One at a time: batches of other prompts may show in the last bits.
-    config = replace(engine_config, server=replace(engine_config.server, concurrency=1))
-    scores: dict[str, Scores] = {}
-    for argument, model in served.items():
-        engine = load_engine(model, [], config)
-        try:
-            scores[argument] = label_scores(engine, _probes(runs[0], engine)(None))
-        finally:
-            engine.close()
-    for url in {model.url for model in served.values()}:
-        check_models_differ(url, {m.name: scores[a] for a, m in served.items() if m.url == url})
-    for run in runs:
-        if (now := scores.get(run.model.argument)) is not None:
-            with lock_run_folder(run.folder, run.manifest(engine_config)):
-                before = get_or_set_manifest_field(run.folder, "probe", now)
-                check_model_unchanged(run.model.argument, before, now)
-
-
-def _probes(run: Run, engine: Engine) -> Callable[[Path | None], list[Request]]:
-    """The label log-probabilities of the first documents, without an answer in words."""
-    task = run.tasks[0]
-
-    def probes(adapter: Path | None) -> list[Request]:
-        return [
-            build_probe_request(task, index, engine, run.shared_config, adapter)
-            for index in range(min(_PROBES, len(task.documents)))
-        ]
-
-    return probes
-
-
 def _group_by_base(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs grouped by the content of their base model, in the order given."""
+    """Runs grouped by the content of their base model, in the order given.
+
+    An adapter that changes its base is a group of its own.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
-        groups.setdefault(run.model.content, []).append(run)
+        alone = f" {run.model.adapter}" if needs_own_base(run) else ""
+        groups.setdefault(f"{run.model.content}{alone}", []).append(run)
     return list(groups.values())
 
 

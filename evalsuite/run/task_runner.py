@@ -50,7 +50,7 @@ def answer_task(
     adapter
         Who answers; None for the base.
     cache
-        Answers of earlier runs; gets the new ones.
+        Answers of earlier runs.
     on_items
         Hears how many items were finished.
     n_next_items
@@ -81,8 +81,6 @@ def answer_task(
                 new = [p for p in predictions if p.key not in kept]
                 append(new)
                 on_items(bool(new))
-                if cache is not None:
-                    cache.add(predictions)
     return n_from_cache
 
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from saeval.files import Manifest
 
 MANIFEST = "manifest.json"
+SAME = 1e-5
+"""Two models whose log-probabilities are no further apart are one."""
 
 
 class _Facts(BaseModel):
@@ -43,6 +45,41 @@ class Session(_Facts):
     seconds: dict[str, float]
 
 
+class Proof(_Facts):
+    """What label log-probabilities on the first prompts showed of the model that answered.
+
+    Attributes
+    ----------
+    prompts
+        Hash of the probe prompts.
+    scores
+        The model's own, by prompt and label; empty where the engine gives none.
+    base_moved
+        How far those of its base moved, at most, from the base alone: asked again, in a batch with
+        adapters, after adapters, at the end of the run.
+    floor
+        The largest of these, and no less than `SAME`: what no difference between two models means.
+    distance_to_base
+        How far an adapter's are from its base's, at most.
+    base_weights
+        Hash of the base's weights, the same before and after adapters were loaded; None where they
+        are not at hand.
+    own_base
+        Whether the adapter had a base loaded for itself, since it changes it.
+    ended
+        Whether all was so once more after the last answer.
+    """
+
+    prompts: str
+    scores: list[list[float]]
+    base_moved: dict[str, float]
+    floor: float
+    distance_to_base: float | None = None
+    base_weights: str | None = None
+    own_base: bool = False
+    ended: bool
+
+
 class RunManifest(Manifest):
     """The content of ``manifest.json``.
 
@@ -56,6 +93,8 @@ class RunManifest(Manifest):
         Of a run.
     probe
         Log-probabilities that a served model gave when the run began.
+    proof
+        Of the last process that answered anything.
     sessions
         One per process that answered anything.
     """
@@ -72,6 +111,7 @@ class RunManifest(Manifest):
     git_commit: str | None = None
     environment: dict[str, Any] = Field(default_factory=dict)
     probe: list[list[float]] | None = None
+    proof: Proof | None = None
     sessions: list[Session] = Field(default_factory=list)
 
     @property

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from saeval.errors import InputError, RunFolderError
-from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, Session, read_manifest
+from saeval.evalsuite.store.manifest import MANIFEST, Proof, RunManifest, Session, read_manifest
 from saeval.evalsuite.store.prediction import Key, Prediction, by_task, read_predictions
 from saeval.files import AppendOnlyLog, lock_folder, write_atomic
 
@@ -56,6 +56,11 @@ def read_run(folder: Path, *, name: str | None = None) -> RunPredictions:
     if manifest.kind != "run":
         raise InputError(
             f"{name}: this is a {manifest.kind}, not a run; give its base/ or checkpoint/ folder"
+        )
+    if manifest.proof is not None and not manifest.proof.ended:
+        raise InputError(
+            f"{name}: the run is not finished: it was cut short before its model was proven to be "
+            "the same at the end; run the same command again to resume it"
         )
     predictions: list[Prediction] = []
     for task, facts in manifest.tasks.items():
@@ -105,6 +110,11 @@ def get_or_set_manifest_field(folder: Path, name: str, value: Any) -> Any:
         _write_manifest(folder, manifest.model_copy(update={name: value}))
         return value
     return getattr(manifest, name)
+
+
+def set_proof(folder: Path, proof: Proof) -> None:
+    """Say in the manifest of a locked folder what was proven of its model."""
+    _write_manifest(folder, read_manifest(folder).model_copy(update={"proof": proof}))
 
 
 def add_session(folder: Path, session: Session) -> None:
@@ -215,6 +225,19 @@ class PredictionFile:
                 )
             keys.add(prediction.key)
         return keys
+
+    def size(self) -> int:
+        """Bytes that are there."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def set_aside(self, size: int) -> Path | None:
+        """Move what follows the first bytes to a file beside it, which is no part of the run."""
+        if self.size() <= size:
+            return None
+        content = self.path.read_bytes()
+        rejected = write_atomic(self.path.with_suffix(".rejected"), content[size:])
+        write_atomic(self.path, content[:size])
+        return rejected
 
     @contextmanager
     def open(self) -> Iterator[Callable[[Sequence[Prediction]], None]]:

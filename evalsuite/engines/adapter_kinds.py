@@ -1,0 +1,135 @@
+"""What a PEFT adapter does to the base that it is loaded into, by its configuration and its file.
+
+Most kinds add something that can be switched off: base and adapters then share one loaded model.
+Some overwrite weights of the base or rebuild it, and get it for themselves. Some cannot be had from
+their files at all: PEFT computes a base anew on loading that is not the one of the training.
+
+Of settings that are not known here nothing is believed: they get a base for themselves, and no
+vLLM. That the lists are right for the PEFT at hand is not believed either; see
+`saeval.evalsuite.engines.adapter_check`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from saeval.errors import ModelError
+from saeval.evalsuite.models.types import read_json_object
+from saeval.weights import read_tensor_names
+
+_DESCRIPTIVE = frozenset(
+    {
+        *("task_type", "peft_type", "peft_version", "auto_mapping", "base_model_name_or_path"),
+        *("revision", "inference_mode", "lora_dropout"),
+        # These only say where or how the weights came to be.
+        *("eva_config", "corda_config", "lora_ga_config", "loftq_config", "megatron_config"),
+        *("megatron_core", "qalora_group_size", "velora_config"),
+    }
+)
+"""Settings that do not change what a loaded adapter computes."""
+_SWITCHED_OFF = _DESCRIPTIVE | frozenset(
+    {
+        *("r", "lora_alpha", "target_modules", "exclude_modules", "layers_to_transform"),
+        *("layers_pattern", "fan_in_fan_out", "use_rslora", "use_dora", "lora_bias"),
+        *("rank_pattern", "alpha_pattern", "modules_to_save", "trainable_token_indices"),
+        *("init_lora_weights", "bias", "ensure_weight_tying"),
+    }
+)
+"""Settings of LoRA that leave the base as it is, whatever their value, but for the next two."""
+_PLAIN_STARTS = (True, False, None, "gaussian", "eva", "orthogonal", "mica")
+"""Values of ``init_lora_weights`` that only say what the adapter's own weights began as."""
+_REPRODUCIBLE_STARTS = ("pissa", "olora")
+"""Those that take a part out of the base on loading, the same part every time."""
+_CONVERSION = (
+    "convert it to a plain LoRA with PEFT's save_pretrained(…, "
+    "path_initial_model_for_weight_conversion=…)"
+)
+_MERGE = "merge it into a model (PEFT's merge_and_unload)"
+_IN_VLLM = _DESCRIPTIVE | frozenset(
+    {
+        *("r", "lora_alpha", "target_modules", "exclude_modules", "layers_to_transform"),
+        *("layers_pattern", "use_rslora", "rank_pattern", "alpha_pattern", "init_lora_weights"),
+    }
+)
+
+
+def overwrites_base(adapter: Path) -> str | None:
+    """The setting or weight by which an adapter's loading changes the base, or None.
+
+    Such an adapter needs a base for itself.
+    """
+    config = _read_config(adapter)
+    if (kind := config.get("peft_type", "LORA")) != "LORA":
+        return f"peft_type: {kind}"
+    start = config.get("init_lora_weights", True)
+    if start not in _PLAIN_STARTS:
+        return f"init_lora_weights: {start}"
+    if (bias := config.get("bias", "none")) != "none":
+        return f"bias: {bias}"
+    if unknown := _given(config) - _SWITCHED_OFF:
+        return min(unknown)
+    return _base_weight_in_file(adapter, config)
+
+
+def check_adapter_kind(adapter: Path, engine: str) -> None:
+    """Stop if an engine cannot answer as PEFT would with this adapter alone.
+
+    Raises
+    ------
+    ModelError
+        Naming the setting, and how to convert the adapter.
+    """
+    config = _read_config(adapter)
+    start = config.get("init_lora_weights", True)
+    if config.get("peft_type", "LORA") == "LORA" and (
+        start not in _PLAIN_STARTS and start not in _REPRODUCIBLE_STARTS
+    ):
+        raise ModelError(
+            f"{adapter}: with init_lora_weights: {start} the base that it was trained on is not in "
+            f"its files, and another one is computed on loading; where it was trained, {_CONVERSION}"
+        )
+    if engine == "vllm":
+        _check_for_vllm(adapter, config)
+
+
+def _check_for_vllm(adapter: Path, config: dict[str, Any]) -> None:
+    reason = overwrites_base(adapter)
+    if reason is None and (unknown := _given(config) - _IN_VLLM):
+        reason = min(unknown)
+    patterns = [name for name in ("rank_pattern", "alpha_pattern") if config.get(name)]
+    if reason is None and patterns and not _vllm_reads(patterns[0]):
+        reason = patterns[0]
+    if reason is not None:
+        convertible = config.get("init_lora_weights") in _REPRODUCIBLE_STARTS
+        remedy = f"{_CONVERSION}, or {_MERGE}" if convertible else _MERGE
+        raise ModelError(
+            f"{adapter}: vLLM does not answer as PEFT does with {reason}; use --engine "
+            f"transformers, or {remedy}"
+        )
+
+
+def _vllm_reads(setting: str) -> bool:
+    helper = importlib.import_module("vllm.lora.peft_helper")
+    return setting in helper.PEFTHelper.__dataclass_fields__
+
+
+def _given(config: dict[str, Any]) -> set[str]:
+    """Settings that say anything."""
+    return {name for name, value in config.items() if value not in (None, False, [], {}, "")}
+
+
+def _base_weight_in_file(adapter: Path, config: dict[str, Any]) -> str | None:
+    """A weight in the adapter's file that PEFT loads into the base, such as saved embeddings."""
+    saved = config.get("modules_to_save") or ()
+    for name in read_tensor_names(adapter / "adapter_model.safetensors"):
+        parts = name.split(".")
+        is_own = any(part.startswith(("lora_", "trainable_tokens_")) for part in parts)
+        if not is_own and not any(part in saved for part in parts):
+            return f"{name} in its weights"
+    return None
+
+
+def _read_config(adapter: Path) -> dict[str, Any]:
+    return read_json_object(adapter / "adapter_config.json")

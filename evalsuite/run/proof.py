@@ -1,0 +1,149 @@
+"""The engine of runs that share a base, proven before it answers and after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saeval.errors import ModelError
+from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.engines.adapter_check import (
+    EngineProof,
+    Scores,
+    check_model_unchanged,
+    check_models_differ,
+    label_scores,
+)
+from saeval.evalsuite.engines.adapter_kinds import overwrites_base
+from saeval.evalsuite.engines.base import Engine, Request
+from saeval.evalsuite.engines.registry import engine_class, load_engine
+from saeval.evalsuite.models.types import ServedModel
+from saeval.evalsuite.run.tasks import build_probe_request
+from saeval.evalsuite.store.run_folder import (
+    PredictionFile,
+    get_or_set_manifest_field,
+    lock_run_folder,
+)
+
+if TYPE_CHECKING:
+    from saeval.evalsuite.run.runner import Run
+
+_PROBES = 4
+_LAZY = "loads_adapters_when_asked"
+
+
+@dataclass(frozen=True)
+class ServedScores:
+    """What served models gave before their runs, by argument; those that share a server."""
+
+    scores: Mapping[str, Scores] = field(default_factory=dict)
+    together: Set[str] = frozenset()
+
+
+@contextmanager
+def proven_engine(
+    group: Sequence[Run],
+    engine_config: EngineConfig,
+    served: ServedScores,
+    on_phase: Callable[[str], None],
+    on_engine: Callable[[Engine], None],
+) -> Iterator[tuple[Engine, EngineProof]]:
+    """The engine of runs that share a base, and what it was proven to be."""
+    model = group[0].model
+    adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
+    alone = served.scores.get(model.argument)
+    if adapters and not getattr(engine_class(model, engine_config), _LAZY, False):
+        base = load_engine(model, [], engine_config)
+        try:
+            alone = label_scores(base, _probes(group[0], base)(None))
+        finally:
+            base.close()
+    engine = load_engine(model, adapters, engine_config)
+    on_phase("load")
+    try:
+        on_engine(engine)
+        proof = EngineProof(
+            engine,
+            adapters,
+            _probes(group[0], engine),
+            engine_config.dtype,
+            alone=alone,
+            own_base=needs_own_base(group[0]),
+            ends=not isinstance(model, ServedModel) or model.argument in served.together,
+        )
+        on_phase("prove")
+        yield engine, proof
+    finally:
+        engine.close()
+
+
+def needs_own_base(run: Run) -> bool:
+    """Whether its adapter changes the base that it is loaded into."""
+    return run.model.adapter is not None and overwrites_base(run.model.adapter) is not None
+
+
+def check_end(
+    proof: EngineProof,
+    adapter: Path | None,
+    files: Mapping[str, PredictionFile],
+    sizes: Mapping[str, int],
+) -> None:
+    """Set aside what this process has added to files of these sizes if it proves nothing worth."""
+    try:
+        proof.check_end(adapter)
+    except ModelError as error:
+        aside = [path for name, file in files.items() if (path := file.set_aside(sizes[name]))]
+        if not aside:
+            raise
+        where = ", ".join(map(str, aside))
+        raise ModelError(f"{error}. The answers of this run were set aside in {where}") from error
+
+
+def check_served_models(runs: Sequence[Run], engine_config: EngineConfig) -> ServedScores:
+    """Of served models: that two names are two models, and that each is still who it was.
+
+    Each is asked before those that come after it, and where there are several, once more after
+    all.
+    """
+    served = {run.model.argument: run.model for run in runs if isinstance(run.model, ServedModel)}
+    # One at a time: batches of other prompts may show in the last bits.
+    config = replace(engine_config, server=replace(engine_config.server, concurrency=1))
+
+    def ask(model: ServedModel) -> Scores:
+        engine = load_engine(model, [], config)
+        try:
+            return label_scores(engine, _probes(runs[0], engine)(None))
+        finally:
+            engine.close()
+
+    together: set[str] = set()
+    scores = {argument: ask(model) for argument, model in served.items()}
+    for url in {model.url for model in served.values()}:
+        named = {a: m for a, m in served.items() if m.url == url}
+        check_models_differ(url, {m.name: scores[a] for a, m in named.items()})
+        if len(named) > 1:
+            together |= named.keys()
+            for argument, model in named.items():
+                check_model_unchanged(argument, scores[argument], ask(model))
+    for run in runs:
+        if (now := scores.get(run.model.argument)) is not None:
+            with lock_run_folder(run.folder, run.manifest(engine_config)):
+                before = get_or_set_manifest_field(run.folder, "probe", now)
+                check_model_unchanged(run.model.argument, before, now)
+    return ServedScores(scores, together)
+
+
+def _probes(run: Run, engine: Engine) -> Callable[[Path | None], list[Request]]:
+    """The label log-probabilities of the first documents, without an answer in words."""
+    task = run.tasks[0]
+
+    def probes(adapter: Path | None) -> list[Request]:
+        return [
+            build_probe_request(task, index, engine, run.shared_config, adapter)
+            for index in range(min(_PROBES, len(task.documents)))
+        ]
+
+    return probes
