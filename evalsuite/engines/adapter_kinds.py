@@ -88,7 +88,8 @@ def check_adapter_kind(adapter: Path, engine: str) -> None:
     ):
         raise ModelError(
             f"{adapter}: with init_lora_weights: {start} the base that it was trained on is not in "
-            f"its files, and another one is computed on loading; where it was trained, {_CONVERSION}"
+            "its files, and another one is computed on loading; where it was trained, "
+            f"{_CONVERSION}"
         )
     if engine == "vllm":
         _check_for_vllm(adapter, config)
