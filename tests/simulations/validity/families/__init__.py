@@ -1,0 +1,1 @@
+"""A family of data sets and promises per module."""
