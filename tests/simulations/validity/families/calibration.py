@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from validity.data import COVERAGE, LEVELS, POWER, TYPE_I, another_label, compared, outcomes, paired
-from validity.promises import Case, Family, Outcome, Promise, between
 
 from saeval.stats._core.answers import PairedAnswers
+from validity.data import COVERAGE, LEVELS, POWER, TYPE_I, another_label, compared, outcomes, paired
+from validity.promises import Case, Family, Outcome, Promise, between
 
 ECE = ("ece_squared_debiased", None)
 OVERCONFIDENCE = ("overconfidence", None)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from validity.data import NA, judged, paired
-from validity.promises import Case, Family, Outcome, at_most
 
 from saeval.evalsuite.gate.policy import load_policy
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.gate.decide import overall_verdict
+from validity.data import NA, judged, paired
+from validity.promises import Case, Family, Outcome, at_most
 
 BUILT_IN = "the built-in policy"
 FAIL = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+
 from validity.data import TYPE_I, another_label, compared, outcomes, paired
 from validity.promises import Case, Family, Outcome, Promise
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
-from validity.data import COVERAGE, POWER, TYPE_I, Design, compared, draw, outcomes
-from validity.promises import Case, Family, Outcome, Promise
 
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.metrics.aurc import aurc
 from saeval.stats.metrics.metric import MetricKey
+from validity.data import COVERAGE, POWER, TYPE_I, Design, compared, draw, outcomes
+from validity.promises import Case, Family, Outcome, Promise
 
 AURC: MetricKey = ("aurc", None)
 METRICS: tuple[MetricKey, ...] = (

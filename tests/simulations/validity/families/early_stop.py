@@ -6,12 +6,12 @@ from functools import partial
 
 import numpy as np
 from scipy.stats import norm
-from validity.data import another_label, paired, uneven_sizes
-from validity.promises import Case, Family, Outcome, Promise, at_most
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.gate.decide import GatedTask, decide_rules, decide_sequentially
 from saeval.stats.gate.rules import Rule
+from validity.data import another_label, paired, uneven_sizes
+from validity.promises import Case, Family, Outcome, Promise, at_most
 
 ACCURACY = "accuracy not worse"
 MARGIN = 0.03

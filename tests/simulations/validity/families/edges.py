@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+
+from saeval.stats._core.answers import PairedAnswers
 from validity.data import (
     COVERAGE,
     INVALID,
@@ -17,8 +19,6 @@ from validity.data import (
     paired,
 )
 from validity.promises import Case, Family, Outcome, Promise
-
-from saeval.stats._core.answers import PairedAnswers
 
 
 def exchangeable(

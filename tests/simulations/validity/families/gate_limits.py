@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
-from validity.data import REPLICATES, Design, draw, judged, swapped
-from validity.promises import Case, Family, Outcome, Promise, at_most
 
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
@@ -22,6 +20,8 @@ from saeval.stats.gate.margins import difference_against, value_against
 from saeval.stats.gate.results import RuleResult
 from saeval.stats.gate.rules import Kind, Rule, higher_is_better
 from saeval.stats.metrics.metric import MetricKey
+from validity.data import REPLICATES, Design, draw, judged, swapped
+from validity.promises import Case, Family, Outcome, Promise, at_most
 
 MILLIONS = 2_000_000
 TOGETHER = "all rules together"

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from validity.data import REPLICATES, Design, draw
-from validity.families.class_swap import swap
-from validity.families.missing_confidence import leave_out
-from validity.promises import Case, Family, Outcome, Promise, at_most
 
 from saeval.reports.text.verdict import verdict
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.task import adjust_family, compare_task
+from validity.data import REPLICATES, Design, draw
+from validity.families.class_swap import swap
+from validity.families.missing_confidence import leave_out
+from validity.promises import Case, Family, Outcome, Promise, at_most
 
 TASK = "the task"
 CHANGED = ("better", "worse", "mixed", "refuses more", "format only")

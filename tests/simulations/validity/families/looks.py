@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from validity.data import another_label, judged, paired
-from validity.promises import Case, Family, Outcome, at_most
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.gate.results import RuleResult
 from saeval.stats.gate.rules import Rule
+from validity.data import another_label, judged, paired
+from validity.promises import Case, Family, Outcome, at_most
 
 ACCURACY, BRIER = "accuracy not worse", "Brier score not worse"
 MARGIN = 0.03

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from validity.data import another_label, paired, uneven_sizes, verdicts
-from validity.promises import Case, Family, Outcome, at_most
 
 from saeval.stats.gate.rules import Rule
+from validity.data import another_label, paired, uneven_sizes, verdicts
+from validity.promises import Case, Family, Outcome, at_most
 
 ACCURACY = "accuracy not worse"
 

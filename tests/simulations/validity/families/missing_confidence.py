@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from validity.data import Design, draw, judged, verdicts
-from validity.promises import Case, Family, Outcome, at_most
 
 from saeval.evalsuite.gate.policy import load_policy
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats.gate.decide import overall_verdict
 from saeval.stats.gate.rules import Rule
+from validity.data import Design, draw, judged, verdicts
+from validity.promises import Case, Family, Outcome, at_most
 
 MUST_IMPROVE = {
     "Brier score must improve": Rule("brier", None, "must_improve", 0.0),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from validity.data import NA, another_label, paired, verdicts
-from validity.promises import Case, Family, Outcome, at_most
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.gate.rules import Rule
+from validity.data import NA, another_label, paired, verdicts
+from validity.promises import Case, Family, Outcome, at_most
 
 BRIER = "Brier score not worse"
 GAINS = "rare large gains: Brier score not worse"

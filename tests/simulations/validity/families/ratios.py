@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 from scipy.special import ndtr
-from validity.data import COVERAGE, NA, TYPE_I, compared, outcomes, paired
-from validity.promises import Case, Family, Outcome, at_most, between
 
 from saeval.stats._core.answers import PairedAnswers
+from validity.data import COVERAGE, NA, TYPE_I, compared, outcomes, paired
+from validity.promises import Case, Family, Outcome, at_most, between
 
 PRECISION = ("precision", "NA")
 F1 = ("f1", "NA")

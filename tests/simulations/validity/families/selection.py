@@ -8,10 +8,10 @@ from itertools import product
 
 import numpy as np
 from scipy.stats import norm
-from validity.data import REPLICATES
-from validity.promises import Case, Family, Outcome, Promise
 
 from saeval.stats.bootstrap.winner import select_best
+from validity.data import REPLICATES
+from validity.promises import Case, Family, Outcome, Promise
 
 BASE = 0.60
 KINDS = ("all equal", "one 3 points better", "one 12 points better", "rises, then falls")

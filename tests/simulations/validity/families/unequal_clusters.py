@@ -5,6 +5,10 @@ from __future__ import annotations
 from functools import cache, partial
 
 import numpy as np
+
+from saeval.stats._core.answers import PairedAnswers
+from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.gate.rules import Rule
 from validity.data import (
     COVERAGE,
     INVALID,
@@ -18,10 +22,6 @@ from validity.data import (
     uneven_sizes,
 )
 from validity.promises import Case, Family, Outcome, at_most, between
-
-from saeval.stats._core.answers import PairedAnswers
-from saeval.stats.bootstrap.paired import paired_bootstrap
-from saeval.stats.gate.rules import Rule
 
 METRICS = (
     ("accuracy", None),
