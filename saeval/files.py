@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-import tempfile
+import re
+import secrets
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
@@ -20,32 +22,82 @@ from saeval.errors import NO_ROOM, DiskFullError, InputError, RunFolderError
 LOCK = ".lock"
 """In a folder that one process at a time may write."""
 _SYNC_SECONDS = 0.5
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
 
 
 def write_atomic(path: Path, content: str | bytes) -> Path:
-    """Replace a file in one step, on disk: the old content or the new one, never half of it."""
+    """Replace a file in one step, on disk: the old content or the new one, never half of it.
+
+    A process that is killed meanwhile leaves a temporary file, which the next one to write the
+    file, or to lock the folder, removes.
+    """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    sweep_temporary(path.parent, path.name)
+    temporary, file = _open_temporary(path)
+    with file:  # closed, and so unlocked, when nothing is left to sweep
+        try:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes the file private; ours is as readable as any other new file.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in NO_ROOM:
-            raise DiskFullError(f"disk full: {path} ({error.strerror})") from error
-        raise
+            os.replace(temporary, path)
+        except BaseException as error:
+            temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise DiskFullError(f"disk full: {path} ({error.strerror})") from error
+            raise
+    sync_folder(path.parent)
     return path
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def sweep_temporary(folder: Path, name: str | None = None) -> None:
+    """Remove temporary files of killed processes; one that is being written is locked, and stays.
+
+    Parameters
+    ----------
+    folder
+        Where they are; not those in folders within.
+    name
+        Of the file that was to be written; any if None.
+    """
+    for entry in list(os.scandir(folder)):
+        found = _TEMPORARY.fullmatch(entry.name)
+        if not found or name not in (None, found[1]) or not entry.is_file(follow_symlinks=False):
+            continue
+        with suppress(OSError), open(entry.path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(entry.path)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that may be there, with those above it, on disk."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where its file system can say so."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _open_temporary(path: Path) -> tuple[Path, BinaryIO]:
+    """A new locked file beside `path`, as readable as any other new file."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with suppress(OSError):  # a file system without locks, where nothing is swept either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:  # else it was swept before it was locked
+            return temporary, os.fdopen(descriptor, "wb")
+        os.close(descriptor)
 
 
 class AppendOnlyLog:
@@ -64,7 +116,7 @@ class AppendOnlyLog:
 
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._lock: AbstractContextManager[object] = nullcontext()
         if shared:
             self._lock = FileLock(path.with_name(f".{path.name}{LOCK}"))
@@ -91,12 +143,15 @@ class AppendOnlyLog:
             head = [first] if first is not None and not size else []
             self._write(file, [*head, *lines])
             os.fsync(file.fileno())
+            if not size:
+                sync_folder(self.path.parent)
 
     @contextmanager
     def open(self) -> Iterator[Callable[[Iterable[str]], None]]:
         """A function that adds lines: with the system at once, on the disk within half a second."""
         with self._lock, self.path.open("a+b", buffering=0) as file:
-            _cut_torn_end(file)
+            if not _cut_torn_end(file):
+                sync_folder(self.path.parent)
             synced = time.monotonic()
 
             def append(lines: Iterable[str]) -> None:
@@ -173,13 +228,14 @@ def lock_folder(
                 f"{folder}: exists and holds something that is not {what} "
                 f"({', '.join(strange[:3])}); choose another --out or empty it"
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise RunFolderError(f"{folder}: {busy}; wait for it or choose another --out") from None
     try:
+        sweep_temporary(folder)
         yield
     finally:
         lock.release()

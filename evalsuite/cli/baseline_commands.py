@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -39,8 +39,9 @@ from saeval.evalsuite.store.baselines import (
     BaselineRecord,
     check_intact,
     parse_record,
+    pin_run,
+    read_whole,
     store_address,
-    write_baseline,
 )
 from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
 from saeval.progress import ConsoleProgress, GuardedConsole
@@ -73,17 +74,14 @@ def save_command(
         raise InputError(
             f"{argument}: only a run folder says how its answers were had; `saeval run` makes one"
         )
-    with TemporaryDirectory() as aside:
-        draft = Path(aside) / name
-        draft.mkdir()
-        record = write_baseline(draft, name, model.manifest, model.predictions)
-        if there is not None and there.files != record.files:
-            raise _exists(store, there)
-        known = there is not None and _is_intact(store, name)
-        if not known:
-            with console.status(escape(f"saving {name} in {store.address}")):
-                store.put(draft, name)
-    what = f"{name} in {store.address}: {_tasks(model.manifest)}, {_size(record.size)}"
+    pinned = pin_run(name, model.manifest, model.predictions)
+    if there is not None and there.files != pinned.record.files:
+        raise _exists(store, there)
+    known = there is not None and _is_intact(store, name)
+    if not known:
+        with console.status(escape(f"saving {name} in {store.address}")):
+            store.put(pinned)
+    what = f"{name} in {store.address}: {_tasks(model.manifest)}, {_size(pinned.record.size)}"
     _say(console, f"{'Is pinned already:' if known else 'Saved'} {what}")
     where = "" if address == store_address() else f"{VARIABLE}={shlex.quote(address)} "
     asked = options_of_identity(model.identity)
@@ -115,20 +113,32 @@ def list_command(address: str) -> None:
 def show_command(name: str, address: str) -> None:
     """``saeval baseline show``: how the answers were had, and whether the files are intact."""
     store = open_store(address)
-    folder = fetch_baseline(store, name)
     where = f"{store.address}/{name}"
+    lines, problem = read_whole(
+        lambda: fetch_baseline(store, name), partial(_describe, where=where)
+    )
+    width = max(len(title) for title, _ in lines)
+    for title, text in lines:
+        _say(GuardedConsole(), f"{title:{width}}  {one_line(text)}")
+    if problem is not None:
+        raise problem
+
+
+def _describe(folder: Path, where: str) -> tuple[list[tuple[str, str]], InputError | None]:
+    """What is shown of a baseline, and what is wrong with it."""
     record = parse_record((folder / RECORD).read_bytes(), f"{where}/{RECORD}")
-    lines = [("baseline", f"{name}, saved {record.saved} by saeval {record.saeval}")]
+    lines = [("baseline", f"{record.name}, saved {record.saved} by saeval {record.saeval}")]
     if record.state(folder, MANIFEST) == "intact":
         lines += _of_manifest(read_manifest(folder))
     for file, pinned in record.files.items():
         state = record.state(folder, file)
         shown = state if state == "intact" else state.upper()
         lines.append((f"file {file}", f"{shown}, {_size(pinned.bytes)}, SHA-256 {pinned.sha256}"))
-    width = max(len(title) for title, _ in lines)
-    for title, text in lines:
-        _say(GuardedConsole(), f"{title:{width}}  {one_line(text)}")
-    check_intact(folder, where)
+    try:
+        check_intact(folder, where)
+    except InputError as error:
+        return lines, error
+    return lines, None
 
 
 def _of_manifest(manifest: RunManifest) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +22,14 @@ from saeval.evalsuite.models.types import (
     ServedModel,
     read_json_object,
 )
-from saeval.evalsuite.store.baseline_stores import fetch_baseline, open_store
-from saeval.evalsuite.store.baselines import PREFIX, RECORD, check_intact, store_address
+from saeval.evalsuite.store.baseline_stores import baseline_place, fetch_baseline, open_store
+from saeval.evalsuite.store.baselines import (
+    PREFIX,
+    RECORD,
+    check_intact,
+    read_whole,
+    store_address,
+)
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.prediction import by_task
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
@@ -64,9 +70,9 @@ def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
         return parse_served_model(argument)
     if argument.startswith(PREFIX):
         name = argument.removeprefix(PREFIX)
-        folder = fetch_baseline(open_store(store_address()), name)
-        return _resolve_run_folder(argument, folder, baseline=name)
-    path = Path(argument)
+        store = open_store(store_address())
+        return _resolve_baseline(argument, lambda: fetch_baseline(store, name), name)
+    path = baseline_place(Path(argument))
     if path.is_dir():
         return _resolve_folder(argument, path, base)
     if path.is_file():
@@ -115,8 +121,10 @@ def _resolve_folder(argument: str, folder: Path, base: AnyModel | None = None) -
         return _resolve_adapter(argument, folder, base)
     if (folder / "config.json").is_file():
         return _resolve_model_folder(argument, folder)
+    if (folder / RECORD).is_file():
+        return _resolve_baseline(argument, lambda: baseline_place(Path(argument)))
     if (folder / MANIFEST).is_file():
-        return _resolve_run_folder(argument, folder)
+        return _from_run(argument, read_run(folder, name=argument))
     if samples := _latest_samples(folder):
         return _import_files(argument, samples)
     raise ModelError(
@@ -157,12 +165,14 @@ def _download(identifier: str) -> Path:
     return download_model(identifier, also=[*ADAPTER_FILES, TRAINING_DATA])
 
 
-def _resolve_run_folder(
-    argument: str, folder: Path, *, baseline: str | None = None
+def _resolve_baseline(
+    argument: str, find: Callable[[], Path], name: str | None = None
 ) -> SavedPredictions:
-    if (folder / RECORD).is_file():
+    def read(folder: Path) -> RunPredictions:
         check_intact(folder, str(folder))
-    return _from_run(argument, read_run(folder, name=argument), baseline)
+        return read_run(folder, name=argument)
+
+    return _from_run(argument, read_whole(find, read), name)
 
 
 def _from_run(argument: str, run: RunPredictions, baseline: str | None = None) -> SavedPredictions:

@@ -53,6 +53,7 @@ def run_manifest(
         tasks={task.name: task.facts() for task in tasks},
         model=ModelSource(**source),
         batch_size=engine.batch_size,
+        checksums="sha256",
         **_circumstances(),
     )
 

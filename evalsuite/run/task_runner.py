@@ -78,6 +78,8 @@ def answer_task(
                     on_items(1)
             for request in engine.answer(requests):
                 predictions = _read_predictions(task, request)
+                if cache is not None:  # first: what the folder has is not asked again
+                    cache.add(predictions)
                 new = [p for p in predictions if p.key not in kept]
                 append(new)
                 on_items(bool(new))

@@ -1,30 +1,53 @@
 """Where baselines are kept: a folder, or anything that fsspec can reach by a URL.
 
-A store writes a baseline's record last, and replaces it first, so half a baseline is never listed.
+Readers see the old baseline or the new one, whole, at every moment, also after a process was
+killed::
+
+    FOLDER/NAME/                   the baseline
+    FOLDER/.NAME.saeval-partial/   a new one is written here, on the disk; when it is complete it
+    FOLDER/.NAME.saeval-new/       waits here, and counts as the baseline while there is none:
+    FOLDER/.NAME.saeval-old/       the old one steps aside, the new one steps in
+
+    URL/NAME/baseline.json         the record, replaced in one step when its files are there
+    URL/NAME/<hash of files>/      the files (those of saeval 0.1 are beside the record)
+
+What a killed process leaves is removed by the next command on a folder, and on a URL by the next
+that saves under the name: if incomplete, after an hour, since it may be of another at work.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.baselines import (
     RECORD,
     VARIABLE,
+    Baseline,
     BaselineRecord,
     check_intact,
     check_name,
     is_name,
     parse_record,
 )
+from saeval.evalsuite.store.manifest import MANIFEST
+from saeval.files import LOCK, make_folder, sync_folder, write_atomic
+
+_LEFT = re.compile(r"\.(.+)\.saeval-(?:partial|new|old)")
+_VERSION = re.compile(r"[0-9a-f]{16}")
+_ABANDONED = timedelta(hours=1)
 
 
 class BaselineStore(Protocol):
@@ -36,7 +59,7 @@ class BaselineStore(Protocol):
         """All that are complete, sorted."""
 
     def read(self, name: str, file: str) -> bytes:
-        """One file of a baseline.
+        """One file of a baseline: its record, or one that it pins, still to be verified.
 
         Raises
         ------
@@ -47,8 +70,8 @@ class BaselineStore(Protocol):
     def folder(self, name: str) -> Path:
         """A baseline that is there as a local folder, whose files are still to be verified."""
 
-    def put(self, draft: Path, name: str) -> None:
-        """Keep a complete baseline, in place of another of that name if there is one."""
+    def put(self, baseline: Baseline) -> None:
+        """Keep a baseline, in place of another of that name if there is one."""
 
 
 def open_store(address: str) -> BaselineStore:
@@ -90,33 +113,78 @@ class FolderStore:
 
     def names(self) -> list[str]:
         """All that are complete, sorted."""
-        names = [path.parent.name for path in self._home.glob(f"*/{RECORD}")]
-        return sorted(name for name in names if is_name(name))
+        self._sweep()
+        names = {path.parent.name for path in self._home.glob(f"*/{RECORD}")}
+        names |= {name for left, name in self._left() if left == _ready(self._home / name)}
+        return sorted(filter(is_name, names))
 
     def read(self, name: str, file: str) -> bytes:
         """One file of a baseline."""
-        return (self._home / name / file).read_bytes()
+        return (self.folder(name) / file).read_bytes()
 
     def folder(self, name: str) -> Path:
         """Where it is."""
-        return self._home / name
+        self._sweep()
+        return baseline_place(self._home / name)
 
-    def put(self, draft: Path, name: str) -> None:
-        """Copy beside its place, then move into it; a baseline that is there steps aside."""
+    def put(self, baseline: Baseline) -> None:
+        """Make it ready beside its place and move it there; one that is there steps aside."""
+        name = baseline.record.name
         place = self._home / name
         if place.exists() and not (place / RECORD).is_file():
             raise InputError(f"{place}: exists and is no baseline; choose another name")
-        self._home.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self._home, prefix=f".{name}.") as aside:
-            new, old = Path(aside) / "new", Path(aside) / "old"
-            shutil.copytree(draft, new)
+        make_folder(self._home)
+        with FileLock(self._home / LOCK):
+            self._settle()
             try:
+                partial = self._home / f".{name}.saeval-partial"
+                make_folder(partial / "predictions")
+                for file, content in baseline.contents.items():
+                    write_atomic(partial / file, content)
+                write_atomic(partial / RECORD, baseline.record.to_json())
+                partial.rename(ready := _ready(place))
+                sync_folder(self._home)
                 if place.exists():
-                    place.rename(old)
-                new.rename(place)
+                    place.rename(self._home / f".{name}.saeval-old")
+                ready.rename(place)
+                sync_folder(self._home)
             finally:
-                if not place.exists() and old.exists():
-                    old.rename(place)
+                self._settle()
+
+    def _sweep(self) -> None:
+        """Settle what a killed process left, unless another is at work or the folder read-only."""
+        if self._left():
+            with suppress(Timeout, OSError), FileLock(self._home / LOCK, timeout=0):
+                self._settle()
+
+    def _settle(self) -> None:
+        """Finish what was broken off in between: a complete baseline whose place is empty."""
+        for left, name in self._left():
+            if left == _ready(place := self._home / name):
+                if not place.exists():
+                    left.rename(place)
+                    continue
+                (left / RECORD).unlink(missing_ok=True)  # half of it must not be taken for whole
+            shutil.rmtree(left)
+
+    def _left(self) -> list[tuple[Path, str]]:
+        """What is beside the baselines, and the name of each."""
+        found = [(path, _LEFT.fullmatch(path.name)) for path in sorted(self._home.glob(".*"))]
+        return [(path, match[1]) for path, match in found if match and path.is_dir()]
+
+
+def baseline_place(place: Path) -> Path:
+    """The folder of a baseline; while it is being replaced, where the next one waits."""
+    for _ in range(2):  # it may have stepped in after the first look
+        if place.exists():
+            return place
+        if (_ready(place) / RECORD).is_file():
+            return _ready(place)
+    return place
+
+
+def _ready(place: Path) -> Path:
+    return place.with_name(f".{place.name}.saeval-new")
 
 
 class RemoteStore:
@@ -147,57 +215,123 @@ class RemoteStore:
             except FileNotFoundError:
                 return []
             names = sorted({path.rstrip("/").rpartition("/")[2] for path in there})
-            return [n for n in names if is_name(n) and self._files.exists(self._path(n, RECORD))]
+            return [
+                n for n in names if is_name(n) and self._files.exists(self._path(f"{n}/{RECORD}"))
+            ]
 
     def read(self, name: str, file: str) -> bytes:
         """One file of a baseline."""
-        with self._reaching():
-            try:
-                content: bytes = self._files.cat_file(self._path(name, file))
-                return content
-            except FileNotFoundError:
-                pass
-        raise FileNotFoundError(f"{self.address}/{name}/{file}")
+        content = self._fetch(f"{name}/{RECORD}")
+        if file == RECORD:
+            return content
+        return self._fetch_pinned(parse_record(content, f"{self.address}/{name}/{RECORD}"), file)
 
     def folder(self, name: str) -> Path:
         """From the cache if this very baseline was fetched before and is intact there."""
-        content = self.read(name, RECORD)
+        make_folder(_cache())
+        with FileLock(_cache() / LOCK):
+            while True:
+                content = self.read(name, RECORD)
+                try:
+                    return self._keep(name, content)
+                except InputError:
+                    if self.read(name, RECORD) == content:  # else it was replaced meanwhile
+                        raise
+
+    def _keep(self, name: str, content: bytes) -> Path:
+        """The baseline with this record in the cache; fetched if it is not there intact."""
         where = f"{self.address}/{name}"
+        record = parse_record(content, f"{where}/{RECORD}")
         kept = _cache() / f"{name}-{hashlib.sha256(content).hexdigest()}"
-        try:
+        with suppress(OSError, InputError):
             check_intact(kept, where)
             return kept
-        except (OSError, InputError):
-            shutil.rmtree(kept, ignore_errors=True)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=kept.parent) as aside:
-            fetched = Path(aside) / name
-            (fetched / "predictions").mkdir(parents=True)
-            for file in parse_record(content, f"{where}/{RECORD}").files:
-                try:
-                    (fetched / file).write_bytes(self.read(name, file))
-                except FileNotFoundError:
-                    raise InputError(
-                        f"{where}/{file}: is missing; restore it, or save the baseline anew"
-                    ) from None
-            (fetched / RECORD).write_bytes(content)
-            check_intact(fetched, where)
-            if not kept.exists():  # another process may have been quicker
-                fetched.rename(kept)
+        partial = _cache() / ".partial"
+        for left in (kept, partial):  # damaged, or of a killed process
+            shutil.rmtree(left, ignore_errors=True)
+        (partial / "predictions").mkdir(parents=True)
+        try:
+            for file in record.files:
+                (partial / file).write_bytes(self._fetch_pinned(record, file))
+            (partial / RECORD).write_bytes(content)
+            check_intact(partial, where)
+            partial.rename(kept)
+        except FileNotFoundError:
+            raise InputError(
+                f"{where}/{file}: is missing; restore it, or save the baseline anew"
+            ) from None
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
         return kept
 
-    def put(self, draft: Path, name: str) -> None:
-        """Take the record away, write the files, then the record."""
-        files = sorted(str(path.relative_to(draft)) for path in draft.rglob("*") if path.is_file())
+    def put(self, baseline: Baseline) -> None:
+        """Write the files, then the record in one step, then remove what it replaced."""
+        record = baseline.record
+        files = {**baseline.contents, RECORD: record.to_json().encode()}
+        within = f"{record.name}/{_version(record)}"
         with self._reaching():
-            if self._files.exists(self._path(name, RECORD)):
-                self._files.rm_file(self._path(name, RECORD))
-            self._files.makedirs(self._path(name, "predictions"), exist_ok=True)
-            for file in sorted(files, key=lambda file: file == RECORD):
-                self._files.pipe_file(self._path(name, file), (draft / file).read_bytes())
+            self._files.makedirs(self._path(f"{within}/predictions"), exist_ok=True)
+            for file, content in files.items():  # the record last, which says that all are there
+                self._put(f"{within}/{file}", content)
+            self._put(f"{record.name}/{RECORD}", files[RECORD], by_way_of=f"{within}/next")
+            self._remove_others(record)
+            for file, content in files.items():
+                if not self._files.exists(self._path(f"{within}/{file}")):  # removed by another
+                    self._put(f"{within}/{file}", content)
 
-    def _path(self, name: str, file: str) -> str:
-        return f"{self._home}/{name}/{file}"
+    def _put(self, path: str, content: bytes, *, by_way_of: str | None = None) -> None:
+        """Put a file into its place in one step."""
+        aside = self._path(by_way_of or f"{path}.next")
+        self._files.pipe_file(aside, content)
+        try:
+            self._files.mv(aside, self._path(path))
+        except FileNotFoundError:  # another process, which is saving the same, was quicker
+            if self._files.cat_file(self._path(path)) != content:
+                raise
+
+    def _remove_others(self, record: BaselineRecord) -> None:
+        """Remove replaced versions of a baseline, and what killed processes left of others."""
+        for path in self._files.ls(self._path(record.name), detail=False):
+            name = path.rstrip("/").rpartition("/")[2]
+            if name in (MANIFEST, "predictions"):  # of saeval 0.1
+                self._files.rm(path, recursive=True)
+            elif _VERSION.fullmatch(name) and name != _version(record):
+                self._remove_version(path)
+
+    def _remove_version(self, path: str) -> None:
+        """Unless it may be another process's that has not got to its record yet."""
+        files = sorted(self._files.find(path), key=lambda file: file.endswith(f"/{RECORD}"))
+        is_complete = bool(files) and files[-1].endswith(f"/{RECORD}")
+        if not is_complete and not all(map(self._is_abandoned, files)):
+            return
+        for file in files:  # the record last: what is left of it is removed next time
+            self._files.rm_file(file)
+        with suppress(FileNotFoundError):  # where folders are things of their own
+            self._files.rm(path, recursive=True)
+
+    def _is_abandoned(self, path: str) -> bool:
+        modified = self._files.modified(path)
+        if modified.tzinfo is None:
+            modified = modified.replace(tzinfo=timezone.utc)
+        return bool(datetime.now(timezone.utc) - modified > _ABANDONED)
+
+    def _fetch_pinned(self, record: BaselineRecord, file: str) -> bytes:
+        try:
+            return self._fetch(f"{record.name}/{_version(record)}/{file}")
+        except FileNotFoundError:
+            return self._fetch(f"{record.name}/{file}")
+
+    def _fetch(self, path: str) -> bytes:
+        with self._reaching():
+            try:
+                content: bytes = self._files.cat_file(self._path(path))
+                return content
+            except FileNotFoundError:
+                pass
+        raise FileNotFoundError(f"{self.address}/{path}")
+
+    def _path(self, path: str) -> str:
+        return f"{self._home}/{path}"
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -211,6 +345,12 @@ class RemoteStore:
             raise InputError(
                 f"{self.address}: cannot be used ({type(error).__name__}: {reason})"
             ) from error
+
+
+def _version(record: BaselineRecord) -> str:
+    """Of the files that a record pins."""
+    pinned = {name: file.sha256 for name, file in record.files.items()}
+    return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _cache() -> Path:

@@ -14,18 +14,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
 from saeval.evalsuite.store.prediction import Key, Prediction
-from saeval.files import Manifest, write_atomic
+from saeval.files import Manifest
 
 RECORD = "baseline.json"
 PREFIX = "baseline:"
@@ -33,9 +34,12 @@ PREFIX = "baseline:"
 VARIABLE = "SAEVAL_BASELINES"
 DEFAULT_STORE = "saeval-baselines"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_VARYING = ("command", "sessions")
-"""Of a run's manifest: what differs although the answers are the same."""
+_VARYING = ("command", "sessions", "checksums")
+"""Of a run's manifest: what differs although the answers are the same. The record has checksums."""
 
+_LOOKS = 20
+
+T = TypeVar("T")
 FileName = Annotated[str, Field(pattern=r"^(manifest\.json|predictions/\w[\w.-]*\.jsonl)$")]
 State = Literal["intact", "changed", "missing"]
 
@@ -76,6 +80,14 @@ class BaselineRecord(Manifest):
     def pins(self, name: str, content: bytes) -> bool:
         """Whether this is the content of one of the files."""
         return _pin(content) == self.files[name]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline to be saved: its record, and the contents of the files that it pins."""
+
+    record: BaselineRecord
+    contents: Mapping[str, bytes]
 
 
 def is_name(name: str) -> bool:
@@ -125,22 +137,17 @@ def check_intact(folder: Path, where: str) -> None:
             raise InputError(f"{where}/{name}: is not pinned in {RECORD}; save the baseline anew")
 
 
-def write_baseline(
-    folder: Path,
-    name: str,
-    manifest: RunManifest,
-    predictions: Mapping[str, Mapping[Key, Prediction]],
-) -> BaselineRecord:
-    """Write a baseline into an empty folder, its record last.
+def pin_run(
+    name: str, manifest: RunManifest, predictions: Mapping[str, Mapping[Key, Prediction]]
+) -> Baseline:
+    """A baseline of a finished run.
 
     Parameters
     ----------
-    folder
-        Exists.
     name
         Of the baseline.
     manifest, predictions
-        Of a finished run.
+        Of the run.
     """
     texts = {MANIFEST: manifest.to_json(leave_out=_VARYING)}
     for task in sorted(manifest.tasks):
@@ -148,18 +155,46 @@ def write_baseline(
         texts[f"predictions/{task}.jsonl"] = "".join(
             answers[key].to_line() for key in sorted(answers)
         )
-    (folder / "predictions").mkdir()
-    for file, text in texts.items():
-        write_atomic(folder / file, text)
+    contents = {file: text.encode() for file, text in texts.items()}
     record = BaselineRecord(
         schema=BaselineRecord.SCHEMA,
         name=name,
         saved=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         saeval=version("saeval"),
-        files={file: _pin(text.encode()) for file, text in texts.items()},
+        files={file: _pin(content) for file, content in contents.items()},
     )
-    write_atomic(folder / RECORD, record.to_json())
-    return record
+    return Baseline(record, contents)
+
+
+def read_whole(find: Callable[[], Path], read: Callable[[Path], T]) -> T:
+    """Read a baseline as it was at one time, also while another process replaces it.
+
+    Parameters
+    ----------
+    find
+        Where it is now.
+    read
+        Is given that, again and again until nothing has changed meanwhile.
+    """
+    for _ in range(_LOOKS):
+        failure: OSError | InputError | None = None
+        before = _record_in(folder := find())
+        try:
+            result = read(folder)
+        except (OSError, InputError) as error:
+            failure = error
+        if before is not None and before == _record_in(find()):
+            if failure is not None:
+                raise failure
+            return result
+    raise InputError(f"{find()}: is replaced again and again; wait for that to end")
+
+
+def _record_in(folder: Path) -> bytes | None:
+    try:
+        return (folder / RECORD).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def store_address() -> str:

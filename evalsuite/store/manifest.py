@@ -97,6 +97,8 @@ class RunManifest(Manifest):
         Of the last process that answered anything.
     sessions
         One per process that answered anything.
+    checksums
+        Of the lines of predictions; None in folders of saeval 0.1 and in baselines.
     """
 
     SCHEMA: ClassVar[str] = "saeval.run/1"
@@ -113,6 +115,7 @@ class RunManifest(Manifest):
     probe: list[list[float]] | None = None
     proof: Proof | None = None
     sessions: list[Session] = Field(default_factory=list)
+    checksums: Literal["sha256"] | None = None
 
     @property
     def model_identity(self) -> Mapping[str, Any]:

@@ -10,12 +10,18 @@ A real line, wrapped::
      "usage": {"prompt_tokens": 412, "probe_tokens": 413, "response_tokens": 9,
                "truncated": false},
      "document": {"claim": "Henry Schein has less than 14,000 employees .", "evidence": ["…"]},
-     "document_hash": "…", "prompt_hash": "…", "target_hash": "…", "published": null}
+     "document_hash": "…", "prompt_hash": "…", "target_hash": "…", "published": null,
+     "checksum": "…"}
+
+In a run folder the line ends with a checksum of everything before it, keyed by what the manifest
+says decided the answer: a line that was altered, or that comes from another run, is noticed. It
+protects from accidents and careless editing, not from somebody who computes it anew.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,10 +29,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from saeval.errors import InputError
+from saeval.evalsuite.store.hashing import hash_text
+from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
 from saeval.files import first_problem
 
 Key = tuple[str, int]
 """Item id and number of the sample."""
+
+PREDICTIONS = "predictions"
+"""The folder in a run folder that holds its files of predictions."""
+
+_CHECKSUM = re.compile(r', "checksum": "([0-9a-f]{64})"\}$')
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -104,6 +117,8 @@ class Prediction(_Record):
     answer: str | None = None
     right_in_reasoning: bool = False
     published: PublishedReading | None = None
+    checksum: str | None = Field(default=None, exclude=True, repr=False)
+    """Of a line that somebody has written anew: no more than another field, and not kept."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Prediction:
@@ -122,13 +137,53 @@ class Prediction(_Record):
         """Item id and number of the sample."""
         return self.item_id, self.sample_index
 
-    def to_line(self) -> str:
-        """The prediction as one line of JSON, newline included."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False) + "\n"
+    def to_line(self, key: str | None = None) -> str:
+        """The prediction as one line of JSON, newline included, with a checksum if there is a key.
+
+        Parameters
+        ----------
+        key
+            Of the checksums of a task in a run folder (`checksum_key`).
+        """
+        line = json.dumps(self.model_dump(mode="json"), ensure_ascii=False)
+        if key is not None:
+            line = f'{line[:-1]}, "checksum": "{hash_text(key + line)}"}}'
+        return line + "\n"
 
 
-def parse_line(text: str, where: str) -> Prediction:
-    """Read one line; `where` (file and line) starts the message of the `InputError`."""
+def checksum_key(path: Path) -> str | None:
+    """What the checksums of a file are keyed by: everything that decided the answers in it.
+
+    None where the file is in no run folder, or in one whose lines have no checksums: a baseline,
+    which pins whole files, or a folder of saeval 0.1.
+    """
+    folder = path.parent.parent
+    if path.parent.name != PREDICTIONS or not (folder / MANIFEST).is_file():
+        return None
+    try:
+        manifest = read_manifest(folder)
+    except InputError:  # of somebody else; whoever needs ours reads it and says what is wrong
+        return None
+    if manifest.checksums is None or path.stem not in manifest.tasks:
+        return None
+    facts = manifest.tasks[path.stem].model_dump(mode="json", exclude_unset=True)
+    return hash_text(json.dumps([manifest.identity, path.stem, facts], sort_keys=True))
+
+
+def parse_line(text: str, where: str, key: str | None = None) -> Prediction:
+    """Read one line; `where` (file and line) starts the message of the `InputError`.
+
+    With the key of a run folder, its checksum must fit.
+    """
+    text = text.rstrip("\n")
+    if found := _CHECKSUM.search(text):
+        text = text[: found.start()] + "}"
+    if key is not None and (found is None or found[1] != hash_text(key + text)):
+        raise InputError(
+            f"{where}: its checksum does not fit: the line or {MANIFEST} was altered after it was "
+            "written, or the line is of another run; restore the file, or remove it and run the "
+            "same command again"
+        )
     try:
         prediction = Prediction.model_validate_json(text)
     except ValidationError as error:
@@ -139,12 +194,16 @@ def parse_line(text: str, where: str) -> Prediction:
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:
-    """The predictions of a JSON-lines file; the first bad line is an `InputError`."""
+    """The predictions of a JSON-lines file; the first bad line is an `InputError`.
+
+    Of a file in a run folder, every line must be as it was written.
+    """
+    key = checksum_key(path)
     with path.open(encoding="utf-8-sig") as lines:
         try:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield parse_line(line, f"{path}:{number}")
+                    yield parse_line(line, f"{path}:{number}", key)
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: not UTF-8 text ({error.reason})") from error
 

@@ -3,7 +3,7 @@
 ::
 
     RUN/manifest.json              what answered, how, and which tasks; written before the answers
-    RUN/predictions/<task>.jsonl   one line per answer, append-only
+    RUN/predictions/<task>.jsonl   one line per answer with its checksum, append-only
 """
 
 from __future__ import annotations
@@ -16,10 +16,15 @@ from typing import Any
 
 from saeval.errors import InputError, RunFolderError
 from saeval.evalsuite.store.manifest import MANIFEST, Proof, RunManifest, Session, read_manifest
-from saeval.evalsuite.store.prediction import Key, Prediction, by_task, read_predictions
+from saeval.evalsuite.store.prediction import (
+    PREDICTIONS,
+    Key,
+    Prediction,
+    by_task,
+    checksum_key,
+    read_predictions,
+)
 from saeval.files import AppendOnlyLog, lock_folder, write_atomic
-
-_PREDICTIONS = "predictions"
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def read_run(folder: Path, *, name: str | None = None) -> RunPredictions:
 
 def prediction_path(folder: Path, task: str) -> Path:
     """Where the predictions of a task are in a run folder."""
-    return folder / _PREDICTIONS / f"{task}.jsonl"
+    return folder / PREDICTIONS / f"{task}.jsonl"
 
 
 @contextmanager
@@ -242,5 +247,6 @@ class PredictionFile:
     @contextmanager
     def open(self) -> Iterator[Callable[[Sequence[Prediction]], None]]:
         """Append predictions: with the system at once, on the disk within half a second."""
+        key = checksum_key(self.path)
         with self._log.open() as append:
-            yield lambda predictions: append(p.to_line() for p in predictions)
+            yield lambda predictions: append(p.to_line(key) for p in predictions)

@@ -61,7 +61,7 @@ def test_base_rows_of_a_shared_engine_are_those_of_the_base_alone(
         answer_task(factworld, engine, files[name], ASKED, adapter=adapter)
     alone = run(tiny_base, tmp_path / "alone")
     assert files["base"].path.read_bytes() == files["again"].path.read_bytes()
-    assert files["base"].path.read_bytes() == alone.read_bytes()
+    assert list(read_predictions(files["base"].path)) == list(read_predictions(alone))
     assert files["base"].path.read_bytes() != files["adapter"].path.read_bytes()
 
 

@@ -17,6 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.registry import known_implementations
 
 from saeval.errors import InputError
+from saeval.evalsuite.store import baseline_stores
 from saeval.evalsuite.store.baseline_stores import open_store
 
 
@@ -38,6 +39,12 @@ def store(request, tmp_path, monkeypatch):
     yield address
     MemoryFileSystem.store.clear()
     MemoryFileSystem.pseudo_dirs[:] = [""]
+
+
+def content_of(store: Path, name: str = "main") -> Path:
+    """Where a store has a baseline's files: a URL has them in a folder of their own."""
+    (manifest,) = (store / name).rglob("manifest.json")
+    return manifest.parent
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -142,7 +149,7 @@ def test_a_changed_or_missing_file_is_named(
     monkeypatch.setenv("SAEVAL_BASELINES", store)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     typed(capsys, "baseline", "save", "main", run)
-    path = tmp_path / "store" / "main" / file
+    path = content_of(tmp_path / "store") / file
     if harm is change and file == "manifest.json":
         path.write_text(path.read_text().replace('"seed": 43', '"seed": 44'))
     else:
@@ -213,8 +220,8 @@ def test_a_remote_baseline_is_fetched_once(run, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     typed(capsys, "baseline", "save", "main", run)
     first = open_store(store).folder("main")
-    assert files_of(first) == files_of(tmp_path / "store" / "main")
-    shutil.rmtree(tmp_path / "store" / "main" / "predictions")
+    assert files_of(first) == files_of(content_of(tmp_path / "store"))
+    shutil.rmtree(content_of(tmp_path / "store") / "predictions")
     assert open_store(store).folder("main") == first, "nothing but the record was asked for"
     change(first / "predictions" / "fever.jsonl")
     with pytest.raises(InputError, match=r"fever\.jsonl: is missing"):
@@ -260,33 +267,35 @@ def test_half_a_baseline_is_never_listed(run, store, tmp_path, capsys, monkeypat
     typed(capsys, "baseline", "save", "kept", run)
 
     full = OSError(28, "No space left on device")
-    copytree, pipe_file = shutil.copytree, AbstractFileSystem.pipe_file
+    write_whole, pipe_file = baseline_stores.write_atomic, AbstractFileSystem.pipe_file
 
-    def copy_half(one, other, *of_a_folder_within):
-        if of_a_folder_within:
-            return copytree(one, other, *of_a_folder_within)
-        copytree(one, other, ignore=shutil.ignore_patterns("fever.jsonl"))
-        raise full
+    def write_to_folder(path, content):
+        if path.name == "fever.jsonl":
+            raise full
+        return write_whole(path, content)
 
-    def write_half(self, path, content):
-        if path.endswith("fever.jsonl"):
+    def write_to_url(self, path, content):
+        if path.endswith("fever.jsonl.next"):
             raise full
         pipe_file(self, path, content)
 
-    monkeypatch.setattr(shutil, "copytree", copy_half)
+    before = files_of(tmp_path)
+    monkeypatch.setattr(baseline_stores, "write_atomic", write_to_folder)
     for system in (LocalFileSystem, MemoryFileSystem):
-        monkeypatch.setattr(system, "pipe_file", write_half)
-    code, _, said = typed(capsys, "baseline", "save", "new", other)
-    assert code == (2 if "://" in store else 74)
-    assert "No space left on device" in said
+        monkeypatch.setattr(system, "pipe_file", write_to_url)
+    for name in ("new", "kept"):
+        code, _, said = typed(capsys, "baseline", "save", name, other, "--replace")
+        assert code == (2 if "://" in store else 74)
+        assert "No space left on device" in said
     assert open_store(store).names() == ["kept"]
-    assert typed(capsys, "baseline", "save", "kept", other, "--replace")[0] == code
-    assert open_store(store).names() == ([] if "://" in store else ["kept"])
+    if "://" not in store:
+        assert {n for n in files_of(tmp_path) if ".lock" not in n} == {
+            n for n in before if ".lock" not in n
+        }
     monkeypatch.undo()
     monkeypatch.setenv("SAEVAL_BASELINES", store)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    if "://" not in store:
-        assert "30 items" in typed(capsys, "baseline", "show", "kept")[1]
+    assert "30 items" in typed(capsys, "baseline", "show", "kept")[1]
     for name in ("kept", "new"):
         assert typed(capsys, "baseline", "save", name, other, "--replace")[0] == 0
         assert "12 items" in typed(capsys, "baseline", "show", name)[1]
