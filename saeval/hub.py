@@ -6,6 +6,7 @@ Training records the content of a model, evaluation compares it, whatever the pa
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -104,6 +105,17 @@ def check_model_folder(folder: Path, name: str) -> None:
 def model_content(folder: Path) -> str:
     """SHA-256 of a model's weights, configuration and tokenizer."""
     return hash_files(folder, matching(folder, MODEL_FILES))
+
+
+def has_chat_template(folder: Path) -> bool:
+    """Whether the tokenizer in a folder brings a chat template, in whichever file."""
+    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
+        return True
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(settings, dict) and bool(settings.get("chat_template"))
 
 
 def matching(folder: Path, patterns: Iterable[str]) -> list[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event, RLock, Thread
 from typing import IO, Protocol, cast
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -53,6 +57,9 @@ class Bars(Protocol):
     def advance(self, bar: int, steps: int = 1) -> None:
         """So many more steps are done."""
 
+    def note(self, bar: int, text: str) -> None:
+        """What is to be read beside the bar from now on."""
+
     def hide(self, bar: int) -> None:
         """The bar is no longer needed."""
 
@@ -75,6 +82,9 @@ class _Silent:
         return 0
 
     def advance(self, bar: int, steps: int = 1) -> None:
+        pass
+
+    def note(self, bar: int, text: str) -> None:
         pass
 
     def hide(self, bar: int) -> None:
@@ -101,25 +111,122 @@ class _ConsoleBars:
         self._bars = bars
 
     def add(self, label: str, *, total: int | None = None, completed: int = 0) -> int:
-        return self._bars.add_task(escape(one_line(label)), total=total, completed=completed)
+        text = escape(one_line(label))
+        return self._bars.add_task(text, total=total, completed=completed, note="")
 
     def advance(self, bar: int, steps: int = 1) -> None:
         self._bars.advance(TaskID(bar), steps)
+
+    def note(self, bar: int, text: str) -> None:
+        self._bars.update(TaskID(bar), note=escape(text))
 
     def hide(self, bar: int) -> None:
         self._bars.update(TaskID(bar), visible=False)
 
 
-class ConsoleProgress:
-    """Shows progress on a console; texts are shown as they are, not parsed as markup."""
+@dataclass
+class _Bar:
+    label: str
+    total: int | None
+    completed: int
+    since: float
+    note: str = ""
+    steps: int = 0
+    hidden: bool = False
 
-    def __init__(self, console: Console) -> None:
+    def line(self, now: float) -> str:
+        """Where it stands: done, speed, time left, and what is to be said beside it."""
+        spent = now - self.since
+        if self.total is None:
+            return f"{self.label}: {_format_duration(spent)} so far"
+        parts = [f"{self.completed:,} of {self.total:,}"]
+        if self.steps:
+            left = (self.total - self.completed) * spent / self.steps
+            parts += [format_rate(self.steps, spent), f"{_format_duration(left)} left"]
+        else:
+            parts.append(f"{_format_duration(spent)} so far")
+        return f"{self.label}: " + ", ".join([*parts, *([self.note] if self.note else [])])
+
+
+class _Lines:
+    """Bars as lines, one every so often, for where nothing can be drawn over."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._bars: list[_Bar] = []
+        self._latest = time.monotonic()
+        self._at_work: _Bar | None = None
+        self._lock = RLock()
+
+    def add(self, label: str, *, total: int | None = None, completed: int = 0) -> int:
+        with self._lock:
+            self._bars.append(_Bar(label, total, completed, time.monotonic()))
+            return len(self._bars) - 1
+
+    def advance(self, bar: int, steps: int = 1) -> None:
+        with self._lock:
+            own = self._bars[bar]
+            if own is not self._at_work:  # it began where another ended
+                own.since = max(own.since, self._latest)
+                own.steps = 0
+            self._at_work = own
+            own.completed += steps
+            own.steps += steps
+            self._latest = time.monotonic()
+
+    def note(self, bar: int, text: str) -> None:
+        with self._lock:
+            self._bars[bar].note = text
+
+    def hide(self, bar: int) -> None:
+        with self._lock:
+            self._bars[bar].hidden = True
+            self._latest = time.monotonic()
+
+    def say_where_it_stands(self) -> None:
+        """One line: of the bar that moved last, or of the first that has not begun."""
+        with self._lock:
+            open_bars = [
+                bar
+                for bar in self._bars
+                if not bar.hidden and (bar.total is None or bar.completed < bar.total)
+            ]
+            if not open_bars:
+                return
+            shown = self._at_work if self._at_work in open_bars else None
+            unmeasured = next((bar for bar in open_bars if bar.total is None), open_bars[0])
+            self._say((shown or unmeasured).line(time.monotonic()))
+
+
+class ConsoleProgress:
+    """Shows progress on a console; texts are shown as they are, not parsed as markup.
+
+    Where the console is no terminal, a line says every `interval` seconds how far things are.
+    """
+
+    def __init__(self, console: Console, *, interval: float = 30.0) -> None:
         self.console = console
+        self._interval = interval
 
     @contextmanager
     def bars(self) -> Iterator[Bars]:
-        with progress_bar(self.console) as bars:
-            yield _ConsoleBars(bars)
+        if self.console.is_terminal:
+            with progress_bar(self.console, TextColumn("{task.fields[note]}")) as bars:
+                yield _ConsoleBars(bars)
+            return
+        lines, ended = _Lines(self.log), Event()
+
+        def say() -> None:
+            while not ended.wait(self._interval):
+                lines.say_where_it_stands()
+
+        speaker = Thread(target=say, daemon=True)
+        speaker.start()
+        try:
+            yield lines
+        finally:
+            ended.set()
+            speaker.join()
 
     @contextmanager
     def status(self, text: str) -> Iterator[Callable[[str], None]]:
@@ -142,3 +249,25 @@ def progress_bar(console: Console, *more: ProgressColumn) -> RichProgress:
         *more,
         console=console,
     )
+
+
+def format_rate(count: int, seconds: float) -> str:
+    """How many a second, or a minute, an hour or a day where that is less than one.
+
+    Examples
+    --------
+    >>> format_rate(30, 10), format_rate(2, 60), format_rate(0, 10)
+    ('3.0 a second', '2.0 a minute', 'none yet')
+    """
+    if count <= 0:
+        return "none yet"
+    rate = count / max(seconds, 1e-3)
+    for unit, length in (("second", 1), ("minute", 60), ("hour", 3600)):
+        if rate * length >= 1:
+            return f"{rate * length:,.1f} a {unit}"
+    return f"{rate * 86400:,.1f} a day"
+
+
+def _format_duration(seconds: float) -> str:
+    """``1:02:03``; to the second."""
+    return str(timedelta(seconds=round(seconds)))

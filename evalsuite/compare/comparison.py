@@ -288,6 +288,6 @@ def _compare(
         base_model=plan.describe(BASE, compared.base),
         checkpoint_model=plan.describe(name, compared.checkpoint),
         settings=plan.config.stats,
-        cautions=plan.cautions(name),
+        cautions=(*plan.cautions(name), *plan.invalid_answer_cautions(name, predictions)),
         progress=progress,
     )

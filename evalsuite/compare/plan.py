@@ -36,6 +36,7 @@ from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.steps import sort_by_step
 from saeval.evalsuite.models.training_data import TrainingData, load_training_data
 from saeval.evalsuite.models.types import AnyModel, AskableModel, Model, SavedPredictions
+from saeval.evalsuite.run.invalid_answers import Asked, explain_invalid_answers
 from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
 from saeval.evalsuite.store.manifest import RunManifest
@@ -139,6 +140,25 @@ class ComparisonPlan:
                 f"{judge.model.name} judges its own answers; take a judge that is not compared.",
             )
         return cautions
+
+    def invalid_answer_cautions(
+        self, name: str, answers: Mapping[str, PredictionsByTask]
+    ) -> tuple[str, ...]:
+        """Why most answers of the base, or of the model of that name, cannot be parsed."""
+        found = []
+        for who in (BASE, name):
+            model = self.model(who)
+            for task, predictions in answers[who].items():
+                asked = Asked.of(model, self._settings(who), self._generation(model, task))
+                found.append(explain_invalid_answers(model.name, list(predictions.values()), asked))
+        return tuple(sentence for sentence in found if sentence is not None)
+
+    def _generation(self, model: AnyModel, task: str) -> Mapping[str, Any]:
+        """How answers to a task were generated, as far as it is known."""
+        if not isinstance(model, SavedPredictions):
+            return next((own.generation for own in self.loaded_tasks if own.name == task), {})
+        facts = model.manifest.tasks.get(task) if model.manifest else None
+        return dict(facts.generation or {}) if facts else {}
 
     def _settings(self, name: str) -> Mapping[str, Any]:
         model = self.model(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from saeval.evalsuite.config import EngineConfig, RunConfig
@@ -12,6 +13,11 @@ from saeval.evalsuite.engines.adapter_check import EngineProof
 from saeval.evalsuite.engines.base import Engine
 from saeval.evalsuite.engines.registry import engine_identity
 from saeval.evalsuite.models.types import AskableModel, LocalModel
+from saeval.evalsuite.run.invalid_answers import (
+    FIRST_ANSWERS,
+    Asked,
+    explain_invalid_answers,
+)
 from saeval.evalsuite.run.manifest import run_manifest
 from saeval.evalsuite.run.proof import (
     ServedScores,
@@ -25,14 +31,14 @@ from saeval.evalsuite.run.task_runner import answer_task, count_unanswered
 from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.cache import AnswerCache
 from saeval.evalsuite.store.manifest import RunManifest, Session, read_manifest
-from saeval.evalsuite.store.prediction import read_predictions
+from saeval.evalsuite.store.prediction import Prediction, read_predictions
 from saeval.evalsuite.store.run_folder import (
     PredictionFile,
     add_session,
     lock_run_folder,
     set_proof,
 )
-from saeval.progress import SILENT, Bars, Progress
+from saeval.progress import SILENT, Bars, Progress, format_rate
 
 _BARS_KEPT = 12
 
@@ -140,9 +146,8 @@ def _answer_open_runs(
         with proven_engine(group, engine_config, served, clock.lap, on_engine) as (engine, proof):
             bars.hide(loading)
             for run in group:
-                _answer_run(
-                    run, engine, proof, engine_config, cache, clock, bars, bar_of[run.folder]
-                )
+                shown = _Shown(run, engine_config, bars, bar_of[run.folder], progress)
+                _answer_run(run, engine, proof, engine_config, cache, clock, shown)
                 # A terminal cuts off what is below its last line: the run at work stays on top.
                 if len(open_runs) > _BARS_KEPT:
                     bars.hide(bar_of[run.folder])
@@ -160,7 +165,7 @@ def log_throughput(run: Run, progress: Progress) -> None:
     if session.from_cache:
         detail = f", {session.from_cache} of them from the cache"
     else:
-        detail = f", {session.items / max(session.seconds['answer'], 1e-3):.1f} a second"
+        detail = f", {format_rate(session.items, session.seconds['answer'])}"
     progress.log(f"{run.name}: {session.items} items{detail} ({phases})")
 
 
@@ -171,23 +176,16 @@ def _answer_run(
     engine_config: EngineConfig,
     cache: Path | None,
     clock: _Clock,
-    bars: Bars,
-    bar: int,
+    shown: _Shown,
 ) -> None:
     """All tasks of a run, and what this process did for it into the manifest.
 
     The cache gets the answers once the engine is proven to be the same at the end. If it is not,
     they are set aside.
     """
-    n_items = n_from_cache = 0
+    n_from_cache = 0
     adapter = run.model.adapter
     files = {task.name: PredictionFile(run.folder, task.name) for task in run.tasks}
-
-    def on_items(n: int) -> None:
-        nonlocal n_items
-        n_items += n
-        bars.advance(bar, n)
-
     with lock_run_folder(run.folder, run.manifest(engine_config)):
         caches = {t.name: _open_cache(run, t, engine_config, cache) for t in run.tasks}
         sizes = {name: file.size() for name, file in files.items()}
@@ -201,9 +199,10 @@ def _answer_run(
                     run.config,
                     adapter=adapter,
                     cache=caches[task.name],
-                    on_items=on_items,
+                    on_item=partial(shown.add, task),
                     n_next_items=run.n_next_items,
                 )
+                shown.end_task(task)
             clock.lap("answer")
             check_end(proof, adapter, files, sizes)
             for name, known in caches.items():
@@ -212,8 +211,52 @@ def _answer_run(
             set_proof(run.folder, proof.record(adapter, ended=True))
         finally:
             clock.lap("answer")
-            session = Session(items=n_items, from_cache=n_from_cache, seconds=clock.seconds)
+            session = Session(items=shown.items, from_cache=n_from_cache, seconds=clock.seconds)
             add_session(run.folder, session)
+
+
+class _Shown:
+    """What people see of a run: how far it is, and why its answers cannot be parsed."""
+
+    def __init__(
+        self, run: Run, engine_config: EngineConfig, bars: Bars, bar: int, progress: Progress
+    ) -> None:
+        self.items = 0
+        self._run = run
+        self._identity = run.manifest(engine_config).identity
+        self._bars = bars
+        self._bar = bar
+        self._progress = progress
+        self._answers = 0
+        self._invalid = 0
+        self._first: list[Prediction] = []
+
+    def add(self, task: LoadedTask, answers: Sequence[Prediction]) -> None:
+        """An item of a task is finished; these are its new answers."""
+        self.items += 1
+        self._answers += len(answers)
+        self._invalid += sum(answer.status == "invalid" for answer in answers)
+        if self._answers:
+            self._bars.note(self._bar, f"{self._invalid / self._answers:.0%} invalid so far")
+        self._bars.advance(self._bar)
+        if len(self._first) < FIRST_ANSWERS:
+            self._first += answers
+            if len(self._first) >= FIRST_ANSWERS:
+                self._explain(task)
+
+    def end_task(self, task: LoadedTask) -> None:
+        """Say what is to be said of a task too short for its first answers."""
+        if len(self._first) < FIRST_ANSWERS:
+            self._explain(task)
+        self._first = []
+
+    def _explain(self, task: LoadedTask) -> None:
+        if not self._first:
+            return
+        asked = Asked.of(self._run.model, self._identity, task.generation)
+        sentence = explain_invalid_answers(self._run.name, self._first, asked, first=True)
+        if sentence is not None:
+            self._progress.log(sentence)
 
 
 def _open_cache(

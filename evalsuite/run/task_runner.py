@@ -34,7 +34,7 @@ def answer_task(
     *,
     adapter: Path | None = None,
     cache: AnswerCache | None = None,
-    on_items: Callable[[int], None] = lambda n: None,
+    on_item: Callable[[Sequence[Prediction]], None] = lambda answers: None,
     n_next_items: Callable[[LoadedTask], int | None] = lambda task: None,
 ) -> int:
     """Answer what is still open of a task.
@@ -51,8 +51,8 @@ def answer_task(
         Who answers; None for the base.
     cache
         Answers of earlier runs.
-    on_items
-        Hears how many items were finished.
+    on_item
+        Hears of every item that is finished: its new answers, which are on disk.
     n_next_items
         Asked again and again how many items to ask next, None being all and 0 the end.
 
@@ -74,15 +74,17 @@ def answer_task(
                 known, requests = _split_by_cache(cache, requests, engine.batch_size)
                 n_from_cache += len(known)
                 for predictions in known:
-                    append([p for p in predictions if p.key not in kept])
-                    on_items(1)
+                    new = [p for p in predictions if p.key not in kept]
+                    append(new)
+                    on_item(new)
             for request in engine.answer(requests):
                 predictions = _read_predictions(task, request)
                 if cache is not None:  # first: what the folder has is not asked again
                     cache.add(predictions)
                 new = [p for p in predictions if p.key not in kept]
                 append(new)
-                on_items(bool(new))
+                if new:
+                    on_item(new)
     return n_from_cache
 
 

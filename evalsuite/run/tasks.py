@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,11 @@ class LoadedTask:
             for document in self.documents
             for sample in range(samples)
         }
+
+    @property
+    def generation(self) -> Mapping[str, Any]:
+        """Settings of its generations, as lm-eval names them."""
+        return dict(self.harness_task.config.generation_kwargs or {})
 
     def facts(self) -> TaskFacts:
         """For the manifest: version, number of items, hashes of its prompt and of all documents."""

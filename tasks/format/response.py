@@ -22,13 +22,22 @@ _CONFIDENCE = re.compile(r"0?\.[0-9]+|0\.?|1(?:\.0*)?")
 
 def extract_final_part(response: str) -> str:
     """What follows the last end of reasoning; nothing if reasoning was begun and not ended."""
-    end = 0
-    for mark in _END_OF_REASONING.finditer(response):
-        end = mark.end()
-    final = response[end:]
-    return "" if _START_OF_REASONING.search(final) else final
+    rest = _after_reasoning(response)
+    return "" if _START_OF_REASONING.search(rest) else rest
+
+
+def ends_in_reasoning(response: str) -> bool:
+    """Whether reasoning was begun and not ended."""
+    return _START_OF_REASONING.search(_after_reasoning(response)) is not None
 
 
 def parse_confidence(written: str) -> float | None:
     """A number in [0, 1] as written after ``CONF=``; None for anything else."""
     return float(written) if _CONFIDENCE.fullmatch(written) else None
+
+
+def _after_reasoning(response: str) -> str:
+    end = 0
+    for mark in _END_OF_REASONING.finditer(response):
+        end = mark.end()
+    return response[end:]

@@ -1,0 +1,136 @@
+"""Why a model's answers cannot be parsed, and the option that would mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from saeval.evalsuite.models.types import AnyModel, LocalModel
+from saeval.evalsuite.store.prediction import Prediction
+from saeval.hub import has_chat_template
+from saeval.reports.sanitize import shortened
+from saeval.tasks.format.response import ends_in_reasoning
+from saeval.tasks.registry import get_task
+
+FIRST_ANSWERS = 16
+"""So many answers tell whether a run is worth going on with."""
+
+_EXAMPLES = 2
+_EXAMPLE_LENGTH = 80
+_RECOUNT = 2
+"""Tokens that may be lost where a response is cut and tokenised anew."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How answers were asked for, as far as it bears on their form.
+
+    Attributes
+    ----------
+    max_tokens
+        The longest response, in tokens; None where it is not known.
+    chat_template
+        Whether the model's chat template was applied; None where that is not known.
+    has_chat_template
+        Whether the model has one; None where that is not known.
+    """
+
+    max_tokens: int | None = None
+    chat_template: bool | None = None
+    has_chat_template: bool | None = None
+
+    @classmethod
+    def of(
+        cls, model: AnyModel, identity: Mapping[str, Any], generation: Mapping[str, Any]
+    ) -> Asked:
+        """From the model, the identity of its run (empty if unknown), and a task's settings."""
+        if not identity:
+            return cls()
+        longest = generation.get("max_gen_toks")
+        has = None
+        if isinstance(model, LocalModel):
+            has = has_chat_template(model.folder) or (
+                model.adapter is not None and has_chat_template(model.adapter)
+            )
+        return cls(
+            longest if isinstance(longest, int) else None,
+            bool(identity.get("chat_template")),
+            has,
+        )
+
+
+def explain_invalid_answers(
+    name: str, answers: Sequence[Prediction], asked: Asked, *, first: bool = False
+) -> str | None:
+    """A sentence on why most of a model's answers to a task cannot be parsed; None if they can.
+
+    Parameters
+    ----------
+    name
+        Of the model, for people.
+    answers
+        To one task.
+    asked
+        How they were asked for.
+    first
+        Whether they are the first of a run that goes on.
+    """
+    invalid = [answer for answer in answers if answer.status == "invalid"]
+    if 2 * len(invalid) <= len(answers):
+        return None
+    reason, option = _reason(invalid, asked)
+    examples = dict.fromkeys(repr(shortened(a.response, _EXAMPLE_LENGTH)) for a in invalid)
+    shown = " and ".join(list(examples)[:_EXAMPLES])
+    which = f"the first {len(answers)}" if first else f"{len(answers):,}"
+    return (
+        f"{name}, {answers[0].task}: {len(invalid):,} of {which} answers cannot be parsed: "
+        f"{reason}. {option}. Such as {shown}."
+    )
+
+
+def _reason(invalid: Sequence[Prediction], asked: Asked) -> tuple[str, str]:
+    """Why most of them are invalid, and what to do about it."""
+    if _most(invalid, lambda answer: _is_cut(answer, asked.max_tokens)):
+        longer = 4 * (asked.max_tokens or 1)
+        return (
+            f"they were cut at the limit of {asked.max_tokens} tokens",
+            f"Let them end: --gen-kwargs max_gen_toks={longer}",
+        )
+    if _most(invalid, lambda answer: ends_in_reasoning(answer.response)):
+        return (
+            "their reasoning does not end",
+            "Give it more room: --gen-kwargs max_gen_toks=8192; or end it: --model-args "
+            "enable_thinking=false",
+        )
+    template = "--apply-chat-template"
+    if asked.has_chat_template and not asked.chat_template:
+        return "the model's chat template was not applied", f"Apply it: {template}"
+    wanted = _wanted(invalid[0].task)
+    what = (
+        "they are empty"
+        if _most(invalid, lambda answer: not answer.response.strip())
+        else f"they hold no {wanted}"
+    )
+    if asked.chat_template is False and asked.has_chat_template is None:
+        return what, f"If it is a chat model, ask it as one: {template}"
+    return what, "Show it the form in a system prompt (--system), or train it to keep to it"
+
+
+def _most(answers: Sequence[Prediction], holds: Callable[[Prediction], bool]) -> bool:
+    return 2 * sum(map(holds, answers)) > len(answers)
+
+
+def _is_cut(answer: Prediction, max_tokens: int | None) -> bool:
+    if max_tokens is None or answer.usage is None:
+        return False
+    return answer.usage.response_tokens >= max_tokens - _RECOUNT
+
+
+def _wanted(task: str) -> str:
+    """The form of an answer, as the prompt asks for it."""
+    kind = get_task(task).kind
+    if kind.is_open_ended:
+        return "\\boxed{…}"
+    form = kind.render_answer(kind.labels.names[0], 0.72)
+    return f"answer such as {' '.join(form.split())}"
