@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.interval import Interval
@@ -100,6 +100,20 @@ def jackknife_standard_error(influence: FloatArray, cluster: IntArray) -> float 
     return math.sqrt((clusters - 1) / clusters * float(change @ change))
 
 
+def lower_tail(value: float, degrees_of_freedom: int | None) -> float:
+    """P(T ≤ value) of Student's t, or of the normal distribution without degrees of freedom."""
+    if degrees_of_freedom is None:
+        return float(ndtr(value))
+    return float(stdtr(degrees_of_freedom, value))
+
+
+def quantile(probability: float, degrees_of_freedom: int | None) -> float:
+    """Of Student's t, or of the normal distribution without degrees of freedom."""
+    if degrees_of_freedom is None:
+        return float(ndtri(probability))
+    return float(stdtrit(degrees_of_freedom, probability))
+
+
 def wald_test(
     difference: float | None,
     standard_error: float | None,
@@ -132,10 +146,9 @@ def wald_test(
     if difference is not None and abs(difference) <= _ROUNDING * scale:
         difference = 0.0
     if difference is not None and standard_error is not None and varies:
-        reference = stats.norm if degrees_of_freedom is None else stats.t(degrees_of_freedom)
         statistic = difference / standard_error
-        pvalue = 2 * float(reference.sf(abs(statistic)))
-        reach = float(reference.ppf((1 + confidence_level) / 2)) * standard_error
+        pvalue = 2 * lower_tail(-abs(statistic), degrees_of_freedom)
+        reach = quantile((1 + confidence_level) / 2, degrees_of_freedom) * standard_error
         low, high = max(difference - reach, bounds[0]), min(difference + reach, bounds[1])
         interval = Interval(low, high, method)
     elif difference == 0 and (standard_error is not None or scale == 0):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scipy import stats
+import math
+
+from scipy.special import ndtri
 
 from saeval.stats._core.arrays import confidence_level_in_range
 from saeval.stats._core.interval import Interval, Proportion
@@ -44,8 +46,12 @@ def wilson_interval(count: int, total: int, *, confidence_level: float = 0.95) -
     confidence_level_in_range(confidence_level)
     if not 0 <= count <= total or total == 0:
         raise ValueError(f"`count` must be among `total` > 0: found {count} among {total}")
-    interval = stats.binomtest(count, total).proportion_ci(confidence_level, method="wilson")
-    return Interval(float(interval.low), float(interval.high), "wilson")
+    z, proportion = float(ndtri((1 + confidence_level) / 2)), count / total
+    scale = 2 * (total + z**2)
+    centre = (2 * total * proportion + z**2) / scale
+    reach = z / scale * math.sqrt(4 * total * proportion * (1 - proportion) + z**2)
+    low, high = (0.0 if count == 0 else centre - reach), (1.0 if count == total else centre + reach)
+    return Interval(low, high, "wilson")
 
 
 def wilson_proportion(

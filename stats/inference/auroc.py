@@ -12,7 +12,12 @@ from scipy import stats
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
-from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
+from saeval.stats._core.influence import (
+    DifferenceTest,
+    jackknife_standard_error,
+    quantile,
+    wald_test,
+)
 from saeval.stats._core.interval import Interval
 from saeval.stats.inference.smoothing import Model, smoothed_models
 from saeval.stats.metrics.confidence import auroc
@@ -112,8 +117,7 @@ def auroc_interval(
     if influence is not None:
         error = _standard_error(influence, counted_group)
     if centre is not None and error is not None and error > 1e-10:
-        reference = stats.norm if freedom is None else stats.t(freedom)
-        reach = float(reference.ppf((1 + confidence_level) / 2)) * error
+        reach = quantile((1 + confidence_level) / 2, freedom) * error
         interval = Interval(max(centre - reach, 0.0), min(centre + reach, 1.0), method)
     return AurocEstimate(
         value,
