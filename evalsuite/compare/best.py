@@ -81,6 +81,8 @@ def parse_selection_metric(text: str) -> SelectionMetric:
         metric, label = parse_metric(name)
     except ValueError as error:
         raise InputError(f"--best: {error}") from error
+    if label == EVERY:
+        raise InputError(f"--best: {name.strip()} is of several labels; name one, such as NA recall")
     if not is_resampled(metric):
         raise InputError(f"--best: {metric} is not resampled; choose another, such as auroc")
     if higher_is_better(metric) is None:

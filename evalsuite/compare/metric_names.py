@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saeval.stats.gate.rules import rule_metrics
+from saeval.stats.gate.rules import EVERY, rule_metrics
 from saeval.stats.metrics.registry import get_metric
 from saeval.suggest import did_you_mean
 from saeval.tasks.registry import get_task, list_tasks
@@ -18,7 +18,8 @@ class UnknownMetricError(ValueError):
 
 
 def parse_metric(written: str, label: str | None = None) -> tuple[str, str | None]:
-    """Name and label, from ``recall`` with a label, ``NA recall`` or a name as reports print it.
+    """Name and label, from ``recall`` with a label, ``NA recall``, ``recall of every label`` or a
+    name as reports print it.
 
     Raises
     ------
@@ -26,6 +27,8 @@ def parse_metric(written: str, label: str | None = None) -> tuple[str, str | Non
         If there is no such metric or label.
     """
     words = written.split()
+    if [word.lower() for word in words[1:]] == ["of", "every", "label"]:
+        words = [EVERY, words[0]]
     if len(words) == 2 and words[1].lower() in LABELLED_METRICS:
         if label is not None:
             raise ValueError(f"{written!r} names its label already; leave out label: {label}")
@@ -44,9 +47,12 @@ def parse_metric(written: str, label: str | None = None) -> tuple[str, str | Non
     comparable = [t for t in map(get_task, list_tasks()) if not t.asks_about_own_answers]
     labels = sorted({label for task in comparable for label in task.labels.names})
     if label is None:
-        raise ValueError(f"{name} of which label? Give label: {ABSTENTION}, or one of a task")
-    if label not in (*labels, ABSTENTION):
-        raise ValueError(f"unknown label {label!r}; {did_you_mean(label, (ABSTENTION, *labels))}")
+        raise ValueError(
+            f"{name} of which label? Give label: {EVERY}, {ABSTENTION}, or one of a task"
+        )
+    if label not in (*labels, ABSTENTION, EVERY):
+        known = (ABSTENTION, EVERY, *labels)
+        raise ValueError(f"unknown label {label!r}; {did_you_mean(label, known)}")
     return name, label
 
 

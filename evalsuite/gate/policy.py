@@ -7,6 +7,7 @@
       - {metric: accuracy, not_worse_by: 0.02}
       - {metric: NA recall, must_improve: true}        # or {metric: recall, label: NA, …}
       - {metric: abstention recall, not_worse_by: 0.05}   # NA or UNKNOWN, as the task has it
+      - {metric: recall of every label, not_worse_by: 0.08}   # a rule for each other label
       - {metric: invalid_rate, at_most: 0.05}
     tasks:
       fever:
@@ -16,7 +17,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from saeval.evalsuite.compare.metric_names import (
     parse_metric,
 )
 from saeval.stats.gate.results import SkippedRule
-from saeval.stats.gate.rules import Kind, Rule, higher_is_better, metrics_of
+from saeval.stats.gate.rules import EVERY, Kind, Rule, higher_is_better, metrics_of
 from saeval.stats.metrics.registry import ENTRY_POINTS, get_metric
 from saeval.suggest import did_you_mean
 from saeval.tasks.registry import get_task, list_tasks
@@ -76,7 +77,8 @@ class Policy:
     level
         1 − α, over all rules of all tasks.
     general
-        Rules for every task; a label may be `ABSTENTION`.
+        Rules for every task; a label may be `ABSTENTION`, or `EVERY` for a rule per label of the
+        task that no other rule of the same list is about.
     of_task
         Rules by task; one of the same metric and the same kind of limit (to the base, or on the
         value) stands instead of the general one.
@@ -124,22 +126,42 @@ class Policy:
         rules: dict[_Slot, Rule] = {}
         skipped = []
         own = self.of_task.get(name, ())
-        for rule in (*self.general, *own):
-            resolved = rule
-            if rule.label == ABSTENTION:
-                resolved = replace(rule, label=abstention)
+        labels = task.labels.targets
+        for rule, resolved in (
+            *_resolve(self.general, labels, abstention),
+            *_resolve(own, labels, abstention),
+        ):
             reason = None
             if resolved.key not in has:
                 reason = f"the task has no {describe_metric(rule)}"
             elif _rests_on_abstention(resolved, abstention) and abstention not in present:
                 reason = f"no item of it has the target {abstention}"
+            elif rule.label == EVERY and resolved.label not in present:
+                reason = f"no item of it has the target {resolved.label}"
             if reason is None:
                 rules[_slot(resolved)] = resolved
-            elif rule in own:
+            elif rule in own and rule.label != EVERY:
                 raise InputError(f"{rule.source}: {reason} (task {name})")
             else:
-                skipped.append(SkippedRule(name, rule, reason))
+                shown = resolved if rule.label == EVERY else rule
+                skipped.append(SkippedRule(name, shown, reason))
         return tuple(rules.values()), tuple(skipped)
+
+
+def _resolve(
+    rules: Sequence[Rule], labels: Sequence[str], abstention: str | None
+) -> Iterator[tuple[Rule, Rule]]:
+    """Each rule as it stands and as it is for a task, `EVERY` spelled out."""
+    named = [replace(r, label=abstention) if r.label == ABSTENTION else r for r in rules]
+    taken = {_slot(rule) for rule in named}
+    for rule, resolved in zip(rules, named, strict=True):
+        if rule.label != EVERY:
+            yield rule, resolved
+            continue
+        for label in labels:
+            of_label = replace(rule, label=label)
+            if _slot(of_label) not in taken:
+                yield rule, of_label
 
 
 def describe_metric(rule: Rule) -> str:

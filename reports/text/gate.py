@@ -15,7 +15,7 @@ from saeval.reports.text.numbers import (
     format_value_interval,
 )
 from saeval.stats.gate.results import CHANCE, Gate, RuleResult
-from saeval.stats.gate.rules import Rule, higher_is_better
+from saeval.stats.gate.rules import EVERY, Rule, higher_is_better
 from saeval.stats.metrics.metric import Metric
 from saeval.stats.metrics.registry import get_metric
 
@@ -32,7 +32,9 @@ def metric_of(rule: Rule) -> Metric:
 
 
 def rule_name(rule: Rule) -> str:
-    """``NA recall``, ``False-abstention rate``, ``Abstention recall``."""
+    """``NA recall``, ``False-abstention rate``, ``Abstention recall``, ``Recall of every label``."""
+    if rule.label == EVERY:
+        return f"{metric_of(rule).title.format(label='').strip().capitalize()} of every label"
     name = metric_of(rule).title.format(label=rule.label or "abstention")
     return name[0].upper() + name[1:]
 
@@ -178,7 +180,10 @@ def explain(
 
 def _definition(rule: Rule) -> str:
     label = "NA or UNKNOWN" if rule.label in (None, "abstention") else rule.label
-    return metric_of(rule).definition.format(label=label)
+    definition = metric_of(rule).definition
+    if label == EVERY:
+        return f"For each label X that items of the task have: {definition.format(label='X')}"
+    return definition.format(label=label)
 
 
 def _verdicts(rule: Rule, level: float) -> str:

@@ -13,6 +13,8 @@ from saeval.stats.metrics.item_values import is_of_items
 from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric, own_metrics
 
+EVERY = "every"
+"""In a policy: each label of the task in turn."""
 Kind = Literal["must_improve", "not_worse_by", "at_most", "at_least"]
 
 
@@ -23,7 +25,8 @@ class Rule:
     Attributes
     ----------
     metric, label
-        One of `rule_metrics`; the label only of precision, recall and F1.
+        One of `rule_metrics`; the label only of precision, recall and F1. In a policy it may be
+        `EVERY`; what a task is held to names its labels.
     kind
         ``must_improve``, ``not_worse_by`` (than the base), ``at_most``, ``at_least`` (the
         checkpoint's own value).
