@@ -16,7 +16,7 @@ from saeval.evalsuite.compare.results import Comparison
 from saeval.stats._core.answers import joint_answers
 from saeval.stats.checkpoints.best import best_checkpoint, is_resampled
 from saeval.stats.checkpoints.results import Best, NoBestError
-from saeval.stats.gate.rules import higher_is_better, metrics_of
+from saeval.stats.gate.rules import EVERY, higher_is_better, metrics_of
 from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 from saeval.tasks.registry import get_task
@@ -82,7 +82,9 @@ def parse_selection_metric(text: str) -> SelectionMetric:
     except ValueError as error:
         raise InputError(f"--best: {error}") from error
     if label == EVERY:
-        raise InputError(f"--best: {name.strip()} is of several labels; name one, such as NA recall")
+        raise InputError(
+            f"--best: {name.strip()} is of several labels; name one, such as NA recall"
+        )
     if not is_resampled(metric):
         raise InputError(f"--best: {metric} is not resampled; choose another, such as auroc")
     if higher_is_better(metric) is None:

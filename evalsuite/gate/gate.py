@@ -286,4 +286,5 @@ def _collect_task(
 
 def _is_general_of_confidence(policy: Policy, task: str, rule: Rule) -> bool:
     is_own = rule in policy.of_task.get(task, ())
-    return not is_own and get_metric(rule.metric).needs_confidence
+    metric = get_metric(rule.metric)
+    return not is_own and (metric.needs_confidence or metric.name == "confidence_missing")

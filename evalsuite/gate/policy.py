@@ -126,12 +126,14 @@ class Policy:
         rules: dict[_Slot, Rule] = {}
         skipped = []
         own = self.of_task.get(name, ())
-        labels = task.labels.targets
+        labels = task.labels.names
         for rule, resolved in (
             *_resolve(self.general, labels, abstention),
             *_resolve(own, labels, abstention),
         ):
             reason = None
+            if rule.label == EVERY and resolved.key not in has:
+                continue  # open questions have a recall of what has no answer alone
             if resolved.key not in has:
                 reason = f"the task has no {describe_metric(rule)}"
             elif _rests_on_abstention(resolved, abstention) and abstention not in present:

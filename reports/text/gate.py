@@ -32,7 +32,7 @@ def metric_of(rule: Rule) -> Metric:
 
 
 def rule_name(rule: Rule) -> str:
-    """``NA recall``, ``False-abstention rate``, ``Abstention recall``, ``Recall of every label``."""
+    """``NA recall``, ``False-abstention rate``, ``Recall of every label``."""
     if rule.label == EVERY:
         return f"{metric_of(rule).title.format(label='').strip().capitalize()} of every label"
     name = metric_of(rule).title.format(label=rule.label or "abstention")

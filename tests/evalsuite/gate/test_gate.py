@@ -50,7 +50,7 @@ def test_an_equal_checkpoint_passes_the_built_in_policy(tmp_path, capsys):
     checkpoint = answers(tmp_path, "checkpoint", wrong=300)
     code, out = gate(capsys, tmp_path, base, checkpoint)
     assert code == 0
-    assert "PASS: every rule is shown to hold (6 of 6 rules)." in out
+    assert "PASS: every rule is shown to hold (9 of 9 rules)." in out
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"gate.json", "gate.md", "junit.xml", "comparison.json", "report.html"} <= names
     found = json.loads((tmp_path / "out" / "gate.json").read_text())
@@ -62,7 +62,7 @@ def test_a_worse_checkpoint_is_a_regression(tmp_path, capsys):
     base, checkpoint = answers(tmp_path, "base"), answers(tmp_path, "checkpoint", wrong=200)
     code, out = gate(capsys, tmp_path, base, checkpoint)
     assert code == 1
-    assert "REGRESSION: a rule is shown to be broken (4 of 6 rules)." in out
+    assert "REGRESSION: a rule is shown to be broken (6 of 9 rules)." in out
 
 
 def test_a_checkpoint_that_refuses_more_is_not_excused_by_anything(tmp_path, capsys):
@@ -85,6 +85,26 @@ def test_a_checkpoint_that_refuses_more_is_not_excused_by_anything(tmp_path, cap
     by_metric = {row["rule"]["metric"]: row["verdict"] for row in rows}
     assert by_metric.pop("false_abstention_rate") == "REGRESSION"
     assert set(by_metric.values()) == {"PASS"}
+
+
+def test_a_class_that_pays_for_another_is_a_regression(tmp_path, capsys):
+    """FAIL recall falls by 25 points while NA gains: accuracy and abstention alone look better."""
+    found: dict[str, list] = {"base": [], "checkpoint": []}
+    for number in range(ITEMS):
+        target = LABELS[number % 3]
+        turn = number // 3
+        base = "PASS" if target == "NA" and turn % 10 < 6 else target
+        after = "NA" if target == "FAIL" and turn % 4 == 0 else target
+        found["base"].append(prediction(number, base))
+        found["checkpoint"].append(prediction(number, after))
+    files = [write_predictions(tmp_path / f"{name}.jsonl", rows) for name, rows in found.items()]
+    code, _ = gate(capsys, tmp_path, *files)
+    assert code == 1
+    rows = json.loads((tmp_path / "out" / "gate.json").read_text())["results"]
+    by_key = {(r["rule"]["metric"], r["rule"]["label"]): r for r in rows}
+    assert by_key["accuracy", None]["verdict"] == by_key["recall", "NA"]["verdict"] == "PASS"
+    fell = by_key["recall", "FAIL"]
+    assert (fell["verdict"], fell["estimate"]) == ("REGRESSION", -0.25)
 
 
 def test_too_few_items_are_inconclusive_and_fail_unless_that_is_allowed(tmp_path, capsys):
@@ -228,7 +248,10 @@ def test_verdicts_of_the_published_checkpoint(real_data, tmp_path):
     found = subprocess.run(arguments, capture_output=True, text=True)
     assert found.returncode == 3, found.stderr
     gate = json.loads((out / "gate.json").read_text())
-    measured = {(r["task"], r["rule"]["metric"]): r for r in gate["results"]}
+    measured = {
+        (r["task"], " ".join(filter(None, (r["rule"]["label"], r["rule"]["metric"])))): r
+        for r in gate["results"]
+    }
     open_ones = [key for key, result in measured.items() if result["verdict"] != "PASS"]
     assert open_ones == [("fever", "ece_squared_debiased")]
     calibration = measured[open_ones[0]]
@@ -236,6 +259,6 @@ def test_verdicts_of_the_published_checkpoint(real_data, tmp_path):
     assert calibration["interval"]["low"] > 0.02
     assert calibration["p_regression"] < 0.05 < calibration["p_holm"]
     assert measured["fever", "accuracy"]["estimate"] == pytest.approx(0.080, abs=5e-4)
-    assert measured["fever", "recall"]["estimate"] == pytest.approx(0.164, abs=5e-4)
+    assert measured["fever", "NA recall"]["estimate"] == pytest.approx(0.164, abs=5e-4)
     worst = measured["climatefever", "accuracy"]
     assert -0.03 < worst["interval"]["low"] < -0.02, "a margin of two points would not be passed"

@@ -89,6 +89,36 @@ def test_the_built_in_policy_holds_both_sides_of_abstaining_of_every_task():
         assert skipped == ()
 
 
+EVERY_LABEL = "rules:\n  - {%s, not_worse_by: 0.08}\n"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["metric: recall of every label", "metric: recall, label: every", "metric: every recall"],
+)
+def test_every_label_is_a_rule_per_class_of_the_task(written, rule):
+    policy = load_policy(written(EVERY_LABEL % rule))
+    rules, skipped = policy.rules_for("fever", ["PASS", "NA"])
+    assert [(r.key, r.limit) for r in rules] == [(("recall", x), 0.08) for x in ("PASS", "NA")]
+    assert [(s.rule.label, s.reason) for s in skipped] == [
+        ("FAIL", "no item of it has the target FAIL")
+    ]
+    rules, _ = policy.rules_for("selfaware", ["RIGHT", "UNKNOWN"])
+    assert [r.label for r in rules] == ["UNKNOWN"], "correct_rate is that of the rest"
+
+
+def test_a_label_with_a_rule_of_its_own_is_not_held_to_that_of_every_label(written):
+    general = "  - {metric: abstention recall, not_worse_by: 0.05}\n"
+    own = "tasks:\n  fever:\n    rules: [{metric: FAIL recall, must_improve: true}]\n"
+    policy = load_policy(written(EVERY_LABEL % "metric: recall, label: every" + general + own))
+    rules, _ = policy.rules_for("fever", ["PASS", "FAIL", "NA"])
+    assert {r.label: (r.kind, r.limit) for r in rules} == {
+        "PASS": ("not_worse_by", 0.08),
+        "FAIL": ("must_improve", 0.0),
+        "NA": ("not_worse_by", 0.05),
+    }
+
+
 def test_every_metric_can_be_held_to_something(written):
     for known in (*OF_ANSWERS, *OF_CONFIDENCE):
         name = known.name
