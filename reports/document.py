@@ -14,7 +14,8 @@ from typing import Literal
 Format = Literal["html", "markdown"]
 Tone = Literal[
     "", "base", "checkpoint", "muted", "strong",
-    "better", "worse", "mixed", "higher", "lower", "noise", "same", "untested",
+    "better", "worse", "mixed", "higher", "lower",
+    "noise", "equivalent", "not detected", "untested",
 ]  # fmt: skip
 """What a text is or says; a page and a terminal give each a colour."""
 
@@ -273,6 +274,15 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Question:
+    """A question that a reader came with, its answer, and the sentences that it rests on."""
+
+    text: str
+    answer: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Cautions:
     """What a reader must know before believing the numbers."""
 
@@ -292,6 +302,8 @@ class Document:
         The models, base first.
     headline, summary
         The result in one sentence, and the sentences that complete the paragraph.
+    questions
+        What readers came to ask, answered.
     opening
         Further blocks before the first section.
     badges
@@ -308,6 +320,7 @@ class Document:
     models: tuple[Span, ...] = ()
     headline: str = ""
     summary: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
     opening: tuple[Block, ...] = ()
     badges: tuple[tuple[str, Badge], ...] = ()
     cautions: Cautions | None = None

@@ -28,6 +28,7 @@ from saeval.progress import SILENT, Progress
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.compare import results as stats_results
 from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.knowledge import with_answers
 from saeval.stats.compare.published import PublishedConvention, published_convention
 from saeval.stats.compare.results import SCHEMA_VERSION, ModelDescription, TaskComparison
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
@@ -76,7 +77,7 @@ def compare_predictions(
             show(f"statistics: {checkpoint_model.name}, {pairs.task.name}")
             task = _compare_task(pairs, answers, settings, predictions.training)
             tasks.append(replace(task, judge=agreement))
-        tasks = list(adjust_family(tasks))
+        tasks = list(with_answers(adjust_family(tasks), settings.confidence_level))
         shared = find_shared_items(paired)
         kinds = {pairs.task.kind for pairs in paired}
         if len(tasks) > 1 and not shared and len(kinds) == 1:

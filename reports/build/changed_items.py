@@ -22,7 +22,7 @@ from saeval.reports.document import (
 )
 from saeval.reports.text.numbers import format_count
 from saeval.reports.text.significance import tasks_and_pooled
-from saeval.reports.text.verdict import is_question
+from saeval.stats.compare.abstention import is_question
 from saeval.stats.compare.results import ChangedItem, Comparison, TaskComparison
 from saeval.terminal_text import one_line
 

@@ -33,9 +33,10 @@ from saeval.reports.text.numbers import (
     format_level,
     format_value,
 )
-from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE, find
+from saeval.reports.text.significance import LEGEND, UNADJUSTED_NOTE
 from saeval.reports.text.summary import in_words
 from saeval.stats.checkpoints.results import Best, CheckpointSeries
+from saeval.stats.compare.abstention import find
 from saeval.stats.compare.results import Comparison, TaskComparison
 from saeval.stats.metrics.registry import get_metric
 

@@ -25,6 +25,7 @@ from saeval.reports.document import (
     Figure,
     Grid,
     Paragraph,
+    Question,
     Row,
     Section,
     Sentences,
@@ -45,6 +46,7 @@ from saeval.reports.text.numbers import (
 )
 from saeval.reports.text.significance import (
     AA_NOTE,
+    EQUIVALENCE_NOTE,
     UNADJUSTED_NOTE,
     has_aa,
     sign_of,
@@ -68,7 +70,6 @@ _TONES: dict[Verdict, Tone] = {
     "identical": "noise",
     "invalid": "worse",
 }
-_SHORT_NAME = 15
 _ROOMY = 90
 """Columns of a terminal that has room for a p more and for gaps."""
 
@@ -94,6 +95,7 @@ def comparison_report(comparison: Comparison) -> Document:
         models=model_spans(comparison.base.name, [comparison.checkpoint.name]),
         headline=texts.headline,
         summary=texts.summary,
+        questions=_questions(texts),
         badges=tuple(badges.items()),
         cautions=_cautions(texts),
         sections=(
@@ -114,12 +116,13 @@ def comparison_summary(comparison: Comparison) -> Document:
         pooled = _headline_rows(comparison.pooled, comparison)
         note = Paragraph(UNADJUSTED_NOTE, "note")
         tables.append(Section(pooled.title, "", (*pooled.blocks, note), subtitle=pooled.subtitle))
-    if has_aa(comparison):
-        tables.append(Section("", "", (Paragraph(AA_NOTE, "note"),)))
+    notes = [EQUIVALENCE_NOTE, *([AA_NOTE] if has_aa(comparison) else [])]
+    tables.append(Section("", "", (Paragraph(" ".join(notes), "note"),)))
     return Document(
         title=f"{comparison.base.name} → {comparison.checkpoint.name}",
         headline=texts.headline,
         summary=texts.summary,
+        questions=_questions(texts),
         cautions=_cautions(texts),
         sections=(
             *tables,
@@ -134,6 +137,10 @@ def comparison_summary(comparison: Comparison) -> Document:
             ),
         ),
     )
+
+
+def _questions(texts: Words) -> tuple[Question, ...]:
+    return tuple(Question(a.question, a.answer, a.evidence) for a in texts.answers)
 
 
 def _cautions(texts: Words) -> Cautions | None:
@@ -173,6 +180,7 @@ def _headline_section(comparison: Comparison) -> Section:
     notes = [
         f"Checkpoint − base with its {format_level(level)} interval in brackets. Better, worse, "
         "higher and lower are significant: Holm’s p and the interval both say so.",
+        EQUIVALENCE_NOTE,
         *([UNADJUSTED_NOTE] if unadjusted else []),
         *([AA_NOTE] if has_aa(comparison) else []),
     ]
@@ -219,9 +227,7 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
     level = comparison.settings.confidence_level
     rows = [row for row in task.metrics if row.headline]
     aa = has_aa(comparison)
-    # Where there is no room for all, the p that is not corrected is what can be missed.
     names = [metric_name(row, task.abstention) for row in rows]
-    crowded = aa or max(map(len, names), default=0) > _SHORT_NAME
     table = Table(
         columns=(
             Column("Metric"),
@@ -230,7 +236,8 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
             Column("Diff."),
             *((Column("A/A"),) if aa else ()),
             Column(f"{format_level(level)} interval"),
-            Column("p", from_width=_ROOMY if crowded else 0),
+            # Where there is no room for all, the p that is not corrected is what can be missed.
+            Column("p", from_width=_ROOMY),
             Column("Holm p"),
             Column("", align="left"),
         ),

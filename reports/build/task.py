@@ -35,7 +35,7 @@ from saeval.reports.figures.task import (
 from saeval.reports.text.numbers import format_count, format_items, format_level, format_value
 from saeval.reports.text.significance import UNADJUSTED_NOTE
 from saeval.reports.text.task import task_sentences
-from saeval.reports.text.verdict import is_question
+from saeval.stats.compare.abstention import is_question
 from saeval.stats.compare.results import TaskComparison
 from saeval.terminal_text import one_line
 

@@ -28,8 +28,10 @@ from saeval.reports.text.numbers import (
     format_value,
     join_words,
 )
-from saeval.reports.text.significance import Direction, find, sign_of
+from saeval.reports.text.significance import sign_of
 from saeval.stats.checkpoints.results import CheckpointSeries
+from saeval.stats.compare.abstention import find
+from saeval.stats.compare.direction import Direction
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
 from saeval.stats.metrics.metric import Scale
@@ -137,7 +139,7 @@ def _when_significant(curve: Curve, level: float) -> str:
         parts.append(f"{direction} {when}")
     if parts:
         return ", ".join(parts)
-    alone = {"untested": "untested", "same": "the same at every step"}
+    alone = {"untested": "untested", "equivalent": "equivalent at every step"}
     return alone.get(signs[0], _NOISE) if len(set(signs)) == 1 else _NOISE
 
 

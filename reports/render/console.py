@@ -38,7 +38,8 @@ _STYLES: dict[Tone, str] = {
     "higher": "cyan",
     "lower": "cyan",
     "noise": "dim",
-    "same": "dim",
+    "equivalent": "dim",
+    "not detected": "dim",
     "untested": "dim",
 }
 _BULLETS = {"warning": ("!", "yellow"), "question": ("?", ""), "note": ("-", "dim")}
@@ -74,12 +75,17 @@ class _Printer:
             self.gap()
             self.line(document.cautions.title, "bold")
             self.bullets(Sentences(document.cautions.items, "warning"))
+        if document.summary:
+            self.gap()
+            self.line(" ".join(document.summary))
         if document.headline or document.opening:
             self.gap()
         if document.headline:
             self.line(document.headline, _STYLES[document.tone])
-        if document.summary:
-            self.line(" ".join(document.summary))
+        for question in document.questions:
+            self.gap()
+            self.line(f"{question.text} {question.answer}", "bold")
+            self.bullets(Sentences(question.evidence))
         for block in document.opening:
             for text in _texts(block):
                 self.line(text)

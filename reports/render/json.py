@@ -6,11 +6,19 @@ import dataclasses
 import json
 import math
 import re
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from saeval.reports.render.json_keys import keys_of, path_in_file, with_field_names
-from saeval.stats.compare.results import SCHEMA_VERSION, Comparison, TaskComparison
+from saeval.reports.text.summary import in_words
+from saeval.stats.compare.knowledge import with_answers
+from saeval.stats.compare.results import (
+    FIRST_SCHEMA_VERSION,
+    SCHEMA_VERSION,
+    Comparison,
+    TaskComparison,
+)
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -32,12 +40,25 @@ def dump(result: object) -> str:
     A model may emit half of a surrogate pair. It cannot be encoded, so it is written as a JSON
     escape, which reads back as the same character.
     """
-    try:
-        text = json.dumps(result, default=_fields, indent=2, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        where = _not_finite(result, type(result).__name__.lower())
-        raise ValueError(f"{where} is not finite; a value that does not exist is None") from None
+    if where := _not_finite(result, type(result).__name__.lower()):
+        raise ValueError(f"{where} is not finite; a value that does not exist is None")
+    tree = with_words(result) if isinstance(result, Comparison) else result
+    text = json.dumps(tree, default=_fields, indent=2, ensure_ascii=False, allow_nan=False)
     return _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
+
+
+def with_words(comparison: Comparison) -> dict[str, Any]:
+    """The fields of a comparison; what it says in words comes first, after the schema."""
+    words = in_words(comparison)
+    names = ("knows_better", "cost")
+    return {
+        "schema": comparison.schema,
+        "in_words": {
+            "headline": words.headline,
+            **{name: _fields(a) for name, a in zip(names, words.answers, strict=True)},
+        },
+        **_fields(comparison),
+    }
 
 
 def from_json(text: str) -> Comparison:
@@ -53,7 +74,7 @@ def from_json(text: str) -> Comparison:
     except ValueError as error:
         raise ValueError(f"not a comparison: the file is not valid JSON ({error})") from None
     schema = tree.get("schema") if isinstance(tree, dict) else None
-    if schema != SCHEMA_VERSION:
+    if schema not in (SCHEMA_VERSION, FIRST_SCHEMA_VERSION):
         raise ValueError(
             f"not a comparison that this version can read: its schema is {schema!r}, "
             f"expected {SCHEMA_VERSION!r}"
@@ -69,6 +90,9 @@ def from_json(text: str) -> Comparison:
     for task in (*comparison.tasks, *([comparison.pooled] if comparison.pooled else [])):
         if mistake := _find_wrong_shape(task):
             raise ValueError(f"not a complete comparison: task {task.task}: {mistake}")
+    if schema == FIRST_SCHEMA_VERSION:
+        level = comparison.settings.confidence_level
+        return replace(comparison, tasks=with_answers(comparison.tasks, level))
     return comparison
 
 

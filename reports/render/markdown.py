@@ -34,7 +34,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&$]|^[-+=])")
 _AUTOLINK = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
 _VALUE = re.compile(
     r"(?:[0-9.,+−–%\[<=~✓✗↑↓⇄→() ]|\](?!\()|pp|p |A/A|of"
-    r"|better|worse|higher|lower|noise|same|untested)*"
+    r"|better|worse|higher|lower|noise|equivalent|not detected|untested)*"
 )
 """Values, intervals and verdicts, which Markdown leaves alone but for a tilde."""
 _MARKS = {"warning": "⚠ "}
@@ -59,9 +59,15 @@ def escape(text: str) -> str:
 def _document(document: Document) -> Iterator[str]:
     yield f"## {escape(document.title)}"
     yield ""
-    headline = [f"**{escape(document.headline)}**"] if document.headline else []
-    if headline or document.summary:
-        yield " ".join([*headline, *map(escape, document.summary)])
+    if document.headline:
+        yield f"**{escape(document.headline)}**"
+        yield ""
+    for question in document.questions:
+        yield f"**{escape(question.text)}** {escape(question.answer)}"
+        yield ""
+        yield from _blocks((Sentences(question.evidence),))
+    if document.summary:
+        yield " ".join(map(escape, document.summary))
         yield ""
     yield from _blocks(document.opening)
     if document.cautions is not None:

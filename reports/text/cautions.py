@@ -14,19 +14,23 @@ from saeval.reports.text.numbers import (
     format_value,
     join_words,
 )
-from saeval.reports.text.significance import find, leaves_out_zero, sign_of
+from saeval.reports.text.significance import sign_of
 from saeval.reports.text.verdict import (
     gain_is_only_format,
-    identical,
-    knowledge_lost,
-    only_abstains,
-    refusal_rise,
     too_few_items,
     treatments_disagree,
     valid_on_both_sides,
     verdict,
 )
+from saeval.stats.compare.abstention import (
+    find,
+    knowledge_lost,
+    only_abstains,
+    refusal_rise,
+)
+from saeval.stats.compare.direction import leaves_out_zero
 from saeval.stats.compare.invalid import InvalidTreatment
+from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.results import Comparison, TaskComparison
 
 SHORTCUT_ABOVE_CHANCE = 0.05
@@ -78,7 +82,7 @@ def _cut_prompts(comparison: Comparison) -> list[str]:
 
 
 def _identical(task: TaskComparison, level: float) -> str | None:
-    if not identical(task):
+    if not is_identical(task):
         return None
     return (
         "both models gave the same label and confidence on every item; if the checkpoint is an "
@@ -242,7 +246,7 @@ def _one_confidence(comparison: Comparison) -> list[str]:
     names, means = [], []
     for task in comparison.tasks:
         spread, mean = find(task, "confidence_std"), find(task, "confidence_mean")
-        if spread is None or mean is None or identical(task):
+        if spread is None or mean is None or is_identical(task):
             continue
         constant = spread.checkpoint is not None and spread.checkpoint < ONE_NUMBER
         if constant and spread.items >= ENOUGH_TO_SEE_A_HABIT:

@@ -12,7 +12,7 @@ RELATIONS: dict[Relation, str] = {
     "dominates": "✓ dominates",
     "dominated": "✗ is dominated",
     "trade": "⇄ trades",
-    "noise": "~ noise",
+    "noise": "~ not detected",
     "untested": "– untested",
 }
 

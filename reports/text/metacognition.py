@@ -9,7 +9,8 @@ from saeval.reports.text.numbers import (
     format_difference,
     join_words,
 )
-from saeval.reports.text.significance import leaves_out_zero, sign_of
+from saeval.reports.text.significance import sign_of
+from saeval.stats.compare.direction import leaves_out_zero
 from saeval.stats.metacognition.results import (
     Metacognition,
     ModelMetacognition,

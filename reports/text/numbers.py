@@ -55,6 +55,11 @@ def format_value_range(limits: Interval, scale: Scale) -> str:
     return f"{format_value(limits.low, scale)} to {format_value(limits.high, scale)}"
 
 
+def format_margin(margin: float, scale: Scale) -> str:
+    """``±5 pp`` or ``±0.05``."""
+    return f"±{margin * 100:g} pp" if scale == "proportion" else f"±{margin:g}"
+
+
 def format_pvalue(p: float | None) -> str:
     """``0.274``, and ``<0.001`` below that."""
     if p is None:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from saeval.stats._core.interval import Interval
+from saeval.reports.text.numbers import format_margin
+from saeval.stats.compare.direction import (
+    MARGIN,
+    MARGIN_OF_SQUARES,
+    Direction,
+    direction_of,
+)
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison, TaskComparison
-
-Direction = Literal["better", "worse", "higher", "lower", "noise", "same", "untested"]
 
 GLYPHS: dict[Direction, str] = {
     "better": "✓",
     "worse": "✗",
     "higher": "↑",
     "lower": "↓",
-    "noise": "~",
-    "same": "=",
+    "equivalent": "=",
+    "not detected": "~",
     "untested": "–",
 }
 
-LEGEND = "✓ better, ✗ worse, ↑↓ changed, ~ noise (not significant), = the same."
+LEGEND = "✓ better, ✗ worse, ↑↓ changed, = equivalent (within the margin), ~ not detected."
 UNADJUSTED_NOTE = "A sign in parentheses rests on a p that is not adjusted for multiple testing."
-
+EQUIVALENCE_NOTE = (
+    f"Equivalent: any change is shown to be smaller than {format_margin(MARGIN, 'proportion')} or "
+    f"{format_margin(MARGIN, 'score')}, {format_margin(MARGIN_OF_SQUARES, 'score')} for squared "
+    "errors. Not detected: neither a change nor its absence is shown."
+)
 AA_NOTE = "A/A is the same difference between the base and the base asked again."
 
 
@@ -39,8 +46,7 @@ class Sign:
     Attributes
     ----------
     direction
-        ``higher`` and ``lower`` are changes of a metric that has no good direction; ``same`` is
-        no difference at all; ``untested`` has no p.
+        As `direction_of` has it.
     adjusted
         Whether it rests on Holm's p. Rows outside the family have only their raw p.
     """
@@ -67,33 +73,8 @@ class Sign:
 
 
 def sign_of(row: MetricComparison, level: float) -> Sign:
-    """A difference is significant if its p is below 1 − level and its interval leaves out 0.
-
-    The p is Holm's where the row belongs to the family, else the raw one.
-    """
-    adjusted = row.pvalue_holm is not None
-    p = row.pvalue_holm if row.pvalue_holm is not None else row.pvalue
-    limits = row.confidence_interval
-    if row.difference is None or p is None:
-        return Sign("untested", adjusted)
-    if row.difference == 0:
-        return Sign("same", adjusted)
-    if p >= significance_level(level) or not leaves_out_zero(limits):
-        return Sign("noise", adjusted)
-    rose = row.difference > 0
-    if row.higher_is_better is None:
-        return Sign("higher" if rose else "lower", adjusted)
-    return Sign("better" if rose == row.higher_is_better else "worse", adjusted)
-
-
-def significance_level(level: float) -> float:
-    """The α of a confidence level, .05 for .95, free of the rounding error of 1 − .95."""
-    return round(1 - level, 12)
-
-
-def leaves_out_zero(limits: Interval | None) -> bool:
-    """Whether 0 lies outside; True without an interval, where the p decides alone."""
-    return limits is None or limits.low > 0 or limits.high < 0
+    """How a difference reads, by `direction_of`."""
+    return Sign(direction_of(row, level), adjusted=row.pvalue_holm is not None)
 
 
 def tasks_and_pooled(comparison: Comparison) -> tuple[TaskComparison, ...]:
@@ -101,12 +82,3 @@ def tasks_and_pooled(comparison: Comparison) -> tuple[TaskComparison, ...]:
     if comparison.pooled is None:
         return comparison.tasks
     return *comparison.tasks, comparison.pooled
-
-
-def find(task: TaskComparison, metric: str, label: str | None = None) -> MetricComparison | None:
-    """The row of a metric, or None if the task has none or either model has no value."""
-    try:
-        row = task.metric(metric, label)
-    except KeyError:
-        return None
-    return None if row.base is None or row.checkpoint is None or row.difference is None else row

@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from saeval.reports.text.cautions import cautions
+from saeval.reports.text.knowledge import Answered, both_answers, cost_clause, knowledge_clause
 from saeval.reports.text.numbers import format_count, format_items, join_words
 from saeval.reports.text.task import (
-    confidence_tells,
     counts_from_to,
     from_to,
     name_in_sentence,
     task_sentences,
 )
-from saeval.reports.text.verdict import Verdict, error_counts, identical, signed_rows, verdict
+from saeval.reports.text.verdict import Verdict, error_counts, signed_rows, verdict
+from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison, TaskComparison
 
 _NAMED_AT_MOST = 4
-_DETAILED_AT_MOST = 2
-"""With more tasks the headline only names those that are mixed."""
 
 _CLAUSES: dict[Verdict, str] = {
     "better": "better on {}",
@@ -28,7 +27,7 @@ _CLAUSES: dict[Verdict, str] = {
     "worse": "worse on {}",
     "format only": "better only in format on {}",
     "refuses more": "not better at knowing, only refusing more, on {}",
-    "noise": "no significant change on {}",
+    "noise": "nothing detected on {}",
     "too few items": "too few items to tell on {}",
     "identical": "identical on {}",
     "invalid": "nothing could be parsed on {}",
@@ -51,7 +50,10 @@ class Words:
     Attributes
     ----------
     headline
-        One sentence: the verdict on every task. Models are just "base" and "checkpoint".
+        One sentence: the verdict on every task, whether the checkpoint knows better what it does
+        not know, and what fell. Models are just "base" and "checkpoint".
+    answers
+        Both questions with their answers.
     summary
         The sentences that complete the first paragraph.
     tasks
@@ -65,6 +67,7 @@ class Words:
     """
 
     headline: str
+    answers: tuple[Answered, ...]
     summary: tuple[str, ...]
     tasks: tuple[TaskWords, ...]
     cautions: tuple[str, ...]
@@ -75,6 +78,7 @@ def in_words(comparison: Comparison) -> Words:
     level = comparison.settings.confidence_level
     return Words(
         headline=_headline(comparison),
+        answers=both_answers(comparison),
         summary=_summary(comparison),
         tasks=tuple(
             TaskWords(task.task, verdict(task, level), task_sentences(task, level))
@@ -85,39 +89,36 @@ def in_words(comparison: Comparison) -> Words:
 
 
 def _headline(comparison: Comparison) -> str:
-    level = comparison.settings.confidence_level
-    if all(identical(task) for task in comparison.tasks):
-        items = sum(task.items for task in comparison.tasks)
+    """The verdicts, the answer to what people came to ask, and what fell."""
+    tasks, level = comparison.tasks, comparison.settings.confidence_level
+    if all(is_identical(task) for task in tasks):
+        items = sum(task.items for task in tasks)
         return (
             f"No difference at all: the checkpoint gives the base's label and confidence on all "
             f"{format_items(items)}."
         )
     by_verdict: dict[Verdict, list[str]] = {kind: [] for kind in _CLAUSES}
-    for task in comparison.tasks:
-        kind = verdict(task, level)
-        detail = len(comparison.tasks) <= _DETAILED_AT_MOST and kind == "mixed"
-        by_verdict[kind].append(task.task + (_both_ways(task, level) if detail else ""))
-    clauses = [
-        _CLAUSES[kind].format(join_words(names)) for kind, names in by_verdict.items() if names
-    ]
-    text = "; ".join(clauses)
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def _both_ways(task: TaskComparison, level: float) -> str:
-    better, worse = (
-        ", ".join(
-            name_in_sentence(task, r)
-            for r, s in signed_rows(task, level)
-            if s.direction == direction
-        )
-        for direction in ("better", "worse")
+    for task in tasks:
+        by_verdict[verdict(task, level)].append(task.task)
+    clauses = "; ".join(
+        _CLAUSES[kind].format(_named_tasks(names, tasks))
+        for kind, names in by_verdict.items()
+        if names
     )
-    return f" (better: {better}; worse: {worse})"
+    fell = cost_clause(tasks, level)
+    paid = f"; {fell}" if fell else ""
+    text = f"{clauses}: {knowledge_clause(tasks, level)}{paid}."
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _named_tasks(names: Sequence[str], tasks: Sequence[TaskComparison]) -> str:
+    if len(names) == len(tasks) > 1:
+        return "both tasks" if len(tasks) == 2 else f"all {len(tasks)} tasks"
+    return join_words(names)
 
 
 def _summary(comparison: Comparison) -> tuple[str, ...]:
-    if all(identical(task) for task in comparison.tasks):
+    if all(is_identical(task) for task in comparison.tasks):
         return ()
     level = comparison.settings.confidence_level
     tested = [
@@ -145,9 +146,6 @@ def _summary(comparison: Comparison) -> tuple[str, ...]:
         share = f"{noise} of" if noise < len(tested) else "All"
         sentences[-1] += f" {share} {len(tested)} tested differences are not significant."
     sentences.append(_overall_errors(comparison.tasks))
-    overall = comparison.tasks[0] if not several else comparison.pooled
-    if overall is not None:
-        sentences.append(confidence_tells(overall, level))
     return tuple(sentence for sentence in sentences if sentence)
 
 

@@ -11,21 +11,23 @@ from saeval.reports.text.numbers import (
     format_difference,
     format_items,
     format_level,
+    format_margin,
     format_pvalue,
     format_range,
     format_value,
     join_words,
 )
-from saeval.reports.text.significance import Sign, find, sign_of, significance_level
+from saeval.reports.text.significance import Sign, sign_of
 from saeval.reports.text.verdict import (
     error_counts,
     gain_is_only_format,
-    identical,
-    is_question,
     signed_rows,
     too_few_items,
     valid_on_both_sides,
 )
+from saeval.stats.compare.abstention import find, is_question
+from saeval.stats.compare.direction import Direction, margin_of, significance_level
+from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
 from saeval.stats.metrics.registry import get_metric
@@ -46,7 +48,7 @@ COIN = 0.1
 
 def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
     """Accuracy, both error directions, format, confidence, and whatever else moved."""
-    if identical(task):
+    if is_identical(task):
         same = f"No difference at all on {format_items(task.items)}."
         return (same, *judge_sentences(task, level))
     sentences = [
@@ -67,8 +69,9 @@ def _accuracy(task: TaskComparison, level: float) -> str:
     if row is None:
         return ""
     sign = sign_of(row, level)
-    if sign.direction == "same":
-        return f"Accuracy is the same, {format_value(row.base, 'proportion')}."
+    if sign.direction == "equivalent":
+        within = format_margin(margin_of("accuracy"), "proportion")
+        return f"Accuracy is equivalent within {within}: {from_to(row)}."
     change = format_difference(row.difference, "proportion")
     if row.confidence_interval is not None:
         limits = format_range(row.confidence_interval, "proportion")
@@ -262,7 +265,12 @@ def counts_from_to(pair: Sequence[int]) -> str:
 
 
 def _spoken(sign: Sign) -> str:
-    word = {"same": "no change", "untested": "not tested"}.get(sign.direction, sign.direction)
+    words: dict[Direction, str] = {
+        "equivalent": "equivalent within the margin",
+        "not detected": "no change detected",
+        "untested": "not tested",
+    }
+    word = words.get(sign.direction, sign.direction)
     return f"{word} by unadjusted p" if sign.is_significant and not sign.adjusted else word
 
 

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from saeval.reports.text.significance import Sign, find, leaves_out_zero, sign_of
+from saeval.reports.text.significance import Sign, sign_of
+from saeval.stats.compare.abstention import find, only_abstains, refusal_rise
+from saeval.stats.compare.direction import leaves_out_zero
 from saeval.stats.compare.invalid import InvalidTreatment
+from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.model_result import ModelResult
 from saeval.stats.compare.results import TaskComparison
@@ -30,7 +33,7 @@ VERDICT_NAMES: dict[Verdict, str] = {
     "mixed": "mixed",
     "format only": "better only in format",
     "refuses more": "only refuses more",
-    "noise": "no significant change",
+    "noise": "nothing detected",
     "too few items": "too few items to tell",
     "identical": "identical",
     "invalid": "cannot be parsed",
@@ -89,21 +92,6 @@ def all_invalid(task: TaskComparison) -> bool:
     return task.base.invalid == task.checkpoint.invalid == task.items
 
 
-def is_question(task: TaskComparison) -> bool:
-    """Whether the task asks open questions, which may be left unanswered at no fault."""
-    return any(row.metric == "incorrect_rate" for row in task.metrics)
-
-
-def identical(task: TaskComparison) -> bool:
-    """Whether both models gave the same labels and confidences."""
-    return (
-        not all_invalid(task)
-        and task.n_changed_items == 0
-        and task.base == task.checkpoint
-        and all(row.difference in (0, None) for row in task.metrics)
-    )
-
-
 def valid_on_both_sides(task: TaskComparison) -> InvalidTreatment | None:
     """The treatment that leaves out every item that either model answered invalidly."""
     return next((t for t in task.invalid_treatments if t.treatment == "valid on both sides"), None)
@@ -122,46 +110,6 @@ def gain_is_only_format(task: TaskComparison, level: float) -> bool:
     )
 
 
-def refusal_rise(task: TaskComparison, level: float) -> tuple[float, float] | None:
-    """The rise of abstention recall and of false abstention, where the one comes with the other.
-
-    Of claims that the evidence settles or not; for open questions see `knowledge_lost`. A gain has
-    to pass the adjusted p; for the cost its interval is enough, so that a doubt about a gain is
-    raised more easily than the gain is granted.
-    """
-    recall = find(task, "recall", task.abstention)
-    refusals = find(task, "false_abstention_rate")
-    if recall is None or refusals is None or is_question(task):
-        return None
-    gain, cost = recall.difference or 0.0, refusals.difference or 0.0
-    better = sign_of(recall, level).direction == "better"
-    if better and cost > 0 and leaves_out_zero(refusals.confidence_interval):
-        return gain, cost
-    return None
-
-
-def knowledge_lost(task: TaskComparison, level: float) -> float | None:
-    """By how much fewer open questions are answered rightly, where more are abstained from."""
-    abstention = find(task, "abstention_rate")
-    right = find(task, "correct_rate") or find(task, "accuracy")
-    if not is_question(task) or abstention is None or right is None:
-        return None
-    lost = (right.difference or 0) < 0 and leaves_out_zero(right.confidence_interval)
-    return (
-        -(right.difference or 0)
-        if lost and sign_of(abstention, level).direction == "higher"
-        else None
-    )
-
-
-def only_abstains(task: TaskComparison, level: float) -> bool:
-    """Whether right answers were lost to abstention, and what is still answered is no better."""
-    if knowledge_lost(task, level) is None:
-        return False
-    attempted = find(task, "correct_given_attempted")
-    return attempted is None or sign_of(attempted, level).direction != "better"
-
-
 def too_few_items(task: TaskComparison) -> bool:
     """Whether the accuracy's interval is so wide that "no change" would say nothing."""
     accuracy = find(task, "accuracy")
@@ -175,7 +123,7 @@ def verdict(task: TaskComparison, level: float) -> Verdict:
     """One word for the task."""
     if all_invalid(task):
         return "invalid"
-    if identical(task):
+    if is_identical(task):
         return "identical"
     directions = {sign.direction for _, sign in signed_rows(task, level)}
     rise = refusal_rise(task, level)

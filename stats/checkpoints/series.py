@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from saeval.stats.checkpoints.results import SERIES_SCHEMA_VERSION, Best, CheckpointSeries
+from saeval.stats.compare.knowledge import with_answers
 from saeval.stats.compare.results import Comparison
 from saeval.stats.compare.task import adjust_family, family_size
 
@@ -42,7 +43,8 @@ def checkpoint_series(
         if len(steps) != len(comparisons) or not ascending:
             raise ValueError("`steps` must be one for each comparison, ascending")
     tasks = [task for c in comparisons for task in c.tasks]
-    adjusted, tests = iter(adjust_family(tasks)), family_size(tasks)
+    level, tests = first.settings.confidence_level, family_size(tasks)
+    adjusted = iter(with_answers(adjust_family(tasks), level))
     return CheckpointSeries(
         schema=SERIES_SCHEMA_VERSION,
         base=first.base,

@@ -44,15 +44,10 @@ def compare_label_probabilities(
     rng
         For the bootstrap.
     """
-    usable = np.flatnonzero(
-        _own_probability(pairs, pairs.base) & _own_probability(pairs, pairs.checkpoint)
-    )
-    if len(usable) == 0:
+    own = _probed(pairs)
+    if own is None:
         return None
-    own = pairs.subset(usable)
-    of_label = replace(
-        own, base=_by_own_probability(own.base), checkpoint=_by_own_probability(own.checkpoint)
-    )
+    of_label = _of_label(own)
     bootstrap = paired_bootstrap(of_label, n_resamples=config.n_resamples, rng=rng)
     rows = [
         replace(row, headline=False, pvalue_max_t=None)
@@ -75,7 +70,27 @@ def compare_label_probabilities(
             )
         )
     rows += _gaps(own, of_label, config.confidence_level)
-    return LabelProbabilities(len(usable), tuple(rows))
+    return LabelProbabilities(len(own), tuple(rows))
+
+
+def with_own_confidence(pairs: PairedAnswers) -> PairedAnswers | None:
+    """The items that both models gave a label and were probed on, their own probability of that
+    label in place of stated confidence; None where there is no such item."""
+    own = _probed(pairs)
+    return None if own is None else _of_label(own)
+
+
+def _probed(pairs: PairedAnswers) -> PairedAnswers | None:
+    usable = np.flatnonzero(
+        _own_probability(pairs, pairs.base) & _own_probability(pairs, pairs.checkpoint)
+    )
+    return pairs.subset(usable) if len(usable) else None
+
+
+def _of_label(own: PairedAnswers) -> PairedAnswers:
+    return replace(
+        own, base=_by_own_probability(own.base), checkpoint=_by_own_probability(own.checkpoint)
+    )
 
 
 def _gaps(

@@ -12,6 +12,11 @@ from saeval.stats.inference.proportion_difference import proportion_difference
 from saeval.stats.metrics.metric import MetricKey, Scale
 
 
+def informative(interval: Interval | None) -> Interval | None:
+    """The interval, or None where it has no width: what did not vary is not thereby certain."""
+    return None if interval is None or interval.low == interval.high else interval
+
+
 @dataclass(frozen=True)
 class MetricDeclaration:
     """How to show a metric that is not built in, where it may not be registered.
@@ -111,7 +116,7 @@ def secondary_row(
         difference=checkpoint - base,
         base_interval=None,
         checkpoint_interval=None,
-        confidence_interval=test.confidence_interval,
+        confidence_interval=informative(test.confidence_interval),
         pvalue=pvalue,
         method=None if pvalue is None else test.method,
         pvalue_max_t=None,

@@ -30,7 +30,7 @@ from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
 from saeval.stats.compare.config import StatsConfig
-from saeval.stats.compare.metric_comparison import MetricComparison, secondary_row
+from saeval.stats.compare.metric_comparison import MetricComparison, informative, secondary_row
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference, auroc_interval
 from saeval.stats.inference.means import mean_difference
@@ -176,9 +176,9 @@ def _row(
         row,
         items=test.items,
         difference=checkpoint - base,
-        base_interval=own[0] or percentile(bootstrap.base_replicates[key]),
-        checkpoint_interval=own[1] or percentile(bootstrap.checkpoint_replicates[key]),
-        confidence_interval=interval,
+        base_interval=informative(own[0] or percentile(bootstrap.base_replicates[key])),
+        checkpoint_interval=informative(own[1] or percentile(bootstrap.checkpoint_replicates[key])),
+        confidence_interval=informative(interval),
         pvalue=pvalue,
         method=None if pvalue is None else method,
     )

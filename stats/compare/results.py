@@ -7,7 +7,7 @@ a wrong answer, say) is None, never NaN.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from saeval.stats._core.results import (
     GraderAgreement,
@@ -17,6 +17,7 @@ from saeval.stats._core.results import (
 from saeval.stats.compare.confidence_std import PairedStd
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.contamination import Overlap
+from saeval.stats.compare.findings import Knowledge, TaskCost
 from saeval.stats.compare.groups import GroupComparison
 from saeval.stats.compare.invalid import InvalidTreatment
 from saeval.stats.compare.label_probabilities import LabelProbabilities
@@ -28,7 +29,9 @@ from saeval.stats.compare.transitions import Transitions
 from saeval.stats.metrics.registry import get_metric
 from saeval.suggest import did_you_mean
 
-SCHEMA_VERSION = "saeval.comparison/1"
+SCHEMA_VERSION = "saeval.comparison/2"
+FIRST_SCHEMA_VERSION = "saeval.comparison/1"
+"""Without the two answers, and without own probabilities among the headline metrics."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,9 @@ class TaskComparison:
         What of it the checkpoint was trained on; None where that is not known.
     judge
         The judge that graded open questions beside the default grader, or None without one.
+    knowledge, cost
+        The two answers that reports begin with (`saeval.stats.compare.knowledge`); None where they
+        were not asked, as of the pooled items.
     """
 
     task: str
@@ -130,6 +136,8 @@ class TaskComparison:
     groups: tuple[GroupComparison, ...] = ()
     overlap: Overlap | None = None
     judge: JudgeAgreement | None = None
+    knowledge: Knowledge | None = field(default=None, metadata={"serialized_if_none": False})
+    cost: TaskCost | None = field(default=None, metadata={"serialized_if_none": False})
 
     def metric(self, name: str, label: str | None = None) -> MetricComparison:
         """The row of a metric; raises KeyError if the task has none of that name."""

@@ -12,6 +12,7 @@ import numpy as np
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray
 from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.compare.alike import alike_rows, own_probability_rows
 from saeval.stats.compare.confidence_std import paired_std
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.contamination import Overlap
@@ -75,6 +76,8 @@ def compare_task(
     bootstrap = paired_bootstrap(pairs, n_resamples=config.n_resamples, rng=rng)
     confident = pairs.both_confident
     both_changed = pairs.base.predicted != pairs.checkpoint.predicted
+    metrics = metric_rows(pairs, bootstrap, config, rng)
+    probed = compare_label_probabilities(pairs, config, rng)
     return TaskComparison(
         task=task,
         items=len(pairs),
@@ -82,7 +85,9 @@ def compare_task(
         labels=pairs.labels,
         targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
         metrics=(
-            *metric_rows(pairs, bootstrap, config, rng),
+            *metrics,
+            *own_probability_rows(probed),
+            *alike_rows(pairs, config.confidence_level),
             *own_metric_rows(pairs, config.confidence_level),
             *_process_correct(pairs, right_in_reasoning, config.confidence_level),
         ),
@@ -96,7 +101,7 @@ def compare_task(
         if confident.any()
         else (),
         std=paired_std(pairs, config.confidence_level),
-        label_probabilities=compare_label_probabilities(pairs, config, rng),
+        label_probabilities=probed,
         transitions=label_transitions(pairs, config.confidence_level),
         invalid_treatments=invalid_treatments(
             pairs.target,

@@ -97,8 +97,8 @@ OF_ANSWERS = (
         scale="proportion",
         values=events.is_correct,
         items=events.has_target,
+        headline=True,
         labelled=True,
-        headline_of_abstention=True,
     ),
     Metric(
         "f1",
@@ -250,6 +250,44 @@ BETWEEN_MODELS = (
 )
 
 COMPUTED_ELSEWHERE = (
+    Metric(
+        "own_auroc",
+        "Own AUROC",
+        "As AUROC, of the model's own probability of the label it gave.",
+        kind="auroc",
+        higher_is_better=True,
+        headline=True,
+    ),
+    Metric(
+        "own_brier",
+        "Own Brier score",
+        "As the Brier score, of the model's own probability of the label it gave.",
+        kind="mean",
+        higher_is_better=False,
+        headline=True,
+    ),
+    Metric(
+        "auroc_alike",
+        "AUROC, alike",
+        "AUROC on the items that both models got right or both got wrong, so that a difference "
+        "does not come from which items each got wrong.",
+        kind="auroc",
+        higher_is_better=True,
+    ),
+    Metric(
+        "own_auroc_alike",
+        "Own AUROC, alike",
+        "Own AUROC on the items that both models got right or both got wrong.",
+        kind="auroc",
+        higher_is_better=True,
+    ),
+    Metric(
+        "own_confidence_wrong",
+        "Own probability when wrong",
+        "Mean of the model's own probability of its label where both models' labels are wrong.",
+        kind="mean",
+        higher_is_better=False,
+    ),
     Metric(
         "process_correct_rate",
         "Right in reasoning only",

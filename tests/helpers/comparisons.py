@@ -11,6 +11,7 @@ import numpy as np
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.knowledge import with_answers
 from saeval.stats.compare.published import PublishedAnswers, published_convention
 from saeval.stats.compare.results import (
     SCHEMA_VERSION,
@@ -66,7 +67,7 @@ def comparison(*tasks: TaskComparison, pooled: TaskComparison | None = None) -> 
         checkpoint=ModelDescription("small-grpo", "runs/7", {}),
         settings=SETTINGS,
         tests_in_family=family_size(tasks or (task(),)),
-        tasks=tasks or (task(),),
+        tasks=with_answers(tasks or (task(),), SETTINGS.confidence_level),
         pooled=pooled,
         warnings=(),
     )

@@ -28,11 +28,15 @@ def test_nothing_is_wider_than_the_terminal_or_cut_off(case, width):
     assert "\x1b" not in text
 
 
-def test_the_headline_stands_last():
+def test_the_headline_and_both_answers_stand_last():
     found = comparison(task("a"), task("b"), pooled=task("pooled"))
     text = " ".join(printed(found).split())
     words = in_words(found)
-    assert text.endswith(" ".join([words.headline, *words.summary]))
+    answers = [
+        f"{answer.question} {answer.answer} - {' - '.join(answer.evidence)}"
+        for answer in words.answers
+    ]
+    assert text.endswith(" ".join([*words.summary, words.headline, *answers]))
 
 
 def test_a_row_holds_values_difference_interval_p_and_reading():
@@ -41,7 +45,7 @@ def test_a_row_holds_values_difference_interval_p_and_reading():
     assert f"{row.base:.1%}" in line
     assert f"{abs(row.difference) * 100:.1f} pp" in line
     assert "[" in line
-    assert line.rstrip().endswith(("noise", "better", "worse"))
+    assert line.rstrip().endswith(("not detected", "better", "worse"))
 
 
 def test_markup_and_escape_sequences_in_names_stay_text():

@@ -19,6 +19,7 @@ from saeval.reports.text.summary import in_words
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.results import Unpaired
 
+NO_BETTER = "it knows no better what it does not know"
 BETTER_BOTH_WAYS = ((0.08, 0.05, 0.11), (0.07, 0.04, 0.1), (0.07, 0.04, 0.1))
 
 
@@ -40,7 +41,7 @@ def text_of(words):
 def test_a_gain_beyond_noise_is_named_with_its_numbers():
     found = with_treatments(better_accuracy(quiet(task())), *BETTER_BOTH_WAYS)
     words = in_words(comparison(found))
-    assert words.headline == "Better on fever."
+    assert words.headline == f"Better on fever: {NO_BETTER}."
     assert words.tasks[0].verdict == "better"
     assert words.summary[0] == "Significantly better: accuracy (60.0% → 68.0%)."
     assert words.summary[1].startswith("No headline metric is significantly worse.")
@@ -59,7 +60,7 @@ def test_a_gain_counts_by_holms_p_not_by_the_raw_one():
     )
     words = in_words(comparison(replace(found, metrics=rows)))
     assert words.tasks[0].verdict == "noise"
-    assert words.headline == "No significant change on fever."
+    assert words.headline == f"Nothing detected on fever: {NO_BETTER}."
 
 
 def test_a_small_p_whose_interval_holds_zero_is_noise():
@@ -70,7 +71,7 @@ def test_a_small_p_whose_interval_holds_zero_is_noise():
 def test_a_loss_is_worse_and_says_so_first():
     found = with_row(quiet(task()), "accuracy", values=(0.6, 0.5), limits=(-0.13, -0.07), p=0.001)
     words = in_words(comparison(found))
-    assert words.headline == "Worse on fever."
+    assert words.headline == (f"Worse on fever: {NO_BETTER}; accuracy fell (60.0% → 50.0%).")
     assert words.summary[0].startswith("Significantly worse: accuracy (60.0% → 50.0%).")
     assert "Accuracy fell: 60.0% → 50.0%" in text_of(words)
 
@@ -79,7 +80,12 @@ def test_better_in_one_way_and_worse_in_another_is_mixed():
     found = better_accuracy(quiet(task()))
     found = with_row(found, "ece_squared_debiased", values=(0.1, 0.14), limits=(0.02, 0.06), p=0.01)
     words = in_words(comparison(found))
-    assert words.headline == ("Mixed on fever (better: accuracy; worse: calibration error ECE²).")
+    assert words.headline == f"Mixed on fever: {NO_BETTER}."
+    assert words.summary[:2] == (
+        "Significantly better: accuracy (60.0% → 68.0%).",
+        "Significantly worse: calibration error ECE² (0.100 → 0.140). "
+        "11 of 13 tested differences are not significant.",
+    )
 
 
 def test_both_error_directions_and_format_are_always_counted():
@@ -105,7 +111,7 @@ def test_a_gain_that_vanishes_on_items_valid_on_both_sides_is_only_format():
     found = with_row(found, "invalid_rate", values=(0.1, 0.02), limits=(-0.1, -0.06), p=0.001)
     found = with_treatments(found, (0.08, 0.05, 0.11), (0.002, -0.02, 0.02), (0.01, -0.01, 0.03))
     words = in_words(comparison(found))
-    assert words.headline == "Better only in format on fever."
+    assert words.headline == f"Better only in format on fever: {NO_BETTER}."
     assert any("the accuracy gain is only format" in caution for caution in words.cautions)
     assert any("the accuracy gain is only format" in s for s in words.tasks[0].sentences)
 
@@ -187,7 +193,7 @@ def test_an_evidence_shortcut_above_chance_is_a_caution(shortcut, said):
 def test_wide_intervals_without_a_finding_are_too_few_items():
     found = with_row(quiet(task()), "accuracy", values=(0.5, 0.55), limits=(-0.08, 0.18), p=1.0)
     words = in_words(comparison(found))
-    assert words.headline == "Too few items to tell on fever."
+    assert words.headline == f"Too few items to tell on fever: {NO_BETTER}."
     assert any("anywhere from −8.0 to +18.0 pp fits" in caution for caution in words.cautions)
     assert "Too few items to tell about accuracy" in words.tasks[0].sentences[0]
 
@@ -240,7 +246,7 @@ def test_a_pooled_gain_that_one_task_makes_is_said_to_be_that():
     gain, none = better_accuracy(quiet(task("a"))), quiet(task("b"))
     pooled = better_accuracy(quiet(task("pooled")))
     words = in_words(comparison(gain, none, pooled=pooled))
-    assert words.headline == "Better on a; no significant change on b."
+    assert words.headline == f"Better on a; nothing detected on b: {NO_BETTER}."
     assert any("comes from a; it is not significant on b" in caution for caution in words.cautions)
 
 

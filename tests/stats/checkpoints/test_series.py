@@ -5,6 +5,7 @@ from strategies import simulated
 
 from saeval.stats.checkpoints.series import checkpoint_series
 from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.knowledge import with_answers
 from saeval.stats.compare.results import SCHEMA_VERSION, Comparison, ModelDescription
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
 from saeval.stats.inference.multiplicity import adjust_pvalues
@@ -13,9 +14,8 @@ QUICK = StatsConfig(confidence_level=0.95, n_resamples=200, seed=0)
 
 
 def comparison(name: str, *seeds: int, settings: StatsConfig = QUICK) -> Comparison:
-    tasks = adjust_family(
-        [compare_task(f"t{i}", simulated(150, seed), settings) for i, seed in enumerate(seeds)]
-    )
+    found = [compare_task(f"t{i}", simulated(150, seed), settings) for i, seed in enumerate(seeds)]
+    tasks = with_answers(adjust_family(found), settings.confidence_level)
     base = ModelDescription("base", "base", {})
     checkpoint = ModelDescription(name, name, {})
     tests = family_size(tasks)
