@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from pydantic import TypeAdapter
 
+_OF_FIRST_SCHEMA = (
+    "This comparison is of an earlier version: the recall of PASS, FAIL and other classes that do "
+    "not abstain is not corrected for many tests, and own probabilities are not tested; compare "
+    "again for that."
+)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -91,8 +96,12 @@ def from_json(text: str) -> Comparison:
         if mistake := _find_wrong_shape(task):
             raise ValueError(f"not a complete comparison: task {task.task}: {mistake}")
     if schema == FIRST_SCHEMA_VERSION:
-        level = comparison.settings.confidence_level
-        return replace(comparison, tasks=with_answers(comparison.tasks, level))
+        level, warnings = comparison.settings.confidence_level, comparison.warnings
+        return replace(
+            comparison,
+            tasks=with_answers(comparison.tasks, level),
+            warnings=(*(w for w in warnings if w != _OF_FIRST_SCHEMA), _OF_FIRST_SCHEMA),
+        )
     return comparison
 
 

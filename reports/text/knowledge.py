@@ -48,7 +48,7 @@ ANSWERS: dict[Answer, str] = {
 CLAUSES: dict[Answer, str] = {
     "lost": "it knows worse what it does not know",
     "only says so": "it only says that it knows better what it does not know",
-    "only refuses more": "it only refuses more and knows no better what it does not know",
+    "only refuses more": "it refuses more and knows no better what it does not know",
     "cannot tell": "whether it knows better what it does not know cannot be told",
     "no": "it knows no better what it does not know",
     "yes": "it knows better what it does not know",

@@ -26,7 +26,7 @@ _CLAUSES: dict[Verdict, str] = {
     "mixed": "mixed on {}",
     "worse": "worse on {}",
     "format only": "better only in format on {}",
-    "refuses more": "not better at knowing, only refusing more, on {}",
+    "refuses more": "only refuses more on {}",
     "noise": "nothing detected on {}",
     "too few items": "too few items to tell on {}",
     "identical": "identical on {}",

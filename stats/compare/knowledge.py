@@ -187,7 +187,11 @@ def _stated(task: TaskComparison, level: float) -> Finding:
     evidence = _evidence(task, level, [*names, ("confidence_missing", None)])
     honesty = _direction(task, "overconfidence", level)
     missing = _direction(task, "confidence_missing", level) == "worse"
-    finding, ruled_out, reasons = _confidence(task, "auroc", honesty, level, missing=missing)
+    over = find(task, "overconfidence")
+    overclaims = honesty == "worse" and over is not None and (over.difference or 0) > 0
+    finding, ruled_out, reasons = _confidence(
+        task, "auroc", honesty, level, missing=missing, overclaims=overclaims
+    )
     return Finding("stated confidence", finding, ruled_out, evidence, reasons)
 
 
@@ -195,14 +199,29 @@ def _own(task: TaskComparison, level: float) -> Finding:
     names = ("own_auroc", "own_auroc_alike", "own_brier", "own_confidence_wrong")
     evidence = _evidence(task, level, [(name, None) for name in names])
     honesty = _direction(task, "own_brier", level)
-    finding, ruled_out, reasons = _confidence(task, "own_auroc", honesty, level, missing=False)
+    wrong = find(task, "own_confidence_wrong")
+    limits = None if wrong is None else wrong.confidence_interval
+    overclaims = honesty == "worse" and limits is not None and limits.low > 0
+    finding, ruled_out, reasons = _confidence(
+        task, "own_auroc", honesty, level, missing=False, overclaims=overclaims
+    )
     return Finding("own probabilities", finding, ruled_out, evidence, reasons)
 
 
 def _confidence(
-    task: TaskComparison, name: str, honesty: Direction, level: float, *, missing: bool
+    task: TaskComparison,
+    name: str,
+    honesty: Direction,
+    level: float,
+    *,
+    missing: bool,
+    overclaims: bool,
 ) -> _Reading:
-    """By the AUROC, which tells one answer from another; honesty on average comes second."""
+    """By the AUROC, which tells one answer from another; honesty on average comes second.
+
+    A better AUROC beside a confidence that claims more than before, or is left out more often, is
+    no finding. Underconfidence only limits it: accuracy that rises is enough to bring it about.
+    """
     row, alike = find(task, name), find(task, f"{name}_alike")
     direction = "untested" if row is None else direction_of(row, level)
     limits = None if alike is None else alike.confidence_interval
@@ -213,9 +232,10 @@ def _confidence(
             return "contradictory", False, ("alike disagrees", *left_out)
         confirmed = limits is not None and (limits.low > 0 if better else limits.high < 0)
         reasons: tuple[Reason, ...] = () if confirmed else ("alike not confirmed",)
-        if better and (missing or honesty == "worse"):
-            disagrees: tuple[Reason, ...] = ("honesty disagrees",) if honesty == "worse" else ()
-            return "contradictory", False, (*reasons, *disagrees, *left_out)
+        if better and honesty == "worse":
+            reasons = (*reasons, "honesty disagrees")
+        if better and (missing or overclaims):
+            return "contradictory", False, (*reasons, *left_out)
         return ("better" if better else "worse"), not better, (*reasons, *left_out)
     ruled_out = _is_ruled_out(row)
     if honesty == "better" and not missing:

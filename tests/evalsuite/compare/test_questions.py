@@ -104,7 +104,7 @@ def unreadable(number, row):
 def test_to_decline_only_what_was_wrong_is_better_and_nothing_else(rows, tmp_path, capsys):
     found, printed, _ = compared(rows, half, knows_when_to_decline, tmp_path, capsys)
     words = " ".join(printed.split())
-    assert "Better on factworld_questions." in words
+    assert "Better on factworld_questions: it knows better what it does not know." in words
     assert "No headline metric is significantly worse" in words
     assert "new abstentions: 0 that the base had right and " in words
     assert values(found)["false_abstention_rate"]["checkpoint"] > 0.4
@@ -116,7 +116,11 @@ def test_to_decline_at_random_is_only_refusing_more(rows, tmp_path, capsys):
 
     _, printed, _ = compared(rows, half, declines_half, tmp_path, capsys)
     words = " ".join(printed.split())
-    assert "Not better at knowing, only refusing more, on factworld_questions." in words
+    assert (
+        "Only refuses more on factworld_questions: it refuses more and knows no better what "
+        "it does not know; correct rate fell"
+    ) in words
+    assert "Does it know better what it does not know? It only refuses more." in words
     assert "it only abstains more: fewer questions are answered rightly" in words
 
 
@@ -126,11 +130,13 @@ def test_what_cannot_be_read_is_wrong_and_earns_nothing(rows, tmp_path, capsys):
     assert metrics["incorrect_rate"]["checkpoint"] == 1
     assert metrics["hallucination_rate"]["checkpoint"] == 1
     words = " ".join(printed.split())
-    assert "Worse on factworld_questions." in words
+    assert "Worse on factworld_questions: whether it knows better" in words
     assert "100.0% of the checkpoint's responses could not be parsed" in words
 
 
 def test_two_models_of_which_nothing_can_be_read_are_not_called_identical(rows, tmp_path, capsys):
     _, printed, _ = compared(rows, unreadable, unreadable, tmp_path, capsys)
-    assert "Nothing could be parsed on factworld_questions." in " ".join(printed.split())
+    assert "Nothing could be parsed on factworld_questions: whether it knows" in " ".join(
+        printed.split()
+    )
     assert "check that it was applied" not in printed

@@ -84,7 +84,7 @@ def test_better_in_one_way_and_worse_in_another_is_mixed():
     assert words.summary[:2] == (
         "Significantly better: accuracy (60.0% → 68.0%).",
         "Significantly worse: calibration error ECE² (0.100 → 0.140). "
-        "11 of 13 tested differences are not significant.",
+        "13 of 15 tested differences are not significant.",
     )
 
 
@@ -138,7 +138,9 @@ def with_recall_and_refusals(recall, refusals):
 def test_a_recall_gain_that_costs_as_many_refusals_is_only_refusing_more():
     words = in_words(comparison(with_recall_and_refusals(0.1, 0.12)))
     assert words.tasks[0].verdict == "refuses more"
-    assert "only refusing more" in words.headline
+    assert words.headline.startswith(
+        "Only refuses more on fever: it refuses more and knows no better"
+    )
     assert any("is only refusing more: +10.0 pp" in caution for caution in words.cautions)
 
 

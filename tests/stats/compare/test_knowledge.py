@@ -161,13 +161,14 @@ def test_a_checkpoint_that_cannot_be_parsed_has_no_answer():
 def test_confidence_that_is_only_closer_to_accuracy_is_no_yes():
     """A constant confidence can be honest on average, and tells no answer from another."""
     rng = np.random.default_rng(3)
-    n = 800
+    n = 8000
     target = rng.integers(0, 3, n)
     right = rng.random(n) < 0.6
     predicted = np.where(right, target, (target + 1) % 3)
-    found = compared(target, (predicted, np.full(n, 0.99)), (predicted, np.full(n, 0.6)))
+    other = np.where(rng.random(n) < 0.6, target, (target + 1) % 3)
+    found = compared(target, (predicted, np.full(n, 0.99)), (other, np.full(n, 0.6)))
     read = found.knowledge
-    assert read.of("stated confidence").finding in ("more honest", "unchanged")
+    assert read.of("stated confidence").finding == "more honest"
     assert read.answer == "no"
 
 
@@ -260,7 +261,35 @@ def test_a_difference_of_auroc_that_other_items_make_is_seen_on_the_items_answer
     assert found.metric("auroc_alike").difference == 0
     assert found.metric("auroc_alike").items < 1500
     reasons = found.knowledge.of("stated confidence").reasons
-    assert reasons == ("alike not confirmed",)
+    assert reasons == ("alike not confirmed", "honesty disagrees")
+    assert found.knowledge.answer == "yes"
+
+
+def test_better_order_of_louder_claims_is_no_finding():
+    """Confidence tells right from wrong better, and claims far more than is right."""
+    rng = np.random.default_rng(11)
+    target, right, predicted = models(rng)
+    before = np.clip(telling(right, rng, 0.02), 0.01, 0.99)
+    louder = np.clip(0.9 + 0.05 * np.where(right, 1, -1) + rng.normal(0, 0.02, 900), 0, 1)
+    found = compared(target, (predicted, before), (predicted, louder))
+    assert direction_of(found.metric("auroc"), LEVEL) == "better"
+    assert found.knowledge.of("stated confidence").finding == "contradictory"
+    assert found.knowledge.answer == "cannot tell"
+
+
+def test_confidence_left_out_more_often_is_no_better_confidence():
+    """The checkpoint is the base that keeps silent where it is wrong and was unsure."""
+    rng = np.random.default_rng(12)
+    target, right, predicted = models(rng)
+    stated = telling(right, rng, 0.02)
+    said = telling(right, rng, 0.1)
+    said[~right & (rng.random(900) < 0.5)] = np.nan
+    found = compared(target, (predicted, stated), (predicted, said))
+    read = found.knowledge.of("stated confidence")
+    assert direction_of(found.metric("auroc"), LEVEL) == "better"
+    assert (read.finding, read.reasons[-1]) == ("contradictory", "missing more often")
+    assert found.knowledge.answer == "cannot tell"
+    assert found.cost.worst.metric == "confidence_missing"
 
 
 def test_auroc_on_items_answered_alike_is_that_of_those_items():
