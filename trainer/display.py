@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress, TaskID, TextColumn
 from rich.status import Status
 from rich.table import Table
 
-from saeval.progress import progress_bar
+from saeval.progress import Bars, ConsoleProgress
 from saeval.trainer.backends.protocol import Checkpoint, TrainingPlan
 from saeval.trainer.data.profile import Profile
 from saeval.trainer.run.alarms import Alarm
@@ -30,16 +29,17 @@ class TrainingDisplay(TrainingObserver):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Status | None = None
-        self._progress: Progress | None = None
-        self._bar = TaskID(0)
+        self._shown = ExitStack()
+        self._bars: Bars | None = None
+        self._bar = self._step = 0
         self._numbers: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Stop what moves on the console."""
         if self._status is not None:
             self._status.stop()
-        if self._progress is not None:
-            self._progress.stop()
+        self._shown.close()
+        self._bars = None
 
     def on_load(self, what: str) -> None:
         if self._status is None:
@@ -55,19 +55,18 @@ class TrainingDisplay(TrainingObserver):
             begun = f"goes on from step {resumed_step}"
         self._console.print(f"{recipe.name} on {plan.base}: {begun} → {plan.out}", highlight=False)
         self._numbers = ("loss",) if recipe.supervised else ("reward", "accuracy")
-        self._progress = progress_bar(self._console, TextColumn("{task.fields[numbers]}"))
-        self._bar = self._progress.add_task(
-            escape(recipe.name),
-            total=recipe.optimisation.steps,
-            completed=resumed_step or 0,
-            numbers="",
+        self._bars = self._shown.enter_context(ConsoleProgress(self._console).bars())
+        self._step = resumed_step or 0
+        self._bar = self._bars.add(
+            recipe.name, total=recipe.optimisation.steps, completed=self._step
         )
-        self._progress.start()
 
     def on_step(self, step: int, metrics: Mapping[str, Any]) -> None:
-        if self._progress is not None:
+        if self._bars is not None:
             shown = (f"{name} {metrics[name]:.3f}" for name in self._numbers if name in metrics)
-            self._progress.update(self._bar, completed=step, numbers="  ".join(shown))
+            self._bars.note(self._bar, "  ".join(shown))
+            self._bars.advance(self._bar, step - self._step)
+            self._step = step
 
     def on_evaluation(self, step: int, metrics: Mapping[str, Any]) -> None:
         shown = ", ".join(
@@ -124,8 +123,9 @@ class ProfileDisplay(AbstractContextManager["ProfileDisplay"]):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status = console.status("loading items")
-        self._progress: Progress | None = None
-        self._bar = TaskID(0)
+        self._shown = ExitStack()
+        self._bars: Bars | None = None
+        self._bar = self._done = 0
 
     def __enter__(self) -> ProfileDisplay:
         self._status.start()
@@ -133,8 +133,7 @@ class ProfileDisplay(AbstractContextManager["ProfileDisplay"]):
 
     def __exit__(self, *_: object) -> None:
         self._status.stop()
-        if self._progress is not None:
-            self._progress.stop()
+        self._shown.close()
 
     def on_load(self, what: str) -> None:
         """Before something is loaded."""
@@ -142,12 +141,12 @@ class ProfileDisplay(AbstractContextManager["ProfileDisplay"]):
 
     def on_progress(self, done: int, total: int) -> None:
         """After so many items of all."""
-        if self._progress is None:
+        if self._bars is None:
             self._status.stop()
-            self._progress = progress_bar(self._console)
-            self._bar = self._progress.add_task("sampling", total=total)
-            self._progress.start()
-        self._progress.update(self._bar, completed=done)
+            self._bars = self._shown.enter_context(ConsoleProgress(self._console).bars())
+            self._bar = self._bars.add("sampling", total=total)
+        self._bars.advance(self._bar, done - self._done)
+        self._done = done
 
 
 def print_profile_summary(profile: Profile, console: Console) -> None:
