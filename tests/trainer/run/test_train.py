@@ -260,7 +260,7 @@ def test_an_alarm_stops_it_and_the_checkpoint_is_whole(
         "alarms.patience=2",
         "alarms.stop=true",
     )
-    assert train(answering_base, out, "mixed", "optimisation.steps=6", *alarms) == 1
+    assert train(answering_base, out, "mixed", "optimisation.steps=6", *alarms) == 4
     training = json.loads((out / "training.json").read_text())
     assert (training["step"], training["finished"]) == (2, False)
     assert [alarm["name"] for alarm in training["alarms"]] == ["confidence"]
