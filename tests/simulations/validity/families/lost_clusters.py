@@ -39,6 +39,17 @@ def simulate(
     return verdicts(ACCURACY, pairs, Rule("accuracy", None, "not_worse_by", true_margin), rng)
 
 
+def simulate_informative(sizes: np.ndarray, rng: np.random.Generator) -> dict[Outcome, float]:
+    """Only large clusters are ever lost."""
+    chance = np.where(sizes > np.quantile(sizes, 0.7), 0.1, 0.0)
+    cluster, lost = lose(sizes, chance, rng)
+    target = rng.integers(0, 3, len(cluster))
+    after = np.where(lost, another_label(target, rng), target)
+    margin = float(chance @ sizes / sizes.sum())
+    rule = Rule("accuracy", None, "not_worse_by", margin)
+    return verdicts(ACCURACY, paired(target, (target, None), (after, None), cluster), rule, rng)
+
+
 def simulate_brier(
     clusters: int, size: int, margin: float, rng: np.random.Generator
 ) -> dict[Outcome, float]:
@@ -73,6 +84,14 @@ def brier_case(clusters: int, size: int, margin: float) -> Case:
     )
 
 
+def informative_case(clusters: int) -> Case:
+    return Case(
+        f"{clusters} uneven clusters, only large ones lost",
+        partial(simulate_informative, uneven_sizes(clusters)),
+        (at_most(ACCURACY, "PASS", 0.055), at_most(ACCURACY, "REGRESSION", 0.055)),
+    )
+
+
 def with_giant(clusters: int, giant: int) -> np.ndarray:
     return np.array([giant] + [5] * (clusters - 1))
 
@@ -94,6 +113,7 @@ items.""",
         *(case(f"{c} clusters of 20", np.full(c, 20), 0.1) for c in (2, 5, 10, 20, 30)),
         *(case(f"{c} uneven clusters", uneven_sizes(c), 0.05) for c in (60, 200)),
         *(case(f"{c} clusters, a giant", with_giant(c, 5 * c), 0.05) for c in (40, 150)),
+        *(informative_case(c) for c in (60, 200)),
         brier_case(60, 10, 0.05),
         brier_case(200, 10, 0.02),
         brier_case(100, 3, 0.02),
