@@ -13,23 +13,27 @@ they show it on the other, INCONCLUSIVE that they cannot tell. Two promises, at 
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 
-import numpy as np
 from scipy import stats
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
-from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
-from saeval.stats.gate.margins import Bootstrap, difference_against, value_against
+from saeval.stats.gate.margins import Bootstrap
 from saeval.stats.gate.results import CHANCE, RuleResult, Verdict
+from saeval.stats.gate.rule_tests import (
+    VERDICTS,
+    RuleTest,
+    answers_at_worst,
+    bootstrap_of,
+    rule_test,
+)
 from saeval.stats.gate.rules import Rule
 from saeval.stats.gate.sequential import SequentialDecision, sequential_test, units_of
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.one_sided import LimitTest
+from saeval.stats.metrics.registry import get_metric
 
 _ROUNDING = 1e-12
 _LARGEST_FACTOR = 100
@@ -87,9 +91,9 @@ def decide_rules(
     means are tested once, at the full size.
     """
     tests = [
-        (task, number, _test(task, rule, confidence_level, bootstrap))
+        (task, number, _test(task, rule, confidence_level, n_resamples, seed, bootstrap))
         for task in tasks
-        for bootstrap in [_bootstrap_of(task, n_resamples, seed)]
+        for bootstrap in [bootstrap_of(task.task, task.pairs, n_resamples, seed)]
         for number, rule in enumerate(task.rules)
     ]
     alpha = (1 - confidence_level) * (0.5 if sequential else 1.0)
@@ -97,7 +101,7 @@ def decide_rules(
         task.complete and not (number in task.decisions and task.decisions[number].verdict)
         for task, number, _ in tests
     ]
-    raw = [_pvalues(task.rules[number], test) for task, number, test in tests]
+    raw = [test.pvalues for _, _, test in tests]
     # What is not tested at the end counts in the correction all the same.
     holm = adjust_pvalues(
         [against if counts else 1.0 for (_, against), counts in zip(raw, final, strict=True)],
@@ -112,14 +116,14 @@ def decide_rules(
 def _result(
     task: GatedTask,
     number: int,
-    test: LimitTest,
+    tested: RuleTest,
     pvalue_holm: float | None,
     alpha: float,
     confidence_level: float,
     rules: int,
 ) -> RuleResult:
-    rule, decision = task.rules[number], task.decisions.get(number)
-    pvalue_pass, pvalue_regression = _pvalues(rule, test) if task.complete else (None, None)
+    rule, decision, test = task.rules[number], task.decisions.get(number), tested.test
+    pvalue_pass, pvalue_regression = tested.pvalues if task.complete else (None, None)
     verdict: Verdict = "INCONCLUSIVE"
     interval, method, after, note, needed = test.interval, test.method, None, test.reason, None
     if decision is not None and decision.verdict is not None:
@@ -134,7 +138,10 @@ def _result(
     elif pvalue_holm is not None and pvalue_holm <= alpha + _ROUNDING:
         verdict = "REGRESSION"
     else:
-        needed = _items_to_decide(rule, test, task, alpha, rules)
+        silence = None if note is not None else tested.silence(alpha)
+        if silence is None:
+            needed = _items_to_decide(rule, test, task, alpha, rules)
+        note = note or silence
         if note is None and not task.complete:
             note = "the run had stopped"
         elif (
@@ -194,18 +201,40 @@ def decide_sequentially(
     for number, rule in enumerate(rules):
         if not rule.is_mean:
             continue
-        units = units_of(rule.key, rule.of_difference, pairs, unit, largest)
-        decision = sequential_test(
-            units,
-            threshold=rule.threshold,
-            good_is_above=rule.good_is_above,
-            alpha_pass=alpha,
-            alpha_regression=alpha / watched,
-        )
+        decision = _decide_sequentially(rule, pairs, unit, largest, alpha, alpha / watched)
         if intervals:
+            units = units_of(rule.key, rule.of_difference, pairs, unit, largest)
             decision = replace(decision, interval=units.interval(1 - alpha))
         decisions[number] = decision
     return decisions
+
+
+def _decide_sequentially(
+    rule: Rule,
+    pairs: PairedAnswers,
+    unit: IntArray,
+    largest: int,
+    alpha_pass: float,
+    alpha_regression: float,
+) -> SequentialDecision:
+    """Each verdict by the answers whose missing confidences speak most against it."""
+
+    def decide(answers: PairedAnswers) -> SequentialDecision:
+        return sequential_test(
+            units_of(rule.key, rule.of_difference, answers, unit, largest),
+            threshold=rule.threshold,
+            good_is_above=rule.good_is_above,
+            alpha_pass=alpha_pass,
+            alpha_regression=alpha_regression,
+        )
+
+    if not get_metric(rule.metric).needs_confidence:
+        return decide(pairs)
+    for speaks in VERDICTS:
+        decision = decide(answers_at_worst(rule, pairs, speaks))
+        if decision.verdict == speaks:
+            return decision
+    return SequentialDecision(None, None)
 
 
 def overall_verdict(results: Sequence[RuleResult]) -> Verdict:
@@ -216,35 +245,26 @@ def overall_verdict(results: Sequence[RuleResult]) -> Verdict:
     return "PASS" if verdicts == {"PASS"} else "INCONCLUSIVE"
 
 
-def _test(task: GatedTask, rule: Rule, confidence_level: float, bootstrap: Bootstrap) -> LimitTest:
+def _test(
+    task: GatedTask,
+    rule: Rule,
+    confidence_level: float,
+    n_resamples: int,
+    seed: int,
+    bootstrap: Bootstrap,
+) -> RuleTest:
     if task.pairs is None:
-        return LimitTest(
+        test = LimitTest(
             None, rule.threshold, None, None, None, 0, "", confidence_level, "not asked"
         )
-    test = difference_against if rule.of_difference else value_against
-    return test(
-        rule.key, task.pairs, rule.threshold, confidence_level=confidence_level, bootstrap=bootstrap
+        return RuleTest(rule, test)
+    return rule_test(
+        rule,
+        task.pairs,
+        confidence_level=confidence_level,
+        bootstrap=bootstrap,
+        bootstrap_of=lambda pairs: bootstrap_of(task.task, pairs, n_resamples, seed),
     )
-
-
-def _bootstrap_of(task: GatedTask, n_resamples: int, seed: int) -> Bootstrap:
-    """That of `saeval.stats.compare.task.compare_task`, drawn at most once."""
-
-    @cache
-    def draw() -> PairedBootstrap:
-        if task.pairs is None:
-            raise ValueError("`pairs` are needed to draw from")
-        rng = np.random.default_rng([seed, zlib.crc32(task.task.encode())])
-        return paired_bootstrap(task.pairs, n_resamples=n_resamples, rng=rng)
-
-    return draw
-
-
-def _pvalues(rule: Rule, test: LimitTest) -> tuple[float | None, float | None]:
-    """One-sided p values that speak for PASS and for REGRESSION."""
-    if rule.good_is_above:
-        return test.pvalue_above, test.pvalue_below
-    return test.pvalue_below, test.pvalue_above
 
 
 def _items_to_decide(
