@@ -6,16 +6,20 @@ the other side of the limit, and the interval's ends are the two one-sided confi
 
 | metric | difference | value |
 |---|---|---|
-| proportion of items | Tango's score test | exact binomial |
-| the same with clusters | cluster-robust t | Korn–Graubard |
-| Brier score, mean confidence | paired t, cluster-robust with clusters | the same |
+| proportion of items | Tango's score test * | exact binomial |
+| the same with clusters | cluster-robust t * | Korn–Graubard * |
+| Brier score, mean confidence | paired t, cluster-robust with clusters * | the same * |
 | AUROC | influence functions (DeLong) | DeLong, on the logit scale |
 | AURC | jackknife | – |
 | macro-F1, F1, precision, ECE², … | joint bootstrap, percentile | the same |
+
+A test with a star is held to that of a bounded mean as well: it can rest on a variance that the
+data happen not to show.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -24,24 +28,29 @@ from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.interval import FEWEST_ITEMS
 from saeval.stats.bootstrap.paired import PairedBootstrap
-from saeval.stats.gate.value_tests import auroc_against, proportion_against
+from saeval.stats.gate.value_tests import auroc_against, mean_against
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.one_sided import (
     LimitTest,
+    by_changes,
     by_replicates,
     by_t,
     by_tango,
+    guarded,
     too_few,
-    unchanged,
     untested,
 )
 from saeval.stats.metrics.item_values import PairedValues, paired_values
 from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.registry import get_metric
+from saeval.stats.metrics.sensitivity import differing_items, largest_effect
 
 Bootstrap = Callable[[], PairedBootstrap]
+FEWEST_CHANGES = 20
+"""Items or clusters that must differ for a variance to be estimated from them."""
 
 
 def difference_against(
@@ -69,43 +78,20 @@ def difference_against(
 
     Notes
     -----
-    Where the two models gave the same answers nothing varies, and every variance is 0. That is no
-    certainty: the difference is then tested as a proportion that changed on no item.
+    No variance that the data show is trusted alone. A mean is held to
+    `saeval.stats.inference.bounded_mean`, too, and the larger p value counts. Another metric is
+    tested by the number of items (or clusters) on which the two models differ where these are
+    fewer than 20 or than half of all, or where nothing varies.
     """
     metric = get_metric(key[0])
     values = paired_values(key, pairs)
-    if values is not None and metric.kind == "proportion":
-        return _proportions(values, limit, confidence_level)
     if values is not None and len(values.base):
-        test = mean_difference(
-            values.base,
-            values.checkpoint,
-            cluster=values.cluster,
-            confidence_level=2 * confidence_level - 1,
-        )
-        return by_t(test, limit, confidence_level)
-    if metric.kind in ("auroc", "aurc") and pairs.both_confident.any():
-        stated, right, stated_after, right_after, cluster = _stated(pairs)
-        compare = auroc_difference if metric.kind == "auroc" else aurc_difference
-        test = compare(
-            right,
-            stated,
-            right_after,
-            stated_after,
-            cluster=cluster,
-            confidence_level=2 * confidence_level - 1,
-        )
-        return by_t(test, limit, confidence_level)
+        return _mean_difference(metric, values, limit, confidence_level)
     if (reason := _why_none(metric, pairs)) is not None:
         return untested(None, limit, confidence_level, 0, reason)
-    drawn = bootstrap()
-    base, after = float(drawn.base[key][0]), float(drawn.checkpoint[key][0])
-    replicates = drawn.checkpoint_replicates[key] - drawn.base_replicates[key]
-    items = _rests_on(key, pairs)
-    same = np.array_equal(pairs.base.predicted, pairs.checkpoint.predicted)
-    if same and after == base and np.ptp(replicates) == 0:
-        return unchanged(items, limit, confidence_level)
-    return by_replicates(after - base, replicates, limit, confidence_level, items)
+    test = _difference(key, pairs, limit, confidence_level, bootstrap)
+    few = _by_few_changes(key, pairs, test)
+    return test if few is None else few
 
 
 def value_against(
@@ -127,16 +113,8 @@ def value_against(
     """
     metric = get_metric(key[0])
     values = paired_values(key, pairs)
-    if values is not None and metric.kind == "proportion":
-        return proportion_against(values.checkpoint, values.cluster, limit, confidence_level)
     if values is not None and len(values.checkpoint):
-        test = mean_difference(
-            np.zeros(len(values.checkpoint)),
-            values.checkpoint,
-            cluster=values.cluster,
-            confidence_level=2 * confidence_level - 1,
-        )
-        return by_t(test, limit, confidence_level)
+        return mean_against(metric, values, limit, confidence_level)
     if metric.kind == "auroc" and pairs.both_confident.any():
         _, _, stated, right, cluster = _stated(pairs)
         return auroc_against(right, stated, cluster, limit, confidence_level)
@@ -189,32 +167,71 @@ def _rests_on(key: MetricKey, pairs: PairedAnswers) -> int:
     return len(pairs)
 
 
-def _proportions(values: PairedValues, limit: float, confidence_level: float) -> LimitTest:
+def _mean_difference(
+    metric: Metric, values: PairedValues, limit: float, confidence_level: float
+) -> LimitTest:
     base, after, cluster = values.base, values.checkpoint, values.cluster
-    items = len(base)
+    items, span = len(base), metric.bounds[1] - metric.bounds[0]
+    change = after.astype(np.float64) - base.astype(np.float64)
     if items < FEWEST_ITEMS:
-        return too_few(
-            float(after.mean() - base.mean()) if items else None, limit, confidence_level, items
+        return too_few(float(change.mean()), limit, confidence_level, items)
+    bounded = bounded_mean(change, lower=-span, upper=span, cluster=cluster, fades_at=FOR_VERDICTS)
+    if metric.kind == "proportion" and cluster is None:
+        lost, won = int((change < 0).sum()), int((change > 0).sum())
+        return guarded(by_tango(lost, won, items, limit, confidence_level), bounded)
+    test = mean_difference(base, after, cluster=cluster, confidence_level=2 * confidence_level - 1)
+    return guarded(by_t(test, limit, confidence_level), bounded)
+
+
+def _difference(
+    key: MetricKey,
+    pairs: PairedAnswers,
+    limit: float,
+    confidence_level: float,
+    bootstrap: Bootstrap,
+) -> LimitTest:
+    """Of a metric that is no mean, as if enough items differed to show how much it varies."""
+    kind = get_metric(key[0]).kind
+    if kind in ("auroc", "aurc"):
+        stated, right, stated_after, right_after, cluster = _stated(pairs)
+        compare = auroc_difference if kind == "auroc" else aurc_difference
+        test = compare(
+            right,
+            stated,
+            right_after,
+            stated_after,
+            cluster=cluster,
+            confidence_level=2 * confidence_level - 1,
         )
-    lost, won = int((base & ~after).sum()), int((~base & after).sum())
-    if cluster is None:
-        return by_tango(lost, won, items, items, limit, confidence_level)
-    if lost + won == 0:
-        return unchanged(items, limit, confidence_level, cluster)
-    if abs(won - lost) == items:  # every item changed the same way: no variance, and no doubt
-        clusters = len(np.unique(cluster))
-        return by_tango(
-            clusters if lost else 0,
-            clusters if won else 0,
-            clusters,
-            items,
-            limit,
-            confidence_level,
-        )
-    test = mean_difference(
-        base.astype(float),
-        after.astype(float),
-        cluster=cluster,
-        confidence_level=2 * confidence_level - 1,
+        return by_t(test, limit, confidence_level)
+    drawn = bootstrap()
+    base, after = float(drawn.base[key][0]), float(drawn.checkpoint[key][0])
+    replicates = drawn.checkpoint_replicates[key] - drawn.base_replicates[key]
+    return by_replicates(after - base, replicates, limit, confidence_level, _rests_on(key, pairs))
+
+
+def _by_few_changes(key: MetricKey, pairs: PairedAnswers, test: LimitTest) -> LimitTest | None:
+    """The same by the number of units that differ, where they are too few; else None."""
+    effect = largest_effect(key, pairs)
+    if test.estimate is None or not math.isfinite(effect):
+        return None
+    differs, cluster = differing_items(key, pairs)
+    units = len(differs)
+    if cluster is not None:
+        sizes = np.unique(cluster, return_counts=True)[1]
+        differs, effect = np.unique(cluster[differs > 0]), effect * sizes.max() * len(sizes) / units
+        units, changed = len(sizes), len(differs)
+    else:
+        changed = int(differs.sum())
+    constant = test.pvalue_above is None and test.estimate == 0
+    if not constant and changed >= min(FEWEST_CHANGES, units / 2):
+        return None
+    return by_changes(
+        test.estimate,
+        0 if constant else changed,
+        units,
+        effect,
+        test.limit,
+        test.confidence_level,
+        test.items,
     )
-    return by_t(test, limit, confidence_level)

@@ -6,27 +6,66 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit, logit
 
-from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.auroc import auroc_interval
+from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.one_sided import (
     LimitTest,
+    by_t,
+    guarded,
     too_few,
     untested,
 )
+from saeval.stats.metrics.item_values import PairedValues
+from saeval.stats.metrics.metric import Metric
 
 
-def proportion_against(
-    happened: BoolArray, cluster: IntArray | None, limit: float, confidence_level: float
+def mean_against(
+    metric: Metric, values: PairedValues, limit: float, confidence_level: float
 ) -> LimitTest:
-    """A proportion of the checkpoint alone.
+    """A mean or a proportion of the checkpoint alone.
+
+    Parameters
+    ----------
+    metric, values
+        The metric and its value of each item.
+    limit, confidence_level
+        As `saeval.stats.gate.margins.value_against`.
+    """
+    own, cluster = values.checkpoint.astype(np.float64), values.cluster
+    if len(own) < FEWEST_ITEMS:
+        return too_few(float(own.mean()), limit, confidence_level, len(own))
+    mean = mean_difference(
+        np.zeros(len(own)), own, cluster=cluster, confidence_level=2 * confidence_level - 1
+    )
+    if metric.kind == "proportion":
+        test = _proportion(own, cluster, mean.standard_error, limit, confidence_level)
+        if cluster is None:  # which is the test of a bounded mean
+            return test
+    else:
+        test = by_t(mean, limit, confidence_level)
+    lower, upper = metric.bounds
+    return guarded(
+        test, bounded_mean(own, lower=lower, upper=upper, cluster=cluster, fades_at=FOR_VERDICTS)
+    )
+
+
+def _proportion(
+    happened: FloatArray,
+    cluster: IntArray | None,
+    error: float | None,
+    limit: float,
+    confidence_level: float,
+) -> LimitTest:
+    """Exact binomial test and interval; with clusters, of the effective number of items.
 
     Notes
     -----
-    Exact binomial test and interval [1]_. With clusters, those of the effective number of items,
-    p(1 − p) over the CR3 variance, lowered by the square of t(n − 1)/t(C − 1) [2]_: a t interval
-    would be too sure that a rare event is rare.
+    Clopper–Pearson [1]_. The effective number of items is p(1 − p) over the CR3 variance, lowered
+    by the square of t(n − 1)/t(C − 1) [2]_: a t interval would be too sure that a rare event is
+    rare.
 
     References
     ----------
@@ -35,14 +74,9 @@ def proportion_against(
        positive counts estimated from survey data, Survey Methodology 24:193.
     """
     items, count = len(happened), int(happened.sum())
-    if items < FEWEST_ITEMS:
-        return too_few(float(happened.mean()) if items else None, limit, confidence_level, items)
     proportion, units = count / items, float(items)
     if cluster is not None:
         clusters = len(np.unique(cluster))
-        error = mean_difference(
-            np.zeros(items), happened.astype(float), cluster=cluster
-        ).standard_error
         units = float(clusters)
         if error:
             lowered = stats.t.ppf(confidence_level, items - 1) / stats.t.ppf(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.arrays import FloatArray
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
+from saeval.stats.inference.bounded_mean import BoundedMean
 from saeval.stats.inference.proportions import tango_interval, tango_score
 
 _ROUNDING = 1e-12
@@ -48,15 +49,13 @@ class LimitTest:
     reason: str | None = None
 
 
-def by_tango(
-    lost: int, won: int, units: int, items: int, limit: float, confidence_level: float
-) -> LimitTest:
-    """Of two proportions: `lost` and `won` among independent `units` (Tango 1998)."""
-    score = tango_score(lost, won, units, limit)
+def by_tango(lost: int, won: int, items: int, limit: float, confidence_level: float) -> LimitTest:
+    """Of two proportions: `lost` and `won` among independent `items` (Tango 1998)."""
+    score = tango_score(lost, won, items, limit)
     return LimitTest(
-        (won - lost) / units,
+        (won - lost) / items,
         limit,
-        tango_interval(lost, won, units, confidence_level=2 * confidence_level - 1),
+        tango_interval(lost, won, items, confidence_level=2 * confidence_level - 1),
         float(stats.norm.sf(score)),
         float(stats.norm.cdf(score)),
         items,
@@ -65,24 +64,12 @@ def by_tango(
     )
 
 
-def unchanged(
-    items: int, limit: float, confidence_level: float, cluster: IntArray | None = None
-) -> LimitTest:
-    """Nothing changed: as a proportion without discordant units, a cluster being one unit."""
-    if items < FEWEST_ITEMS:
-        return too_few(0.0, limit, confidence_level, items)
-    units = items if cluster is None else len(np.unique(cluster))
-    return by_tango(0, 0, units, items, limit, confidence_level)
-
-
 def by_t(test: DifferenceTest, limit: float, confidence_level: float) -> LimitTest:
     """Of a difference with a standard error, whose interval is at 2·`confidence_level` − 1."""
     if test.items < FEWEST_ITEMS:
         return too_few(test.difference, limit, confidence_level, test.items)
     error, estimate, centre = test.standard_error, test.difference, test.centre
-    if estimate == 0 and error == 0:
-        return unchanged(test.clusters or test.items, limit, confidence_level)
-    if estimate is None or centre is None or error is None or test.confidence_interval is None:
+    if estimate is None or centre is None or not error or test.confidence_interval is None:
         reason = "one of the models has no value" if estimate is None else "nothing varies"
         return untested(estimate, limit, confidence_level, test.items, reason)
     freedom = test.degrees_of_freedom
@@ -97,6 +84,33 @@ def by_t(test: DifferenceTest, limit: float, confidence_level: float) -> LimitTe
         test.items,
         test.method,
         confidence_level,
+    )
+
+
+def guarded(test: LimitTest, mean: BoundedMean) -> LimitTest:
+    """A test that trusts the variance of the data, held to one that does not need it.
+
+    Of each side the larger p value and the farther end count, so that the result errs no more often
+    than the better of the two; where the first is undefined, because nothing varies, the second
+    stands alone.
+    """
+    bounds = mean.interval(2 * test.confidence_level - 1)
+    above, below = mean.pvalue_above(test.limit), mean.pvalue_below(test.limit)
+    if test.interval is None or test.pvalue_above is None or test.pvalue_below is None:
+        return replace(
+            test,
+            interval=bounds,
+            pvalue_above=above,
+            pvalue_below=below,
+            method=bounds.method,
+            reason=None,
+        )
+    low, high = min(test.interval.low, bounds.low), max(test.interval.high, bounds.high)
+    return replace(
+        test,
+        interval=replace(test.interval, low=low, high=high),
+        pvalue_above=max(test.pvalue_above, above),
+        pvalue_below=max(test.pvalue_below, below),
     )
 
 
@@ -121,6 +135,40 @@ def by_replicates(
         (int((defined >= limit).sum()) + 1) / number,
         items,
         "percentile-bootstrap",
+        confidence_level,
+    )
+
+
+def by_changes(
+    estimate: float,
+    changed: int,
+    units: int,
+    effect: float,
+    limit: float,
+    confidence_level: float,
+    items: int,
+) -> LimitTest:
+    """Of a difference that is not 0 only because of the `changed` among independent `units`.
+
+    Notes
+    -----
+    Were the difference `limit`, a proportion |limit|/`effect` of the units at least would have to
+    differ, `effect` being what a unit can do at most, times the units. p is the chance of so few
+    (exact binomial); the interval's ends are Clopper's and Pearson's bound times `effect`.
+    """
+    if items < FEWEST_ITEMS:
+        return too_few(estimate, limit, confidence_level, items)
+    few = float(stats.binom.cdf(changed, units, min(abs(limit) / effect, 1.0)))
+    most = float(stats.beta.ppf(confidence_level, changed + 1, units - changed))
+    reach = min(1.0, effect * (1.0 if changed == units else most))
+    return LimitTest(
+        estimate,
+        limit,
+        Interval(min(-reach, estimate), max(reach, estimate), "proportion-changed"),
+        few if limit < 0 else 1.0,
+        few if limit > 0 else 1.0,
+        items,
+        "proportion-changed",
         confidence_level,
     )
 

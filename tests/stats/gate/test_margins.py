@@ -13,6 +13,7 @@ from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
 from saeval.stats.gate.margins import difference_against, value_against
+from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
 from saeval.stats.inference.proportions import tango_interval, tango_score
 from saeval.stats.metrics.built_in import OF_ANSWERS, OF_CONFIDENCE
 from saeval.stats.metrics.registry import get_metric
@@ -45,7 +46,7 @@ def drawn(pairs: PairedAnswers) -> PairedBootstrap:
     return paired_bootstrap(pairs, n_resamples=500, rng=1)
 
 
-def test_a_proportion_is_tested_by_tangos_score():
+def test_a_proportion_is_tested_by_tangos_score_and_the_bounded_mean():
     pairs = simulated(400, 3)
     result = difference_against(
         ("accuracy", None), pairs, -0.03, confidence_level=0.95, bootstrap=lambda: drawn(pairs)
@@ -53,10 +54,14 @@ def test_a_proportion_is_tested_by_tangos_score():
     lost = int((pairs.base_correct & ~pairs.checkpoint_correct).sum())
     won = int((~pairs.base_correct & pairs.checkpoint_correct).sum())
     score = tango_score(lost, won, 400, -0.03)
-    assert (result.pvalue_above, result.pvalue_below) == pytest.approx(
-        (scipy_stats.norm.sf(score), scipy_stats.norm.cdf(score))
-    )
-    assert result.interval.low == tango_interval(lost, won, 400, confidence_level=0.9).low
+    change = pairs.checkpoint_correct.astype(float) - pairs.base_correct
+    bounded = bounded_mean(change, lower=-1, upper=1, fades_at=FOR_VERDICTS)
+    above, below = bounded.pvalue_above(-0.03), bounded.pvalue_below(-0.03)
+    assert result.pvalue_above == pytest.approx(max(scipy_stats.norm.sf(score), above))
+    assert result.pvalue_below == pytest.approx(max(scipy_stats.norm.cdf(score), below))
+    tango = tango_interval(lost, won, 400, confidence_level=0.9)
+    assert result.interval.low == pytest.approx(min(tango.low, bounded.interval(0.9).low))
+    assert result.interval.high == pytest.approx(max(tango.high, bounded.interval(0.9).high))
 
 
 def test_an_f1_is_tested_by_the_replicates_beyond_the_margin():
@@ -151,7 +156,7 @@ def test_repeated_items_are_worth_no_more_than_one():
 
 @pytest.mark.parametrize("key", KEYS)
 def test_identical_models_are_within_a_margin_and_not_better(key):
-    pairs = simulated(400, 2)
+    pairs = simulated(1000, 2)
     same = replace(pairs, checkpoint=pairs.base)
     replicates = drawn(same)
     limit = -0.03 if get_metric(key[0]).higher_is_better else 0.03
@@ -161,7 +166,8 @@ def test_identical_models_are_within_a_margin_and_not_better(key):
     )
     assert near.estimate == 0
     assert min(near.pvalue_above, near.pvalue_below) < 0.05
-    assert at_zero.pvalue_above == at_zero.pvalue_below == 0.5
+    assert at_zero.pvalue_above == at_zero.pvalue_below == 1
+    assert at_zero.interval.low < -1e-3 < 1e-3 < at_zero.interval.high
 
 
 @pytest.mark.parametrize("clusters", [None, 50])
@@ -186,12 +192,13 @@ def test_a_total_collapse_is_shown(clusters):
 
 def test_a_handful_of_items_is_not_tested():
     pairs = simulated(50, 1)
-    few = pairs.subset(np.flatnonzero(pairs.target != 2)[:30])
+    not_known = np.flatnonzero(pairs.target == 2)[:10]
+    few = pairs.subset(np.append(np.flatnonzero(pairs.target != 2)[:30], not_known))
     result = difference_against(
         ("recall", "NA"), few, 0, confidence_level=0.95, bootstrap=lambda: drawn(few)
     )
     assert result.pvalue_above is None
-    assert "fewer than 20" in result.reason
+    assert result.reason == "it rests on 10 items; fewer than 20 are not tested"
 
 
 @given(small_pairs(), st.sampled_from(KEYS), st.booleans())
