@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, IntArray, confidence_level_in_range
@@ -21,7 +21,7 @@ from saeval.stats._core.interval import Interval
 ALWAYS = math.inf
 FOR_VERDICTS = 25.0
 """Enumerated and simulated one-sided error: 5.5% at 5%, whatever the losses."""
-FOR_TABLES = 10.0
+FOR_TABLES = 6.0
 _BINS = 1000
 _LEAST = 0.01
 
@@ -223,7 +223,7 @@ def _chance_below_zero(terms: FloatArray, shapes: FloatArray) -> float:
     gains, losses = terms > 0, terms < 0
     if (terms[gains] == largest).all() and (terms[losses] == smallest).all():
         share = -smallest / (largest - smallest)
-        return float(stats.beta.cdf(share, shapes[gains].sum(), shapes[losses].sum()))
+        return float(special.betainc(shapes[gains].sum(), shapes[losses].sum(), share))
     scaled = terms / max(largest, -smallest)
     place = _saddlepoint(scaled, shapes)
     ratio = scaled / (1 - scaled * place)
@@ -234,7 +234,7 @@ def _chance_below_zero(terms: FloatArray, shapes: FloatArray) -> float:
         skewness = 2 * float(shapes @ ratio**3) / curvature**3
         return 0.5 + skewness / (6 * math.sqrt(2 * math.pi)) + signed / math.sqrt(2 * math.pi)
     density = math.exp(-(signed**2) / 2) / math.sqrt(2 * math.pi)
-    tail = float(stats.norm.cdf(signed)) + density * (1 / signed - 1 / (place * curvature))
+    tail = float(special.ndtr(signed)) + density * (1 / signed - 1 / (place * curvature))
     return min(max(tail, 0.0), 1.0)
 
 
