@@ -174,7 +174,8 @@ def _units(values: FloatArray, group: IntArray | None, worst: float, fades_at: f
         loss = float(np.sort(values)[(len(values) - 1) // 2]) - worst
         size = np.bincount(group).astype(np.float64)
         unseen = float(size.max())
-        sums, sizes, counts = _kinds(np.bincount(group[order], weights=values[order]), size)
+        total = np.bincount(group[order], weights=values[order]).astype(np.float64)
+        sums, sizes, counts = _kinds(total, size)
     weight = 1.0
     if math.isfinite(fades_at) and loss > 0:
         losses = (sums - (loss + worst) * sizes) / (loss * unseen)
