@@ -35,13 +35,34 @@ def subset(pairs: PairedAnswers, n: int, cluster=None) -> PairedAnswers:
     )
 
 
+def influence(target, predicted):
+    """Of each item on macro-F1, by the derivative of 2h/(t + g), written out."""
+    values = []
+    for label in range(3):
+        aims, gives = target == label, predicted == label
+        total = aims.sum() + gives.sum()
+        f1 = 2 * (aims & gives).sum() / total if total else 0
+        values.append((2 * (aims & gives) - f1 * (aims + 1.0 * gives)) / max(total, 1))
+    return np.mean(values, axis=0)
+
+
+def studentised(pairs, swap, units):
+    """|t| of macro-F1 after swapping the answers where `swap` says so."""
+    a, b = pairs.base.predicted, pairs.checkpoint.predicted
+    one, other = np.where(swap, b, a), np.where(swap, a, b)
+    moves = influence(pairs.target, other) - influence(pairs.target, one)
+    error = np.sqrt((np.bincount(units, weights=moves) ** 2).sum())
+    difference = abs(swapped_difference(pairs, swap))
+    return difference / error if difference > 1e-12 else 0.0
+
+
 def exact_p(pairs, units):
-    """Share of all swaps of units that give a macro-F1 difference as large as the observed."""
+    """Share of all swaps of units that give a |t| as large as the observed."""
     names = np.unique(units)
-    observed = abs(swapped_difference(pairs, np.zeros(len(pairs), dtype=bool)))
+    observed = studentised(pairs, np.zeros(len(pairs), dtype=bool), units)
     swaps = itertools.product([False, True], repeat=len(names))
-    values = [swapped_difference(pairs, np.isin(units, names[list(s)])) for s in swaps]
-    return np.mean(np.abs(values) >= observed - 1e-12)
+    values = [studentised(pairs, np.isin(units, names[list(s)]), units) for s in swaps]
+    return np.mean(np.array(values) >= observed * (1 - 1e-7))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -58,14 +79,15 @@ def test_clusters_are_swapped_whole():
     pairs = subset(simulated(50, 4), 42, cluster)
     result = swap_tests(pairs, n_resamples=20_000, rng=1)["macro_f1", None]
     assert result.pvalue == pytest.approx(exact_p(pairs, cluster), abs=0.012)
-    assert result.method == "cluster-swap-permutation"
+    assert result.method == "cluster-swap-permutation-t"
 
 
 def test_p_agrees_with_a_loop_over_items():
     pairs = simulated(150, 8, missing=0)
     rng = np.random.default_rng(0)
-    loop = np.array([swapped_difference(pairs, rng.random(150) < 0.5) for _ in range(600)])
-    observed = abs(swapped_difference(pairs, np.zeros(150, dtype=bool)))
+    units = np.arange(150)
+    loop = np.array([studentised(pairs, rng.random(150) < 0.5, units) for _ in range(600)])
+    observed = studentised(pairs, np.zeros(150, dtype=bool), units)
     result = swap_tests(pairs, rng=3)["macro_f1", None]
     assert result.pvalue == pytest.approx((np.abs(loop) >= observed).mean(), abs=0.06)
 
@@ -132,3 +154,28 @@ def test_cost_does_not_grow_with_the_items():
 def test_permutations_must_be_positive():
     with pytest.raises(ValueError, match="`n_resamples` must be positive, found 0"):
         swap_tests(simulated(5, 0), n_resamples=0)
+
+
+def test_models_of_equal_precision_are_not_told_apart_for_saying_na_more_often():
+    """Equal true precision, .7; the checkpoint says NA in 30% and the base in 5%."""
+    rng = np.random.default_rng(0)
+    plain = studentised = 0
+    for _ in range(300):
+        target = (rng.random(600) < 1 / 3) * 2
+        says = []
+        for rate in (0.05, 0.3):
+            hits, false = rate * 0.7 * 3, rate * 0.3 * 1.5
+            na = rng.random(600) < np.where(target == 2, hits, false)
+            says.append(Answers(np.where(na, 2, 0), np.full(600, np.nan)))
+        pairs = paired_answers(LABELS, "NA", target, *says)
+        result = swap_tests(pairs, n_resamples=199, rng=rng)["precision", "NA"]
+        studentised += result.pvalue <= 0.05
+        swap = rng.random((199, 600)) < 0.5
+        one, other = (
+            np.where(turn, says[1].predicted, says[0].predicted) == 2 for turn in (swap, ~swap)
+        )
+        right = target == 2
+        apart = (other & right).sum(1) / other.sum(1) - (one & right).sum(1) / one.sum(1)
+        plain += np.sum(np.abs(apart) >= abs(result.difference)) + 1 <= 10
+    assert plain > 30  # of 300: 10% at the least
+    assert 4 <= studentised <= 28  # 15, give or take
