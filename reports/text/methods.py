@@ -12,8 +12,6 @@ from saeval.terminal_text import one_line
 METHODS: dict[str, str] = {
     "mcnemar-mid-p": "McNemar mid-p",
     "paired-bootstrap": "paired bootstrap p",
-    "swap-permutation": "A/B swap permutation p",
-    "cluster-swap-permutation": "A/B swap permutation p by cluster",
     "paired-t": "paired t",
     "cr3-t": "cluster-robust t (CR3)",
     "delong-z": "DeLong by influence functions",

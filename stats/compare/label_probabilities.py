@@ -51,7 +51,7 @@ def compare_label_probabilities(
     bootstrap = paired_bootstrap(of_label, n_resamples=config.n_resamples, rng=rng)
     rows = [
         replace(row, headline=False, pvalue_max_t=None)
-        for row in metric_rows(of_label, bootstrap, config, rng)
+        for row in metric_rows(of_label, bootstrap, config)
         if get_metric(row.metric).needs_confidence
     ]
     likeliest = [_probabilities(a).argmax(axis=1) for a in (own.base, own.checkpoint)]

@@ -60,6 +60,8 @@ class MetricComparison:
     noise
         The same difference between two runs of the base (an A/A run), or None without a second
         run: differences of this size come from the engine or the sampling alone.
+    reason
+        Why there is no p value, or None where there is one.
     declaration
         Of a metric that is not built in: how to show it; None for the others.
     """
@@ -81,6 +83,7 @@ class MetricComparison:
     higher_is_better: bool | None
     headline: bool
     noise: float | None = None
+    reason: str | None = field(default=None, metadata={"serialized_if_none": False})
     declaration: MetricDeclaration | None = field(
         default=None, metadata={"serialized_if_none": False}
     )

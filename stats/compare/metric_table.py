@@ -4,15 +4,16 @@
 |---|---|---|
 | accuracy, recall, coverage, rates | Tango's score interval | McNemar mid-p |
 | the same with clusters | cluster-robust t | cluster-robust t |
-| F1, precision | percentile, joint bootstrap | A/B swap permutation |
+| F1, precision, F-score | percentile, joint bootstrap | the same |
 | AUROC | influence functions (DeLong) | the same |
 | Brier score, overconfidence, mean confidence | paired t, cluster-robust with clusters | the same |
-| debiased squared ECE | percentile, joint bootstrap | joint bootstrap |
+| debiased squared ECE | percentile, joint bootstrap | none |
 | confidence standard deviation, AURC | jackknife, by cluster with clusters | the same |
 
-Where such a test is undefined (a single wrong answer, say), the joint bootstrap replaces it, and
-the row says so. A row has no p value if the bootstrap does not vary at all, or if it rests on fewer
-than `FEWEST_ITEMS` items.
+A row has no p value, and says why, if it rests on fewer than `FEWEST_ITEMS` items, if nothing
+varies by which a difference could be judged (a single wrong answer, say), or if no test of it
+holds: that of the squared ECE is degenerate where a model is calibrated, those of the standard
+deviation reject too often where nearly all items have one confidence.
 """
 
 from __future__ import annotations
@@ -27,21 +28,25 @@ from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
-from saeval.stats._core.wilson import wilson_interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import MetricComparison, informative, secondary_row
+from saeval.stats.compare.value_intervals import value_intervals
 from saeval.stats.inference.aurc import aurc_difference
-from saeval.stats.inference.auroc import auroc_difference, auroc_interval
+from saeval.stats.inference.auroc import auroc_difference
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.multiplicity import max_t_pvalues
-from saeval.stats.inference.permutation import SwapTest, swap_tests
 from saeval.stats.inference.proportion_difference import proportion_difference
 from saeval.stats.inference.std import compare_std
 from saeval.stats.metrics.aurc import aurc
-from saeval.stats.metrics.item_values import PairedValues, paired_values
+from saeval.stats.metrics.item_values import PairedValues, items_behind, paired_values
 from saeval.stats.metrics.metric import Kind, Metric, MetricKey
 from saeval.stats.metrics.registry import get_metric
+
+COLLAPSED = 0.9
+"""Proportion of items with one confidence from which its standard deviation is not tested."""
+NOTHING_VARIES = "nothing varies by which it could be judged"
+NO_VALUE = "one of the models has no value"
 
 
 class _Options(TypedDict):
@@ -50,7 +55,7 @@ class _Options(TypedDict):
 
 
 def metric_rows(
-    pairs: PairedAnswers, bootstrap: PairedBootstrap, config: StatsConfig, rng: np.random.Generator
+    pairs: PairedAnswers, bootstrap: PairedBootstrap, config: StatsConfig
 ) -> tuple[MetricComparison, ...]:
     """A row for every metric of the joint bootstrap, not yet adjusted over the family.
 
@@ -61,26 +66,21 @@ def metric_rows(
     bootstrap
         Their joint bootstrap.
     config
-        Confidence level and number of resamples.
-    rng
-        For the swap permutations.
+        Confidence level.
     """
-    swaps = swap_tests(pairs, n_resamples=config.n_resamples, rng=rng)
     keys = [key for key in bootstrap.base if _has_a_meaning(key, pairs)]
-    rows = [_row(key, pairs, bootstrap, config, swaps) for key in keys]
+    rows = [_row(key, pairs, bootstrap, config) for key in keys]
     rows += _aurc_row(pairs, config.confidence_level)
-    headline = [row for row in rows if row.headline]
+    family = [row for row in rows if row.headline and row.pvalue is not None]
     adjusted = max_t_pvalues(
-        {(row.metric, row.label): row.difference for row in headline},
+        {(row.metric, row.label): row.difference for row in family},
         {
             (row.metric, row.label): _differences(bootstrap, (row.metric, row.label))
-            for row in headline
+            for row in family
         },
     )
     return tuple(
-        replace(row, pvalue_max_t=_at_least(row.pvalue, adjusted[row.metric, row.label]))
-        if row.headline
-        else row
+        replace(row, pvalue_max_t=_at_least(row.pvalue, adjusted.get((row.metric, row.label))))
         for row in rows
     )
 
@@ -128,7 +128,6 @@ def _row(
     pairs: PairedAnswers,
     bootstrap: PairedBootstrap,
     config: StatsConfig,
-    swaps: dict[MetricKey, SwapTest],
 ) -> MetricComparison:
     name, label = key
     metric = get_metric(name)
@@ -152,35 +151,20 @@ def _row(
         headline=metric.is_headline(label, pairs.abstention),
     )
     if base is None or checkpoint is None:
-        return row
-    test = _difference_test(key, pairs, checkpoint - base, config, swaps)
-    differences = _differences(bootstrap, key)
-    pvalue, method = test.pvalue, test.method
-    if pvalue is None:
-        pvalue, method = bootstrap_pvalue(differences), "paired-bootstrap"
-    constant = all(
-        np.ptp(replicates[key]) == 0
-        for replicates in (bootstrap.base_replicates, bootstrap.checkpoint_replicates)
-    )
-    nothing_varies = test.pvalue is None and (
-        constant or (checkpoint != base and np.ptp(differences) == 0)
-    )
-    if test.items < FEWEST_ITEMS or nothing_varies:
-        pvalue = None
+        return replace(row, reason=NO_VALUE)
+    test, reason = _difference_test(key, pairs, bootstrap, config.confidence_level)
     percentile = _percentile(pairs, config.confidence_level)
-    interval = test.confidence_interval
-    if interval is None and not (nothing_varies and constant):
-        interval = percentile(differences)
-    own = _own_intervals(key, pairs, config.confidence_level)
+    own = value_intervals(key, pairs, config.confidence_level)
     return replace(
         row,
         items=test.items,
         difference=checkpoint - base,
         base_interval=informative(own[0] or percentile(bootstrap.base_replicates[key])),
         checkpoint_interval=informative(own[1] or percentile(bootstrap.checkpoint_replicates[key])),
-        confidence_interval=informative(interval),
-        pvalue=pvalue,
-        method=None if pvalue is None else method,
+        confidence_interval=informative(test.confidence_interval),
+        pvalue=test.pvalue,
+        method=None if test.pvalue is None else test.method,
+        reason=reason,
     )
 
 
@@ -209,31 +193,62 @@ def _direction(metric: Metric, pairs: PairedAnswers, confidence_level: float) ->
 
 
 def _difference_test(
-    key: MetricKey,
-    pairs: PairedAnswers,
-    difference: float,
-    config: StatsConfig,
-    swaps: dict[MetricKey, SwapTest],
-) -> DifferenceTest:
-    """The test that suits the metric; without a p value where only the bootstrap does."""
+    key: MetricKey, pairs: PairedAnswers, bootstrap: PairedBootstrap, confidence_level: float
+) -> tuple[DifferenceTest, str | None]:
+    """The test that suits the metric, and why it has no p value where it has none."""
     kind = get_metric(key[0]).kind
     if (values := paired_values(key, pairs)) is not None:
-        return test_of_values(values, kind, config.confidence_level)
-    if key in swaps:
-        swap = swaps[key]
-        return DifferenceTest(
-            difference, swap.pvalue, None, len(pairs), swap.method, config.confidence_level
-        )
+        return _or_reason(test_of_values(values, kind, confidence_level))
+    if kind == "counts":
+        return _by_bootstrap(key, pairs, bootstrap, confidence_level)
     stated, right, stated_after, right_after = _stated(pairs)
-    options: _Options = {
-        "cluster": _cluster(pairs),
-        "confidence_level": config.confidence_level,
-    }
+    options: _Options = {"cluster": _cluster(pairs), "confidence_level": confidence_level}
     if kind == "auroc":
-        return auroc_difference(right, stated, right_after, stated_after, **options)
-    if kind == "std":
-        return compare_std(stated, stated_after, **options).difference
-    return DifferenceTest(difference, None, None, len(stated), "", config.confidence_level)
+        test = auroc_difference(right, stated, right_after, stated_after, **options)
+        return _or_reason(test, "too few right or too few wrong answers")
+    test = compare_std(stated, stated_after, **options).difference
+    if max(_commonest(stated), _commonest(stated_after)) >= COLLAPSED:
+        return replace(test, pvalue=None, confidence_interval=None), (
+            f"a model states one confidence on {COLLAPSED:.0%} of the items or more"
+        )
+    return _or_reason(test)
+
+
+def _or_reason(
+    test: DifferenceTest, without: str = NOTHING_VARIES
+) -> tuple[DifferenceTest, str | None]:
+    """The test, without a p value where it rests on too few items, and why it has none."""
+    if test.items < FEWEST_ITEMS:
+        reason = f"it rests on {test.items} items; fewer than {FEWEST_ITEMS} are not tested"
+        return replace(test, pvalue=None), reason
+    return test, without if test.pvalue is None else None
+
+
+def _by_bootstrap(
+    key: MetricKey, pairs: PairedAnswers, bootstrap: PairedBootstrap, confidence_level: float
+) -> tuple[DifferenceTest, str | None]:
+    """Interval and p value of the same replicates, so that they agree."""
+    differences = _differences(bootstrap, key)
+    difference = float(bootstrap.checkpoint[key][0] - bootstrap.base[key][0])
+    varies = np.ptp(differences) > 0 or np.isnan(differences).any()
+    test = DifferenceTest(
+        difference,
+        bootstrap_pvalue(differences) if varies or difference == 0 else None,
+        _percentile(pairs, confidence_level)(differences) if varies else None,
+        items_behind(key, pairs),
+        "paired-bootstrap",
+        confidence_level,
+    )
+    if key[0] == "ece_squared_debiased":
+        return replace(test, pvalue=None), (
+            "no test of it holds where a model is calibrated; overconfidence is tested instead"
+        )
+    return _or_reason(test)
+
+
+def _commonest(confidence: FloatArray) -> float:
+    """Proportion of the items that have the commonest confidence."""
+    return float(np.unique(confidence, return_counts=True)[1].max() / len(confidence))
 
 
 def test_of_values(values: PairedValues, kind: Kind, confidence_level: float) -> DifferenceTest:
@@ -259,31 +274,6 @@ def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, F
 
 def _cluster(pairs: PairedAnswers) -> IntArray | None:
     return None if pairs.cluster is None else pairs.cluster[pairs.both_confident]
-
-
-def _own_intervals(
-    key: MetricKey, pairs: PairedAnswers, confidence_level: float
-) -> tuple[Interval | None, Interval | None]:
-    """Each model's own interval where there is a better one than the bootstrap's."""
-    if get_metric(key[0]).kind == "proportion" and pairs.cluster is None:
-        values = paired_values(key, pairs)
-        if values is None:
-            return None, None
-        first, second = (
-            wilson_interval(int(h.sum()), len(h), confidence_level=confidence_level)
-            for h in (values.base, values.checkpoint)
-        )
-        return first, second
-    if key != ("auroc", None):
-        return None, None
-    stated, right, stated_after, right_after = _stated(pairs)
-    own = (
-        auroc_interval(
-            r, c, cluster=_cluster(pairs), confidence_level=confidence_level
-        ).confidence_interval
-        for c, r in ((stated, right), (stated_after, right_after))
-    )
-    return next(own), next(own)
 
 
 def _percentile(

@@ -180,7 +180,7 @@ def _of_confidence(
     bootstrap = paired_bootstrap(source, n_resamples=config.n_resamples, rng=rng)
     return tuple(
         replace(row, headline=False, pvalue_max_t=None)
-        for row in metric_rows(source, bootstrap, config, rng)
+        for row in metric_rows(source, bootstrap, config)
         if get_metric(row.metric).needs_confidence
     )
 

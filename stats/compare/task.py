@@ -76,7 +76,7 @@ def compare_task(
     bootstrap = paired_bootstrap(pairs, n_resamples=config.n_resamples, rng=rng)
     confident = pairs.both_confident
     both_changed = pairs.base.predicted != pairs.checkpoint.predicted
-    metrics = metric_rows(pairs, bootstrap, config, rng)
+    metrics = metric_rows(pairs, bootstrap, config)
     probed = compare_label_probabilities(pairs, config, rng)
     return TaskComparison(
         task=task,

@@ -136,7 +136,7 @@ def certainty_differences(
     )
     rng = np.random.default_rng([config.seed, zlib.crc32(b"metacognition")])
     bootstrap = paired_bootstrap(pairs, n_resamples=config.n_resamples, rng=rng)
-    rows = {row.metric: row for row in metric_rows(pairs, bootstrap, config, rng)}
+    rows = {row.metric: row for row in metric_rows(pairs, bootstrap, config)}
     return tuple(
         replace(rows[metric], headline=metric == "auroc", pvalue_max_t=None) for metric in METRICS
     )

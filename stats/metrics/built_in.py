@@ -211,7 +211,7 @@ OF_CONFIDENCE = (
         "ece_squared_debiased",
         "ECE²",
         "Squared calibration error, debiased; 0 is calibrated, and noise can push it below 0. "
-        "Below 1,000 items its test is cautious: it errs in 3 to 4% of cases, not 5%.",
+        "Its difference is not tested: overconfidence is.",
         kind="counts",
         higher_is_better=False,
         headline=True,

@@ -12,7 +12,7 @@ from saeval.errors import InputError
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, IntArray
 from saeval.stats.metrics.metric import Metric, MetricKey
-from saeval.stats.metrics.registry import find_metric
+from saeval.stats.metrics.registry import find_metric, get_metric
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,28 @@ def paired_values(key: MetricKey, pairs: PairedAnswers) -> PairedValues | None:
         base, checkpoint = base.astype(np.bool_), checkpoint.astype(np.bool_)
     cluster = None if pairs.cluster is None else pairs.cluster[members]
     return PairedValues(base, checkpoint, cluster, members)
+
+
+def items_behind(key: MetricKey, pairs: PairedAnswers) -> int:
+    """Number of items that a metric of the counts or of confidences rests on.
+
+    A precision rests on the answers it is of, an F1 on those and the items of its label; the
+    fewer of the two models' count.
+    """
+    name, label = key
+    if get_metric(name).needs_confidence:
+        return int(pairs.both_confident.sum())
+    models = (pairs.base.predicted, pairs.checkpoint.predicted)
+    if label is not None:
+        at = pairs.labels.index(label)
+        of_label = [given == at for given in models]
+        if name == "f1":
+            of_label = [given | (pairs.target == at) for given in of_label]
+        return min(int(given.sum()) for given in of_label)
+    if name == "correct_given_attempted":
+        at = pairs.labels.index(str(pairs.abstention))
+        return min(int((given != at).sum()) for given in models)
+    return len(pairs)
 
 
 def is_of_items(key: MetricKey, of_difference: bool) -> bool:

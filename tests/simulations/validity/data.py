@@ -130,7 +130,7 @@ def compared(
     """The rows of a comparison, by metric and label."""
     bootstrap = paired_bootstrap(pairs, n_resamples=REPLICATES, rng=rng)
     settings = StatsConfig(confidence_level=0.95, n_resamples=REPLICATES, seed=0)
-    return {(row.metric, row.label): row for row in metric_rows(pairs, bootstrap, settings, rng)}
+    return {(row.metric, row.label): row for row in metric_rows(pairs, bootstrap, settings)}
 
 
 def outcomes(what: str, row: MetricComparison, truth: float) -> dict[tuple[str, str], float | None]:

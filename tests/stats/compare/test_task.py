@@ -65,12 +65,12 @@ def test_every_metric_has_the_test_that_suits_it():
     expected = {
         ("accuracy", None): ("mcnemar-mid-p", "cr3-t"),
         ("invalid_rate", None): ("mcnemar-mid-p", "cr3-t"),
-        ("macro_f1", None): ("swap-permutation", "cluster-swap-permutation"),
-        ("precision", "NA"): ("swap-permutation", "cluster-swap-permutation"),
+        ("macro_f1", None): ("paired-bootstrap", "paired-bootstrap"),
+        ("precision", "NA"): ("paired-bootstrap", "paired-bootstrap"),
         ("recall", "NA"): ("mcnemar-mid-p", "cr3-t"),
         ("false_abstention_rate", None): ("mcnemar-mid-p", "cr3-t"),
         ("brier", None): ("paired-t", "cr3-t"),
-        ("ece_squared_debiased", None): ("paired-bootstrap", "paired-bootstrap"),
+        ("ece_squared_debiased", None): (None, None),
     }
     for key, (independent, in_clusters) in expected.items():
         assert plain.metric(*key).method == independent, key
@@ -107,7 +107,7 @@ def test_recall_and_false_abstention_are_shares_of_their_own_items():
 def test_max_t_adjusts_the_headline_within_the_task_and_is_no_smaller_than_p():
     comparison = compare_task("x", simulated(500, 1), StatsConfig(0.95, 2000, 0))
     for row in comparison.metrics:
-        assert (row.pvalue_max_t is not None) == row.headline
+        assert (row.pvalue_max_t is not None) == (row.headline and row.pvalue is not None)
         assert row.pvalue_max_t is None or row.pvalue_max_t >= row.pvalue
 
 
@@ -155,7 +155,11 @@ def test_family_is_every_headline_metric_of_every_task():
     assert all(
         row.pvalue_holm is None for task in adjusted for row in task.metrics if not row.headline
     )
-    assert all(row.pvalue_holm >= row.pvalue_bh >= row.pvalue for row in family)
+    tested = [row for row in family if row.pvalue is not None]
+    assert {row.metric for row in family} - {row.metric for row in tested} == {
+        "ece_squared_debiased"
+    }
+    assert all(row.pvalue_holm >= row.pvalue_bh >= row.pvalue for row in tested)
 
 
 def test_evidence_shortcut_is_how_well_missing_evidence_tells_na():
@@ -286,3 +290,64 @@ def test_confidence_left_out_is_counted_over_all_items():
 def test_no_confidence_is_missing_where_none_was_ever_stated():
     rows = of_confidence(np.full(50, np.nan), np.full(50, np.nan), np.arange(50) % 2 == 0)
     assert "confidence_missing" not in rows
+
+
+def test_p_and_interval_of_counts_agree():
+    """The interval leaves out 0 where, and only where, p is below 5%, up to one replicate."""
+    config = StatsConfig(0.95, 999, 0)
+    keys = [("macro_f1", None), *((m, label) for m in ("precision", "f1") for label in LABELS)]
+    agreements = []
+    for seed in range(40):
+        comparison = compare_task("x", simulated(250, seed), config)
+        for key in keys:
+            row = comparison.metric(*key)
+            limits = row.confidence_interval
+            outside = limits.low > 0 or limits.high < 0
+            agreements.append(outside == (row.pvalue < 0.05) or 0.04 < row.pvalue < 0.06)
+    assert all(agreements)
+
+
+@pytest.mark.parametrize("share", [0.85, 0.95])
+def test_the_spread_of_a_collapsed_scale_is_not_tested_and_says_so(share):
+    rng = np.random.default_rng(0)
+    right = rng.random(400) < 0.6
+
+    def stated():
+        return np.where(np.arange(400) < 400 * share, 0.95, rng.choice([0.1, 0.5, 0.7], 400))
+
+    row = of_confidence(stated(), stated(), right)["confidence_std"]
+    tested = share < 0.9
+    assert (row.pvalue is not None, row.confidence_interval is not None) == (tested, tested)
+    assert row.reason == (
+        None if tested else "a model states one confidence on 90% of the items or more"
+    )
+    assert row.difference is not None
+
+
+def test_a_precision_of_few_answers_is_not_tested():
+    pairs = simulated(300, 1)
+    few = np.where(np.cumsum(pairs.base.predicted == 2) > 15, 0, pairs.base.predicted)
+    base = Answers(
+        np.where(pairs.base.predicted == 2, few, pairs.base.predicted), pairs.base.confidence
+    )
+    comparison = compare_task("x", dataclasses.replace(pairs, base=base), QUICK)
+    row = comparison.metric("precision", "NA")
+    assert row.pvalue is None
+    assert row.reason == "it rests on 15 items; fewer than 20 are not tested"
+
+
+def test_a_perfect_precision_is_no_certainty():
+    target = np.arange(300) % 3
+    base = np.where((target == 2) & (np.arange(300) > 150), 0, target)
+    pairs = paired_answers(
+        LABELS,
+        "NA",
+        target,
+        Answers(base, np.full(300, np.nan)),
+        Answers(target, np.full(300, np.nan)),
+    )
+    row = compare_task("x", pairs, QUICK).metric("precision", "NA")
+    assert (row.base, row.checkpoint, row.difference) == (1, 1, 0)
+    assert row.confidence_interval is None
+    assert row.base_interval.low < 0.95
+    assert row.pvalue == 1
