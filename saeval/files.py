@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import Self
 
 from saeval.errors import NO_ROOM, DiskFullError, InputError, RunFolderError
+from saeval.json_source import parse_object, read_bytes, validate
 
 LOCK = ".lock"
 """In a folder that one process at a time may write."""
@@ -262,23 +263,15 @@ class Manifest(BaseModel):
     @classmethod
     def parse(cls, content: bytes, where: str) -> Self:
         """The manifest in a file's content; `where` starts the message of the `InputError`."""
-        try:
-            manifest = json.loads(content.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{where}: not JSON ({error})") from error
-        if isinstance(manifest, dict):
-            manifest = cls.upgrade(manifest)
-        if not isinstance(manifest, dict) or manifest.get("schema") != cls.SCHEMA:
+        manifest = cls.upgrade(parse_object(content, where))
+        if manifest.get("schema") != cls.SCHEMA:
             raise InputError(f"{where}: not a manifest of schema {cls.SCHEMA}")
-        try:
-            return cls.model_validate(manifest)
-        except ValidationError as error:
-            raise InputError(f"{where}: {first_problem(error)}") from error
+        return validate(cls, manifest, where)
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """The manifest of a file."""
-        return cls.parse(path.read_bytes(), str(path))
+        return cls.parse(read_bytes(path), str(path))
 
     def to_json(self, *, leave_out: Collection[str] = ()) -> str:
         """The content of the file, without the fields of these names."""
@@ -286,17 +279,3 @@ class Manifest(BaseModel):
             mode="json", by_alias=True, exclude_unset=True, exclude=set(leave_out)
         )
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first problem of a validation in one line: which field, the rule, what was found."""
-    problem = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in problem["loc"])
-    rule = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "json_invalid":
-        return f"not JSON ({rule.removeprefix('Invalid JSON: ')})"
-    if not field:
-        return rule
-    if problem["type"] == "missing":
-        return f"field `{field}` is missing"
-    return f"`{field}`: {rule}, found {repr(problem['input'])[:80]}"

@@ -24,10 +24,10 @@ _LINE_START = re.compile(rf"(?:{_STYLE}|\s)*:?")
 _LONGEST_LINE = 2000
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s@\"'<>]*@")
 _QUERY_VALUE = re.compile(r"(?<=[?&;])([\w.-]{1,64})=[^&;#\s\"'<>]+")
-_SECRET_NAME = re.compile(
-    r".*(api[-_]?key|access[-_]?key|account[-_]?key|token|secret|passw(or)?d|credential|signature)"
-    r".*|key|sig|auth|pwd|authorization",
-    re.IGNORECASE,
+_SECRET_WORDS = frozenset(
+    ("key", "apikey", "accesskey", "accountkey", "token", "accesstoken", "authtoken", "secret")
+    + ("password", "passwd", "pwd", "credential", "credentials", "signature", "sig")
+    + ("auth", "authorization")
 )
 _SECRET_VARIABLES = ("OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY",
                      "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN")  # fmt: skip
@@ -105,7 +105,7 @@ def _without_value(setting: re.Match[str]) -> str:
 
 def names_secret(name: str) -> bool:
     """Whether a setting of that name lets people in: ``api_key``, ``token``, ``sig``, …"""
-    return _SECRET_NAME.fullmatch(name) is not None
+    return not _SECRET_WORDS.isdisjoint(re.split(r"[\W_]+", name.lower()))
 
 
 def print_workflow_command(line: str) -> None:

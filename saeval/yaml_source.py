@@ -7,12 +7,20 @@ The scalars are those of YAML 1.2's core schema: only ``true`` and ``false`` are
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from saeval.errors import YamlError
+from saeval.json_source import read_text
+from saeval.terminal_text import one_line, quoted
+
+_LARGEST = 1_000_000
+_LONGEST_NUMBER = 19
+"""Digits of a whole number, so that it fits into 64 bits."""
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 KeyPath = tuple[str | int, ...]
 """Keys and list positions from the top of a document down to a value."""
@@ -40,12 +48,38 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
     )
-# SafeLoader's own reading of numbers is YAML 1.1's, where 010 is eight.
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value))
-_Loader.add_constructor(
-    "tag:yaml.org,2002:float",
-    lambda loader, node: float(node.value.replace(".inf", "inf").replace(".nan", "nan")),
-)
+
+
+def _constructor(kind: str) -> Callable[[Any, yaml.Node], Any]:
+    """A scalar of a kind, also where a tag says that it is one.
+
+    SafeLoader's own reading of numbers is YAML 1.1's, where 010 is eight.
+    """
+    read: Callable[[str], Any] = {
+        "bool": {"true": True, "false": False}.__getitem__,
+        "null": {"null": None, "~": None, "": None}.__getitem__,
+        "int": lambda text: int(text) if len(text) < _LONGEST_NUMBER else int(""),
+        "float": lambda text: float(text.replace(".inf", "inf").replace(".nan", "nan")),
+    }[kind]
+
+    def construct(loader: Any, node: yaml.Node) -> Any:
+        try:
+            return read(node.value)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            problem = f"{quoted(node.value, 40)} is no {kind} that can be read"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+
+    return construct
+
+
+# No dates, sets or bytes, also where a tag asks for them.
+_Loader.yaml_constructors = {
+    tag: construct
+    for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+    if tag in (None, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))
+}
+for _kind in ("bool", "null", "int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _constructor(_kind))
 
 
 def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, int]]:
@@ -62,7 +96,14 @@ def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, int]]:
     >>> parse_yaml("a: 1\\nb:\\n  - {c: 2e-6}", "it.yaml")
     ({'a': 1, 'b': [{'c': 2e-06}]}, {(): 1, ('a',): 1, ('b',): 2, ('b', 0): 3, ('b', 0, 'c'): 3})
     """
-    loader = _Loader(text)
+    if len(text) > _LARGEST:
+        raise YamlError(f"{name}: is of more than {_LARGEST} characters; it is meant for people")
+    if half := _HALF_CHARACTER.search(text):
+        raise YamlError(f"{name}: not YAML: {half[0]!r} is half a character")
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:
+        raise YamlError(f"{name}: not YAML: {_reason(error)}") from error
     try:
         node = loader.get_single_node()
         if node is None:
@@ -73,13 +114,17 @@ def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
-        raise YamlError(f"{where}: not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise YamlError(f"{name}: not YAML: {str(error).splitlines()[0]}") from error
+        raise YamlError(f"{where}: not YAML: {one_line(str(error.problem), 200)}") from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # chr() of an escape too large
+        raise YamlError(f"{name}: not YAML: {_reason(error)}") from error
     except RecursionError as error:
         raise YamlError(f"{name}: is nested too deeply") from error
     finally:
         loader.dispose()
+
+
+def _reason(error: Exception) -> str:
+    return one_line((str(error).splitlines() or ["it cannot be read"])[0], 200)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -108,10 +153,7 @@ def parse_yaml_value(text: str, name: str) -> Any:
 
 def read_yaml_file(path: Path) -> tuple[Any, dict[KeyPath, int]]:
     """`parse_yaml` of a file."""
-    try:
-        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as error:
-        raise YamlError(f"{path}: is not UTF-8 text") from error
+    return parse_yaml(read_text(path, YamlError), str(path))
 
 
 def _collect(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], name: str) -> None:
@@ -123,12 +165,13 @@ def _collect(node: yaml.Node, path: KeyPath, lines: dict[KeyPath, int], name: st
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
-                shown = getattr(key, "value", "")
-                raise YamlError(f"{name}:{line}: a key must be a name, found {shown!r}")
+                shown = quoted(getattr(key, "value", ""), 40)
+                raise YamlError(f"{name}:{line}: a key must be a name, found {shown}")
             inner = (*path, key.value)
             if inner in lines:
                 raise YamlError(
-                    f"{name}:{line}: `{key.value}` stands twice, first on line {lines[inner]}"
+                    f"{name}:{line}: `{one_line(key.value, 60)}` stands twice, first on line "
+                    f"{lines[inner]}"
                 )
             lines[inner] = line
             _collect(value, inner, lines, name)

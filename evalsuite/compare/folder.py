@@ -26,9 +26,11 @@ from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
 from saeval.evalsuite.store.run_folder import lock_run_folder
 from saeval.files import write_atomic
+from saeval.json_source import read_text
 from saeval.progress import SILENT, Progress
 from saeval.stats.checkpoints.series import checkpoint_series
 from saeval.stats.compare.results import ModelDescription
+from saeval.terminal_text import quoted
 
 COMPARISON = "comparison.json"
 INDEX = "family.json"
@@ -131,8 +133,8 @@ def _read_comparison(folder: Path) -> Comparison:
             "metacognition is rendered again by giving its command again, which asks nothing anew)"
         )
     try:
-        result = from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+        result = from_json(read_text(path))
+    except ValueError as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
     return Comparison.from_result(result, folder=folder)
 
@@ -141,9 +143,12 @@ def _read_series(folder: Path) -> tuple[CheckpointSeries, Mapping[str, Path]]:
     from saeval.reports.render.series_index import read_index
 
     try:
-        index = read_index((folder / INDEX).read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+        index = read_index(read_text(folder / INDEX))
+    except ValueError as error:
         raise InputError(f"{folder / INDEX}: {str(error).splitlines()[0]}") from error
+    for name in index.comparisons:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise InputError(f"{folder / INDEX}: {quoted(name)} is no name of a folder in it")
     folders = {name: folder / name for name in index.comparisons}
     comparisons = [_read_comparison(own) for own in folders.values()]
     result = checkpoint_series(comparisons, index.steps, index.best, index.notes)
@@ -190,9 +195,10 @@ def _read_grades(folder: Path) -> Grades | None:
     for place in (folder, folder.parent):
         if (place / GRADES_FILE).is_file() and (place / MANIFEST).is_file():
             identity = read_manifest(place).identity.get("judge")
-            if identity is None:
+            named = identity.get("model") if isinstance(identity, dict) else None
+            if not isinstance(named, str):
                 return None
-            judge = parse_judge(identity["model"])
+            judge = parse_judge(named)
             if judge.identity() != identity:
                 return None
             return Grades(judge, GradeFile(place / GRADES_FILE).read())

@@ -31,11 +31,13 @@ from saeval.evalsuite.compare.metric_names import (
     UnknownMetricError,
     parse_metric,
 )
+from saeval.json_source import quoted_path
 from saeval.stats.gate.results import SkippedRule
 from saeval.stats.gate.rules import EVERY, Kind, Rule, higher_is_better, metrics_of
 from saeval.stats.metrics.registry import ENTRY_POINTS, get_metric
 from saeval.suggest import did_you_mean
 from saeval.tasks.registry import get_task, list_tasks
+from saeval.terminal_text import quoted
 from saeval.yaml_source import KeyPath, read_yaml_file
 
 BUILT_IN = Path(__file__).with_name("default_policy.yaml")
@@ -212,7 +214,9 @@ def _place_in_mapping(key: KeyPath) -> str:
 
 def _to_policy(content: object, name: str, where: Where) -> Policy:
     if not isinstance(content, dict):
-        raise InputError(f"{where(())}: a policy is a mapping with `rules`, found {content!r}")
+        raise InputError(
+            f"{where(())}: a policy is a mapping with `rules`, found {quoted(content)}"
+        )
     try:
         read = _Policy.model_validate(content)
     except ValidationError as error:
@@ -225,7 +229,7 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
     for task, entry in read.tasks.items():
         if task not in list_tasks():
             mistakes.append(
-                f"{where(('tasks', task))}: unknown task {task!r}; "
+                f"{where(('tasks', task))}: unknown task {quoted(task)}; "
                 f"{did_you_mean(task, list_tasks())}"
             )
         of_task[task] = _rules(entry.rules, ("tasks", task, "rules"), where, mistakes)
@@ -313,16 +317,17 @@ def _describe_problems(error: ValidationError, where: Where) -> list[str]:
     mistakes = []
     for problem in error.errors():
         key = problem["loc"]
-        dotted = ".".join(str(part) for part in key)
+        dotted = quoted_path(key)
         if problem["type"] == "extra_forbidden":
             model = _Policy if len(key) == 1 else _Rule if "rules" in key else _Task
-            text = f"there is no key `{key[-1]}`; {did_you_mean(str(key[-1]), model.model_fields)}"
+            hint = did_you_mean(str(key[-1]), model.model_fields)
+            text = f"there is no key `{quoted_path(key[-1:])}`; {hint}"
         elif problem["type"] == "missing":
             text = f"`{key[-1]}` is missing"
         elif problem["type"] == "model_type":
-            text = f"`{dotted}` must be a mapping, found {problem['input']!r}"
+            text = f"`{dotted}` must be a mapping, found {quoted(problem['input'])}"
         else:
             rule = problem["msg"].replace("Input should be", "must be")
-            text = f"`{dotted}` {rule}, found {problem['input']!r}"
+            text = f"`{dotted}` {rule}, found {quoted(problem['input'])}"
         mistakes.append(f"{where(key)}: {text}")
     return mistakes

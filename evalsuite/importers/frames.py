@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from saeval.errors import InputError
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
-from saeval.files import first_problem
+from saeval.json_source import first_problem
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.tasks.task import Task
 

@@ -11,17 +11,29 @@ A shortened real line::
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
+from saeval.json_source import parse_object, read_lines, validate
 from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
 from saeval.tasks.registry import get_task, list_tasks
+from saeval.terminal_text import quoted
 
 _FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
 _FIELDS = {"doc_id", "doc", "resps", "arguments"}
+
+
+class _Sample(BaseModel):
+    doc: dict[str, Any]
+    resps: list[list[Any]] = Field(min_length=1)
+    doc_hash: str
+    prompt_hash: str
+    target_hash: str
 
 
 def recognises(path: Path, first_line: str) -> bool:
@@ -29,10 +41,9 @@ def recognises(path: Path, first_line: str) -> bool:
     if path.suffix != ".jsonl":
         return False
     try:
-        record = json.loads(first_line)
-    except json.JSONDecodeError:
+        return parse_object(first_line, "", nan=True).keys() >= _FIELDS
+    except InputError:
         return False
-    return isinstance(record, dict) and record.keys() >= _FIELDS
 
 
 def task_of(path: Path) -> str:
@@ -46,22 +57,19 @@ def read_samples(path: Path) -> list[Prediction]:
     name = task_of(path)
     if name not in list_tasks():
         raise InputError(
-            f"{path}: the file name says task {name!r}, which is not one of "
+            f"{path}: the file name says task {quoted(name)}, which is not one of "
             f"{', '.join(list_tasks())}"
         )
-    predictions = []
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                predictions.append(_parse_sample(line, name, f"{path}:{number}"))
-    return predictions
+    return [_parse_sample(line, name, where) for where, line in read_lines(path)]
 
 
 def _parse_sample(line: str, task: str, where: str) -> Prediction:
+    sample = validate(_Sample, parse_object(line, where, nan=True), where)
     try:
-        sample = json.loads(line)
-        document, response = sample["doc"], sample["resps"][0][0]
-        logprobs = [float(resps[0][0]) for resps in sample["resps"][1:]]
+        document, response = sample.doc, sample.resps[0][0]
+        if not isinstance(response, str):
+            raise TypeError("the first response is no text")
+        logprobs = [float(resps[0][0]) for resps in sample.resps[1:]]
         reading = get_task(task).parse(document, response)
         return Prediction(
             task=task,
@@ -76,16 +84,14 @@ def _parse_sample(line: str, task: str, where: str) -> Prediction:
             response=response,
             sample_index=0,
             document=ShownDocument.of(document),
-            document_hash=sample["doc_hash"],
-            prompt_hash=sample["prompt_hash"],
-            target_hash=sample["target_hash"],
+            document_hash=sample.doc_hash,
+            prompt_hash=sample.prompt_hash,
+            target_hash=sample.target_hash,
             answer=reading.answer,
             right_in_reasoning=reading.right_in_reasoning,
         )
-    except json.JSONDecodeError as error:
-        raise InputError(f"{where}: not JSON ({error})") from error
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{where}: not a sample of task {task} as saeval's task logs it: "
-            f"{type(error).__name__} {error}"
+            f"{type(error).__name__} {quoted(str(error), 200)}"
         ) from error

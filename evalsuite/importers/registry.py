@@ -19,6 +19,7 @@ from pathlib import Path
 from saeval.errors import InputError
 from saeval.evalsuite.importers import lm_eval_samples, study
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
+from saeval.json_source import read_lines
 
 GROUP = "saeval.importers"
 """Of entry points."""
@@ -101,13 +102,8 @@ def import_predictions(path: Path) -> ImportedPredictions:
 
 
 def _first_line(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
-            for line in lines:
-                if line.strip():
-                    return line
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason})") from error
+    for _, line in read_lines(path):
+        return line
     raise InputError(f"{path}: the file is empty; expected predictions")
 
 

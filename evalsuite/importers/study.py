@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.hashing import hash_text
@@ -27,10 +27,11 @@ from saeval.evalsuite.store.prediction import (
     PublishedReading,
     ShownDocument,
 )
-from saeval.files import first_problem
+from saeval.json_source import parse_json, read_bytes, validate
 from saeval.tasks.format.labels import parse_label
 from saeval.tasks.registry import list_tasks
 from saeval.tasks.types import VERIFICATION_LABELS
+from saeval.terminal_text import quoted
 
 # As the study read base responses; a sentence's full stop ("CONF=0.5.") made it no number.
 _FIRST_CONFIDENCE = re.compile(r"CONF=([\d.]+)")
@@ -57,19 +58,13 @@ class _Study(BaseModel):
 
 def read_study(path: Path) -> tuple[str, list[Prediction]]:
     """The model and the predictions of a study file; errors name the file and the field."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON ({error})") from error
+    content = parse_json(read_bytes(path), str(path))
     if not isinstance(content, dict) or "results" not in content:
         raise InputError(
             f"{path}: not predictions this reads; expected a study's JSON with `results`, "
             "saeval predictions (.jsonl) or lm-eval samples (samples_*.jsonl)"
         )
-    try:
-        study = _Study.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from error
+    study = validate(_Study, content, str(path))
     task = _task_of(study, path)
     name = study.model
     if study.checkpoint:
@@ -98,7 +93,7 @@ def _prediction(result: _Result, task: str, where: str) -> Prediction:
     if result.golden_label not in VERIFICATION_LABELS.names:
         raise InputError(
             f"{where}: `golden_label` must be one of {', '.join(VERIFICATION_LABELS.names)}, "
-            f"found {result.golden_label!r}"
+            f"found {quoted(result.golden_label)}"
         )
     answer = parse_label(result.raw_response)
     shown = ShownDocument(claim=result.claim, evidence=tuple(result.evidence_texts))

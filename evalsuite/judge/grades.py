@@ -24,7 +24,8 @@ from saeval.evalsuite.models.resolve import parse_served_model
 from saeval.evalsuite.models.types import ServedModel
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction
-from saeval.files import AppendOnlyLog, first_problem
+from saeval.files import AppendOnlyLog
+from saeval.json_source import first_problem
 from saeval.stats._core.results import GraderAgreement
 from saeval.stats.metrics.agreement import grader_agreement
 from saeval.tasks.grading.judge_prompt import (

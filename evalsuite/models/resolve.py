@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,10 +31,11 @@ from saeval.evalsuite.store.baselines import (
     store_address,
 )
 from saeval.evalsuite.store.manifest import MANIFEST
-from saeval.evalsuite.store.prediction import by_task
+from saeval.evalsuite.store.prediction import Key, Prediction, by_task
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
 from saeval.hub import ADAPTER_FILES, check_model_folder, download_model, is_hub_id
-from saeval.tasks.registry import list_tasks
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.terminal_text import quoted
 
 
 def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
@@ -176,7 +177,7 @@ def _resolve_baseline(
 
 
 def _from_run(argument: str, run: RunPredictions, baseline: str | None = None) -> SavedPredictions:
-    _check_known_tasks(argument, run.predictions)
+    _check_labels(argument, run.predictions)
     name = run.manifest.model_identity["name"]
     return SavedPredictions(argument, name, run.files, run.predictions, run.manifest, baseline)
 
@@ -185,16 +186,35 @@ def _import_files(argument: str, files: list[Path]) -> SavedPredictions:
     imported = [import_predictions(path) for path in files]
     names = list(dict.fromkeys(file.model for file in imported))
     predictions = by_task((p for file in imported for p in file.predictions), argument)
-    _check_known_tasks(argument, predictions)
+    _check_labels(argument, predictions)
     return SavedPredictions(argument, ", ".join(names), tuple(files), predictions)
 
 
-def _check_known_tasks(argument: str, names: Iterable[str]) -> None:
-    if unknown := [name for name in names if name not in list_tasks()]:
-        raise InputError(
-            f"{argument}: holds predictions of {unknown[0]!r}, which is no task saeval knows; "
-            f"known: {', '.join(list_tasks())}"
-        )
+def _check_labels(argument: str, tasks: Mapping[str, Mapping[Key, Prediction]]) -> None:
+    """Stop at answers to a task that is not known, or with labels that it does not have."""
+    for name, predictions in tasks.items():
+        if name not in list_tasks():
+            raise InputError(
+                f"{argument}: holds predictions of {quoted(name)}, which is no task saeval knows; "
+                f"known: {', '.join(list_tasks())}"
+            )
+        labels = get_task(name).labels.names
+        known = {None, *labels}
+        for prediction in predictions.values():
+            probabilities = prediction.label_probabilities
+            named = {prediction.target, prediction.prediction, *(probabilities or ())}
+            if probabilities is not None and probabilities.keys() < set(labels):
+                missing = " and ".join(label for label in labels if label not in probabilities)
+                raise InputError(
+                    f"{argument}: item {quoted(prediction.item_id)} has no probability of {missing}"
+                )
+            if not named <= known:
+                strange = min(str(label) for label in named - known)
+                raise InputError(
+                    f"{argument}: item {quoted(prediction.item_id)} has the label "
+                    f"{quoted(strange, 40)}, which task {name} does not have; its labels are "
+                    f"{', '.join(labels)}"
+                )
 
 
 def _list_files(argument: str) -> list[Path]:

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saeval.errors import SaevalError
 from saeval.evalsuite.models.training_data import list_model_folders
 from saeval.evalsuite.models.types import AnyModel, SavedPredictions
+from saeval.json_source import parse_object, read_bytes
 
 _NUMBERED = re.compile(
     r"((?:.*[^a-z])??(?:checkpoint|ckpt|steps?|iter|iteration|update|epoch)[-_.=]?)?(\d+)",
@@ -67,7 +69,8 @@ def _origin(checkpoint: AnyModel) -> _Origin:
     stem = f"{place}/{match[1] or ''}" if match else None
     for folder in list_model_folders(checkpoint):
         training = _read(folder / "training.json")
-        if str(training.get("schema")).startswith("satrain.run/") and _is_step(training["step"]):
+        is_ours = str(training.get("schema")).startswith("satrain.run/")
+        if is_ours and _is_step(training.get("step")):
             return _Origin(int(training["step"]), stem, _run(training))
         state = _read(folder / "trainer_state.json")
         if _is_step(state.get("global_step")):
@@ -103,7 +106,6 @@ def _is_step(value: object) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     """An object of JSON; what is missing or something else says nothing of a step."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return parse_object(read_bytes(path), str(path), nan=True)
+    except (OSError, SaevalError):
         return {}
-    return content if isinstance(content, dict) else {}

@@ -9,18 +9,18 @@ hashes of `saeval.tasks.data.fingerprint`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from saeval.errors import InputError
 from saeval.evalsuite.models.types import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
 from saeval.evalsuite.store.prediction import Prediction
-from saeval.files import first_problem
+from saeval.json_source import parse_json, read_bytes, validate
 from saeval.tasks.data.fingerprint import fingerprint_item
 from saeval.tasks.task import Task
+from saeval.terminal_text import quoted
 
 SCHEMA = "satrain.data/1"
 
@@ -81,21 +81,18 @@ def load_training_data(checkpoint: AnyModel) -> TrainingData | None:
         if not path.is_file():
             continue
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
+            content = parse_json(read_bytes(path), str(path), nan=True)
+        except InputError as error:
             raise InputError(
-                f"{path}: not JSON ({error}); satrain writes it to say what the checkpoint was "
-                "trained on: restore it, or remove it to compare without that check"
+                f"{error}; satrain writes it to say what the checkpoint was trained on: restore "
+                "it, or remove it to compare without that check"
             ) from error
         schema = content.get("schema") if isinstance(content, dict) else None
         if not str(schema).startswith("satrain.data/"):
             continue
         if schema != SCHEMA:
-            raise InputError(f"{path}: schema {schema!r} is not {SCHEMA!r}; update saeval")
-        try:
-            hashes = _Manifest.model_validate(content).training
-        except ValidationError as error:
-            raise InputError(f"{path}: {first_problem(error)}") from error
+            raise InputError(f"{path}: schema {quoted(schema)} is not {SCHEMA!r}; update saeval")
+        hashes = validate(_Manifest, content, str(path)).training
         return TrainingData(
             frozenset(hashes.ids), frozenset(hashes.texts), frozenset(hashes.clusters)
         )

@@ -15,6 +15,7 @@ from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.evalsuite.store.run_folder import RunPredictions
 from saeval.hub import hash_files, model_content
+from saeval.json_source import parse_object, read_bytes
 from saeval.weights import check_weights
 
 TRAINING_DATA = "data.json"
@@ -128,10 +129,4 @@ Model = str | Path | AnyModel | RunPredictions
 
 def read_json_object(path: Path) -> dict[str, object]:
     """The object in a file of a model folder."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: not JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: expected an object")
-    return content
+    return parse_object(read_bytes(path, ModelError), str(path), ModelError, nan=True)

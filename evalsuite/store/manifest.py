@@ -4,19 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from saeval.files import Manifest
+from saeval.json_source import first_problem
 
 MANIFEST = "manifest.json"
 SAME = 1e-5
 """Two models whose log-probabilities are no further apart are one."""
 
+FileName = Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
+"""What leads out of no folder."""
+
 
 class _Facts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class _Name(_Facts):
+    name: str
+    content: str | None = None
+    adapter_content: str | None = None
+
+
+class _Engine(_Facts):
+    name: str
+
+
+class _Asked(_Facts):
+    """Who answered and how it was asked, of the identity in a run's manifest."""
+
+    model: _Name
+    engine: _Engine | None = None
+    sampling: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    generation: dict[str, Any] | None = None
+    samples: int = Field(default=1, ge=1, le=10**6)
+    chat_template: bool | None = None
+    system: str | None = None
 
 
 class TaskFacts(_Facts):
@@ -24,7 +50,7 @@ class TaskFacts(_Facts):
 
     version: int | float | str | None = None
     prompt: str | None = None
-    items: int = Field(ge=0)
+    items: int = Field(ge=0, le=10**9)
     documents: str | None = None
     generation: dict[str, Any] = Field(default_factory=dict)
 
@@ -105,7 +131,7 @@ class RunManifest(Manifest):
 
     kind: Literal["run", "comparison", "frontier", "metacognition"]
     identity: dict[str, Any]
-    tasks: dict[str, TaskFacts] = Field(default_factory=dict)
+    tasks: dict[FileName, TaskFacts] = Field(default_factory=dict)
     model: ModelSource | None = None
     batch_size: int | None = None
     created: str | None = None
@@ -116,6 +142,15 @@ class RunManifest(Manifest):
     proof: Proof | None = None
     sessions: list[Session] = Field(default_factory=list)
     checksums: Literal["sha256"] | None = None
+
+    @model_validator(mode="after")
+    def _says_who_answered(self) -> RunManifest:
+        if self.kind == "run":
+            try:
+                _Asked.model_validate(self.identity)
+            except ValidationError as error:
+                raise ValueError(f"identity: {first_problem(error)}") from None
+        return self
 
     @property
     def model_identity(self) -> Mapping[str, Any]:

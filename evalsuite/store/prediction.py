@@ -31,7 +31,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from saeval.errors import InputError
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
-from saeval.files import first_problem
+from saeval.json_source import first_problem, read_lines
+from saeval.terminal_text import quoted
 
 Key = tuple[str, int]
 """Item id and number of the sample."""
@@ -41,6 +42,8 @@ PREDICTIONS = "predictions"
 
 _CHECKSUM = re.compile(r', "checksum": "([0-9a-f]{64})"\}$')
 
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""A whole number that no program rounds."""
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -60,7 +63,7 @@ class ShownDocument(_Record):
     evidence: tuple[str, ...]
     answers: tuple[str, ...] = ()
     topic: str | None = None
-    popularity: int | None = None
+    popularity: Annotated[int, Field(ge=-(2**53), le=2**53)] | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> ShownDocument:
@@ -81,9 +84,9 @@ class ShownDocument(_Record):
 class Usage(_Record):
     """Tokens that an item cost, all its samples together; on the first sample only."""
 
-    prompt_tokens: int = Field(ge=0)
-    probe_tokens: int = Field(default=0, ge=0)
-    response_tokens: int = Field(ge=0)
+    prompt_tokens: Count
+    probe_tokens: Count = 0
+    response_tokens: Count
     truncated: bool = False
 
 
@@ -108,7 +111,7 @@ class Prediction(_Record):
     confidence: Probability | None
     label_probabilities: dict[str, Probability] | None = None
     response: str
-    sample_index: int = Field(default=0, ge=0)
+    sample_index: Count = 0
     usage: Usage | None = None
     document: ShownDocument
     document_hash: str | None
@@ -199,13 +202,8 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
     Of a file in a run folder, every line must be as it was written.
     """
     key = checksum_key(path)
-    with path.open(encoding="utf-8-sig") as lines:
-        try:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield parse_line(line, f"{path}:{number}", key)
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: not UTF-8 text ({error.reason})") from error
+    for where, line in read_lines(path):
+        yield parse_line(line, where, key)
 
 
 def by_task(predictions: Iterable[Prediction], where: str) -> dict[str, dict[Key, Prediction]]:
@@ -215,8 +213,8 @@ def by_task(predictions: Iterable[Prediction], where: str) -> dict[str, dict[Key
         items = tasks.setdefault(prediction.task, {})
         if prediction.key in items:
             raise InputError(
-                f"{where}: item {prediction.item_id!r} of task {prediction.task!r} occurs twice; "
-                "every item must have one prediction per model and sample_index"
+                f"{where}: item {quoted(prediction.item_id)} of task {quoted(prediction.task)} "
+                "occurs twice; every item must have one prediction per model and sample_index"
             )
         items[prediction.key] = prediction
     return tasks

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from saeval.errors import InputError
+from saeval.json_source import parse_json
 from saeval.reports.render.json_keys import keys_of, path_in_file, with_field_names
 from saeval.reports.text.summary import in_words
 from saeval.stats.compare.knowledge import with_answers
@@ -19,6 +21,7 @@ from saeval.stats.compare.results import (
     Comparison,
     TaskComparison,
 )
+from saeval.terminal_text import quoted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -75,13 +78,13 @@ def from_json(text: str) -> Comparison:
         If the text is not JSON, is of an unknown schema, or lacks or garbles a value.
     """
     try:
-        tree = json.loads(text, parse_constant=_refuse)
-    except ValueError as error:
-        raise ValueError(f"not a comparison: the file is not valid JSON ({error})") from None
+        tree = parse_json(text, "not a comparison")
+    except InputError as error:
+        raise ValueError(str(error)) from None
     schema = tree.get("schema") if isinstance(tree, dict) else None
     if schema not in (SCHEMA_VERSION, FIRST_SCHEMA_VERSION):
         raise ValueError(
-            f"not a comparison that this version can read: its schema is {schema!r}, "
+            f"not a comparison that this version can read: its schema is {quoted(schema)}, "
             f"expected {SCHEMA_VERSION!r}"
         )
     from pydantic import ValidationError
@@ -145,10 +148,6 @@ def _serialized(value: DataclassInstance) -> list[dataclasses.Field[Any]]:
             field.metadata.get("serialized_if_none", True) or getattr(value, field.name) is not None
         )
     ]
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _not_finite(value: object, path: str) -> str | None:

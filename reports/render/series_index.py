@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 
+from saeval.errors import InputError
+from saeval.json_source import parse_json
 from saeval.reports.render.json_keys import path_in_file, with_field_names
 from saeval.stats.checkpoints.results import SERIES_SCHEMA_VERSION, Best
+from saeval.terminal_text import quoted
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,12 @@ def read_index(text: str) -> SeriesIndex:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        tree = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"not an index of comparisons ({error})") from None
+        tree = parse_json(text, "not an index of comparisons")
+    except InputError as error:
+        raise ValueError(str(error)) from None
     schema = tree.get("schema") if isinstance(tree, dict) else None
     if schema != SERIES_SCHEMA_VERSION:
-        raise ValueError(f"schema {schema!r} is not {SERIES_SCHEMA_VERSION!r}")
+        raise ValueError(f"schema {quoted(schema)} is not {SERIES_SCHEMA_VERSION!r}")
     try:
         return TypeAdapter(SeriesIndex).validate_python(with_field_names(tree, SeriesIndex))
     except ValidationError as error:

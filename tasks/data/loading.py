@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 
 from saeval.errors import DataError
 from saeval.extras import require_extra
+from saeval.json_source import parse_json, read_bytes, read_lines
 from saeval.tasks.data.sampling import DEFAULT_SEED, sample_items
 from saeval.tasks.metacognition.answers import load_own_answers
 from saeval.tasks.registry import get_task
@@ -25,8 +25,14 @@ from saeval.tasks.task import (
     Task,
 )
 from saeval.tasks.types import Item, number_repeated_ids
+from saeval.terminal_text import quoted
 
 DATA_VARIABLE = "SAEVAL_DATA"
+_NOT_A_ROW = (
+    KeyError, TypeError, ValueError, IndexError, AttributeError, SyntaxError, OverflowError,
+    RecursionError, MemoryError,
+)  # fmt: skip
+"""What reading a row may raise that holds something else; Python's own parser reads some lists."""
 
 
 def find_data_folder(given: str | Path | None = None) -> Path | None:
@@ -148,22 +154,20 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         for place, row in read(path):
             if not isinstance(row, dict):
-                raise DataError(f"{place}: expected an object, found {str(row)[:40]}")
+                raise DataError(f"{place}: expected an object, found {quoted(row, 40)}")
             yield place, row
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as UTF-8 {path.suffix[1:]} ({error})") from error
 
 
 def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield f"{path}:{number}", _json(line, f"{path}:{number}")
+    for where, line in read_lines(path, DataError):
+        yield where, parse_json(line, where, DataError, nan=True)
 
 
 def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
     """Rows of one JSON list, which may stand under ``example``."""
-    content = _json(path.read_text(encoding="utf-8"), str(path))
+    content = parse_json(read_bytes(path, DataError), str(path), DataError, nan=True)
     rows = content.get("example") if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise DataError(f"{path}: expected a list of rows, or an object with one under `example`")
@@ -176,13 +180,6 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
         reader = csv.DictReader(lines)
         for row in reader:
             yield f"{path}:{reader.line_num}", row
-
-
-def _json(text: str, place: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{place}: not JSON ({error})") from error
 
 
 def _from_hub(name: str, source: HubSource) -> list[Item]:
@@ -210,9 +207,10 @@ def _convert_rows(
     for place, row in rows:
         try:
             item = source.to_item(row)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, SyntaxError) as error:
+        except _NOT_A_ROW as error:
             raise DataError(
-                f"{place}: not a row of {source.path}: {type(error).__name__} {error}"
+                f"{place}: not a row of {source.path}: {type(error).__name__} "
+                f"{quoted(str(error), 200)}"
             ) from error
         if item is not None:
             items.append(item)

@@ -9,13 +9,14 @@ A line that is read, as saeval writes it for an open question (other fields do n
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from saeval.errors import DataError
+from saeval.json_source import parse_object, read_lines
 from saeval.tasks.types import QUESTION_LABELS, OwnAnswer
+from saeval.terminal_text import quoted
 
 _MISSING = object()
 
@@ -51,7 +52,7 @@ def load_own_answers(task: str, files: str | Path | Sequence[str | Path] | None)
                 continue
             answer = _answer(row, where)
             if answer.id in answers:
-                raise DataError(f"{where}: item {answer.id!r} is answered twice")
+                raise DataError(f"{where}: item {quoted(answer.id)} is answered twice")
             answers[answer.id] = answer
     if not answers:
         raise DataError(f"task {task}: there is no answer in {', '.join(map(str, given))}")
@@ -60,21 +61,10 @@ def load_own_answers(task: str, files: str | Path | Sequence[str | Path] | None)
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise DataError(f"{path}: the answers cannot be read ({reason})") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{where}: not JSON ({error})") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: expected a prediction, found {str(row)[:40]!r}")
-        yield where, row
+        for where, line in read_lines(path, DataError):
+            yield where, parse_object(line, where, DataError)
+    except OSError as error:
+        raise DataError(f"{path}: the answers cannot be read ({error.strerror})") from error
 
 
 def _answer(row: Mapping[str, Any], where: str) -> OwnAnswer:
@@ -82,8 +72,9 @@ def _answer(row: Mapping[str, Any], where: str) -> OwnAnswer:
     prediction = _field(row, "prediction", (str, type(None)), where)
     if prediction not in (*QUESTION_LABELS.names, None):
         raise DataError(
-            f"{where}: prediction {prediction[:40]!r} of task {task!r} is none of an open question "
-            f"({', '.join(QUESTION_LABELS.names)}); give answers to a task such as triviaqa"
+            f"{where}: prediction {quoted(prediction, 40)} of task {quoted(task, 40)} is none of "
+            f"an open question ({', '.join(QUESTION_LABELS.names)}); give answers to a task such "
+            "as triviaqa"
         )
     attempted = _field(row, "status", str, where) == "answered"
     answer = _field(row, "answer", (str, type(None)), where, None)
@@ -114,5 +105,5 @@ def _field(
     if value is _MISSING:
         raise DataError(f"{where}: not a prediction of saeval's: field `{name}` is missing")
     if not isinstance(value, kind):
-        raise DataError(f"{where}: field `{name}` holds {str(value)[:40]!r}")
+        raise DataError(f"{where}: field `{name}` holds {quoted(value, 40)}")
     return value

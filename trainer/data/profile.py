@@ -25,7 +25,9 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from saeval.errors import DataError
+from saeval.json_source import first_problem, read_bytes
 from saeval.tasks.types import AnyItem
+from saeval.terminal_text import quoted
 from saeval.trainer.data.rows import TrainingRow
 from saeval.trainer.recipe.data_settings import PassRateFilter, PromptSettings
 from saeval.trainer.recipe.schema import Recipe
@@ -151,15 +153,16 @@ def read_profile(path: Path) -> Profile:
             f"{path}: no such profile; make it with `satrain profile RECIPE --base MODEL --out "
             f"{path}`"
         )
-    first, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    first, *lines = read_bytes(path, DataError).decode("utf-8", "replace").split("\n")
     header = _parsed(ProfileHeader, first, f"{path}:1")
     entries: dict[str, ProfileEntry] = {}
     for number, line in enumerate(lines[:-1], start=2):
         entry = _parsed(ProfileEntry, line, f"{path}:{number}")
         if entry.item in entries or entry.right + entry.invalid > header.sampling.samples:
             raise DataError(
-                f"{path}:{number}: item {entry.item} occurs twice, or has more answers than the "
-                f"{header.sampling.samples} samples; remove the line and resume the profile"
+                f"{path}:{number}: item {quoted(entry.item)} occurs twice, or has more answers "
+                f"than the {header.sampling.samples} samples; remove the line and resume the "
+                "profile"
             )
         entries[entry.item] = entry
     return Profile(path, header, entries)
@@ -169,9 +172,7 @@ def _parsed(model: type[Part], line: str, where: str) -> Part:
     try:
         return model.model_validate_json(line)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        key = ".".join(map(str, problem["loc"]))
-        raise DataError(f"{where}: not a line of a profile: {key} {problem['msg']}") from error
+        raise DataError(f"{where}: not a line of a profile: {first_problem(error)}") from error
 
 
 def hash_prompt(row: TrainingRow) -> str:

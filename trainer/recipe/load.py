@@ -21,6 +21,7 @@ from typing_extensions import is_typeddict
 
 from saeval.errors import RecipeError, YamlError
 from saeval.suggest import closest
+from saeval.terminal_text import printable
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.recipe.validate import find_mistakes
 from saeval.trainer.rewards.schema import RewardSettings, reward_model
@@ -203,5 +204,5 @@ def _suggest(name: str, known: Sequence[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = printable(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -27,6 +27,7 @@ from typing import Any
 
 from saeval.errors import RunFolderError, SaevalError
 from saeval.files import AppendOnlyLog, lock_folder, write_atomic
+from saeval.json_source import parse_object
 from saeval.trainer.recipe.load import load_recipe, recipe_to_yaml
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.run.manifest import TRAINING, TrainingManifest, read_training
@@ -126,7 +127,13 @@ def discard_after(folder: Path, work: Path, resume_from: Path | None) -> None:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of ``metrics.jsonl`` or ``evaluation.jsonl``; none where there is no file."""
-    return [json.loads(line) for line in AppendOnlyLog(path).read()]
+    rows = []
+    for number, line in enumerate(AppendOnlyLog(path).read(), start=1):
+        row = parse_object(line, f"{path}:{number}", RunFolderError, nan=True)
+        if not isinstance(row.get("step"), int):
+            raise RunFolderError(f"{path}:{number}: has no step; it was changed from outside")
+        rows.append(row)
+    return rows
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
