@@ -20,6 +20,7 @@ from saeval.stats.compare.config import StatsConfig
 from saeval.suggest import closest, did_you_mean
 from saeval.tasks.data.sampling import parse_per_label
 from saeval.tasks.registry import list_tasks
+from saeval.terminal_text import names_secret, one_line
 
 Out = str | Path | None
 """A folder for all results; ``"auto"`` for one under ``saeval-runs/`` named after the models."""
@@ -182,6 +183,12 @@ def check_model_args(model_args: Mapping[str, Any]) -> None:
     for name in _FORBIDDEN:
         if name in model_args:
             raise InputError(f"--model-args: {name} cannot be set here")
+    for name in model_args:
+        if names_secret(name):
+            raise InputError(
+                f"--model-args: {one_line(name, 60)} would be stored in every report; set HF_TOKEN "
+                "or OPENAI_API_KEY instead"
+            )
 
 
 def read_system_prompt(argument: str | None) -> str | None:

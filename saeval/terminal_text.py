@@ -24,11 +24,11 @@ _LINE_START = re.compile(rf"(?:{_STYLE}|\s)*:?")
 _LONGEST_LINE = 2000
 _URL_PASSWORD = re.compile(r"(?<=://)[^/\s@\"'<>]*@")
 _QUERY_VALUE = re.compile(r"(?<=[?&;])([\w.-]{1,64})=[^&;#\s\"'<>]+")
-_SECRET_WORDS = frozenset(
-    ("key", "apikey", "accesskey", "accountkey", "token", "accesstoken", "authtoken", "secret")
-    + ("password", "passwd", "pwd", "credential", "credentials", "signature", "sig")
-    + ("auth", "authorization")
-)
+_SECRET_WORDS = frozenset({
+    "key", "apikey", "accesskey", "accountkey", "token", "accesstoken", "authtoken", "secret",
+    "password", "passwd", "pwd", "credential", "credentials", "signature", "sig", "auth",
+    "authorization",
+})  # fmt: skip
 _SECRET_VARIABLES = ("OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY",
                      "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN")  # fmt: skip
 _SHORTEST_SECRET = 8

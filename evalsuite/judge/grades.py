@@ -36,6 +36,7 @@ from saeval.tasks.grading.judge_prompt import (
     write_judge_prompt,
 )
 from saeval.tasks.registry import get_task
+from saeval.terminal_text import quoted
 
 GRADES_FILE = "judge.jsonl"
 _EXAMPLES = 5
@@ -87,9 +88,9 @@ class Judge:
 
 def parse_judge(argument: str) -> Judge:
     """A model of a server as a judge."""
-    if not re.match(r"https?://", argument):
+    if not re.match(r"https?://", argument, re.IGNORECASE):
         raise InputError(
-            f"--judge {argument[:80]!r}: give a model of a server, such as "
+            f"--judge {quoted(argument)}: give a model of a server, such as "
             "http://127.0.0.1:8000/v1#model"
         )
     try:

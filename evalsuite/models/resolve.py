@@ -67,7 +67,7 @@ def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
             "expected a model or predictions: a path or hub id, or what saeval.run and "
             f"saeval.read_predictions return; found {type(argument).__name__}"
         )
-    if re.match(r"https?://", argument):
+    if re.match(r"https?://", argument, re.IGNORECASE):
         return parse_served_model(argument)
     if argument.startswith(PREFIX):
         name = argument.removeprefix(PREFIX)
@@ -96,11 +96,11 @@ def parse_served_model(argument: str) -> ServedModel:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise ModelError(f"a server's address cannot be read ({error})") from error
-    if parts.username or parts.password:
+        raise ModelError("a server's address cannot be read") from error
+    if "@" in parts.netloc or "?" in url:
         raise ModelError(
-            "a server's address must hold no password: it would be stored in every report; set "
-            "OPENAI_API_KEY instead"
+            "a server's address must hold no user, password or ?key=…: it would be stored in every "
+            "report; set OPENAI_API_KEY instead"
         )
     if not parts.hostname or not name:
         raise ModelError(f"{argument}: name the server and its model as http://host:port/v1#model")

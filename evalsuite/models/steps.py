@@ -87,7 +87,7 @@ def _place(checkpoint: AnyModel) -> tuple[str, str]:
         and checkpoint.manifest.model
     ):
         argument = checkpoint.manifest.model.argument
-    if re.match(r"https?://", argument):
+    if re.match(r"https?://", argument, re.IGNORECASE):
         url, _, name = argument.partition("#")
         return url, name
     path = Path(os.path.abspath(argument))

@@ -27,7 +27,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -44,10 +44,12 @@ from saeval.evalsuite.store.baselines import (
 )
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.files import LOCK, make_folder, sync_folder, write_atomic
+from saeval.terminal_text import names_secret, one_line, without_secrets
 
 _LEFT = re.compile(r"\.(.+)\.saeval-(?:partial|new|old)")
 _VERSION = re.compile(r"[0-9a-f]{16}")
 _ABANDONED = timedelta(hours=1)
+_WEB = ("http", "https")
 
 
 class BaselineStore(Protocol):
@@ -193,15 +195,7 @@ class RemoteStore:
     def __init__(self, address: str) -> None:
         import fsspec
 
-        try:
-            password = urlsplit(address).password
-        except ValueError as error:
-            raise InputError(f"a store's address cannot be read ({error})") from error
-        if password:
-            raise InputError(
-                "a store's address must hold no password: it would stand in messages; give it as "
-                "the file system's driver takes it (its environment variables)"
-            )
+        _check_no_secret(address)
         self.address = address.rstrip("/")
         with self._reaching():
             self._files, home = fsspec.core.url_to_fs(self.address)
@@ -341,7 +335,7 @@ class RemoteStore:
         except ImportError as error:
             raise InputError(f"{self.address}: {error}, in the environment of saeval") from error
         except Exception as error:  # of as many kinds as there are drivers
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(without_secrets(str(error)), 200)
             raise InputError(
                 f"{self.address}: cannot be used ({type(error).__name__}: {reason})"
             ) from error
@@ -351,6 +345,22 @@ def _version(record: BaselineRecord) -> str:
     """Of the files that a record pins."""
     pinned = {name: file.sha256 for name, file in record.files.items()}
     return hashlib.sha256(json.dumps(pinned, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _check_no_secret(address: str) -> None:
+    """Refuse an address that lets people in; fsspec joins several with ``::``."""
+    for part in address.split("::"):
+        try:
+            parts = urlsplit(part)
+            secret = bool(parts.password) or (parts.scheme in _WEB and "@" in parts.netloc)
+            settings = parse_qsl(parts.query, keep_blank_values=True)
+        except ValueError as error:
+            raise InputError("a store's address cannot be read as a URL") from error
+        if secret or any(names_secret(name) for name, _ in settings):
+            raise InputError(
+                "a store's address must hold no password and no key: it would stand in messages; "
+                "give it as the file system's driver takes it (its environment variables)"
+            )
 
 
 def _cache() -> Path:

@@ -131,7 +131,7 @@ def make_cases(home: Path) -> list[Case]:
         Case("training.json", home / "ck" / "training.json", compare(base, home / "ck/answers-1.jsonl", home / "ck/answers-2.jsonl"), out),
         Case("training.json, resumed", home / "ck" / "training.json", lambda: read_training(home / "ck")),
         Case("trainer_state.json", home / "ck" / "trainer_state.json", compare(base, home / "ck/answers-1.jsonl", home / "ck/answers-2.jsonl"), out),
-        Case("adapter_config.json", home / "adapter" / "adapter_config.json", lambda: [(m := resolve_model(str(home / "adapter"))).adapter_content, m.name]),
+        Case("adapter_config.json", home / "adapter" / "adapter_config.json", lambda: resolve_model(str(home / "adapter")).adapter_content),
         Case("config.json", home / "model" / "config.json", lambda: resolve_model(str(home / "model")).content),
         Case("a judge's grades", home / "grades.jsonl", lambda: GradeFile(home / "grades.jsonl").read()),
         Case("a cache", cache, lambda: AnswerCache(cache.parent, speaker)),
