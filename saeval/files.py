@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import Self
 
 from saeval.errors import NO_ROOM, DiskFullError, InputError, RunFolderError
-from saeval.json_source import parse_object, read_bytes, validate
+from saeval.json_source import parse_json, read_bytes, validate
 
 LOCK = ".lock"
 """In a folder that one process at a time may write."""
@@ -263,8 +263,10 @@ class Manifest(BaseModel):
     @classmethod
     def parse(cls, content: bytes, where: str) -> Self:
         """The manifest in a file's content; `where` starts the message of the `InputError`."""
-        manifest = cls.upgrade(parse_object(content, where))
-        if manifest.get("schema") != cls.SCHEMA:
+        manifest = parse_json(content, where)
+        if isinstance(manifest, dict):
+            manifest = cls.upgrade(manifest)
+        if not isinstance(manifest, dict) or manifest.get("schema") != cls.SCHEMA:
             raise InputError(f"{where}: not a manifest of schema {cls.SCHEMA}")
         return validate(cls, manifest, where)
 

@@ -85,6 +85,7 @@ def parse_json(
     error: type[SaevalError] = InputError,
     *,
     nan: bool = False,
+    halves: bool = False,
 ) -> Any:
     """The value that a text of JSON holds; `where` starts the message of the error.
 
@@ -98,6 +99,8 @@ def parse_json(
         What is raised.
     nan
         Whether NaN and infinite numbers are taken: other programs write them.
+    halves
+        Whether half of a surrogate pair is kept, and not replaced: our own reports can write it.
     """
     text = decode(content, where, error) if isinstance(content, bytes) else content
     try:
@@ -112,7 +115,7 @@ def parse_json(
         raise error(f"{where}: is nested too deeply") from problem
     except ValueError as problem:
         raise error(f"{where}: not JSON ({problem})") from problem
-    return _whole(value) if "\\u" in text else value
+    return _whole(value) if "\\u" in text and not halves else value
 
 
 def parse_object(

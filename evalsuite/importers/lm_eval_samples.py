@@ -22,7 +22,7 @@ from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.json_source import parse_object, read_lines, validate
 from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
 from saeval.tasks.registry import get_task, list_tasks
-from saeval.terminal_text import quoted
+from saeval.terminal_text import one_line, quoted
 
 _FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
 _FIELDS = {"doc_id", "doc", "resps", "arguments"}
@@ -64,7 +64,8 @@ def read_samples(path: Path) -> list[Prediction]:
 
 
 def _parse_sample(line: str, task: str, where: str) -> Prediction:
-    sample = validate(_Sample, parse_object(line, where, nan=True), where)
+    content = parse_object(line, where, nan=True)
+    sample = validate(_Sample, content, f"{where}: not a sample of task {task}")
     try:
         document, response = sample.doc, sample.resps[0][0]
         if not isinstance(response, str):
@@ -93,5 +94,5 @@ def _parse_sample(line: str, task: str, where: str) -> Prediction:
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{where}: not a sample of task {task} as saeval's task logs it: "
-            f"{type(error).__name__} {quoted(str(error), 200)}"
+            f"{type(error).__name__} {one_line(str(error), 200)}"
         ) from error

@@ -58,7 +58,7 @@ class _Study(BaseModel):
 
 def read_study(path: Path) -> tuple[str, list[Prediction]]:
     """The model and the predictions of a study file; errors name the file and the field."""
-    content = parse_json(read_bytes(path), str(path))
+    content = parse_json(read_bytes(path), str(path), nan=True)
     if not isinstance(content, dict) or "results" not in content:
         raise InputError(
             f"{path}: not predictions this reads; expected a study's JSON with `results`, "

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import Self
 
 from saeval.files import Manifest
-from saeval.json_source import first_problem
+from saeval.json_source import validate
 
 MANIFEST = "manifest.json"
 SAME = 1e-5
@@ -143,14 +144,13 @@ class RunManifest(Manifest):
     sessions: list[Session] = Field(default_factory=list)
     checksums: Literal["sha256"] | None = None
 
-    @model_validator(mode="after")
-    def _says_who_answered(self) -> RunManifest:
-        if self.kind == "run":
-            try:
-                _Asked.model_validate(self.identity)
-            except ValidationError as error:
-                raise ValueError(f"identity: {first_problem(error)}") from None
-        return self
+    @classmethod
+    def parse(cls, content: bytes, where: str) -> Self:
+        """The manifest in a file's content; that of a run says who answered, and how."""
+        manifest = super().parse(content, where)
+        if manifest.kind == "run":
+            validate(_Asked, manifest.identity, f"{where}: `identity`")
+        return manifest
 
     @property
     def model_identity(self) -> Mapping[str, Any]:

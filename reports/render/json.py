@@ -78,7 +78,7 @@ def from_json(text: str) -> Comparison:
         If the text is not JSON, is of an unknown schema, or lacks or garbles a value.
     """
     try:
-        tree = parse_json(text, "not a comparison")
+        tree = parse_json(text, "not a comparison", halves=True)
     except InputError as error:
         raise ValueError(str(error)) from None
     schema = tree.get("schema") if isinstance(tree, dict) else None

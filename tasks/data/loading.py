@@ -25,7 +25,7 @@ from saeval.tasks.task import (
     Task,
 )
 from saeval.tasks.types import Item, number_repeated_ids
-from saeval.terminal_text import quoted
+from saeval.terminal_text import one_line, quoted
 
 DATA_VARIABLE = "SAEVAL_DATA"
 _NOT_A_ROW = (
@@ -210,7 +210,7 @@ def _convert_rows(
         except _NOT_A_ROW as error:
             raise DataError(
                 f"{place}: not a row of {source.path}: {type(error).__name__} "
-                f"{quoted(str(error), 200)}"
+                f"{one_line(str(error), 200)}"
             ) from error
         if item is not None:
             items.append(item)

@@ -15,6 +15,7 @@ from saeval.evalsuite.cli.main import main as saeval
 from saeval.evalsuite.compare.folder import load_comparison
 from saeval.evalsuite.judge.grades import GradeFile
 from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.types import LocalModel
 from saeval.evalsuite.run.system_prompts import read_systems
 from saeval.evalsuite.store.cache import AnswerCache
 from saeval.files import AppendOnlyLog
@@ -131,7 +132,7 @@ def make_cases(home: Path) -> list[Case]:
         Case("training.json", home / "ck" / "training.json", compare(base, home / "ck/answers-1.jsonl", home / "ck/answers-2.jsonl"), out),
         Case("training.json, resumed", home / "ck" / "training.json", lambda: read_training(home / "ck")),
         Case("trainer_state.json", home / "ck" / "trainer_state.json", compare(base, home / "ck/answers-1.jsonl", home / "ck/answers-2.jsonl"), out),
-        Case("adapter_config.json", home / "adapter" / "adapter_config.json", lambda: resolve_model(str(home / "adapter")).adapter_content),
+        Case("adapter_config.json", home / "adapter" / "adapter_config.json", lambda: _adapter_content(home / "adapter")),
         Case("config.json", home / "model" / "config.json", lambda: resolve_model(str(home / "model")).content),
         Case("a judge's grades", home / "grades.jsonl", lambda: GradeFile(home / "grades.jsonl").read()),
         Case("a cache", cache, lambda: AnswerCache(cache.parent, speaker)),
@@ -142,6 +143,11 @@ def make_cases(home: Path) -> list[Case]:
         Case("a model's own answers", home / "own.jsonl", lambda: load_own_answers("confidence", home / "own.jsonl")),
         Case("a log", home / "metrics.jsonl", lambda: AppendOnlyLog(home / "metrics.jsonl").read()),
     ]  # fmt: skip
+
+
+def _adapter_content(folder: Path) -> object:
+    model = resolve_model(str(folder))
+    return isinstance(model, LocalModel) and model.adapter_content
 
 
 def _write(path: Path, text: str) -> Path:

@@ -117,7 +117,7 @@ def test_an_older_schema_is_upgraded():
     ("content", "message"),
     [
         (b"{", r"^m\.json: not JSON"),
-        (b"\xff", r"^m\.json: not JSON"),
+        (b"\xff", r"^m\.json: not UTF-8 text"),
         (b"[]", r"^m\.json: not a manifest of schema thing/2"),
         (b'{"schema": "thing/3"}', r"^m\.json: not a manifest of schema thing/2"),
         (b'{"schema": "thing/2"}', r"^m\.json: field `colour` is missing"),

@@ -44,5 +44,5 @@ def test_what_cannot_be_read_is_named_with_its_line(text, message):
 def test_a_file_that_is_no_text_is_named(tmp_path):
     path = tmp_path / "it.yaml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(YamlError, match="is not UTF-8 text"):
+    with pytest.raises(YamlError, match="not UTF-8 text"):
         read_yaml_file(path)

@@ -53,7 +53,7 @@ def test_a_number_that_json_cannot_hold_is_an_error_that_says_where(bad):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "not valid JSON"),
+        ("{", "not JSON"),
         ('{"schema": NaN}', "NaN is not JSON"),
         ("[]", "its schema is None, expected 'saeval.comparison/2'"),
         ('{"schema": "saeval.comparison/9"}', "its schema is 'saeval.comparison/9'"),

@@ -161,7 +161,7 @@ def test_without_a_profile_a_filter_says_how_to_make_one(folder):
             },
             r"`optimisation\.temperature` was 0\.3 and is 1\.0 in the recipe",
         ),
-        ({"schema": "satrain.profile/2"}, r"p\.jsonl:1: not a line of a profile: schema"),
+        ({"schema": "satrain.profile/2"}, r"p\.jsonl:1: not a line of a profile: `schema`"),
     ],
 )
 def test_a_profile_of_something_else_is_refused(folder, tmp_path, header, said):
@@ -179,7 +179,10 @@ def test_garbled_and_missing_profiles_are_named(folder, tmp_path):
             r"p\.jsonl:\d+: item .* more answers than the 4",
         ),
         (whole + whole.splitlines(keepends=True)[3], r"p\.jsonl:62: item .* occurs twice"),
-        (whole.replace('"invalid"', '"invald"', 1), r"p\.jsonl:2: not a line of a profile: inval"),
+        (
+            whole.replace('"invalid"', '"invald"', 1),
+            r"p\.jsonl:2: not a line of a profile: field `invalid`",
+        ),
         ("", r"p\.jsonl:1: not a line of a profile"),
     ):
         path.write_text(text)
