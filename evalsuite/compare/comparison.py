@@ -282,6 +282,8 @@ def _compare(
         grades,
         plan.training.get(name),
         plan.config.allow_mismatch,
+        plan.proof(BASE),
+        plan.proof(name),
     )
     return compare_predictions(
         compared,

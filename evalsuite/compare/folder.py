@@ -171,6 +171,8 @@ def _read_predictions(comparison: Comparison, folder: Path) -> ComparedPredictio
         grades,
         load_training_data(checkpoint),
         any("Pairing was forced" in warning for warning in comparison.warnings),
+        base.manifest.proof if base.manifest else None,
+        checkpoint.manifest.proof if checkpoint.manifest else None,
     )
 
 

@@ -39,7 +39,7 @@ from saeval.evalsuite.models.types import AnyModel, AskableModel, Model, SavedPr
 from saeval.evalsuite.run.invalid_answers import Asked, explain_invalid_answers
 from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
-from saeval.evalsuite.store.manifest import RunManifest
+from saeval.evalsuite.store.manifest import Proof, RunManifest, read_manifest
 from saeval.evalsuite.store.paths import RUNS, folder_name, readable
 from saeval.stats.compare.results import ModelDescription
 
@@ -102,6 +102,13 @@ class ComparisonPlan:
         """Of a model that is asked."""
         folders = self.checkpoint_folders
         return folders[name] / "checkpoint" if name in folders else self.folder / name
+
+    def proof(self, name: str) -> Proof | None:
+        """What was proven of a model when it was asked."""
+        model = self.model(name)
+        if isinstance(model, SavedPredictions):
+            return model.manifest.proof if model.manifest else None
+        return read_manifest(self.run_folder(name)).proof
 
     @property
     def selection_metric(self) -> SelectionMetric | None:

@@ -18,6 +18,7 @@ from saeval.evalsuite.compare.pairing import (
 )
 from saeval.evalsuite.judge.grades import Grades
 from saeval.evalsuite.models.training_data import TrainingData
+from saeval.evalsuite.store.manifest import Proof
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints import results as series_results
@@ -52,6 +53,8 @@ class ComparedPredictions:
         What the checkpoint was trained on; None where that is not known.
     allow_mismatch
         Whether prompts and documents may differ between the two.
+    base_proof, checkpoint_proof
+        What was proven of each before and after it was asked; None where that is not known.
     """
 
     base: PredictionsByTask
@@ -59,6 +62,8 @@ class ComparedPredictions:
     grades: Grades | None = None
     training: TrainingData | None = None
     allow_mismatch: bool = False
+    base_proof: Proof | None = None
+    checkpoint_proof: Proof | None = None
 
     def pair(self, task: str, level: float) -> PairedPredictions:
         """The pairs of one task, as they were compared."""

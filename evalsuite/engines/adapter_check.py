@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from saeval.errors import ModelError
+from saeval.errors import ModelError, SaevalError
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import SAME, Proof
@@ -93,7 +93,7 @@ class EngineProof:
     def _load_adapters(self) -> None:
         """Score every adapter as it is loaded, then all and the base in one batch."""
         for adapter in self._adapters:
-            self._first[adapter] = label_scores(self._engine, self._probe(adapter))
+            self._first[adapter] = self._score_first(adapter)
         if not self._own_base:
             who = (None, *self._adapters)
             mixed = label_scores(self._engine, [q for one in who for q in self._probe(one)])
@@ -111,6 +111,18 @@ class EngineProof:
                     f"log-probabilities on {len(self._first[adapter])} probe prompts (to "
                     f"{SAME:g}). Its weights do not fit this base or were never trained"
                 )
+
+    def _score_first(self, adapter: Path) -> Scores:
+        try:
+            return label_scores(self._engine, self._probe(adapter))
+        except SaevalError:
+            raise
+        except Exception as error:  # of the libraries that make a model of base and adapter
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(
+                f"{adapter}: base and adapter make no model that answers: "
+                f"{type(error).__name__}: {reason}"
+            ) from error
 
     def check_end(self, adapter: Path | None) -> None:
         """Stop unless base and adapter still are who they were.

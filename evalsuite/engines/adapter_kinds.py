@@ -33,11 +33,11 @@ _SWITCHED_OFF = _DESCRIPTIVE | frozenset(
     {
         *("r", "lora_alpha", "target_modules", "exclude_modules", "layers_to_transform"),
         *("layers_pattern", "fan_in_fan_out", "use_rslora", "use_dora", "lora_bias"),
-        *("rank_pattern", "alpha_pattern", "modules_to_save", "trainable_token_indices"),
-        *("init_lora_weights", "bias", "ensure_weight_tying"),
+        *("rank_pattern", "alpha_pattern", "modules_to_save", "ensure_weight_tying"),
+        *("init_lora_weights", "bias"),
     }
 )
-"""Settings of LoRA that leave the base as it is, whatever their value, but for the next two."""
+"""Settings of LoRA that leave base and other adapters as they are; of the last two, some values."""
 _PLAIN_STARTS = (True, False, None, "gaussian", "eva", "orthogonal", "mica")
 """Values of ``init_lora_weights`` that only say what the adapter's own weights began as."""
 _REPRODUCIBLE_STARTS = ("pissa", "olora")
@@ -55,10 +55,10 @@ _IN_VLLM = _DESCRIPTIVE | frozenset(
 )
 
 
-def overwrites_base(adapter: Path) -> str | None:
-    """The setting or weight by which an adapter's loading changes the base, or None.
+def needs_own_base(adapter: Path) -> str | None:
+    """The setting or weight for which an adapter needs a base for itself, or None.
 
-    Such an adapter needs a base for itself.
+    Its loading may change the base, or PEFT loads no other adapter beside it.
     """
     config = _read_config(adapter)
     if (kind := config.get("peft_type", "LORA")) != "LORA":
@@ -96,7 +96,7 @@ def check_adapter_kind(adapter: Path, engine: str) -> None:
 
 
 def _check_for_vllm(adapter: Path, config: dict[str, Any]) -> None:
-    reason = overwrites_base(adapter)
+    reason = needs_own_base(adapter)
     if reason is None and (unknown := _given(config) - _IN_VLLM):
         reason = min(unknown)
     patterns = [name for name in ("rank_pattern", "alpha_pattern") if config.get(name)]

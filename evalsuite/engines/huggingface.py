@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -80,14 +81,16 @@ class TransformersEngine:
 
         name, device = self._names[path], self._device
         try:
-            if not self._loaded:
-                adapted = PeftModel.from_pretrained(
-                    self.lm._model, str(path), adapter_name=name, torch_device=device
-                )
-            else:
-                adapted = self.lm._model
-            # Of the first, this is the second time, for what it says of the names.
-            result = adapted.load_adapter(str(path), adapter_name=name, torch_device=device)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # on training and merging, of which this is neither
+                if not self._loaded:
+                    adapted = PeftModel.from_pretrained(
+                        self.lm._model, str(path), adapter_name=name, torch_device=device
+                    )
+                else:
+                    adapted = self.lm._model
+                # Of the first, this is the second time, for what it says of the names.
+                result = adapted.load_adapter(str(path), adapter_name=name, torch_device=device)
         except Exception as error:  # of three libraries; all mean that it cannot be used
             raise _cannot_load(path, error) from error
         if strange := [*result.missing_keys, *result.unexpected_keys]:

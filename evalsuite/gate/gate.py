@@ -26,6 +26,7 @@ from saeval.evalsuite.gate.early_stopping import (
     exclude_training_items,
     targets_of,
 )
+from saeval.evalsuite.gate.one_model import withhold_improvement
 from saeval.evalsuite.gate.policy import Policy, load_policy
 from saeval.evalsuite.gate.results import Gate
 from saeval.evalsuite.models.types import Model, SavedPredictions
@@ -206,13 +207,14 @@ def _gate(
     if not all(task.complete for task in gated):
         comparison = replace(comparison, warnings=(_STOPPED_EARLY, *comparison.warnings))
     with progress.status("verdicts"):
-        results = decide_rules(
+        decided = decide_rules(
             gated,
             confidence_level=policy.level,
             n_resamples=comparison.settings.n_resamples,
             seed=comparison.settings.seed,
             sequential=stopping_rule is not None,
         )
+    results = withhold_improvement(decided, predictions)
     return Gate(
         schema=GATE_SCHEMA_VERSION,
         saeval_version=version("saeval"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.engines import adapter_kinds
 from saeval.evalsuite.engines.adapter_check import (
     EngineProof,
     Scores,
@@ -17,7 +18,6 @@ from saeval.evalsuite.engines.adapter_check import (
     check_models_differ,
     label_scores,
 )
-from saeval.evalsuite.engines.adapter_kinds import overwrites_base
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.engines.registry import engine_class, load_engine
 from saeval.evalsuite.models.types import ServedModel
@@ -81,8 +81,9 @@ def proven_engine(
 
 
 def needs_own_base(run: Run) -> bool:
-    """Whether its adapter changes the base that it is loaded into."""
-    return run.model.adapter is not None and overwrites_base(run.model.adapter) is not None
+    """Whether its adapter cannot share a base."""
+    adapter = run.model.adapter
+    return adapter is not None and adapter_kinds.needs_own_base(adapter) is not None
 
 
 def check_end(
