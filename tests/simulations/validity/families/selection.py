@@ -112,6 +112,7 @@ def case(run: Run, quick: bool = False) -> Case:
         partial(simulate, run),
         PROMISES,
         quick,
+        share=0.5,
     )
 
 

@@ -100,6 +100,7 @@ def coverage_case(clusters: int, largest: int = 50, quick: bool = False) -> Case
             )
         ),
         quick,
+        share=0.5,
     )
 
 
@@ -115,6 +116,7 @@ def gate_case(clusters: int, worse: float = 0.3) -> Case:
                 at_most(name_of(key), "REGRESSION", 0.055),
             )
         ),
+        share=0.5,
     )
 
 
