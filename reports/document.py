@@ -280,6 +280,7 @@ class Question:
     text: str
     answer: str
     evidence: tuple[str, ...]
+    tone: Tone = ""
 
 
 @dataclass(frozen=True)

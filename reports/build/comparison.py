@@ -140,7 +140,7 @@ def comparison_summary(comparison: Comparison) -> Document:
 
 
 def _questions(texts: Words) -> tuple[Question, ...]:
-    return tuple(Question(a.question, a.answer, a.evidence) for a in texts.answers)
+    return tuple(Question(a.question, a.answer, a.evidence, a.tone) for a in texts.answers)
 
 
 def _cautions(texts: Words) -> Cautions | None:

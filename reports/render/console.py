@@ -84,7 +84,8 @@ class _Printer:
             self.line(document.headline, _STYLES[document.tone])
         for question in document.questions:
             self.gap()
-            self.line(f"{question.text} {question.answer}", "bold")
+            answer = self.text(question.answer, _STYLES.get(question.tone, "bold"))
+            self.print(self.text(f"{question.text} ", "bold").append_text(answer))
             self.bullets(Sentences(question.evidence))
         for block in document.opening:
             for text in _texts(block):

@@ -63,7 +63,10 @@ def with_words(comparison: Comparison) -> dict[str, Any]:
         "schema": comparison.schema,
         "in_words": {
             "headline": words.headline,
-            **{name: _fields(a) for name, a in zip(names, words.answers, strict=True)},
+            **{
+                name: {"question": a.question, "answer": a.answer, "evidence": a.evidence}
+                for name, a in zip(names, words.answers, strict=True)
+            },
         },
         **_fields(comparison),
     }

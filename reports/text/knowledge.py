@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from saeval.reports.document import Tone
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import (
     format_difference,
@@ -44,6 +45,15 @@ ANSWERS: dict[Answer, str] = {
     "yes": "Yes",
 }
 """The gravest first."""
+
+_TONES: dict[str, Tone] = {
+    "lost": "worse",
+    "only says so": "worse",
+    "only refuses more": "worse",
+    "cannot tell": "mixed",
+    "no": "",
+    "yes": "better",
+}
 
 CLAUSES: dict[Answer, str] = {
     "lost": "it knows worse what it does not know",
@@ -94,6 +104,7 @@ class Answered:
     question: str
     answer: str
     evidence: tuple[str, ...]
+    tone: Tone
 
 
 def knowledge(task: TaskComparison, level: float) -> Knowledge:
@@ -114,7 +125,7 @@ def both_answers(comparison: Comparison) -> tuple[Answered, Answered]:
 def knowledge_clause(tasks: Sequence[TaskComparison], level: float) -> str:
     """For the headline: ``it only says that it knows better what it does not know on a and b``."""
     groups = _grouped(tasks, lambda task: _clause(knowledge(task, level)))
-    ordered = sorted(groups, key=lambda group: [*CLAUSES.values()].index(group[0].split(", ")[0]))
+    ordered = sorted(groups, key=lambda group: [*CLAUSES.values()].index(group[0].split(", while")[0]))
     alone = len(groups) == 1
     return "; ".join(text + ("" if alone else _where(names, tasks)) for text, names, _ in ordered)
 
@@ -124,7 +135,7 @@ def _clause(found: Knowledge) -> tuple[str, dict[str, str]]:
     if found.answer == "only says so":
         worse = found.of("own probabilities").finding == "worse"
         says = "tell right from wrong worse" if worse else "do not show it"
-        text += f", its own probabilities {says}"
+        text += f", while its own probabilities {says}"
     return text, {}
 
 
@@ -149,13 +160,14 @@ def _knows(comparison: Comparison) -> Answered:
         for key, names, _ in groups
         if key == kind
     )
-    evidence = [
-        f"{title}: {_sentence(groups, tasks)}."
+    found = {
+        title: _grouped(tasks, partial(_finding, source=source, level=level))
         for source, title in _SOURCES.items()
-        if (groups := _grouped(tasks, partial(_finding, source=source, level=level)))
-    ]
+    }
+    evidence = [f"{title}: {_sentence(said, tasks)}." for title, said in found.items()]
     doubts = list(dict.fromkeys(_doubts(tasks, level)))
-    return Answered(KNOWS, f"{answer}.", (*evidence, *doubts))
+    tone = _TONES[groups[0][0]] if len(groups) == 1 else "mixed"
+    return Answered(KNOWS, f"{answer}.", (*evidence, *doubts), tone)
 
 
 def _finding(task: TaskComparison, source: Source, level: float) -> tuple[str, dict[str, str]]:
@@ -261,7 +273,8 @@ def _costs(comparison: Comparison) -> Answered:
             lines.append(f"{name}: {_sentence(groups, tasks)}.")
     lines += [f"{join_words(names)}: {sentence}." for sentence, names in quiet.items()]
     lines += _tokens(comparison)
-    return Answered(COSTS, _worst(tasks, level), tuple(lines))
+    paid: Tone = "worse" if any(cost(task, level).significant for task in tasks) else ""
+    return Answered(COSTS, _worst(tasks, level), tuple(lines), paid)
 
 
 def _worst(tasks: Sequence[TaskComparison], level: float) -> str:
