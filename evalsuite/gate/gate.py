@@ -235,7 +235,7 @@ def _gate(
         ),
         results=results,
         skipped=tuple(skipped),
-        _comparison=comparison,
+        compared=comparison,
     )
 
 

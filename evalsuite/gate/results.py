@@ -28,16 +28,16 @@ class Gate(results.Gate):
     >>> gate.to_frame().query("verdict == 'REGRESSION'")                  # doctest: +SKIP
     """
 
-    _comparison: Comparison | None = field(
+    compared: Comparison | None = field(
         default=None, repr=False, compare=False, metadata={"serialized": False}
     )
 
     @property
     def comparison(self) -> Comparison:
         """What was held to the policy."""
-        if self._comparison is None:
+        if self.compared is None:
             raise InputError("the comparison of this gate is not at hand")
-        return self._comparison
+        return self.compared
 
     def to_frame(self) -> pd.DataFrame:
         """One row per rule and task.

@@ -12,6 +12,7 @@ from saeval.reports.document import (
     Column,
     Document,
     Paragraph,
+    Part,
     Row,
     Section,
     Sentences,
@@ -30,6 +31,7 @@ from saeval.reports.text.gate import (
     trained_on,
     what_would_decide,
 )
+from saeval.reports.text.knowledge import Answered, both_answers
 from saeval.reports.text.numbers import format_count
 from saeval.stats.gate.results import Gate, RuleResult, Verdict
 
@@ -46,10 +48,12 @@ def gate_report(gate: Gate) -> Document:
         title=f"{_SIGNS[gate.verdict]} saeval gate: {gate.verdict}",
         opening=(
             Paragraph(f"{gate.base} → {gate.checkpoint}, {gate.policy}. {headline(gate)}"),
+            Sentences(_answers(gate)),
             _table(gate, signs=True),
             Sentences(tuple(_open_rules(gate))),
             Sentences(tuple(_left_out(gate))),
             *(Paragraph(text) for text in [saved(gate)] if text),
+            *(Part(f"{a.question} {a.answer}", (Sentences(a.evidence),)) for a in _answered(gate)),
             Paragraph(" ".join(notes), "footnote"),
         ),
     )
@@ -63,6 +67,7 @@ def gate_summary(gate: Gate) -> Document:
         Sentences(tuple(_left_out(gate)), "note"),
         *(Paragraph(text) for text in [saved(gate)] if text),
         Paragraph(interval_note(gate), "note"),
+        *(Part(f"{a.question} {a.answer}", (Sentences(a.evidence),)) for a in _answered(gate)),
     )
     return Document(
         title=f"{gate.base} → {gate.checkpoint}, {gate.policy}",
@@ -70,6 +75,15 @@ def gate_summary(gate: Gate) -> Document:
         sections=(Section("", "", blocks),),
         tone=_TONES[gate.verdict],
     )
+
+
+def _answered(gate: Gate) -> tuple[Answered, ...]:
+    """Both answers of the comparison that was gated, if it is at hand."""
+    return () if gate.compared is None else both_answers(gate.compared)
+
+
+def _answers(gate: Gate) -> tuple[str, ...]:
+    return tuple(f"{a.question} {a.answer}" for a in _answered(gate))
 
 
 def _table(gate: Gate, *, signs: bool) -> Table:

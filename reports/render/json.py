@@ -21,6 +21,7 @@ from saeval.stats.compare.results import (
     Comparison,
     TaskComparison,
 )
+from saeval.stats.gate.results import Gate
 from saeval.terminal_text import quoted
 
 if TYPE_CHECKING:
@@ -50,17 +51,20 @@ def dump(result: object) -> str:
     """
     if where := _not_finite(result, type(result).__name__.lower()):
         raise ValueError(f"{where} is not finite; a value that does not exist is None")
-    tree = with_words(result) if isinstance(result, Comparison) else result
+    tree = with_words(result) if isinstance(result, Comparison | Gate) else result
     text = json.dumps(tree, default=_fields, indent=2, ensure_ascii=False, allow_nan=False)
     return _LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
 
 
-def with_words(comparison: Comparison) -> dict[str, Any]:
-    """The fields of a comparison; what it says in words comes first, after the schema."""
+def with_words(result: Comparison | Gate) -> dict[str, Any]:
+    """The fields of a result; what its comparison says in words comes first, after the schema."""
+    comparison = result if isinstance(result, Comparison) else result.compared
+    if comparison is None:
+        return _fields(result)
     words = in_words(comparison)
     names = ("knows_better", "cost")
     return {
-        "schema": comparison.schema,
+        "schema": result.schema,
         "in_words": {
             "headline": words.headline,
             **{
@@ -68,7 +72,7 @@ def with_words(comparison: Comparison) -> dict[str, Any]:
                 for name, a in zip(names, words.answers, strict=True)
             },
         },
-        **_fields(comparison),
+        **_fields(result),
     }
 
 
@@ -101,14 +105,12 @@ def from_json(text: str) -> Comparison:
     for task in (*comparison.tasks, *([comparison.pooled] if comparison.pooled else [])):
         if mistake := _find_wrong_shape(task):
             raise ValueError(f"not a complete comparison: task {task.task}: {mistake}")
-    if schema == FIRST_SCHEMA_VERSION:
-        level, warnings = comparison.settings.confidence_level, comparison.warnings
-        return replace(
-            comparison,
-            tasks=with_answers(comparison.tasks, level),
-            warnings=(*(w for w in warnings if w != _OF_FIRST_SCHEMA), _OF_FIRST_SCHEMA),
-        )
-    return comparison
+    warnings = comparison.warnings
+    if schema == FIRST_SCHEMA_VERSION and _OF_FIRST_SCHEMA not in warnings:
+        warnings = (*warnings, _OF_FIRST_SCHEMA)
+    # The answers follow from the numbers; a file that says otherwise is not believed.
+    answered = with_answers(comparison.tasks, comparison.settings.confidence_level)
+    return replace(comparison, tasks=answered, warnings=warnings)
 
 
 def _find_wrong_shape(task: TaskComparison) -> str | None:

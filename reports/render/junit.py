@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from saeval.reports.text import gate as words
+from saeval.reports.text.knowledge import both_answers, knowledge
+from saeval.reports.text.summary import in_words
 from saeval.stats.gate.results import Gate, RuleResult
 from saeval.stats.gate.rules import Rule
 from saeval.terminal_text import one_line
 
 
 def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
-    """A test suite per task and a test case per rule.
+    """A test suite per task, with what became of knowledge as properties, a test case per rule.
 
     REGRESSION is a failure, and so is INCONCLUSIVE, or a skipped test where it is allowed; a rule
     that a task cannot be held to is skipped in any case.
@@ -32,6 +35,7 @@ def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
             skipped=str(n_open + len(left_out)),
             time="0",
         )
+        _answers(suite, gate, task.task)
         for result in cases:
             case = _case(suite, task.task, result.rule)
             if fails(result, allow_inconclusive):
@@ -51,6 +55,26 @@ def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
         root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _answers(suite: ET.Element, gate: Gate, task: str) -> None:
+    """What became of knowledge and what it cost, as properties of the suite."""
+    comparison = gate.compared
+    compared = [t for t in ([] if comparison is None else comparison.tasks) if t.task == task]
+    if comparison is None or not compared:
+        return
+    alone = replace(comparison, tasks=tuple(compared), pooled=None)
+    properties = ET.SubElement(suite, "properties")
+    level = comparison.settings.confidence_level
+    values = {
+        "headline": in_words(alone).headline,
+        "knows_better": knowledge(compared[0], level).answer,
+    }
+    for name, answered in zip(("knows_better", "cost"), both_answers(alone), strict=True):
+        values.setdefault(name, answered.answer)
+        values[f"{name}.evidence"] = " ".join(answered.evidence)
+    for name, value in values.items():
+        ET.SubElement(properties, "property", name=name, value=one_line(value))
 
 
 def _case(suite: ET.Element, task: str, rule: Rule) -> ET.Element:

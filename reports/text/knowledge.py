@@ -125,7 +125,9 @@ def both_answers(comparison: Comparison) -> tuple[Answered, Answered]:
 def knowledge_clause(tasks: Sequence[TaskComparison], level: float) -> str:
     """For the headline: ``it only says that it knows better what it does not know on a and b``."""
     groups = _grouped(tasks, lambda task: _clause(knowledge(task, level)))
-    ordered = sorted(groups, key=lambda group: [*CLAUSES.values()].index(group[0].split(", while")[0]))
+    ordered = sorted(
+        groups, key=lambda group: [*CLAUSES.values()].index(group[0].split(", while")[0])
+    )
     alone = len(groups) == 1
     return "; ".join(text + ("" if alone else _where(names, tasks)) for text, names, _ in ordered)
 
@@ -175,7 +177,8 @@ def _finding(task: TaskComparison, source: Source, level: float) -> tuple[str, d
     finding = knowledge(task, level).of(source)
     words = _OF_ABSTENTION if source == "abstention" else _OF_CONFIDENCE
     text = words.get(finding.finding) or _OF_ANY[finding.finding]
-    return text, {} if finding.finding == "untested" else dict(_evidence(task, finding, level))
+    numbers = dict(_evidence(task, finding, level))
+    return ("not tested" if finding.finding == "untested" and numbers else text), numbers
 
 
 def _evidence(task: TaskComparison, finding: Finding, level: float) -> Iterator[tuple[str, str]]:
@@ -192,7 +195,7 @@ def _doubts(tasks: Sequence[TaskComparison], level: float) -> Iterator[str]:
     unmeasured = [
         task.task
         for task in tasks
-        if knowledge(task, level).of("own probabilities").finding == "untested"
+        if not knowledge(task, level).of("own probabilities").evidence
         and not knowledge(task, level).reasons
     ]
     for task in tasks:

@@ -5,10 +5,11 @@ Reports read only this.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from saeval.stats._core.interval import Interval
+from saeval.stats.compare.results import Comparison
 from saeval.stats.gate.rules import Rule
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE"]
@@ -83,7 +84,8 @@ class TaskCoverage:
 class Gate:
     """A checkpoint against a policy; reports read only this.
 
-    `sequential` is whether the run could stop early.
+    `sequential` is whether the run could stop early. `compared` is what was held to the policy,
+    if it is at hand; files hold it apart.
     """
 
     schema: str
@@ -97,3 +99,6 @@ class Gate:
     tasks: tuple[TaskCoverage, ...]
     results: tuple[RuleResult, ...]
     skipped: tuple[SkippedRule, ...]
+    compared: Comparison | None = field(
+        default=None, repr=False, compare=False, metadata={"serialized": False}
+    )
