@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,22 +22,28 @@ class Forked:
     Parameters
     ----------
     arguments
-        Of ``saeval``.
+        Of the command.
     log
         File that gets both outputs.
     first
         What the child does before.
+    command
+        ``saeval``, if it is not another.
     """
 
     def __init__(
-        self, arguments: Iterable[object], log: Path, first: Callable[[], None] = lambda: None
+        self,
+        arguments: Iterable[object],
+        log: Path,
+        first: Callable[[], None] = lambda: None,
+        command: Callable[[list[str]], object] = main,
     ) -> None:
         self.log = log
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of threads, none of which does anything at this time
             self.pid = os.fork()
         if self.pid == 0:
-            _become([str(argument) for argument in arguments], log, first)
+            _become(partial(command, [str(argument) for argument in arguments]), log, first)
 
     def signal(self, number: int) -> None:
         """Send a signal."""
@@ -55,7 +62,7 @@ class Forked:
         raise TimeoutError(self.log.read_text())
 
 
-def _become(arguments: list[str], log: Path, first: Callable[[], None]) -> None:
+def _become(command: Callable[[], object], log: Path, first: Callable[[], None]) -> None:
     code = 70
     try:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -64,7 +71,7 @@ def _become(arguments: list[str], log: Path, first: Callable[[], None]) -> None:
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         signal.signal(signal.SIGINT, signal.default_int_handler)
         first()
-        main(arguments)
+        command()
         code = 0
     except SystemExit as leaving:
         code = int(leaving.code or 0)

@@ -1,0 +1,45 @@
+"""Every command killed before every file event: the table of docs/evidence/kill-points.md."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from kill_points import kill_everywhere
+from killed_commands import saeval_commands
+
+from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
+
+
+def main() -> int:
+    """Kill, print a row for each command, and say by the exit code whether all is well."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="commands, as the table names them; else all")
+    parser.add_argument("--every", type=int, default=1, help="try one event of so many")
+    given = parser.parse_args()
+    with TemporaryDirectory() as aside:
+        models = Path(aside) / "models"
+        base = Path(build_tiny_model(models / "base"))
+        adapter = Path(build_random_adapter(base, models / "adapter", scale=0.3))
+        is_well = True
+        print("| command | file events | killed before | left lying about | files that differ |")
+        print("|:--|--:|--:|--:|--:|", flush=True)
+        for number, killed in enumerate(saeval_commands(base, adapter)):
+            if given.names and killed.name not in given.names:
+                continue
+            outcome = kill_everywhere(killed, Path(aside) / str(number), every=given.every)
+            print(outcome.row, flush=True)
+            for line in (*outcome.litter, *outcome.differing):
+                print(f"{killed.name}: event {line}", file=sys.stderr)
+                is_well = False
+    return 0 if is_well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
