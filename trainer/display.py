@@ -61,6 +61,15 @@ class TrainingDisplay(TrainingObserver):
             recipe.name, total=recipe.optimisation.steps, completed=self._step
         )
 
+    def on_damage(self, checkpoint: Path, problem: str, resumed_step: int | None) -> None:
+        start = "at the beginning" if resumed_step is None else f"after step {resumed_step}"
+        self._console.print(
+            f"{checkpoint.name} cannot be resumed from ({problem}): training goes on {start}.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
     def on_step(self, step: int, metrics: Mapping[str, Any]) -> None:
         if self._bars is not None:
             shown = (f"{name} {metrics[name]:.3f}" for name in self._numbers if name in metrics)

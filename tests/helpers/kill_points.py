@@ -30,12 +30,9 @@ CHANGES = {"os.rename": 2, "os.remove": 1, "os.mkdir": 1, "os.rmdir": 1, "os.tru
 """Audited events, and how many of their arguments are paths."""
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-VARYING = {
-    "manifest.json": ("created", "sessions"),
-    "baseline.json": ("saved",),
-    "training.json": ("seconds", "metrics"),
-}
-"""What may differ: when it was, how long it took, and in how many goes."""
+_DESCRIBING = ("manifest.json", "baseline.json", "training.json", "metrics.jsonl")
+VARYING = {"created", "saved", "sessions", "seconds", "step_time"}
+"""What may differ in these: when it was, how long it took, and in how many goes."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +130,7 @@ def _run(killed: Killed, folder: Path, counter: mmap.mmap, point: int | None = N
         os.chdir(folder)
         tempfile.tempdir = str(folder / "tmp")
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache-home")
+        os.environ["MPLCONFIGDIR"] = str(folder.parent / "matplotlib")  # its fonts are not ours
         _watch(folder, counter, point)
 
     return Forked(killed.arguments, folder.parent / "log", first, killed.command).wait(300)
@@ -203,11 +201,15 @@ def _listed(folder: Path, killed: Killed) -> Iterator[tuple[str, object]]:
             yield name, "folder"
         elif path.name in killed.unlike:
             yield name, "not compared"
-        elif path.name in VARYING:
-            content = json.loads(path.read_bytes())
-            yield name, {k: v for k, v in content.items() if k not in VARYING[path.name]}
-        elif path.suffix == ".jsonl" and b'"step_time"' in path.read_bytes():
-            rows = [json.loads(line) for line in path.read_bytes().splitlines()]
-            yield name, [{k: v for k, v in row.items() if k != "step_time"} for row in rows]
+        elif path.name in _DESCRIBING:
+            text = path.read_text(encoding="utf-8")
+            texts = text.splitlines() if path.suffix == ".jsonl" else [text]
+            yield name, [_without_times(json.loads(text)) for text in texts]
         else:
             yield name, path.read_bytes()
+
+
+def _without_times(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {k: _without_times(v) for k, v in content.items() if k not in VARYING}
+    return content

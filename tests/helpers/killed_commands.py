@@ -88,3 +88,21 @@ def _whole(address: str) -> Callable[[Path], None]:
 def _within(folder: Path, address: str) -> str:
     scheme, sign, path = address.rpartition("://")
     return f"{scheme}{sign}{folder / path}"
+
+
+def satrain_command(base: Path) -> Killed:
+    """``satrain run``: two steps, a checkpoint after each, one of them kept in the history."""
+    from training import arguments
+
+    from saeval.trainer.backends import trl_grpo
+    from saeval.trainer.cli import main
+    from saeval.trainer.run import train
+
+    assert {trl_grpo, train}  # loaded once, before anything is forked
+    changes = ("optimisation.steps=2", "saving.every=1", "saving.history=1", "saving.keep=1")
+    return Killed(
+        "satrain run",
+        arguments(base, Path("out"), "mixed", *changes),
+        command=main,
+        unlike=("run.html", "curves.png"),
+    )

@@ -12,7 +12,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from kill_points import kill_everywhere
-from killed_commands import saeval_commands
+from killed_commands import saeval_commands, satrain_command
 
 from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
 
@@ -30,7 +30,8 @@ def main() -> int:
         is_well = True
         print("| command | file events | killed before | left lying about | files that differ |")
         print("|:--|--:|--:|--:|--:|", flush=True)
-        for number, killed in enumerate(saeval_commands(base, adapter)):
+        commands = [*saeval_commands(base, adapter), satrain_command(base)]
+        for number, killed in enumerate(commands):
             if given.names and killed.name not in given.names:
                 continue
             outcome = kill_everywhere(killed, Path(aside) / str(number), every=given.every)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +25,7 @@ from transformers import (
     TrainerControl,
     TrainerState,
 )
+from transformers.trainer_pt_utils import safe_globals
 from transformers.utils import logging
 from trl.models import unwrap_model_for_generation
 
@@ -60,6 +62,8 @@ def run_trainer(
     """
     recipe = plan.recipe
     logging.disable_progress_bar()
+    if plan.resume_from is not None:
+        _check_is_tensors(plan.resume_from)
     with _explained(recipe):
         trainer = make()
         trainer.remove_callback(PrinterCallback)
@@ -96,7 +100,12 @@ def trainer_arguments(plan: TrainingPlan) -> dict[str, Any]:
         "use_cpu": on_cpu,
         "bf16": not on_cpu,
         "gradient_checkpointing": not on_cpu,
-        "model_init_kwargs": {"dtype": dtype, "use_safetensors": True},
+        "trust_remote_code": False,
+        "model_init_kwargs": {
+            "dtype": dtype,
+            "use_safetensors": True,
+            "trust_remote_code": False,
+        },
         "max_steps": optimisation.steps,
         "per_device_train_batch_size": recipe.completions_at_once,
         "gradient_accumulation_steps": accumulation_steps(recipe),
@@ -141,7 +150,9 @@ def make_lora_config(recipe: Recipe) -> LoraConfig | None:
 
 
 def load_tokenizer(folder: Path, recipe: Recipe) -> PreTrainedTokenizerBase:
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", truncation_side="left")
+    tokenizer = AutoTokenizer.from_pretrained(
+        folder, padding_side="left", truncation_side="left", trust_remote_code=False
+    )
     if recipe.prompt.chat_template and tokenizer.chat_template is None:
         raise BackendError(
             "`prompt.chat_template` is true, and the base's tokenizer has no chat template"
@@ -205,6 +216,7 @@ class _Progress(TrainerCallback):
             control.should_save = control.should_training_stop = True
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._trainer.accelerator.wait_for_everyone()  # each process saves a part
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             (folder / "training_args.bin").unlink()
@@ -246,6 +258,22 @@ def _save(trainer: Trainer, plan: TrainingPlan, folder: Path) -> None:
         if isinstance(settings["target_modules"], list):  # PEFT's set: in no order
             settings["target_modules"].sort()
         config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def _check_is_tensors(checkpoint: Path) -> None:
+    """Stop where a file of torch holds anything but tensors and numbers; nothing of it is run."""
+    for path in sorted(checkpoint.glob("*.pt*")):
+        try:
+            with safe_globals():  # type: ignore[no-untyped-call]  # of numpy's random state
+                torch.load(
+                    path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+                )
+        except Exception as error:  # as many kinds as there are ways to be no such file
+            raise BackendError(
+                f"{path}: is not plain tensors ({type(error).__name__}) and is not loaded; remove "
+                f"{checkpoint.name} and run the same command again, which goes on from the one "
+                "before it"
+            ) from error
 
 
 @contextmanager

@@ -50,11 +50,14 @@ class BaseSampler:
         self._sampling = sampling
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            self._tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+            self._tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=False
+            )
             self._model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype="float32" if self._device == "cpu" else "bfloat16",
                 use_safetensors=True,
+                trust_remote_code=False,
             )
             self._model.to(self._device).eval()
         except (OSError, ValueError, KeyError) as error:

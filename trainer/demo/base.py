@@ -76,8 +76,8 @@ def train_base(folder: Path, settings: DemoConfig, on_step: Callable[[], None]) 
         The cross-entropy of the label in each step, in nats.
     """
     build_tiny_model(folder, seed=settings.seed)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=False)
     rng = Random(f"base/{settings.seed}")
     documents = generate_claims("train", settings.documents, settings.seed)
     prompts = [

@@ -156,7 +156,7 @@ def _described(errors: Sequence[ErrorDetails], content: Any, where: Where) -> li
         if error["type"] == "extra_forbidden":
             text = f"there is no key `{dotted}`{_hint(key)}"
         else:
-            rule = error["msg"].replace("Input should be", "must be")
+            rule = error["msg"].replace("Input should be", "must be").removeprefix("Value error, ")
             text = f"`{dotted}` {rule}, found {_shown(error['input'])}"
         lines.setdefault(key, f"{where(key)}: {text}")
     return list(lines.values())

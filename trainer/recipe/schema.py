@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from saeval.trainer.recipe.data_settings import DataSettings, PromptSettings
-from saeval.trainer.recipe.fields import RecipePart
+from saeval.trainer.recipe.fields import FolderName, RecipePart
 from saeval.trainer.recipe.run_settings import AlarmSettings, EvaluationSettings, SavingSettings
 from saeval.trainer.recipe.training_settings import (
     AdapterSettings,
@@ -40,7 +40,7 @@ class Recipe(RecipePart):
         Of the sample, the order and the completions.
     """
 
-    name: str
+    name: FolderName
     summary: str
     source: str
     backend: str = "trl-grpo"

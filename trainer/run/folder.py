@@ -12,13 +12,15 @@
     DIR/history/step-N/               the checkpoint of a step in between, with its training.json
     DIR/.resume/                      checkpoints of a run that is not finished; gone afterwards
 
-Nothing in it is pickled but the optimizer's state in ``.resume``, which is loaded as plain tensors.
+Nothing in it is pickled but the optimizer's state in ``.resume``, which is loaded as plain tensors
+(`saeval.trainer.run.checkpoints`).
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,17 +28,25 @@ from pathlib import Path
 from typing import Any
 
 from saeval.errors import RunFolderError, SaevalError
-from saeval.files import AppendOnlyLog, lock_folder, write_atomic
+from saeval.files import AppendOnlyLog, lock_folder, make_folder, sync_folder, write_atomic
 from saeval.json_source import parse_object
 from saeval.trainer.recipe.load import load_recipe, recipe_to_yaml
 from saeval.trainer.recipe.schema import Recipe
+from saeval.trainer.run.checkpoints import (
+    checkpoint_step,
+    list_checkpoints,
+    remove_checkpoint,
+    remove_unsealed,
+    sync_files,
+)
 from saeval.trainer.run.manifest import TRAINING, TrainingManifest, read_training
 
 RECIPE, DATA = "recipe.yaml", "data.json"
 METRICS, EVALUATION = "metrics.jsonl", "evaluation.jsonl"
 HISTORY = "history"
 
-_COMPLETE = "complete"
+
+_STEP = re.compile(r"step-\d+")
 _MAY_CHANGE = frozenset({"hardware", "saving", "alarms", "trackers"})
 """Parts of a recipe that may differ when a run resumes: they change no weight beyond rounding."""
 
@@ -85,40 +95,25 @@ def lock_run_folder(
         yield training
 
 
-def find_latest_checkpoint(work: Path) -> Path | None:
-    """The last checkpoint that was saved whole."""
-    return max(_list_complete(work), key=checkpoint_step, default=None)
-
-
-def checkpoint_step(folder: Path) -> int:
-    """The step in a checkpoint's name."""
-    return int(folder.name.partition("-")[2])
-
-
-def mark_complete(folder: Path, *, keep: int) -> None:
-    """Mark a checkpoint as whole, and only then delete those before the last `keep`."""
-    (folder / _COMPLETE).touch()
-    for old in sorted(_list_complete(folder.parent), key=checkpoint_step)[:-keep]:
-        (old / _COMPLETE).unlink()
-        shutil.rmtree(old)
-
-
 def move_to_history(out: Path, step: int, folder: Path, training: TrainingManifest) -> None:
     """Make a folder with an adapter or model the checkpoint of a step; it is moved when whole."""
     write_atomic(folder / TRAINING, training.at_step(step))
     shutil.copyfile(out / DATA, folder / DATA)
-    (out / HISTORY).mkdir(exist_ok=True)
+    make_folder(out / HISTORY)
+    sync_files(folder)
     os.replace(folder, out / HISTORY / f"step-{step}")
+    sync_folder(out / HISTORY)
 
 
 def discard_after(folder: Path, work: Path, resume_from: Path | None) -> None:
     """Delete what a broken run did after its last whole checkpoint."""
     step = -1 if resume_from is None else checkpoint_step(resume_from)
-    for path in work.glob("checkpoint-*"):
-        if not (path / _COMPLETE).is_file():
-            shutil.rmtree(path)
-    for path in (folder / HISTORY).glob("step-*"):
+    remove_unsealed(work)
+    for path in list_checkpoints(work):
         if checkpoint_step(path) > step:
+            remove_checkpoint(path)
+    for path in list((folder / HISTORY).glob("step-*")):
+        if _STEP.fullmatch(path.name) and checkpoint_step(path) > step:
             shutil.rmtree(path)
     for name in (METRICS, EVALUATION):
         lines = [_to_line(row) for row in read_rows(folder / name) if row["step"] <= step]
@@ -143,10 +138,6 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
 
 def _to_line(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def _list_complete(work: Path) -> list[Path]:
-    return [path.parent for path in work.glob(f"checkpoint-*/{_COMPLETE}")]
 
 
 def _check_same_run(

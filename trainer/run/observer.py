@@ -18,6 +18,9 @@ class TrainingObserver:
     def on_load(self, what: str) -> None:
         """Before the items of a task are loaded."""
 
+    def on_damage(self, checkpoint: Path, problem: str, resumed_step: int | None) -> None:
+        """When a checkpoint cannot be resumed from, and one before it, or none, is instead."""
+
     def on_start(self, plan: TrainingPlan, resumed_step: int | None) -> None:
         """Before the first step, or the first after `resumed_step`."""
 

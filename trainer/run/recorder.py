@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,12 +13,13 @@ from saeval.errors import RunFolderError
 from saeval.trainer.data.rows import TrainingRow
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.run.alarms import Alarm, AlarmMonitor
+from saeval.trainer.run.checkpoints import seal_checkpoint
 from saeval.trainer.run.folder import (
     EVALUATION,
     METRICS,
     append_row,
-    mark_complete,
     move_to_history,
+    read_rows,
 )
 from saeval.trainer.run.manifest import TrainingManifest
 from saeval.trainer.run.metrics import evaluate_responses
@@ -68,6 +70,10 @@ class Recorder:
             AlarmMonitor(recipe.alarms, "evaluations") if recipe.supervised else None
         )
         self._updated = time.perf_counter()
+        for row in read_rows(out / METRICS):  # an alarm is about several steps in a row
+            self._monitor.check_step(row["step"], _numbers(row))
+        for row in read_rows(out / EVALUATION):
+            self._check_holdout(row)
 
     def on_step(self, step: int, metrics: Mapping[str, float]) -> bool:
         """Record the numbers of a step; True if an alarm or a person asks to stop."""
@@ -93,31 +99,37 @@ class Recorder:
         append_row(self._out / EVALUATION, row)
         self._update_metrics(before=self.training.metrics.get("before", row), after=row)
         self._observer.on_evaluation(step, row)
-        if self._holdout_monitor is not None and step > 0:
-            metrics = {name: row[name] for name in _MONITORED if row[name] is not None}
-            self._record_alarms(self._holdout_monitor.check_step(step, metrics))
+        self._record_alarms(self._check_holdout(row))
         if 0 < step < self._recipe.optimisation.steps:
             write_run_page(self._out, self._recipe, self.training)
 
     def on_save(self, step: int, folder: Path) -> None:
         """Resume from this checkpoint from now on."""
-        mark_complete(folder, keep=self._recipe.saving.keep)
         self.update_training(step=step)
+        self.training.write(folder)
+        seal_checkpoint(folder, keep=self._recipe.saving.keep)
+        self.training.write(self._out)
 
     def on_history(self, step: int, folder: Path) -> None:
         """Keep a checkpoint for comparison beside the run."""
         move_to_history(self._out, step, folder, self.training)
 
     def update_training(self, **facts: Any) -> None:
-        """Write facts into ``training.json``."""
+        """Change facts of `training`, which is written when the files that they vouch for are."""
         now = time.perf_counter()
         seconds = round(self.training.seconds + now - self._updated, 1)
         self._updated = now
         self.training = self.training.update(seconds=seconds, **facts)
-        self.training.write(self._out)
 
     def _update_metrics(self, **metrics: Mapping[str, Any]) -> None:
         self.training = self.training.update(metrics={**self.training.metrics, **metrics})
+
+    def _check_holdout(self, row: Mapping[str, Any]) -> list[Alarm]:
+        """The alarms of an evaluation that is not the first."""
+        if self._holdout_monitor is None or not row["step"]:
+            return []
+        metrics = {name: value for name, value in _numbers(row).items() if name in _MONITORED}
+        return self._holdout_monitor.check_step(row["step"], metrics)
 
     def _record_alarms(self, alarms: Sequence[Alarm]) -> None:
         self.training = self.training.update(alarms=[*self.training.alarms, *map(asdict, alarms)])
@@ -125,3 +137,9 @@ class Recorder:
             self._observer.on_alarm(alarm)
         if self._recipe.alarms.stop:
             self.stopped_by += [alarm.name for alarm in alarms]
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, float]:
+    """Of a row that may have been read from a file."""
+    numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}

@@ -25,10 +25,9 @@ from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.rewards import VERSION
 from saeval.trainer.rewards.registry import COMPONENTS
+from saeval.trainer.run.checkpoints import checkpoint_step, find_resumable, sync_files
 from saeval.trainer.run.folder import (
-    checkpoint_step,
     discard_after,
-    find_latest_checkpoint,
     lock_run_folder,
 )
 from saeval.trainer.run.manifest import TrainingManifest, package_versions, read_training
@@ -123,18 +122,29 @@ def _lead(
 ) -> Checkpoint:
     """Train, and record it in the plan's folder."""
     recipe, out = plan.recipe, plan.out
-    with lock_run_folder(out, recipe, _initial_training(plan), mixture.manifest) as training:
+    initial = _initial_training(plan)
+    with lock_run_folder(out, recipe, initial, mixture.manifest) as training:
         if training.finished:
+            shutil.rmtree(plan.work, ignore_errors=True)  # what a killed process left of it
             observer.on_already_finished(out)
             return Checkpoint(out, training.step, finished=True)
-        resume_from = find_latest_checkpoint(plan.work)
+        resume_from, damaged = find_resumable(plan.work)
+        step = None if resume_from is None else checkpoint_step(resume_from)
+        for folder, problem in damaged.items():
+            observer.on_damage(folder, problem, step)
         discard_after(out, plan.work, resume_from)
-        observer.on_start(plan, None if resume_from is None else checkpoint_step(resume_from))
+        if resume_from is None:
+            training = initial
+        elif (saved := read_training(resume_from)) is not None:  # not in those of saeval 0.1
+            training = initial.resume(saved)
+        observer.on_start(plan, step)
         recorder = Recorder(recipe, out, mixture.holdout, training, observer)
         with _stop_on_signals(recorder, observer):
             checkpoint = backend.train(replace(plan, resume_from=resume_from), recorder)
         recorder.update_training(step=checkpoint.step, finished=checkpoint.finished)
         write_run_page(out, recipe, recorder.training)
+        sync_files(out, pattern="*")
+        recorder.training.write(out)
         if checkpoint.finished:
             shutil.rmtree(plan.work, ignore_errors=True)
         else:
@@ -150,7 +160,7 @@ def _follow(backend: Backend, plan: TrainingPlan) -> Checkpoint:
         return Checkpoint(plan.out, training.step, finished=True)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    plan = replace(plan, resume_from=find_latest_checkpoint(plan.work))
+    plan = replace(plan, resume_from=find_resumable(plan.work)[0])
     return backend.train(plan, _SilentCallbacks())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import json
 from pathlib import Path
 
 import pytest
@@ -304,3 +305,22 @@ def test_a_third_partys_backend_is_found_by_its_entry_point(tmp_path, monkeypatc
     assert load_recipe(small(tmp_path), ["backend=theirs"]).backend == "theirs"
     with pytest.raises(BackendError, match="backend broken: cannot load their_trainer:Nothing"):
         load_backend("broken")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../x", "/etc/x", "a/b", "a\\b", "..", ".", ".hidden", "a..b", "x\0y", "a\nb", "", " a",
+     "a ", "a.", "-x", "NUL", "com1.txt", "x" * 101, "C:x", "~x"],
+)  # fmt: skip
+def test_a_name_cannot_lead_out_of_the_folder_of_runs(tmp_path, name):
+    file = tmp_path / "mine.yaml"
+    file.write_text(SMALL.replace("name: small", f"name: {json.dumps(name)}"))
+    with pytest.raises(RecipeError, match=r"`name` (must|Input should) "):
+        load_recipe(str(file))
+
+
+@pytest.mark.parametrize("name", ["a", "my run 2", "Größe+1", "v1.2_b", "connect", "x" * 100])
+def test_names_of_folders_are_names_of_recipes(tmp_path, name):
+    file = tmp_path / "mine.yaml"
+    file.write_text(SMALL.replace("name: small", f"name: {json.dumps(name)}"))
+    assert load_recipe(str(file)).name == name
