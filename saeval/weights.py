@@ -10,13 +10,14 @@ and ends with the last of the tensors.
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from saeval.errors import ModelError
+from saeval.json_source import open_file, parse_object, read_bytes
 
 _INDEX = "*.safetensors.index.json"
 _DOWNLOADS = ("*.incomplete", ".cache/huggingface/download/*.incomplete")
@@ -81,13 +82,13 @@ def read_tensor_names(path: Path) -> list[str]:
 
 def _read_header(path: Path) -> dict[str, Any]:
     """Its tensors; a `ValueError` says what is wrong with the file."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    with open_file(path, ModelError) as file:
+        size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, _LARGEST_HEADER):
             raise ValueError(f"has no whole header ({size} bytes)")
         try:
-            header = json.loads(file.read(length).decode("utf-8"))
+            header = parse_object(file.read(length), str(path), ModelError)
             tensors = {name: value for name, value in header.items() if name != "__metadata__"}
             end = max((int(value["data_offsets"][1]) for value in tensors.values()), default=0)
         except (
@@ -106,9 +107,9 @@ def _read_header(path: Path) -> dict[str, Any]:
 
 def _weight_map(index: Path, name: str) -> dict[str, Any]:
     try:
-        weight_map = json.loads(index.read_text("utf-8"))["weight_map"]
-        return dict(weight_map)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        content = parse_object(read_bytes(index, ModelError), str(index), ModelError)
+        return dict(content["weight_map"])
+    except (ModelError, ValueError, TypeError, KeyError) as error:
         raise _incomplete(name, f"{index} lists no weights (weight_map)") from error
 
 

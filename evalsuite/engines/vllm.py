@@ -243,7 +243,11 @@ def _arguments(adapters: Sequence[Path], config: EngineConfig) -> dict[str, Any]
     if not adapters:
         return arguments
     configs = [json.loads((path / "adapter_config.json").read_text("utf-8")) for path in adapters]
-    needed = max(int(config["r"]) for config in configs)
+    needed = max(
+        int(rank)
+        for config in configs
+        for rank in (config["r"], *(config.get("rank_pattern") or {}).values())
+    )
     rank = next((rank for rank in _RANKS if rank >= needed), needed)
     # With a slot per adapter and none for the base, base prompts batched with adapters' are
     # answered by an adapter.
