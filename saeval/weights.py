@@ -91,14 +91,7 @@ def _read_header(path: Path) -> dict[str, Any]:
             header = parse_object(file.read(length), str(path), ModelError)
             tensors = {name: value for name, value in header.items() if name != "__metadata__"}
             end = max((int(value["data_offsets"][1]) for value in tensors.values()), default=0)
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            IndexError,
-            AttributeError,
-            RecursionError,
-        ) as error:
+        except (ModelError, ValueError, TypeError, KeyError, IndexError) as error:
             raise ValueError("is no safetensors file") from error
     if 8 + length + end != size:
         raise ValueError(f"has {size} bytes of {8 + length + end}")
