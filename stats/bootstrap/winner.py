@@ -91,9 +91,7 @@ def select_best(
     *Corrected difference*: d(j) − E*[d*(j*) − d(j*)], the bootstrap's correction of bias [1]_. In
     the resamples the checkpoints lie apart by truth and noise together, so where they are all
     equal the correction takes two thirds to three quarters of the bias, and where one is clearly
-    the best hardly anything [2]_. By simulation (docs/evidence/selection-validity.md) its mean
-    squared error is that of choosing on some items and measuring on others, which takes means over
-    items.
+    the best hardly anything [2]_; docs/evidence/validity.md has simulations.
 
     *Intervals*: d ± c·s with s the standard deviation of the replicates and c the
     `confidence_level` quantile of max |d* − d|/s [3]_. They hold for all checkpoints at once and so

@@ -87,6 +87,7 @@ def test_the_quick_run_finds_out_a_gate_with_a_naive_t_test(
         return {(what, "PASS"): bound.high < rule.limit, (what, "REGRESSION"): False}
 
     arguments = ("--quick", "--jobs", 1, "--only", "rare_losses", "--case", "Brier")
+    assert run(*arguments).exit_code == 0
     monkeypatch.setattr(data, "verdicts", naive)
     for name in [name for name in sys.modules if name.startswith("validity.families.")]:
         del sys.modules[name]
