@@ -59,7 +59,7 @@ class DifferenceTest:
     clusters: int | None = None
     standard_error: float | None = None
     statistic: float | None = None
-    degrees_of_freedom: int | None = None
+    degrees_of_freedom: float | None = None
     centre: float | None = None
 
 
@@ -114,12 +114,34 @@ def quantile(probability: float, degrees_of_freedom: int | None) -> float:
     return float(stdtrit(degrees_of_freedom, probability))
 
 
+def degrees_of_freedom_of(cluster: IntArray) -> float:
+    """Of Student's t for a variance from clusters: (Σn_g)²/Σn_g² − 1, at most C − 1.
+
+    Parameters
+    ----------
+    cluster
+        Shape (n,): codes 0 … C−1, every one in use.
+
+    Notes
+    -----
+    C clusters of unequal sizes n_g are worth fewer: the effective number of clusters [1]_ where the
+    items of a cluster are alike. With clusters of one size, or of one item, it is C − 1.
+
+    References
+    ----------
+    .. [1] Carter, Schnepel, Steigerwald (2017), Asymptotic behavior of a t-test robust to cluster
+       heterogeneity, Review of Economics and Statistics 99:698.
+    """
+    sizes = np.bincount(cluster).astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes @ sizes)) - 1
+
+
 def wald_test(
     difference: float | None,
     standard_error: float | None,
     *,
     scale: float,
-    degrees_of_freedom: int | None,
+    degrees_of_freedom: float | None,
     items: int,
     clusters: int | None,
     method: str,

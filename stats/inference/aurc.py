@@ -10,7 +10,12 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray
-from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
+from saeval.stats._core.influence import (
+    DifferenceTest,
+    degrees_of_freedom_of,
+    jackknife_standard_error,
+    wald_test,
+)
 from saeval.stats.inference.smoothing import Model, smoothed_models
 from saeval.stats.metrics.aurc import ConfidenceLevels, aurc, harmonic_step, risks_of
 
@@ -40,7 +45,8 @@ def aurc_difference(
     Returns
     -------
     DifferenceTest
-        Tested against t with clusters − 1 degrees of freedom (items − 1 without clusters).
+        Tested against t with the effective number of clusters less one degrees of freedom
+        (items − 1 without clusters).
 
     Raises
     ------
@@ -94,7 +100,7 @@ def aurc_difference(
         _difference(models) if smoothed else observed,
         error,
         scale=0.0 if same else 1.0,
-        degrees_of_freedom=clusters - 1,
+        degrees_of_freedom=degrees_of_freedom_of(group),
         items=len(first),
         clusters=None if cluster is None else clusters,
         method=f"smoothed-{method}" if smoothed else method,

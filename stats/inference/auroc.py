@@ -14,6 +14,7 @@ from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats._core.influence import (
     DifferenceTest,
+    degrees_of_freedom_of,
     jackknife_standard_error,
     quantile,
     wald_test,
@@ -158,7 +159,8 @@ def auroc_difference(
     Returns
     -------
     DifferenceTest
-        Normal reference for independent items, t with C − 1 degrees of freedom for C clusters.
+        Normal reference for independent items, t with the effective number of clusters less one
+        degrees of freedom for clusters.
 
     Raises
     ------
@@ -279,6 +281,6 @@ def _standard_error(influence: FloatArray, cluster: IntArray | None) -> float | 
     return jackknife_standard_error(influence, cluster)
 
 
-def _reference(cluster: IntArray | None, smoothed: bool) -> tuple[str, int | None]:
-    method, freedom = ("z", None) if cluster is None else ("cr3-t", int(cluster.max()))
+def _reference(cluster: IntArray | None, smoothed: bool) -> tuple[str, float | None]:
+    method, freedom = ("z", None) if cluster is None else ("cr3-t", degrees_of_freedom_of(cluster))
     return f"{'smoothed-' if smoothed else ''}delong-{method}", freedom

@@ -9,7 +9,12 @@ import numpy.typing as npt
 from scipy.stats import norm, t
 
 from saeval.stats._core import arrays as check
-from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
+from saeval.stats._core.influence import (
+    DifferenceTest,
+    degrees_of_freedom_of,
+    jackknife_standard_error,
+    wald_test,
+)
 from saeval.stats._core.interval import Interval
 from saeval.stats._core.wilson import wilson_interval
 
@@ -37,7 +42,8 @@ def mean_difference(
     Returns
     -------
     DifferenceTest
-        Of mean(checkpoint) − mean(base), against t with clusters − 1 degrees of freedom.
+        Of mean(checkpoint) − mean(base), against t with the effective number of clusters less one
+        degrees of freedom (items − 1 without clusters).
 
     Raises
     ------
@@ -80,7 +86,7 @@ def mean_difference(
         float(change.mean()),
         jackknife_standard_error(change - change.mean(), group),
         scale=float(np.abs(change).max()),
-        degrees_of_freedom=clusters - 1,
+        degrees_of_freedom=degrees_of_freedom_of(group),
         items=len(change),
         clusters=None if cluster is None else clusters,
         method="paired-t" if cluster is None else "cr3-t",
