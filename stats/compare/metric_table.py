@@ -5,6 +5,7 @@
 | accuracy, recall, coverage, rates | Tango's score interval | McNemar mid-p |
 | the same with clusters | cluster-robust t | cluster-robust t |
 | F1, precision, F-score | percentile, joint bootstrap | the same |
+| the same with clusters | jackknife by cluster, t | the same |
 | AUROC | influence functions (DeLong) | the same |
 | Brier score, overconfidence, mean confidence | paired t, cluster-robust with clusters | the same |
 | debiased squared ECE | percentile, joint bootstrap | none |
@@ -34,13 +35,15 @@ from saeval.stats.compare.metric_comparison import MetricComparison, informative
 from saeval.stats.compare.value_intervals import value_intervals
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.few_changes import of_mean, two_sided
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.multiplicity import max_t_pvalues
 from saeval.stats.inference.proportion_difference import proportion_difference
+from saeval.stats.inference.ratios import clustered_ratio_differences
 from saeval.stats.inference.std import compare_std
 from saeval.stats.metrics.aurc import aurc
 from saeval.stats.metrics.item_values import PairedValues, items_behind, paired_values
-from saeval.stats.metrics.metric import Kind, Metric, MetricKey
+from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.registry import get_metric
 
 COLLAPSED = 0.9
@@ -198,13 +201,18 @@ def _difference_test(
     """The test that suits the metric, and why it has no p value where it has none."""
     kind = get_metric(key[0]).kind
     if (values := paired_values(key, pairs)) is not None:
-        return _or_reason(test_of_values(values, kind, confidence_level))
+        return _or_reason(test_of_values(values, get_metric(key[0]), confidence_level))
+    if kind == "counts" and pairs.cluster is not None and key[0] != "ece_squared_debiased":
+        ratio = clustered_ratio_differences(pairs, confidence_level)[key]
+        ratio = two_sided(key, pairs, ratio, constant=ratio.standard_error == 0)
+        return _or_reason(replace(ratio, items=items_behind(key, pairs)))
     if kind == "counts":
         return _by_bootstrap(key, pairs, bootstrap, confidence_level)
     stated, right, stated_after, right_after = _stated(pairs)
     options: _Options = {"cluster": _cluster(pairs), "confidence_level": confidence_level}
     if kind == "auroc":
         test = auroc_difference(right, stated, right_after, stated_after, **options)
+        test = two_sided(key, pairs, test, constant=test.standard_error == 0)
         return _or_reason(test, "too few right or too few wrong answers")
     test = compare_std(stated, stated_after, **options).difference
     if max(_commonest(stated), _commonest(stated_after)) >= COLLAPSED:
@@ -239,6 +247,7 @@ def _by_bootstrap(
         "paired-bootstrap",
         confidence_level,
     )
+    test = two_sided(key, pairs, test, constant=not varies and difference == 0)
     if key[0] == "ece_squared_debiased":
         return replace(test, pvalue=None), (
             "no test of it holds where a model is calibrated; overconfidence is tested instead"
@@ -251,14 +260,17 @@ def _commonest(confidence: FloatArray) -> float:
     return float(np.unique(confidence, return_counts=True)[1].max() / len(confidence))
 
 
-def test_of_values(values: PairedValues, kind: Kind, confidence_level: float) -> DifferenceTest:
-    if kind == "proportion":
-        return proportion_difference(
-            values.base, values.checkpoint, values.cluster, confidence_level
-        )
-    return mean_difference(
-        values.base, values.checkpoint, cluster=values.cluster, confidence_level=confidence_level
-    )
+def test_of_values(values: PairedValues, metric: Metric, confidence_level: float) -> DifferenceTest:
+    """The test of a proportion or a mean, which no few changes can fool."""
+    base, checkpoint, cluster = values.base, values.checkpoint, values.cluster
+    if metric.kind == "proportion":
+        test = proportion_difference(base, checkpoint, cluster, confidence_level)
+        if cluster is None:
+            return test
+    else:
+        test = mean_difference(base, checkpoint, cluster=cluster, confidence_level=confidence_level)
+    changes = checkpoint.astype(np.float64) - base.astype(np.float64)
+    return of_mean(test, changes, cluster, metric.bounds[1] - metric.bounds[0])
 
 
 def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:

@@ -50,7 +50,7 @@ def _own_row(
         key,
         float(values.base.mean()),
         float(values.checkpoint.mean()),
-        test_of_values(values, metric.kind, confidence_level),
+        test_of_values(values, metric, confidence_level),
         higher_is_better,
     )
     base, checkpoint = (

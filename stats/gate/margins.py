@@ -11,7 +11,9 @@ the other side of the limit, and the interval's ends are the two one-sided confi
 | Brier score, mean confidence | paired t, cluster-robust with clusters * | the same * |
 | AUROC | influence functions (DeLong) | DeLong, on the logit scale |
 | AURC | jackknife | – |
-| macro-F1, F1, precision, ECE², … | joint bootstrap, percentile | the same |
+| macro-F1, F1, precision, … | joint bootstrap, percentile | the same |
+| the same with clusters | jackknife by cluster, t | the same |
+| ECE² | joint bootstrap, percentile | the same |
 
 A test with a star is held to that of a bounded mean as well: it can rest on a variance that the
 data happen not to show.
@@ -19,8 +21,8 @@ data happen not to show.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -32,6 +34,7 @@ from saeval.stats.gate.value_tests import auroc_against, mean_against
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
+from saeval.stats.inference.few_changes import few_changes
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.one_sided import (
     LimitTest,
@@ -43,14 +46,12 @@ from saeval.stats.inference.one_sided import (
     too_few,
     untested,
 )
-from saeval.stats.metrics.item_values import PairedValues, paired_values
+from saeval.stats.inference.ratios import clustered_ratio_differences, clustered_ratios
+from saeval.stats.metrics.item_values import PairedValues, items_behind, paired_values
 from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.registry import get_metric
-from saeval.stats.metrics.sensitivity import differing_items, largest_effect
 
 Bootstrap = Callable[[], PairedBootstrap]
-FEWEST_CHANGES = 20
-"""Items or clusters that must differ for a variance to be estimated from them."""
 
 
 def difference_against(
@@ -90,8 +91,9 @@ def difference_against(
     if (reason := _why_none(metric, pairs)) is not None:
         return untested(None, limit, confidence_level, 0, reason)
     test = _difference(key, pairs, limit, confidence_level, bootstrap)
-    few = _by_few_changes(key, pairs, test)
-    return test if few is None else few
+    constant = test.pvalue_above is None and test.estimate == 0
+    changes = None if test.estimate is None else few_changes(key, pairs, constant=constant)
+    return test if changes is None else by_changes(test, changes)
 
 
 def value_against(
@@ -120,13 +122,15 @@ def value_against(
         return auroc_against(right, stated, cluster, limit, confidence_level)
     if (reason := _why_none(metric, pairs)) is not None:
         return untested(None, limit, confidence_level, 0, reason)
+    if pairs.cluster is not None and key in (own := clustered_ratios(pairs, confidence_level)):
+        return by_t(replace(own[key], items=items_behind(key, pairs)), limit, confidence_level)
     drawn = bootstrap()
     return by_replicates(
         float(drawn.checkpoint[key][0]),
         drawn.checkpoint_replicates[key],
         limit,
         confidence_level,
-        _rests_on(key, pairs),
+        items_behind(key, pairs),
     )
 
 
@@ -153,20 +157,6 @@ def _stated(pairs: PairedAnswers) -> _Stated:
     )
 
 
-def _rests_on(key: MetricKey, pairs: PairedAnswers) -> int:
-    """Number of items behind a metric of the bootstrap; for a precision, the smaller of the two."""
-    name, label = key
-    if get_metric(name).needs_confidence:
-        return int(pairs.both_confident.sum())
-    models = (pairs.base.predicted, pairs.checkpoint.predicted)
-    if name == "precision":
-        return min(int((given == pairs.labels.index(str(label))).sum()) for given in models)
-    if name == "correct_given_attempted":
-        not_attempted = (pairs.labels.index(str(pairs.abstention)), len(pairs.labels))
-        return min(int((~np.isin(given, not_attempted)).sum()) for given in models)
-    return len(pairs)
-
-
 def _mean_difference(
     metric: Metric, values: PairedValues, limit: float, confidence_level: float
 ) -> LimitTest:
@@ -191,47 +181,20 @@ def _difference(
     bootstrap: Bootstrap,
 ) -> LimitTest:
     """Of a metric that is no mean, as if enough items differed to show how much it varies."""
-    kind = get_metric(key[0]).kind
+    kind, level = get_metric(key[0]).kind, 2 * confidence_level - 1
     if kind in ("auroc", "aurc"):
         stated, right, stated_after, right_after, cluster = _stated(pairs)
         compare = auroc_difference if kind == "auroc" else aurc_difference
         test = compare(
-            right,
-            stated,
-            right_after,
-            stated_after,
-            cluster=cluster,
-            confidence_level=2 * confidence_level - 1,
+            right, stated, right_after, stated_after, cluster=cluster, confidence_level=level
         )
+        return by_t(test, limit, confidence_level)
+    if pairs.cluster is not None and key in (tests := clustered_ratio_differences(pairs, level)):
+        test = replace(tests[key], items=items_behind(key, pairs))
         return by_t(test, limit, confidence_level)
     drawn = bootstrap()
     base, after = float(drawn.base[key][0]), float(drawn.checkpoint[key][0])
     replicates = drawn.checkpoint_replicates[key] - drawn.base_replicates[key]
-    return by_replicates(after - base, replicates, limit, confidence_level, _rests_on(key, pairs))
-
-
-def _by_few_changes(key: MetricKey, pairs: PairedAnswers, test: LimitTest) -> LimitTest | None:
-    """The same by the number of units that differ, where they are too few; else None."""
-    effect = largest_effect(key, pairs)
-    if test.estimate is None or not math.isfinite(effect):
-        return None
-    differs, cluster = differing_items(key, pairs)
-    units = len(differs)
-    if cluster is not None:
-        sizes = np.unique(cluster, return_counts=True)[1]
-        differs, effect = np.unique(cluster[differs > 0]), effect * sizes.max() * len(sizes) / units
-        units, changed = len(sizes), len(differs)
-    else:
-        changed = int(differs.sum())
-    constant = test.pvalue_above is None and test.estimate == 0
-    if not constant and changed >= min(FEWEST_CHANGES, units / 2):
-        return None
-    return by_changes(
-        test.estimate,
-        0 if constant else changed,
-        units,
-        effect,
-        test.limit,
-        test.confidence_level,
-        test.items,
+    return by_replicates(
+        after - base, replicates, limit, confidence_level, items_behind(key, pairs)
     )

@@ -21,7 +21,6 @@ from saeval.stats._core.interval import Interval
 ALWAYS = math.inf
 FOR_VERDICTS = 25.0
 """Enumerated and simulated one-sided error: 5.5% at 5%, whatever the losses."""
-FOR_TABLES = 6.0
 _BINS = 1000
 _LEAST = 0.01
 
@@ -124,7 +123,7 @@ def bounded_mean(
     Where many values differ, an unseen loss is small beside them, and half of it is there for the
     steps of a discrete distribution only. E₀ then has the shape (1 − s/`fades_at`)·(1 + L)/2, at
     least 0.01, for s the standard deviation of the sum in losses of the median value, and
-    L = max(0, 1 − 2Σf²) with f the distance of a value from a whole number of such losses: 1 where
+    L = max(0, 1 − Σf²) with f the distance of a value from a whole number of such losses: 1 where
     items are lost whole or not at all, 0 where smaller differences blur the steps. What that adds
     to an error of 5% is about 0.103/`fades_at` at most.
 
@@ -197,7 +196,7 @@ def _weight_of_unseen(losses: FloatArray, counts: IntArray, fades_at: float) -> 
     """From each kind of unit's gain or loss, as a multiple of the worst loss."""
     mean = counts @ losses / counts.sum()
     deviation = math.sqrt(float(counts @ (losses - mean) ** 2))
-    steps = max(0.0, 1 - 2 * float(counts @ (losses - np.rint(losses)) ** 2))
+    steps = max(0.0, 1 - float(counts @ (losses - np.rint(losses)) ** 2))
     return max((1 - deviation / fades_at) * (1 + steps) / 2, _LEAST)
 
 

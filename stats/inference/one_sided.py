@@ -11,6 +11,7 @@ from saeval.stats._core.arrays import FloatArray
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.bounded_mean import BoundedMean
+from saeval.stats.inference.few_changes import METHOD, FewChanges
 from saeval.stats.inference.proportions import tango_interval, tango_score
 
 _ROUNDING = 1e-12
@@ -139,37 +140,19 @@ def by_replicates(
     )
 
 
-def by_changes(
-    estimate: float,
-    changed: int,
-    units: int,
-    effect: float,
-    limit: float,
-    confidence_level: float,
-    items: int,
-) -> LimitTest:
-    """Of a difference that is not 0 only because of the `changed` among independent `units`.
-
-    Notes
-    -----
-    Were the difference `limit`, a proportion |limit|/`effect` of the units at least would have to
-    differ, `effect` being what a unit can do at most, times the units. p is the chance of so few
-    (exact binomial); the interval's ends are Clopper's and Pearson's bound times `effect`.
-    """
-    if items < FEWEST_ITEMS:
-        return too_few(estimate, limit, confidence_level, items)
-    few = float(stats.binom.cdf(changed, units, min(abs(limit) / effect, 1.0)))
-    most = float(stats.beta.ppf(confidence_level, changed + 1, units - changed))
-    reach = min(1.0, effect * (1.0 if changed == units else most))
-    return LimitTest(
-        estimate,
-        limit,
-        Interval(min(-reach, estimate), max(reach, estimate), "proportion-changed"),
-        few if limit < 0 else 1.0,
-        few if limit > 0 else 1.0,
-        items,
-        "proportion-changed",
-        confidence_level,
+def by_changes(test: LimitTest, changes: FewChanges) -> LimitTest:
+    """Of a difference that is not 0 only because of a few changes, whatever else the data show."""
+    if test.items < FEWEST_ITEMS or test.estimate is None:
+        return test
+    reach = max(changes.reach(test.confidence_level), abs(test.estimate))
+    few = changes.pvalue(test.limit)
+    return replace(
+        test,
+        interval=Interval(-reach, reach, METHOD),
+        pvalue_above=few if test.limit < 0 else 1.0,
+        pvalue_below=few if test.limit > 0 else 1.0,
+        method=METHOD,
+        reason=None,
     )
 
 

@@ -51,15 +51,40 @@ def clustered_ratio_differences(
     .. [2] Bell, McCaffrey (2002), Bias reduction in standard errors for linear regression with
        multi-stage samples, Survey Methodology 28:169.
     """
+    base, after = (_values(pairs, answers) for answers in pairs.models)
+    same = np.array_equal(pairs.base.predicted, pairs.checkpoint.predicted)
+    return _tests({key: after[key] - base[key] for key in base}, pairs, same, confidence_level)
+
+
+def clustered_ratios(
+    pairs: PairedAnswers, confidence_level: float = 0.95
+) -> dict[MetricKey, DifferenceTest]:
+    """The checkpoint's own metrics in the same way, as differences to 0.
+
+    Parameters
+    ----------
+    pairs, confidence_level
+        As `clustered_ratio_differences`; each end of the interval is one-sided at
+        `confidence_level`.
+    """
+    level = 2 * confidence_level - 1
+    return _tests(_values(pairs, pairs.checkpoint), pairs, False, level)
+
+
+def _clusters(pairs: PairedAnswers) -> IntArray:
     if pairs.cluster is None:
         raise ValueError("`pairs` must have clusters")
-    cluster = np.unique(pairs.cluster, return_inverse=True)[1].astype(np.int64)
+    return np.unique(pairs.cluster, return_inverse=True)[1].astype(np.int64)
+
+
+def _tests(
+    values: dict[MetricKey, FloatArray], pairs: PairedAnswers, same: bool, confidence_level: float
+) -> dict[MetricKey, DifferenceTest]:
+    """From the value of all items and those without each cluster."""
+    cluster = _clusters(pairs)
     clusters = int(cluster.max()) + 1
-    base, after = (_values(pairs, answers, cluster, clusters) for answers in pairs.models)
-    same = np.array_equal(pairs.base.predicted, pairs.checkpoint.predicted)
     tests = {}
-    for key in base:
-        whole, *without = after[key] - base[key]
+    for key, (whole, *without) in values.items():
         moved = np.array(without) - whole
         undefined = clusters < 2 or np.isnan(moved).any()
         error = math.sqrt((clusters - 1) / clusters * float(moved @ moved))
@@ -77,11 +102,10 @@ def clustered_ratio_differences(
     return tests
 
 
-def _values(
-    pairs: PairedAnswers, answers: Answers, cluster: IntArray, clusters: int
-) -> dict[MetricKey, FloatArray]:
+def _values(pairs: PairedAnswers, answers: Answers) -> dict[MetricKey, FloatArray]:
     """Every metric of all items, and of all but each cluster: shape (1 + C,)."""
-    k = len(pairs.labels)
+    cluster = _clusters(pairs)
+    k, clusters = len(pairs.labels), int(cluster.max()) + 1
     cell = pairs.target * (k + 1) + answers.predicted
     each = np.bincount(cluster * k * (k + 1) + cell, minlength=clusters * k * (k + 1))
     each = each.reshape(clusters, k, k + 1)

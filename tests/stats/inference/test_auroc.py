@@ -113,7 +113,11 @@ def test_clusters_agree_with_leaving_clusters_out():
     test = auroc_difference(base_right, base, right, checkpoint, cluster=cluster)
     jackknife = np.sqrt(39 / 40 * ((left_out - test.difference) ** 2).sum())
     assert test.standard_error == pytest.approx(jackknife, rel=0.03)
-    assert (test.clusters, test.degrees_of_freedom, test.method) == (40, pytest.approx(600**2 / (np.bincount(cluster) ** 2).sum() - 1), "delong-cr3-t")
+    assert (test.clusters, test.degrees_of_freedom, test.method) == (
+        40,
+        pytest.approx(600**2 / (np.bincount(cluster) ** 2).sum() - 1),
+        "delong-cr3-t",
+    )
     alone = auroc_interval(base_right, base, cluster=cluster)
     assert alone.standard_error > auroc_interval(base_right, base).standard_error
 

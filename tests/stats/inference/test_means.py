@@ -48,9 +48,10 @@ def test_variance_is_the_leave_one_cluster_out_jackknife(data):
     variance = 11 / 12 * ((left_out - change.mean()) ** 2).sum()
     test = mean_difference(base, checkpoint, cluster=cluster)
     assert test.standard_error == pytest.approx(np.sqrt(variance), abs=1e-12)
-    assert (test.clusters, test.degrees_of_freedom) == (12, 11)
+    freedom = len(cluster) ** 2 / (np.bincount(cluster) ** 2).sum() - 1
+    assert (test.clusters, test.degrees_of_freedom) == (12, pytest.approx(freedom))
     assert test.pvalue == pytest.approx(
-        2 * scipy_stats.t(11).sf(abs(change.mean()) / np.sqrt(variance)), abs=1e-12
+        2 * scipy_stats.t(freedom).sf(abs(change.mean()) / np.sqrt(variance)), abs=1e-12
     )
 
 
