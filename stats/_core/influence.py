@@ -100,14 +100,14 @@ def jackknife_standard_error(influence: FloatArray, cluster: IntArray) -> float 
     return math.sqrt((clusters - 1) / clusters * float(change @ change))
 
 
-def lower_tail(value: float, degrees_of_freedom: int | None) -> float:
+def lower_tail(value: float, degrees_of_freedom: float | None) -> float:
     """P(T ≤ value) of Student's t, or of the normal distribution without degrees of freedom."""
     if degrees_of_freedom is None:
         return float(ndtr(value))
     return float(stdtr(degrees_of_freedom, value))
 
 
-def quantile(probability: float, degrees_of_freedom: int | None) -> float:
+def quantile(probability: float, degrees_of_freedom: float | None) -> float:
     """Of Student's t, or of the normal distribution without degrees of freedom."""
     if degrees_of_freedom is None:
         return float(ndtri(probability))
