@@ -20,7 +20,7 @@ def comparison_to_html(comparison: Comparison) -> str:
 
 
 def comparison_to_text(comparison: Comparison) -> str:
-    """A title, and the verdict on every task."""
+    """A title, and the verdict on every task with whether it knows better what it does not."""
     from saeval.reports.text.verdict import VERDICT_NAMES, verdict
     from saeval.terminal_text import one_line
 
@@ -28,6 +28,8 @@ def comparison_to_text(comparison: Comparison) -> str:
     lines = [one_line(f"{comparison.checkpoint.name} against {comparison.base.name}")]
     for task in comparison.all_tasks:
         words = VERDICT_NAMES[verdict(task, level)]
+        if task.knowledge is not None:
+            words += f"; knows better: {task.knowledge.answer}"
         lines.append(f"  {one_line(task.task)} ({task.items:,} items): {words}")
     return "\n".join(lines)
 

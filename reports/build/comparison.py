@@ -51,6 +51,7 @@ from saeval.reports.text.significance import (
     has_aa,
     sign_of,
     tasks_and_pooled,
+    untested_note,
 )
 from saeval.reports.text.summary import Words, in_words
 from saeval.reports.text.verdict import VERDICT_NAMES, Verdict
@@ -116,8 +117,12 @@ def comparison_summary(comparison: Comparison) -> Document:
         pooled = _headline_rows(comparison.pooled, comparison)
         note = Paragraph(UNADJUSTED_NOTE, "note")
         tables.append(Section(pooled.title, "", (*pooled.blocks, note), subtitle=pooled.subtitle))
-    notes = [EQUIVALENCE_NOTE, *([AA_NOTE] if has_aa(comparison) else [])]
-    tables.append(Section("", "", (Paragraph(" ".join(notes), "note"),)))
+    notes = [
+        EQUIVALENCE_NOTE,
+        untested_note(tasks_and_pooled(comparison)),
+        *([AA_NOTE] if has_aa(comparison) else []),
+    ]
+    tables.append(Section("", "", (Paragraph(" ".join(filter(None, notes)), "note"),)))
     return Document(
         title=f"{comparison.base.name} → {comparison.checkpoint.name}",
         headline=texts.headline,
@@ -181,10 +186,13 @@ def _headline_section(comparison: Comparison) -> Section:
         f"Checkpoint − base with its {format_level(level)} interval in brackets. Better, worse, "
         "higher and lower are significant: Holm’s p and the interval both say so.",
         EQUIVALENCE_NOTE,
+        untested_note(tasks_and_pooled(comparison)),
         *([UNADJUSTED_NOTE] if unadjusted else []),
         *([AA_NOTE] if has_aa(comparison) else []),
     ]
-    return Section("Headline metrics", "headline", (table, Paragraph(" ".join(notes), "note")))
+    return Section(
+        "Headline metrics", "headline", (table, Paragraph(" ".join(filter(None, notes)), "note"))
+    )
 
 
 def _forest_section(comparison: Comparison) -> Iterator[Section]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saeval.reports.text.numbers import format_margin
+from saeval.reports.text.metric_names import metric_name
+from saeval.reports.text.numbers import format_margin, join_words
 from saeval.stats.compare.direction import (
     MARGIN,
     MARGIN_OF_SQUARES,
@@ -75,6 +77,17 @@ class Sign:
 def sign_of(row: MetricComparison, level: float) -> Sign:
     """How a difference reads, by `direction_of`."""
     return Sign(direction_of(row, level), adjusted=row.pvalue_holm is not None)
+
+
+def untested_note(tasks: Sequence[TaskComparison]) -> str:
+    """Which headline metrics have no p value, and why; nothing where all have one."""
+    names: dict[str, dict[str, None]] = {}
+    for task in tasks:
+        for row in task.metrics:
+            if row.headline and row.reason is not None:
+                names.setdefault(row.reason, {})[metric_name(row, task.abstention)] = None
+    parts = [f"{join_words(list(which))} ({reason})" for reason, which in names.items()]
+    return f"Untested: {'; '.join(parts)}." if parts else ""
 
 
 def tasks_and_pooled(comparison: Comparison) -> tuple[TaskComparison, ...]:
