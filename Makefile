@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-fast test-wheel test-vllm install-sizes lint format docs \
+.PHONY: setup setup-vllm demo test test-fast test-wheel test-vllm install-sizes lint format requirements docs \
   gallery release release-check bench bench-engines bench-train recipes-compared frontier-example validity \
   validity-quick clean
 
@@ -74,6 +74,13 @@ lint: setup
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 	$(BIN)/actionlint
+
+# What the GitHub Action installs: every version and the hashes of all its files, as PyPI has them.
+requirements: setup
+	$(BIN)/python -m pip install --quiet uv
+	echo 'setuptools>=77' | $(BIN)/uv pip compile pyproject.toml - --universal --python-version 3.11 \
+	  --constraint constraints.txt --generate-hashes --no-annotate --quiet \
+	  --custom-compile-command 'make requirements' --output-file requirements-action.txt
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -249,7 +249,9 @@ class Manifest(BaseModel):
     set are not written, and fields of later versions are kept.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="allow", populate_by_name=True, allow_inf_nan=False
+    )
 
     SCHEMA: ClassVar[str]
 

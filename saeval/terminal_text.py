@@ -22,7 +22,7 @@ _UNPRINTABLE = re.compile(
 _STYLE = r"\x1b\[[0-9;?]*[A-Za-z]"
 _LINE_START = re.compile(rf"(?:{_STYLE}|\s)*:?")
 _LONGEST_LINE = 2000
-_URL_PASSWORD = re.compile(r"(?<=://)[^/\s@\"'<>]*@")
+_URL_PASSWORD = re.compile(r"([a-z][a-z0-9+.-]{1,20}:/{1,2})[^/\s@\"'<>]*@", re.IGNORECASE)
 _QUERY_VALUE = re.compile(r"(?<=[?&;])([\w.-]{1,64})=[^&;#\s\"'<>]+")
 _SECRET_WORDS = frozenset({
     "key", "apikey", "accesskey", "accountkey", "token", "accesstoken", "authtoken", "secret",
@@ -90,7 +90,7 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("https://me:pass@host/v1?api_key=abc&seed=1")
     'https://[hidden]@host/v1?api_key=[hidden]&seed=1'
     """
-    text = _URL_PASSWORD.sub("[hidden]@", text)
+    text = _URL_PASSWORD.sub(r"\1[hidden]@", text)
     text = _QUERY_VALUE.sub(_without_value, text)
     for name in _SECRET_VARIABLES:
         secret = os.environ.get(name, "").strip()

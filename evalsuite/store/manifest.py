@@ -21,7 +21,7 @@ FileName = Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
 
 
 class _Facts(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
 
 
 class _Name(_Facts):

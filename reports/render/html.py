@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,16 @@ from saeval.terminal_text import one_line, printable
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_COMMAND = re.compile(r"(?m)^([ \t]*)::")
+
 
 def render_html(document: Document) -> str:
-    """The page as text; its pictures are drawn here."""
-    return _environment().get_template("page.html").render(document=document)
+    """The page as text; its pictures are drawn here.
+
+    No line of it begins with ``::``: a workflow that prints the page would run it.
+    """
+    page = _environment().get_template("page.html").render(document=document)
+    return _COMMAND.sub(r"\1&#58;:", page)
 
 
 @cache

@@ -49,7 +49,7 @@ def dump(result: object) -> str:
     A model may emit half of a surrogate pair. It cannot be encoded, so it is written as a JSON
     escape, which reads back as the same character.
     """
-    if where := _not_finite(result, type(result).__name__.lower()):
+    if where := not_finite(result, type(result).__name__.lower()):
         raise ValueError(f"{where} is not finite; a value that does not exist is None")
     tree = with_words(result) if isinstance(result, Comparison | Gate) else result
     text = json.dumps(tree, default=_fields, indent=2, ensure_ascii=False, allow_nan=False)
@@ -102,6 +102,8 @@ def from_json(text: str) -> Comparison:
         first = error.errors()[0]
         where = path_in_file(first["loc"], Comparison)
         raise ValueError(f"not a complete comparison: {where}: {first['msg']}") from None
+    if number := not_finite(comparison, "comparison"):
+        raise ValueError(f"not a complete comparison: {number} is no number")
     for task in (*comparison.tasks, *([comparison.pooled] if comparison.pooled else [])):
         if mistake := _find_wrong_shape(task):
             raise ValueError(f"not a complete comparison: task {task.task}: {mistake}")
@@ -155,7 +157,7 @@ def _serialized(value: DataclassInstance) -> list[dataclasses.Field[Any]]:
     ]
 
 
-def _not_finite(value: object, path: str) -> str | None:
+def not_finite(value: object, path: str) -> str | None:
     """The path of the first number that is not finite."""
     if isinstance(value, float):
         return None if math.isfinite(value) else path
@@ -168,4 +170,4 @@ def _not_finite(value: object, path: str) -> str | None:
         children = [
             (f"{path}.{field.name}", getattr(value, field.name)) for field in _serialized(value)
         ]
-    return next((bad for at, child in children if (bad := _not_finite(child, at))), None)
+    return next((bad for at, child in children if (bad := not_finite(child, at))), None)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from saeval.errors import InputError
 from saeval.json_source import parse_json
+from saeval.reports.render.json import not_finite
 from saeval.reports.render.json_keys import path_in_file, with_field_names
 from saeval.stats.checkpoints.results import SERIES_SCHEMA_VERSION, Best
 from saeval.terminal_text import quoted
@@ -40,8 +41,11 @@ def read_index(text: str) -> SeriesIndex:
     if schema != SERIES_SCHEMA_VERSION:
         raise ValueError(f"schema {quoted(schema)} is not {SERIES_SCHEMA_VERSION!r}")
     try:
-        return TypeAdapter(SeriesIndex).validate_python(with_field_names(tree, SeriesIndex))
+        index = TypeAdapter(SeriesIndex).validate_python(with_field_names(tree, SeriesIndex))
     except ValidationError as error:
         first = error.errors()[0]
         where = path_in_file(first["loc"], SeriesIndex)
         raise ValueError(f"not an index of comparisons: {where}: {first['msg']}") from None
+    if number := not_finite(index, "index"):
+        raise ValueError(f"not an index of comparisons: {number} is no number")
+    return index

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from typing_extensions import is_typeddict
 
 from saeval.errors import RecipeError, YamlError
+from saeval.json_source import quoted_path
 from saeval.suggest import closest
 from saeval.terminal_text import printable
 from saeval.trainer.recipe.schema import Recipe
@@ -148,11 +149,11 @@ def _described(errors: Sequence[ErrorDetails], content: Any, where: Where) -> li
     lines: dict[KeyPath, str] = {}
     for error in errors:
         key = _written_key(error["loc"], content)
-        dotted = ".".join(map(str, (*key, error["loc"][-1])))
         if error["type"] == "missing":
-            lines.setdefault((*key, error["loc"][-1]), f"{where(key)}: `{dotted}` is missing")
+            missing = (*key, error["loc"][-1])
+            lines.setdefault(missing, f"{where(key)}: `{quoted_path(missing)}` is missing")
             continue
-        dotted = ".".join(map(str, key))
+        dotted = quoted_path(key)
         if error["type"] == "extra_forbidden":
             text = f"there is no key `{dotted}`{_hint(key)}"
         else:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import tomllib
 import yaml
 from builders import LABELS, prediction, run_folder, write_predictions
 from command_line import SAEVAL
@@ -26,7 +27,7 @@ def job(tmp_path):
         ]
         write_predictions(tmp_path / f"{name}.jsonl", found)
 
-    def run(**inputs):
+    def run(first_in_path=SAEVAL.parent, **inputs):
         values = {name: spec.get("default", "") for name, spec in ACTION["inputs"].items()}
         values |= inputs
         files = {name: tmp_path / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
@@ -34,7 +35,7 @@ def job(tmp_path):
             name: re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda m: values[m[1]], text)
             for name, text in GATE["env"].items()
         }
-        path = os.pathsep.join([str(SAEVAL.parent), os.environ["PATH"]])
+        path = os.pathsep.join([str(first_in_path), str(SAEVAL.parent), os.environ["PATH"]])
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", GATE["run"]],
             cwd=tmp_path,
@@ -113,6 +114,98 @@ def test_a_missing_file_is_bad_input(job):
     assert done.returncode == 2
     assert files["GITHUB_OUTPUT"] == ""
     assert "none.jsonl: no such file" in done.stderr
+
+
+@pytest.mark.parametrize("planted", ["file", "folder", "link"])
+def test_a_verdict_that_lies_there_already_is_none_of_this_run(job, tmp_path, planted):
+    verdict = '{"schema": "saeval.gate/1", "verdict": "PASS"}'
+    there, elsewhere = tmp_path / "saeval-gate" / "gate.json", tmp_path / "mine.json"
+    there.parent.mkdir()
+    elsewhere.write_text(verdict)
+    if planted == "folder":
+        there.mkdir()
+    elif planted == "link":
+        there.symlink_to(elsewhere)
+    else:
+        there.write_text(verdict)
+    done, files = job(base="base.jsonl", checkpoint="none.jsonl")
+    assert (done.returncode, files["GITHUB_OUTPUT"]) == (2, "")
+    assert not there.exists()
+    assert elsewhere.read_text() == verdict
+    done, files = job(base="base.jsonl", checkpoint="worse.jsonl")
+    assert (done.returncode, files["GITHUB_OUTPUT"]) == (1, "verdict=REGRESSION\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "output"),
+    [
+        ('{"verdict": "PASS"}', 0, "verdict=PASS\n"),
+        ('{"verdict": "PASS"}', 1, ""),
+        ('{"verdict": "PASS"}', 2, ""),
+        ('{"verdict": "PASS"}', 70, ""),
+        ('{"verdict": "REGRESSION"}', 0, ""),
+        ('{"verdict": "PASS\\nowned=yes"}', 0, ""),
+        ('{"verdict": "PASS<<END\\nEND"}', 0, ""),
+        ('{"verdict": ["PASS"]}', 0, ""),
+        ('{"verdict": "pass"}', 0, ""),
+        ('["PASS"]', 0, ""),
+        ("[" * 9999, 0, ""),
+        ("\x00", 0, ""),
+        ("", 0, ""),
+    ],
+)
+def test_only_three_words_beside_their_exit_code_are_a_verdict(
+    job, tmp_path, written, code, output
+):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "content").write_text(written)
+    fake = tmp_path / "bin" / "saeval"
+    fake.write_text(
+        f"#!/bin/sh\nmkdir -p saeval-gate\ncp content saeval-gate/gate.json\nexit {code}\n"
+    )
+    fake.chmod(0o755)
+    (tmp_path / "json.py").write_text("raise SystemExit(print('PASS'))")
+    done, files = job(tmp_path / "bin", base="base.jsonl", checkpoint="base.jsonl")
+    assert (done.returncode, files["GITHUB_OUTPUT"]) == (code, output)
+
+
+def test_an_empty_folder_for_reports_is_refused(job):
+    done, files = job(base="base.jsonl", checkpoint="base.jsonl", out="")
+    assert (done.returncode, files["GITHUB_OUTPUT"]) == (2, "")
+
+
+def test_actions_are_pinned_by_commit_and_workflows_state_their_permissions():
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    assert len(workflows) >= 2
+    used = []
+    for path in (ROOT / "action.yml", *workflows):
+        text = path.read_text()
+        used += re.findall(r"^\s*-?\s*uses:\s*(.*)$", text, re.MULTILINE)
+        if path in workflows:
+            assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    assert len(used) >= 10
+    for action in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", action), action
+
+
+def test_what_is_installed_has_hashes_and_the_versions_that_are_tested():
+    text = (ROOT / "requirements-action.txt").read_text()
+    blocks = re.findall(
+        r"^([\w.-]+)==(\S+).*?\\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n?)+)", text, re.M
+    )
+    pinned = {name: version for name, version, _ in blocks}
+    assert len(blocks) == len(re.findall(r"^\S+==", text, re.MULTILINE))
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    tested = dict(line.lower().split("==") for line in lines if "==" in line)
+    assert {name: v for name, v in pinned.items() if tested.get(name.lower(), v) != v} == {}
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    needed = {re.match(r"[\w.-]+", line)[0] for line in project["dependencies"]}
+    assert needed <= pinned.keys()
+    steps = "".join(step.get("run", "") for step in ACTION["runs"]["steps"])
+    installs = [line for line in steps.splitlines() if "pip install" in line]
+    assert len(installs) == 2
+    assert all("--require-hashes" in line or "--no-deps" in line for line in installs)
 
 
 def test_no_input_is_read_as_a_command(job, tmp_path):
