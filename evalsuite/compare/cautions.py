@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from saeval.evalsuite.compare.describe import describe_engine
 from saeval.evalsuite.models.types import AnyModel, SavedPredictions, ServedModel
+from saeval.evalsuite.store.baselines import RECORD
 
 
 def model_cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
@@ -36,6 +37,19 @@ def model_cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
         if base_adapter is not None and adapter is None and base_content == content:
             cautions.append("BASE is an adapter on CHECKPOINT: are the two swapped?")
     return tuple(cautions)
+
+
+def checksum_notes(models: Iterable[AnyModel]) -> list[str]:
+    """A note on each run folder in which an altered answer would not be noticed."""
+    return [
+        f"{model.argument}: its answers have no checksums (saeval 0.1 wrote none), so that one "
+        "that was altered cannot be told"
+        for model in models
+        if isinstance(model, SavedPredictions)
+        and model.manifest is not None
+        and model.manifest.checksums is None
+        and not any((file.parent.parent / RECORD).is_file() for file in model.files)
+    ]
 
 
 def engine_cautions(base: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> tuple[str, ...]:

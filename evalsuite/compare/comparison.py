@@ -10,6 +10,7 @@ from typing import Protocol
 
 from typing_extensions import Unpack
 
+from saeval.evalsuite.compare.cautions import checksum_notes
 from saeval.evalsuite.compare.config import to_comparison_config
 from saeval.evalsuite.compare.describe import Price
 from saeval.evalsuite.compare.folder import write_comparison
@@ -150,6 +151,8 @@ def compare_planned(
     progress
         Receives progress.
     """
+    for note in checksum_notes((plan.base, *plan.checkpoints.values())):
+        progress.log(note)
     judge = plan.config.judge
     if judge is not None:
         require_extra("run", "openai", "tenacity")

@@ -7,12 +7,14 @@
 The file's name is the hash of its first line, which holds everything about the speaker that decides
 an answer: content of model and adapter, engine, generation settings, task and its version. An
 answer is found by its item, document and prompt, and carries a checksum. So no answer is ever given
-for another model, and a changed file is noticed.
+for another model, and a line that was altered is noticed. A line that a killed process tore is left
+out, also where another process went on behind it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from saeval.errors import RunFolderError
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Key, Prediction, parse_line
 from saeval.files import AppendOnlyLog
+
+_BEGINNING = re.compile(r'([0-9a-f]{64}) (?=\{"task": ")')
 
 
 class AnswerCache:
@@ -69,8 +73,8 @@ class AnswerCache:
         if lines and lines[0] != self._head:
             raise self._changed(1)
         for number, line in enumerate(lines[1:], start=2):
-            checksum, _, text = line.partition(" ")
-            if hash_text(text) != checksum:
+            text = _untorn(line)
+            if text is None:
                 raise self._changed(number)
             prediction = parse_line(text, f"{self.path}:{number}")
             yield prediction.key, prediction
@@ -80,6 +84,17 @@ class AnswerCache:
             f"{self.path}:{number}: was changed from outside; remove the file, its answers will be "
             "asked again"
         )
+
+
+def _untorn(line: str) -> str | None:
+    """The whole answer that a line holds or, behind a torn one, ends with; None if it was altered.
+
+    What begins an answer stands in none, since a text in JSON has its quotes escaped.
+    """
+    for found in _BEGINNING.finditer(line):
+        if hash_text(text := line[found.end() :]) == found[1]:
+            return text
+    return None
 
 
 def _with_checksum(prediction: Prediction) -> str:

@@ -8,7 +8,9 @@ seen by what Python does before and after.
 
 from __future__ import annotations
 
+import importlib
 import json
+import math
 import mmap
 import os
 import shutil
@@ -16,8 +18,10 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from random import randint
 from typing import Any, BinaryIO
 
 from forked import Forked
@@ -80,8 +84,8 @@ class Outcome:
         return f"| `{self.name}` | {self.events} | {self.tried} | {litter} | {differing} |"
 
 
-def kill_everywhere(killed: Killed, scratch: Path, *, every: int = 1, first: int = 1) -> Outcome:
-    """Kill a command before its `first` event and every so many after it, each time from the start.
+def kill_everywhere(killed: Killed, scratch: Path, *, at_most: int | None = None) -> Outcome:
+    """Kill a command before each of its file events, every time from the start.
 
     Parameters
     ----------
@@ -89,19 +93,23 @@ def kill_everywhere(killed: Killed, scratch: Path, *, every: int = 1, first: int
         The command.
     scratch
         An empty folder.
-    every, first
-        Which events.
+    at_most
+        How many events to try, evenly spread from a random one on; all if None.
     """
     whole = scratch / "whole"
     counter = mmap.mmap(-1, 8)
-    code = _run(killed, _prepared(killed, whole), counter)
+    code = _run(replace(killed, command=_listing_modules(killed, scratch)), whole, counter)
+    for module in (scratch / "modules").read_text().split():  # once, and not in every process
+        with suppress(Exception):
+            importlib.import_module(module)
     n_events = int.from_bytes(counter[:8], "little")
     expected = _contents(whole, killed)
     litter: list[str] = []
     differing: list[str] = []
-    points = range(first, n_events + 1, every)
+    every = 1 if at_most is None else math.ceil(n_events / at_most)
+    points = range(randint(1, every), n_events + 1, every)
     for point in points:
-        folder = _prepared(killed, scratch / "killed")
+        folder = scratch / "killed"
         died = _run(killed, folder, counter, point)
         assert died == -signal.SIGKILL, f"{killed.name}: event {point}: exit code {died}"
         killed.check(folder)
@@ -117,14 +125,21 @@ def kill_everywhere(killed: Killed, scratch: Path, *, every: int = 1, first: int
     return Outcome(killed.name, n_events, len(points), tuple(litter), tuple(differing))
 
 
-def _prepared(killed: Killed, folder: Path) -> Path:
-    (folder / "tmp").mkdir(parents=True)
-    killed.prepare(folder)
-    return folder
+def _listing_modules(killed: Killed, scratch: Path) -> Callable[[list[str]], object]:
+    def command(arguments: list[str]) -> object:
+        try:
+            return killed.command(arguments)
+        finally:
+            (scratch / "modules").write_text("\n".join(sys.modules))
+
+    return command
 
 
 def _run(killed: Killed, folder: Path, counter: mmap.mmap, point: int | None = None) -> int:
-    """Run the command in a folder; SIGKILL before the event of that number."""
+    """Run the command in a folder, made if missing; SIGKILL before the event of that number."""
+    if not folder.exists():
+        (folder / "tmp").mkdir(parents=True)
+        killed.prepare(folder)
 
     def first() -> None:
         os.chdir(folder)

@@ -21,7 +21,7 @@ def main() -> int:
     """Kill, print a row for each command, and say by the exit code whether all is well."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="commands, as the table names them; else all")
-    parser.add_argument("--every", type=int, default=1, help="try one event of so many")
+    parser.add_argument("--at-most", type=int, help="events to try of each command; else all")
     given = parser.parse_args()
     with TemporaryDirectory() as aside:
         models = Path(aside) / "models"
@@ -34,7 +34,7 @@ def main() -> int:
         for number, killed in enumerate(commands):
             if given.names and killed.name not in given.names:
                 continue
-            outcome = kill_everywhere(killed, Path(aside) / str(number), every=given.every)
+            outcome = kill_everywhere(killed, Path(aside) / str(number), at_most=given.at_most)
             print(outcome.row, flush=True)
             for line in (*outcome.litter, *outcome.differing):
                 print(f"{killed.name}: event {line}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from pathlib import Path
@@ -127,3 +128,19 @@ def test_an_older_schema_is_upgraded():
 def test_a_bad_manifest_is_named(content, message):
     with pytest.raises(InputError, match=message):
         Described.parse(content, "m.json")
+
+
+def test_what_killed_processes_left_is_swept_and_what_is_being_written_is_not(tmp_path):
+    left = [tmp_path / f".m.json.{number:08x}.tmp" for number in range(3)]
+    others = [tmp_path / name for name in (".m.json.tmp", "m.json.00000000.tmp", ".x.0000000.tmp")]
+    for path in (*left, *others):
+        path.write_text("half")
+    with left[0].open("rb") as living:
+        fcntl.flock(living, fcntl.LOCK_EX)
+        write_atomic(tmp_path / "other.json", "whole")
+        assert all(path.exists() for path in left), "they are of another file"
+        write_atomic(tmp_path / "m.json", "whole")
+        assert [path.exists() for path in left] == [True, False, False]
+    with lock(tmp_path, may_hold=["other.json"]):
+        assert not left[0].exists()
+    assert all(path.exists() for path in others)
