@@ -22,14 +22,18 @@ from saeval.stats._core.interval import Proportion
 from saeval.stats._core.results import McNemar
 from saeval.stats.compare.confidence_std import PairedStd
 from saeval.stats.compare.invalid import InvalidTreatment
+from saeval.stats.compare.missing_confidence import MissingConfidence
 from saeval.stats.compare.model_result import ModelResult
 from saeval.stats.compare.results import TaskComparison
+from saeval.stats.metrics.registry import get_metric
 
 
 def detail_parts(task: TaskComparison, level: float) -> Iterator[Block]:
     """Every test, each with a title of its own."""
     title = "Accuracy by treatment of invalid answers"
     yield treatment_part(title, task.invalid_treatments, level)
+    if task.missing_confidence is not None:
+        yield _missing_confidence(task.missing_confidence, level)
     note = _flip_rates(task, level)
     if task.clusters is not None:
         note = (
@@ -66,6 +70,31 @@ def treatment_part(title: str, treatments: Sequence[InvalidTreatment], level: fl
         for treatment in treatments
     )
     return Part(title, (Table(columns, rows),))
+
+
+def _missing_confidence(treatments: Sequence[MissingConfidence], level: float) -> Part:
+    """Metrics of confidence under several ways to count what was left out."""
+    columns = (
+        Column("Metric"),
+        Column("Missing confidences"),
+        *map(Column, ("Items", "Base", "Checkpoint", "Difference")),
+        Column(f"{format_level(level)} interval"),
+    )
+    rows = tuple(
+        Row(
+            cells_of(
+                get_metric(treatment.metric).title,
+                treatment.treatment,
+                format_count(treatment.items),
+                format_value(treatment.base, get_metric(treatment.metric).scale),
+                format_value(treatment.checkpoint, get_metric(treatment.metric).scale),
+                format_difference(treatment.difference, get_metric(treatment.metric).scale),
+                format_interval(treatment.interval, get_metric(treatment.metric).scale),
+            )
+        )
+        for treatment in treatments
+    )
+    return Part("Confidence by treatment of what was left out", (Table(columns, rows),))
 
 
 def mcnemar_facts(test: McNemar) -> Facts:

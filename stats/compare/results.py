@@ -22,6 +22,7 @@ from saeval.stats.compare.groups import GroupComparison
 from saeval.stats.compare.invalid import InvalidTreatment
 from saeval.stats.compare.label_probabilities import LabelProbabilities
 from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.missing_confidence import MissingConfidence
 from saeval.stats.compare.model_result import ModelResult
 from saeval.stats.compare.published import PublishedConvention
 from saeval.stats.compare.repeated_samples import RepeatedSamples
@@ -109,6 +110,9 @@ class TaskComparison:
     knowledge, cost
         The two answers that reports begin with (`saeval.stats.compare.knowledge`); None where they
         were not asked, as of the pooled items.
+    missing_confidence
+        Metrics of confidence with what was left out at its worst and at the model's mean; None
+        where nothing was left out.
     """
 
     task: str
@@ -138,6 +142,9 @@ class TaskComparison:
     judge: JudgeAgreement | None = None
     knowledge: Knowledge | None = field(default=None, metadata={"serialized_if_none": False})
     cost: TaskCost | None = field(default=None, metadata={"serialized_if_none": False})
+    missing_confidence: tuple[MissingConfidence, ...] | None = field(
+        default=None, metadata={"serialized_if_none": False}
+    )
 
     def metric(self, name: str, label: str | None = None) -> MetricComparison:
         """The row of a metric; raises KeyError if the task has none of that name."""

@@ -22,6 +22,7 @@ from saeval.stats.compare.label_probabilities import compare_label_probabilities
 from saeval.stats.compare.majority import PairedSamples
 from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
 from saeval.stats.compare.metric_table import metric_rows
+from saeval.stats.compare.missing_confidence import missing_confidence
 from saeval.stats.compare.model_result import model_result
 from saeval.stats.compare.own_metrics import own_metric_rows
 from saeval.stats.compare.published import PublishedConvention
@@ -113,6 +114,7 @@ def compare_task(
             abstention=None if pairs.abstention is None else pairs.labels.index(pairs.abstention),
             confidence_level=config.confidence_level,
         ),
+        missing_confidence=missing_confidence(pairs, config.confidence_level),
         base=model_result(pairs, pairs.base, config.confidence_level),
         checkpoint=model_result(pairs, pairs.checkpoint, config.confidence_level),
         published=published,

@@ -257,7 +257,9 @@ def test_verdicts_of_the_published_checkpoint(real_data, tmp_path):
     calibration = measured[open_ones[0]]
     assert calibration["verdict"] == "INCONCLUSIVE"
     assert calibration["interval"]["low"] > 0.02
-    assert calibration["p_regression"] < 0.05 < calibration["p_holm"]
+    assert calibration["p_holm"] > 0.05
+    said = "confidence is missing on 4.7% of the base's and 3.6% of the checkpoint's answers"
+    assert said in calibration["note"]
     assert measured["fever", "accuracy"]["estimate"] == pytest.approx(0.080, abs=5e-4)
     assert measured["fever", "NA recall"]["estimate"] == pytest.approx(0.164, abs=5e-4)
     worst = measured["climatefever", "accuracy"]
