@@ -19,6 +19,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 REAL_DATA = Path(os.environ.get("SAEVAL_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+@pytest.fixture(autouse=True)
+def looks(tmp_path_factory, monkeypatch) -> Path:
+    """A record of looks for each test alone."""
+    path = tmp_path_factory.mktemp("looks") / "looks.jsonl"
+    monkeypatch.setenv("SAEVAL_LOOKS", str(path))
+    return path
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of real data sets and published predictions; skips where it is not there."""

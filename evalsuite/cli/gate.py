@@ -49,6 +49,20 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
     "precision, AUROC, ECE²) only a REGRESSION ends a run early.",
 )
 @click.option(
+    "--looks",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Record of the looks at checkpoints: one that is gated again after more answers has what "
+    "is left of α.  [default: SAEVAL_LOOKS, or saeval/looks.jsonl in the user's state folder]",
+)
+@click.option(
+    "--among",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    help="CHECKPOINT is one of N of which one that passes is taken: they share α.",
+)
+@click.option(
     "--github",
     is_flag=True,
     help="Print annotations of a GitHub workflow and append to its job summary.",
@@ -82,6 +96,7 @@ def gate(
     saeval gate runs/base ./checkpoint --tasks fever,vitaminc --policy gate.yaml
     saeval gate baseline:main ./checkpoint --tasks fever,vitaminc --until-decided
     saeval gate base.jsonl checkpoint.jsonl --allow-inconclusive
+    saeval gate base.jsonl seed-3.jsonl --among 10
     saeval gate --explain --policy gate.yaml
     """
     if explain:
@@ -101,6 +116,8 @@ def gate(
         policy=policy,
         until_decided=options["until_decided"],
         allow_inconclusive=allowed,
+        looks=options["looks"],
+        among=options["among"],
         allow_mismatch=options["allow_mismatch"],
         n_resamples=options["replicates"],
         out=out or "auto",

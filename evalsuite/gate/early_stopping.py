@@ -38,6 +38,8 @@ class SequentialGate:
     ----------
     policy
         The rules.
+    confidence_level
+        1 − what this look may spend of α.
     tasks
         What the checkpoint is asked, in the order in which it is asked.
     samples
@@ -51,13 +53,14 @@ class SequentialGate:
     def __init__(
         self,
         policy: Policy,
-        tasks: Sequence[LoadedTask],
         *,
+        confidence_level: float,
+        tasks: Sequence[LoadedTask],
         samples: int,
         training: TrainingData | None,
         allow_mismatch: bool,
     ) -> None:
-        self._policy = policy
+        self.confidence_level = confidence_level
         self._samples = samples
         self._training = training
         self._allow_mismatch = allow_mismatch
@@ -114,7 +117,7 @@ class SequentialGate:
             to_arrays(pairs).subset(order),
             unit[order],
             largest=int(sizes.max()) * self._samples,
-            confidence_level=self._policy.level,
+            confidence_level=self.confidence_level,
             watched=monitored,
             intervals=intervals,
         )

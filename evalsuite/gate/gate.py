@@ -14,18 +14,18 @@ from saeval.errors import InputError
 from saeval.evalsuite.compare.comparison import compare_planned
 from saeval.evalsuite.compare.config import ComparisonConfig
 from saeval.evalsuite.compare.folder import write_files
-from saeval.evalsuite.compare.pairing import to_arrays
 from saeval.evalsuite.compare.plan import (
     CHECKPOINT,
     ComparisonPlan,
     plan_comparison,
 )
-from saeval.evalsuite.compare.results import ComparedPredictions, Comparison, missing_predictions
+from saeval.evalsuite.compare.results import Comparison, missing_predictions
+from saeval.evalsuite.gate.collect import collect_task, count_answers
 from saeval.evalsuite.gate.early_stopping import (
     SequentialGate,
-    exclude_training_items,
-    targets_of,
 )
+from saeval.evalsuite.gate.looking import Looking
+from saeval.evalsuite.gate.looks import looks_path
 from saeval.evalsuite.gate.one_model import withhold_improvement
 from saeval.evalsuite.gate.policy import Policy, load_policy
 from saeval.evalsuite.gate.results import Gate
@@ -45,9 +45,8 @@ from saeval.progress import SILENT, Progress
 from saeval.stats.compare import results
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.gate.decide import GatedTask, decide_rules, overall_verdict
+from saeval.stats.gate.looks import look_share
 from saeval.stats.gate.results import GATE_SCHEMA_VERSION, SkippedRule, TaskCoverage
-from saeval.stats.gate.rules import Rule
-from saeval.stats.metrics.registry import get_metric
 from saeval.tasks.registry import get_task
 
 _STOPPED_EARLY = (
@@ -63,6 +62,8 @@ def gate(
     policy: Policy | str | Path | Mapping[str, Any] | None = None,
     until_decided: bool = False,
     allow_inconclusive: bool = False,
+    looks: str | Path | None = None,
+    among: int = 1,
     allow_mismatch: bool = False,
     n_resamples: int = 10_000,
     out: Out = None,
@@ -83,6 +84,12 @@ def gate(
         Ask the checkpoint in shuffled batches, and stop once every rule is decided.
     allow_inconclusive
         Whether the reports count INCONCLUSIVE as no failure.
+    looks
+        File that records the looks at checkpoints. A checkpoint that is gated again after more
+        answers has what its earlier looks have left of α; None is ``SAEVAL_LOOKS``, or a file in
+        the user's state folder.
+    among
+        Number of checkpoints of which one that passes will be taken: they share α.
     allow_mismatch, out, progress, **options
         As `compare` takes them.
     n_resamples
@@ -106,14 +113,18 @@ def gate(
     >>> saeval.gate("baseline:main", "./checkpoint", tasks="fever").to_frame()  # doctest: +SKIP
     """
     rules = policy if isinstance(policy, Policy) else load_policy(policy)
+    if among < 1:
+        raise InputError(f"`among` must be 1 or more, found {among}")
+    looking = Looking(looks_path(looks), among)
     if isinstance(base, results.Comparison) and not isinstance(base, Comparison):
         base = Comparison.from_result(base)
     if isinstance(base, Comparison):
         if checkpoint is not None or options or until_decided or out is not None:
             raise InputError(
-                "a comparison is gated as it is: leave out everything but it and `policy`"
+                "a comparison is gated as it is: leave out everything but it, `policy`, "
+                "`looks` and `among`"
             )
-        return _gate_comparison(base, rules, progress)
+        return _gate_comparison(base, rules, looking, progress)
     check_keywords("gate", options, RunOptions)
     if checkpoint is None:
         raise InputError("`checkpoint` is needed, unless a comparison is gated")
@@ -126,9 +137,12 @@ def gate(
         cache=to_cache(options),
     )
     plan = plan_comparison(base, [checkpoint], config, to_out(out))
-    stopping_rule = _check_plan(plan, rules, until_decided)
+    looking = looking.at_models(plan, until_decided)
+    stopping_rule = _check_plan(plan, rules, looking, until_decided)
     (comparison,) = compare_planned(plan, stopping_rule=stopping_rule, progress=progress)
-    result = _gate(rules, comparison, plan.loaded_tasks, run.samples, stopping_rule, progress)
+    result = _gate(
+        rules, comparison, plan.loaded_tasks, run.samples, stopping_rule, looking, progress
+    )
     if out is not None:
         write_gated(result, plan, allow_inconclusive=allow_inconclusive, progress=progress)
     return result
@@ -146,7 +160,9 @@ def write_gated(
         write_files(plan.folder, files, progress)
 
 
-def _check_plan(plan: ComparisonPlan, policy: Policy, until_decided: bool) -> SequentialGate | None:
+def _check_plan(
+    plan: ComparisonPlan, policy: Policy, looking: Looking, until_decided: bool
+) -> SequentialGate | None:
     """The stopping rule, if there is one; stops where the policy does not fit the tasks."""
     _check_policy(policy, plan.tasks)
     if not until_decided:
@@ -158,7 +174,8 @@ def _check_plan(plan: ComparisonPlan, policy: Policy, until_decided: bool) -> Se
         )
     return SequentialGate(
         policy,
-        plan.loaded_tasks,
+        confidence_level=1 - looking.alpha(policy.level, looking.expected()),
+        tasks=plan.loaded_tasks,
         samples=plan.config.run.samples,
         training=plan.training[CHECKPOINT],
         allow_mismatch=plan.config.allow_mismatch,
@@ -171,11 +188,13 @@ def _check_policy(policy: Policy, tasks: Sequence[str]) -> None:
         policy.rules_for(name, get_task(name).labels.names)
 
 
-def _gate_comparison(comparison: Comparison, policy: Policy, progress: Progress) -> Gate:
+def _gate_comparison(
+    comparison: Comparison, policy: Policy, looking: Looking, progress: Progress
+) -> Gate:
     if comparison.predictions is None:
         raise missing_predictions(comparison)
     _check_policy(policy, [task.task for task in comparison.tasks])
-    return _gate(policy, comparison, (), 1, None, progress)
+    return _gate(policy, comparison, (), 1, None, looking, progress)
 
 
 def _gate(
@@ -184,6 +203,7 @@ def _gate(
     loaded_tasks: Sequence[LoadedTask],
     samples: int,
     stopping_rule: SequentialGate | None,
+    looking: Looking,
     progress: Progress,
 ) -> Gate:
     loaded = {task.name: task for task in loaded_tasks}
@@ -192,24 +212,31 @@ def _gate(
     predictions = comparison.predictions
     if predictions is None:
         raise missing_predictions(comparison)
-    gated: list[GatedTask] = []
-    skipped: list[SkippedRule] = []
-    for name in names:
-        task, left_out = _collect_task(
-            name, policy, predictions, loaded.get(name), samples, stopping_rule
-        )
-        gated.append(task)
-        skipped += left_out
-    if not any(task.rules for task in gated):
+    counted = [count_answers(name, predictions) for name in names]
+
+    def collect() -> list[tuple[GatedTask, list[SkippedRule]]]:
+        return [
+            collect_task(answers, policy, loaded.get(answers.task), samples, stopping_rule)
+            for answers in counted
+        ]
+
+    collected = collect()
+    if not any(task.rules for task, _ in collected):
         raise InputError(
             f"{policy.name}: none of its rules is about {', '.join(names)}; nothing is checked"
         )
+    look = looking.take(counted, policy, predictions)
+    if stopping_rule is not None and stopping_rule.confidence_level != 1 - look.alpha:
+        stopping_rule.confidence_level = 1 - look.alpha
+        collected = collect()
+    gated = [task for task, _ in collected]
     if not all(task.complete for task in gated):
         comparison = replace(comparison, warnings=(_STOPPED_EARLY, *comparison.warnings))
     with progress.status("verdicts"):
         decided = decide_rules(
             gated,
-            confidence_level=policy.level,
+            confidence_level=1 - look.alpha,
+            next_share=look_share(look.number + 1) / look_share(look.number),
             n_resamples=comparison.settings.n_resamples,
             seed=comparison.settings.seed,
             sequential=stopping_rule is not None,
@@ -234,59 +261,7 @@ def _gate(
             for task in gated
         ),
         results=results,
-        skipped=tuple(skipped),
+        skipped=tuple(rule for _, left_out in collected for rule in left_out),
+        look=look,
         compared=comparison,
     )
-
-
-def _collect_task(
-    name: str,
-    policy: Policy,
-    predictions: ComparedPredictions,
-    loaded: LoadedTask | None,
-    samples: int,
-    stopping_rule: SequentialGate | None,
-) -> tuple[GatedTask, list[SkippedRule]]:
-    """A task with its pairs, its rules and what was decided of them early.
-
-    Items that the checkpoint was trained on are left out and counted.
-    """
-    training = predictions.training
-    base, checkpoint = predictions.base[name], predictions.checkpoint.get(name, {})
-    clean_base = exclude_training_items(name, base, training)
-    if not clean_base:
-        raise InputError(
-            f"task {name}: the checkpoint was trained on every item; gate it on others"
-        )
-    clean = exclude_training_items(name, checkpoint, training)
-    pairs = None
-    targets = set() if loaded is None else targets_of(loaded)
-    if clean:
-        paired = predictions.pair_items(name, clean_base, clean)
-        pairs = to_arrays(paired)
-        targets = targets or {prediction.target for prediction in paired.base}
-    if loaded is None:
-        planned = 0 if pairs is None else len(pairs)
-        trained_on = len(checkpoint) - len(clean)
-    else:
-        ids = set(loaded.ids)
-        planned = sum(item in ids for item, _ in clean_base)
-        trained_on = len(ids) * samples - planned
-    decisions = {}
-    if stopping_rule is not None:
-        decisions = stopping_rule.decisions(name, base, checkpoint, intervals=True)
-    rules, skipped = policy.rules_for(name, targets)
-    left_out = list(skipped)
-    if all(prediction.confidence is None for prediction in clean_base.values()):
-        silent = [rule for rule in rules if _is_general_of_confidence(policy, name, rule)]
-        left_out += [SkippedRule(name, rule, "the base states no confidence") for rule in silent]
-        kept = [place for place, rule in enumerate(rules) if rule not in silent]
-        rules = tuple(rules[place] for place in kept)
-        decisions = {new: decisions[old] for new, old in enumerate(kept) if old in decisions}
-    return GatedTask(name, pairs, rules, planned, decisions, trained_on), left_out
-
-
-def _is_general_of_confidence(policy: Policy, task: str, rule: Rule) -> bool:
-    is_own = rule in policy.of_task.get(task, ())
-    metric = get_metric(rule.metric)
-    return not is_own and (metric.needs_confidence or metric.name == "confidence_missing")

@@ -105,7 +105,28 @@ ASSUMPTION = (
 
 def interval_note(gate: Gate) -> str:
     """What the ends of the intervals are."""
-    return f"Each end of an interval is a one-sided {format_level(gate.confidence_level)} bound."
+    return f"Each end of an interval is a one-sided {format_level(gate.bound_level)} bound."
+
+
+def look_note(gate: Gate) -> str:
+    """Which look it was, and what it could spend; nothing where looks are not counted."""
+    if (look := gate.look) is None:
+        return ""
+    shared = f"all looks at all {look.among} checkpoints" if look.among > 1 else "all looks"
+    text = (
+        f"Look {look.number} of this checkpoint, at α = {look.alpha:.3g} of the "
+        f"{1 - gate.confidence_level:.3g} that {shared} share. The same answers again are the same "
+        "look; with other answers it is the next one, at what is left."
+    )
+    if look.note is not None:
+        text += f" {look.note[0].upper()}{look.note[1:]}."
+    if look.checkpoints > look.among:
+        text += (
+            f" It is checkpoint {look.checkpoints} gated against this base by rules on these "
+            f"metrics: of {look.checkpoints} that break a rule, some may pass by accident. To take "
+            "one of several, say of how many (--among)."
+        )
+    return text
 
 
 def headline(gate: Gate) -> str:
@@ -123,9 +144,10 @@ def guarantee(level: float, rules: int | None = None) -> list[str]:
     number = "all rules of all tasks" if rules is None else f"all {rules} rules"
     return [
         f"A checkpoint that breaks no rule is called a REGRESSION in {error} of cases at most, "
-        f"over {number} together (Holm's correction of one-sided tests).",
-        f"A checkpoint that breaks any rule passes in {error} of cases at most: every rule must "
-        f"pass, each at {error} (intersection–union test, Berger 1982).",
+        f"over {number} and all looks together (Holm's correction of one-sided tests).",
+        f"A checkpoint that breaks any rule passes in {error} of cases at most, over all looks: "
+        "every rule must pass, each at what the look may spend (intersection–union test, Berger "
+        "1982).",
     ]
 
 

@@ -69,6 +69,7 @@ def decide_rules(
     n_resamples: int = 10_000,
     seed: int = 0,
     sequential: bool = False,
+    next_share: float = 1.0,
 ) -> tuple[RuleResult, ...]:
     """The verdict of every rule of every task.
 
@@ -83,6 +84,9 @@ def decide_rules(
     sequential
         Whether the run could stop early. α is then split: half for the confidence sequences, half
         for the tests of the watched rules at the full size.
+
+    next_share
+        How much of this α a further look at more answers has, for the projected number of items.
 
     Notes
     -----
@@ -108,7 +112,16 @@ def decide_rules(
         method="holm",
     )
     return tuple(
-        _result(task, number, test, pvalue if counts else None, alpha, confidence_level, len(tests))
+        _result(
+            task,
+            number,
+            test,
+            pvalue if counts else None,
+            alpha,
+            confidence_level,
+            len(tests),
+            next_share,
+        )
         for (task, number, test), pvalue, counts in zip(tests, holm, final, strict=True)
     )
 
@@ -121,6 +134,7 @@ def _result(
     alpha: float,
     confidence_level: float,
     rules: int,
+    next_share: float,
 ) -> RuleResult:
     rule, decision, test = task.rules[number], task.decisions.get(number), tested.test
     pvalue_pass, pvalue_regression = tested.pvalues if task.complete else (None, None)
@@ -140,7 +154,7 @@ def _result(
     else:
         silence = None if note is not None else tested.silence(alpha)
         if silence is None:
-            needed = _items_to_decide(rule, test, task, alpha, rules)
+            needed = _items_to_decide(rule, test, task, alpha * next_share, rules)
         note = note or silence
         if note is None and not task.complete:
             note = "the run had stopped"

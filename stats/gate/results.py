@@ -10,6 +10,7 @@ from typing import Literal
 
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.results import Comparison
+from saeval.stats.gate.looks import Look
 from saeval.stats.gate.rules import Rule
 
 Verdict = Literal["PASS", "REGRESSION", "INCONCLUSIVE"]
@@ -84,8 +85,9 @@ class TaskCoverage:
 class Gate:
     """A checkpoint against a policy; reports read only this.
 
-    `sequential` is whether the run could stop early. `compared` is what was held to the policy,
-    if it is at hand; files hold it apart.
+    `sequential` is whether the run could stop early, `confidence_level` 1 − α over all looks, and
+    `look` which of them this was; None where it was not counted. `compared` is what was held to
+    the policy, if it is at hand; files hold it apart.
     """
 
     schema: str
@@ -102,3 +104,9 @@ class Gate:
     compared: Comparison | None = field(
         default=None, repr=False, compare=False, metadata={"serialized": False}
     )
+    look: Look | None = field(default=None, metadata={"serialized_if_none": False})
+
+    @property
+    def bound_level(self) -> float:
+        """Of the one-sided bounds: 1 − what this look may spend."""
+        return self.confidence_level if self.look is None else 1 - self.look.alpha
