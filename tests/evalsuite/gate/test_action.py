@@ -87,6 +87,17 @@ def test_an_inconclusive_job_fails_unless_that_is_allowed(job, tmp_path):
     assert "::error" not in done.stdout
 
 
+def test_a_job_on_more_answers_of_the_same_checkpoint_is_the_next_look(job, tmp_path, monkeypatch):
+    monkeypatch.delenv("SAEVAL_LOOKS")
+    found = [prediction(n, LABELS[n % 3]) for n in range(900)]
+    for items in (300, 900):
+        write_predictions(tmp_path / "grows.jsonl", found[:items])
+        done, files = job(base="grows.jsonl", checkpoint="grows.jsonl", out=f"out{items}")
+        assert done.returncode in (0, 3), done.stderr
+    assert "Look 2 of this checkpoint" in files["GITHUB_STEP_SUMMARY"]
+    assert (tmp_path / ".saeval-cache" / "looks.jsonl").is_file()
+
+
 def test_a_job_that_fails_and_says_why(job):
     done, files = job(base="base.jsonl", checkpoint="worse.jsonl")
     assert done.returncode == 1
