@@ -1,4 +1,7 @@
-"""A document on a terminal: the sections first, the headline last, where the eye is."""
+"""A document on a terminal.
+
+The answers stand first, for who reads from the top, and last with their evidence, where the eye is.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from saeval.reports.document import (
     Linked,
     Paragraph,
     Part,
+    Question,
     Section,
     Sentences,
     Table,
@@ -69,6 +73,8 @@ class _Printer:
     def document(self, document: Document) -> None:
         if document.title:
             self.line(document.title, "bold")
+        for question in document.questions:
+            self.question(question)
         for section in document.sections:
             self.section(section)
         if document.cautions is not None:
@@ -84,12 +90,15 @@ class _Printer:
             self.line(document.headline, _STYLES[document.tone])
         for question in document.questions:
             self.gap()
-            answer = self.text(question.answer, _STYLES.get(question.tone, "bold"))
-            self.print(self.text(f"{question.text} ", "bold").append_text(answer))
+            self.question(question)
             self.bullets(Sentences(question.evidence))
         for block in document.opening:
             for text in _texts(block):
                 self.line(text)
+
+    def question(self, question: Question) -> None:
+        answer = self.text(question.answer, _STYLES.get(question.tone, "bold"))
+        self.print(self.text(f"{question.text} ", "bold").append_text(answer))
 
     def section(self, section: Section) -> None:
         if section.title:

@@ -250,7 +250,8 @@ def name_in_sentence(task: TaskComparison, row: MetricComparison) -> str:
     if row.metric == "f_score":
         return name
     is_common_word = row.label is None and "{label}" not in metric_of(row).title
-    return name[:1].lower() + name[1:] if is_common_word and not name.isupper() else name
+    first = name.partition(",")[0]  # an abbreviation keeps its capitals, whatever follows
+    return name[:1].lower() + name[1:] if is_common_word and not first.isupper() else name
 
 
 def from_to(row: MetricComparison) -> str:
