@@ -143,10 +143,10 @@ def guarantee(level: float, rules: int | None = None) -> list[str]:
     error = format_level(1 - level)
     number = "all rules of all tasks" if rules is None else f"all {rules} rules"
     return [
-        f"A checkpoint that breaks no rule is called a REGRESSION in {error} of cases at most, "
-        f"over {number} and all looks together (Holm's correction of one-sided tests).",
-        f"A checkpoint that breaks any rule passes in {error} of cases at most, over all looks: "
-        "every rule must pass, each at what the look may spend (intersection–union test, Berger "
+        f"A checkpoint that breaks no rule is called a REGRESSION in about {error} of cases at "
+        f"most, over {number} and all looks together (Holm's correction of one-sided tests).",
+        f"A checkpoint that breaks any rule passes in about {error} of cases at most, over all "
+        "looks: every rule must pass, each at what the look may spend (intersection–union test, Berger "
         "1982).",
     ]
 

@@ -29,7 +29,9 @@ from saeval.stats.compare.findings import (
 )
 from saeval.stats.compare.knowledge import cost_of, knowledge_of
 from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.missing_confidence import Treatment
 from saeval.stats.compare.results import Comparison, ModelDescription, TaskComparison
+from saeval.stats.metrics.registry import get_metric
 
 KNOWS = "Does it know better what it does not know?"
 COSTS = "What did it cost?"
@@ -90,6 +92,11 @@ _SPOKEN = {
     "auroc_alike": "on items that both got right or both wrong",
     "own_auroc_alike": "on items that both got right or both wrong",
     "own_confidence_wrong": "probability of a label that is wrong",
+}
+_TREATMENTS: dict[Treatment, str] = {
+    "left out": "without those items",
+    "worst for the checkpoint": "at the checkpoint’s worst",
+    "at the model's mean": "at each model’s mean",
 }
 _READINGS: dict[Direction, str] = {
     "not detected": "not detected after correction",
@@ -167,6 +174,7 @@ def _knows(comparison: Comparison) -> Answered:
         for source, title in _SOURCES.items()
     }
     evidence = [f"{title}: {_sentence(said, tasks)}." for title, said in found.items()]
+    evidence[2:2] = _left_out(tasks)
     doubts = list(dict.fromkeys(_doubts(tasks, level)))
     tone = _TONES[groups[0][0]] if len(groups) == 1 else "mixed"
     return Answered(KNOWS, f"{answer}.", (*evidence, *doubts), tone)
@@ -189,6 +197,29 @@ def _evidence(task: TaskComparison, finding: Finding, level: float) -> Iterator[
         name = _SPOKEN.get(item.metric) or name_in_sentence(task, row)
         reading = f", {_reading(row, level)}"
         yield name, f"{from_to(row)} {_limits(row)}".rstrip() + reading
+
+
+def _left_out(tasks: Sequence[TaskComparison]) -> Iterator[str]:
+    """Where confidence is missing, what becomes of the differences if it is put in."""
+    for task in tasks:
+        missing = find(task, "confidence_missing")
+        if task.missing_confidence is None or missing is None:
+            continue
+        parts = []
+        for metric in dict.fromkeys(row.metric for row in task.missing_confidence):
+            found = {r.treatment: r for r in task.missing_confidence if r.metric == metric}
+            scale = get_metric(metric).scale
+            cases = [
+                f"{format_difference(row.difference, scale)} {words}"
+                for treatment, words in _TREATMENTS.items()
+                if (row := found.get(treatment)) is not None and row.difference is not None
+            ]
+            if cases:
+                title = "overconfidence" if metric == "overconfidence" else get_metric(metric).title
+                parts.append(f"{title} {', '.join(cases)}")
+        where = f" on {task.task}" if len(tasks) > 1 else ""
+        if parts:
+            yield f"Confidence missing{where} ({from_to(missing)}): {'; '.join(parts)}."
 
 
 def _doubts(tasks: Sequence[TaskComparison], level: float) -> Iterator[str]:
@@ -292,7 +323,8 @@ def _worst(tasks: Sequence[TaskComparison], level: float) -> str:
     significant = [(task, item) for task, paid, item in found if paid.significant]
     if significant:
         task, item = max(significant, key=lambda pair: pair[1].loss)
-        return f"{_loss_in_words(task, item, tasks)}."
+        text = _loss_in_words(task, item, tasks)
+        return f"{text[:1].upper()}{text[1:]}."
     fallen = [(task, item) for task, _, item in found if item.loss > 0]
     if fallen:
         task, item = max(fallen, key=lambda pair: pair[1].loss)

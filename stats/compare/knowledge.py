@@ -186,7 +186,7 @@ def _stated(task: TaskComparison, level: float) -> Finding:
     names = [(name, None) for name in ("auroc", "auroc_alike", "overconfidence")]
     evidence = _evidence(task, level, [*names, ("confidence_missing", None)])
     honesty = _direction(task, "overconfidence", level)
-    missing = _direction(task, "confidence_missing", level) == "worse"
+    missing = _is_left_out_in_favour(task, level)
     over = find(task, "overconfidence")
     overclaims = honesty == "worse" and over is not None and (over.difference or 0) > 0
     finding, ruled_out, reasons = _confidence(
@@ -245,6 +245,21 @@ def _confidence(
     if direction == "untested":
         return "untested", False, ("not measured", *left_out)
     return _nothing_found(ruled_out), ruled_out, left_out
+
+
+def _is_left_out_in_favour(task: TaskComparison, level: float) -> bool:
+    """Whether the checkpoint leaves confidence out more often, and a better AUROC may be by that.
+
+    With what was left out at its worst for the checkpoint and its best for the base, an AUROC that
+    is better all the same owes nothing to it.
+    """
+    row = find(task, "confidence_missing")
+    if row is None or (row.difference or 0) <= 0:
+        return False
+    for treated in task.missing_confidence or ():
+        if (treated.metric, treated.treatment) == ("auroc", "worst for the checkpoint"):
+            return treated.interval is None or treated.interval.low <= 0
+    return direction_of(row, level) == "worse"
 
 
 def cost_of(task: TaskComparison, level: float) -> TaskCost:

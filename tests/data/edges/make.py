@@ -49,7 +49,10 @@ def main() -> None:
     pays = np.flatnonzero((target == 1) & (base == 1))[:25]
     traded[gains], traded[pays] = 2, 0
     write("class-pays", "base", target, base, confidence)
-    write("class-pays", "checkpoint", target, traded, confidence)
+    stated = confidence.copy()
+    stated[gains] += 0.2
+    stated[pays] -= 0.2
+    write("class-pays", "checkpoint", target, traded, np.clip(stated, 0.05, 0.95))
 
     silent = confidence.copy()
     silent[(base != target) & (rng.random(n) < 0.9)] = np.nan

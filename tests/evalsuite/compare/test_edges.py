@@ -20,7 +20,7 @@ def compared(case, capsys, tmp_path):
 
 def test_a_class_that_pays_for_another_stands_in_the_first_sentence(capsys, tmp_path):
     words, task = compared("class-pays", capsys, tmp_path)
-    assert words["headline"].startswith("Mixed on fever: ")
+    assert words["headline"].startswith("Mixed on fever: it knows better what it does not know; ")
     assert "; FAIL recall fell (" in words["headline"]
     assert words["cost"]["answer"].startswith("FAIL recall −25.0 pp [")
     assert task["cost"]["significant"]
@@ -36,6 +36,10 @@ def test_confidence_that_is_left_out_buys_no_answer(capsys, tmp_path):
     assert words["headline"].startswith(("Worse on fever", "Mixed on fever"))
     assert "confidence missing rose (0.0% → " in words["headline"]
     assert task["cost"]["worst"]["metric"] == "confidence_missing"
+    line = next(s for s in words["knows_better"]["evidence"] if s.startswith("Confidence missing"))
+    assert "without those items" in line
+    assert "at the checkpoint’s worst" in line
+    assert "at each model’s mean" in line
 
 
 def test_a_rare_loss_is_named_though_it_is_not_significant(capsys, tmp_path):

@@ -227,8 +227,8 @@ def test_every_rule_is_explained_with_its_guarantee(capsys, policy):
         "- Invalid rate at most 5%",
         "PASS if the checkpoint's value lies below 5.0% with 95% confidence",
         "- AUROC at least 0.6",
-        "is called a REGRESSION in 5% of cases at most",
-        "A checkpoint that breaks any rule passes in 5% of cases at most",
+        "is called a REGRESSION in about 5% of cases at most",
+        "A checkpoint that breaks any rule passes in about 5% of cases at most",
     ):
         assert text in out
 
