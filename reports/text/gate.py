@@ -146,8 +146,8 @@ def guarantee(level: float, rules: int | None = None) -> list[str]:
         f"A checkpoint that breaks no rule is called a REGRESSION in about {error} of cases at "
         f"most, over {number} and all looks together (Holm's correction of one-sided tests).",
         f"A checkpoint that breaks any rule passes in about {error} of cases at most, over all "
-        "looks: every rule must pass, each at what the look may spend (intersection–union test, Berger "
-        "1982).",
+        "looks: every rule must pass, each at what the look may spend (intersection–union test, "
+        "Berger 1982).",
     ]
 
 
