@@ -42,6 +42,8 @@ _PLAIN_STARTS = (True, False, None, "gaussian", "eva", "orthogonal", "mica")
 """Values of ``init_lora_weights`` that only say what the adapter's own weights began as."""
 _REPRODUCIBLE_STARTS = ("pissa", "olora")
 """Those that take a part out of the base on loading, the same part every time."""
+_NOTHING = (None, False, [], {}, "", "none")
+"""Values of settings that are not used."""
 _CONVERSION = (
     "convert it to a plain LoRA with PEFT's save_pretrained(…, "
     "path_initial_model_for_weight_conversion=…)"
@@ -118,7 +120,7 @@ def _vllm_reads(setting: str) -> bool:
 
 def _given(config: dict[str, Any]) -> set[str]:
     """Settings that say anything."""
-    return {name for name, value in config.items() if value not in (None, False, [], {}, "")}
+    return {name for name, value in config.items() if value not in _NOTHING}
 
 
 def _base_weight_in_file(adapter: Path, config: dict[str, Any]) -> str | None:

@@ -55,6 +55,7 @@ def test_what_it_takes_it_answers_as_peft_alone(made, models, factworld):
         engine = TransformersEngine(local(base), [adapter] if adapter else [], ON_TRANSFORMERS)
         expected[adapter] = label_scores(engine, probes(engine, factworld)(adapter))
         engine.close()
+    configure_engine(ON_VLLM, [LocalModel(str(one), base, one) for one in adapters])
     engine = VLLMEngine(local(base), adapters, ON_VLLM)
     try:
         proof = check_adapter_applied(engine, adapters, probes(engine, factworld), "float32")
