@@ -42,7 +42,7 @@ _PLAIN_STARTS = (True, False, None, "gaussian", "eva", "orthogonal", "mica")
 """Values of ``init_lora_weights`` that only say what the adapter's own weights began as."""
 _REPRODUCIBLE_STARTS = ("pissa", "olora")
 """Those that take a part out of the base on loading, the same part every time."""
-_NOTHING = (None, False, [], {}, "", "none")
+_NOTHING: tuple[Any, ...] = (None, False, [], {}, "", "none")
 """Values of settings that are not used."""
 _CONVERSION = (
     "convert it to a plain LoRA with PEFT's save_pretrained(…, "
