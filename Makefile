@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-fast test-wheel test-vllm install-sizes lint format requirements docs \
+.PHONY: setup setup-vllm demo test test-fast test-kills test-wheel test-vllm install-sizes lint format requirements docs \
   gallery release release-check bench bench-engines bench-train recipes-compared frontier-example validity \
   validity-quick clean
 
@@ -32,6 +32,11 @@ test: setup
 # Statistics, parsing and reports: under a minute.
 test-fast: setup
 	$(BIN)/python -m pytest -n 2 tests/stats tests/tasks tests/reports -m 'not slow and not packaging'
+
+# Every command killed before every file event, and run again: the table of docs/evidence/kill-points.md;
+# half an hour on two quiet cores.
+test-kills: setup
+	PYTHONPATH=tests/helpers $(BIN)/python -W ignore tests/kills
 
 # The wheel and the sdist: what is in them, and the wheel at work in a fresh environment.
 test-wheel: setup

@@ -49,6 +49,7 @@ from saeval.terminal_text import names_secret, one_line, without_secrets
 _LEFT = re.compile(r"\.(.+)\.saeval-(?:partial|new|old)")
 _VERSION = re.compile(r"[0-9a-f]{16}")
 _ABANDONED = timedelta(hours=1)
+_TRIES = 10
 _WEB = ("http", "https")
 
 
@@ -224,13 +225,15 @@ class RemoteStore:
         """From the cache if this very baseline was fetched before and is intact there."""
         make_folder(_cache())
         with FileLock(_cache() / LOCK):
+            failed: bytes | None = None
             while True:
                 content = self.read(name, RECORD)
                 try:
                     return self._keep(name, content)
                 except InputError:
-                    if self.read(name, RECORD) == content:  # else it was replaced meanwhile
+                    if content == failed:  # else it may have been replaced meanwhile
                         raise
+                    failed = content
 
     def _keep(self, name: str, content: bytes) -> Path:
         """The baseline with this record in the cache; fetched if it is not there intact."""
@@ -264,14 +267,20 @@ class RemoteStore:
         files = {**baseline.contents, RECORD: record.to_json().encode()}
         within = f"{record.name}/{_version(record)}"
         with self._reaching():
-            self._files.makedirs(self._path(f"{within}/predictions"), exist_ok=True)
-            for file, content in files.items():  # the record last, which says that all are there
-                self._put(f"{within}/{file}", content)
-            self._put(f"{record.name}/{RECORD}", files[RECORD], by_way_of=f"{within}/next")
-            self._remove_others(record)
-            for file, content in files.items():
-                if not self._files.exists(self._path(f"{within}/{file}")):  # removed by another
-                    self._put(f"{within}/{file}", content)
+            for _ in range(_TRIES):  # another process that saves the name may remove what is here
+                with suppress(FileNotFoundError):
+                    self._files.makedirs(self._path(f"{within}/predictions"), exist_ok=True)
+                    for file, content in files.items():  # the record last: all are there
+                        self._put(f"{within}/{file}", content)
+                    self._put(f"{record.name}/{RECORD}", files[RECORD], by_way_of=f"{within}/next")
+                    self._remove_others(record)
+                    if all(self._files.exists(self._path(f"{within}/{file}")) for file in files):
+                        return
+                    if self._fetch(f"{record.name}/{RECORD}") != files[RECORD]:
+                        return  # replaced by now
+        raise InputError(
+            f"{self.address}/{record.name}: is being saved by another process; save again after it"
+        )
 
     def _put(self, path: str, content: bytes, *, by_way_of: str | None = None) -> None:
         """Put a file into its place in one step."""
@@ -287,10 +296,11 @@ class RemoteStore:
         """Remove replaced versions of a baseline, and what killed processes left of others."""
         for path in self._files.ls(self._path(record.name), detail=False):
             name = path.rstrip("/").rpartition("/")[2]
-            if name in (MANIFEST, "predictions"):  # of saeval 0.1
-                self._files.rm(path, recursive=True)
-            elif _VERSION.fullmatch(name) and name != _version(record):
-                self._remove_version(path)
+            with suppress(FileNotFoundError):  # another process was quicker
+                if name in (MANIFEST, "predictions"):  # of saeval 0.1
+                    self._files.rm(path, recursive=True)
+                elif _VERSION.fullmatch(name) and name != _version(record):
+                    self._remove_version(path)
 
     def _remove_version(self, path: str) -> None:
         """Unless it may be another process's that has not got to its record yet."""
@@ -300,7 +310,7 @@ class RemoteStore:
             return
         for file in files:  # the record last: what is left of it is removed next time
             self._files.rm_file(file)
-        with suppress(FileNotFoundError):  # where folders are things of their own
+        with suppress(OSError):  # where folders are things of their own, and another may fill it
             self._files.rm(path, recursive=True)
 
     def _is_abandoned(self, path: str) -> bool:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -75,6 +76,8 @@ def _become(command: Callable[[], object], log: Path, first: Callable[[], None])
         code = 0
     except SystemExit as leaving:
         code = int(leaving.code or 0)
+    except BaseException:
+        traceback.print_exc()
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
