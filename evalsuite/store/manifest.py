@@ -94,7 +94,7 @@ class Proof(_Facts):
     own_base
         Whether the adapter had a base loaded for itself, since it changes it.
     ended
-        Whether all was so once more after the last answer.
+        Whether the run came to its end and, where `base_moved` has one, all was so once more.
     """
 
     prompts: str
