@@ -60,6 +60,7 @@ def _constructor(kind: str) -> Callable[[Any, yaml.Node], Any]:
         "null": {"null": None, "~": None, "": None}.__getitem__,
         "int": lambda text: int(text) if len(text) < _LONGEST_NUMBER else int(""),
         "float": lambda text: float(text.replace(".inf", "inf").replace(".nan", "nan")),
+        "str": lambda text: text if not _HALF_CHARACTER.search(text) else int(""),
     }[kind]
 
     def construct(loader: Any, node: yaml.Node) -> Any:
@@ -76,9 +77,9 @@ def _constructor(kind: str) -> Callable[[Any, yaml.Node], Any]:
 _Loader.yaml_constructors = {
     tag: construct
     for tag, construct in yaml.SafeLoader.yaml_constructors.items()
-    if tag in (None, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")))
+    if tag in (None, *(f"tag:yaml.org,2002:{kind}" for kind in ("seq", "map")))
 }
-for _kind in ("bool", "null", "int", "float"):
+for _kind in ("bool", "null", "int", "float", "str"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _constructor(_kind))
 
 

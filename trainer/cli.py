@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import click
 
 from saeval.command_line import CHECK_FAILED, run_command_line
-
-INTERRUPTED = 130
-"""Exit code of a training that a person stopped."""
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -142,7 +140,7 @@ def run(
     RECIPE is a name of `satrain recipes list` or a YAML file. DIR becomes what `saeval compare BASE
     DIR` takes, with curves in run.html. After a crash or Ctrl-C the same command goes on where the
     last checkpoint was saved. Exit code 0 when finished, 4 if an alarm stopped it, 2 for what a
-    person can mend, 130 if interrupted.
+    person can mend, 130 if interrupted (143 by SIGTERM).
 
     \b
     satrain run recommended-verification --base Qwen/Qwen2.5-1.5B-Instruct --out runs/mine
@@ -159,7 +157,8 @@ def run(
     finally:
         display.close()
     if is_first_process() and not checkpoint.finished:
-        click.get_current_context().exit(CHECK_FAILED if checkpoint.stopped_by else INTERRUPTED)
+        stopped = 128 + (checkpoint.signal or signal.SIGINT)
+        click.get_current_context().exit(CHECK_FAILED if checkpoint.stopped_by else stopped)
 
 
 @cli.command(context_settings=CONTEXT)

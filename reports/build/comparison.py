@@ -124,7 +124,7 @@ def comparison_summary(comparison: Comparison) -> Document:
     ]
     tables.append(Section("", "", (Paragraph(" ".join(filter(None, notes)), "note"),)))
     return Document(
-        title=f"{comparison.base.name} → {comparison.checkpoint.name}",
+        title=f"Models: {comparison.base.name} → {comparison.checkpoint.name}",
         headline=texts.headline,
         summary=texts.summary,
         questions=_questions(texts),

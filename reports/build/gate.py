@@ -71,7 +71,7 @@ def gate_summary(gate: Gate) -> Document:
         *(Part(f"{a.question} {a.answer}", (Sentences(a.evidence),)) for a in _answered(gate)),
     )
     return Document(
-        title=f"{gate.base} → {gate.checkpoint}, {gate.policy}",
+        title=f"Models: {gate.base} → {gate.checkpoint}, {gate.policy}",
         headline=headline(gate),
         sections=(Section("", "", blocks),),
         tone=_TONES[gate.verdict],

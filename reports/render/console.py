@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -144,7 +145,8 @@ class _Printer:
         for row in table.rows:
             cells = [self.cell(row.cells[i], table, table.columns[i]) for i in indices]
             shown.add_row(*cells, style="bold" if row.strong else "")
-        self.print(shown)
+        # Names, which are cut, begin no line: nobody's name may be read as a line of ours.
+        self.print(Padding(shown, (0, 0, 0, 1)) if table.columns[indices[0]].limit else shown)
 
     def cell(self, cell: Cell, table: Table, column: Column) -> Text:
         width = self.console.width
@@ -179,7 +181,7 @@ class _Printer:
         if self.started:
             self.console.print()
 
-    def print(self, shown: Text | RichTable) -> None:
+    def print(self, shown: Text | RichTable | Padding) -> None:
         self.console.print(shown)
         self.started = True
 

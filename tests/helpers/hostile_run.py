@@ -38,7 +38,7 @@ def act(action: Callable[[], object]) -> int:
         return int(leaving.code or 0)
     except SaevalError as error:
         return error.exit_code
-    except FileNotFoundError:
+    except OSError:  # as a command reports it
         return 2
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from builders import prediction, write_predictions
+from builders import prediction, run_folder, write_predictions
 from command_line import SAEVAL
 
 from saeval import errors
@@ -210,6 +211,80 @@ def test_help_whose_reader_is_gone_is_not_a_regression(command):
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def finished_things(folder):
+    """What every command needs, and the commands: those that print, with what they print on."""
+    base, checkpoint = folder / "base.jsonl", folder / "checkpoint.jsonl"
+    for path in (base, checkpoint):
+        write_predictions(path, [prediction(number) for number in range(40)])
+    run, store = run_folder(folder / "run"), folder / "store"
+    quick = ("--replicates", "1000", "--out")
+    main(["compare", str(base), str(checkpoint), *quick, str(folder / "compared")])
+    main(["baseline", "save", "main", str(run), "--store", str(store)])
+    return {
+        "saeval": [
+            ("--help",), ("--version",), ("tasks", "list"), ("tasks", "show", "fever"),
+            ("tasks", "path"), ("tasks", "validate", "factworld_questions"),
+            ("power", "--items", "500"), ("gate", "--explain"),
+            ("compare", base, checkpoint, *quick, folder / "a"),
+            ("gate", base, checkpoint, *quick, folder / "b", "--github"),
+            ("report", folder / "compared"), ("baseline", "list", "--store", store),
+            ("baseline", "show", "main", "--store", store),
+        ],
+        "satrain": [
+            ("recipes", "list"), ("recipes", "show", "mixed"), ("check", "mixed"),
+            ("check", "mixed", "--strict"),
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_every_command_whose_reader_is_gone_exits_with_141(tmp_path):
+    found = {}
+    reading, writing = os.pipe()
+    os.close(reading)
+    for program, commands in finished_things(tmp_path).items():
+        for arguments in commands:
+            command = [SAEVAL.with_name(program), *arguments]
+            done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+            found[" ".join(map(str, arguments))] = (done.returncode, b"Traceback" in done.stderr)
+    os.close(writing)
+    assert len(found) == 17
+    assert {name: what for name, what in found.items() if what != (141, False)} == {}
+
+
+@pytest.mark.slow
+def test_commands_that_print_to_a_full_disk_exit_with_74(tmp_path):
+    found = {}
+    for program, commands in finished_things(tmp_path).items():
+        for arguments in commands[-4:]:
+            with open("/dev/full", "w") as full:
+                command = [SAEVAL.with_name(program), *arguments]
+                done = subprocess.run(
+                    command, stdout=full, stderr=subprocess.PIPE, check=False, text=True
+                )
+            said = "Error: disk full: standard output" in done.stderr
+            found[" ".join(map(str, arguments))] = (done.returncode, said)
+    assert {name: what for name, what in found.items() if what != (74, True)} == {}
+
+
+def test_exit_code_1_is_given_by_the_gate_alone():
+    root = Path(__file__).parents[2]
+    places = [
+        f"{path.relative_to(root)}: {line.strip()}"
+        for folder in ("saeval", "evalsuite", "reports", "stats", "tasks", "trainer")
+        for path in sorted((root / folder).rglob("*.py"))
+        if not path.is_relative_to(root / "saeval") or path.parent == root / "saeval"
+        for line in path.read_text().splitlines()
+        if re.search(r"(\bexit\(|SystemExit\(|_exit\()", line) and "def " not in line
+    ]
+    allowed = {"exit(code)", "exit(CHECK_FAILED)", "exit(INTERNAL_ERROR)", "exit(130)"}
+    assert [
+        place
+        for place in places
+        if not any(place.endswith(end) for end in allowed) and "CHECK_FAILED if" not in place
+    ] == []
 
 
 def test_a_gate_whose_reader_is_gone_is_not_a_regression(tmp_path):

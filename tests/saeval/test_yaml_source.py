@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import json
+import os
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from saeval.errors import YamlError
 from saeval.yaml_source import parse_yaml, parse_yaml_value, read_yaml_file
+
+YAML = (
+    *("!!int ", "!!set ", "!!bool ", "!!float ", "&a ", "*a", "<<: ", "---", "- ", ": ", "? "),
+    *("\\x", "\\u", *"abc:-?[]{}&*!|>%@`#'\"\\\n \t0."),
+)
 
 
 def test_every_key_and_entry_has_its_line():
@@ -46,3 +56,46 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(YamlError, match="not UTF-8 text"):
         read_yaml_file(path)
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes_are_yaml_or_an_error_that_says_where(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    path.write_bytes(content)
+    try:
+        value, _ = read_yaml_file(path)
+    except YamlError:
+        return
+    json.dumps(value)
+
+
+@given(
+    st.lists(st.sampled_from([*YAML, *"abc:-?[]{}&*!|>%@`#'\"\\\n \t0."]), max_size=30).map("".join)
+)
+def test_any_signs_of_yaml_are_plain_values_or_an_error(text):
+    try:
+        value, _ = parse_yaml(text, "x")
+    except YamlError:
+        return
+    json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "9" * 5000, "a: !!int x", "a: !!bool maybe", "a: !!float x",
+        "a: !!timestamp 2020-01-01", "a: 2020-01-01T00:00:00Z\nb: !!binary aGk=", "a: !!set {b}",
+        "a: !!python/name:os.system x",
+        "a: &x 1\nb: *x", "[" * 9999, "a: \"\\ud800\"", "a: \"\\U00110000\"", "x" * 1_000_001,
+        "--- 1\n--- 2", "\ud800",
+    ],
+)  # fmt: skip
+def test_what_no_recipe_or_policy_holds_is_refused(text):
+    with pytest.raises(YamlError, match=r"^it\.yaml"):
+        parse_yaml(text, "it.yaml")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "it.yaml")
+    with pytest.raises(YamlError, match="is a pipe or device"):
+        read_yaml_file(tmp_path / "it.yaml")

@@ -375,7 +375,7 @@ def test_the_command_validates_and_says_so_in_one_line():
     assert result.output.startswith("factworld_questions: passed on 1500 items")
 
 
-def test_the_command_fails_with_1_and_shows_what_was_misread(monkeypatch):
+def test_the_command_fails_with_4_and_shows_what_was_misread(monkeypatch):
     import saeval.tasks.data.validate
 
     monkeypatch.setattr(saeval.tasks.data.validate, "GARBAGE", ("\\boxed{Ulm}",))

@@ -71,13 +71,16 @@ class Checkpoint:
     finished
         False if it was stopped before the recipe's last step.
     stopped_by
-        Names of the alarms that stopped it; none if it is finished or a person stopped it.
+        Names of the alarms that stopped it; none if it is finished or a signal stopped it.
+    signal
+        Number of the signal that stopped it, such as that of Ctrl-C; 0 if none did.
     """
 
     folder: Path
     step: int
     finished: bool
     stopped_by: tuple[str, ...] = ()
+    signal: int = 0
 
 
 class TrainingCallbacks(Protocol):

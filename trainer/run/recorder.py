@@ -45,8 +45,8 @@ class Recorder:
     ----------
     training
         What ``training.json`` says now.
-    stop
-        Set it to have the run saved and stopped.
+    signal
+        Number of the signal that asked for an end; set it to have the run saved and stopped.
     stopped_by
         Names of the alarms that stopped it.
     """
@@ -60,7 +60,7 @@ class Recorder:
         observer: TrainingObserver,
     ) -> None:
         self.training = training
-        self.stop = False
+        self.signal = 0
         self.stopped_by: list[str] = []
         self._recipe, self._out, self._holdout = recipe, out, holdout
         self._observer = observer
@@ -91,7 +91,7 @@ class Recorder:
         self._update_metrics(last_step=row)
         self._record_alarms(alarms)
         self._observer.on_step(step, row)
-        return self.stop or bool(self.stopped_by)
+        return bool(self.signal or self.stopped_by)
 
     def on_evaluation(self, step: int, responses: Sequence[str]) -> None:
         """Record the metrics of the held-out responses; in between, draw the run page anew."""

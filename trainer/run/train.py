@@ -148,7 +148,8 @@ def _lead(
         if checkpoint.finished:
             shutil.rmtree(plan.work, ignore_errors=True)
         else:
-            checkpoint = replace(checkpoint, stopped_by=tuple(recorder.stopped_by))
+            stopped_by = tuple(recorder.stopped_by)
+            checkpoint = replace(checkpoint, stopped_by=stopped_by, signal=recorder.signal)
     observer.on_end(plan, checkpoint, recorder.training)
     return checkpoint
 
@@ -223,9 +224,9 @@ def _stop_on_signals(recorder: Recorder, observer: TrainingObserver) -> Iterator
     """The first Ctrl-C or SIGTERM saves and stops; a second Ctrl-C stops at once."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if recorder.stop and number == signal.SIGINT:
+        if recorder.signal and number == signal.SIGINT:
             raise KeyboardInterrupt
-        recorder.stop = True
+        recorder.signal = number
         observer.on_stop_request()
 
     if threading.current_thread() is not threading.main_thread():

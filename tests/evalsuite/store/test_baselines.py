@@ -243,6 +243,10 @@ def test_another_process_finds_a_remote_baseline(run, tmp_path, monkeypatch):
     [
         ("nosuch://bucket/x", "nosuch://bucket/x: cannot be used (ValueError: Protocol not known"),
         ("ftp://me:secret@host/x", "a store's address must hold no password"),
+        ("https://secret@host/x", "a store's address must hold no password"),
+        ("https://host/x?sig=secret", "a store's address must hold no password"),
+        ("s3://b/x?a=1&X-Amz-Signature=secret", "a store's address must hold no password"),
+        ("simplecache::https://me:secret@host/x", "a store's address must hold no password"),
         ("ftp://me:secret@[host/x", "a store's address cannot be read"),
     ],
 )
