@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +40,7 @@ def simulate(rng):
 promise = at_most("rare losses", "PASS", 0.055)
 FAMILY = Family("Plugged in", "Text.", (Case("n = 150", simulate, (promise,)),))
 """
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 NAIVE = "return losses.mean() + stats.t.ppf(0.95, 149) * losses.std(ddof=1) / 150**0.5"
 EXACT = "k = losses.sum(); return stats.beta.ppf(0.95, k + 1, 150 - k)"
 
@@ -131,6 +136,25 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert (len(drawn), first.count) == (40, 40)
     (second,) = counts(100)
     assert (len(drawn), second.count) == (100, 100)
+
+
+def test_ctrl_c_shows_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    families, runs = tmp_path / "families", tmp_path / "runs"
+    families.mkdir()
+    slow = "import time; time.sleep(0.02); return losses.sum() / 150"
+    (families / "slow.py").write_text(FAMILY_FILE.format(method=slow))
+    options = ("--families", families, "--finished", runs, "--out", tmp_path / "page.md")
+    command = [sys.executable, "-m", "validity", *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        while not any(path.read_bytes().count(b"\n") > 2 for path in runs.glob("*.jsonl")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "rare losses, PASS" in output
+    assert "the same command goes on" in output
+    assert not (tmp_path / "page.md").exists()
 
 
 def test_sections_that_are_not_measured_stay(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import signal
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -145,6 +146,7 @@ def _simulated(
 
 
 def _load(folder: Path) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
     for name, family in load_families(folder).items():
         for case in family.cases:
             _LOADED[name, case.key] = case
