@@ -110,23 +110,26 @@ class SequentialGate:
         unit_of = dict(zip(task.loaded.ids, _number(task.units), strict=True))
         unit = np.array([unit_of[prediction.item_id] for prediction in pairs.base])
         order = np.argsort(unit, kind="stable")
-        sizes = np.unique(list(unit_of.values()), return_counts=True)[1]
+        sizes = np.bincount(list(unit_of.values()))
         monitored = sum(rule.is_mean for other in self._tasks.values() for rule in other.rules)
         return decide_sequentially(
             task.rules,
             to_arrays(pairs).subset(order),
             unit[order],
-            largest=int(sizes.max()) * self._samples,
+            largest=sizes[: unit.max() + 1] * self._samples,
             confidence_level=self.confidence_level,
             watched=monitored,
             intervals=intervals,
         )
 
     def _answered_units(self, task: _MonitoredTask, answers: TaskPredictions) -> list[str]:
-        """Ids of the first items, as far as all of their units are answered in full."""
+        """Ids of the first items, as far as all of their units are answered in full.
+
+        Those of clusters that were not drawn in proportion to size tell nothing before the end.
+        """
         answered = itertools.takewhile(
             lambda item: all((item, sample) in answers for sample in range(self._samples)),
-            task.loaded.ids,
+            task.loaded.ids[: task.loaded.sequential],
         )
         ids = list(answered)
         if len(ids) < len(task.units):

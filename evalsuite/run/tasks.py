@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from saeval.errors import InputError
 from saeval.evalsuite.config import RunConfig
@@ -16,6 +19,7 @@ from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import TaskFacts
 from saeval.evalsuite.store.prediction import Key
 from saeval.extras import require_extra
+from saeval.stats.gate.sequential import proportional_to_size
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -29,11 +33,15 @@ _PROBED_WORDS = ("Yes", "No", "Unknown")
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """A harness task with the documents of the sample."""
+    """A harness task with the documents of the sample.
+
+    The first `sequential` of shuffled documents are of clusters drawn in proportion to size.
+    """
 
     name: str
     harness_task: Any
     documents: tuple[dict[str, Any], ...]
+    sequential: int = 0
 
     @property
     def ids(self) -> list[str]:
@@ -91,19 +99,39 @@ def load_tasks(config: RunConfig) -> list[LoadedTask]:
         if config.generation:
             task.set_config("generation_kwargs", config.generation, update=True)
         documents = tuple(task.eval_docs)[: config.limit]
+        first: tuple[dict[str, Any], ...] = ()
         if config.shuffled:
-            documents = _shuffled(documents, config.seed)
-        tasks.append(LoadedTask(name, task, documents))
+            first, documents = _shuffled(documents, config.seed)
+        tasks.append(LoadedTask(name, task, first + documents, len(first)))
     return tasks
 
 
-def _shuffled(documents: Sequence[dict[str, Any]], seed: int) -> tuple[dict[str, Any], ...]:
-    """In the order of a hash, items of one cluster side by side."""
+def _shuffled(
+    documents: Sequence[dict[str, Any]], seed: int
+) -> tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]:
+    """In the order of a hash, items of one cluster side by side.
 
-    def place(name: str) -> bytes:
-        return hashlib.sha256(f"shuffled {seed} {name}".encode()).digest()
+    The first are of clusters drawn in proportion to size, the others of those left over.
+    """
 
-    return tuple(sorted(documents, key=lambda d: (place(d["cluster"] or d["id"]), place(d["id"]))))
+    def number(name: str) -> int:
+        return int.from_bytes(hashlib.sha256(f"shuffled {seed} {name}".encode()).digest())
+
+    ordered = sorted(documents, key=lambda d: (number(_unit(d)), number(d["id"])))
+    sizes = Counter(map(_unit, ordered))
+    names = list(sizes)
+    uniform = np.array([number(f"drawn {name}") / 2**256 for name in names])
+    drawn = proportional_to_size(np.array([sizes[name] for name in names]), uniform)
+    kept = {name for name, is_drawn in zip(names, drawn, strict=True) if is_drawn}
+    first, others = (
+        tuple(document for document in ordered if (_unit(document) in kept) == is_first)
+        for is_first in (True, False)
+    )
+    return first, others
+
+
+def _unit(document: Mapping[str, Any]) -> str:
+    return str(document["cluster"] or document["id"])
 
 
 def check_samples(tasks: Sequence[LoadedTask], config: RunConfig) -> None:

@@ -186,7 +186,7 @@ def decide_sequentially(
     pairs: PairedAnswers,
     unit: IntArray,
     *,
-    largest: int,
+    largest: int | IntArray,
     confidence_level: float,
     watched: int,
     intervals: bool = False,
@@ -202,7 +202,8 @@ def decide_sequentially(
     unit
         Shape (n,): 0, 1, 2, … in that order: the item, or its cluster.
     largest
-        The most items of a unit, over the whole task.
+        The most items of a unit, over the whole task; or the size of each, if clusters were drawn
+        in proportion to it (`saeval.stats.gate.sequential.proportional_to_size`).
     confidence_level
         That of the gate; half of its α is spent here.
     watched
@@ -227,7 +228,7 @@ def _decide_sequentially(
     rule: Rule,
     pairs: PairedAnswers,
     unit: IntArray,
-    largest: int,
+    largest: int | IntArray,
     alpha_pass: float,
     alpha_regression: float,
 ) -> SequentialDecision:

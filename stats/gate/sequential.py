@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
-from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats._core.interval import Interval
 from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
 from saeval.stats.metrics.item_values import paired_values
@@ -42,7 +42,7 @@ class Units:
     items: IntArray
     lower: float
     upper: float
-    largest: int
+    largest: int | IntArray
 
     def interval(self, confidence_level: float) -> Interval:
         """Its confidence sequence, each end at `confidence_level`."""
@@ -56,8 +56,31 @@ class Units:
         )
 
 
+def proportional_to_size(sizes: IntArray, uniform: FloatArray) -> BoolArray:
+    """Which clusters to ask first, so that bets on them are of one scale.
+
+    Parameters
+    ----------
+    sizes
+        Shape (u,): items of each cluster of the task.
+    uniform
+        Shape (u,): a random number in [0, 1) for each.
+
+    Returns
+    -------
+    array
+        Shape (u,): each cluster with a probability of its size over the largest, all of them if
+        they have one size. `saeval.stats.inference.confidence_sequence.log_wealth` says why.
+    """
+    return np.asarray(uniform * sizes.max() < sizes)
+
+
 def units_of(
-    key: MetricKey, of_difference: bool, pairs: PairedAnswers, unit: IntArray, largest: int
+    key: MetricKey,
+    of_difference: bool,
+    pairs: PairedAnswers,
+    unit: IntArray,
+    largest: int | IntArray,
 ) -> Units:
     """The units of a metric that is a mean over items.
 
@@ -70,7 +93,7 @@ def units_of(
     unit
         Shape (n,): 0, 1, 2, … in that order: the item, or its cluster.
     largest
-        The most items of a unit.
+        The most items of a unit, or of each.
     """
     values = paired_values(key, pairs)
     if values is None:

@@ -29,7 +29,7 @@ def log_wealth(
     *,
     lower: float,
     upper: float,
-    largest: int,
+    largest: npt.ArrayLike,
 ) -> FloatArray:
     """Logarithm of the wealth of betting against "the mean is at most `limit`".
 
@@ -44,7 +44,9 @@ def log_wealth(
     lower, upper
         Bounds of a single item's value.
     largest
-        The most items that a unit can have, known before the first is evaluated.
+        The most items that a unit can have, known before the first is evaluated: one number for
+        all units in an order that has nothing to do with their sizes; or an array of shape (u,),
+        the size of each, if units were drawn with probabilities proportional to it.
 
     Returns
     -------
@@ -59,10 +61,17 @@ def log_wealth(
     Notes
     -----
     Each unit gives z = (sum − limit·count)/`largest`, whose mean is at most 0 under the
-    hypothesis, whatever the sizes of clusters. The wealth is Π(1 + λ·z) with
+    hypothesis, whatever the sizes of clusters. Where each cluster of an independent sample is kept
+    with a probability of its size over the largest, and the others are left aside,
+    (sum − limit·count)/size of those kept has a mean of at most 0, too, and its bets are of one
+    scale: E[size·(sum − limit·count)/size] is that of the sum. Clusters drawn in proportion to size
+    until none is left have no such mean, as the large ones go first, and those drawn with
+    replacement tell of the sample alone. The wealth is Π(1 + λ·z) with
     λ = μ/(σ² + μ²), cut to [0, 0.75/(limit − lower)], from the mean μ and variance σ² of the units
     *before* (aGRAPA of [1]_, section B.3, one-sided; it starts from one unit of variance a quarter
-    of the squared range). Items must come in random order.
+    of the squared range; with sizes of their own, that is divided by the mean size m so far, and
+    0.75 becomes 1 − 0.25/√m, because means of many items go astray less). Items must come in random
+    order.
 
     References
     ----------
@@ -82,19 +91,22 @@ def log_wealth(
     check.same_length(sums=total, counts=number)
     if not lower < limit < upper:
         raise ValueError(f"`limit` must lie between {lower} and {upper}, found {limit!r}")
-    if ((number < 0) | (number > largest)).any():
+    most = np.broadcast_to(np.asarray(largest, dtype=np.float64), number.shape)
+    if ((number < 0) | (number > most)).any() or (most <= 0).any():
         raise ValueError(f"`counts` must lie between 0 and `largest`, {largest}")
     if ((total < lower * number - 1e-9) | (total > upper * number + 1e-9)).any():
         raise ValueError(f"`sums` must be of values between {lower} and {upper}")
-    z = (total - limit * number) / largest
+    z = (total - limit * number) / most
     counted = (number > 0).astype(np.float64)
-    seen = 1 + np.cumsum(counted)
-    mean = np.cumsum(z) / seen
-    spread = (upper - lower) ** 2 / 4 + np.cumsum(counted * (z - mean) ** 2)
-    before = np.concatenate([[0.0], mean[:-1]])
-    variance = np.concatenate([[(upper - lower) ** 2 / 4], (spread / seen)[:-1]])
-    most = _LARGEST_STAKE / (limit - lower)
-    stake = np.clip(before / (variance + before**2), 0, most)
+    # Of each unit only its size is known before it is evaluated, and all of those before it.
+    typical = np.cumsum(most) / np.arange(1, len(most) + 1) if np.ndim(largest) else np.ones(1)
+    guess = (upper - lower) ** 2 / 4 / typical
+    seen = np.concatenate([[1.0], 1 + np.cumsum(counted)])
+    mean = np.concatenate([[0.0], np.cumsum(z)]) / seen
+    squares = np.concatenate([[0.0], np.cumsum(counted * (z - mean[1:]) ** 2)])
+    before, variance = mean[:-1], (guess + squares[:-1]) / seen[:-1]
+    highest = (1 - (1 - _LARGEST_STAKE) / np.sqrt(typical)) / (limit - lower)
+    stake = np.clip(before / (variance + before**2), 0, highest)
     return np.asarray(np.cumsum(np.log1p(stake * z)))
 
 
@@ -104,7 +116,7 @@ def confidence_sequence(
     *,
     lower: float,
     upper: float,
-    largest: int,
+    largest: npt.ArrayLike,
     confidence_level: float = 0.95,
 ) -> Interval:
     """Confidence sequence of a mean: an interval that is valid at any stopping time.

@@ -10,6 +10,7 @@ from scipy.stats import norm
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.gate.decide import GatedTask, decide_rules, decide_sequentially
 from saeval.stats.gate.rules import Rule
+from saeval.stats.gate.sequential import proportional_to_size
 from validity.data import another_label, paired, uneven_sizes
 from validity.promises import Case, Family, Outcome, Promise, at_most
 
@@ -50,11 +51,15 @@ def simulate(
     sizes: np.ndarray, change: float, lost_whole: bool, rule: Rule, rng: np.random.Generator
 ) -> dict[Outcome, float]:
     pairs = draw_shuffled(sizes, change, lost_whole, rng)
+    assert pairs.cluster is not None
+    in_order = np.bincount(pairs.cluster)
+    drawn = proportional_to_size(in_order, rng.random(len(in_order)))
+    first = np.flatnonzero(drawn[pairs.cluster])
     seen = decide_sequentially(
         [rule],
-        pairs,
-        pairs.cluster,
-        largest=int(sizes.max()),
+        pairs.subset(first),
+        np.unique(pairs.cluster[first], return_inverse=True)[1],
+        largest=in_order[drawn],
         confidence_level=0.95,
         watched=1,
     )
