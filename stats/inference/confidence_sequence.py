@@ -93,7 +93,7 @@ def log_wealth(
         raise ValueError(f"`limit` must lie between {lower} and {upper}, found {limit!r}")
     most = np.broadcast_to(np.asarray(largest, dtype=np.float64), number.shape)
     if ((number < 0) | (number > most)).any() or (most <= 0).any():
-        raise ValueError(f"`counts` must lie between 0 and `largest`, {largest}")
+        raise ValueError(f"`counts` must lie between 0 and `largest`, {largest!r}")
     if ((total < lower * number - 1e-9) | (total > upper * number + 1e-9)).any():
         raise ValueError(f"`sums` must be of values between {lower} and {upper}")
     z = (total - limit * number) / most
