@@ -64,7 +64,7 @@ def two_sided(
     return replace(
         test,
         pvalue=None if test.pvalue is None else max(test.pvalue, least),
-        confidence_interval=Interval(-reach, reach, METHOD),
+        confidence_interval=Interval(-float(reach), float(reach), METHOD),
     )
 
 

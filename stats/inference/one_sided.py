@@ -148,7 +148,7 @@ def by_changes(test: LimitTest, changes: FewChanges) -> LimitTest:
     few = changes.pvalue(test.limit)
     return replace(
         test,
-        interval=Interval(-reach, reach, METHOD),
+        interval=Interval(-float(reach), float(reach), METHOD),
         pvalue_above=few if test.limit < 0 else 1.0,
         pvalue_below=few if test.limit > 0 else 1.0,
         method=METHOD,
