@@ -109,18 +109,22 @@ def test_curves_have_a_point_per_step_and_say_from_when_on_it_is_better():
         ("==+", "better at step 3"),
         ("+=-", "better at step 1, worse at step 3"),
         ("+--", "better at step 1, worse from step 2 on"),
-        ("===", "the same at every step"),
+        ("===", "equivalent at every step"),
         ("~=~", "not significant at any step"),
     ],
 )
 def test_sentences_say_what_the_signs_say(directions, words):
-    change = {"=": (0.0, 1.0), "~": (0.01, 0.5), "+": (0.2, 0.001), "-": (-0.2, 0.001)}
+    change = {
+        "=": (0.0, 1.0, 0.04),
+        "~": (0.01, 0.5, 0.1),
+        "+": (0.2, 0.001, 0.1),
+        "-": (-0.2, 0.001, 0.1),
+    }
     rows = []
     for sign in directions:
-        gain, p = change[sign]
-        made = with_row(
-            task(), "accuracy", values=(0.5, 0.5 + gain), limits=(gain - 0.1, gain + 0.1), p=p
-        )
+        gain, p, width = change[sign]
+        limits = gain - width, gain + width
+        made = with_row(task(), "accuracy", values=(0.5, 0.5 + gain), limits=limits, p=p)
         rows.append(made.metric("accuracy"))
     found = OverSteps("Accuracy", "proportion", (Curve("fever", (1, 2, 3), tuple(rows)),))
     assert step_sentences(found, 0.95) == (f"fever: {words}.",)
@@ -130,7 +134,7 @@ def test_the_picture_tells_every_value_to_those_who_do_not_see_it():
     (accuracy, *_) = over_steps(of_a_run())
     svg = steps_picture(accuracy, 0.95).to_svg("x")
     label = re.search(r'aria-label="([^"]*)"', svg)[1]
-    assert "fever: base 50.0%; step 10 50.0% (0.0 pp [−10.0, +10.0] = same), " in label
+    assert "fever: base 50.0%; step 10 50.0% (0.0 pp [−10.0, +10.0] ~ not detected), " in label
     assert "step 3000 80.0% (+30.0 pp [+20.0, +40.0] ✓ better)" in label
     assert "3,000" in svg
 
