@@ -203,9 +203,10 @@ def paired_answers(
     base, checkpoint
         Answers of shape (n,); a prediction of k is invalid, a confidence of NaN not stated.
     cluster
-        Shape (n,): integer group of items that are not independent; None if all are.
+        Shape (n,): group of items that are not independent, integers or strings; None if all are.
     stratum
-        Shape (n,): integer group whose size is fixed when resampling; None for one stratum.
+        Shape (n,): group whose size is fixed when resampling, integers or strings; None for one
+        stratum.
     wrong
         In open questions the class of a wrong answer, which is never a target; else None.
 
@@ -236,12 +237,14 @@ def paired_answers(
         check.same_length(**arrays, **{f"{name}.confidence": confidence})
         probabilities = answers.label_probabilities
         if probabilities is not None:
+            argument = f"{name}.label_probabilities"
+            probabilities = check.real(argument, check.plain_array(argument, probabilities))
             _check_probabilities(name, probabilities, len(checked_target), len(labels))
         models.append(Answers(predicted, confidence, probabilities))
     groups = {}
     for name, group in (("cluster", cluster), ("stratum", stratum)):
         if group is not None:
-            array = check.vector(name, group).astype(np.int64)
+            array = check.groups(name, group)
             check.same_length(target=checked_target, **{name: array})
             groups[name] = array
     return PairedAnswers(

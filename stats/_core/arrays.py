@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,62 @@ BoolArray = npt.NDArray[np.bool_]
 
 def vector(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """`values` as a one-dimensional array with at least one element."""
-    array = np.asarray(values)
+    array = plain_array(name, values)
     if array.ndim != 1:
         raise ValueError(f"`{name}` must be one-dimensional, found {array.ndim} dimensions")
     if array.size == 0:
         raise ValueError(f"`{name}` must not be empty")
     return array
+
+
+def plain_array(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """`values` as an array of any shape, none of it masked."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(
+            f"`{name}` must not be a masked array, whose mask would be lost; leave out what is "
+            "masked"
+        )
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"`{name}` must be an array, found rows of different lengths") from error
+
+
+def real(name: str, array: npt.NDArray[Any]) -> FloatArray:
+    """The same as floats; None becomes NaN, and what is no real number is refused."""
+    if array.dtype.kind == "O":
+        strange = [v for v in array.ravel() if not (v is None or isinstance(v, Real))]
+        if strange:
+            raise ValueError(f"`{name}` must hold numbers, found {strange[0]!r}")
+    elif array.dtype.kind not in "biuf":
+        raise ValueError(f"`{name}` must hold real numbers, found {array.dtype}")
+    return array.astype(np.float64)
+
+
+def whole(name: str, value: float, least: int = 0) -> int:
+    """A whole number that is not below `least`."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise ValueError(f"`{name}` must be a whole number, found {value!r}")
+    if not math.isfinite(value) or value != int(value):
+        raise ValueError(f"`{name}` must be a whole number, found {value!r}")
+    if value < least:
+        rule = {0: "not be negative", 1: "be positive"}.get(least, f"be at least {least}")
+        raise ValueError(f"`{name}` must {rule}, found {value!r}")
+    return int(value)
+
+
+def finite(name: str, value: float) -> float:
+    """A number that is neither infinite nor NaN."""
+    if not isinstance(value, Real) or not math.isfinite(value):
+        raise ValueError(f"`{name}` must be finite, found {value!r}")
+    return float(value)
+
+
+def one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """One of the names of a thing."""
+    if value not in choices:
+        known = " or ".join(map(repr, choices))
+        raise ValueError(f"`{name}` must be {known}, found {value!r}")
 
 
 def same_length(**arrays: npt.NDArray[Any]) -> None:
@@ -33,14 +85,14 @@ def same_length(**arrays: npt.NDArray[Any]) -> None:
 def outcomes(name: str, values: npt.ArrayLike) -> BoolArray:
     """Right or wrong per item, as booleans (0 and 1 are taken, too)."""
     array = vector(name, values)
-    if array.dtype != np.bool_ and not np.isin(array, (0, 1)).all():
+    if array.dtype != np.bool_ and not np.isin(real(name, array), (0, 1)).all():
         raise ValueError(f"`{name}` must hold only True and False (or 1 and 0)")
     return array.astype(np.bool_)
 
 
 def confidences(name: str, values: npt.ArrayLike, *, missing: bool = False) -> FloatArray:
     """Probabilities in [0, 1]; NaN marks a missing one where `missing` is allowed."""
-    array = vector(name, values).astype(np.float64)
+    array = real(name, vector(name, values))
     absent = np.isnan(array)
     if absent.any() and not missing:
         raise ValueError(f"`{name}` must not hold NaN, found it at index {int(absent.argmax())}")
@@ -84,7 +136,7 @@ def confidence_level_in_range(confidence_level: float) -> None:
 
 def numbers(name: str, values: npt.ArrayLike) -> FloatArray:
     """Finite numbers."""
-    array = vector(name, values).astype(np.float64)
+    array = real(name, vector(name, values))
     bad = ~np.isfinite(array)
     if bad.any():
         index = int(bad.argmax())
@@ -93,14 +145,30 @@ def numbers(name: str, values: npt.ArrayLike) -> FloatArray:
 
 
 def groups(name: str, values: npt.ArrayLike) -> IntArray:
-    """Group names of any kind as codes 0 … C−1, every code in use."""
-    _, code = np.unique(vector(name, values), return_inverse=True)
+    """Group names, integers or strings, as codes 0 … C−1, every code in use."""
+    array = vector(name, values)
+    mixed = not isinstance(values, np.ndarray) or array.dtype.kind == "O"
+    kinds = {_kind(v) for v in np.ravel(np.asarray(values, dtype=object))} if mixed else set()
+    if len(kinds) > 1:
+        found = " and ".join(sorted(kinds))
+        raise ValueError(f"`{name}` must hold integers or strings, all of one type, found {found}")
+    found = kinds.pop() if kinds else _kind(array[0])
+    if found not in ("int", "str"):
+        raise ValueError(f"`{name}` must hold integers or strings, found {found}")
+    _, code = np.unique(array.astype(found), return_inverse=True)
     return np.asarray(code, dtype=np.int64).reshape(-1)
+
+
+def _kind(value: Any) -> str:
+    """``int``, ``str``, or the name of a type that names no group."""
+    if isinstance(value, Integral) and not isinstance(value, (bool, np.bool_)):
+        return "int"
+    return "str" if isinstance(value, str) else type(value).__name__
 
 
 def square_counts(name: str, values: npt.ArrayLike) -> FloatArray:
     """A square table of non-negative whole counts."""
-    array = np.asarray(values, dtype=np.float64)
+    array = real(name, plain_array(name, values))
     if array.ndim != 2 or array.shape[0] != array.shape[1] or array.size == 0:
         raise ValueError(f"`{name}` must be a square table, found shape {array.shape}")
     if not (np.isfinite(array).all() and (array >= 0).all() and (array % 1 == 0).all()):

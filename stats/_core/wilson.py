@@ -6,7 +6,7 @@ import math
 
 from scipy.special import ndtri
 
-from saeval.stats._core.arrays import confidence_level_in_range
+from saeval.stats._core import arrays as check
 from saeval.stats._core.interval import Interval, Proportion
 
 
@@ -43,8 +43,9 @@ def wilson_interval(count: int, total: int, *, confidence_level: float = 0.95) -
     >>> round(interval.low, 3), round(interval.high, 3)
     (0.49, 0.943)
     """
-    confidence_level_in_range(confidence_level)
-    if not 0 <= count <= total or total == 0:
+    check.confidence_level_in_range(confidence_level)
+    count, total = check.whole("count", count), check.whole("total", total, 1)
+    if count > total:
         raise ValueError(f"`count` must be among `total` > 0: found {count} among {total}")
     z, proportion = float(ndtri((1 + confidence_level) / 2)), count / total
     scale = 2 * (total + z**2)

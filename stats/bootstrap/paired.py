@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from saeval.stats._core import arrays as check
 from saeval.stats._core.answers import JointAnswers, PairedAnswers
 from saeval.stats._core.arrays import FloatArray
 from saeval.stats.bootstrap._multinomial import Units, poisson_tables, weights
@@ -128,8 +129,7 @@ def resampled_metrics(
     .. [1] Efron, Tibshirani (1993), An Introduction to the Bootstrap, ch. 6 and 8.
     .. [2] Davison, Hinkley (1997), Bootstrap Methods and their Application, sec. 3.8 (clusters).
     """
-    if n_resamples < 1:
-        raise ValueError(f"`n_resamples` must be positive, found {n_resamples}")
+    check.whole("n_resamples", n_resamples, 1)
     seed = np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64)
     units, models = units_of(answers)
     classes = len(answers.labels)

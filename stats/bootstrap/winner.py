@@ -127,7 +127,7 @@ def select_best(
     """
     check.confidence_level_in_range(confidence_level)
     observed = check.numbers("differences", differences)
-    drawn = np.asarray(replicates, dtype=np.float64)
+    drawn = check.real("replicates", check.plain_array("replicates", replicates))
     if drawn.ndim != 2 or drawn.shape[1] != len(observed) or not len(drawn):
         raise ValueError(f"`replicates` must have shape (B, {len(observed)}), found {drawn.shape}")
     if not np.isfinite(drawn).all():

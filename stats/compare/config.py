@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from saeval.stats._core import arrays as check
+
 
 @dataclass(frozen=True)
 class StatsConfig:
@@ -23,3 +25,8 @@ class StatsConfig:
     n_resamples: int = 10_000
     seed: int = 43
     judge: str | None = None
+
+    def __post_init__(self) -> None:
+        check.confidence_level_in_range(self.confidence_level)
+        check.whole("n_resamples", self.n_resamples, 1)
+        check.whole("seed", self.seed)

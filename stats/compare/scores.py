@@ -76,6 +76,8 @@ def compare_scores(
     """
     check.confidence_level_in_range(confidence_level)
     before, after = check.vector("base", base), check.vector("checkpoint", checkpoint)
+    check.numbers("base", before)
+    check.numbers("checkpoint", after)
     check.same_length(base=before, checkpoint=after)
     group = None if cluster is None else check.groups("cluster", cluster)
     if group is not None:

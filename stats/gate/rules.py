@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from saeval.stats._core import arrays as check
 from saeval.stats.metrics.built_in import BETWEEN_MODELS, OF_ANSWERS, OF_CONFIDENCE
 from saeval.stats.metrics.from_counts import classification_metrics
 from saeval.stats.metrics.item_values import is_of_items
@@ -41,6 +42,9 @@ class Rule:
     kind: Kind
     limit: float
     source: str = ""
+
+    def __post_init__(self) -> None:
+        check.finite("limit", self.limit)
 
     @property
     def key(self) -> MetricKey:

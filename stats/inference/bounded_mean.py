@@ -146,6 +146,8 @@ def bounded_mean(
     (0.0483, -0.0198)
     """
     given = check.numbers("values", values)
+    check.finite("lower", lower)
+    check.finite("upper", upper)
     if not lower <= given.min() <= given.max() <= upper:
         raise ValueError(f"`values` must lie between {lower} and {upper}")
     if cluster is None:

@@ -89,7 +89,8 @@ def log_wealth(
     """
     total, number = check.numbers("sums", sums), check.numbers("counts", counts)
     check.same_length(sums=total, counts=number)
-    if not lower < limit < upper:
+    check.whole("largest", largest, 1)
+    if not -math.inf < lower < limit < upper < math.inf:
         raise ValueError(f"`limit` must lie between {lower} and {upper}, found {limit!r}")
     most = np.broadcast_to(np.asarray(largest, dtype=np.float64), number.shape)
     if ((number < 0) | (number > most)).any() or (most <= 0).any():
@@ -157,6 +158,8 @@ def confidence_sequence(
     (0.08, 0.16)
     """
     confidence_level_in_range(confidence_level)
+    check.finite("lower", lower)
+    check.finite("upper", upper)
     total, number = check.numbers("sums", sums), check.numbers("counts", counts)
     needed = math.log(1 / (1 - confidence_level))
     grid = np.linspace(lower, upper, _GRID + 2)[1:-1]

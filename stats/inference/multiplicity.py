@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from saeval.stats._core import arrays as check
@@ -34,7 +35,7 @@ def adjust_pvalues(
     Raises
     ------
     ValueError
-        If a p-value is not in [0, 1].
+        If a p-value is not in [0, 1], or `method` is another.
 
     Examples
     --------
@@ -52,7 +53,8 @@ def adjust_pvalues(
     .. [2] Benjamini, Hochberg (1995), Controlling the false discovery rate, Journal of the Royal
        Statistical Society B 57:289.
     """
-    known = np.array([value for value in pvalues if value is not None], dtype=np.float64)
+    check.one_of("method", method, ("holm", "fdr_bh"))
+    known = check.real("pvalues", np.array([value for value in pvalues if value is not None]))
     if not ((known >= 0) & (known <= 1)).all():
         raise ValueError("`pvalues` must lie in [0, 1]")
     if method == "fdr_bh":
@@ -95,7 +97,8 @@ def max_t_pvalues(
     Raises
     ------
     ValueError
-        If the keys differ, or the replicates are empty or of different lengths.
+        If the keys differ, the replicates are empty or of different lengths, or a number is
+        infinite.
 
     Notes
     -----
@@ -127,8 +130,7 @@ def max_t_pvalues(
     if differences.keys() != replicates.keys():
         raise ValueError("`differences` and `replicates` must have the same keys")
     arrays = {
-        key: check.vector(f"replicates[{key!r}]", values).astype(np.float64)
-        for key, values in replicates.items()
+        key: _without_infinity(f"replicates[{key!r}]", values) for key, values in replicates.items()
     }
     check.same_length(**{f"replicates[{key!r}]": array for key, array in arrays.items()})
     adjusted: dict[Key, float | None] = dict.fromkeys(differences)
@@ -136,7 +138,10 @@ def max_t_pvalues(
     centred: dict[Key, FloatArray] = {}
     for key, difference in differences.items():
         known = ~np.isnan(arrays[key])
-        if difference is None or np.isnan(difference) or known.mean() < 0.95:
+        if difference is None or np.isnan(difference):
+            continue
+        check.finite(f"differences[{key!r}]", difference)
+        if known.mean() < 0.95:
             continue
         size[key], centred[key] = _studentised(difference, arrays[key], known)
     highest = 0.0
@@ -148,6 +153,13 @@ def max_t_pvalues(
         highest = max(highest, pvalue)
         adjusted[key] = highest
     return adjusted
+
+
+def _without_infinity(name: str, values: npt.ArrayLike) -> FloatArray:
+    array = check.real(name, check.vector(name, values))
+    if np.isinf(array).any():
+        raise ValueError(f"`{name}` must be finite or NaN, found {array[np.isinf(array)][0]!r}")
+    return array
 
 
 def _studentised(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from saeval.stats._core import arrays as check
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats.metrics.from_counts import classification_metrics
@@ -103,8 +104,7 @@ def swap_tests(
     >>> swap_tests(pairs, n_resamples=2000)["macro_f1", None].pvalue < 0.01
     True
     """
-    if n_resamples < 1:
-        raise ValueError(f"`n_resamples` must be positive, found {n_resamples}")
+    check.whole("n_resamples", n_resamples, 1)
     generator = np.random.default_rng(rng)
     width = len(pairs.labels) * (len(pairs.labels) + 1)
     units, turned = _units(pairs, width)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from scipy import optimize, stats
 
-from saeval.stats._core.arrays import confidence_level_in_range
+from saeval.stats._core import arrays as check
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def power_of_difference(
     >>> round(power_of_difference(1000, 0.04, discordant_rate=0.2).power, 2)
     0.81
     """
-    confidence_level_in_range(confidence_level)
+    check.confidence_level_in_range(confidence_level)
     _check_items(items)
     _check_rate(discordant_rate)
     delta = _size(difference, discordant_rate)
@@ -201,8 +201,7 @@ def _power(items: int, delta: float, discordant_rate: float, confidence_level: f
 
 
 def _check_items(items: int) -> None:
-    if items < 1:
-        raise ValueError(f"`items` must be positive, found {items}")
+    check.whole("items", items, 1)
 
 
 def _check_rate(discordant_rate: float) -> None:
@@ -211,7 +210,7 @@ def _check_rate(discordant_rate: float) -> None:
 
 
 def _check_power(power: float, confidence_level: float) -> None:
-    confidence_level_in_range(confidence_level)
+    check.confidence_level_in_range(confidence_level)
     if not (1 - confidence_level) / 2 < power < 1:
         raise ValueError(
             f"`power` must lie between the one-sided level {(1 - confidence_level) / 2:g} and 1, "

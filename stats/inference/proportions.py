@@ -6,7 +6,7 @@ import math
 
 from scipy import optimize, stats
 
-from saeval.stats._core.arrays import confidence_level_in_range
+from saeval.stats._core import arrays as check
 from saeval.stats._core.interval import Interval
 from saeval.stats._core.results import McNemar
 
@@ -28,7 +28,7 @@ def mcnemar(base_only: int, checkpoint_only: int) -> McNemar:
     Raises
     ------
     ValueError
-        If a count is negative.
+        If a count is negative or no whole number.
 
     Notes
     -----
@@ -49,9 +49,7 @@ def mcnemar(base_only: int, checkpoint_only: int) -> McNemar:
     >>> mcnemar(28, 85).pvalue_mid < 1e-6
     True
     """
-    b, c = int(base_only), int(checkpoint_only)
-    if b < 0 or c < 0:
-        raise ValueError(f"`base_only` and `checkpoint_only` must not be negative: {b}, {c}")
+    b, c = check.whole("base_only", base_only), check.whole("checkpoint_only", checkpoint_only)
     n = b + c
     if n == 0:
         return McNemar(0, 0, 1.0, 1.0, 1.0, 1.0, 0.0)
@@ -110,7 +108,7 @@ def tango_interval(
     >>> round(interval.low, 4), round(interval.high, 4)
     (0.0054, 0.124)
     """
-    confidence_level_in_range(confidence_level)
+    check.confidence_level_in_range(confidence_level)
     b, c, n = _paired_counts(base_only, checkpoint_only, items)
     critical = float(stats.norm.ppf((1 + confidence_level) / 2))
 
@@ -175,8 +173,9 @@ def tango_score(base_only: int, checkpoint_only: int, items: int, delta: float) 
 
 
 def _paired_counts(base_only: int, checkpoint_only: int, items: int) -> tuple[int, int, int]:
-    b, c, n = int(base_only), int(checkpoint_only), int(items)
-    if min(b, c) < 0 or n < 1 or b + c > n:
+    b, c = check.whole("base_only", base_only), check.whole("checkpoint_only", checkpoint_only)
+    n = check.whole("items", items, 1)
+    if b + c > n:
         raise ValueError(
             "`base_only` and `checkpoint_only` must be counts among `items`: "
             f"found {b} and {c} among {n}"

@@ -21,7 +21,7 @@ def picked_questions(choice: IntArray) -> IntArray:
 
 
 def check_choices(name: str, values: npt.ArrayLike) -> IntArray:
-    array = np.asarray(values)
+    array = check.plain_array(name, values)
     if array.ndim != 2 or array.shape[1] != 2 or not len(array):
         raise ValueError(f"`{name}` must have shape (n, 2) with n > 0, found {array.shape}")
     if not np.isin(array, (0, 1, NO_CHOICE)).all():

@@ -172,7 +172,7 @@ def _minus_half(first: ReplyProportion) -> ReplyProportion:
 
 
 def _pairs_of(confidence: npt.ArrayLike, choice: IntArray) -> FloatArray:
-    array = np.asarray(confidence, dtype=np.float64)
+    array = check.real("confidence", check.plain_array("confidence", confidence))
     if array.shape != choice.shape:
         raise ValueError(f"`confidence` must have shape {choice.shape}, found {array.shape}")
     check.confidences("confidence", array.ravel(), missing=True)

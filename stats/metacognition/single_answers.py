@@ -130,7 +130,7 @@ def certainty_differences(
             ("checkpoint_correct", checkpoint_correct, second),
         )
     ]
-    group = None if cluster is None else check.groups("cluster", np.asarray(cluster)[kept])
+    group = None if cluster is None else check.groups("cluster", cluster)[kept]
     pairs = paired_answers(
         ("RIGHT", "WRONG"), None, np.zeros(int(kept.sum()), int), answers[0], answers[1], group
     )

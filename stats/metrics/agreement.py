@@ -74,7 +74,7 @@ def grader_agreement(
     """
     k = len(labels)
     counts = np.zeros((k + 1, k + 1), dtype=np.int64)
-    if np.size(default) or np.size(judge):
+    if any(check.plain_array(*given).size for given in (("default", default), ("judge", judge))):
         rows = check.classes("default", default, k + 1)
         columns = check.classes("judge", judge, k + 1)
         check.same_length(default=rows, judge=columns)

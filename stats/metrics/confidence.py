@@ -138,8 +138,7 @@ def expected_calibration_error(
     >>> round(expected_calibration_error([True, False], [0.9, 0.9]), 3)
     0.4
     """
-    if bins < 1:
-        raise ValueError(f"`bins` must be at least 1, found {bins}")
+    check.whole("bins", bins, 1)
     right, stated = check.answers("", correct, confidence)
     # The small shift keeps 0.3 in (0.2, 0.3] although 0.3 * 10 is a little more than 3.
     bin_of = np.clip(np.ceil(stated * bins - 1e-9).astype(int) - 1, 0, bins - 1)
@@ -210,6 +209,7 @@ def reliability(
     >>> [(b.items, b.accuracy) for b in reliability([1, 0, 1, 1], [0.5, 0.5, 0.9, 0.9])]
     [(2, 0.5), (2, 1.0)]
     """
+    check.whole("bins", bins, 1)
     right, stated = check.answers("", correct, confidence)
     levels, index, counts = np.unique(stated, return_inverse=True, return_counts=True)
     bin_of = calibration_bins(levels, counts.astype(np.float64), bins=bins)[index]
@@ -242,7 +242,7 @@ def levene(
     Raises
     ------
     ValueError
-        If an array is empty or not one-dimensional.
+        If an array is empty, not one-dimensional or not of finite numbers, or `center` is another.
 
     Notes
     -----
@@ -255,7 +255,8 @@ def levene(
        and Statistics, 278.
     .. [2] Brown, Forsythe (1974), Robust tests for the equality of variances, JASA 69:364.
     """
-    first, second = check.vector("base", base), check.vector("checkpoint", checkpoint)
+    check.one_of("center", center, ("median", "mean"))
+    first, second = check.numbers("base", base), check.numbers("checkpoint", checkpoint)
     if min(len(first), len(second)) < 3 or (np.ptp(first) == 0 and np.ptp(second) == 0):
         return Levene(center, None, None)
     with np.errstate(divide="ignore", invalid="ignore"):

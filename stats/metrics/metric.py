@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -107,8 +108,8 @@ class Metric:
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
             raise ValueError(f"`name` must be letters, digits and underscores, found {self.name!r}")
-        if self.bounds[0] >= self.bounds[1]:
-            raise ValueError(f"`bounds` must ascend, found {self.bounds}")
+        if not -math.inf < self.bounds[0] < self.bounds[1] < math.inf:
+            raise ValueError(f"`bounds` must be finite and ascend, found {self.bounds}")
         if self.values is not None and self.kind not in ("proportion", "mean"):
             raise ValueError(f"`values` are of a proportion or a mean, found kind {self.kind!r}")
 

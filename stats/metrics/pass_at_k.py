@@ -117,6 +117,7 @@ def pass_at_k(correct: npt.ArrayLike, samples: npt.ArrayLike, *, k: int) -> Floa
     right = _counts("correct", correct)
     total = _samples(samples, len(right))
     check.same_length(correct=right, samples=total)
+    check.whole("k", k)
     if k < 1 or (total < k).any():
         raise ValueError(
             f"`k` must lie between 1 and the fewest `samples`, {total.min()}: found {k}"
@@ -142,7 +143,7 @@ def _counts(name: str, values: npt.ArrayLike) -> IntArray:
 
 
 def _samples(values: npt.ArrayLike, items: int) -> IntArray:
-    array = np.asarray(values)
+    array = check.plain_array("samples", values)
     total = _counts("samples", np.full(items, array) if array.ndim == 0 else array)
     if (total < 1).any():
         raise ValueError(f"`samples` must be at least 1, found {total.min()}")
