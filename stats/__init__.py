@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from saeval.stats.inference.aurc import aurc_difference
     from saeval.stats.inference.auroc import auroc_difference, auroc_interval
     from saeval.stats.inference.confidence_sequence import confidence_sequence
+    from saeval.stats.inference.equivalence import equivalence_test
     from saeval.stats.inference.means import mean_difference, proportion_interval
     from saeval.stats.inference.multiplicity import adjust_pvalues, max_t_pvalues
     from saeval.stats.inference.permutation import swap_tests
     from saeval.stats.inference.power import (
+        design_effect,
         minimum_detectable_difference,
         power_of_difference,
+        power_of_estimate,
         required_items,
+        smallest_estimate,
     )
     from saeval.stats.inference.proportions import mcnemar, tango_interval, tango_score
     from saeval.stats.inference.std import compare_std
@@ -87,6 +91,8 @@ __all__ = [
     "compare_std",
     "compare_task",
     "confidence_sequence",
+    "design_effect",
+    "equivalence_test",
     "expected_calibration_error",
     "get_metric",
     "grader_agreement",
@@ -101,12 +107,14 @@ __all__ = [
     "pareto_front",
     "pass_at_k",
     "power_of_difference",
+    "power_of_estimate",
     "proportion_interval",
     "register_metric",
     "reliability",
     "required_items",
     "risk_coverage",
     "select_best",
+    "smallest_estimate",
     "stuart_maxwell",
     "swap_tests",
     "tango_interval",
@@ -152,6 +160,7 @@ _MODULES = {
         "auroc_interval",
     ),
     "inference.confidence_sequence": ("confidence_sequence",),
+    "inference.equivalence": ("equivalence_test",),
     "inference.means": (
         "mean_difference",
         "proportion_interval",
@@ -162,9 +171,12 @@ _MODULES = {
     ),
     "inference.permutation": ("swap_tests",),
     "inference.power": (
+        "design_effect",
         "minimum_detectable_difference",
         "power_of_difference",
+        "power_of_estimate",
         "required_items",
+        "smallest_estimate",
     ),
     "inference.proportions": (
         "mcnemar",

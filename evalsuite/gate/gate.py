@@ -197,6 +197,22 @@ def _gate_comparison(
     return _gate(policy, comparison, (), 1, None, looking, progress)
 
 
+def gated_tasks(comparison: Comparison, policy: Policy) -> list[GatedTask]:
+    """The tasks of a finished comparison with their answers and the rules that they are held to.
+
+    Raises
+    ------
+    InputError
+        If the comparison lacks its predictions, or the policy does not fit its tasks.
+    """
+    if comparison.predictions is None:
+        raise missing_predictions(comparison)
+    names = [task.task for task in comparison.tasks]
+    _check_policy(policy, names)
+    predictions = comparison.predictions
+    return [_collect_task(name, policy, predictions, None, 1, None)[0] for name in names]
+
+
 def _gate(
     policy: Policy,
     comparison: Comparison,

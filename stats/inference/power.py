@@ -9,10 +9,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from scipy import optimize, stats
 
 from saeval.stats._core import arrays as check
+from saeval.stats.inference.means import mean_difference
+
+Method = Literal["exact-mid-p", "exact", "connor"]
+
+
+_LARGEST_EXACT = 50_000
+"""Required items beyond which the approximation, which is within some items, is left as it is."""
+METHODS = ("exact-mid-p", "exact", "connor")
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,12 @@ class PowerAnalysis:
 
 
 def power_of_difference(
-    items: int, difference: float, *, discordant_rate: float, confidence_level: float = 0.95
+    items: int,
+    difference: float,
+    *,
+    discordant_rate: float,
+    confidence_level: float = 0.95,
+    method: Method = "exact-mid-p",
 ) -> PowerAnalysis:
     """Power: the probability that McNemar's test detects a true difference of two accuracies.
 
@@ -46,6 +62,9 @@ def power_of_difference(
         Proportion of items that exactly one model answers rightly, at least |difference|.
     confidence_level
         1 − α, with α the two-sided level of the test.
+    method
+        The test: McNemar's ``exact-mid-p``, as comparisons have it, or the ``exact`` conditional
+        test; ``connor`` is the normal approximation.
 
     Returns
     -------
@@ -58,13 +77,17 @@ def power_of_difference(
 
     Notes
     -----
-    Φ((|Δ|√n − z√ψ)/√(ψ − Δ²)) with ψ the discordant rate (Connor 1987, solved for the power);
-    the chance of a significant result on the wrong side is neglected. Without a difference it
-    is the one-sided level.
+    The number of discordant items is Binomial(n, ψ), ψ being the discordant rate, and of m of them
+    Binomial(m, (1 − |Δ|/ψ)/2) speak for the wrong model [1]_; summed over all m and all counts that
+    the test rejects. Connor's approximation is Φ((|Δ|√n − z√ψ)/√(ψ − Δ²)) [2]_. The chance of a
+    significant result on the wrong side is not counted: without a difference the power is the
+    one-sided level.
 
     References
     ----------
-    .. [1] Connor (1987), Sample size for testing differences in proportions for the
+    .. [1] Duffy (1984), Asymptotic and exact power for the McNemar test and its analogue with R
+       controls per case, Biometrics 40:1005.
+    .. [2] Connor (1987), Sample size for testing differences in proportions for the
        paired-sample design, Biometrics 43:207. Miettinen (1968), Biometrics 24:339, conditions
        on the discordant items and needs nearly the same number.
 
@@ -75,20 +98,26 @@ def power_of_difference(
     """
     check.confidence_level_in_range(confidence_level)
     _check_items(items)
+    check.one_of("method", method, METHODS)
     _check_rate(discordant_rate)
     delta = _size(difference, discordant_rate)
     return PowerAnalysis(
         items,
         delta,
         discordant_rate,
-        _power(items, delta, discordant_rate, confidence_level),
+        _power(items, delta, discordant_rate, confidence_level, method),
         confidence_level,
-        "connor",
+        method,
     )
 
 
 def minimum_detectable_difference(
-    items: int, *, discordant_rate: float, power: float = 0.8, confidence_level: float = 0.95
+    items: int,
+    *,
+    discordant_rate: float,
+    power: float = 0.8,
+    confidence_level: float = 0.95,
+    method: Method = "exact-mid-p",
 ) -> PowerAnalysis:
     """The smallest difference of two accuracies that McNemar's test detects with a given power.
 
@@ -102,6 +131,8 @@ def minimum_detectable_difference(
         Probability of detecting it, above α/2 and below 1.
     confidence_level
         1 − α, with α the two-sided level of the test.
+    method
+        As `power_of_difference`.
 
     Returns
     -------
@@ -120,24 +151,31 @@ def minimum_detectable_difference(
     Examples
     --------
     >>> analysis = minimum_detectable_difference(1000, discordant_rate=0.2)
-    >>> round(analysis.difference, 4), round(2.80 * math.sqrt(0.2 / 1000), 4)
-    (0.0396, 0.0396)
+    >>> round(analysis.difference, 3), round(2.80 * math.sqrt(0.2 / 1000), 3)
+    (0.04, 0.04)
     """
     _check_power(power, confidence_level)
     _check_items(items)
     _check_rate(discordant_rate)
 
+    check.one_of("method", method, METHODS)
+
     def excess(delta: float) -> float:
-        return _power(items, delta, discordant_rate, confidence_level) - power
+        return _power(items, delta, discordant_rate, confidence_level, method) - power
 
     difference = None
     if discordant_rate > 0 and excess(discordant_rate) >= 0:
         difference = float(optimize.brentq(excess, 0.0, discordant_rate, xtol=1e-12))
-    return PowerAnalysis(items, difference, discordant_rate, power, confidence_level, "connor")
+    return PowerAnalysis(items, difference, discordant_rate, power, confidence_level, method)
 
 
 def required_items(
-    difference: float, *, discordant_rate: float, power: float = 0.8, confidence_level: float = 0.95
+    difference: float,
+    *,
+    discordant_rate: float,
+    power: float = 0.8,
+    confidence_level: float = 0.95,
+    method: Method = "exact-mid-p",
 ) -> PowerAnalysis:
     """The number of paired items with which McNemar's test detects a difference.
 
@@ -151,6 +189,8 @@ def required_items(
         Probability of detecting it, above α/2 and below 1.
     confidence_level
         1 − α, with α the two-sided level of the test.
+    method
+        As `power_of_difference`.
 
     Returns
     -------
@@ -163,14 +203,19 @@ def required_items(
 
     Notes
     -----
-    ⌈(z_{1−α/2}√ψ + z_power√(ψ − Δ²))²/Δ²⌉ (Connor 1987, Biometrics 43:207, p. 209).
+    Exact power rises with n in a saw-tooth: this is the number from which on it stays at `power` or
+    above; beyond 50,000 items it is Connor's, which is ⌈(z_{1−α/2}√ψ + z_power√(ψ − Δ²))²/Δ²⌉
+    (1987, Biometrics 43:207, p. 209).
 
     Examples
     --------
     >>> required_items(0.04, discordant_rate=0.2).items
+    974
+    >>> required_items(0.04, discordant_rate=0.2, method="connor").items
     979
     """
     _check_power(power, confidence_level)
+    check.one_of("method", method, METHODS)
     _check_rate(discordant_rate)
     delta = _size(difference, discordant_rate)
     if delta == 0:
@@ -178,21 +223,184 @@ def required_items(
     root = _critical(confidence_level) * math.sqrt(discordant_rate) + float(
         stats.norm.ppf(power)
     ) * math.sqrt(discordant_rate - delta**2)
-    return PowerAnalysis(
-        math.ceil((root / delta) ** 2 - 1e-9),
-        delta,
-        discordant_rate,
-        power,
-        confidence_level,
-        "connor",
-    )
+    needed = math.ceil((root / delta) ** 2 - 1e-9)
+    if method != "connor" and needed <= _LARGEST_EXACT:
+        needed = _stays_above(needed, power, delta, discordant_rate, confidence_level, method)
+    return PowerAnalysis(needed, delta, discordant_rate, power, confidence_level, method)
+
+
+def power_of_estimate(
+    items: int,
+    difference: float,
+    *,
+    standard_error: float,
+    at_items: int,
+    confidence_level: float = 0.95,
+) -> float:
+    """Power to detect a difference of a metric whose standard error is known at some size.
+
+    Parameters
+    ----------
+    items
+        Items (or clusters) that are planned.
+    difference
+        True difference, of either sign: of two AUROCs, say.
+    standard_error, at_items
+        That of a finished comparison, and its number of items (or clusters).
+    confidence_level
+        1 − α, with α the two-sided level of the test.
+
+    Returns
+    -------
+    float
+        Φ(|Δ|/SE − z), the standard error falling with the root of the items.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
+
+    Examples
+    --------
+    An AUROC difference was known to ±0.02 with 500 items. Is 0.05 found with 1,000?
+
+    >>> round(power_of_estimate(1000, 0.05, standard_error=0.02, at_items=500), 2)
+    0.94
+    """
+    check.confidence_level_in_range(confidence_level)
+    _check_items(items)
+    check.whole("at_items", at_items, 1)
+    if check.finite("standard_error", standard_error) <= 0:
+        raise ValueError(f"`standard_error` must be positive, found {standard_error!r}")
+    error = standard_error * math.sqrt(at_items / items)
+    excess = abs(check.finite("difference", difference)) / error - _critical(confidence_level)
+    return float(stats.norm.cdf(excess))
+
+
+def smallest_estimate(
+    items: int,
+    *,
+    standard_error: float,
+    at_items: int,
+    power: float = 0.8,
+    confidence_level: float = 0.95,
+) -> float:
+    """The smallest difference that `power_of_estimate` finds with a given power.
+
+    Parameters
+    ----------
+    items, standard_error, at_items, confidence_level
+        As there.
+    power
+        Probability of detecting it, above α/2 and below 1.
+    """
+    _check_power(power, confidence_level)
+    power_of_estimate(items, 0.0, standard_error=standard_error, at_items=at_items)
+    error = standard_error * math.sqrt(at_items / items)
+    return error * (_critical(confidence_level) + float(stats.norm.ppf(power)))
+
+
+def design_effect(
+    base: npt.ArrayLike, checkpoint: npt.ArrayLike, cluster: npt.ArrayLike
+) -> float | None:
+    """By how much clusters raise the variance of a difference of means.
+
+    Parameters
+    ----------
+    base, checkpoint
+        Shape (n,): a value per item and model, in the same order.
+    cluster
+        Shape (n,): group of items that are not independent, integers or strings.
+
+    Returns
+    -------
+    float or None
+        Variance by cluster (CR3) over the variance of independent items; n items are worth
+        n / `design_effect` independent ones. None where nothing varies, or in a single cluster.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+
+    Notes
+    -----
+    With clusters of m items and an intraclass correlation ρ of the differences it is
+    1 + (m − 1)ρ [1]_.
+
+    References
+    ----------
+    .. [1] Kish (1965), Survey Sampling, sec. 5.4.
+
+    Examples
+    --------
+    Two answers to each question, always alike:
+
+    >>> design_effect([0, 0, 0, 0] * 20, [1, 1, 0, 0] * 20, [i // 2 for i in range(80)]) > 1.9
+    True
+    """
+    alone = mean_difference(base, checkpoint).standard_error
+    together = mean_difference(base, checkpoint, cluster=cluster).standard_error
+    if not alone or not together:
+        return None
+    return (together / alone) ** 2
 
 
 def _critical(confidence_level: float) -> float:
     return float(stats.norm.ppf((1 + confidence_level) / 2))
 
 
-def _power(items: int, delta: float, discordant_rate: float, confidence_level: float) -> float:
+def _power(
+    items: int, delta: float, discordant_rate: float, confidence_level: float, method: Method
+) -> float:
+    if method == "connor":
+        return _connor(items, delta, discordant_rate, confidence_level)
+    return _exact(items, delta, discordant_rate, confidence_level, method == "exact-mid-p")
+
+
+def _exact(
+    items: int, delta: float, discordant_rate: float, confidence_level: float, mid: bool
+) -> float:
+    if discordant_rate == 0:
+        return 0.0
+    first, last = (
+        int(stats.binom.ppf(tail, items, discordant_rate)) for tail in (1e-13, 1 - 1e-13)
+    )
+    discordant = np.arange(max(first, 1), last + 1)
+    level = (1 - confidence_level) / 2
+    # The largest count on the wrong side that the test rejects, or −1.
+    most = np.asarray(stats.binom.ppf(level, discordant, 0.5))
+    tail = np.asarray(stats.binom.cdf(most, discordant, 0.5))
+    if mid:
+        tail = tail - np.asarray(stats.binom.pmf(most, discordant, 0.5)) / 2
+    most = most - (tail > level * (1 + 1e-12))
+    found = np.asarray(stats.binom.cdf(most, discordant, (1 - delta / discordant_rate) / 2))
+    return float(np.asarray(stats.binom.pmf(discordant, items, discordant_rate)) @ found)
+
+
+def _stays_above(
+    near: int,
+    power: float,
+    delta: float,
+    discordant_rate: float,
+    confidence_level: float,
+    method: Method,
+) -> int:
+    """The number of items from which on the exact power stays at `power`; `near` is close to it."""
+
+    def reached(items: int) -> bool:
+        return _power(items, delta, discordant_rate, confidence_level, method) >= power - 1e-12
+
+    step, teeth = min(max(5, near // 100), 100), math.ceil(3 / discordant_rate)
+    items = near + step
+    while not all(reached(more) for more in range(items, items + teeth)):
+        items += step
+    while items > 1 and reached(items - 1):
+        items -= 1
+    return items
+
+
+def _connor(items: int, delta: float, discordant_rate: float, confidence_level: float) -> float:
     excess = delta * math.sqrt(items) - _critical(confidence_level) * math.sqrt(discordant_rate)
     spread = math.sqrt(max(discordant_rate - delta**2, 0.0))
     if spread == 0:  # no discordant items, or every item discordant in one direction

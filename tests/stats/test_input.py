@@ -92,6 +92,8 @@ FUNCTIONS = {
             ("mean_difference", stats.mean_difference),
             ("compare_scores", stats.compare_scores),
             ("compare_std", stats.compare_std),
+            ("design_effect", stats.design_effect),
+            ("equivalence_test", partial(stats.equivalence_test, margin=0.1)),
         )
     },
     "levene": (
@@ -137,8 +139,8 @@ NO_ARRAYS = {
     "adjust_family", "adjust_pvalues", "checkpoint_series", "compare_task", "get_metric",
     "list_metrics", "mcnemar", "minimum_detectable_difference", "paired_bootstrap",
     "power_of_difference", "register_metric", "required_items", "swap_tests", "tango_interval",
-    "tango_score", "unregister_metric", "wilson_interval", "equivalence_test",
-    "exact_power", "exact_required_items",
+    "tango_score", "unregister_metric", "wilson_interval",
+    "power_of_estimate", "smallest_estimate",
 }  # fmt: skip
 """Functions of numbers, or of what `paired_answers` checked."""
 

@@ -326,3 +326,18 @@ def test_power_of_nothing_or_the_impossible_is_a_usage_error(capsys):
     assert "give --items, --difference or both" in fails(capsys, "power")
     impossible = ("power", "--difference", "0.5", "--discordant-rate", "0.1")
     assert "discordant_rate" in fails(capsys, *impossible)
+
+
+def test_power_plans_by_a_finished_comparison(tmp_path, capsys):
+    base, checkpoint = two_files(tmp_path)
+    out = tmp_path / "out"
+    assert typed(capsys, "compare", base, checkpoint, "--out", out, "--replicates", 200)[0] == 0
+    code, said, _ = typed(capsys, "power", "--comparison", out, "--items", 5000)
+    assert code == 0
+    assert re.search(r"fever: 5,000 items find a difference of \d+\.\d\d points", said), said
+    simulated = ("--policy", "built-in", "--simulations", 3)
+    code, said, _ = typed(capsys, "power", "--comparison", out, *simulated)
+    assert code == 0
+    assert re.search(r"would say PASS \d+%, REGRESSION \d+%, INCONCLUSIVE \d+%", said), said
+    assert "fever, Accuracy not worse by 3 pp: PASS" in said
+    assert "--policy needs --comparison" in fails(capsys, "power", "--policy", "gate.yaml")

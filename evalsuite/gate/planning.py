@@ -1,0 +1,76 @@
+"""Plan a comparison or a gate from a finished comparison: ``saeval power --comparison``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scipy.special import ndtri
+
+from saeval.evalsuite.compare.results import Comparison
+from saeval.evalsuite.gate.gate import gated_tasks
+from saeval.evalsuite.gate.policy import Policy
+from saeval.stats.gate.planning import GateChances, simulate_verdicts
+from saeval.stats.inference.power import design_effect
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """What a finished comparison says of a task to plan the next by.
+
+    Attributes
+    ----------
+    task, items
+        Its name and items.
+    discordant_rate
+        Proportion of items that exactly one model answered rightly.
+    design_effect
+        By how much clusters raise the variance of the difference in accuracy; 1 without clusters.
+    auroc_standard_error
+        Of the difference of the AUROCs, at these items; None where it was not tested.
+    """
+
+    task: str
+    items: int
+    discordant_rate: float
+    design_effect: float
+    auroc_standard_error: float | None
+
+
+def plan_tasks(comparison: Comparison, policy: Policy) -> tuple[TaskPlan, ...]:
+    """What each task of a comparison says to plan by."""
+    plans = []
+    for gated in gated_tasks(comparison, policy):
+        pairs, task = gated.pairs, comparison[gated.task]
+        if pairs is None:
+            continue
+        effect = None
+        if pairs.cluster is not None:
+            effect = design_effect(
+                pairs.base_correct.astype(float),
+                pairs.checkpoint_correct.astype(float),
+                pairs.cluster,
+            )
+        interval = task.metric("auroc").confidence_interval
+        error = None
+        if interval is not None:
+            z = float(ndtri((1 + comparison.settings.confidence_level) / 2))
+            error = (interval.high - interval.low) / (2 * z)
+        plans.append(
+            TaskPlan(
+                gated.task, len(pairs), sum(pairs.discordant) / len(pairs), effect or 1.0, error
+            )
+        )
+    return tuple(plans)
+
+
+def simulate_gate(
+    comparison: Comparison, policy: Policy, items: int | None, simulations: int
+) -> GateChances:
+    """How often the policy's verdicts would be given, were the comparison's answers the truth."""
+    return simulate_verdicts(
+        gated_tasks(comparison, policy),
+        items=items,
+        confidence_level=policy.level,
+        simulations=simulations,
+        seed=comparison.settings.seed,
+    )
