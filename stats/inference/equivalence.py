@@ -73,7 +73,8 @@ def equivalence_test(
     Raises
     ------
     ValueError
-        If the arrays do not fit together, a value lies outside of [0, 1], or a number is out of range.
+        If the arrays do not fit together, a value lies outside of [0, 1], or a number is out of
+        range.
 
     Notes
     -----
@@ -94,12 +95,12 @@ def equivalence_test(
 
     Examples
     --------
-    Nothing changed, but 60 items are too few to rule out five points; 300 are not.
+    Nothing changed, but 60 items are too few to rule out two points; 300 are not.
 
     >>> same = [True, False, True] * 20
-    >>> equivalence_test(same, same, margin=0.05).equivalent
+    >>> equivalence_test(same, same, margin=0.02).equivalent
     False
-    >>> equivalence_test(same * 5, same * 5, margin=0.05).equivalent
+    >>> equivalence_test(same * 5, same * 5, margin=0.02).equivalent
     True
     """
     check.confidence_level_in_range(confidence_level)

@@ -151,8 +151,8 @@ def minimum_detectable_difference(
     Examples
     --------
     >>> analysis = minimum_detectable_difference(1000, discordant_rate=0.2)
-    >>> round(analysis.difference, 3), round(2.80 * math.sqrt(0.2 / 1000), 3)
-    (0.04, 0.04)
+    >>> round(analysis.difference, 4), round(2.80 * math.sqrt(0.2 / 1000), 4)
+    (0.0395, 0.0396)
     """
     _check_power(power, confidence_level)
     _check_items(items)

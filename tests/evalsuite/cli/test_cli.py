@@ -329,9 +329,9 @@ def test_power_of_nothing_or_the_impossible_is_a_usage_error(capsys):
 
 
 def test_power_plans_by_a_finished_comparison(tmp_path, capsys):
-    base, checkpoint = two_files(tmp_path)
+    base, checkpoint = two_files(tmp_path, items=60)
     out = tmp_path / "out"
-    assert typed(capsys, "compare", base, checkpoint, "--out", out, "--replicates", 200)[0] == 0
+    assert typed(capsys, "compare", base, checkpoint, "--out", out)[0] == 0
     code, said, _ = typed(capsys, "power", "--comparison", out, "--items", 5000)
     assert code == 0
     assert re.search(r"fever: 5,000 items find a difference of \d+\.\d\d points", said), said
