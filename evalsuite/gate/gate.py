@@ -210,7 +210,8 @@ def gated_tasks(comparison: Comparison, policy: Policy) -> list[GatedTask]:
     names = [task.task for task in comparison.tasks]
     _check_policy(policy, names)
     predictions = comparison.predictions
-    return [_collect_task(name, policy, predictions, None, 1, None)[0] for name in names]
+    counted = [count_answers(name, predictions) for name in names]
+    return [collect_task(answers, policy, None, 1, None)[0] for answers in counted]
 
 
 def _gate(

@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from saeval.evalsuite.compare.results import Comparison
 from saeval.evalsuite.gate.gate import gated_tasks
 from saeval.evalsuite.gate.policy import Policy
+from saeval.stats.gate.looks import look_share
 from saeval.stats.gate.planning import GateChances, simulate_verdicts
 from saeval.stats.inference.power import design_effect
 
@@ -66,11 +67,11 @@ def plan_tasks(comparison: Comparison, policy: Policy) -> tuple[TaskPlan, ...]:
 def simulate_gate(
     comparison: Comparison, policy: Policy, items: int | None, simulations: int
 ) -> GateChances:
-    """How often the policy's verdicts would be given, were the comparison's answers the truth."""
+    """How often a first look would give the policy's verdicts, were these answers the truth."""
     return simulate_verdicts(
         gated_tasks(comparison, policy),
         items=items,
-        confidence_level=policy.level,
+        confidence_level=1 - look_share(1) * (1 - policy.level),
         simulations=simulations,
         seed=comparison.settings.seed,
     )
