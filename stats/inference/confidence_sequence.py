@@ -89,11 +89,11 @@ def log_wealth(
     """
     total, number = check.numbers("sums", sums), check.numbers("counts", counts)
     check.same_length(sums=total, counts=number)
-    check.whole("largest", largest, 1)
     if not -math.inf < lower < limit < upper < math.inf:
         raise ValueError(f"`limit` must lie between {lower} and {upper}, found {limit!r}")
-    most = np.broadcast_to(np.asarray(largest, dtype=np.float64), number.shape)
-    if ((number < 0) | (number > most)).any() or (most <= 0).any():
+    sizes = check.real("largest", check.plain_array("largest", largest))
+    most = np.broadcast_to(sizes, number.shape)
+    if not ((number >= 0) & (number <= most) & (most > 0)).all() or np.isinf(sizes).any():
         raise ValueError(f"`counts` must lie between 0 and `largest`, {largest!r}")
     if ((total < lower * number - 1e-9) | (total > upper * number + 1e-9)).any():
         raise ValueError(f"`sums` must be of values between {lower} and {upper}")
