@@ -19,7 +19,7 @@ deviation reject too often where nearly all items have one confidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypedDict
 
@@ -72,7 +72,9 @@ def metric_rows(
         Confidence level.
     """
     keys = [key for key in bootstrap.base if _has_a_meaning(key, pairs)]
-    rows = [_row(key, pairs, bootstrap, config) for key in keys]
+    level = config.confidence_level
+    ratios = {} if pairs.cluster is None else clustered_ratio_differences(pairs, level)
+    rows = [_row(key, pairs, bootstrap, ratios, config) for key in keys]
     rows += _aurc_row(pairs, config.confidence_level)
     family = [row for row in rows if row.headline and row.pvalue is not None]
     adjusted = max_t_pvalues(
@@ -130,6 +132,7 @@ def _row(
     key: MetricKey,
     pairs: PairedAnswers,
     bootstrap: PairedBootstrap,
+    ratios: Mapping[MetricKey, DifferenceTest],
     config: StatsConfig,
 ) -> MetricComparison:
     name, label = key
@@ -155,7 +158,7 @@ def _row(
     )
     if base is None or checkpoint is None:
         return replace(row, reason=NO_VALUE)
-    test, reason = _difference_test(key, pairs, bootstrap, config.confidence_level)
+    test, reason = _difference_test(key, pairs, bootstrap, ratios, config.confidence_level)
     percentile = _percentile(pairs, config.confidence_level)
     own = value_intervals(key, pairs, config.confidence_level)
     return replace(
@@ -196,15 +199,18 @@ def _direction(metric: Metric, pairs: PairedAnswers, confidence_level: float) ->
 
 
 def _difference_test(
-    key: MetricKey, pairs: PairedAnswers, bootstrap: PairedBootstrap, confidence_level: float
+    key: MetricKey,
+    pairs: PairedAnswers,
+    bootstrap: PairedBootstrap,
+    ratios: Mapping[MetricKey, DifferenceTest],
+    confidence_level: float,
 ) -> tuple[DifferenceTest, str | None]:
     """The test that suits the metric, and why it has no p value where it has none."""
     kind = get_metric(key[0]).kind
     if (values := paired_values(key, pairs)) is not None:
         return _or_reason(test_of_values(values, get_metric(key[0]), confidence_level))
-    if kind == "counts" and pairs.cluster is not None and key[0] != "ece_squared_debiased":
-        ratio = clustered_ratio_differences(pairs, confidence_level)[key]
-        ratio = two_sided(key, pairs, ratio, constant=ratio.standard_error == 0)
+    if kind == "counts" and key in ratios:
+        ratio = two_sided(key, pairs, ratios[key], constant=ratios[key].standard_error == 0)
         return _or_reason(replace(ratio, items=items_behind(key, pairs)))
     if kind == "counts":
         return _by_bootstrap(key, pairs, bootstrap, confidence_level)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -250,3 +251,46 @@ def test_perfectly_sorted_few_answers_are_no_certain_auroc():
     result = value_against(("auroc", None), pairs, 0.5, confidence_level=0.95, bootstrap=None)
     assert result.estimate == 1
     assert 0.5 < result.interval.low < 1
+
+
+@pytest.mark.parametrize(
+    "key", [("accuracy", None), ("brier", None), ("f1", "NA"), ("auroc", None)]
+)
+@pytest.mark.parametrize("clusters", [None, 60])
+def test_a_lost_item_never_makes_the_bound_tighter(key, clusters):
+    """From identical models on: each item lost more moves the bound away from 0."""
+    pairs = simulated(300, 9, clusters=clusters)
+    sure = np.where(np.isnan(pairs.base.confidence), 0.5, pairs.base.confidence)
+    base = Answers(pairs.base.predicted, sure)
+    right = np.flatnonzero(base.predicted == pairs.target)
+    bounds = []
+    for lost in range(8):
+        predicted, stated = base.predicted.copy(), sure.copy()
+        predicted[right[:lost]] = 3
+        stated[right[:lost]] = 1.0
+        worse = replace(pairs, base=base, checkpoint=Answers(predicted, stated))
+        interval = difference_against(
+            key, worse, 0.0, confidence_level=0.95, bootstrap=lambda given=worse: drawn(given)
+        ).interval
+        bounds.append(-interval.high if key == ("brier", None) else interval.low)
+    assert all(after <= before + 1e-9 for before, after in itertools.pairwise(bounds))
+
+
+@pytest.mark.parametrize("items", [150, 300, 500])
+def test_brier_scores_of_rare_large_losses_pass_in_no_more_than_5_5_percent(items):
+    """The base is sure and right; the checkpoint loses so many items as the margin allows."""
+    target, sure = np.zeros(items, int), np.ones(items)
+    passed = 0.0
+    for lost in range(30):
+        pairs = paired_answers(
+            LABELS,
+            "NA",
+            target,
+            Answers(target, sure),
+            Answers(np.where(np.arange(items) < lost, 1, 0), sure),
+        )
+        result = difference_against(
+            ("brier", None), pairs, 0.02, confidence_level=0.95, bootstrap=None
+        )
+        passed += (result.pvalue_below <= 0.05) * scipy_stats.binom.pmf(lost, items, 0.02)
+    assert passed <= 0.055

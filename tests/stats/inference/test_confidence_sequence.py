@@ -10,6 +10,7 @@ from strategies import simulated
 
 from saeval.stats.gate.decide import decide_sequentially
 from saeval.stats.gate.rules import Rule
+from saeval.stats.gate.sequential import proportional_to_size
 from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
 
 CHANGES = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=60)
@@ -128,3 +129,27 @@ def test_a_rule_once_decided_stays_decided(clusters):
             elif result.verdict is not None:
                 decided[number] = (result.verdict, result.decided_after)
     assert decided
+
+
+def test_clusters_drawn_in_proportion_to_size_are_fair_whatever_the_large_ones_are_like():
+    """The mean bet over all draws is that on the sum of all items, as of clusters in any order."""
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(1, 51, 40)
+    sums = sizes * np.where(sizes > 25, -0.3, 0.2)
+    limit = sums.sum() / sizes.sum()
+    draws = (np.arange(5000) + 0.5) / 5000
+    kept = np.array([proportional_to_size(sizes, np.full(40, draw)) for draw in draws])
+    bets = (sums - limit * sizes) / sizes
+    assert (kept * bets).mean(axis=0).sum() == pytest.approx(0, abs=0.01)
+    assert abs(bets.sum()) > 1, "without the draw the small ones would count as much"
+    assert proportional_to_size(np.full(9, 4), rng.random(9)).all()
+
+
+def test_a_cluster_is_worth_its_mean_where_it_was_drawn_by_size():
+    sizes = np.array([10, 40, 25, 30])
+    sums = np.array([2.0, 8, 5, 6])
+    drawn = log_wealth(sums, sizes, -0.1, lower=-1, upper=1, largest=sizes)
+    alike = log_wealth(np.full(4, 5.0), np.full(4, 25), -0.1, lower=-1, upper=1, largest=[25] * 4)
+    scalar = log_wealth(sums, sizes, -0.1, lower=-1, upper=1, largest=50)
+    assert drawn[-1] > scalar[-1] > 0
+    assert alike[-1] == pytest.approx(drawn[-1], rel=0.2)
