@@ -50,7 +50,7 @@ def answer_task(
     adapter
         Who answers; None for the base.
     cache
-        Answers of earlier runs.
+        Answers of earlier runs; it gets those of this one when the run's end is proven.
     on_item
         Hears of every item that is finished: its new answers, which are on disk.
     n_next_items
@@ -79,8 +79,6 @@ def answer_task(
                     on_item(new)
             for request in engine.answer(requests):
                 predictions = _read_predictions(task, request)
-                if cache is not None:  # first: what the folder has is not asked again
-                    cache.add(predictions)
                 new = [p for p in predictions if p.key not in kept]
                 append(new)
                 if new:
