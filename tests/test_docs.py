@@ -63,6 +63,19 @@ def test_every_link_leads_somewhere(page):
             assert anchor in anchors(target), f"{named(page)}: {link} names no heading"
 
 
+def test_what_pages_quote_of_the_simulations_stands_there():
+    measured = (EVIDENCE / "validity.md").read_text(encoding="utf-8").splitlines()
+    quoted = [
+        (named(page), line)
+        for page in PAGES
+        if page.parent != EVIDENCE
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("|") and re.search(r"% ± \d", line)
+    ]
+    assert quoted
+    assert [quote for quote in quoted if quote[1] not in measured] == []
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=named)
 def test_every_link_of_a_notebook_leads_somewhere(notebook):
     for cell in nbformat.read(notebook, as_version=4).cells:

@@ -16,7 +16,8 @@ is what was measured ± 1.96 Monte Carlo standard errors, and the band that it h
 there is one. A star marks an estimate beyond its band that chance explains; **broken** one that
 would occur in fewer than {chance:g} of 1,000 runs if the truth lay at the edge of the band, and
 then the command exits with 1. Unless said otherwise tests and rules are at 95%, and a rule is a
-gate's.
+gate's. `PYTHONPATH=tests/simulations .venv/bin/python -m validity` measures a section alone by the
+option that stands below its text, and more data sets by `--datasets`.
 
 """
 
@@ -84,7 +85,7 @@ def _section(name: str, family: Family, results: Sequence[Measured]) -> Iterator
     yield ""
     yield family.text.strip()
     yield ""
-    yield f"`python -m validity --only {name}`"
+    yield f"`--only {name}`"
     yield ""
     promises = [promise for result in results for promise in result.case.promises]
     quantities = list(dict.fromkeys(promise.quantity for promise in promises))
