@@ -30,7 +30,7 @@ METRICS: tuple[MetricKey, ...] = (
     ("confidence_mean", None),
     ("confidence_std", None),
 )
-MILLIONS = 2_000_000
+MILLION = 1_000_000
 
 
 @cache
@@ -38,7 +38,7 @@ def truth(design: Design) -> dict[MetricKey, float]:
     """The true differences: 0 without an effect, else from a large sample."""
     if not design.effect:
         return dict.fromkeys(METRICS, 0.0)
-    pairs = replace(draw(design, np.random.default_rng(1), MILLIONS), cluster=None)
+    pairs = replace(draw(design, np.random.default_rng(1), MILLION), cluster=None)
     found = paired_bootstrap(pairs, n_resamples=1)
     stated = pairs.both_confident
     after = aurc(pairs.checkpoint_correct[stated], pairs.checkpoint.confidence[stated])

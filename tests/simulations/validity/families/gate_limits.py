@@ -24,7 +24,7 @@ from saeval.stats.metrics.metric import MetricKey
 from validity.data import REPLICATES, Design, draw, judged, swapped
 from validity.promises import Case, Family, Outcome, Promise, at_most
 
-MILLIONS = 2_000_000
+MILLION = 1_000_000
 TOGETHER = "all rules together"
 OF_ANSWERS: tuple[MetricKey, ...] = (
     ("accuracy", None),
@@ -119,7 +119,7 @@ def truth(kind: DataKind, key: MetricKey, of_difference: bool) -> float:
 
 @cache
 def _population(kind: DataKind) -> tuple[PairedAnswers, PairedBootstrap]:
-    pairs = replace(drawn(kind, np.random.default_rng(1), MILLIONS), cluster=None)
+    pairs = replace(drawn(kind, np.random.default_rng(1), MILLION), cluster=None)
     return pairs, paired_bootstrap(pairs, n_resamples=20)
 
 
