@@ -2,14 +2,17 @@
 
 Resampling items only decides how often each *kind* of item occurs, a kind being (target, both
 labels, both confidences); so kinds are drawn, or whole clusters. The order of the units
-depends neither on the order of the items nor on the names of the clusters.
+depends neither on the order of the items nor on the names of the clusters, nor on which of two
+models is the base.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from saeval.stats._core.answers import JointAnswers, PairedAnswers, lacks_confidence
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
@@ -56,11 +59,17 @@ def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]
     stratum = np.zeros(len(pairs), dtype=np.int64)
     if pairs.stratum is not None:
         stratum = np.unique(pairs.stratum, return_inverse=True)[1].astype(np.int64)
-    kind = _number(
-        *((level + 1, len(scale.levels) + 1) for scale, level in scales),
-        (pairs.target, k),
-        *((answers.predicted, k + 1) for answers in models),
-        *((lacking, 2) for lacking in missing if lacking.any()),
+    kind = min(
+        (
+            _number(
+                *((scales[m][1] + 1, len(scales[m][0].levels) + 1) for m in order),
+                (pairs.target, k),
+                *((models[m].predicted, k + 1) for m in order),
+                *((missing[m], 2) for m in order if missing[m].any()),
+            )
+            for order in _orders(len(models))
+        ),
+        key=lambda kind: _fingerprint(kind, stratum, pairs.cluster),
     )
     if pairs.cluster is None:
         units, unit, item = _kinds(kind, stratum)
@@ -77,6 +86,30 @@ def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]
         for answers, lacking, (scale, level) in zip(models, missing, scales, strict=True)
     ]
     return units, entries
+
+
+def _orders(models: int) -> list[range]:
+    """Orders of the models in which kinds may be numbered: of two, whichever comes first."""
+    return [range(models), range(models)[::-1]][: 2 if models == 2 else 1]
+
+
+def _fingerprint(kind: IntArray, stratum: IntArray, cluster: IntArray | None) -> int:
+    """A number that depends on which kinds there are and not on the order of the items.
+
+    Of the two orders of two models, the one with the smaller number is taken, so that exchanging
+    the models changes no draw.
+    """
+    content = mix(kind.astype(np.uint64) + mix(stratum.astype(np.uint64)))
+    if cluster is not None:
+        content = mix(_contents(content, np.unique(cluster, return_inverse=True)[1]))
+    return int(content.sum())
+
+
+def _contents(content: npt.NDArray[np.uint64], unit: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """Sum of what is in each unit, modulo 2⁶⁴."""
+    total = np.zeros(int(unit.max()) + 1, dtype=np.uint64)
+    np.add.at(total, unit.reshape(-1), content)
+    return total
 
 
 def _scale(confidence: FloatArray, usable: BoolArray) -> tuple[Scale, IntArray]:
@@ -132,8 +165,7 @@ def _clusters(
     joint = _number((stratum, int(stratum.max()) + 1), (names, int(names.max()) + 1))
     _, first, unit = np.unique(joint, return_index=True, return_inverse=True)
     # Clusters stand in the order of a hash of what is in them, whatever their names.
-    content = np.zeros(len(first), dtype=np.uint64)
-    np.add.at(content, unit, mix(kind.astype(np.uint64)))
+    content = _contents(mix(kind.astype(np.uint64)), unit)
     order = np.lexsort((content, stratum[first]))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
