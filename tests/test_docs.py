@@ -208,7 +208,7 @@ def test_policies_say_of_real_predictions_what_the_page_says(
         [] if policy == "built-in" else ["--policy", str(REFERENCE / "policies" / f"{policy}.yaml")]
     )
     with contextlib.suppress(SystemExit):
-        main(["gate", *files, *given, "--replicates", "1000", "--out", str(tmp_path)])
+        main(["gate", *files, *given, "--out", str(tmp_path)])
     assert json.loads((tmp_path / "gate.json").read_text(encoding="utf-8"))["verdict"] == verdict
     assert f"\n{verdict}: " in capsys.readouterr().out
 
