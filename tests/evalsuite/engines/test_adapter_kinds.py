@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from transformers import AutoModelForCausalLM
 
 from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig, RunConfig
-from saeval.evalsuite.engines import adapter_kinds
+from saeval.evalsuite.engines import adapter_kinds, registry
 from saeval.evalsuite.engines.adapter_kinds import needs_own_base
 from saeval.evalsuite.engines.huggingface import TransformersEngine
 from saeval.evalsuite.engines.registry import configure_engine
@@ -279,3 +280,27 @@ def test_an_adapter_that_answers_otherwise_at_the_end_is_stopped(
         together([tiny_base, made("plain")], tmp_path, tasks)
     assert read_manifest(tmp_path / "0").proof.ended, "the base's own run had come to its end"
     assert answers(tmp_path / "1") == b""
+
+
+class EagerEngine(TransformersEngine):
+    """Loads its adapters with the base, as an engine of someone else's may."""
+
+    loads_adapters_when_asked = False
+
+    def __init__(self, model, adapters, config):
+        super().__init__(model, adapters, config)
+        for adapter in adapters:
+            self._load_adapter(adapter)
+
+
+def test_an_engine_that_loads_adapters_at_once_is_held_to_a_base_without(
+    tiny_base, made, alone, tasks, tmp_path, monkeypatch
+):
+    """Of which it cannot be asked later what the base was before them."""
+    monkeypatch.setattr(registry, "_engines", registry._engines | {"eager": EagerEngine})
+    monkeypatch.setitem(globals(), "ENGINE", replace(ENGINE, name="eager"))
+    own, base = together([made("plain"), tiny_base], tmp_path / "sound", tasks)
+    assert (answers(own), answers(base)) == (alone("plain"), alone(None))
+    monkeypatch.setattr(adapter_kinds, "needs_own_base", lambda adapter: None)
+    with pytest.raises(ModelError, match="answers base prompts a second time otherwise than alone"):
+        together([tiny_base, made("pissa")], tmp_path / "changed", tasks)
