@@ -311,7 +311,6 @@ the rules of the built-in one that are means over items.""",
             DataKind("5,000 items, clearly worse", WORSE, worse=True),
             at_most("policy", "PASS", 0.01),
             replace(BLOCKS, at_least=0.99),
-            asked=0.5,
         ),
         policy_case(
             DataKind("5,000 items, clearly better", WORSE),
