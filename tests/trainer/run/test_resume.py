@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
@@ -15,6 +16,8 @@ from training import same, shown, start, train, wait_for
 
 from saeval.errors import BackendError, RunFolderError
 from saeval.trainer.run.folder import read_rows
+from saeval.trainer.run.observer import TrainingObserver
+from saeval.trainer.run.train import _stop_on_signals
 
 STEPS = ("optimisation.steps=6", "saving.every=2", "saving.history=3", "evaluation.every=3")
 
@@ -125,3 +128,11 @@ def test_it_goes_on_with_smaller_batches_and_without_naming_the_base(
     assert json.loads((out / "training.json").read_text())["step"] == 2
     assert train(answering_base, out, "mixed", *changes, "hardware.completions_per_device=4") == 0
     assert [row["step"] for row in read_rows(out / "metrics.jsonl")] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_signal_that_asked_for_an_end_is_remembered(number):
+    recorder = SimpleNamespace(signal=0)
+    with _stop_on_signals(recorder, TrainingObserver()):
+        os.kill(os.getpid(), number)
+    assert recorder.signal == number
