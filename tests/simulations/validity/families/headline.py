@@ -49,11 +49,11 @@ def paid_for(items: int, rng: np.random.Generator) -> PairedAnswers:
 
 
 def right_more_often(items: int, rng: np.random.Generator) -> PairedAnswers:
-    """The same confidences, which tell nothing; a quarter of the wrong labels are mended."""
+    """The same confidences, which tell nothing; PASS and FAIL are confused half as often."""
     pairs = draw(Design(items, invalid=0.0), rng)
     stated = rng.choice([0.5, 0.6, 0.7, 0.8, 0.9], items)
     claims = pairs.target != NA
-    mended = claims & ~pairs.base_correct & (rng.random(items) < 0.25)
+    mended = claims & (pairs.base.predicted != NA) & (rng.random(items) < 0.5)
     labels = np.where(mended, pairs.target, pairs.base.predicted)
     return paired(pairs.target, (pairs.base.predicted, stated), (labels, stated))
 
