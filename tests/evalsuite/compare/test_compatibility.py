@@ -56,7 +56,7 @@ def test_a_model_is_asked_pinned_and_held_to(tiny_base, tiny_adapter, store, cap
     code, _, err = typed(
         capsys, "gate", "baseline:main", tiny_adapter, *ASK, "--policy", "gate.yaml", "--out", "out"
     )
-    assert code in (0, 1), err
+    assert code in (0, 1, 3), err
     found = json.loads(Path("out/gate.json").read_text())
     assert found["base"] == tiny_base.name
     assert found["tasks"] == [{"task": TASK, "asked": 30, "planned": 30, "trained_on": 0}]
@@ -78,7 +78,7 @@ def test_less_may_be_asked_than_was_pinned(main_baseline, tiny_adapter, capsys, 
         capsys, "gate", "baseline:main", tiny_adapter, *fewer, "--policy", "gate.yaml",
         "--out", "out", *options,
     )  # fmt: skip
-    assert code == 0, err
+    assert code in (0, 3), err
     found = json.loads(Path("out/gate.json").read_text())
     assert found["tasks"] == [{"task": TASK, "asked": 3, "planned": 3, "trained_on": 0}]
     report = Path("out/report.md").read_text()
@@ -126,6 +126,8 @@ def pinned_with(answered, capsys, *, manifest=lambda text: text, answers=lambda 
     for path, change in (("manifest.json", manifest), (f"predictions/{TASK}.jsonl", answers)):
         before = (old / path).read_text()
         (old / path).write_text(change(before))
+    without = json.loads((old / "manifest.json").read_text()) | {"checksums": None}
+    (old / "manifest.json").write_text(json.dumps(without))
     assert typed(capsys, "baseline", "save", "old", old)[0] == 0
 
 
@@ -189,7 +191,7 @@ def test_the_command_in_the_message_mends_it(tiny_base, tiny_adapter, store, cap
     assert typed(capsys, *shlex.split(command))[0] == 0
     assert (store / "main" / "predictions" / f"{TASK}.jsonl").read_text() != before
     code, _, err = typed(capsys, *gate)
-    assert code in (0, 1), err
+    assert code in (0, 1, 3), err
 
 
 def test_a_run_is_not_continued_with_another_instruction(answered, tiny_base, capsys, monkeypatch):
