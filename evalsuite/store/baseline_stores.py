@@ -117,9 +117,13 @@ class FolderStore:
     def names(self) -> list[str]:
         """All that are complete, sorted."""
         self._sweep()
-        names = {path.parent.name for path in self._home.glob(f"*/{RECORD}")}
+        names = self._in_place()
         names |= {name for left, name in self._left() if left == _ready(self._home / name)}
+        names |= self._in_place()  # again: one that was ready may have moved there meanwhile
         return sorted(filter(is_name, names))
+
+    def _in_place(self) -> set[str]:
+        return {path.parent.name for path in self._home.glob(f"*/{RECORD}")}
 
     def read(self, name: str, file: str) -> bytes:
         """One file of a baseline."""

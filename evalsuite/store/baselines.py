@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -37,7 +39,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _VARYING = ("command", "sessions", "checksums")
 """Of a run's manifest: what differs although the answers are the same. The record has checksums."""
 
-_LOOKS = 20
+_LOOKS = 50
+_LOOKS_FOR_NONE = 3
+_PAUSE = 0.02
 
 T = TypeVar("T")
 FileName = Annotated[str, Field(pattern=r"^(manifest\.json|predictions/\w[\w.-]*\.jsonl)$")]
@@ -178,16 +182,27 @@ def read_whole(find: Callable[[], Path], read: Callable[[Path], T]) -> T:
     """
     for _ in range(_LOOKS):
         failure: OSError | InputError | None = None
-        before = _record_in(folder := find())
+        before = _record_in(folder := _find_again(find))
         try:
             result = read(folder)
         except (OSError, InputError) as error:
             failure = error
-        if before is not None and before == _record_in(find()):
+        if before is not None and before == _record_in(_find_again(find)):
             if failure is not None:
                 raise failure
             return result
-    raise InputError(f"{find()}: is replaced again and again; wait for that to end")
+        time.sleep(random.uniform(0, _PAUSE))
+    raise InputError(f"{_find_again(find)}: is replaced again and again; wait for that to end")
+
+
+def _find_again(find: Callable[[], Path]) -> Path:
+    """Where it is; asked again where it is nowhere, since it may be on its way just then."""
+    for _ in range(_LOOKS_FOR_NONE):
+        try:
+            return find()
+        except InputError:
+            time.sleep(_PAUSE)
+    return find()
 
 
 def _record_in(folder: Path) -> bytes | None:

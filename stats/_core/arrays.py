@@ -155,7 +155,11 @@ def groups(name: str, values: npt.ArrayLike) -> IntArray:
     found = kinds.pop() if kinds else _kind(array[0])
     if found not in ("int", "str"):
         raise ValueError(f"`{name}` must hold integers or strings, found {found}")
-    _, code = np.unique(array.astype(found), return_inverse=True)
+    if found == "int":
+        array = array.astype(np.int64)
+    elif mixed:  # NumPy's own strings drop NULs at their end, so that two names could become one
+        array = np.asarray(values, dtype=object)
+    _, code = np.unique(array, return_inverse=True)
     return np.asarray(code, dtype=np.int64).reshape(-1)
 
 

@@ -145,7 +145,7 @@ def test_identical_models_are_neither_better_nor_worse(capsys, server, tmp_path)
         "same knows its answers neither significantly better nor worse than base (Holm)." in words
     )
     for row in result_of(tmp_path / "out")["models"][1]["differences"][0]["metrics"]:
-        assert (row["difference"], row["p"]) == (0, 1)
+        assert (row["difference"], row["p"]) in ((0, 1), (0, None))
 
 
 def test_one_model_alone_has_no_transfer(capsys, server, tmp_path):
@@ -231,7 +231,7 @@ def test_answers_changed_between_the_stages_are_noticed(finished, tmp_path, caps
     file.write_text(file.read_text().replace('"answer": "Atlantis"', '"answer": "Ulm"'))
     code, _, err = asked(capsys, server, out, "base", "trained")
     assert code == 2
-    assert "holds another run, which differs in task confidence.documents" in err
+    assert "its checksum does not fit: the line or manifest.json was altered" in err
 
 
 def test_what_cannot_be_asked_is_refused_before_anything_is_written(

@@ -22,5 +22,5 @@ def test_rate_without_items_has_no_value():
 
 @pytest.mark.parametrize(("count", "total"), [(0, 0), (3, 2), (-1, 2)])
 def test_counts_that_do_not_fit_are_rejected(count, total):
-    with pytest.raises(ValueError, match="`count` must be among `total` > 0"):
+    with pytest.raises(ValueError, match=r"`(count|total)` must "):
         wilson_interval(count, total)

@@ -220,7 +220,7 @@ def test_answers_are_read_from_predictions(tmp_path):
     ("text", "message"),
     [
         ("{", r"popqa.jsonl:1: not JSON"),
-        ("[]", r"popqa.jsonl:1: expected a prediction, found '\[\]'"),
+        ("[]", r"popqa.jsonl:1: expected an object, found \[\]"),
         (line(item_id="left out"), r"popqa.jsonl:1: .* field `item_id` is missing"),
         (line(document={}), r"popqa.jsonl:1: .* field `claim` is missing"),
         (line(correct="yes"), r"popqa.jsonl:1: field `correct` holds 'yes'"),
@@ -240,7 +240,7 @@ def test_missing_and_unreadable_files_are_named(tmp_path):
     with pytest.raises(DataError, match=r"no\.jsonl: the answers cannot be read \(No such file"):
         load_own_answers("confidence", tmp_path / "no.jsonl")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"binary: the answers cannot be read \(not UTF-8"):
+    with pytest.raises(DataError, match=r"binary:1: not UTF-8"):
         load_own_answers("confidence", [tmp_path / "binary"])
 
 

@@ -136,7 +136,7 @@ def test_an_alarm_looks_at_the_held_out_items(
         "evaluation.every=2",
     )
     changes = (given_profile, "optimisation.steps=12", *alarms)
-    assert train(answering_base, out, "sft-multitask", *changes) == 1
+    assert train(answering_base, out, "sft-multitask", *changes) == 4
     training = json.loads((out / "training.json").read_text())
     assert [(alarm["name"], alarm["step"]) for alarm in training["alarms"]] == [("format", 4)]
     assert "below 0.8 for 2 evaluations" in training["alarms"][0]["text"]

@@ -12,6 +12,7 @@ import torch
 from click.testing import CliRunner
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from saeval.command_line import run_command_line
 from saeval.tasks.factworld.domains import DOMAINS_BY_NAME
 from saeval.tasks.registry import get_task
 from saeval.trainer.cli import cli
@@ -65,15 +66,18 @@ def test_a_complete_base_is_not_made_again(tmp_path: Path, monkeypatch) -> None:
     assert made == [0, 1]
 
 
-def test_an_interrupt_says_that_nothing_is_complete(tmp_path: Path, monkeypatch) -> None:
+def test_an_interrupt_leaves_nothing_that_looks_complete(
+    tmp_path: Path, monkeypatch, capsys
+) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo_base, "train_base", interrupted)
     (tmp_path / demo.MANIFEST).write_text('{"seed": ')
-    code, said = make(tmp_path)
-    assert code == 130
-    assert "is not complete" in said
+    with pytest.raises(SystemExit) as leaving:
+        run_command_line(demo.main, ["--out", str(tmp_path)], when_interrupted="Starts anew.")
+    assert leaving.value.code == 130
+    assert "Starts anew." in capsys.readouterr().err
     assert not (tmp_path / demo.MANIFEST).exists()
 
 
