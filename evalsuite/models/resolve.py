@@ -74,6 +74,8 @@ def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
         store = open_store(store_address())
         return _resolve_baseline(argument, lambda: fetch_baseline(store, name), name)
     path = baseline_place(Path(argument))
+    if not path.exists():  # the next baseline may have moved there just now
+        path = baseline_place(Path(argument))
     if path.is_dir():
         return _resolve_folder(argument, path, base)
     if path.is_file():

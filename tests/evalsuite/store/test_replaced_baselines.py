@@ -46,7 +46,7 @@ def test_whoever_reads_while_it_is_replaced_again_and_again_sees_one_of_the_two(
             saved = {"saved": f"2026-01-01T00:00:00+00:00 {number}"}
             record = baseline.record.model_copy(update=saved)
             store.put(Baseline(record, baseline.contents))
-            time.sleep(0.01)
+            time.sleep(0.05)
 
     writer = Forked((), tmp_path / "log", command=replace_on_and_on)
     sizes = []
