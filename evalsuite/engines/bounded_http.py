@@ -53,7 +53,12 @@ class _BoundedStream:
         self._stream.write(buffer, timeout=self._time_left(timeout))
 
     def start_tls(self, *arguments: Any, **keywords: Any) -> _BoundedStream:
-        return _BoundedStream(self._stream.start_tls(*arguments, **keywords), self._bounds)
+        self._stream = self._stream.start_tls(*arguments, **keywords)
+        return self
+
+    def __del__(self) -> None:
+        """A request that nobody waits for any more may outlive its client."""
+        self._stream.close()
 
     def _time_left(self, timeout: float | None) -> float | None:
         left = self._bounds.deadline - time.monotonic()
