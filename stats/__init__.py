@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from saeval.stats.inference.multiplicity import adjust_pvalues, max_t_pvalues
     from saeval.stats.inference.permutation import swap_tests
     from saeval.stats.inference.power import (
-        design_effect,
         minimum_detectable_difference,
         power_of_difference,
-        power_of_estimate,
         required_items,
+    )
+    from saeval.stats.inference.power_of_estimates import (
+        design_effect,
+        power_of_estimate,
         smallest_estimate,
     )
     from saeval.stats.inference.proportions import mcnemar, tango_interval, tango_score

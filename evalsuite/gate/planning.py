@@ -11,7 +11,7 @@ from saeval.evalsuite.gate.gate import gated_tasks
 from saeval.evalsuite.gate.policy import Policy
 from saeval.stats.gate.looks import look_share
 from saeval.stats.gate.planning import GateChances, simulate_verdicts
-from saeval.stats.inference.power import design_effect
+from saeval.stats.inference.power_of_estimates import design_effect
 
 
 @dataclass(frozen=True)

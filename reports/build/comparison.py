@@ -25,7 +25,6 @@ from saeval.reports.document import (
     Figure,
     Grid,
     Paragraph,
-    Question,
     Row,
     Section,
     Sentences,
@@ -96,7 +95,7 @@ def comparison_report(comparison: Comparison) -> Document:
         models=model_spans(comparison.base.name, [comparison.checkpoint.name]),
         headline=texts.headline,
         summary=texts.summary,
-        questions=_questions(texts),
+        questions=texts.answers,
         badges=tuple(badges.items()),
         cautions=_cautions(texts),
         sections=(
@@ -127,7 +126,7 @@ def comparison_summary(comparison: Comparison) -> Document:
         title=f"Models: {comparison.base.name} → {comparison.checkpoint.name}",
         headline=texts.headline,
         summary=texts.summary,
-        questions=_questions(texts),
+        questions=texts.answers,
         cautions=_cautions(texts),
         sections=(
             *tables,
@@ -142,10 +141,6 @@ def comparison_summary(comparison: Comparison) -> Document:
             ),
         ),
     )
-
-
-def _questions(texts: Words) -> tuple[Question, ...]:
-    return tuple(Question(a.question, a.answer, a.evidence, a.tone) for a in texts.answers)
 
 
 def _cautions(texts: Words) -> Cautions | None:

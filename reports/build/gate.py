@@ -13,12 +13,14 @@ from saeval.reports.document import (
     Document,
     Paragraph,
     Part,
+    Question,
     Row,
     Section,
     Sentences,
     Table,
     Tone,
 )
+from saeval.reports.text.answers import both_answers
 from saeval.reports.text.gate import (
     ASSUMPTION,
     demand,
@@ -32,7 +34,6 @@ from saeval.reports.text.gate import (
     trained_on,
     what_would_decide,
 )
-from saeval.reports.text.knowledge import Answered, both_answers
 from saeval.reports.text.numbers import format_count
 from saeval.stats.gate.results import Gate, RuleResult, Verdict
 
@@ -54,7 +55,7 @@ def gate_report(gate: Gate) -> Document:
             Sentences(tuple(_open_rules(gate))),
             Sentences(tuple(_left_out(gate))),
             *(Paragraph(text) for text in (saved(gate), look_note(gate)) if text),
-            *(Part(f"{a.question} {a.answer}", (Sentences(a.evidence),)) for a in _answered(gate)),
+            *(Part(f"{a.text} {a.answer}", (Sentences(a.evidence),)) for a in _answered(gate)),
             Paragraph(" ".join(notes), "footnote"),
         ),
     )
@@ -68,7 +69,7 @@ def gate_summary(gate: Gate) -> Document:
         Sentences(tuple(_left_out(gate)), "note"),
         *(Paragraph(text) for text in (saved(gate), look_note(gate)) if text),
         Paragraph(interval_note(gate), "note"),
-        *(Part(f"{a.question} {a.answer}", (Sentences(a.evidence),)) for a in _answered(gate)),
+        *(Part(f"{a.text} {a.answer}", (Sentences(a.evidence),)) for a in _answered(gate)),
     )
     return Document(
         title=f"Models: {gate.base} → {gate.checkpoint}, {gate.policy}",
@@ -78,13 +79,13 @@ def gate_summary(gate: Gate) -> Document:
     )
 
 
-def _answered(gate: Gate) -> tuple[Answered, ...]:
+def _answered(gate: Gate) -> tuple[Question, ...]:
     """Both answers of the comparison that was gated, if it is at hand."""
     return () if gate.compared is None else both_answers(gate.compared)
 
 
 def _answers(gate: Gate) -> tuple[str, ...]:
-    return tuple(f"{a.question} {a.answer}" for a in _answered(gate))
+    return tuple(f"{a.text} {a.answer}" for a in _answered(gate))
 
 
 def _table(gate: Gate, *, signs: bool) -> Table:

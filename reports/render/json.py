@@ -68,7 +68,7 @@ def with_words(result: Comparison | Gate) -> dict[str, Any]:
         "in_words": {
             "headline": words.headline,
             **{
-                name: {"question": a.question, "answer": a.answer, "evidence": a.evidence}
+                name: {"question": a.text, "answer": a.answer, "evidence": a.evidence}
                 for name, a in zip(names, words.answers, strict=True)
             },
         },

@@ -6,7 +6,8 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 from saeval.reports.text import gate as words
-from saeval.reports.text.knowledge import both_answers, knowledge
+from saeval.reports.text.answers import both_answers
+from saeval.reports.text.knowledge import knowledge
 from saeval.reports.text.summary import in_words
 from saeval.stats.gate.results import Gate, RuleResult
 from saeval.stats.gate.rules import Rule

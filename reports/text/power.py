@@ -12,6 +12,8 @@ from saeval.stats.inference.power import (
     minimum_detectable_difference,
     power_of_difference,
     required_items,
+)
+from saeval.stats.inference.power_of_estimates import (
     smallest_estimate,
 )
 

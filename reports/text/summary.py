@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from saeval.reports.document import Question
+from saeval.reports.text.answers import both_answers
 from saeval.reports.text.cautions import cautions
-from saeval.reports.text.knowledge import Answered, both_answers, cost_clause, knowledge_clause
+from saeval.reports.text.cost import cost_clause
+from saeval.reports.text.knowledge import knowledge_clause
 from saeval.reports.text.numbers import format_count, format_items, join_words
 from saeval.reports.text.task import (
     counts_from_to,
@@ -67,7 +70,7 @@ class Words:
     """
 
     headline: str
-    answers: tuple[Answered, ...]
+    answers: tuple[Question, ...]
     summary: tuple[str, ...]
     tasks: tuple[TaskWords, ...]
     cautions: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Does the checkpoint know better what it does not know? And what did that cost?
+"""Does the checkpoint know better what it does not know?
 
 Three sources of evidence, each read by itself: where it abstains, what confidence it states, and
 the probabilities that the model itself gives to its labels. `answer_of` is the table that makes one
@@ -17,16 +17,15 @@ from saeval.stats.compare.abstention import (
     is_question,
     only_abstains,
 )
+from saeval.stats.compare.cost import cost_of
 from saeval.stats.compare.direction import MARGIN, Direction, direction_of, margin_of
 from saeval.stats.compare.findings import (
     Answer,
-    CostItem,
     Evidence,
     Finding,
     FindingName,
     Knowledge,
     Reason,
-    TaskCost,
 )
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
@@ -260,43 +259,6 @@ def _is_left_out_in_favour(task: TaskComparison, level: float) -> bool:
         if (treated.metric, treated.treatment) == ("auroc", "worst for the checkpoint"):
             return treated.interval is None or treated.interval.low <= 0
     return direction_of(row, level) == "worse"
-
-
-def cost_of(task: TaskComparison, level: float) -> TaskCost:
-    """The second answer.
-
-    Parameters
-    ----------
-    task
-        Its p values are adjusted.
-    level
-        Confidence level.
-    """
-    names: list[tuple[str, str | None]] = [("accuracy", None)]
-    if is_question(task):
-        names += [("correct_rate", None), ("incorrect_rate", None)]
-    names += [("recall", label) for label in task.labels]
-    names += [(name, None) for name in ("false_abstention_rate", "invalid_rate")]
-    names.append(("confidence_missing", None))
-    rows = (find(task, *name) for name in names)
-    items = tuple(
-        _cost_item(row, level)
-        for row in rows
-        if row is not None and row.higher_is_better is not None
-    )
-    significant = [item for item in items if item.reading == "worse"]
-    fallen = significant or [item for item in items if item.loss > 0]
-    if fallen:
-        return TaskCost(bool(significant), max(fallen, key=lambda item: item.loss), items)
-    worst = max(items, key=lambda item: item.loss_not_ruled_out or 0.0, default=None)
-    return TaskCost(significant=False, worst=worst, items=items)
-
-
-def _cost_item(row: MetricComparison, level: float) -> CostItem:
-    sign = -1 if row.higher_is_better else 1
-    limits, loss = row.confidence_interval, sign * (row.difference or 0.0)
-    far = None if limits is None else (-limits.low if row.higher_is_better else limits.high)
-    return CostItem(row.metric, row.label, loss, far, direction_of(row, level))
 
 
 def _evidence(

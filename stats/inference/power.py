@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize, stats
 
 from saeval.stats._core import arrays as check
-from saeval.stats.inference.means import mean_difference
 
 Method = Literal["exact-mid-p", "exact", "connor"]
-
 
 _LARGEST_EXACT = 50_000
 """Required items beyond which the approximation, which is within some items, is left as it is."""
@@ -97,7 +94,7 @@ def power_of_difference(
     0.81
     """
     check.confidence_level_in_range(confidence_level)
-    _check_items(items)
+    check_items(items)
     check.one_of("method", method, METHODS)
     _check_rate(discordant_rate)
     delta = _size(difference, discordant_rate)
@@ -154,10 +151,9 @@ def minimum_detectable_difference(
     >>> round(analysis.difference, 4), round(2.80 * math.sqrt(0.2 / 1000), 4)
     (0.0395, 0.0396)
     """
-    _check_power(power, confidence_level)
-    _check_items(items)
+    check_power(power, confidence_level)
+    check_items(items)
     _check_rate(discordant_rate)
-
     check.one_of("method", method, METHODS)
 
     def excess(delta: float) -> float:
@@ -214,13 +210,13 @@ def required_items(
     >>> required_items(0.04, discordant_rate=0.2, method="connor").items
     979
     """
-    _check_power(power, confidence_level)
+    check_power(power, confidence_level)
     check.one_of("method", method, METHODS)
     _check_rate(discordant_rate)
     delta = _size(difference, discordant_rate)
     if delta == 0:
         raise ValueError("`difference` must not be 0: no number of items detects it")
-    root = _critical(confidence_level) * math.sqrt(discordant_rate) + float(
+    root = critical_value(confidence_level) * math.sqrt(discordant_rate) + float(
         stats.norm.ppf(power)
     ) * math.sqrt(discordant_rate - delta**2)
     needed = math.ceil((root / delta) ** 2 - 1e-9)
@@ -229,124 +225,8 @@ def required_items(
     return PowerAnalysis(needed, delta, discordant_rate, power, confidence_level, method)
 
 
-def power_of_estimate(
-    items: int,
-    difference: float,
-    *,
-    standard_error: float,
-    at_items: int,
-    confidence_level: float = 0.95,
-) -> float:
-    """Power to detect a difference of a metric whose standard error is known at some size.
-
-    Parameters
-    ----------
-    items
-        Items (or clusters) that are planned.
-    difference
-        True difference, of either sign: of two AUROCs, say.
-    standard_error, at_items
-        That of a finished comparison, and its number of items (or clusters).
-    confidence_level
-        1 − α, with α the two-sided level of the test.
-
-    Returns
-    -------
-    float
-        Φ(|Δ|/SE − z), the standard error falling with the root of the items.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
-    Examples
-    --------
-    An AUROC difference was known to ±0.02 with 500 items. Is 0.05 found with 1,000?
-
-    >>> round(power_of_estimate(1000, 0.05, standard_error=0.02, at_items=500), 2)
-    0.94
-    """
-    check.confidence_level_in_range(confidence_level)
-    _check_items(items)
-    check.whole("at_items", at_items, 1)
-    if check.finite("standard_error", standard_error) <= 0:
-        raise ValueError(f"`standard_error` must be positive, found {standard_error!r}")
-    error = standard_error * math.sqrt(at_items / items)
-    excess = abs(check.finite("difference", difference)) / error - _critical(confidence_level)
-    return float(stats.norm.cdf(excess))
-
-
-def smallest_estimate(
-    items: int,
-    *,
-    standard_error: float,
-    at_items: int,
-    power: float = 0.8,
-    confidence_level: float = 0.95,
-) -> float:
-    """The smallest difference that `power_of_estimate` finds with a given power.
-
-    Parameters
-    ----------
-    items, standard_error, at_items, confidence_level
-        As there.
-    power
-        Probability of detecting it, above α/2 and below 1.
-    """
-    _check_power(power, confidence_level)
-    power_of_estimate(items, 0.0, standard_error=standard_error, at_items=at_items)
-    error = standard_error * math.sqrt(at_items / items)
-    return error * (_critical(confidence_level) + float(stats.norm.ppf(power)))
-
-
-def design_effect(
-    base: npt.ArrayLike, checkpoint: npt.ArrayLike, cluster: npt.ArrayLike
-) -> float | None:
-    """By how much clusters raise the variance of a difference of means.
-
-    Parameters
-    ----------
-    base, checkpoint
-        Shape (n,): a value per item and model, in the same order.
-    cluster
-        Shape (n,): group of items that are not independent, integers or strings.
-
-    Returns
-    -------
-    float or None
-        Variance by cluster (CR3) over the variance of independent items; n items are worth
-        n / `design_effect` independent ones. None where nothing varies, or in a single cluster.
-
-    Raises
-    ------
-    ValueError
-        If the arrays do not fit together.
-
-    Notes
-    -----
-    With clusters of m items and an intraclass correlation ρ of the differences it is
-    1 + (m − 1)ρ [1]_.
-
-    References
-    ----------
-    .. [1] Kish (1965), Survey Sampling, sec. 5.4.
-
-    Examples
-    --------
-    Two answers to each question, always alike:
-
-    >>> design_effect([0, 0, 0, 0] * 20, [1, 1, 0, 0] * 20, [i // 2 for i in range(80)]) > 1.9
-    True
-    """
-    alone = mean_difference(base, checkpoint).standard_error
-    together = mean_difference(base, checkpoint, cluster=cluster).standard_error
-    if not alone or not together:
-        return None
-    return (together / alone) ** 2
-
-
-def _critical(confidence_level: float) -> float:
+def critical_value(confidence_level: float) -> float:
+    """The z of a two-sided test."""
     return float(stats.norm.ppf((1 + confidence_level) / 2))
 
 
@@ -401,14 +281,17 @@ def _stays_above(
 
 
 def _connor(items: int, delta: float, discordant_rate: float, confidence_level: float) -> float:
-    excess = delta * math.sqrt(items) - _critical(confidence_level) * math.sqrt(discordant_rate)
+    excess = delta * math.sqrt(items) - critical_value(confidence_level) * math.sqrt(
+        discordant_rate
+    )
     spread = math.sqrt(max(discordant_rate - delta**2, 0.0))
     if spread == 0:  # no discordant items, or every item discordant in one direction
         return float(excess > 0)
     return float(stats.norm.cdf(excess / spread))
 
 
-def _check_items(items: int) -> None:
+def check_items(items: int) -> None:
+    """Stop unless there are any."""
     check.whole("items", items, 1)
 
 
@@ -417,7 +300,8 @@ def _check_rate(discordant_rate: float) -> None:
         raise ValueError(f"`discordant_rate` must lie in [0, 1], found {discordant_rate!r}")
 
 
-def _check_power(power: float, confidence_level: float) -> None:
+def check_power(power: float, confidence_level: float) -> None:
+    """Stop at a power that no size of a sample has."""
     check.confidence_level_in_range(confidence_level)
     if not (1 - confidence_level) / 2 < power < 1:
         raise ValueError(

@@ -33,8 +33,7 @@ def test_the_headline_and_both_answers_stand_last():
     text = " ".join(printed(found).split())
     words = in_words(found)
     answers = [
-        f"{answer.question} {answer.answer} - {' - '.join(answer.evidence)}"
-        for answer in words.answers
+        f"{answer.text} {answer.answer} - {' - '.join(answer.evidence)}" for answer in words.answers
     ]
     assert text.endswith(" ".join([*words.summary, words.headline, *answers]))
 

@@ -13,8 +13,9 @@ from saeval.stats._core.answers import Answers, paired_answers
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.abstention import informedness
 from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.cost import cost_of
 from saeval.stats.compare.direction import direction_of
-from saeval.stats.compare.knowledge import answer_of, cost_of, knowledge_of, with_answers
+from saeval.stats.compare.knowledge import answer_of, knowledge_of, with_answers
 from saeval.stats.compare.metric_comparison import mean_row
 from saeval.stats.compare.task import adjust_family, compare_task
 

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from saeval.stats.inference.power import (
-    design_effect,
     minimum_detectable_difference,
     power_of_difference,
-    power_of_estimate,
     required_items,
+)
+from saeval.stats.inference.power_of_estimates import (
+    design_effect,
+    power_of_estimate,
     smallest_estimate,
 )
 from saeval.stats.inference.proportions import mcnemar
