@@ -101,7 +101,7 @@ def parse_served_model(argument: str) -> ServedModel:
         raise ModelError("a server's address cannot be read") from error
     if "@" in parts.netloc or "?" in url:
         raise ModelError(
-            "a server's address must hold no password, user or ?key=…: it would be stored in every "
+            "a server's address must hold no password and no query: it would be stored in every "
             "report; set OPENAI_API_KEY instead"
         )
     if not parts.hostname or not name:
