@@ -125,12 +125,13 @@ def answer_knowledge(comparison: Comparison) -> Question:
     """The question with its answer over all tasks."""
     tasks, level = comparison.tasks, comparison.settings.confidence_level
     groups = grouped(tasks, lambda task: (knowledge(task, level).answer, {}))
-    answer = "; ".join(
+    first, *others = (
         f"{ANSWERS[kind]}{where_said(names, tasks)}"
         for kind in ANSWERS
         for key, names, _ in groups
         if key == kind
     )
+    answer = "; ".join([first, *(f"{text[0].lower()}{text[1:]}" for text in others)])
     found = {
         title: grouped(tasks, partial(_finding, source=source, level=level))
         for source, title in _SOURCES.items()
