@@ -6,7 +6,6 @@ Training records the content of a model, evaluation compares it, whatever the pa
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from textwrap import shorten
 
 from saeval.errors import ModelError
 from saeval.extras import require_extra
+from saeval.json_source import parse_object, read_bytes
 
 MODEL_FILES = (
     "*.safetensors",
@@ -111,11 +111,12 @@ def has_chat_template(folder: Path) -> bool:
     """Whether the tokenizer in a folder brings a chat template, in whichever file."""
     if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
         return True
+    path = folder / "tokenizer_config.json"
     try:
-        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        settings = parse_object(read_bytes(path, ModelError), str(path), ModelError, nan=True)
+    except (FileNotFoundError, ModelError):
         return False
-    return isinstance(settings, dict) and bool(settings.get("chat_template"))
+    return bool(settings.get("chat_template"))
 
 
 def matching(folder: Path, patterns: Iterable[str]) -> list[str]:

@@ -326,7 +326,7 @@ def usage(answer: Mapping[str, Any]) -> Answer:
 
 def _parse_answer(content: bytes, usable: Usable) -> Answer:
     try:
-        answer = json.loads(content)
+        answer = json.loads(content)  # leniently: a count that cannot be is no reason to ask again
     except (ValueError, RecursionError):
         raise TransientServerError("an answer is not JSON, or was cut short") from None
     if not isinstance(answer, dict) or not usable(answer):

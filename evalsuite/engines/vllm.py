@@ -10,7 +10,6 @@ per label: the same numbers, several times faster, and the prefix cache stays in
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from saeval.errors import InputError, ModelError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.quiet import quiet_libraries
+from saeval.evalsuite.models.types import read_json_object
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -242,7 +242,7 @@ def _arguments(adapters: Sequence[Path], config: EngineConfig) -> dict[str, Any]
         arguments |= {"enforce_eager": True, "block_size": 32}
     if not adapters:
         return arguments
-    configs = [json.loads((path / "adapter_config.json").read_text("utf-8")) for path in adapters]
+    configs = [dict[str, Any](read_json_object(path / "adapter_config.json")) for path in adapters]
     needed = max(
         int(rank)
         for config in configs
@@ -252,7 +252,7 @@ def _arguments(adapters: Sequence[Path], config: EngineConfig) -> dict[str, Any]
     # With a slot per adapter and none for the base, base prompts batched with adapters' are
     # answered by an adapter.
     arguments |= {"enable_lora": True, "max_loras": len(adapters) + 1, "max_lora_rank": rank}
-    targets = [config.get("target_modules") for config in configs]
+    targets: list[Any] = [config.get("target_modules") for config in configs]
     if all(isinstance(names, list) for names in targets):
         # vLLM knows layers by the last part of their name, and leaves out others silently.
         names = {name.rpartition(".")[2] for listed in targets for name in listed}
