@@ -173,11 +173,13 @@ _MODULES = {
     ),
     "inference.permutation": ("swap_tests",),
     "inference.power": (
-        "design_effect",
         "minimum_detectable_difference",
         "power_of_difference",
-        "power_of_estimate",
         "required_items",
+    ),
+    "inference.power_of_estimates": (
+        "design_effect",
+        "power_of_estimate",
         "smallest_estimate",
     ),
     "inference.proportions": (
