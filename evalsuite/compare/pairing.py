@@ -8,21 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from saeval.errors import PairingError
+from saeval.errors import InputError, PairingError
+from saeval.evalsuite.store.general import RIGHT, WRONG, GeneralTask, task_of
 from saeval.evalsuite.store.prediction import Key, Prediction
-from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
+from saeval.stats._core.answers import (
+    Answers,
+    PairedAnswers,
+    ScoreDeclaration,
+    paired_answers,
+)
 from saeval.stats.compare.published import PublishedAnswers
 from saeval.stats.compare.results import ChangedItem, Unpaired
-from saeval.tasks.registry import get_task
 from saeval.tasks.task import Task
+from saeval.terminal_text import quoted
 
 TaskPredictions = Mapping[Key, Prediction]
 """One model's predictions of one task."""
 PredictionsByTask = Mapping[str, TaskPredictions]
 
 _EXAMPLES = 5
-WRONG = "WRONG"
-"""The label of a wrong answer to an open question."""
 _NAMES = {
     "document_hash": "documents",
     "prompt_hash": "prompts",
@@ -56,15 +60,37 @@ def pair_tasks(
         raise PairingError(
             f"no task in common: base has {', '.join(base)}; checkpoint has {', '.join(checkpoint)}"
         )
-    if own := [name for name in names if get_task(name).asks_about_own_answers]:
+    tasks = {name: task_of_both(name, base[name], checkpoint[name]) for name in names}
+    if own := [name for name in names if tasks[name].asks_about_own_answers]:
         raise PairingError(
             f"task {own[0]}: each model was asked about answers of its own, so their items are not "
             "the same; `saeval metacognition BASE CHECKPOINT` compares what they know of them"
         )
     return [
-        pair(get_task(name), base[name], checkpoint[name], allow_mismatch=allow_mismatch)
+        pair(tasks[name], base[name], checkpoint[name], allow_mismatch=allow_mismatch)
         for name in names
     ]
+
+
+def task_of_both(name: str, base: TaskPredictions, checkpoint: TaskPredictions) -> Task:
+    """The task that two models' predictions are of; see `task_of`.
+
+    Raises
+    ------
+    PairingError
+        If the two have other scores.
+    """
+    sides = [next((p.scores for p in side.values()), {}) for side in (base, checkpoint)]
+    if sides[0].keys() != sides[1].keys():
+        has = [", ".join(map(quoted, scores)) or "none" for scores in sides]
+        raise PairingError(
+            f"task {quoted(name)}: base has the scores {has[0]}, checkpoint {has[1]}; score both "
+            "by the same metrics and filters"
+        )
+    try:
+        return task_of(name, [*base.values(), *checkpoint.values()])
+    except InputError as error:
+        raise PairingError(str(error)) from error
 
 
 def pair(
@@ -189,16 +215,25 @@ def find_shared_items(paired: Sequence[PairedPredictions]) -> tuple[str, str] | 
 
 def to_arrays(pairs: PairedPredictions) -> PairedAnswers:
     """The pairs as arrays."""
-    labels = pairs.task.labels
-    target = np.array([labels.names.index(p.target) for p in pairs.base])
+    task, labels = pairs.task, pairs.task.labels
+    names = labels.names
+    abstention: str | None = labels.abstention
+    scores: tuple[ScoreDeclaration, ...] = ()
+    is_graded = True
+    if isinstance(task, GeneralTask):
+        scores, is_graded = task.scores, task.is_graded
+        if not task.abstains:
+            names, abstention = (RIGHT, WRONG), None
     return paired_answers(
-        labels.names,
-        labels.abstention,
-        target,
-        _answers(pairs.base, pairs.task),
-        _answers(pairs.checkpoint, pairs.task),
+        names,
+        abstention,
+        np.array([names.index(p.target) for p in pairs.base]),
+        _answers(pairs.base, task, names),
+        _answers(pairs.checkpoint, task, names),
         cluster_indices(pairs.base),
         wrong=labels.wrong,
+        scores=scores,
+        is_graded=is_graded,
     )
 
 
@@ -219,18 +254,26 @@ def cluster_indices(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] 
     return index if len(names) < len(clusters) else None
 
 
-def _answers(predictions: tuple[Prediction, ...], task: Task) -> Answers:
-    labels = task.labels.names
+def _answers(predictions: tuple[Prediction, ...], task: Task, labels: tuple[str, ...]) -> Answers:
     probabilities = np.full((len(predictions), len(labels)), np.nan)
     for row, prediction in enumerate(predictions):
         if prediction.label_probabilities is not None:
             probabilities[row] = [prediction.label_probabilities[label] for label in labels]
+    scores = task.scores if isinstance(task, GeneralTask) else ()
+    normalised = [p.confidence_normalised for p in predictions] if scores else []
     return Answers(
         predicted=np.array([_index(p.prediction, labels) for p in predictions]),
         confidence=np.array(
             [np.nan if (c := _stated(p, task)) is None else c for p in predictions]
         ),
         label_probabilities=None if np.isnan(probabilities).all() else probabilities,
+        scores={
+            score.name: np.array([p.scores[score.name].value for p in predictions])
+            for score in scores
+        },
+        confidence_normalised=None
+        if all(c is None for c in normalised)
+        else np.array([np.nan if c is None else c for c in normalised]),
     )
 
 

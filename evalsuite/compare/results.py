@@ -15,6 +15,7 @@ from saeval.evalsuite.compare.pairing import (
     PredictionsByTask,
     TaskPredictions,
     pair,
+    task_of_both,
 )
 from saeval.evalsuite.judge.grades import Grades
 from saeval.evalsuite.models.training_data import TrainingData
@@ -25,7 +26,6 @@ from saeval.stats.checkpoints import results as series_results
 from saeval.stats.compare import results
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
-from saeval.tasks.registry import get_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,12 @@ class ComparedPredictions:
         self, task: str, base: TaskPredictions, checkpoint: TaskPredictions
     ) -> PairedPredictions:
         """The pairs of some items of a task, as the default grader reads them."""
-        return pair(get_task(task), base, checkpoint, allow_mismatch=self.allow_mismatch)
+        return pair(
+            task_of_both(task, base, checkpoint),
+            base,
+            checkpoint,
+            allow_mismatch=self.allow_mismatch,
+        )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +30,8 @@ from saeval.evalsuite.store.baselines import (
     read_whole,
     store_address,
 )
+from saeval.evalsuite.store.general import RIGHT
+from saeval.evalsuite.store.general import task_of as general_task_of
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.prediction import Key, Prediction, by_task
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
@@ -195,6 +197,9 @@ def _import_files(argument: str, files: list[Path]) -> SavedPredictions:
 def _check_labels(argument: str, tasks: Mapping[str, Mapping[Key, Prediction]]) -> None:
     """Stop at answers to a task that is not known, or with labels that it does not have."""
     for name, predictions in tasks.items():
+        if any(prediction.scores for prediction in predictions.values()):
+            _check_general(argument, name, predictions.values())
+            continue
         if name not in list_tasks():
             raise InputError(
                 f"{argument}: holds predictions of {quoted(name)}, which is no task saeval knows; "
@@ -217,6 +222,25 @@ def _check_labels(argument: str, tasks: Mapping[str, Mapping[Key, Prediction]]) 
                     f"{quoted(strange, 40)}, which task {name} does not have; its labels are "
                     f"{', '.join(labels)}"
                 )
+
+
+def _check_general(argument: str, name: str, predictions: Iterable[Prediction]) -> None:
+    lines = list(predictions)
+    try:
+        task = general_task_of(name, lines)
+    except InputError as error:
+        raise InputError(f"{argument}: {error}") from error
+    for line in lines:
+        if (
+            line.target != RIGHT
+            or line.prediction not in (None, *task.labels.names)
+            or line.label_probabilities is not None
+        ):
+            raise InputError(
+                f"{argument}: item {quoted(line.item_id)} of {quoted(name)} has scores, so its "
+                "`target` must be RIGHT, its `prediction` RIGHT, WRONG, UNKNOWN or null, and it "
+                "has no `label_probabilities`"
+            )
 
 
 def _list_files(argument: str) -> list[Path]:

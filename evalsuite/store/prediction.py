@@ -16,6 +16,20 @@ A real line, wrapped::
 In a run folder the line ends with a checksum of everything before it, keyed by what the manifest
 says decided the answer: a line that was altered, or that comes from another run, is noticed. It
 protects from accidents and careless editing, not from somebody who computes it anew.
+
+A line of a task that another program defines ends with that program's scores, each with its range
+and direction, so that nothing else is needed to read it; the first is the primary one::
+
+    {"task": "mmlu_anatomy", "item_id": "12", "target": "RIGHT", "prediction": "WRONG",
+     "status": "answered", "correct": false, "confidence": 0.61, …,
+     "scores": {"acc": {"value": 0.0, "range": [0.0, 1.0], "higher_is_better": true},
+                "acc_norm": {"value": 1.0, "range": [0.0, 1.0], "higher_is_better": true}},
+     "confidence_normalised": 0.44, "group": "mmlu"}
+
+`prediction` is RIGHT, WRONG, UNKNOWN (abstained) or null (invalid) by its primary score. Where that
+is not 0 or 1, nothing is right or wrong: `status` is ``scored`` and `prediction` null. None of the
+three keys stands on a line that does not need it.
+`saeval.evalsuite.store.general.general_prediction` makes such lines.
 """
 
 from __future__ import annotations
@@ -40,11 +54,16 @@ Key = tuple[str, int]
 PREDICTIONS = "predictions"
 """The folder in a run folder that holds its files of predictions."""
 
+_LEFT_OUT = ("scores", "confidence_normalised", "group")
+"""Keys that do not stand on a line where they would be empty."""
 _CHECKSUM = re.compile(r', "checksum": "([0-9a-f]{64})"\}$')
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 """A whole number that no program rounds."""
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Bound = Annotated[float, Field(allow_inf_nan=False)]
+ScoreName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
+"""As lm-eval spells it: the metric, then a comma and the filter unless that is ``none``."""
 
 
 class _Record(BaseModel):
@@ -81,6 +100,37 @@ class ShownDocument(_Record):
         return cls(claim=row["claim"], evidence=tuple(row["evidence"]))
 
 
+class Score(_Record):
+    """What another program's metric says of one answer.
+
+    Attributes
+    ----------
+    value
+        Finite, and within the range.
+    range
+        Smallest and largest value that any answer could get; None where there is no such bound.
+    higher_is_better
+        Direction.
+    """
+
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    range: tuple[Bound, Bound] | None = (0.0, 1.0)
+    higher_is_better: bool = True
+
+    @model_validator(mode="after")
+    def _is_in_range(self) -> Score:
+        if self.range is None:
+            return self
+        low, high = self.range
+        if not low < high:
+            raise ValueError(f"`range` must ascend, found [{low:g}, {high:g}]")
+        if not low <= self.value <= high:
+            raise ValueError(
+                f"`value` must lie in its `range`, [{low:g}, {high:g}], found {self.value:g}"
+            )
+        return self
+
+
 class Usage(_Record):
     """Tokens that an item cost, all its samples together; on the first sample only."""
 
@@ -106,7 +156,7 @@ class Prediction(_Record):
     cluster_id: str | None = None
     target: str
     prediction: str | None
-    status: Literal["answered", "abstained", "invalid"]
+    status: Literal["answered", "abstained", "invalid", "scored"]
     correct: bool
     confidence: Probability | None
     label_probabilities: dict[str, Probability] | None = None
@@ -120,13 +170,18 @@ class Prediction(_Record):
     answer: str | None = None
     right_in_reasoning: bool = False
     published: PublishedReading | None = None
+    scores: dict[ScoreName, Score] = Field(default_factory=dict)
+    confidence_normalised: Probability | None = None
+    group: str | None = None
     checksum: str | None = Field(default=None, exclude=True, repr=False)
     """Of a line that somebody has written anew: no more than another field, and not kept."""
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Prediction:
-        if (self.prediction is None) != (self.status == "invalid"):
-            raise ValueError("`prediction` must be null exactly when `status` is invalid")
+        if (self.prediction is None) != (self.status in ("invalid", "scored")):
+            raise ValueError("`prediction` must be null exactly when `status` is invalid or scored")
+        if self.status == "scored" and not self.scores:
+            raise ValueError("`scores` must hold a score when `status` is scored")
         if self.correct != (self.prediction == self.target):
             raise ValueError("`correct` must say whether `prediction` equals `target`")
         if self.label_probabilities is not None:
@@ -134,6 +189,11 @@ class Prediction(_Record):
             if abs(total - 1) > 1e-6:
                 raise ValueError(f"`label_probabilities` must sum to 1, found {total:.6g}")
         return self
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether the answer is right or wrong, and has not only scores."""
+        return self.status != "scored"
 
     @property
     def key(self) -> Key:
@@ -148,7 +208,11 @@ class Prediction(_Record):
         key
             Of the checksums of a task in a run folder (`checksum_key`).
         """
-        line = json.dumps(self.model_dump(mode="json"), ensure_ascii=False)
+        content = self.model_dump(mode="json")
+        for name in _LEFT_OUT:
+            if not content[name] and content[name] != 0:
+                del content[name]
+        line = json.dumps(content, ensure_ascii=False)
         if key is not None:
             line = f'{line[:-1]}, "checksum": "{hash_text(key + line)}"}}'
         return line + "\n"

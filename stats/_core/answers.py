@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class ScoreDeclaration:
+    """What another program's score of each answer is.
+
+    Attributes
+    ----------
+    name
+        As that program spells it: ``exact_match,strict-match``.
+    range
+        Smallest and largest value; None where there is no bound.
+    higher_is_better
+        Direction.
+    is_binary
+        Whether every value of both models is 0 or 1.
+    """
+
+    name: str
+    range: tuple[float, float] | None
+    higher_is_better: bool
+    is_binary: bool
 
 
 @dataclass(frozen=True)
@@ -25,19 +47,28 @@ class Answers:
     label_probabilities
         Shape (n, k): the model's own probabilities of the labels, rows of NaN where they were
         not probed; None if they never were.
+    scores
+        Another program's scores by name, each of shape (n,), NaN where an item has none.
+    confidence_normalised
+        Shape (n,): of multiple choice, the probability of the choice that is likeliest by length,
+        NaN without; None if no item has one.
     """
 
     predicted: IntArray
     confidence: FloatArray
     label_probabilities: FloatArray | None = None
+    scores: Mapping[str, FloatArray] = field(default_factory=dict)
+    confidence_normalised: FloatArray | None = None
 
     def subset(self, items: IntArray) -> Answers:
         """The answers to some items, by index."""
-        probabilities = self.label_probabilities
+        probabilities, normalised = self.label_probabilities, self.confidence_normalised
         return Answers(
             self.predicted[items],
             self.confidence[items],
             None if probabilities is None else probabilities[items],
+            {name: values[items] for name, values in self.scores.items()},
+            None if normalised is None else normalised[items],
         )
 
 
@@ -62,6 +93,11 @@ class PairedAnswers:
         comparison); None for one stratum.
     wrong
         In open questions the label of a wrong answer, which is never a target; else None.
+    scores
+        What the scores of both models are, the primary one first; empty for a task of ours.
+    is_graded
+        Whether answers are right or wrong; False where they have scores alone, and `target` and
+        `predicted` mean nothing.
     """
 
     labels: tuple[str, ...]
@@ -72,6 +108,8 @@ class PairedAnswers:
     cluster: IntArray | None = None
     stratum: IntArray | None = None
     wrong: str | None = None
+    scores: tuple[ScoreDeclaration, ...] = ()
+    is_graded: bool = True
 
     def __len__(self) -> int:
         return len(self.target)
@@ -189,6 +227,8 @@ def paired_answers(
     cluster: npt.ArrayLike | None = None,
     stratum: npt.ArrayLike | None = None,
     wrong: str | None = None,
+    scores: tuple[ScoreDeclaration, ...] = (),
+    is_graded: bool = True,
 ) -> PairedAnswers:
     """Check two models' answers to the same items and pair them.
 
@@ -209,6 +249,10 @@ def paired_answers(
         stratum.
     wrong
         In open questions the class of a wrong answer, which is never a target; else None.
+    scores
+        What the scores of the answers are; empty where they have none.
+    is_graded
+        Whether answers are right or wrong, and have not only scores.
 
     Returns
     -------
@@ -224,7 +268,7 @@ def paired_answers(
         raise ValueError(f"`labels` must be two or more different classes, found {labels}")
     if abstention is not None and abstention not in labels:
         raise ValueError(f"`abstention` must be one of `labels`, found {abstention!r}")
-    if wrong is not None and (wrong not in labels or wrong == abstention or abstention is None):
+    if wrong is not None and (wrong not in labels or wrong == abstention):
         raise ValueError(f"`wrong` must be one of `labels` beside `abstention`, found {wrong!r}")
     checked_target = check.classes("target", target, len(labels))
     if wrong is not None and (checked_target == labels.index(wrong)).any():
@@ -240,7 +284,16 @@ def paired_answers(
             argument = f"{name}.label_probabilities"
             probabilities = check.real(argument, check.plain_array(argument, probabilities))
             _check_probabilities(name, probabilities, len(checked_target), len(labels))
-        models.append(Answers(predicted, confidence, probabilities))
+        normalised = answers.confidence_normalised
+        if normalised is not None:
+            argument = f"{name}.confidence_normalised"
+            normalised = check.confidences(argument, normalised, missing=True)
+            check.same_length(**{f"{name}.confidence": confidence, argument: normalised})
+        own = {
+            score.name: _scores(f"{name}.scores", answers.scores, score, len(checked_target))
+            for score in scores
+        }
+        models.append(Answers(predicted, confidence, probabilities, own, normalised))
     groups = {}
     for name, group in (("cluster", cluster), ("stratum", stratum)):
         if group is not None:
@@ -256,7 +309,26 @@ def paired_answers(
         groups.get("cluster"),
         groups.get("stratum"),
         wrong,
+        scores,
+        is_graded,
     )
+
+
+def _scores(
+    argument: str, given: Mapping[str, FloatArray], score: ScoreDeclaration, items: int
+) -> FloatArray:
+    if score.name not in given:
+        raise ValueError(f"`{argument}` must hold {score.name!r}")
+    values = check.real(argument, check.plain_array(argument, given[score.name]))
+    if values.shape != (items,):
+        raise ValueError(f"`{argument}` must have shape {(items,)}, found {values.shape}")
+    known = values[~np.isnan(values)]
+    low, high = (-np.inf, np.inf) if score.range is None else score.range
+    if np.isinf(known).any() or ((known < low) | (known > high)).any():
+        raise ValueError(f"`{argument}` of {score.name!r} must be finite and in its range")
+    if score.is_binary and not np.isin(known, (0, 1)).all():
+        raise ValueError(f"`{argument}` of {score.name!r} must be 0 or 1")
+    return values
 
 
 def _check_probabilities(name: str, probabilities: FloatArray, items: int, classes: int) -> None:

@@ -27,7 +27,7 @@ def test_any_response_survives_the_file(response):
         ({"confidence": 1.5}, "`confidence`: Input should be less than or equal to 1, found 1.5"),
         ({"confidence": float("nan")}, "`confidence`: Input should be .*found nan"),
         ({"confidence": "high"}, "`confidence`: Input should be a valid number"),
-        ({"status": "maybe"}, "`status`: Input should be 'answered', 'abstained' or 'invalid'"),
+        ({"status": "maybe"}, "`status`: Input should be 'answered', 'abstained', 'invalid' or "),
         ({"prediction": None}, "`prediction` must be null exactly when `status` is invalid"),
         ({"correct": True}, "`correct` must say whether `prediction` equals `target`"),
         ({"label_probabilities": {"PASS": 0.5}}, "`label_probabilities` must sum to 1, found 0.5"),

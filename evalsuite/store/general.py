@@ -1,0 +1,264 @@
+"""Tasks that another program defines: how its answers are written, and what the lines say of them.
+
+A task of ours is known by its name. Of any other (``gsm8k``, ``mmlu_anatomy``) the lines
+themselves say everything: each answer has the program's scores with their range and direction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from saeval.errors import InputError
+from saeval.evalsuite.store.hashing import hash_document, hash_text
+from saeval.evalsuite.store.prediction import Key, Prediction, Score, ShownDocument, Usage
+from saeval.stats._core.answers import ScoreDeclaration
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import FunctionSource, Task, TaskKind
+from saeval.tasks.types import QUESTION_LABELS
+from saeval.terminal_text import quoted
+
+RIGHT, WRONG, ABSTAINED = QUESTION_LABELS.names
+
+
+@dataclass(frozen=True)
+class GeneralTask(Task):
+    """A task that another program defines, as the lines of its answers say it.
+
+    Attributes
+    ----------
+    scores
+        What the scores of every item are, the primary one first.
+    is_graded
+        Whether every answer is right or wrong, and has not only scores.
+    abstains
+        Whether any model abstained, so that abstaining is an answer of the task.
+    is_group
+        Whether it is several tasks taken together, of which each item names its own.
+    """
+
+    scores: tuple[ScoreDeclaration, ...] = ()
+    is_graded: bool = True
+    abstains: bool = False
+    is_group: bool = False
+
+
+def general_prediction(
+    *,
+    task: str,
+    item_id: str,
+    scores: Mapping[str, Score | float],
+    primary: str | None = None,
+    status: Literal["answered", "abstained", "invalid"] = "answered",
+    question: str = "",
+    evidence: Sequence[str] = (),
+    gold: Sequence[str] = (),
+    topic: str | None = None,
+    answer: str | None = None,
+    response: str = "",
+    confidence: float | None = None,
+    confidence_normalised: float | None = None,
+    group: str | None = None,
+    cluster_id: str | None = None,
+    sample_index: int = 0,
+    usage: Usage | None = None,
+    document_hash: str | None = None,
+    prompt_hash: str | None = None,
+    target_hash: str | None = None,
+) -> Prediction:
+    """One answer to an item of a task that another program defines.
+
+    Parameters
+    ----------
+    task, item_id
+        As that program names them.
+    scores
+        By their names as lm-eval spells them (``acc``, ``exact_match,strict-match``); a number
+        alone is a score in [0, 1], higher for better.
+    primary
+        The score that says whether the answer is right, the first by default. Where it is 0 or 1,
+        in [0, 1] and higher for better, the answer is right or wrong; else it is only scored.
+    status
+        Whether the model abstained or its answer cannot be read; neither is right.
+    question, evidence, gold, topic
+        What was asked and what is right, for reports.
+    answer, response
+        The final answer, and all that the model wrote.
+    confidence
+        The confidence that the model stated, or of multiple choice the probability of the choice
+        that it made: the softmax of the choices' log-likelihoods.
+    confidence_normalised
+        Of multiple choice: the same of the log-likelihoods by length.
+    group
+        Of tasks that are parts of one (``mmlu``).
+    cluster_id
+        Items that share it are not independent.
+    sample_index
+        Of several answers to one item.
+    usage
+        Tokens that it cost.
+    document_hash, prompt_hash, target_hash
+        Where the program has them. Without, those of document and target are made from `question`,
+        `evidence` and `gold`, and the document has none where there is no question.
+
+    Raises
+    ------
+    InputError
+        If there is no score or none named `primary`.
+    pydantic.ValidationError
+        If a value is not what it should be (a score out of its range, say).
+
+    Examples
+    --------
+    >>> prediction = general_prediction(
+    ...     task="gsm8k",
+    ...     item_id="7",
+    ...     scores={"exact_match,strict-match": 0, "exact_match,flexible-extract": 1},
+    ...     primary="exact_match,flexible-extract",
+    ...     question="2 + 2?",
+    ...     gold=["4"],
+    ...     answer="4",
+    ... )
+    >>> prediction.prediction, list(prediction.scores)[0]
+    ('RIGHT', 'exact_match,flexible-extract')
+    """
+    named = {
+        name: score if isinstance(score, Score) else Score(value=float(score))
+        for name, score in scores.items()
+    }
+    if not named:
+        raise InputError(f"item {quoted(item_id)} of task {quoted(task)} has no score")
+    first = next(iter(named)) if primary is None else primary
+    if first not in named:
+        raise InputError(
+            f"item {quoted(item_id)} of task {quoted(task)} has no score {quoted(first)}; it has "
+            f"{', '.join(map(quoted, named))}"
+        )
+    ordered = {first: named.pop(first), **named}
+    grade, state = _grade(ordered[first], status)
+    document: dict[str, object] = {"question": question, "evidence": list(evidence)}
+    return Prediction(
+        task=task,
+        item_id=item_id,
+        cluster_id=cluster_id,
+        target=RIGHT,
+        prediction=grade,
+        status=state,
+        correct=grade == RIGHT,
+        confidence=confidence,
+        response=response,
+        sample_index=sample_index,
+        usage=usage,
+        document=ShownDocument(
+            claim=question, evidence=tuple(evidence), answers=tuple(gold), topic=topic
+        ),
+        document_hash=document_hash or (hash_document(document) if question else None),
+        prompt_hash=prompt_hash,
+        target_hash=target_hash or hash_text(json.dumps(list(gold), ensure_ascii=False)),
+        answer=answer,
+        scores=ordered,
+        confidence_normalised=confidence_normalised,
+        group=group,
+    )
+
+
+def _grade(
+    primary: Score, status: Literal["answered", "abstained", "invalid"]
+) -> tuple[str | None, Literal["answered", "abstained", "invalid", "scored"]]:
+    if primary.range != (0, 1) or not primary.higher_is_better or primary.value not in (0, 1):
+        return None, "scored"
+    if status == "abstained":
+        return ABSTAINED, status
+    if status == "invalid":
+        return None, status
+    return (RIGHT if primary.value == 1 else WRONG), status
+
+
+def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
+    """The task that predictions are of: a known one, or one made from what the lines say.
+
+    Parameters
+    ----------
+    name
+        Of the task.
+    predictions
+        All that are compared, of both models. With scores on any, the lines say what it is, also
+        where a task of that name is known.
+
+    Raises
+    ------
+    InputError
+        If the lines have no scores and there is no task of that name; or if a score stands on some
+        lines only, or means one thing on one line and another on another.
+    """
+    lines = list(predictions)
+    if not any(line.scores for line in lines):
+        return get_task(name)
+    declared = next(line.scores for line in lines if line.scores)
+    for line in lines:
+        if line.scores.keys() != declared.keys():
+            odd = sorted(line.scores.keys() ^ declared.keys())[0]
+            raise InputError(
+                f"task {quoted(name)}: the score {quoted(odd)} stands on some items only "
+                f"({quoted(line.item_id)} has {', '.join(map(quoted, line.scores)) or 'none'}); "
+                "give every item of both models the same scores, or leave out those without"
+            )
+        for score_name, score in line.scores.items():
+            first = declared[score_name]
+            if (first.range, first.higher_is_better) != (score.range, score.higher_is_better):
+                raise InputError(
+                    f"task {quoted(name)}: the score {quoted(score_name)} is "
+                    f"{describe_score(first)} on some items and {describe_score(score)} on "
+                    f"{quoted(line.item_id)}; give every item and both models one range and one "
+                    "direction"
+                )
+    return GeneralTask(
+        name=name,
+        summary=f"{name}, as another program defines it",
+        kind=_KIND,
+        source=FunctionSource(_no_items),
+        scores=tuple(_declaration(score_name, declared, lines) for score_name in declared),
+        is_graded=all(line.is_graded for line in lines),
+        abstains=any(line.status == "abstained" for line in lines),
+    )
+
+
+def is_known(name: str, predictions: Mapping[Key, Prediction]) -> bool:
+    """Whether `task_of` has an answer: the name is known, or its lines have scores."""
+    return name in list_tasks() or any(line.scores for line in predictions.values())
+
+
+def describe_score(score: Score | ScoreDeclaration) -> str:
+    """``in [0, 1], higher for better``."""
+    better = "higher" if score.higher_is_better else "lower"
+    if score.range is None:
+        return f"unbounded, {better} for better"
+    return f"in [{score.range[0]:g}, {score.range[1]:g}], {better} for better"
+
+
+def _declaration(
+    name: str, declared: Mapping[str, Score], lines: Sequence[Prediction]
+) -> ScoreDeclaration:
+    score = declared[name]
+    binary = score.range == (0, 1) and all(line.scores[name].value in (0, 1) for line in lines)
+    return ScoreDeclaration(name, score.range, score.higher_is_better, binary)
+
+
+def _not_ours(*_: Any) -> Any:
+    raise InputError("the task is of another program; saeval reads its answers and does not ask it")
+
+
+def _no_items() -> Sequence[Any]:
+    return ()
+
+
+_KIND = TaskKind(
+    name="general",
+    labels=QUESTION_LABELS,
+    write_prompt=_not_ours,
+    parse=_not_ours,
+    render_answer=_not_ours,
+    gold_answers=lambda row: row.get("answers", ()),
+)
