@@ -19,7 +19,7 @@ from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.stats.compare.config import StatsConfig
 from saeval.suggest import closest, did_you_mean
 from saeval.tasks.data.sampling import parse_per_label
-from saeval.tasks.registry import list_tasks
+from saeval.tasks.registry import list_tasks, resolve_task_names
 from saeval.terminal_text import names_secret, one_line
 
 Out = str | Path | None
@@ -153,7 +153,7 @@ def to_cache(options: Mapping[str, Any]) -> Path | None:
 def to_task_names(tasks: str | Sequence[str] | None) -> tuple[str, ...]:
     """Names of tasks, each once, from a list or one text with commas."""
     given = tasks.split(",") if isinstance(tasks, str) else tasks or ()
-    names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
+    names = resolve_task_names(given)
     for name in names:
         if name not in list_tasks():
             raise InputError(f"unknown task {name!r}; {did_you_mean(name, list_tasks())}")

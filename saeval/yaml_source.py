@@ -83,8 +83,17 @@ for _kind in ("bool", "null", "int", "float", "str"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _constructor(_kind))
 
 
-def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, int]]:
+class _TaskLoader(_Loader):
+    """Of lm-eval's task files: the name behind ``!function`` is text, and nothing is imported."""
+
+
+_TaskLoader.add_constructor("!function", _constructor("str"))
+
+
+def parse_yaml(text: str, name: str, *, functions: bool = False) -> tuple[Any, dict[KeyPath, int]]:
     """A document and the line of every key and list entry in it.
+
+    Where `functions` says so, the ``!function`` of lm-eval's task files is taken, as text.
 
     Raises
     ------
@@ -102,7 +111,7 @@ def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, int]]:
     if half := _HALF_CHARACTER.search(text):
         raise YamlError(f"{name}: not YAML: {half[0]!r} is half a character")
     try:
-        loader = _Loader(text)
+        loader = (_TaskLoader if functions else _Loader)(text)
     except yaml.YAMLError as error:
         raise YamlError(f"{name}: not YAML: {_reason(error)}") from error
     try:

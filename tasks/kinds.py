@@ -1,10 +1,15 @@
-"""The two kinds of tasks that ask about the world: fact verification and open questions."""
+"""The kinds of tasks that ask about the world."""
 
 from __future__ import annotations
 
 from saeval.tasks.format.labels import parse_verification
-from saeval.tasks.format.prompts import write_question_prompt, write_verification_prompt
+from saeval.tasks.format.prompts import (
+    write_choice_prompt,
+    write_question_prompt,
+    write_verification_prompt,
+)
 from saeval.tasks.format.render import render_boxed_answer, render_label
+from saeval.tasks.grading.choice import grade_choice
 from saeval.tasks.grading.match import grade_answer
 from saeval.tasks.task import TaskKind
 from saeval.tasks.types import QUESTION_LABELS, VERIFICATION_LABELS
@@ -35,3 +40,14 @@ OPEN_QUESTION = TaskKind(
     max_response_tokens=1024,
 )
 """A question with a short answer in the model's own words. Items are `Question`\\ s."""
+
+MULTIPLE_CHOICE = TaskKind(
+    name="multiple_choice",
+    labels=QUESTION_LABELS,
+    write_prompt=write_choice_prompt,
+    parse=grade_choice,
+    render_answer=lambda answer, confidence: answer,
+    gold_answers=lambda row: (row["choices"][row["gold"]],),
+    is_multiple_choice=True,
+)
+"""A question whose choices are scored by their log-likelihoods. Items are `ChoiceQuestion`\\ s."""

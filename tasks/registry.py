@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from saeval.errors import InputError
 from saeval.suggest import did_you_mean
@@ -20,6 +22,8 @@ from saeval.tasks.datasets.triviaqa import dataset as triviaqa
 from saeval.tasks.datasets.vitaminc import dataset as vitaminc
 from saeval.tasks.factworld import tasks as factworld
 from saeval.tasks.metacognition import tasks as metacognition
+from saeval.tasks.own.definition import names_task_file
+from saeval.tasks.own.load import load_own_task
 from saeval.tasks.task import Task
 
 ENTRY_POINTS = "saeval.tasks"
@@ -48,17 +52,50 @@ def list_tasks() -> tuple[str, ...]:
 
 
 def get_task(name: str) -> Task:
-    """The task of that name.
+    """The task of that name, or of a task file, which is then known by its name.
 
     Raises
     ------
     InputError
         If there is none; the message names a similar one, or all.
+    DataError
+        If it is the path of a file that is no task file.
     """
+    if names_task_file(name):
+        return _register_file(Path(name))
     names = list_tasks()
     if name not in names:
         raise InputError(f"unknown task {name!r}; {did_you_mean(name, names)}")
     return _TASKS[name]
+
+
+def resolve_task_names(given: Iterable[str]) -> tuple[str, ...]:
+    """Names of tasks, each once; a task file is read and stands for its task.
+
+    Names that are not known are left as they are.
+
+    Raises
+    ------
+    DataError
+        If the path of a task file is given that is none.
+    InputError
+        If two task files give their tasks one name.
+    """
+    files: dict[str, Path] = {}
+    names: dict[str, None] = {}
+    for text in filter(None, map(str.strip, given)):
+        if not names_task_file(text):
+            names[text] = None
+            continue
+        task = get_task(text)
+        assert task.file is not None  # it was read from one
+        if files.setdefault(task.name, task.file) != task.file:
+            raise InputError(
+                f"{files[task.name]} and {task.file} are both named {task.name}; give `task` "
+                "another name in one of them"
+            )
+        names[task.name] = None
+    return tuple(names)
 
 
 def register_task(task: Task, *, replace: bool = False) -> None:
@@ -104,6 +141,18 @@ def register_task(task: Task, *, replace: bool = False) -> None:
 
 
 _BUILT_IN = frozenset(_TASKS)
+
+
+def _register_file(path: Path) -> Task:
+    """Read anew each time, since the file or its data may have changed."""
+    task = load_own_task(path)
+    known = _TASKS.get(task.name)
+    if task.name in list_tasks() and (known is None or known.file is None):
+        raise InputError(
+            f"{path}: there is already a task {task.name}; give `task` another name in the file"
+        )
+    _TASKS[task.name] = task
+    return task
 
 
 @cache

@@ -105,6 +105,8 @@ class TaskKind:
     abstention_is_verdict
         Whether abstaining is itself an answer that can be right and that one can be sure of, as
         NA is in fact verification; else it only says that the model does not know.
+    is_multiple_choice
+        Whether the choices of a row are scored, and nothing is generated.
     max_response_tokens
         Default length of a response.
 
@@ -124,6 +126,7 @@ class TaskKind:
     has_evidence: bool = False
     has_label_probabilities: bool = False
     abstention_is_verdict: bool = False
+    is_multiple_choice: bool = False
     max_response_tokens: int = 512
 
 
@@ -149,6 +152,8 @@ class Task:
         Sources of other splits (``train``, ``validation``), where there are any.
     version
         Of the prompt and the data; answers to different versions are not compared.
+    file
+        The task file of own data that it was read from; None for a task made in Python.
     """
 
     name: str
@@ -158,6 +163,7 @@ class Task:
     dataset: str = ""
     splits: Mapping[str, HubSource | FunctionSource] = field(default_factory=dict, hash=False)
     version: int = 1
+    file: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.dataset:
@@ -176,6 +182,8 @@ class Task:
     @property
     def card(self) -> str:
         """The task card, or the summary of a task that has none."""
+        if self.file is not None and (own := self.file.with_suffix(".md")).is_file():
+            return own.read_text(encoding="utf-8", errors="replace")
         for folder in (TASKS_FOLDER / "datasets" / self.dataset, TASKS_FOLDER / self.dataset):
             if (file := folder / "README.md").is_file():
                 return file.read_text(encoding="utf-8")

@@ -263,7 +263,36 @@ class PairwiseItem(_Row):
     target: str
 
 
-Item = Claim | Question | ConfidenceItem | PairwiseItem
+@dataclass(frozen=True)
+class ChoiceQuestion(_Row):
+    """One question of multiple choice.
+
+    Attributes
+    ----------
+    id
+        Unique within the task.
+    cluster
+        Items that share it are not independent; None where there is no such grouping.
+    question, choices
+        Their texts.
+    gold
+        Place of the right choice, from 0.
+    answers
+        The text of the right choice.
+    target
+        ``RIGHT``.
+    """
+
+    id: str
+    cluster: str | None
+    question: str
+    choices: tuple[str, ...]
+    gold: int
+    answers: tuple[str, ...]
+    target: str
+
+
+Item = Claim | Question | ConfidenceItem | PairwiseItem | ChoiceQuestion
 """One item of a task."""
 
 AnyItem = TypeVar("AnyItem", bound=Item)

@@ -31,15 +31,15 @@ def tasks_option(required: bool) -> Callable[[Any], Any]:
         metavar="NAMES",
         required=required,
         callback=parse,
-        help="Tasks, separated by commas; see `saeval tasks list`.",
+        help="Tasks or task files, separated by commas; see `saeval tasks list`, `saeval tasks new`.",
     )
 
 
 def known_tasks(given: Sequence[str]) -> tuple[str, ...]:
     from saeval.suggest import closest
-    from saeval.tasks.registry import list_tasks
+    from saeval.tasks.registry import list_tasks, resolve_task_names
 
-    names = tuple(dict.fromkeys(name.strip() for name in given if name.strip()))
+    names = resolve_task_names(given)
     unknown = [name for name in names if name not in list_tasks()]
     if not names:
         raise click.BadParameter(f"names no task; known: {', '.join(list_tasks())}")

@@ -20,6 +20,9 @@ from saeval.evalsuite.store.manifest import TaskFacts
 from saeval.evalsuite.store.prediction import Key
 from saeval.extras import require_extra
 from saeval.stats.gate.sequential import proportional_to_size
+from saeval.tasks.data.loading import load_items
+from saeval.tasks.own.items import hash_items
+from saeval.tasks.registry import get_task, list_tasks
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -63,13 +66,22 @@ class LoadedTask:
 
     def facts(self) -> TaskFacts:
         """For the manifest: version, number of items, hashes of its prompt and of all documents."""
+        own = _own_content(self.name)
         return TaskFacts(
+            **({} if own is None else {"content": own}),
             version=self.harness_task.VERSION,
             prompt=hash_text(build_prompt(self, _BLANK, RunConfig(tasks=()), None)),
             items=len(self.documents),
             documents=hash_text("".join(hash_document(d) for d in self.documents)),
             generation=self.harness_task.config.generation_kwargs,
         )
+
+
+def _own_content(name: str) -> str | None:
+    """Hash of the data of a task file; None for other tasks."""
+    if name not in list_tasks() or (task := get_task(name)).file is None:
+        return None
+    return hash_items(load_items(task))
 
 
 def load_tasks(config: RunConfig) -> list[LoadedTask]:

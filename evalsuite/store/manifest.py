@@ -47,12 +47,16 @@ class _Asked(_Facts):
 
 
 class TaskFacts(_Facts):
-    """What was asked of a task; `prompt` and `documents` are hashes."""
+    """What was asked of a task; `prompt` and `documents` are hashes.
+
+    `content` is the hash of all items of a task file's data, which may be more than were asked.
+    """
 
     version: int | float | str | None = None
     prompt: str | None = None
     items: int = Field(ge=0, le=10**9)
     documents: str | None = None
+    content: str | None = None
     generation: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from saeval.errors import DataError
-from saeval.extras import require_extra
-from saeval.json_source import parse_json, read_bytes, read_lines
+from saeval.tables import read_hub_rows, read_rows
 from saeval.tasks.data.sampling import DEFAULT_SEED, sample_items
 from saeval.tasks.metacognition.answers import load_own_answers
 from saeval.tasks.registry import get_task
@@ -25,7 +23,7 @@ from saeval.tasks.task import (
     Task,
 )
 from saeval.tasks.types import Item, number_repeated_ids
-from saeval.terminal_text import one_line, quoted
+from saeval.terminal_text import one_line
 
 DATA_VARIABLE = "SAEVAL_DATA"
 _NOT_A_ROW = (
@@ -144,60 +142,18 @@ def _from_files(task: Task, source: HubSource, folder: Path) -> list[Item]:
             f"task {task.name}: no file matches {folder / source.files}; put rows of "
             f"{source.path} there, or leave out --data-dir to load it from the hub"
         )
-    rows = (row for path in files for row in _rows(path))
+    rows = (row for path in files for row in read_rows(path))
     return _convert_rows(task.name, source, rows, ", ".join(map(str, files)))
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The rows of a .csv, .json or .jsonl file, each with where it stands."""
-    read = {".csv": _csv_rows, ".json": _json_rows}.get(path.suffix, _json_lines)
-    try:
-        for place, row in read(path):
-            if not isinstance(row, dict):
-                raise DataError(f"{place}: expected an object, found {quoted(row, 40)}")
-            yield place, row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 {path.suffix[1:]} ({error})") from error
-
-
-def _json_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    for where, line in read_lines(path, DataError):
-        yield where, parse_json(line, where, DataError, nan=True)
-
-
-def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """Rows of one JSON list, which may stand under ``example``."""
-    content = parse_json(read_bytes(path, DataError), str(path), DataError, nan=True)
-    rows = content.get("example") if isinstance(content, dict) else content
-    if not isinstance(rows, list):
-        raise DataError(f"{path}: expected a list of rows, or an object with one under `example`")
-    for number, row in enumerate(rows, start=1):
-        yield f"{path} row {number}", row
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    with path.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines)
-        for row in reader:
-            yield f"{path}:{reader.line_num}", row
-
-
 def _from_hub(name: str, source: HubSource) -> list[Item]:
-    require_extra("run", "datasets")
-    import datasets
-
     try:
-        rows = datasets.load_dataset(
-            source.path, source.config, split=source.split, data_files=source.hub_files
-        )
-    except Exception as error:  # the hub client raises many kinds; all mean "cannot be loaded"
+        rows = list(read_hub_rows(source.path, source.config, source.split, source.hub_files))
+    except DataError as error:
         raise DataError(
-            f"task {name}: cannot load {source.path} from the hub "
-            f"({type(error).__name__}: {str(error).splitlines()[0]}); "
-            "give local files with --data-dir or SAEVAL_DATA"
+            f"task {name}: {error}; give local files with --data-dir or SAEVAL_DATA"
         ) from error
-    numbered = ((f"{source.path} row {index}", row) for index, row in enumerate(rows))
-    return _convert_rows(name, source, numbered, source.path)
+    return _convert_rows(name, source, rows, source.path)
 
 
 def _convert_rows(

@@ -7,7 +7,7 @@ Tasks about a model's own answers are given those of one that knows half of fact
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,12 +116,14 @@ def example_own_answers() -> list[OwnAnswer]:
 
 def _find_failures(task: Task, item: Item) -> Iterator[tuple[str, str]]:
     """What fails of one item: the check and a line that says why, the last of a check counts."""
-    checks = {
+    checks: dict[str, Callable[[Task, Item], Iterator[str]]] = {
         "prompt": _prompt_failures,
         "gold": _gold_failures,
         "abstained": _abstention_failures,
         "garbage": _garbage_failures,
     }
+    if task.kind.is_multiple_choice:  # no text is read: its choices are scored
+        checks = {"prompt": _prompt_failures}
     for check, find in checks.items():
         try:
             for reason in find(task, item):

@@ -41,6 +41,11 @@ def write_question_prompt(row: Mapping[str, Any]) -> str:
     return f"{QUESTION_INSTRUCTION}\n\nQuestion: {row['question']}\n\nAnswer:\n"
 
 
+def write_choice_prompt(row: Mapping[str, Any]) -> str:
+    """The prompt of multiple choice for one row (``question``); the choices are its answers."""
+    return f"Question: {row['question']}\nAnswer:"
+
+
 CONFIDENCE_INSTRUCTION = """\
 You were asked the question below and gave the answer below. How certain are you that the answer is
 right? Do not answer the question again. End with one line:

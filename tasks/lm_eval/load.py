@@ -40,30 +40,55 @@ def load_harness_tasks(
 def build_harness_task(task: Task, metadata: Mapping[str, Any]) -> ConfigurableTask:
     """The harness's object for a task that has no YAML file."""
     harness_class = VerificationTask if task.kind.has_label_probabilities else ConfigurableTask
-    return harness_class(
-        config={
-            "task": task.name,
-            "dataset_path": task.dataset,
-            "dataset_kwargs": {"task": task.name},
-            "custom_dataset": load_dataset,
-            "output_type": "generate_until",
-            "test_split": "test",
-            "doc_to_text": task.write_prompt,
-            "doc_to_target": "target",
-            "process_results": partial(_process_results, task),
-            "generation_kwargs": {
-                "until": [],
-                "max_gen_toks": task.kind.max_response_tokens,
-                "do_sample": False,
-            },
+    return harness_class(config=harness_settings(task, metadata))
+
+
+def harness_settings(task: Task, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The harness's configuration of a task that has no YAML file of its own."""
+    shared = {
+        "task": task.name,
+        "dataset_path": task.dataset,
+        "dataset_kwargs": {"task": task.name},
+        "custom_dataset": load_dataset,
+        "test_split": "test",
+        "doc_to_text": task.write_prompt,
+        "metadata": {"version": task.version, **metadata},
+    }
+    if task.kind.is_multiple_choice:
+        return {
+            **shared,
+            "output_type": "multiple_choice",
+            "doc_to_choice": _choices,
+            "doc_to_target": _gold,
             "metric_list": [
                 {"metric": "acc", "aggregation": "mean", "higher_is_better": True},
-                {"metric": "abstained", "aggregation": "mean", "higher_is_better": True},
-                {"metric": "invalid", "aggregation": "mean", "higher_is_better": False},
+                {"metric": "acc_norm", "aggregation": "mean", "higher_is_better": True},
             ],
-            "metadata": {"version": task.version, **metadata},
         }
-    )
+    return {
+        **shared,
+        "output_type": "generate_until",
+        "doc_to_target": "target",
+        "process_results": partial(_process_results, task),
+        "generation_kwargs": {
+            "until": [],
+            "max_gen_toks": task.kind.max_response_tokens,
+            "do_sample": False,
+        },
+        "metric_list": [
+            {"metric": "acc", "aggregation": "mean", "higher_is_better": True},
+            {"metric": "abstained", "aggregation": "mean", "higher_is_better": True},
+            {"metric": "invalid", "aggregation": "mean", "higher_is_better": False},
+        ],
+    }
+
+
+def _choices(row: dict[str, Any]) -> list[str]:
+    return list(row["choices"])
+
+
+def _gold(row: dict[str, Any]) -> int:
+    return int(row["gold"])
 
 
 def _process_results(task: Task, row: dict[str, Any], results: list[Any]) -> dict[str, float]:

@@ -22,6 +22,7 @@ from typing_extensions import is_typeddict
 from saeval.errors import RecipeError, YamlError
 from saeval.json_source import quoted_path
 from saeval.suggest import closest
+from saeval.tasks.own.definition import names_task_file
 from saeval.terminal_text import printable
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.recipe.validate import find_mistakes
@@ -76,9 +77,11 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
         raise RecipeError(str(error)) from error
     if not isinstance(content, dict):
         raise RecipeError(f"{path}:1: a recipe is a mapping of keys, found {_shown(content)}")
+    _place_task_files(content, path.parent)
     changed: dict[KeyPath, str] = {}
     for change in changes:
         _apply(change, content, changed)
+    _place_task_files(content, Path.cwd())
 
     def where(key: KeyPath) -> str:
         """The nearest place that is known: a change on the command line, or a line."""
@@ -102,6 +105,24 @@ def load_recipe(recipe: str, changes: Sequence[str] = ()) -> Recipe:
     if mistakes:
         raise RecipeError(*mistakes)
     return checked
+
+
+def _place_task_files(content: dict[str, Any], folder: Path) -> None:
+    """Make the paths of task files whole; a recipe's are relative to its own folder."""
+    data, evaluation = content.get("data"), content.get("evaluation")
+    sources = data.get("sources") if isinstance(data, dict) else None
+    tasks = evaluation.get("tasks") if isinstance(evaluation, dict) else None
+    places: list[tuple[Any, Any]] = (
+        [(source, "task") for source in sources or () if isinstance(source, dict)]
+        if isinstance(sources, list)
+        else []
+    )
+    if isinstance(tasks, list):
+        places += [(tasks, number) for number in range(len(tasks))]
+    for holder, key in places:
+        value = holder.get(key) if isinstance(holder, dict) else holder[key]
+        if isinstance(value, str) and names_task_file(value):
+            holder[key] = str((folder / value).absolute())
 
 
 def recipe_to_yaml(recipe: Recipe) -> str:

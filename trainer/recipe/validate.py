@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from saeval.errors import SaevalError
 from saeval.suggest import did_you_mean
+from saeval.tasks.own.definition import names_task_file
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.tasks.task import EVALUATED_SPLIT
 from saeval.trainer.recipe.backends import list_backends
@@ -37,7 +39,7 @@ def find_mistakes(recipe: Recipe) -> Iterator[Mistake]:
     """Each mistake, with the key that should change."""
     yield from _backend(recipe)
     yield from _data(recipe)
-    if all(task in list_tasks() for task in recipe.tasks):
+    if not any(map(_task_problem, recipe.tasks)):
         yield from _reward(recipe)
     yield from _sizes(recipe)
     if recipe.prompt.system is not None and not recipe.prompt.chat_template:
@@ -68,7 +70,7 @@ def _backend(recipe: Recipe) -> Iterator[Mistake]:
 def _objective(recipe: Recipe, objective: Objective) -> Iterator[Mistake]:
     if not objective.weights:
         yield ("objective",), "`objective` must give a weight above 0 to something"
-    tasks = [get_task(task) for task in recipe.tasks if task in list_tasks()]
+    tasks = [get_task(task) for task in recipe.tasks if _task_problem(task) is None]
     for name in {"own_answer", "pairwise"} & objective.weights.keys():
         if tasks and not any(task.kind.is_open_ended for task in tasks):
             yield (
@@ -86,9 +88,8 @@ def _data(recipe: Recipe) -> Iterator[Mistake]:
     sources = recipe.data.sources
     for number, source in enumerate(sources):
         key: KeyPath = ("data", "sources", number)
-        if source.task not in list_tasks():
-            hint = did_you_mean(source.task, list_tasks())
-            yield (*key, "task"), f"there is no task {source.task!r}; {hint}"
+        if problem := _task_problem(source.task):
+            yield (*key, "task"), problem
             continue
         splits = (EVALUATED_SPLIT, *get_task(source.task).splits)
         if source.split not in splits:
@@ -116,9 +117,21 @@ def _data(recipe: Recipe) -> Iterator[Mistake]:
             "give every source a `weight`, or none",
         )
     for number, task in enumerate(recipe.evaluation.tasks or ()):
-        if task not in list_tasks():
-            hint = did_you_mean(task, list_tasks())
-            yield ("evaluation", "tasks", number), f"there is no task {task!r}; {hint}"
+        if problem := _task_problem(task):
+            yield ("evaluation", "tasks", number), problem
+
+
+def _task_problem(name: str) -> str | None:
+    """Why nothing can be trained or evaluated on a task or task file; None if it can."""
+    if not names_task_file(name) and name not in list_tasks():
+        return f"there is no task {name!r}; {did_you_mean(name, list_tasks())}"
+    try:
+        task = get_task(name)
+    except SaevalError as error:
+        return str(error)
+    if task.kind.is_multiple_choice:
+        return f"task {task.name} is multiple choice, whose choices are scored and not generated"
+    return None
 
 
 def _reward(recipe: Recipe) -> Iterator[Mistake]:
