@@ -69,6 +69,11 @@ def get_task(name: str) -> Task:
     return _TASKS[name]
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a task of that name comes with saeval or a package, not from a task file."""
+    return name in list_tasks() and _TASKS[name].file is None
+
+
 def resolve_task_names(given: Iterable[str]) -> tuple[str, ...]:
     """Names of tasks, each once; a task file is read and stands for its task.
 
@@ -146,8 +151,7 @@ _BUILT_IN = frozenset(_TASKS)
 def _register_file(path: Path) -> Task:
     """Read anew each time, since the file or its data may have changed."""
     task = load_own_task(path)
-    known = _TASKS.get(task.name)
-    if task.name in list_tasks() and (known is None or known.file is None):
+    if is_built_in(task.name):
         raise InputError(
             f"{path}: there is already a task {task.name}; give `task` another name in the file"
         )

@@ -31,7 +31,7 @@ def tasks_option(required: bool) -> Callable[[Any], Any]:
         metavar="NAMES",
         required=required,
         callback=parse,
-        help="Tasks or task files, separated by commas; see `saeval tasks list`, `saeval tasks new`.",
+        help="Names (`saeval tasks list`) or files (`saeval tasks new`), separated by commas.",
     )
 
 

@@ -9,11 +9,15 @@ import click
 from saeval.command_line import CHECK_FAILED
 from saeval.errors import SaevalError
 from saeval.evalsuite.cli.options import CONTEXT, data_dir_option, known_tasks
+from saeval.evalsuite.cli.tasks_new import new_task
 
 
 @click.group(context_settings=CONTEXT)
 def tasks() -> None:
-    """List the tasks, show their cards, and find them for plain lm_eval."""
+    """List the tasks, show their cards, make one of your own data, find them for plain lm_eval."""
+
+
+tasks.add_command(new_task)
 
 
 @tasks.command("list", context_settings=CONTEXT)

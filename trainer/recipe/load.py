@@ -112,17 +112,16 @@ def _place_task_files(content: dict[str, Any], folder: Path) -> None:
     data, evaluation = content.get("data"), content.get("evaluation")
     sources = data.get("sources") if isinstance(data, dict) else None
     tasks = evaluation.get("tasks") if isinstance(evaluation, dict) else None
-    places: list[tuple[Any, Any]] = (
-        [(source, "task") for source in sources or () if isinstance(source, dict)]
-        if isinstance(sources, list)
-        else []
-    )
+    for source in sources if isinstance(sources, list) else ():
+        if isinstance(source, dict) and "task" in source:
+            source["task"] = _placed(source["task"], folder)
     if isinstance(tasks, list):
-        places += [(tasks, number) for number in range(len(tasks))]
-    for holder, key in places:
-        value = holder.get(key) if isinstance(holder, dict) else holder[key]
-        if isinstance(value, str) and names_task_file(value):
-            holder[key] = str((folder / value).absolute())
+        tasks[:] = [_placed(task, folder) for task in tasks]
+
+
+def _placed(task: Any, folder: Path) -> Any:
+    is_file = isinstance(task, str) and names_task_file(task)
+    return str((folder / task).absolute()) if is_file else task
 
 
 def recipe_to_yaml(recipe: Recipe) -> str:
