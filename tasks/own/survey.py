@@ -259,8 +259,8 @@ def _label_values(
     for value, count in counts.items():
         if value in known:
             continue
-        label = next((label for label in _WORDS if value.casefold() in _WORDS[label]), None)
-        if label is None or given:
+        label = next((name for name in _WORDS if value.casefold() in _WORDS[name]), "")
+        if not label or given:
             question = Question(
                 f"--labels PASS=…,FAIL=…,NA=…, with all of {holds}",
                 f"What does {quoted(value, 40)} in column {quoted(column, 40)} of {table.where} "
