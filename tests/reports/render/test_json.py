@@ -30,7 +30,7 @@ def test_json_reads_back_the_same_comparison(case):
 anything = st.text(st.characters(), max_size=20)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(pairs=small_pairs(), texts=st.lists(anything, min_size=3, max_size=3), share=st.floats(0, 1))
 def test_any_comparison_makes_the_round_trip(pairs, texts, share):
     flip = ChangedItem(

@@ -60,7 +60,6 @@ def by_sklearn(target, answers, usable):
 
 
 @given(small_pairs())
-@settings(deadline=None)
 def test_metrics_agree_with_sklearn_on_any_small_data(pairs):
     bootstrap = paired_bootstrap(pairs, n_resamples=1)
     for mine, answers in ((bootstrap.base, pairs.base), (bootstrap.checkpoint, pairs.checkpoint)):
@@ -234,7 +233,7 @@ def test_neither_item_order_nor_cluster_names_change_anything(engine, clusters):
 
 
 @given(small_pairs())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_both_engines_agree_on_any_small_data(pairs):
     units, models = units_of(pairs)
     seed = np.uint64(5)

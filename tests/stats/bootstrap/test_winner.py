@@ -89,7 +89,7 @@ def test_what_does_not_vary_has_an_interval_only_at_0():
     st.sampled_from([0.0, 0.001, 0.05]),
     st.booleans(),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_whatever_the_data_the_chosen_is_in_the_set_and_never_gains(seen, seed, spread, higher):
     selection = select_best(seen, resampled(seen, spread, 200, seed), higher_is_better=higher)
     best = max(seen) if higher else min(seen)

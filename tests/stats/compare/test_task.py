@@ -39,14 +39,14 @@ def numbers(value):
 
 
 @given(small_pairs())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_degenerate_data_gives_no_nan_and_no_warning(pairs):
     comparison = compare_task("x", pairs, QUICK)
     assert not any(math.isnan(number) for number in numbers(comparison))
 
 
 @given(small_pairs())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_identical_models_differ_in_nothing(pairs):
     same = dataclasses.replace(pairs, checkpoint=pairs.base)
     comparison = compare_task("x", same, QUICK)

@@ -60,7 +60,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(train=ROWS, test=ROWS, split=st.sampled_from(["train", "test"]), seed=st.integers(0, 99))
 def test_training_and_evaluation_share_no_id_wording_case_or_page(
     tmp_path_factory, train, test, split, seed
