@@ -30,13 +30,13 @@ from saeval.evalsuite.store.baselines import (
     read_whole,
     store_address,
 )
-from saeval.evalsuite.store.general import RIGHT
+from saeval.evalsuite.store.general import RIGHT, is_known
 from saeval.evalsuite.store.general import task_of as general_task_of
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.prediction import Key, Prediction, by_task
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
 from saeval.hub import ADAPTER_FILES, check_model_folder, download_model, is_hub_id
-from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.registry import list_tasks
 from saeval.terminal_text import quoted
 
 
@@ -200,12 +200,12 @@ def _check_labels(argument: str, tasks: Mapping[str, Mapping[Key, Prediction]]) 
         if any(prediction.scores for prediction in predictions.values()):
             _check_general(argument, name, predictions.values())
             continue
-        if name not in list_tasks():
+        if not is_known(name, predictions):
             raise InputError(
                 f"{argument}: holds predictions of {quoted(name)}, which is no task saeval knows; "
                 f"known: {', '.join(list_tasks())}"
             )
-        labels = get_task(name).labels.names
+        labels = general_task_of(name, predictions.values()).labels.names
         known = {None, *labels}
         for prediction in predictions.values():
             probabilities = prediction.label_probabilities

@@ -2,6 +2,7 @@
 
 A task of ours is known by its name. Of any other (``gsm8k``, ``mmlu_anatomy``) the lines
 themselves say everything: each answer has the program's scores with their range and direction.
+A task of own data whose task file is not at hand is known by the labels of its lines.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from saeval.errors import InputError
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.prediction import Key, Prediction, Score, ShownDocument, Usage
 from saeval.stats._core.answers import ScoreDeclaration
+from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.tasks.task import FunctionSource, Task, TaskKind
 from saeval.tasks.types import QUESTION_LABELS
@@ -190,12 +192,14 @@ def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
     Raises
     ------
     InputError
-        If the lines have no scores and there is no task of that name; or if a score stands on some
+        If the lines have no scores, there is no task of that name, and their labels are those of no
+        kind of own data; or if a score stands on some
         lines only, or means one thing on one line and another on another.
     """
     lines = list(predictions)
     if not any(line.scores for line in lines):
-        return get_task(name)
+        kind = None if name in list_tasks() else _kind_of(lines)
+        return get_task(name) if kind is None else _task_of_kind(name, kind)
     declared = next(line.scores for line in lines if line.scores)
     for line in lines:
         if line.scores.keys() != declared.keys():
@@ -226,8 +230,20 @@ def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
 
 
 def is_known(name: str, predictions: Mapping[Key, Prediction]) -> bool:
-    """Whether `task_of` has an answer: the name is known, or its lines have scores."""
-    return name in list_tasks() or any(line.scores for line in predictions.values())
+    """Whether `task_of` has an answer: by its name, scores or labels."""
+    lines = predictions.values()
+    return name in list_tasks() or any(line.scores for line in lines) or _kind_of(lines) is not None
+
+
+def _kind_of(lines: Iterable[Prediction]) -> TaskKind | None:
+    """The kind of own data that has the labels of lines without scores."""
+    labels = {label for line in lines for label in (line.target, line.prediction)} - {None}
+    kinds = (VERIFICATION, OPEN_QUESTION)
+    return next((kind for kind in kinds if labels and labels <= set(kind.labels.names)), None)
+
+
+def _task_of_kind(name: str, kind: TaskKind) -> Task:
+    return Task(name, f"{name}, of own data", kind, FunctionSource(_no_items))
 
 
 def describe_score(score: Score | ScoreDeclaration) -> str:

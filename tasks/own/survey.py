@@ -123,6 +123,8 @@ def describe_data(
     InputError
         If what is said does not fit the data.
     """
+    for name, given in columns.items():
+        _split_columns(table, name, given)
     kind = kind or _guess_kind(table, columns) or ask(_kind_question())
     needed, optional = COLUMNS[kind]
     chosen: dict[str, str | list[str]] = {}

@@ -71,6 +71,7 @@ def bad_input(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
 
     torn = base.read_text().splitlines(keepends=True)
     torn[4] = torn[4][:60] + "\n"
+    strange = prediction(0, task="x").to_line().replace('"PASS"', '"MAYBE"')
     nan = base.read_text().replace('"confidence": 0.8', '"confidence": NaN', 1)
     high = base.read_text().replace('"confidence": 0.8', '"confidence": 1.8', 1)
     return {
@@ -112,7 +113,7 @@ def bad_input(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
             r"z.json: cannot tell the task",
         ),
         "task that nobody knows": (
-            [base, write_predictions(tmp_path / "u.jsonl", [prediction(0, task="x")])],
+            [base, file("u.jsonl", strange)],
             r"u.jsonl: holds predictions of 'x', which is no task saeval knows",
         ),
         "deeply nested": ([base, file("fever_deep.json", "[" * 100_000)], r"deep.json: not JSON"),
