@@ -66,8 +66,8 @@ def check_weights(folder: Path, name: str) -> None:
             raise _incomplete(name, f"{match[1]}.safetensors.index.json is missing in {folder}")
 
 
-def read_tensor_names(path: Path) -> list[str]:
-    """Names of the tensors in a file.
+def read_tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors in a file, by name.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def read_tensor_names(path: Path) -> list[str]:
         If it is not whole.
     """
     try:
-        return list(_read_header(path))
+        return {name: value["shape"] for name, value in _read_header(path).items()}
     except ValueError as error:
         raise _incomplete(str(path), str(error)) from error
 
@@ -90,6 +90,8 @@ def _read_header(path: Path) -> dict[str, Any]:
         try:
             header = parse_object(file.read(length), str(path), ModelError)
             tensors = {name: value for name, value in header.items() if name != "__metadata__"}
+            for value in tensors.values():
+                value["shape"] = tuple(map(int, value["shape"]))
             end = max((int(value["data_offsets"][1]) for value in tensors.values()), default=0)
         except (ModelError, ValueError, TypeError, KeyError, IndexError) as error:
             raise ValueError("is no safetensors file") from error

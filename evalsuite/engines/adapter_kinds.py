@@ -12,12 +12,17 @@ vLLM. That the lists are right for the PEFT at hand is not believed either; see
 from __future__ import annotations
 
 import importlib
+import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from saeval.errors import ModelError
-from saeval.evalsuite.models.types import read_json_object
-from saeval.weights import read_tensor_names
+from saeval.evalsuite.models.adapter_config import AdapterConfig, read_adapter_config
+from saeval.extras import require_extra
+from saeval.json_source import quoted_path
+from saeval.terminal_text import one_line, quoted
+from saeval.weights import read_tensor_shapes
 
 _DESCRIPTIVE = frozenset(
     {
@@ -62,14 +67,13 @@ def needs_own_base(adapter: Path) -> str | None:
 
     Its loading may change the base, or PEFT loads no other adapter beside it.
     """
-    config = _read_config(adapter)
-    if (kind := config.get("peft_type", "LORA")) != "LORA":
-        return f"peft_type: {kind}"
-    start = config.get("init_lora_weights", True)
-    if start not in _PLAIN_STARTS:
-        return f"init_lora_weights: {start}"
-    if (bias := config.get("bias", "none")) != "none":
-        return f"bias: {bias}"
+    config = read_adapter_config(adapter)
+    if config.peft_type != "LORA":
+        return f"peft_type: {config.peft_type}"
+    if config.init_lora_weights not in _PLAIN_STARTS:
+        return f"init_lora_weights: {config.init_lora_weights}"
+    if config.bias != "none":
+        return f"bias: {config.bias}"
     if unknown := _given(config) - _SWITCHED_OFF:
         return min(unknown)
     return _base_weight_in_file(adapter, config)
@@ -83,29 +87,73 @@ def check_adapter_kind(adapter: Path, engine: str) -> None:
     ModelError
         Naming the setting, and how to convert the adapter.
     """
-    config = _read_config(adapter)
-    start = config.get("init_lora_weights", True)
-    if config.get("peft_type", "LORA") == "LORA" and (
-        start not in _PLAIN_STARTS and start not in _REPRODUCIBLE_STARTS
-    ):
+    config = read_adapter_config(adapter)
+    start = config.init_lora_weights
+    if config.peft_type == "LORA" and start not in (*_PLAIN_STARTS, *_REPRODUCIBLE_STARTS):
         raise ModelError(
-            f"{adapter}: with init_lora_weights: {start} the base that it was trained on is not in "
-            "its files, and another one is computed on loading; where it was trained, "
-            f"{_CONVERSION}"
+            f"{adapter / 'adapter_config.json'}: with init_lora_weights: {start} the base that it "
+            "was trained on is not in its files, and another one is computed on loading; where it "
+            f"was trained, {_CONVERSION}"
         )
+    _check_ranks(adapter, config)
+    if engine == "transformers":
+        _check_for_peft(adapter, config)
     if engine == "vllm":
         _check_for_vllm(adapter, config)
 
 
-def _check_for_vllm(adapter: Path, config: dict[str, Any]) -> None:
+def _check_ranks(adapter: Path, config: AdapterConfig) -> None:
+    """PEFT makes room for what the settings say before it looks at the weights."""
+    shapes = read_tensor_shapes(adapter / "adapter_model.safetensors")
+    largest = max((max(s, default=0) for name, s in shapes.items() if "lora_" in name), default=0)
+    for rank in config.ranks if config.peft_type == "LORA" and largest else ():
+        if rank > largest:
+            setting = "r" if rank == config.r else "rank_pattern"
+            raise ModelError(
+                f"{adapter / 'adapter_config.json'}: `{setting}`: {rank} is no rank of its weights"
+            )
+
+
+def _check_for_peft(adapter: Path, config: AdapterConfig) -> None:
+    """PEFT leaves out settings that it does not know, and the adapter is another one."""
+    require_extra("run", "peft")
+    import peft
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    path, version = adapter / "adapter_config.json", peft.__version__
+    kinds: dict[Any, Any] = {str(k.value): v for k, v in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
+    if config.peft_type not in kinds:
+        raise ModelError(
+            f"{path}: `peft_type`: {quoted(config.peft_type)} is no kind of adapter that the "
+            f"installed PEFT {version} knows; upgrade PEFT, or {_MERGE}"
+        )
+    known = {field.name for field in fields(kinds[config.peft_type])}
+    if unknown := _given(config) - known:
+        raise ModelError(
+            f"{path}: `{quoted_path([min(unknown)])}` is no setting that the installed PEFT "
+            f"{version} knows, and would be left out; upgrade PEFT, or {_MERGE}"
+        )
+    settings = {name: value for name, value in config.settings.items() if name in known}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on training and versions
+            kinds[config.peft_type](**settings)
+    except Exception as error:  # whatever its rules for one setting beside another are
+        reason = one_line(str(error), 200)
+        raise ModelError(
+            f"{path}: PEFT refuses its settings: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def _check_for_vllm(adapter: Path, config: AdapterConfig) -> None:
     reason = needs_own_base(adapter)
     if reason is None and (unknown := _given(config) - _IN_VLLM):
         reason = min(unknown)
-    patterns = [name for name in ("rank_pattern", "alpha_pattern") if config.get(name)]
+    patterns = [name for name in ("rank_pattern", "alpha_pattern") if getattr(config, name)]
     if reason is None and patterns and not _vllm_reads(patterns[0]):
         reason = patterns[0]
     if reason is not None:
-        convertible = config.get("init_lora_weights") in _REPRODUCIBLE_STARTS
+        convertible = config.init_lora_weights in _REPRODUCIBLE_STARTS
         remedy = f"{_CONVERSION}, or {_MERGE}" if convertible else _MERGE
         raise ModelError(
             f"{adapter}: vLLM does not answer as PEFT does with {reason}; use --engine "
@@ -118,21 +166,17 @@ def _vllm_reads(setting: str) -> bool:
     return setting in helper.PEFTHelper.__dataclass_fields__
 
 
-def _given(config: dict[str, Any]) -> set[str]:
+def _given(config: AdapterConfig) -> set[str]:
     """Settings that say anything."""
-    return {name for name, value in config.items() if value not in _NOTHING}
+    return {name for name, value in config.settings.items() if value not in _NOTHING}
 
 
-def _base_weight_in_file(adapter: Path, config: dict[str, Any]) -> str | None:
+def _base_weight_in_file(adapter: Path, config: AdapterConfig) -> str | None:
     """A weight in the adapter's file that PEFT loads into the base, such as saved embeddings."""
-    saved = config.get("modules_to_save") or ()
-    for name in read_tensor_names(adapter / "adapter_model.safetensors"):
+    saved = config.modules_to_save or ()
+    for name in read_tensor_shapes(adapter / "adapter_model.safetensors"):
         parts = name.split(".")
         is_own = any(part.startswith(("lora_", "trainable_tokens_")) for part in parts)
         if not is_own and not any(part in saved for part in parts):
             return f"{name} in its weights"
     return None
-
-
-def _read_config(adapter: Path) -> dict[str, Any]:
-    return read_json_object(adapter / "adapter_config.json")

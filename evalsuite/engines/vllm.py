@@ -23,7 +23,7 @@ from saeval.errors import InputError, ModelError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.quiet import quiet_libraries
-from saeval.evalsuite.models.types import read_json_object
+from saeval.evalsuite.models.adapter_config import read_adapter_config
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -242,21 +242,17 @@ def _arguments(adapters: Sequence[Path], config: EngineConfig) -> dict[str, Any]
         arguments |= {"enforce_eager": True, "block_size": 32}
     if not adapters:
         return arguments
-    configs = [dict[str, Any](read_json_object(path / "adapter_config.json")) for path in adapters]
-    needed = max(
-        int(rank)
-        for config in configs
-        for rank in (config["r"], *(config.get("rank_pattern") or {}).values())
-    )
+    configs = [read_adapter_config(path) for path in adapters]
+    needed = max(rank for config in configs for rank in config.ranks)
     rank = next((rank for rank in _RANKS if rank >= needed), needed)
     # With a slot per adapter and none for the base, base prompts batched with adapters' are
     # answered by an adapter.
     arguments |= {"enable_lora": True, "max_loras": len(adapters) + 1, "max_lora_rank": rank}
-    targets: list[Any] = [config.get("target_modules") for config in configs]
-    if all(isinstance(names, list) for names in targets):
+    targets = [names for config in configs if isinstance(names := config.target_modules, list)]
+    if len(targets) == len(configs):
         # vLLM knows layers by the last part of their name, and leaves out others silently.
-        names = {name.rpartition(".")[2] for listed in targets for name in listed}
-        arguments["lora_target_modules"] = sorted(names)
+        last = {name.rpartition(".")[2] for listed in targets for name in listed}
+        arguments["lora_target_modules"] = sorted(last)
     return arguments
 
 

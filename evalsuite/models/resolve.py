@@ -13,6 +13,7 @@ from saeval.errors import InputError, ModelError
 from saeval.evalsuite.importers.frames import is_frame, predictions_from_frame
 from saeval.evalsuite.importers.lm_eval_samples import task_of
 from saeval.evalsuite.importers.registry import import_predictions
+from saeval.evalsuite.models.adapter_config import read_adapter_config
 from saeval.evalsuite.models.types import (
     TRAINING_DATA,
     AnyModel,
@@ -20,7 +21,6 @@ from saeval.evalsuite.models.types import (
     Model,
     SavedPredictions,
     ServedModel,
-    read_json_object,
 )
 from saeval.evalsuite.store.baseline_stores import baseline_place, fetch_baseline, open_store
 from saeval.evalsuite.store.baselines import (
@@ -146,8 +146,8 @@ def _resolve_model_folder(argument: str, folder: Path) -> LocalModel:
 def _resolve_adapter(argument: str, folder: Path, base: AnyModel | None) -> LocalModel:
     if not (folder / "adapter_model.safetensors").is_file():
         raise ModelError(f"{argument}: adapter_model.safetensors is missing in {folder}")
-    named = read_json_object(folder / "adapter_config.json").get("base_model_name_or_path")
-    if not named or not isinstance(named, str):
+    named = read_adapter_config(folder).base_model_name_or_path
+    if not named:
         raise ModelError(f"{argument}: adapter_config.json names no base_model_name_or_path")
     for candidate in (Path(named), folder / named):
         if (candidate / "config.json").is_file():

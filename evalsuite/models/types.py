@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from saeval.errors import ModelError
+from saeval.evalsuite.models.adapter_config import read_adapter_config
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.evalsuite.store.run_folder import RunPredictions
 from saeval.hub import hash_files, model_content
-from saeval.json_source import parse_object, read_bytes
 from saeval.weights import check_weights
 
 TRAINING_DATA = "data.json"
@@ -50,7 +50,7 @@ class LocalModel:
         """SHA-256 of the adapter's weights and configuration, whatever path it gives its base."""
         if self.adapter is None:
             return None
-        config = read_json_object(self.adapter / "adapter_config.json")
+        config = read_adapter_config(self.adapter).settings
         config.pop("base_model_name_or_path", None)
         weights = hash_files(self.adapter, ["adapter_model.safetensors"])
         return hash_text(json.dumps(config, sort_keys=True) + weights)
@@ -125,8 +125,3 @@ AskableModel = LocalModel | ServedModel
 AnyModel = LocalModel | ServedModel | SavedPredictions
 Model = str | Path | AnyModel | RunPredictions
 """A model as the command line names it, or what it was found to be."""
-
-
-def read_json_object(path: Path) -> dict[str, object]:
-    """The object in a file of a model folder."""
-    return parse_object(read_bytes(path, ModelError), str(path), ModelError, nan=True)

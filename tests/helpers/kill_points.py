@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -84,7 +85,13 @@ class Outcome:
         return f"| `{self.name}` | {self.events} | {self.tried} | {litter} | {differing} |"
 
 
-def kill_everywhere(killed: Killed, scratch: Path, *, at_most: int | None = None) -> Outcome:
+def kill_everywhere(
+    killed: Killed,
+    scratch: Path,
+    *,
+    at_most: int | None = None,
+    tell: Callable[[str], object] = lambda line: None,
+) -> Outcome:
     """Kill a command before each of its file events, every time from the start.
 
     Parameters
@@ -95,6 +102,8 @@ def kill_everywhere(killed: Killed, scratch: Path, *, at_most: int | None = None
         An empty folder.
     at_most
         How many events to try, evenly spread from a random one on; all if None.
+    tell
+        Is given a line after every event, and one for each file that is left or differs.
     """
     whole = scratch / "whole"
     counter = mmap.mmap(-1, 8)
@@ -108,7 +117,8 @@ def kill_everywhere(killed: Killed, scratch: Path, *, at_most: int | None = None
     differing: list[str] = []
     every = 1 if at_most is None else math.ceil(n_events / at_most)
     points = range(randint(1, every), n_events + 1, every)
-    for point in points:
+    began = time.monotonic()
+    for done, point in enumerate(points, start=1):
         folder = scratch / "killed"
         died = _run(killed, folder, counter, point)
         assert died == -signal.SIGKILL, f"{killed.name}: event {point}: exit code {died}"
@@ -117,11 +127,17 @@ def kill_everywhere(killed: Killed, scratch: Path, *, at_most: int | None = None
         said = (scratch / "log").read_text()
         assert again == code, f"{killed.name}: event {point}: {again}, not {code}: {said}"
         found = _contents(folder, killed)
-        litter += [f"{point}: {name}" for name in sorted(found.keys() - expected.keys())]
-        differing += [
+        left = [f"{point}: {name}" for name in sorted(found.keys() - expected.keys())]
+        apart = [
             f"{point}: {name}" for name in sorted(expected) if found.get(name) != expected[name]
         ]
+        litter += left
+        differing += apart
         shutil.rmtree(folder)
+        pace = (time.monotonic() - began) / done
+        tell(f"{killed.name}: {done} of {len(points)} events, {pace:.1f} s each")
+        for line in left + apart:
+            tell(f"{killed.name}: event {line}")
     return Outcome(killed.name, n_events, len(points), tuple(litter), tuple(differing))
 
 

@@ -34,12 +34,16 @@ def main() -> int:
         for number, killed in enumerate(commands):
             if given.names and killed.name not in given.names:
                 continue
-            outcome = kill_everywhere(killed, Path(aside) / str(number), at_most=given.at_most)
+            outcome = kill_everywhere(
+                killed, Path(aside) / str(number), at_most=given.at_most, tell=_tell
+            )
             print(outcome.row, flush=True)
-            for line in (*outcome.litter, *outcome.differing):
-                print(f"{killed.name}: event {line}", file=sys.stderr)
-                is_well = False
+            is_well &= not (outcome.litter or outcome.differing)
     return 0 if is_well else 1
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
