@@ -13,17 +13,15 @@ from saeval.reports.text.numbers import (
     format_pvalue,
     format_value,
     format_value_interval,
+    join_words,
 )
 from saeval.stats.gate.results import CHANCE, Gate, RuleResult
 from saeval.stats.gate.rules import EVERY, Rule, higher_is_better
 from saeval.stats.metrics.metric import Metric
 from saeval.stats.metrics.registry import get_metric
 
-MEANING = {
-    "PASS": "every rule is shown to hold",
-    "REGRESSION": "a rule is shown to be broken",
-    "INCONCLUSIVE": "no rule is shown to be broken, and not every rule is shown to hold",
-}
+_NAMED = 3
+"""Rules that the first sentence names."""
 
 
 def metric_of(rule: Rule) -> Metric:
@@ -130,12 +128,39 @@ def look_note(gate: Gate) -> str:
 
 
 def headline(gate: Gate) -> str:
-    """``REGRESSION: a rule is shown to be broken (1 of 6 rules; 2 not held to).``"""
-    count = sum(result.verdict == gate.verdict for result in gate.results)
-    left_out = f"; {len(gate.skipped)} not held to" if gate.skipped else ""
-    return (
-        f"{gate.verdict}: {MEANING[gate.verdict]} ({count} of {len(gate.results)} rules{left_out})."
+    """How many rules passed, are broken and are undecided, and which of the latter two.
+
+    ``INCONCLUSIVE: 2 of 3 rules passed, none is broken, 1 is undecided (NA recall on fever).``
+    """
+    passed, broken, undecided = (
+        [result for result in gate.results if result.verdict == verdict]
+        for verdict in ("PASS", "REGRESSION", "INCONCLUSIVE")
     )
+    of_all = f" of {len(gate.results)} rules"
+    open_ones = f"{_are(len(undecided))} undecided{_named(undecided, gate)}"
+    if broken:
+        counts = [f"{len(broken)}{of_all} broken{_named(broken, gate)}", f"{len(passed)} passed"]
+        counts[1:1] = [open_ones] if undecided else []
+    else:
+        counts = [f"{len(passed)}{of_all} passed"]
+        counts += ["none is broken", open_ones] if undecided else []
+    if gate.skipped:
+        counts.append(f"{len(gate.skipped)} not held to")
+    return f"{gate.verdict}: {', '.join(counts)}."
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
+
+
+def _named(results: Sequence[RuleResult], gate: Gate) -> str:
+    """The first of these rules, in brackets; the task where there are several."""
+    if not results:
+        return ""
+    several = len({result.task for result in gate.results}) > 1
+    names = [rule_name(r.rule) + (f" on {r.task}" if several else "") for r in results]
+    more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return f" ({join_words([*names[:_NAMED], *more])})"
 
 
 def guarantee(level: float, rules: int | None = None) -> list[str]:
