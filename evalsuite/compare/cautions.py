@@ -18,6 +18,12 @@ def model_cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
         for model in models
         if not isinstance(model, SavedPredictions) and model.caution
     ]
+    cautions += [
+        caution
+        for model in models
+        if isinstance(model, SavedPredictions)
+        for caution in model.cautions
+    ]
     if isinstance(base, ServedModel) != isinstance(checkpoint, ServedModel) and not any(
         isinstance(model, SavedPredictions) for model in models
     ):

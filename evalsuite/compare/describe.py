@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from saeval.evalsuite.compare.pairing import PredictionsByTask
-from saeval.evalsuite.models.types import AnyModel, LocalModel
+from saeval.evalsuite.models.types import AnyModel, LocalModel, SavedPredictions
 from saeval.stats.compare.results import Cost, ModelDescription
 
 Price = tuple[float, float] | None
@@ -32,6 +32,8 @@ def describe_model(
     facts = {"content": model.content}
     if isinstance(model, LocalModel) and model.adapter_content:
         facts["adapter_content"] = model.adapter_content
+    if isinstance(model, SavedPredictions) and model.columns:
+        facts["columns"] = model.columns
     return ModelDescription(
         model.name, model.argument, facts | describe_settings(identity), _cost(predictions, price)
     )

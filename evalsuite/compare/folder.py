@@ -19,6 +19,7 @@ from saeval.errors import InputError, SaevalError
 from saeval.evalsuite.compare.pairing import PredictionsByTask
 from saeval.evalsuite.compare.plan import ComparisonPlan
 from saeval.evalsuite.compare.results import CheckpointSeries, ComparedPredictions, Comparison
+from saeval.evalsuite.importers.columns import parse_columns
 from saeval.evalsuite.judge.grades import GRADES_FILE, GradeFile, Grades, parse_judge
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.training_data import load_training_data
@@ -183,10 +184,13 @@ def _find_predictions(model: ModelDescription, runs: list[Path]) -> SavedPredict
             found = resolve_model(str(run))
             return found if isinstance(found, SavedPredictions) else None
     try:
-        is_file = any(Path(part).exists() for part in model.source.split(","))
-        if not is_file and not glob.has_magic(model.source):
+        places = [*model.source.split(","), model.source.rpartition("#")[0]]
+        if not any(place and Path(place).exists() for place in places) and not glob.has_magic(
+            model.source
+        ):
             return None
-        found = resolve_model(model.source)
+        columns = model.facts.get("columns")
+        found = resolve_model(model.source, columns=parse_columns(columns) if columns else None)
     except (SaevalError, OSError):
         return None
     is_same = isinstance(found, SavedPredictions) and found.content == model.facts.get("content")

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from saeval.errors import InputError
+from saeval.evalsuite.importers.imported import ImportedPredictions, NotReadError
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.json_source import parse_object, read_lines, validate
 from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
@@ -52,11 +53,17 @@ def task_of(path: Path) -> str:
     return match["task"] if match else path.stem.removeprefix("samples_")
 
 
+def import_samples(path: Path) -> ImportedPredictions:
+    """`read_samples` with what the path tells: the model's folder, and when it was written."""
+    logged = path.stem.removeprefix(f"samples_{task_of(path)}").removeprefix("_")
+    return ImportedPredictions(path.parent.name, read_samples(path), is_named=True, logged=logged)
+
+
 def read_samples(path: Path) -> list[Prediction]:
     """Predictions of one samples file; the task is told by the file's name."""
     name = task_of(path)
     if name not in list_tasks():
-        raise InputError(
+        raise NotReadError(
             f"{path}: the file name says task {quoted(name)}, which is not one of "
             f"{', '.join(list_tasks())}"
         )

@@ -10,65 +10,73 @@ Which importer takes a file is decided by what the file holds, not by its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from saeval.errors import InputError
-from saeval.evalsuite.importers import lm_eval_samples, study
-from saeval.evalsuite.store.prediction import Prediction, read_predictions
-from saeval.json_source import read_lines
+from saeval.errors import InputError, MissingExtraError
+from saeval.evalsuite.importers import (
+    every_eval_ever,
+    helm,
+    inspect_logs,
+    lighteval,
+    lm_eval_samples,
+    nemo_evaluator,
+    study,
+    tables,
+)
+from saeval.evalsuite.importers.columns import Columns
+from saeval.evalsuite.importers.imported import (
+    ImportedPredictions,
+    Importer,
+    NotReadError,
+)
+from saeval.evalsuite.importers.kinds import describe_file, first_line, read_head
+from saeval.evalsuite.store.prediction import read_predictions
+from saeval.json_source import parse_json, read_bytes
+from saeval.terminal_text import quoted
 
 GROUP = "saeval.importers"
 """Of entry points."""
+TABLE = "a table"
+_READABLE = (
+    "saeval reads its own predictions, logs of lm-eval, Inspect, lighteval, HELM, NeMo Evaluator "
+    "and Every Eval Ever, a study's JSON with `results`, and tables (see --columns)"
+)
 
 
-@dataclass(frozen=True)
-class ImportedPredictions:
-    """Predictions of one file and the model they are of, as far as the file tells."""
-
-    model: str
-    predictions: Sequence[Prediction]
+def _read_table(path: Path, columns: Columns | None = None) -> list[ImportedPredictions]:
+    models = tables.read_table(path, columns or Columns())
+    is_named = set(models) != {path.stem}
+    return [ImportedPredictions(name, own, TABLE, is_named) for name, own in models.items()]
 
 
-@dataclass(frozen=True)
-class Importer:
-    """How files of one kind are read.
-
-    Attributes
-    ----------
-    name
-        For messages.
-    recognises
-        Whether a file is of this kind, by its path and its first line that is not blank.
-    read
-        The predictions of a file that was recognised; what is wrong with it is an `InputError`
-        that begins with the file and, where there is one, the line.
-    """
-
-    name: str
-    recognises: Callable[[Path, str], bool]
-    read: Callable[[Path], ImportedPredictions]
-
-
+_TABLE = Importer(TABLE, tables.is_table, _read_table)
+_OURS = Importer(
+    "saeval predictions",
+    lambda path, line: path.suffix == ".jsonl" and line != "",
+    lambda path: ImportedPredictions(path.stem, list(read_predictions(path))),
+)
 _importers = [
     Importer(
         "lm-eval samples",
         lm_eval_samples.recognises,
-        lambda path: ImportedPredictions(path.parent.name, lm_eval_samples.read_samples(path)),
+        lm_eval_samples.import_samples,
     ),
-    Importer(
-        "saeval predictions",
-        lambda path, line: path.suffix == ".jsonl",
-        lambda path: ImportedPredictions(path.stem, list(read_predictions(path))),
-    ),
+    Importer("an Inspect log", inspect_logs.recognises, inspect_logs.read_log),
+    Importer("details of lighteval", lighteval.recognises, lighteval.read_details),
+    Importer("a HELM run", helm.recognises, helm.read_run),
+    Importer("a NeMo Evaluator bundle", nemo_evaluator.recognises, nemo_evaluator.read_bundle),
+    Importer("Every Eval Ever records", every_eval_ever.recognises, every_eval_ever.read_records),
     Importer(
         "a study's JSON",
-        lambda path, line: True,
-        lambda path: ImportedPredictions(*study.read_study(path)),
+        study.recognises,
+        lambda path: ImportedPredictions(*study.read_study(path), is_named=True),
     ),
+    _TABLE,
+    _OURS,
 ]
 
 
@@ -85,26 +93,97 @@ def register_importer(importer: Importer) -> None:
     _importers.insert(0, importer)
 
 
-def import_predictions(path: Path) -> ImportedPredictions:
-    """Read our JSON lines, lm-eval's ``samples_*.jsonl``, a study's JSON, or what users added.
+def find_importer(path: Path) -> Importer | None:
+    """Who reads a file; None if nobody does.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, of none of these kinds, or bad in any line.
+        If the file is missing, empty, or cannot be opened.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    line = _first_line(path)
+    head = read_head(path)
+    line = first_line(path, head)
+    if not head or (not line and not head.strip()):
+        raise InputError(f"{path}: the file is empty; expected predictions")
     importers = (*_entry_points(), *_importers)
-    importer = next(importer for importer in importers if importer.recognises(path, line))
-    return importer.read(path)
+    return next((known for known in importers if known.recognises(path, line)), None)
 
 
-def _first_line(path: Path) -> str:
-    for _, line in read_lines(path):
-        return line
-    raise InputError(f"{path}: the file is empty; expected predictions")
+def import_models(path: Path, columns: Columns | None = None) -> list[ImportedPredictions]:
+    """Read a file of predictions of any kind, or a saved data set; one record for each model.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    columns
+        What its columns hold if it is a table, or JSON lines of nobody's.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, or bad in any line; a `NotReadError` if it is of no kind that
+        anybody reads.
+    """
+    if path.is_dir():
+        return _read_table(path, columns)
+    importer = find_importer(path)
+    if columns is not None and (importer in (None, _TABLE) or not _is_log(importer, path)):
+        return _read_table(path, columns)
+    if importer is None:
+        head = read_head(path)
+        if path.suffix in (".json", ".jsonl"):
+            parse_json(read_bytes(path), str(path), nan=True)
+        raise NotReadError(
+            f"{path}: not predictions this reads: {describe_file(head)}; {_READABLE}"
+        )
+    try:
+        read = importer.read(path)
+    except MissingExtraError as error:
+        remedy = str(error).rpartition("; ")[2]
+        raise MissingExtraError(f"{path}: {importer.name}; {remedy}") from error
+    imported = [read] if isinstance(read, ImportedPredictions) else list(read)
+    return [replace(own, kind=own.kind or importer.name) for own in imported]
+
+
+def import_predictions(
+    path: Path, columns: Columns | None = None, model: str | None = None
+) -> ImportedPredictions:
+    """Of `import_models`, the one model that the file has, or that is named.
+
+    Raises
+    ------
+    InputError
+        Also if there are several models and none is named, or no such model.
+    """
+    imported = {own.model: own for own in import_models(path, columns)}
+    return imported[choose_model(list(imported), model, str(path))]
+
+
+def choose_model(names: Sequence[str], wanted: str | None, where: str) -> str:
+    """The model that is wanted among those of a file or folder.
+
+    Raises
+    ------
+    InputError
+        If there are several and none is named, or no such model.
+    """
+    listed = ", ".join(quoted(name) for name in names)
+    if wanted is None and len(names) > 1:
+        raise InputError(
+            f"{where}: holds predictions of {len(names)} models ({listed}); say which: "
+            f"{where}#{names[0]}"
+        )
+    if wanted is not None and wanted not in names:
+        raise InputError(f"{where}: holds no predictions of {quoted(wanted)}; it has {listed}")
+    return names[0] if wanted is None else wanted
+
+
+def _is_log(importer: Importer | None, path: Path) -> bool:
+    """Whether it is of a kind that `importer` knows by more than its ending."""
+    return importer is not _OURS or tables.is_ours(first_line(path, read_head(path)))
 
 
 @cache

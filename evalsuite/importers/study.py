@@ -21,6 +21,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from saeval.errors import InputError
+from saeval.evalsuite.importers.kinds import head_text, read_head
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import (
     Prediction,
@@ -35,6 +36,7 @@ from saeval.terminal_text import quoted
 
 # As the study read base responses; a sentence's full stop ("CONF=0.5.") made it no number.
 _FIRST_CONFIDENCE = re.compile(r"CONF=([\d.]+)")
+_RESULTS = re.compile(r'"results"\s*:\s*\[')
 _ANY_LABEL_LINE = re.compile(rf"LABEL\s*=\s*({'|'.join(VERIFICATION_LABELS.names)})")
 
 
@@ -56,14 +58,14 @@ class _Study(BaseModel):
     results: list[_Result] = Field(min_length=1)
 
 
+def recognises(path: Path, line: str) -> bool:
+    """Whether a file is JSON with ``results``, which stand behind a few words on the run."""
+    return line.startswith("{") and _RESULTS.search(head_text(read_head(path)) or "") is not None
+
+
 def read_study(path: Path) -> tuple[str, list[Prediction]]:
     """The model and the predictions of a study file; errors name the file and the field."""
     content = parse_json(read_bytes(path), str(path), nan=True)
-    if not isinstance(content, dict) or "results" not in content:
-        raise InputError(
-            f"{path}: not predictions this reads; expected a study's JSON with `results`, "
-            "saeval predictions (.jsonl) or lm-eval samples (samples_*.jsonl)"
-        )
     study = validate(_Study, content, str(path))
     task = _task_of(study, path)
     name = study.model

@@ -10,9 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from saeval.errors import InputError, ModelError
-from saeval.evalsuite.importers.frames import is_frame, predictions_from_frame
-from saeval.evalsuite.importers.lm_eval_samples import task_of
-from saeval.evalsuite.importers.registry import import_predictions
+from saeval.evalsuite.importers.columns import Columns
+from saeval.evalsuite.importers.folders import read_folder
+from saeval.evalsuite.importers.imported import ImportedPredictions, NotReadError
+from saeval.evalsuite.importers.registry import (
+    TABLE,
+    choose_model,
+    import_models,
+    import_predictions,
+)
+from saeval.evalsuite.importers.tables import is_frame, is_saved_dataset, read_frame
 from saeval.evalsuite.models.adapter_config import read_adapter_config
 from saeval.evalsuite.models.types import (
     TRAINING_DATA,
@@ -40,14 +47,18 @@ from saeval.tasks.registry import list_tasks
 from saeval.terminal_text import quoted
 
 
-def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
+def resolve_model(
+    argument: Model, *, base: AnyModel | None = None, columns: Columns | None = None
+) -> AnyModel:
     """Find out what a model argument names; what is no text or path is given back.
 
     Taken are a model folder, a PEFT adapter folder (its base is found from its config), a server
     (``http://host:port/v1#model``), a run folder, a pinned baseline (``baseline:NAME``, in the
     store that ``SAEVAL_BASELINES`` names), a predictions file, several files as a glob or
-    joined with commas, a folder with lm-eval's ``samples_*.jsonl``, and a hub id. An adapter whose
-    base is not where its config says (it was moved, say) is put on `base` if that is a plain model.
+    joined with commas, a saved data set or folder of such files or of logs (with ``#model`` behind
+    it where it has several), and a hub id. An adapter whose base is not where its config says (it
+    was moved, say) is put on `base` if that is a plain model. `columns` are those of tables; what
+    is no file or folder of predictions is not taken with them.
 
     Raises
     ------
@@ -61,7 +72,7 @@ def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
     if isinstance(argument, RunPredictions):
         return _from_run(str(argument.folder), argument)
     if is_frame(argument):
-        return _from_frame(argument)
+        return frame_predictions(argument, columns or Columns())
     if isinstance(argument, (LocalModel, ServedModel, SavedPredictions)):
         return argument
     if not isinstance(argument, str):
@@ -78,12 +89,17 @@ def resolve_model(argument: Model, *, base: AnyModel | None = None) -> AnyModel:
     path = baseline_place(Path(argument))
     if not path.exists():  # the next baseline may have moved there just now
         path = baseline_place(Path(argument))
+    model = None
+    if not path.exists() and "#" in argument:
+        place, _, name = argument.rpartition("#")
+        if Path(place).exists():
+            path, model = Path(place), name
     if path.is_dir():
-        return _resolve_folder(argument, path, base)
+        return _resolve_folder(argument, path, base, columns, model)
     if path.is_file():
-        return _import_files(argument, [path])
+        return _from_file(argument, import_predictions(path, columns, model), path, columns)
     if files := _list_files(argument):
-        return _import_files(argument, files)
+        return _import_files(argument, files, columns)
     if is_hub_id(argument) and path.suffix not in (".json", ".jsonl"):
         return _resolve_folder(argument, _download(argument))
     raise ModelError(
@@ -111,30 +127,49 @@ def parse_served_model(argument: str) -> ServedModel:
     return ServedModel(argument, url.rstrip("/"), name)
 
 
-def _from_frame(frame: Any) -> SavedPredictions:
-    if "task" not in list(frame.columns):
-        raise InputError(
-            "a data frame is given that does not say its task: give it a column `task`, or give "
-            'saeval.read_predictions(frame, task="fever")'
+def frame_predictions(frame: Any, columns: Columns, name: str = "data frame") -> SavedPredictions:
+    """A data frame's predictions."""
+    models = read_frame(frame, columns, name)
+    chosen = choose_model(list(models), None, "the frame")
+    return SavedPredictions(chosen, chosen, (), by_task(models[chosen], chosen))
+
+
+def _resolve_folder(
+    argument: str,
+    folder: Path,
+    base: AnyModel | None = None,
+    columns: Columns | None = None,
+    model: str | None = None,
+) -> AnyModel:
+    if is_saved_dataset(folder):
+        imported = import_predictions(folder, columns, model)
+        return _from_file(argument, imported, folder, columns)
+    if columns is None and model is None:
+        if (folder / "adapter_config.json").is_file():
+            return _resolve_adapter(argument, folder, base)
+        if (folder / "config.json").is_file():
+            return _resolve_model_folder(argument, folder)
+        if (folder / RECORD).is_file():
+            return _resolve_baseline(argument, lambda: baseline_place(Path(argument)))
+        if (folder / MANIFEST).is_file():
+            return _from_run(argument, read_run(folder, name=argument))
+    try:
+        read = read_folder(folder, columns, model)
+    except NotReadError as error:
+        raise ModelError(
+            f"{argument}: the folder holds no model (config.json), adapter (adapter_config.json), "
+            f"run ({MANIFEST}) or predictions: {str(error).partition(' reads: ')[2]}"
+        ) from error
+    return _saved(
+        SavedPredictions(
+            argument,
+            read.model,
+            read.files,
+            by_task(read.predictions, argument),
+            notes=tuple(f"{argument}: read {line}" for line in read.read),
+            cautions=tuple(f"{argument}: not read: {line}" for line in read.not_read),
+            columns=str(columns or "") if read.has_tables else "",
         )
-    name = "data frame"
-    return SavedPredictions(name, name, (), by_task(predictions_from_frame(frame), name))
-
-
-def _resolve_folder(argument: str, folder: Path, base: AnyModel | None = None) -> AnyModel:
-    if (folder / "adapter_config.json").is_file():
-        return _resolve_adapter(argument, folder, base)
-    if (folder / "config.json").is_file():
-        return _resolve_model_folder(argument, folder)
-    if (folder / RECORD).is_file():
-        return _resolve_baseline(argument, lambda: baseline_place(Path(argument)))
-    if (folder / MANIFEST).is_file():
-        return _from_run(argument, read_run(folder, name=argument))
-    if samples := _latest_samples(folder):
-        return _import_files(argument, samples)
-    raise ModelError(
-        f"{argument}: the folder holds no model (config.json), adapter (adapter_config.json), "
-        f"run ({MANIFEST}) or lm-eval samples of a known task (samples_fever_*.jsonl)"
     )
 
 
@@ -186,12 +221,45 @@ def _from_run(argument: str, run: RunPredictions, baseline: str | None = None) -
     return SavedPredictions(argument, name, run.files, run.predictions, run.manifest, baseline)
 
 
-def _import_files(argument: str, files: list[Path]) -> SavedPredictions:
-    imported = [import_predictions(path) for path in files]
+def _from_file(
+    argument: str, imported: ImportedPredictions, path: Path, columns: Columns | None
+) -> SavedPredictions:
+    files = tuple(sorted(path.iterdir())) if path.is_dir() else (path, *imported.also_read)
+    return _saved(
+        SavedPredictions(
+            argument,
+            imported.model,
+            tuple(file for file in files if file.is_file()),
+            by_task(imported.predictions, argument),
+            cautions=_left_out(argument, imported),
+            columns=str(columns or "") if imported.kind == TABLE else "",
+        )
+    )
+
+
+def _import_files(argument: str, files: list[Path], columns: Columns | None) -> SavedPredictions:
+    imported = [own for path in files for own in import_models(path, columns)]
     names = list(dict.fromkeys(file.model for file in imported))
-    predictions = by_task((p for file in imported for p in file.predictions), argument)
-    _check_labels(argument, predictions)
-    return SavedPredictions(argument, ", ".join(names), tuple(files), predictions)
+    beside = [file for own in imported for file in own.also_read]
+    return _saved(
+        SavedPredictions(
+            argument,
+            ", ".join(names),
+            tuple(dict.fromkeys([*files, *beside])),
+            by_task((p for file in imported for p in file.predictions), argument),
+            cautions=tuple(line for own in imported for line in _left_out(argument, own)),
+            columns=str(columns or "") if any(own.kind == TABLE for own in imported) else "",
+        )
+    )
+
+
+def _left_out(argument: str, imported: ImportedPredictions) -> tuple[str, ...]:
+    return tuple(f"{argument}: left out {what}" for what in imported.left_out)
+
+
+def _saved(predictions: SavedPredictions) -> SavedPredictions:
+    _check_labels(predictions.argument, predictions.predictions)
+    return predictions
 
 
 def _check_labels(argument: str, tasks: Mapping[str, Mapping[Key, Prediction]]) -> None:
@@ -252,12 +320,3 @@ def _list_files(argument: str) -> list[Path]:
         return paths
     parts = argument.split(",")
     return [Path(part) for part in parts] if len(parts) > 1 else []
-
-
-def _latest_samples(folder: Path) -> list[Path]:
-    """Per known task the samples file with the latest date in its name (lm-eval keeps them all)."""
-    latest = {}
-    for path in sorted(folder.glob("samples_*.jsonl")) or sorted(folder.glob("*/samples_*.jsonl")):
-        if (task := task_of(path)) in list_tasks():
-            latest[task] = path
-    return list(latest.values())

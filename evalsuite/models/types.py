@@ -93,7 +93,9 @@ class ServedModel:
 class SavedPredictions:
     """Answers given earlier: a run folder of ours, or files of any kind that can be imported.
 
-    `manifest` is that of a run folder, `baseline` the name of a pinned baseline.
+    `manifest` is that of a run folder, `baseline` the name of a pinned baseline. `notes` say of a
+    folder or file of another program what was read; `cautions` what was not, and why. `columns` is
+    what was said of a table's columns.
     """
 
     argument: str
@@ -102,6 +104,9 @@ class SavedPredictions:
     predictions: Mapping[str, Mapping[Key, Prediction]]
     manifest: RunManifest | None = None
     baseline: str | None = None
+    notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
+    columns: str = ""
 
     def __repr__(self) -> str:
         items = ", ".join(f"{task}: {len(own)}" for task, own in self.predictions.items())
@@ -118,7 +123,8 @@ class SavedPredictions:
         if not self.files:
             lines = (p.to_line() for items in self.predictions.values() for p in items.values())
             return hash_text("".join(lines))
-        return hash_text("".join(hash_files(path.parent, [path.name]) for path in self.files))
+        files = "".join(hash_files(path.parent, [path.name]) for path in self.files)
+        return hash_text(files + self.columns)
 
 
 AskableModel = LocalModel | ServedModel

@@ -1,0 +1,355 @@
+"""Rows of a table, whatever it was read from, as predictions.
+
+Enough are the item's id, its target, the prediction and the task; status, correctness and hashes
+follow from them. Of a task that saeval knows, target and prediction are labels of it, and an answer
+may stand as its text (``response``), which the task's parser reads. Of any other they are texts
+that are right where they are equal, or there are scores (``score.f1``). An empty prediction is an
+invalid answer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from saeval.errors import InputError
+from saeval.evalsuite.importers.columns import SCORE, Columns
+from saeval.evalsuite.importers.scored import ScoreReader
+from saeval.evalsuite.store.general import general_prediction
+from saeval.evalsuite.store.hashing import hash_text
+from saeval.evalsuite.store.prediction import Prediction, ShownDocument
+from saeval.json_source import first_problem
+from saeval.suggest import closest
+from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import Task
+from saeval.terminal_text import quoted
+
+Row = tuple[str, Mapping[str, Any]]
+"""Where it stands, and its values by column."""
+_SHOWN = ("claim", "question", "evidence", "answers", "topic", "popularity")
+_STATES = ("answered", "abstained", "invalid")
+_TRUE_FALSE = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+
+
+def predictions_by_model(
+    rows: Iterable[Row], columns: Columns, where: str, model: str
+) -> dict[str, list[Prediction]]:
+    """The predictions of each model in a table.
+
+    Parameters
+    ----------
+    rows
+        Of the table, each with its place.
+    columns
+        Bound to the table's columns.
+    where
+        The table, for messages.
+    model
+        Whose predictions they are if the table does not say.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or a value is not what it should be; it names the row.
+    """
+    _check_enough(columns, where)
+    read: list[tuple[str, str, dict[str, Any]]] = []
+    for place, row in rows:
+        values = {key: _plain(value) for key, value in columns.values(row).items()}
+        name = _text(values.get("model")) if columns.has("model") else model
+        if not name:
+            raise InputError(f"{place}: the model is missing")
+        read.append((place, name, values))
+    if not read:
+        raise InputError(f"{where}: has no rows; expected predictions")
+    scores = _score_reader(columns, read)
+    for place, _, values in read:
+        check_task_name(_text(values.get("task")), place)
+    models: dict[str, list[Prediction]] = {}
+    for place, name, values in read:
+        models.setdefault(name, []).append(_to_prediction(values, scores, place))
+    for name, predictions in models.items():
+        check_samples(predictions, where if len(models) == 1 else f"{where}#{name}")
+    return models
+
+
+def check_task_name(name: str | None, where: str) -> None:
+    """Stop at a name that is all but that of a task that saeval knows, since labels hang on it."""
+    if name is None or name in list_tasks():
+        return
+    if near := closest(name.lower(), list_tasks(), cutoff=0.88):
+        raise InputError(
+            f"{where}: {quoted(name)} is no task saeval knows; did you mean {near}? A task of your "
+            "own needs a name that is less like one of saeval's"
+        )
+
+
+def check_samples(predictions: Iterable[Prediction], where: str) -> None:
+    """Stop if some items were answered more often than others."""
+    samples: dict[tuple[str, str], set[int]] = {}
+    for prediction in predictions:
+        numbers = samples.setdefault((prediction.task, prediction.item_id), set())
+        numbers.add(prediction.sample_index)
+    expected: dict[str, set[int]] = {}
+    for (task, _), numbers in samples.items():
+        expected[task] = expected.get(task, set()) | numbers
+    for (task, item), numbers in samples.items():
+        if missing := sorted(expected[task] - numbers):
+            raise InputError(
+                f"{where}: item {quoted(item)} of task {quoted(task)} lacks sample {missing[0]}, "
+                f"which other items have; every item needs the same {len(expected[task])} samples"
+            )
+
+
+def _check_enough(columns: Columns, where: str) -> None:
+    has_scores = any(key.startswith(SCORE) for key in columns.named)
+    if not columns.has("task"):
+        raise InputError(
+            f"{where}: `task` is needed, and no column says it; it has {columns.listed}; give "
+            "--columns task=COLUMN, or task=:NAME where all rows are of one task"
+        )
+    for key in ("id", "target"):
+        if not columns.has(key) and not (key == "target" and has_scores):
+            raise InputError(
+                f"{where}: no column `{key}`; it has {columns.listed}; say which it is: "
+                f"--columns {key}=COLUMN"
+            )
+    if not has_scores and not columns.has("prediction") and not columns.has("response"):
+        raise InputError(
+            f"{where}: no column `prediction`; it has {columns.listed}; say which it is: --columns "
+            "prediction=COLUMN (or response=COLUMN, a text that the task's parser reads, or "
+            "score.NAME=COLUMN)"
+        )
+
+
+def _score_reader(columns: Columns, rows: Sequence[tuple[str, str, dict[str, Any]]]) -> ScoreReader:
+    names = [key for key in columns.named if key.startswith(SCORE)]
+    reader = ScoreReader()
+    for place, _, values in rows:
+        for key in names:
+            if (value := values[key]) is not None:
+                number = _number(value)
+                if number is None:
+                    raise InputError(
+                        f"{place}: `{columns.named[key]}` must be a number, found {quoted(value)}"
+                    )
+                values[key] = number
+                reader.see(key.removeprefix(SCORE), number)
+    return reader
+
+
+def _to_prediction(values: dict[str, Any], reader: ScoreReader, where: str) -> Prediction:
+    name = _text(values.get("task"))
+    item_id = _text(values.get("id"))
+    if not name or not item_id:
+        raise InputError(f"{where}: the {'id' if name else 'task'} is missing")
+    confidence = _confidence(values.get("confidence"), where)
+    given = {
+        key.removeprefix(SCORE): value
+        for key, value in values.items()
+        if key.startswith(SCORE) and value is not None
+    }
+    common: dict[str, Any] = {
+        "task": name,
+        "item_id": item_id,
+        "cluster_id": _text(values.get("cluster")),
+        "sample_index": _sample_index(values.get("sample"), where),
+        "response": _text(values.get("response")) or "",
+        "document_hash": _text(values.get("document_hash")),
+        "prompt_hash": _text(values.get("prompt_hash")),
+    }
+    try:
+        if name in list_tasks() and not given:
+            return _of_known_task(get_task(name), values, common, confidence, where)
+        return _of_any_task(values, common, confidence, given, reader, where)
+    except ValidationError as error:
+        raise InputError(f"{where}: {first_problem(error)}") from error
+
+
+def _of_known_task(
+    task: Task, values: dict[str, Any], common: dict[str, Any], confidence: float | None, where: str
+) -> Prediction:
+    document = {key: values[key] for key in _SHOWN if values.get(key) is not None}
+    target = values.get("target")
+    if target not in task.labels.names:
+        raise InputError(f"{where}: {_no_label('target', target, task)}")
+    answer: dict[str, Any]
+    if "prediction" in values:
+        label = None if values["prediction"] == "" else values["prediction"]
+        if label is not None and label not in task.labels.names:
+            raise InputError(
+                f"{where}: {_no_label('prediction', label, task)}, "
+                "or null where the answer is invalid"
+            )
+        status = "abstained" if label == task.labels.abstention else "answered"
+        if label is None:
+            status = "invalid"
+        answer = {"prediction": label, "status": status, "confidence": confidence}
+    elif "response" in values:
+        row = {**document, "id": common["item_id"], "target": target}
+        reading = task.parse(row, common["response"])
+        answer = {
+            "prediction": reading.prediction,
+            "status": reading.status,
+            "confidence": reading.confidence if confidence is None else confidence,
+            "answer": reading.answer,
+            "right_in_reasoning": reading.right_in_reasoning,
+        }
+    else:
+        raise InputError(f"{where}: task {task.name} needs a column `prediction` or `response`")
+    return Prediction(
+        **common,
+        target=target,
+        correct=answer["prediction"] == target,
+        label_probabilities=_mapping(values.get("label_probabilities"), where),
+        document=ShownDocument(
+            claim=str(document.get("claim", document.get("question", ""))),
+            evidence=_texts(document.get("evidence")),
+            answers=_texts(document.get("answers")),
+            topic=_text(document.get("topic")),
+            popularity=document.get("popularity"),
+        ),
+        target_hash=hash_text(str(target)),
+        **answer,
+    )
+
+
+def _of_any_task(
+    values: dict[str, Any],
+    common: dict[str, Any],
+    confidence: float | None,
+    given: Mapping[str, float],
+    reader: ScoreReader,
+    where: str,
+) -> Prediction:
+    target, prediction = _text(values.get("target")), _text(values.get("prediction"))
+    if "target" in values and target is None:
+        raise InputError(f"{where}: the target is missing")
+    status = _text(values.get("status"))
+    if status is None:
+        is_empty = "prediction" in values and not prediction
+        status = "invalid" if is_empty else "answered"
+    if status not in _STATES:
+        raise InputError(
+            f"{where}: `status` must be one of {', '.join(_STATES)}, found {quoted(status)}"
+        )
+    scores = {name: reader.score(name, value) for name, value in given.items()}
+    if not scores:
+        if prediction is None and "prediction" not in values:
+            raise InputError(
+                f"{where}: {quoted(common['task'])} is no task that saeval knows, so that no "
+                "parser reads a response to it; give its columns `prediction` or `score.NAME`"
+            )
+        is_right = status == "answered" and prediction == target
+        scores = {"exact_match": reader.score("exact_match", float(is_right))}
+    question = _text(values.get("question")) or _text(values.get("claim")) or ""
+    answers = _texts(values.get("answers"))
+    return general_prediction(
+        **common,
+        scores=scores,
+        status=status,  # type: ignore[arg-type]
+        question=question,
+        evidence=_texts(values.get("evidence")),
+        gold=answers or ((target,) if target is not None else ()),
+        topic=_text(values.get("topic")),
+        answer=prediction,
+        confidence=confidence,
+    )
+
+
+def _no_label(field: str, value: object, task: Task) -> str:
+    return (
+        f"`{field}` {quoted(value)} is no label of task {task.name}; "
+        f"its labels are {', '.join(task.labels.names)}"
+    )
+
+
+def _confidence(value: Any, where: str) -> float | None:
+    if value is None or value == "":
+        return None
+    text = str(value).strip()
+    number = _number(text.removesuffix("%"))
+    if number is None:
+        raise InputError(f"{where}: `confidence` must be a number, found {quoted(value)}")
+    if number < 0:
+        raise InputError(f"{where}: `confidence`: should be 0 or more, found {quoted(value)}")
+    if text.endswith("%") or number > 1:
+        raise InputError(
+            f"{where}: `confidence`: should be less than or equal to 1, found {quoted(value)}; "
+            "if the column is in per cent, divide it by 100"
+        )
+    return number
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text in _TRUE_FALSE:
+            return _TRUE_FALSE[text]
+        try:
+            value = float(text)
+        except ValueError:
+            return None
+    if not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _sample_index(value: Any, where: str) -> int:
+    if value is None or value == "":
+        return 0
+    number = _number(value)
+    if number is None or number != int(number) or not 0 <= number <= 2**53:
+        raise InputError(
+            f"{where}: the number of the sample must be 0, 1, 2, …, found {quoted(value)}"
+        )
+    return int(number)
+
+
+def _mapping(value: Any, where: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value) if value else None
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{where}: `label_probabilities` must be an object of JSON, found {quoted(value)}"
+        ) from error
+
+
+def _text(value: Any) -> str | None:
+    """As text; a whole number without its ``.0``, which columns with gaps have."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if value is None or value == "":
+        return ()
+    if isinstance(value, (list, tuple)):
+        return tuple(str(part) for part in value if part is not None)
+    return (str(value),)
+
+
+def _plain(value: Any) -> Any:
+    """Python's own type, and None for what the table has no value for."""
+    if value is None or isinstance(value, (str, Mapping)):
+        return value
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Sequence):
+        return list(value)
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    return None if isinstance(value, float) and math.isnan(value) else value
