@@ -11,6 +11,7 @@ from saeval.errors import InputError
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     check_price,
+    columns_option,
     level_option,
     out_option,
     question_options,
@@ -25,6 +26,7 @@ from saeval.evalsuite.cli.options import (
 @click.argument("base")
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
 @tasks_option(required=False)
+@columns_option
 @question_options
 @system_option
 @seed_option
@@ -65,9 +67,10 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
 
     Each is a model folder, a PEFT adapter folder (its base is found and loaded once for both), a
     hub id, a model of a server (http://host:port/v1#model), a finished run folder, a pinned
-    baseline (baseline:NAME, see `saeval baseline`), or predictions: saeval's or lm-eval's
-    samples_*.jsonl, or a published study's JSON. Several files of one model are given as a quoted
-    glob or joined with commas. Tasks are needed where a model has to answer.
+    baseline (baseline:NAME, see `saeval baseline`), or predictions: saeval's, a file or folder of
+    logs of lm-eval, Inspect, lighteval, HELM, NeMo Evaluator or Every Eval Ever, or a table (see
+    --columns). Several files of one model are given as a quoted glob or joined with commas, one of
+    several models as FOLDER#MODEL. Tasks are needed where a model has to answer.
 
     \b
     saeval compare ./base ./checkpoint --tasks fever,vitaminc --per-label 500,250,250
@@ -84,6 +87,7 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.compare.checkpoints import compare_checkpoints
     from saeval.evalsuite.compare.comparison import compare as compare_one
+    from saeval.evalsuite.models.predictions import with_columns
     from saeval.reports import print_result
 
     keywords = {
@@ -92,10 +96,11 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
         "out": out or "auto",
         "progress": stderr_progress(),
     }
-    if len(checkpoints) == 1:
+    given, *others = with_columns((base, *checkpoints), options["columns"])
+    if len(others) == 1:
         if options["best"] is not None:
             raise InputError("--best: there is one checkpoint only; give several to choose from")
-        print_result(compare_one(base, checkpoints[0], **keywords))
+        print_result(compare_one(given, others[0], **keywords))
     else:
-        series = compare_checkpoints(base, checkpoints, best=options["best"], **keywords)
+        series = compare_checkpoints(given, others, best=options["best"], **keywords)
         print_result(series)

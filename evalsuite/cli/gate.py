@@ -10,6 +10,7 @@ import click
 
 from saeval.evalsuite.cli.options import (
     CONTEXT,
+    columns_option,
     out_option,
     question_options,
     replicates_option,
@@ -68,6 +69,7 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
     help="Print annotations of a GitHub workflow and append to its job summary.",
 )
 @tasks_option(required=False)
+@columns_option
 @question_options
 @system_option
 @seed_option
@@ -107,12 +109,14 @@ def gate(
 
     from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
     from saeval.evalsuite.gate.gate import gate as hold_to_policy
+    from saeval.evalsuite.models.predictions import with_columns
     from saeval.reports import print_result
 
     allowed = options["allow_inconclusive"]
+    given, other = with_columns((base, checkpoint), options["columns"])
     result = hold_to_policy(
-        base,
-        checkpoint,
+        given,
+        other,
         policy=policy,
         until_decided=options["until_decided"],
         allow_inconclusive=allowed,

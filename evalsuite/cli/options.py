@@ -199,6 +199,14 @@ def check_price(
     return read, written
 
 
+columns_option = click.option(
+    "--columns",
+    metavar="KEY=COLUMN,…",
+    help="What the columns of tables of predictions hold: id=qid,target=label,prediction=pred,"
+    "confidence=conf,score.f1=f1; task=:NAME is the task of all rows.",
+)
+
+
 seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0),

@@ -58,6 +58,12 @@ def checksum_notes(models: Iterable[AnyModel]) -> list[str]:
     ]
 
 
+def import_notes(models: Iterable[AnyModel]) -> list[str]:
+    """What was read of the files of other programs, and what was not, a line for each file."""
+    saved = [model for model in models if isinstance(model, SavedPredictions)]
+    return [line for model in saved for line in (*model.notes, *model.cautions)]
+
+
 def engine_cautions(base: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
     """A caution if two runs, of which these are the identities, had two engines."""
     engines = describe_engine(base), describe_engine(checkpoint)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from typing_extensions import Unpack
 
-from saeval.evalsuite.compare.cautions import checksum_notes
+from saeval.evalsuite.compare.cautions import checksum_notes, import_notes
 from saeval.evalsuite.compare.config import to_comparison_config
 from saeval.evalsuite.compare.describe import Price
 from saeval.evalsuite.compare.folder import write_comparison
@@ -151,7 +151,8 @@ def compare_planned(
     progress
         Receives progress.
     """
-    for note in checksum_notes((plan.base, *plan.checkpoints.values())):
+    models = (plan.base, *plan.checkpoints.values())
+    for note in (*checksum_notes(models), *import_notes(models)):
         progress.log(note)
     judge = plan.config.judge
     if judge is not None:

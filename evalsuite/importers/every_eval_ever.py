@@ -162,16 +162,18 @@ def _score(name: str, value: float, metric: Mapping[str, Any] | None, reader: Sc
     score = reader.score(name, value)
     if metric is None:
         return score
-    low, high, bounds = metric.get("min_score"), metric.get("max_score"), score.range
-    if _is_number(low) and _is_number(high) and low < high and low <= value <= high:
-        bounds = (float(low), float(high))
+    low, high = _number(metric.get("min_score")), _number(metric.get("max_score"))
+    bounds = score.range
+    if low is not None and high is not None and low < high and low <= value <= high:
+        bounds = (low, high)
     lower = metric.get("lower_is_better")
     higher = not lower if isinstance(lower, bool) else score.higher_is_better
     return Score(value=value, range=bounds, higher_is_better=higher)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and abs(value) < float("inf")
+def _number(value: Any) -> float | None:
+    is_finite = isinstance(value, (int, float)) and abs(value) < float("inf")
+    return float(value) if is_finite else None
 
 
 def _metrics(path: Path) -> dict[str, dict[str, Any]]:

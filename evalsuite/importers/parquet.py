@@ -66,7 +66,7 @@ def read_parquet(
 def arrow_columns(path: Path) -> list[str]:
     """The names of an Arrow file's columns."""
     with _arrow(path) as (names, _):
-        return names
+        return list(names)
 
 
 def read_arrow(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -117,13 +117,13 @@ def _arrow(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _named(path: Path, what: str, *errors: type[Exception]) -> Iterator[None]:
+def _named(path: Path, what: str, error_of_arrow: type[Exception]) -> Iterator[None]:
     """Let what pyarrow says of a bad file name it."""
     try:
         yield
     except InputError:
         raise
-    except (*errors, OSError, ValueError, OverflowError, MemoryError) as error:
+    except (error_of_arrow, OSError, ValueError, OverflowError, MemoryError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise InputError(

@@ -33,7 +33,7 @@ from saeval.evalsuite.importers.imported import (
     Importer,
     NotReadError,
 )
-from saeval.evalsuite.importers.kinds import describe_file, first_line, read_head
+from saeval.evalsuite.importers.kinds import describe_file, first_line, head_text, read_head
 from saeval.evalsuite.store.prediction import read_predictions
 from saeval.json_source import parse_json, read_bytes
 from saeval.terminal_text import quoted
@@ -54,11 +54,12 @@ def _read_table(path: Path, columns: Columns | None = None) -> list[ImportedPred
 
 
 _TABLE = Importer(TABLE, tables.is_table, _read_table)
-_OURS = Importer(
-    "saeval predictions",
-    lambda path, line: path.suffix == ".jsonl" and line != "",
-    lambda path: ImportedPredictions(path.stem, list(read_predictions(path))),
-)
+
+
+def _read_ours(path: Path) -> ImportedPredictions:
+    return ImportedPredictions(path.stem, list(read_predictions(path)))
+
+
 _importers = [
     Importer(
         "lm-eval samples",
@@ -76,7 +77,7 @@ _importers = [
         lambda path: ImportedPredictions(*study.read_study(path), is_named=True),
     ),
     _TABLE,
-    _OURS,
+    Importer("saeval predictions", lambda _, line: tables.is_ours(line), _read_ours),
 ]
 
 
@@ -130,11 +131,13 @@ def import_models(path: Path, columns: Columns | None = None) -> list[ImportedPr
     if path.is_dir():
         return _read_table(path, columns)
     importer = find_importer(path)
-    if columns is not None and (importer in (None, _TABLE) or not _is_log(importer, path)):
+    if columns is not None and importer in (None, _TABLE):
         return _read_table(path, columns)
     if importer is None:
         head = read_head(path)
-        if path.suffix in (".json", ".jsonl"):
+        if path.suffix == ".jsonl" and head_text(head) is not None:
+            return [_read_ours(path)]  # which says what it lacks
+        if path.suffix == ".json":
             parse_json(read_bytes(path), str(path), nan=True)
         raise NotReadError(
             f"{path}: not predictions this reads: {describe_file(head)}; {_READABLE}"
@@ -179,11 +182,6 @@ def choose_model(names: Sequence[str], wanted: str | None, where: str) -> str:
     if wanted is not None and wanted not in names:
         raise InputError(f"{where}: holds no predictions of {quoted(wanted)}; it has {listed}")
     return names[0] if wanted is None else wanted
-
-
-def _is_log(importer: Importer | None, path: Path) -> bool:
-    """Whether it is of a kind that `importer` knows by more than its ending."""
-    return importer is not _OURS or tables.is_ours(first_line(path, read_head(path)))
 
 
 @cache

@@ -40,7 +40,7 @@ from saeval.terminal_text import one_line, quoted
 
 _LONGEST_CELL = 2**24
 _OURS = {"document", "document_hash", "target_hash"}
-"""A line that has one of these is meant to be one of saeval's own."""
+"""A line that has two of these is meant to be one of saeval's own."""
 _LISTED = 200
 
 
@@ -98,13 +98,13 @@ def is_table(path: Path, line: str) -> bool:
         keys = parse_object(line, "", nan=True).keys()
     except InputError:
         return False
-    return bool(_usual(keys)) and not keys & _OURS
+    return bool(_usual(keys)) and len(keys & _OURS) < 2
 
 
 def is_ours(line: str) -> bool:
     """Whether a line is meant to be a prediction as saeval writes it."""
     try:
-        return not parse_object(line, "", nan=True).keys().isdisjoint(_OURS)
+        return len(parse_object(line, "", nan=True).keys() & _OURS) > 1
     except InputError:
         return False
 

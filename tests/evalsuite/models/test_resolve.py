@@ -173,7 +173,7 @@ def test_predictions_of_an_unknown_task_are_refused(tmp_path):
 
 def test_samples_of_foreign_tasks_beside_ours_are_left_out(tmp_path):
     (tmp_path / "samples_arc_easy_2026-01-01T00-00-00.0.jsonl").write_text("{}\n")
-    with pytest.raises(ModelError, match="lm-eval samples of a known task"):
+    with pytest.raises(ModelError, match=r"or predictions: samples_arc_easy_.*jsonl: JSON that"):
         resolve_model(str(tmp_path))
 
 
