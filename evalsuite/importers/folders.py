@@ -59,13 +59,16 @@ def read_folder(
     """
     found: list[tuple[Path, ImportedPredictions]] = []
     not_read: dict[Path, str] = {}
+    beside: set[Path] = set()
     for path in _files(folder):
+        if path in beside:
+            continue
         imported = _import(path, columns)
         if isinstance(imported, str):
             not_read[path] = imported
         else:
             found += [(path, own) for own in imported]
-    beside = {file for _, own in found for file in own.also_read}
+            beside |= {file for own in imported for file in own.also_read}
     reasons = [f"{_name(f, folder)}: {why}" for f, why in not_read.items() if f not in beside]
     if not found:
         raise NotReadError(

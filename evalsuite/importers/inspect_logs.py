@@ -60,7 +60,12 @@ def read_log(path: Path) -> ImportedPredictions:
         log = read_eval_log(str(path), header_only=True)
         _check_finished(log, path)
         samples = list(
-            read_eval_log_samples(str(path), exclude_fields=_UNUSED, resolve_attachments="core")
+            read_eval_log_samples(
+                str(path),
+                all_samples_required=False,
+                resolve_attachments="core",
+                exclude_fields=_UNUSED,
+            )
         )
         return _to_imported(log, samples, path)
     except InputError:
@@ -101,7 +106,7 @@ def _check_finished(log: Any, path: Path) -> None:
 def _to_imported(log: Any, samples: list[Any], path: Path) -> ImportedPredictions:
     from inspect_ai.scorer import value_to_float
 
-    _check_epochs(samples, log.eval.config.epochs or 1, path)
+    _check_epochs(samples, log.eval, path)
     to_float = value_to_float()
     order = [scorer.name for scorer in log.eval.scorers or []]
     reader, left_out = ScoreReader(), Counter[str]()
@@ -132,8 +137,9 @@ def _to_imported(log: Any, samples: list[Any], path: Path) -> ImportedPrediction
     )
 
 
-def _check_epochs(samples: Iterable[Any], epochs: int, path: Path) -> None:
-    answered: dict[str, set[int]] = {}
+def _check_epochs(samples: Iterable[Any], about: Any, path: Path) -> None:
+    epochs = about.config.epochs or 1
+    answered: dict[str, set[int]] = {str(item): set() for item in about.dataset.sample_ids or ()}
     for sample in samples:
         answered.setdefault(str(sample.id), set()).add(sample.epoch)
     for item, own in answered.items():

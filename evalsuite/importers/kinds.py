@@ -100,7 +100,9 @@ def describe_file(head: bytes) -> str:
         return "a picture (WebP)"
     text = head_text(head)
     if text is None:
-        return "no UTF-8 text and of no kind that saeval reads"
+        if sum(byte >= 32 or byte in b"\t\r\n" for byte in head) == len(head):
+            return "text that is not UTF-8; save it as UTF-8"
+        return "no text, and of no kind that saeval reads"
     start = text.lstrip()
     if start[:1] == "<":
         return "a page or drawing (HTML, XML or SVG)"

@@ -1,0 +1,210 @@
+# ruff: noqa: E501
+"""Tables of predictions, whatever they are kept in."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import saeval
+from saeval.errors import InputError, MissingExtraError
+from saeval.evalsuite.cli.main import main
+
+COLUMNS = "id=qid,target='gold label',prediction=pred,confidence=conf,task=:claims"
+ROWS = [
+    {"qid": f"q{n}", "gold label": ("Yes", "No")[n % 2], "pred": ("Yes", "No", "Yes")[n % 3],
+     "conf": 0.5 + n % 5 / 10}
+    for n in range(30)
+]  # fmt: skip
+
+
+def write_csv(path, rows, delimiter=",", encoding="utf-8"):
+    with path.open("w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def write_lines(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def write_parquet(path, rows):
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def write_json(path, rows):
+    path.write_text(json.dumps(rows, indent=1))
+    return path
+
+
+def save_dataset(path, rows):
+    datasets = pytest.importorskip("datasets")
+    datasets.Dataset.from_list(rows).save_to_disk(str(path))
+    return path
+
+
+WAYS = {
+    "claims.csv": write_csv, "claims.tsv": lambda path, rows: write_csv(path, rows, "\t"),
+    "claims.txt": write_csv, "claims.jsonl": write_lines, "claims.json": write_json,
+    "claims.parquet": write_parquet, "claims": save_dataset,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_every_kind_of_table_is_the_same_predictions(name, tmp_path):
+    path = WAYS[name](tmp_path / name, ROWS)
+    read = saeval.read_predictions(path, columns=COLUMNS)
+    by_frame = saeval.read_predictions(pd.DataFrame(ROWS), columns=COLUMNS)
+    assert read.predictions == by_frame.predictions
+    assert read.name == "claims"
+    first, second = (read.predictions["claims"][f"q{n}", 0] for n in (0, 3))
+    assert (first.correct, first.confidence, first.answer) == (True, 0.5, "Yes")
+    assert (second.correct, second.prediction, second.status) == (False, "WRONG", "answered")
+
+
+def test_a_table_is_compared_and_its_report_is_rendered_again(tmp_path, capsys):
+    better = [{**row, "pred": row["gold label"]} for row in ROWS]
+    base, checkpoint = write_csv(tmp_path / "a.csv", ROWS), write_csv(tmp_path / "b.csv", better)
+    command = ["compare", base, checkpoint, "--columns", COLUMNS, "--replicates", "1000"]
+    main([*map(str, command), "--out", str(tmp_path / "out")])
+    comparison = saeval.load_comparison(tmp_path / "out")
+    assert comparison["claims"]["accuracy"].checkpoint == 1
+    assert comparison["claims"].items == 30
+    assert "id=qid" in comparison.base.facts["columns"]
+    main(["report", str(tmp_path / "out")])
+    assert "claims" in capsys.readouterr().out
+
+
+def test_usual_names_need_no_columns(tmp_path):
+    rows = [{"task": "fever", "item_id": "1", "label": "PASS", "pred": "NA", "conf": "0.6"},
+            {"task": "fever", "item_id": "2", "label": "NA", "pred": "", "conf": ""}]  # fmt: skip
+    read = saeval.read_predictions(write_csv(tmp_path / "a.csv", rows)).predictions["fever"]
+    assert (read["1", 0].status, read["1", 0].correct, read["1", 0].confidence) == (
+        "abstained", False, 0.6,
+    )  # fmt: skip
+    assert (read["2", 0].status, read["2", 0].prediction) == ("invalid", None)
+
+
+def test_scores_samples_and_models_are_columns(tmp_path):
+    rows = [{"id": n, "task": "sum", "model": m, "sample": s, "score.f1": 0.25 * n, "wer": 2 * n}
+            for n in range(3) for s in range(2) for m in ("base", "tuned")]  # fmt: skip
+    path = write_csv(tmp_path / "all.csv", rows)
+    with pytest.raises(
+        InputError, match=r"2 models \('base', 'tuned'\); say which: .*all.csv#base"
+    ):
+        saeval.read_predictions(path)
+    read = saeval.read_predictions(f"{path}#tuned", columns="score.wer=wer")
+    assert read.name == "tuned"
+    answer = read.predictions["sum"]["2", 1]
+    assert answer.scores["f1"].value == 0.5
+    assert (answer.scores["wer"].range, answer.scores["wer"].higher_is_better) == (None, False)
+    with pytest.raises(InputError, match=r"no predictions of 'x'; it has 'base', 'tuned'"):
+        saeval.read_predictions(f"{path}#x")
+
+
+def edited(change):
+    return [{**ROWS[0], "task": "claims"}, {**ROWS[1], "task": "claims", **change}]
+
+
+BAD = {
+    "per cent": (edited({"conf": 87}), COLUMNS, r"a.csv:3: `confidence`: .*found '87'; if .*per cent"),
+    "per cent sign": (edited({"conf": "87%"}), COLUMNS, r"a.csv:3: `confidence`: .*divide it by 100"),
+    "no number": (edited({"conf": "high"}), COLUMNS, r"`confidence` must be a number, found 'high'"),
+    "missing label": (edited({"gold label": ""}), COLUMNS, r"a.csv:3: the target is missing"),
+    "missing id": (edited({"qid": ""}), COLUMNS, r"a.csv:3: the id is missing"),
+    "twice": (edited({"qid": "q0"}), COLUMNS, r"item 'q0' of task 'claims' occurs twice"),
+    "no such column": (ROWS, "id=question_id,task=:claims",
+                       r"a.csv: there is no column 'question_id'; it has qid, 'gold label'"),
+    "a task that is no column": (ROWS, "task=claims", r"write task=:claims"),
+    "no task": (ROWS, "id=qid", r"a.csv: `task` is needed, and no column says it"),
+    "no target": (ROWS, "id=qid,task=:claims", r"a.csv: no column `target`; it has qid"),
+    "not a key": (ROWS, "ids=qid", r"columns: 'ids' is nothing that a column can hold; did you mean"),
+    "no equals sign": (ROWS, "qid", r"columns: cannot read 'qid'"),
+    "open quote": (ROWS, "id='qid", r"columns: a quote is not closed"),
+    "key twice": (ROWS, "id=qid,id=conf", r"columns: id is given twice"),
+    "constant target": (ROWS, "target=:Yes", r"columns: target cannot be the same in every row"),
+    "labels of a known task": (edited({}), COLUMNS.replace(":claims", ":fever"),
+                               r"a.csv:2: `target` 'Yes' is no label of task fever"),
+    "all but a known task": (edited({}), COLUMNS.replace(":claims", ":fevr"),
+                             r"'fevr' is no task saeval knows; did you mean fever\?"),
+    "a sample missing": ([{**ROWS[0], "sample": 0}, {**ROWS[0], "sample": 1}, {**ROWS[1], "sample": 0}],
+                         COLUMNS, r"a.csv: item 'q1' of task 'claims' lacks sample 1"),
+    "a status that is none": (
+        [{**row, "status": "ok"} for row in ROWS], COLUMNS, r"`status` must be one of answered"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_table_is_one_sentence_and_nothing_is_written(what, tmp_path, capsys, monkeypatch):
+    rows, columns, message = BAD[what]
+    monkeypatch.chdir(tmp_path)
+    good, bad = write_csv(tmp_path / "good.csv", ROWS), write_csv(tmp_path / "a.csv", rows)
+    with pytest.raises(InputError, match=message):
+        saeval.read_predictions(bad, columns=columns)
+    with pytest.raises(SystemExit) as left:
+        main(["compare", str(bad), str(good), "--columns", columns])
+    error = capsys.readouterr().err
+    assert left.value.code == 2
+    assert len(error.strip().splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "good.csv"]
+
+
+def test_odd_bytes_are_named_for_what_they_are(tmp_path):
+    cases = {
+        "latin.csv": ("task,id,target,prediction\nx,1,é,é\n".encode("latin-1"), "text that is not UTF-8; save it as U"),
+        "wide.csv": ("task,id\n".encode("utf-16"), "UTF-16 text; save it as UTF-8"),
+        "cells.csv": (b"task,id,target,prediction\nx,1,a\n", ":2: has 3 cells.*names 4 columns"),
+        "quote.csv": (b'task,id,target,prediction\nx,1,"a,b\n', "not CSV"),
+        "names.csv": (b"task,id,id\nx,1,2\n", "two columns are named 'id'"),
+        "one.csv": (b"task,id,target,prediction\n", "has no rows; expected predictions"),
+        "data.db": (b"SQLite format 3\x00" + bytes(99), "not predictions this reads: a SQLite file"),
+        "x.png": (b"\x89PNG\r\n\x1a\n" + bytes(99), "a picture"),
+        "x.pkl": (b"\x80\x04\x95" + bytes(99), "a pickle, which is never loaded"),
+        "x.csv.gz": (b"\x1f\x8b\x08" + bytes(99), "a gzip archive; unpack it first"),
+    }  # fmt: skip
+    for name, (content, message) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(InputError, match=message):
+            saeval.read_predictions(tmp_path / name)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
+def test_half_a_parquet_file_is_one_sentence(keep, tmp_path):
+    path = write_parquet(tmp_path / "a.parquet", ROWS)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
+    with pytest.raises(InputError, match="a Parquet file that is cut off or damaged"):
+        saeval.read_predictions(path, columns=COLUMNS)
+
+
+def test_a_parquet_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
+    rows = [{"task": "x", "id": n, "target": "a" * 4000, "prediction": "b"} for n in range(3000)]
+    path = write_parquet(tmp_path / "bomb.parquet", rows)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr("saeval.evalsuite.importers.parquet.LARGEST_TABLE", 2**20)
+    with pytest.raises(InputError, match=r"unpacks to .* GiB; saeval reads up to"):
+        saeval.read_predictions(path)
+
+
+def test_without_pyarrow_a_sentence_names_the_extra(tmp_path, monkeypatch):
+    path = write_parquet(tmp_path / "a.parquet", ROWS)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr("saeval.extras.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'saeval\[parquet\]'"):
+        saeval.read_predictions(path)
+
+
+def test_columns_without_a_table_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["compare", "http://127.0.0.1:1/v1#a", "http://127.0.0.1:1/v1#b", "--columns", "id=x"])
+    assert left.value.code == 2
+    assert "--columns: is of tables of predictions, and none is given" in capsys.readouterr().err
