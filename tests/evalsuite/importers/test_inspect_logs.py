@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
+import warnings
 import zipfile
 
 import pytest
@@ -58,11 +60,15 @@ def evaluate(folder, model, n_right, log_format="eval", epochs=2, **options):
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inspect")
-    return {
-        "base": evaluate(folder / "base", "mockllm/base", 5),
-        "tuned": evaluate(folder / "tuned", "mockllm/tuned", 8, "json"),
-        "failing": evaluate(folder / "failing", "mockllm/failing", 5, epochs=1, fails=True),
-    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Inspect's evaluations leave streams open
+        made = {
+            "base": evaluate(folder / "base", "mockllm/base", 5),
+            "tuned": evaluate(folder / "tuned", "mockllm/tuned", 8, "json"),
+            "failing": evaluate(folder / "failing", "mockllm/failing", 5, epochs=1, fails=True),
+        }
+        gc.collect()
+    return made
 
 
 def test_a_log_is_read_as_inspect_means_it(logs):
