@@ -9,6 +9,9 @@ from typing import Any
 
 from saeval.tasks.data.sampling import DEFAULT_SEED
 
+_OF_HARNESS = ("num_fewshot", "fewshot_as_multiturn")
+"""Settings of lm-eval's tasks; not in the identity of a run that does not give them."""
+
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -30,6 +33,11 @@ class RunConfig:
         Whether the prompt is put through the model's chat template.
     system
         System prompt, or None.
+    num_fewshot, fewshot_as_multiturn
+        Of tasks of lm-eval: solved examples in a prompt, None for the task's own number; and
+        whether they are turns of a conversation, None for so where a chat template is applied.
+    include_path
+        Folder of further tasks for lm-eval, whose code may run.
     again
         Whether this is the second half of an A/A run: the same items in the opposite order, so in
         other batches, and other seeds.
@@ -50,6 +58,9 @@ class RunConfig:
     samples: int = 1
     apply_chat_template: bool = False
     system: str | None = None
+    num_fewshot: int | None = None
+    fewshot_as_multiturn: bool | None = None
+    include_path: str | None = None
     again: bool = False
     answers: tuple[str, ...] = ()
     shuffled: bool = False
@@ -62,9 +73,16 @@ class RunConfig:
             "samples": self.samples,
             "chat_template": self.apply_chat_template,
             "system": self.system,
+            **{name: value for name in _OF_HARNESS if (value := getattr(self, name)) is not None},
             **({"again": True} if self.again else {}),
             **({"shuffled": True} if self.shuffled else {}),
         }
+
+    def given_harness_options(self) -> str:
+        """Options that only lm-eval's tasks have, as a person types them; empty if none is."""
+        return list_given_options(
+            to_run_options(self), dict.fromkeys((*_OF_HARNESS, "include_path"))
+        )
 
 
 @dataclass(frozen=True)
@@ -128,6 +146,9 @@ ANSWERING_DEFAULTS = {
     "samples": 1,
     "apply_chat_template": False,
     "system": None,
+    "num_fewshot": None,
+    "fewshot_as_multiturn": None,
+    "include_path": None,
     "data_dir": None,
 }
 """Options that only matter where a model has to answer, and their defaults."""
@@ -153,6 +174,9 @@ def to_run_options(config: RunConfig) -> dict[str, Any]:
         "samples": config.samples,
         "apply_chat_template": config.apply_chat_template,
         "system": config.system,
+        "num_fewshot": config.num_fewshot,
+        "fewshot_as_multiturn": config.fewshot_as_multiturn,
+        "include_path": config.include_path,
         "data_dir": config.data_dir,
     }
 
@@ -185,6 +209,7 @@ def options_of_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
     if (generation := identity.get("generation")) is not None:
         options["gen_kwargs"] = _join_settings(generation)
     names = {"samples": "samples", "chat_template": "apply_chat_template", "system": "system"}
+    names |= {name: name for name in _OF_HARNESS}
     return options | {option: identity[name] for name, option in names.items() if name in identity}
 
 
@@ -198,9 +223,9 @@ def format_options(options: Mapping[str, Any]) -> str:
         **LOADING_DEFAULTS,
     }.items():
         value = options.get(name, default)
-        if value == default or not value:
+        if value == default or not (value or name in _OF_HARNESS):
             continue
-        option = f"--{name.replace('_', '-')}"
+        option = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
         text = ",".join(value) if isinstance(value, tuple) else str(value)
-        words.append(option if value is True else f"{option} {shlex.quote(text)}")
+        words.append(option if isinstance(value, bool) else f"{option} {shlex.quote(text)}")
     return " ".join(words)

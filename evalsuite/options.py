@@ -41,6 +41,9 @@ class SamplingOptions(TypedDict, total=False):
     generation: Mapping[str, Any] | None
     samples: int
     apply_chat_template: bool
+    num_fewshot: int | None
+    fewshot_as_multiturn: bool | None
+    include_path: str | Path | None
 
 
 class EngineOptions(TypedDict, total=False):
@@ -102,8 +105,9 @@ def to_run_config(options: Mapping[str, Any]) -> RunConfig:
     given = {name: options[name] for name in names if name in options}
     if "tasks" in given:
         given["tasks"] = to_task_names(given["tasks"])
-    if given.get("data_dir") is not None:
-        given["data_dir"] = str(given["data_dir"])
+    for name in ("data_dir", "include_path"):
+        if given.get(name) is not None:
+            given[name] = str(given[name])
     config = replace(config, **given)
     if config.per_label is not None:
         try:
@@ -152,6 +156,12 @@ def to_cache(options: Mapping[str, Any]) -> Path | None:
 
 def to_task_names(tasks: str | Sequence[str] | None) -> tuple[str, ...]:
     """Names of tasks, each once, from a list or one text with commas."""
+    given = tasks.split(",") if isinstance(tasks, str) else tasks or ()
+    return resolve_task_names(given, foreign=True)
+
+
+def to_own_task_names(tasks: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The same, all of them saeval's own, registered, or of task files."""
     given = tasks.split(",") if isinstance(tasks, str) else tasks or ()
     names = resolve_task_names(given)
     for name in names:

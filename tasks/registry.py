@@ -22,7 +22,7 @@ from saeval.tasks.datasets.triviaqa import dataset as triviaqa
 from saeval.tasks.datasets.vitaminc import dataset as vitaminc
 from saeval.tasks.factworld import tasks as factworld
 from saeval.tasks.metacognition import tasks as metacognition
-from saeval.tasks.own.definition import names_task_file
+from saeval.tasks.own.definition import is_own_task_file, names_task_file
 from saeval.tasks.own.load import load_own_task
 from saeval.tasks.task import Task
 
@@ -74,10 +74,10 @@ def is_built_in(name: str) -> bool:
     return name in list_tasks() and _TASKS[name].file is None
 
 
-def resolve_task_names(given: Iterable[str]) -> tuple[str, ...]:
+def resolve_task_names(given: Iterable[str], *, foreign: bool = False) -> tuple[str, ...]:
     """Names of tasks, each once; a task file is read and stands for its task.
 
-    Names that are not known are left as they are.
+    Names that are not known are left as they are; with `foreign`, so are other YAML files.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def resolve_task_names(given: Iterable[str]) -> tuple[str, ...]:
     files: dict[str, Path] = {}
     names: dict[str, None] = {}
     for text in filter(None, map(str.strip, given)):
-        if not names_task_file(text):
+        if not names_task_file(text) or (foreign and not is_own_task_file(Path(text))):
             names[text] = None
             continue
         task = get_task(text)

@@ -51,6 +51,9 @@ def to_run_config(options: Mapping[str, Any]) -> RunConfig:
         samples=options["samples"],
         apply_chat_template=options["apply_chat_template"],
         system=read_system_prompt(options["system"]),
+        num_fewshot=options["num_fewshot"],
+        fewshot_as_multiturn=options["fewshot_as_multiturn"],
+        include_path=options["include_path"],
     )
 
 

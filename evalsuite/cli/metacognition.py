@@ -22,7 +22,7 @@ from saeval.evalsuite.cli.options import (
 @click.command(context_settings=CONTEXT)
 @click.argument("base")
 @click.argument("checkpoints", metavar="[CHECKPOINT]...", nargs=-1)
-@tasks_option(required=True)
+@tasks_option(required=True, own=True)
 @question_options
 @system_option
 @seed_option

@@ -9,7 +9,11 @@ from typing import Any
 
 import click
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+    "token_normalize_func": lambda token: token.replace("_", "-"),  # --num_fewshot, as in lm-eval
+}
 
 
 data_dir_option = click.option(
@@ -20,18 +24,28 @@ data_dir_option = click.option(
 )
 
 
-def tasks_option(required: bool) -> Callable[[Any], Any]:
+def tasks_option(required: bool, *, own: bool = False) -> Callable[[Any], Any]:
+    """Names of tasks; lm-eval's are looked up once it is known that a model has to answer them."""
+
     def parse(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
         if value is None:
             return None
-        return known_tasks(value.split(","))
+        if own:
+            return known_tasks(value.split(","))
+        from saeval.tasks.registry import resolve_task_names
 
+        if not (names := resolve_task_names(value.split(","), foreign=True)):
+            raise click.BadParameter("names no task; see `saeval tasks list`")
+        return names
+
+    kinds = "" if own else "; also lm-eval's names, groups, tags and YAML files"
     return click.option(
         "--tasks",
         metavar="NAMES",
         required=required,
         callback=parse,
-        help="Names (`saeval tasks list`) or files (`saeval tasks new`), separated by commas.",
+        help="Names (`saeval tasks list`) or files (`saeval tasks new`), separated by "
+        f"commas{kinds}.",
     )
 
 
@@ -92,6 +106,23 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             "--apply-chat-template",
             is_flag=True,
             help="Put prompts through the model's chat template (for instruct models).",
+        ),
+        click.option(
+            "--num-fewshot",
+            metavar="N",
+            type=click.IntRange(min=0),
+            help="Solved examples in a prompt of lm-eval's tasks.  [default: the task's own]",
+        ),
+        click.option(
+            "--fewshot-as-multiturn/--no-fewshot-as-multiturn",
+            default=None,
+            help="Examples as turns of a conversation.  [default: where a chat template is applied]",
+        ),
+        click.option(
+            "--include-path",
+            metavar="FOLDER",
+            type=click.Path(exists=True, file_okay=False),
+            help="Folder of further tasks for lm-eval; the code that its YAML files name is run.",
         ),
         click.option(
             "--engine",

@@ -65,7 +65,7 @@ def compare_checkpoints(
     config = to_comparison_config(
         options, aa=aa, judge=judge, price=price, allow_mismatch=allow_mismatch, best=best
     )
-    plan = plan_comparison(base, checkpoints, config, to_out(out))
+    plan = plan_comparison(base, checkpoints, config, to_out(out), progress)
     comparisons = compare_planned(plan, progress=progress)
     chosen, notes = _choose_best(plan, comparisons, progress)
     series = CheckpointSeries.from_result(

@@ -127,7 +127,7 @@ def compare(
     config = to_comparison_config(
         options, aa=aa, judge=judge, price=price, allow_mismatch=allow_mismatch, best=None
     )
-    plan = plan_comparison(base, [checkpoint], config, to_out(out))
+    plan = plan_comparison(base, [checkpoint], config, to_out(out), progress)
     (comparison,) = compare_planned(plan, progress=progress)
     if out is not None:
         write_comparison(comparison, plan, progress)

@@ -11,12 +11,12 @@ from saeval.errors import PairingError
 from saeval.evalsuite.config import RunConfig, format_options, options_of_identity
 from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.run.tasks import LoadedTask, build_prompt
-from saeval.evalsuite.store.hashing import hash_document, hash_text
+from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import RunManifest
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.terminal_text import one_line
 
-_SETTINGS = ("samples", "apply_chat_template", "system")
+_SETTINGS = ("samples", "apply_chat_template", "system", "num_fewshot", "fewshot_as_multiturn")
 _SAMPLING = ("limit", "per_label", "seed")
 _PROMPTS_BUILT = 4
 """Of each task: one sentence stands in all its prompts or in none."""
@@ -96,7 +96,7 @@ class ExistingPredictions:
             changed = [
                 document["id"]
                 for document in common
-                if _has_changed(document, answered[document["id"], 0])
+                if _has_changed(task, document, answered[document["id"], 0])
             ]
             if changed:
                 ids = one_line(", ".join(changed[:5]), _LONGEST)
@@ -143,10 +143,10 @@ class ExistingPredictions:
         return f"saeval baseline save {self.saved.baseline} {model} {self.options} --replace"
 
 
-def _has_changed(document: dict[str, Any], prediction: Prediction) -> bool:
+def _has_changed(task: LoadedTask, document: dict[str, Any], prediction: Prediction) -> bool:
     """By its hash; by what is shown of it where a prediction has none."""
     if prediction.document_hash is not None:
-        return hash_document(document) != prediction.document_hash
+        return task.hash_of(document) != prediction.document_hash
     now, then = ShownDocument.of(document), prediction.document
     return (bool(then.claim) and now.claim != then.claim) or (
         bool(then.evidence) and now.evidence != then.evidence
@@ -209,7 +209,12 @@ def _compare_task(
     if _differs(old := there.get("version"), new := now.get("version")):
         text = f"task {name} is version {old} there and version {new} {here}"
         differences.append(_Difference(text))
-    if _differs(there.get("prompt"), now.get("prompt")):
+    if _differs(old := there.get("num_fewshot"), new := now.get("num_fewshot")):
+        text = f"task {name} has {old} examples there and {new} {here}"
+        differences.append(_Difference(text, f"give --num-fewshot {old}"))
+    elif _differs(old := there.get("lm_eval"), new := now.get("lm_eval")):
+        differences.append(_Difference(f"lm-eval is {old} there and {new} {here}"))
+    elif _differs(there.get("prompt"), now.get("prompt")):
         differences.append(_Difference(f"the instruction of task {name} is another {here}"))
     if _differs(there.get("content"), now.get("content")):
         differences.append(_Difference(f"the data of task {name} is another {here}"))

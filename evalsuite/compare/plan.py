@@ -41,6 +41,7 @@ from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
 from saeval.evalsuite.store.manifest import Proof, RunManifest, read_manifest
 from saeval.evalsuite.store.paths import RUNS, folder_name, readable
+from saeval.progress import SILENT, Progress
 from saeval.stats.compare.results import ModelDescription
 
 BASE, CHECKPOINT, AGAIN = "base", "checkpoint", "base-again"
@@ -176,7 +177,11 @@ class ComparisonPlan:
 
 
 def plan_comparison(
-    base: Model, checkpoints: Sequence[Model], config: ComparisonConfig, out: Path | None = None
+    base: Model,
+    checkpoints: Sequence[Model],
+    config: ComparisonConfig,
+    out: Path | None = None,
+    progress: Progress = SILENT,
 ) -> ComparisonPlan:
     """Resolve the models and check everything that can be checked before anything is asked.
 
@@ -188,6 +193,8 @@ def plan_comparison(
         How they are compared.
     out
         Folder for results; None for one that is named after the models.
+    progress
+        Receives progress.
     """
     base = resolve_model(base)
     ordered, steps = sort_by_step(
@@ -204,7 +211,8 @@ def plan_comparison(
     engine = config.engine
     loaded: tuple[LoadedTask, ...] = ()
     if askable := _askable(models):
-        engine, loaded = _prepare_asking(config, askable)
+        engine, loaded = _prepare_asking(config, askable, progress)
+        config = replace(config, run=replace(config.run, tasks=tuple(task.name for task in loaded)))
     else:
         _check_nothing_ignored(config)
     identity = _identify(models, config, engine)
@@ -265,14 +273,14 @@ def select_tasks(
 
 
 def _prepare_asking(
-    config: ComparisonConfig, models: Mapping[str, AskableModel]
+    config: ComparisonConfig, models: Mapping[str, AskableModel], progress: Progress
 ) -> tuple[EngineConfig, tuple[LoadedTask, ...]]:
     if not config.run.tasks:
         raise InputError(
             "--tasks is needed to ask a model (in Python tasks=…); see `saeval tasks list`"
         )
     engine = configure_engine(config.engine, models.values())
-    loaded = load_tasks(config.run)
+    loaded = load_tasks(config.run, progress)
     check_samples(loaded, config.run)
     return engine, tuple(loaded)
 

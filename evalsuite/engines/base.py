@@ -25,9 +25,11 @@ class Request:
         One per generation; they matter only where tokens are drawn and not the likeliest taken.
     loglikelihoods
         One ``loglikelihood`` request per label; their responses stay empty where the engine has
-        no log-probabilities to give.
+        no log-probabilities to give. Of a task of lm-eval: its own.
     adapter
         The PEFT adapter that answers, or None for the base model.
+    rollings
+        ``loglikelihood_rolling`` requests: of whole texts.
     prompt_tokens, response_tokens
         Tokens read and written for the generations, once they are answered.
     probe_tokens
@@ -40,10 +42,17 @@ class Request:
     seeds: list[int]
     loglikelihoods: list[Instance]
     adapter: Path | None = None
+    rollings: list[Instance] = field(default_factory=list)
     prompt_tokens: int = field(default=0, init=False)
     probe_tokens: int = field(default=0, init=False)
     response_tokens: int = field(default=0, init=False)
     truncated: bool = field(default=False, init=False)
+
+    @property
+    def instances(self) -> list[Instance]:
+        """All of them in the order of the task; repetitions side by side."""
+        every = [*self.generations, *self.loglikelihoods, *self.rollings]
+        return sorted(every, key=lambda instance: instance.idx)
 
 
 class Engine(Protocol):

@@ -143,10 +143,13 @@ class TransformersEngine:
     def _answer(self, batch: Sequence[Request]) -> None:
         import torch
 
-        for sample, seed in enumerate(batch[0].seeds):
+        longest = max(batch, key=lambda request: len(request.seeds))
+        for sample, seed in enumerate(longest.seeds):
             torch.manual_seed(seed)  # of the batch: transformers draws for all its rows together
-            self._fill("generate_until", [request.generations[sample] for request in batch])
+            asked = [request for request in batch if sample < len(request.generations)]
+            self._fill("generate_until", [request.generations[sample] for request in asked])
         self._fill("loglikelihood", [instance for q in batch for instance in q.loglikelihoods])
+        self._fill("loglikelihood_rolling", [instance for q in batch for instance in q.rollings])
         for request in batch:
             self._count(request)
 
@@ -172,7 +175,7 @@ class TransformersEngine:
             request.response_tokens += len(self.lm.tok_encode(instance.resps[0]))
             room = self.lm.max_length - settings.get("max_gen_toks", self.lm.max_gen_toks)
             request.truncated |= n_read > room
-        for instance in request.loglikelihoods:
+        for instance in (*request.loglikelihoods, *request.rollings):
             request.probe_tokens += len(self.lm.tok_encode("".join(instance.args)))
 
     def close(self) -> None:

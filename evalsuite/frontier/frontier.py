@@ -23,8 +23,8 @@ from saeval.evalsuite.options import (
     to_cache,
     to_engine_config,
     to_out,
+    to_own_task_names,
     to_run_config,
-    to_task_names,
 )
 from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.runner import Run, answer_runs
@@ -94,7 +94,7 @@ def frontier(
     check_keywords("frontier", options, FrontierOptions)
     prompts = _to_prompts(systems, plain)
     models = _resolve_models([model, *checkpoints])
-    config = to_run_config({**options, "tasks": to_task_names(task), "system": None})
+    config = to_run_config({**options, "tasks": to_own_task_names(task), "system": None})
     engine = configure_engine(to_engine_config(options), models.values())
     tasks = tuple(load_tasks(config))
     check_samples(tasks, config)

@@ -154,7 +154,7 @@ def exclude_training_items(
 
 def targets_of(task: LoadedTask) -> set[str]:
     """The labels that the items of a task have."""
-    return {task.harness_task.doc_to_target(document) for document in task.documents}
+    return task.targets
 
 
 def _monitor(task: LoadedTask, policy: Policy) -> _MonitoredTask:

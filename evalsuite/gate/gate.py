@@ -136,7 +136,7 @@ def gate(
         allow_mismatch=allow_mismatch,
         cache=to_cache(options),
     )
-    plan = plan_comparison(base, [checkpoint], config, to_out(out))
+    plan = plan_comparison(base, [checkpoint], config, to_out(out), progress)
     looking = looking.at_models(plan, until_decided)
     stopping_rule = _check_plan(plan, rules, looking, until_decided)
     (comparison,) = compare_planned(plan, stopping_rule=stopping_rule, progress=progress)

@@ -75,7 +75,7 @@ def run(
             "--tasks is needed to ask a model (in Python tasks=…); see `saeval tasks list`"
         )
     engine = configure_engine(to_engine_config(options), [answering])
-    tasks = load_tasks(config)
+    tasks = load_tasks(config, progress)
     check_samples(tasks, config)
     facts = {task.name: task.facts().model_dump() for task in tasks}
     identity = run_identity(answering, config, engine) | {"tasks": facts}

@@ -265,16 +265,13 @@ def _open_cache(
     # Another model may stand behind a server's name tomorrow.
     if folder is None or run.again or not isinstance(run.model, LocalModel):
         return None
-    generation = dict(task.harness_task.config.generation_kwargs)
     speaker = {
         "content": run.model.content,
         "adapter_content": run.model.adapter_content,
         "engine": engine_identity(run.model, engine_config),
-        "task": task.name,
-        "version": task.harness_task.VERSION,
-        "generation": generation,
+        **task.speaker(),
         "samples": run.config.samples,
-        "seed": run.config.seed if generation.get("do_sample") else None,
+        "seed": run.config.seed if task.generation.get("do_sample") else None,
     }
     return AnswerCache(folder, speaker)
 

@@ -16,11 +16,9 @@ from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.run.tasks import LoadedTask, build_request
 from saeval.evalsuite.store.cache import AnswerCache
-from saeval.evalsuite.store.hashing import hash_document, hash_text
-from saeval.evalsuite.store.prediction import Key, Prediction, ShownDocument, Usage
+from saeval.evalsuite.store.hashing import hash_text
+from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.evalsuite.store.run_folder import PredictionFile
-from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
-from saeval.tasks.registry import get_task
 
 REQUESTS_PER_CALL = 4096
 """Requests handed to an engine at a time: enough to keep it busy, few enough for any memory."""
@@ -71,14 +69,14 @@ def answer_task(
             indices, left = left[:size], left[size:]
             requests = [build_request(task, index, engine, config, adapter) for index in indices]
             if cache is not None:
-                known, requests = _split_by_cache(cache, requests, engine.batch_size)
+                known, requests = _split_by_cache(task, cache, requests, config, engine.batch_size)
                 n_from_cache += len(known)
                 for predictions in known:
                     new = [p for p in predictions if p.key not in kept]
                     append(new)
                     on_item(new)
             for request in engine.answer(requests):
-                predictions = _read_predictions(task, request)
+                predictions = task.read_predictions(request, config.samples)
                 new = [p for p in predictions if p.key not in kept]
                 append(new)
                 if new:
@@ -109,14 +107,18 @@ def _open_batches(
 
 
 def _split_by_cache(
-    cache: AnswerCache, requests: Sequence[Request], batch_size: int
+    task: LoadedTask,
+    cache: AnswerCache,
+    requests: Sequence[Request],
+    config: RunConfig,
+    batch_size: int,
 ) -> tuple[list[list[Prediction]], list[Request]]:
     """What the cache has of whole batches, and the requests left to ask."""
     known: list[list[Prediction]] = []
     left: list[Request] = []
     for start in range(0, len(requests), batch_size):
         batch = requests[start : start + batch_size]
-        cached = [_cached(cache, request) for request in batch]
+        cached = [_cached(task, cache, request, config.samples) for request in batch]
         complete = [predictions for predictions in cached if predictions is not None]
         if len(complete) == len(batch):
             known += complete
@@ -125,60 +127,17 @@ def _split_by_cache(
     return known, left
 
 
-def _cached(cache: AnswerCache, request: Request) -> list[Prediction] | None:
+def _cached(
+    task: LoadedTask, cache: AnswerCache, request: Request, samples: int
+) -> list[Prediction] | None:
     """The answers to all samples of a request; None if one is missing."""
+    first = request.instances[0]
+    document = task.documents[first.doc_id]
+    document_hash, prompt_hash = task.hash_of(document), hash_text(first.args[0])
     predictions = []
-    for sample, instance in enumerate(request.generations):
-        document, prompt = instance.doc, instance.args[0]
-        key = (document["id"], sample)
-        prediction = cache.get(key, hash_document(document), hash_text(prompt))
+    for sample in range(samples):
+        prediction = cache.get((document["id"], sample), document_hash, prompt_hash)
         if prediction is None:
             return None
         predictions.append(prediction)
     return predictions
-
-
-def _read_predictions(task: LoadedTask, request: Request) -> list[Prediction]:
-    """The responses to all samples of a request, parsed."""
-    document = request.generations[0].doc
-    target = task.harness_task.doc_to_target(document)
-    parse = get_task(task.name).parse
-    probabilities = None
-    if request.loglikelihoods and all(instance.resps for instance in request.loglikelihoods):
-        probabilities = compute_label_probabilities([i.resps[0][0] for i in request.loglikelihoods])
-    predictions = []
-    for sample, generation in enumerate(request.generations):
-        response = generation.resps[0]
-        reading = parse(document, response)
-        predictions.append(
-            Prediction(
-                task=task.name,
-                item_id=document["id"],
-                cluster_id=document["cluster"],
-                target=target,
-                prediction=reading.prediction,
-                status=reading.status,
-                correct=reading.prediction == target,
-                confidence=reading.confidence,
-                label_probabilities=probabilities,
-                response=response,
-                sample_index=sample,
-                usage=_usage(request) if sample == 0 else None,
-                document=ShownDocument.of(document),
-                document_hash=hash_document(document),
-                prompt_hash=hash_text(generation.args[0]),
-                target_hash=hash_text(target),
-                answer=reading.answer,
-                right_in_reasoning=reading.right_in_reasoning,
-            )
-        )
-    return predictions
-
-
-def _usage(request: Request) -> Usage:
-    return Usage(
-        prompt_tokens=request.prompt_tokens,
-        probe_tokens=request.probe_tokens,
-        response_tokens=request.response_tokens,
-        truncated=request.truncated,
-    )

@@ -17,10 +17,12 @@ from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import TaskFacts
-from saeval.evalsuite.store.prediction import Key
+from saeval.evalsuite.store.prediction import Key, Prediction, ShownDocument, Usage
 from saeval.extras import require_extra
+from saeval.progress import SILENT, Progress
 from saeval.stats.gate.sequential import proportional_to_size
 from saeval.tasks.data.loading import load_items
+from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
 from saeval.tasks.own.items import hash_items
 from saeval.tasks.registry import get_task, list_tasks
 
@@ -32,6 +34,10 @@ _BLANK: dict[str, Any] = dict.fromkeys(_FIELDS, "") | {"evidence": [""], "answer
 """A document of any task with nothing in it: of its prompt, what all documents have in common."""
 
 _PROBED_WORDS = ("Yes", "No", "Unknown")
+_PROBED_TEXT = 500
+_MOST_PROBED = 8
+
+ChatTemplate = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,14 @@ class LoadedTask:
     """A harness task with the documents of the sample.
 
     The first `sequential` of shuffled documents are of clusters drawn in proportion to size.
+    `group` is what it was asked for as a part of, if anything.
     """
 
     name: str
     harness_task: Any
     documents: tuple[dict[str, Any], ...]
     sequential: int = 0
+    group: str | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -54,7 +62,7 @@ class LoadedTask:
     def keys(self, samples: int) -> dict[Key, str]:
         """Key of every answer that is asked for, and the hash of the document that it is to."""
         return {
-            (document["id"], sample): hash_document(document)
+            (document["id"], sample): self.hash_of(document)
             for document in self.documents
             for sample in range(samples)
         }
@@ -64,17 +72,103 @@ class LoadedTask:
         """Settings of its generations, as lm-eval names them."""
         return dict(self.harness_task.config.generation_kwargs or {})
 
+    @property
+    def targets(self) -> set[str]:
+        """The labels that its items have."""
+        return {self.harness_task.doc_to_target(document) for document in self.documents}
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Metrics that are not kept, and why."""
+        return {}
+
+    def hash_of(self, document: dict[str, Any]) -> str:
+        """Hash of a document, as its predictions have it."""
+        return hash_document(document)
+
     def facts(self) -> TaskFacts:
         """For the manifest: version, number of items, hashes of its prompt and of all documents."""
         own = _own_content(self.name)
         return TaskFacts(
             **({} if own is None else {"content": own}),
             version=self.harness_task.VERSION,
-            prompt=hash_text(build_prompt(self, _BLANK, RunConfig(tasks=()), None)),
+            prompt=hash_text(self.write_prompt(_BLANK, RunConfig(tasks=()), None)),
             items=len(self.documents),
-            documents=hash_text("".join(hash_document(d) for d in self.documents)),
-            generation=self.harness_task.config.generation_kwargs,
+            documents=hash_text("".join(self.hash_of(d) for d in self.documents)),
+            generation=self.generation,
         )
+
+    def speaker(self) -> dict[str, Any]:
+        """What of it decides an answer beside the prompt, for the cache."""
+        return {
+            "task": self.name,
+            "version": self.harness_task.VERSION,
+            "generation": self.generation,
+        }
+
+    def write_prompt(
+        self, document: dict[str, Any], config: RunConfig, chat_template: ChatTemplate | None
+    ) -> str:
+        """What a model is shown of a document; `chat_template` where it is to be used."""
+        prompt: str = self.harness_task.fewshot_context(
+            document,
+            num_fewshot=0,
+            system_instruction=config.system,
+            apply_chat_template=config.apply_chat_template,
+            chat_template=chat_template,
+        )
+        return prompt
+
+    def build_instances(
+        self, index: int, config: RunConfig, chat_template: ChatTemplate | None
+    ) -> list[Instance]:
+        """The harness's requests of one document."""
+        document = self.documents[index]
+        built = self.harness_task.construct_requests(
+            doc=document,
+            ctx=self.write_prompt(document, config, chat_template),
+            metadata=(self.name, index, 1),
+            apply_chat_template=config.apply_chat_template,
+            chat_template=chat_template,
+        )
+        return list(built) if isinstance(built, list) else [built]
+
+    def read_predictions(self, request: Request, samples: int) -> list[Prediction]:
+        """The responses to all samples of a request, parsed."""
+        document = request.generations[0].doc
+        target = self.harness_task.doc_to_target(document)
+        parse = get_task(self.name).parse
+        probabilities = None
+        if request.loglikelihoods and all(instance.resps for instance in request.loglikelihoods):
+            logprobs = [instance.resps[0][0] for instance in request.loglikelihoods]
+            probabilities = compute_label_probabilities(logprobs)
+        predictions = []
+        for sample, generation in enumerate(request.generations):
+            response = generation.resps[0]
+            reading = parse(document, response)
+            predictions.append(
+                Prediction(
+                    task=self.name,
+                    item_id=document["id"],
+                    cluster_id=document["cluster"],
+                    target=target,
+                    prediction=reading.prediction,
+                    status=reading.status,
+                    correct=reading.prediction == target,
+                    confidence=reading.confidence,
+                    label_probabilities=probabilities,
+                    response=response,
+                    sample_index=sample,
+                    usage=usage_of(request) if sample == 0 else None,
+                    document=ShownDocument.of(document),
+                    document_hash=hash_document(document),
+                    prompt_hash=hash_text(generation.args[0]),
+                    target_hash=hash_text(target),
+                    answer=reading.answer,
+                    right_in_reasoning=reading.right_in_reasoning,
+                )
+            )
+        return predictions
 
 
 def _own_content(name: str) -> str | None:
@@ -84,18 +178,26 @@ def _own_content(name: str) -> str | None:
     return hash_items(load_items(task))
 
 
-def load_tasks(config: RunConfig) -> list[LoadedTask]:
-    """The harness's task objects for the questions.
+def load_tasks(config: RunConfig, progress: Progress = SILENT) -> list[LoadedTask]:
+    """The harness's task objects for the questions: ours, and lm-eval's where a name is not ours.
+
+    A group or tag of lm-eval becomes the tasks that it stands for.
 
     Raises
     ------
     InputError
-        If a data set cannot be found or read.
+        If there is no such task, or a data set cannot be found or read.
     """
     require_extra("run", "lm_eval")
     from saeval.tasks.lm_eval.load import load_harness_tasks
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    foreign = [name for name in config.tasks if name not in list_tasks()]
+    if not foreign and (options := config.given_harness_options()):
+        raise InputError(
+            f"{options}: has no effect on saeval's own tasks, which are asked without examples; "
+            "leave it out"
+        )
     sampling = {
         "seed": config.seed,
         "per_label": config.per_label,
@@ -103,19 +205,37 @@ def load_tasks(config: RunConfig) -> list[LoadedTask]:
         "answers": list(config.answers),
     }
     try:
-        harness_tasks = load_harness_tasks(config.tasks, sampling)
+        own = load_harness_tasks([name for name in config.tasks if name not in foreign], sampling)
     except ValueError as error:
         raise InputError(str(error)) from error
-    tasks = []
-    for name, task in harness_tasks.items():
+    found: dict[str, list[LoadedTask]] = {}
+    if foreign:
+        from saeval.evalsuite.run.harness_task import load_foreign_tasks
+
+        found.update(load_foreign_tasks(foreign, config, progress))
+    for name, task in own.items():
         if config.generation:
             task.set_config("generation_kwargs", config.generation, update=True)
-        documents = tuple(task.eval_docs)[: config.limit]
-        first: tuple[dict[str, Any], ...] = ()
-        if config.shuffled:
-            first, documents = _shuffled(documents, config.seed)
-        tasks.append(LoadedTask(name, task, first + documents, len(first)))
-    return tasks
+        found[name] = [LoadedTask(name, task, tuple(task.eval_docs)[: config.limit])]
+    tasks: dict[str, LoadedTask] = {}
+    for typed in config.tasks:
+        for loaded in found[typed]:
+            known = tasks.get(loaded.name)
+            if known is not None and type(known) is not type(loaded):
+                raise InputError(
+                    f"--tasks: saeval and lm-eval both have a task {loaded.name}; ask one of them, "
+                    "or each in a run of its own"
+                )
+            if known is None or known.group is None:
+                tasks[loaded.name] = loaded
+    if not config.shuffled:
+        return list(tasks.values())
+    return [_in_drawn_order(task, config.seed) for task in tasks.values()]
+
+
+def _in_drawn_order(task: LoadedTask, seed: int) -> LoadedTask:
+    first, others = _shuffled(task.documents, seed)
+    return replace(task, documents=first + others, sequential=len(first))
 
 
 def _shuffled(
@@ -149,10 +269,11 @@ def _unit(document: Mapping[str, Any]) -> str:
 def check_samples(tasks: Sequence[LoadedTask], config: RunConfig) -> None:
     """Refuse several samples that would all be the same."""
     for task in tasks:
-        if config.samples > 1 and not task.harness_task.config.generation_kwargs.get("do_sample"):
+        if config.samples > 1 and not task.generation.get("do_sample"):
             raise InputError(
                 f"--samples {config.samples}: without --gen-kwargs "
                 "do_sample=true,temperature=0.7 every answer to an item is the same"
+                + ("" if task.generation else f", and task {task.name} lets nothing be written")
             )
 
 
@@ -160,62 +281,77 @@ def build_prompt(
     task: LoadedTask,
     document: dict[str, Any],
     config: RunConfig,
-    chat_template: Callable[..., Any] | None,
+    chat_template: ChatTemplate | None,
 ) -> str:
     """What a model is shown of a document.
 
     `chat_template` puts messages into the form of the model; it is used if the questions say so.
     """
-    prompt: str = task.harness_task.fewshot_context(
-        document,
-        num_fewshot=0,
-        system_instruction=config.system,
-        apply_chat_template=config.apply_chat_template,
-        chat_template=chat_template if config.apply_chat_template else None,
+    return task.write_prompt(
+        document, config, chat_template if config.apply_chat_template else None
     )
-    return prompt
 
 
 def build_request(
     task: LoadedTask, index: int, engine: Engine, config: RunConfig, adapter: Path | None = None
 ) -> Request:
     """The harness requests of one document."""
-    document = task.documents[index]
     chat_template = engine.chat_template if config.apply_chat_template else None
-    context = build_prompt(task, document, config, chat_template)
 
-    def instances() -> list[Instance]:
-        built = task.harness_task.construct_requests(
-            doc=document,
-            ctx=context,
-            metadata=(task.name, index, 1),
-            apply_chat_template=config.apply_chat_template,
-            chat_template=chat_template,
-        )
-        return list(built) if isinstance(built, list) else [built]
+    def instances(kind: str) -> list[Instance]:
+        built = task.build_instances(index, config, chat_template)
+        return [instance for instance in built if instance.request_type == kind]
 
-    generation, *loglikelihoods = instances()
-    generations = [generation, *(instances()[0] for _ in range(config.samples - 1))]
-    first = config.samples if config.again else 0
-    seeds = [_seed(config.seed, document["id"], first + sample) for sample in range(config.samples)]
-    return Request(generations, seeds, loglikelihoods, adapter)
+    generations = [
+        copy
+        for _ in range(config.samples)
+        for instance in instances("generate_until")
+        for copy in repeated(instance)
+    ]
+    item = task.documents[index]["id"]
+    first = len(generations) if config.again else 0
+    seeds = [seed_of(config.seed, item, first + number) for number in range(len(generations))]
+    return Request(
+        generations,
+        seeds,
+        instances("loglikelihood"),
+        adapter,
+        instances("loglikelihood_rolling"),
+    )
+
+
+def repeated(instance: Instance) -> list[Instance]:
+    """A request as often as its task says, each with a place for an answer of its own."""
+    return [replace(instance, resps=[], filtered_resps={}) for _ in range(instance.repeats or 1)]
 
 
 def build_probe_request(
     task: LoadedTask, index: int, engine: Engine, config: RunConfig, adapter: Path | None = None
 ) -> Request:
-    """A document's label log-probabilities alone; of some words where the task has no labels."""
+    """A document's log-probabilities alone; of some words where the task asks for none."""
     request = build_request(task, index, engine, config, adapter)
-    (generation, *_), loglikelihoods = request.generations, request.loglikelihoods
-    if not loglikelihoods:
-        loglikelihoods = [
-            replace(generation, request_type="loglikelihood", arguments=(generation.args[0], word))
-            for word in _PROBED_WORDS
-        ]
-    return Request([], [], loglikelihoods, adapter)
+    if found := request.loglikelihoods[:_MOST_PROBED]:
+        return Request([], [], found, adapter)
+    first = request.instances[0]
+    context = first.args[0] if request.generations else first.args[0][:_PROBED_TEXT]
+    words = [
+        replace(first, request_type="loglikelihood", arguments=(context, word))
+        for word in _PROBED_WORDS
+    ]
+    return Request([], [], words, adapter)
 
 
-def _seed(seed: int, item: str, sample: int) -> int:
+def usage_of(request: Request) -> Usage:
+    """Tokens that a request cost."""
+    return Usage(
+        prompt_tokens=request.prompt_tokens,
+        probe_tokens=request.probe_tokens,
+        response_tokens=request.response_tokens,
+        truncated=request.truncated,
+    )
+
+
+def seed_of(seed: int, item: str, sample: int) -> int:
     """For one sample of one item: the same in every run, whatever else is asked."""
     digest = hashlib.sha256(f"{seed} {item} {sample}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
