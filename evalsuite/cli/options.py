@@ -116,7 +116,7 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--fewshot-as-multiturn/--no-fewshot-as-multiturn",
             default=None,
-            help="Examples as turns of a conversation.  [default: where a chat template is applied]",
+            help="Examples as turns of a conversation.  [default: with a chat template]",
         ),
         click.option(
             "--include-path",

@@ -16,12 +16,11 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from saeval.evalsuite.store.general import general_prediction
-
 from saeval.errors import InputError, ModelError
 from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.run.tasks import ChatTemplate, LoadedTask, usage_of
+from saeval.evalsuite.store.general import general_prediction
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.lm_eval_scores import ItemScores, keep_scores
 from saeval.evalsuite.store.manifest import TaskFacts
@@ -40,6 +39,8 @@ PREFIX = "lm_eval:"
 """Before the name of a task of lm-eval that saeval has one of its own for."""
 FILE_NAME = r"\w[\w.-]{0,99}"
 _LONGEST_SHOWN = 4000
+_NOTHING_FOUND = "[invalid]"
+"""What lm-eval's filters give where they find no answer."""
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -89,8 +90,8 @@ class HarnessTask(LoadedTask):
             return {}
         if not scored.scores:
             raise InputError(
-                f"task {self.name}: none of its metrics ({', '.join(scored.left_out)}) has a number "
-                "per item, so there is nothing to pair; compare its results with lm_eval"
+                f"task {self.name}: none of its metrics ({', '.join(scored.left_out)}) has a "
+                "number per item, so there is nothing to pair; compare its results with lm_eval"
             )
         return scored.left_out
 
@@ -106,15 +107,17 @@ class HarnessTask(LoadedTask):
     def _facts(self) -> TaskFacts:
         plain = RunConfig(tasks=())
         prompts = "".join(hash_text(self.write_prompt(d, plain, None)) for d in self.documents)
-        return TaskFacts(
-            prompt=hash_text(prompts + self._config_hash),
-            items=len(self.documents),
-            documents=hash_text("".join(str(d["hash"]) for d in self.documents)),
-            num_fewshot=self.n_examples,
-            fewshot_as_multiturn=self.multiturn,
-            group=self.group,
-            left_out=dict(self.left_out),
-            **self._settings,
+        return TaskFacts.model_validate(
+            {
+                "prompt": hash_text(prompts + self._config_hash),
+                "items": len(self.documents),
+                "documents": hash_text("".join(str(d["hash"]) for d in self.documents)),
+                "num_fewshot": self.n_examples,
+                "fewshot_as_multiturn": self.multiturn,
+                "group": self.group,
+                "left_out": dict(self.left_out),
+                **self._settings,
+            }
         )
 
     def speaker(self) -> dict[str, Any]:
@@ -236,13 +239,15 @@ class HarnessTask(LoadedTask):
         choice = None
         if self._is_plain_choice:
             choice = choose([i.resps[0][0] for i in instances][: len(choices)], choices)
+        answer = choices[choice.index] if choice else _filtered_text(instances[0])
         return general_prediction(
             task=self.name,
             item_id=document["id"],
             scores=scored.scores,
+            status="invalid" if answer == _NOTHING_FOUND else "answered",
             question=self._question(row, choices)[:_LONGEST_SHOWN],
             gold=self._gold(row, target, choices),
-            answer=choices[choice.index] if choice else _filtered_text(instances[0]),
+            answer=answer,
             response=_response(instances),
             confidence=choice.confidence if choice else None,
             confidence_normalised=choice.normalised if choice else None,
@@ -365,7 +370,7 @@ def load_foreign_tasks(
                 f"--per-label: lm-eval's tasks ({', '.join(names)}) have no labels; use --limit"
             )
         harness = Harness(config.include_path, find_data_folder(config.data_dir))
-        found = {}
+        found: dict[str, list[LoadedTask]] = {}
         for typed in names:
             name = typed.removeprefix(PREFIX)
             found[typed] = [_loaded(own.task, own.group, config) for own in harness.load(name)]

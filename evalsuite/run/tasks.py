@@ -95,7 +95,7 @@ class LoadedTask:
             prompt=hash_text(self.write_prompt(_BLANK, RunConfig(tasks=()), None)),
             items=len(self.documents),
             documents=hash_text("".join(self.hash_of(d) for d in self.documents)),
-            generation=self.generation,
+            generation=dict(self.generation),
         )
 
     def speaker(self) -> dict[str, Any]:

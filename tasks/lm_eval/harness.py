@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -68,6 +68,7 @@ class Harness:
         self._data = data_folder
         self._index = HarnessIndex(self._folders)
         _use_sandbox()
+        datasets.disable_progress_bars()
 
     def load(self, name: str) -> list[FoundTask]:
         """All tasks that a name stands for.
@@ -267,8 +268,3 @@ def _use_sandbox() -> None:
     )
     sandbox.filters.update(lm_eval.utils.env.filters)
     lm_eval.utils.env = sandbox
-
-
-def requested_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Those that are not saeval's own, without the prefix that says so."""
-    return tuple(name for name in names if name not in list_tasks())

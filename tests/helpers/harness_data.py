@@ -18,7 +18,7 @@ _ARC: Rows = [
     for i in N
 ]  # fmt: skip
 _SUMS: Rows = [
-    {"question": f"Tom has {i} nuts and buys {i + 1}. How many?", "answer": f"Add.\n#### {2 * i + 1}"}
+    {"question": f"Tom has {i} nuts, buys {i + 1}. How many?", "answer": f"Add.\n#### {2 * i + 1}"}
     for i in N
 ]
 _HELLASWAG: Rows = [

@@ -6,13 +6,9 @@ import math
 from pathlib import Path
 
 import pytest
-from command_line import fails, typed
 from harness_data import write_harness_data
 
 import saeval
-from saeval.evalsuite.store.manifest import read_manifest
-from saeval.evalsuite.store.prediction import read_predictions
-from saeval.tasks.lm_eval.choices import choose
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
