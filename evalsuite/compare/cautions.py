@@ -8,6 +8,8 @@ from typing import Any
 from saeval.evalsuite.compare.describe import describe_engine
 from saeval.evalsuite.models.types import AnyModel, SavedPredictions, ServedModel
 from saeval.evalsuite.store.baselines import RECORD
+from saeval.evalsuite.store.manifest import TaskFacts
+from saeval.terminal_text import one_line
 
 
 def model_cautions(base: AnyModel, checkpoint: AnyModel) -> tuple[str, ...]:
@@ -72,6 +74,21 @@ def engine_cautions(base: Mapping[str, Any], checkpoint: Mapping[str, Any]) -> t
     return (
         f"BASE was answered by {engines[0]} and the checkpoint by {engines[1]}: differences of the "
         "two engines are in the numbers.",
+    )
+
+
+def left_out_notes(tasks: Mapping[str, TaskFacts]) -> tuple[str, ...]:
+    """A sentence for each reason why metrics of lm-eval's tasks are not in the report."""
+    reasons: dict[str, list[str]] = {}
+    for name, facts in tasks.items():
+        left_out = (facts.model_extra or {}).get("left_out")
+        for metric, reason in left_out.items() if isinstance(left_out, dict) else ():
+            reasons.setdefault(one_line(str(reason), 100), []).append(
+                f"{metric} of {name}" if len(tasks) > 1 else str(metric)
+            )
+    return tuple(
+        f"Not compared, since each {reason}: {one_line(', '.join(metrics), 300)}."
+        for reason, metrics in reasons.items()
     )
 
 

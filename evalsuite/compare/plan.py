@@ -12,7 +12,7 @@ from typing import Any
 
 from saeval.errors import InputError
 from saeval.evalsuite.compare.best import DEFAULT_METRIC, SelectionMetric
-from saeval.evalsuite.compare.cautions import engine_cautions, model_cautions
+from saeval.evalsuite.compare.cautions import engine_cautions, left_out_notes, model_cautions
 from saeval.evalsuite.compare.compatibility import (
     ExistingPredictions,
     check_same_settings,
@@ -20,7 +20,7 @@ from saeval.evalsuite.compare.compatibility import (
 )
 from saeval.evalsuite.compare.config import ComparisonConfig
 from saeval.evalsuite.compare.describe import describe_model
-from saeval.evalsuite.compare.pairing import PredictionsByTask
+from saeval.evalsuite.compare.pairing import PredictionsByTask, TaskPredictions
 from saeval.evalsuite.config import (
     ANSWERING_DEFAULTS,
     LOADING_DEFAULTS,
@@ -38,7 +38,7 @@ from saeval.evalsuite.models.training_data import TrainingData, load_training_da
 from saeval.evalsuite.models.types import AnyModel, AskableModel, Model, SavedPredictions
 from saeval.evalsuite.run.invalid_answers import Asked, explain_invalid_answers
 from saeval.evalsuite.run.manifest import folder_manifest, run_identity
-from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
+from saeval.evalsuite.run.tasks import HARNESS_PREFIX, LoadedTask, check_samples, load_tasks
 from saeval.evalsuite.store.manifest import Proof, RunManifest, read_manifest
 from saeval.evalsuite.store.paths import RUNS, folder_name, readable
 from saeval.progress import SILENT, Progress
@@ -142,6 +142,11 @@ class ComparisonPlan:
         cautions = model_cautions(self.base, model)
         if isinstance(self.base, SavedPredictions) or isinstance(model, SavedPredictions):
             cautions += engine_cautions(self._settings(BASE), self._settings(name))
+        facts = {task.name: task.facts() for task in self.loaded_tasks}
+        for saved in (self.base, model):
+            if isinstance(saved, SavedPredictions) and saved.manifest is not None:
+                facts |= {n: f for n, f in saved.manifest.tasks.items() if n in self.tasks}
+        cautions += left_out_notes(facts)
         judge = self.config.judge
         if judge is not None and judge.model.argument in (self.base.argument, model.argument):
             cautions += (
@@ -261,15 +266,24 @@ def name_checkpoints(checkpoints: Sequence[AnyModel]) -> dict[str, AnyModel]:
 def select_tasks(
     predictions: PredictionsByTask, names: tuple[str, ...], argument: str
 ) -> PredictionsByTask:
-    """Those of the tasks that are named; all if none are."""
+    """Those of the tasks, or of the groups of tasks, that are named; all if none are."""
     if not names:
         return predictions
-    if missing := [name for name in names if name not in predictions]:
-        raise InputError(
-            f"{argument}: holds no predictions of task {', '.join(missing)}; "
-            f"it has {', '.join(predictions)}"
-        )
-    return {name: predictions[name] for name in names}
+    chosen: dict[str, TaskPredictions] = {}
+    for typed in names:
+        name = typed.removeprefix(HARNESS_PREFIX)
+        found = {task: p for task, p in predictions.items() if name in (task, _group(p))}
+        if not found:
+            raise InputError(
+                f"{argument}: holds no predictions of task {typed}; it has {', '.join(predictions)}"
+            )
+        chosen |= found
+    return chosen
+
+
+def _group(predictions: TaskPredictions) -> str | None:
+    """What a task was asked for as a part of."""
+    return next((prediction.group for prediction in predictions.values()), None)
 
 
 def _prepare_asking(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from saeval.errors import InputError, ModelError
 from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Request
-from saeval.evalsuite.run.tasks import ChatTemplate, LoadedTask, usage_of
+from saeval.evalsuite.run.tasks import HARNESS_PREFIX, ChatTemplate, LoadedTask, usage_of
 from saeval.evalsuite.store.general import general_prediction
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.lm_eval_scores import ItemScores, keep_scores
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 FEWSHOT_SEED = 1234
 """lm-eval's default."""
-PREFIX = "lm_eval:"
-"""Before the name of a task of lm-eval that saeval has one of its own for."""
 FILE_NAME = r"\w[\w.-]{0,99}"
 _LONGEST_SHOWN = 4000
 _NOTHING_FOUND = "[invalid]"
@@ -372,7 +370,7 @@ def load_foreign_tasks(
         harness = Harness(config.include_path, find_data_folder(config.data_dir))
         found: dict[str, list[LoadedTask]] = {}
         for typed in names:
-            name = typed.removeprefix(PREFIX)
+            name = typed.removeprefix(HARNESS_PREFIX)
             found[typed] = [_loaded(own.task, own.group, config) for own in harness.load(name)]
     return found
 

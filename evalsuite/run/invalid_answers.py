@@ -106,12 +106,12 @@ def _reason(invalid: Sequence[Prediction], asked: Asked) -> tuple[str, str]:
     template = "--apply-chat-template"
     if asked.has_chat_template and not asked.chat_template:
         return "the model's chat template was not applied", f"Apply it: {template}"
-    wanted = _wanted(invalid[0].task)
-    what = (
-        "they are empty"
-        if _most(invalid, lambda answer: not answer.response.strip())
-        else f"they hold no {wanted}"
-    )
+    if _most(invalid, lambda answer: not answer.response.strip()):
+        what = "they are empty"
+    elif invalid[0].scores:
+        what = "the task's filter finds no answer in them"
+    else:
+        what = f"they hold no {_wanted(invalid[0].task)}"
     if asked.chat_template is False and asked.has_chat_template is None:
         return what, f"If it is a chat model, ask it as one: {template}"
     return what, "Show it the form in a system prompt (--system), or train it to keep to it"

@@ -29,6 +29,9 @@ from saeval.tasks.registry import get_task, list_tasks
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
+HARNESS_PREFIX = "lm_eval:"
+"""Before the name of a task of lm-eval that saeval has one of its own for."""
+
 _FIELDS = ("id", "claim", "question", "topic", "answer", "first", "second", "target")
 _BLANK: dict[str, Any] = dict.fromkeys(_FIELDS, "") | {"evidence": [""], "answers": [""]}
 """A document of any task with nothing in it: of its prompt, what all documents have in common."""
