@@ -4,7 +4,8 @@
 |---|---|---|
 | accuracy, recall, coverage, rates | Tango's score interval | McNemar mid-p |
 | the same with clusters | cluster-robust t | cluster-robust t |
-| F1, precision, F-score | percentile, joint bootstrap | the same |
+| F1 and precision of a label, right among the attempted | MOVER of beta limits | the same |
+| macro-F1, F-score | percentile, joint bootstrap | the same |
 | the same with clusters | jackknife by cluster, t | the same |
 | AUROC | influence functions (DeLong) | the same |
 | Brier score, overconfidence, mean confidence | paired t, cluster-robust with clusters | the same |
@@ -39,6 +40,7 @@ from saeval.stats.inference.few_changes import of_mean, two_sided
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.multiplicity import max_t_pvalues
 from saeval.stats.inference.proportion_difference import proportion_difference
+from saeval.stats.inference.ratio_difference import difference_of_ratios
 from saeval.stats.inference.ratios import clustered_ratio_differences
 from saeval.stats.inference.std import compare_std
 from saeval.stats.metrics.aurc import aurc
@@ -209,6 +211,9 @@ def _difference_test(
     kind = get_metric(key[0]).kind
     if (values := paired_values(key, pairs)) is not None:
         return _or_reason(test_of_values(values, get_metric(key[0]), confidence_level))
+    if (own := difference_of_ratios(key, pairs)) is not None:
+        same = np.array_equal(pairs.base.predicted, pairs.checkpoint.predicted)
+        return _or_reason(two_sided(key, pairs, own.two_sided(confidence_level), constant=same))
     if kind == "counts" and key in ratios:
         ratio = two_sided(key, pairs, ratios[key], constant=ratios[key].standard_error == 0)
         return _or_reason(replace(ratio, items=items_behind(key, pairs)))

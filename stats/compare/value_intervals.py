@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, IntArray
 from saeval.stats._core.interval import Interval
@@ -11,6 +9,7 @@ from saeval.stats.inference.auroc import auroc_interval
 from saeval.stats.inference.means import proportion_interval
 from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.metric import MetricKey
+from saeval.stats.metrics.ratios import ratio_of
 from saeval.stats.metrics.registry import get_metric
 
 
@@ -74,12 +73,8 @@ def _among_answers(
     key: MetricKey, pairs: PairedAnswers, answers: Answers
 ) -> tuple[BoolArray, IntArray | None] | None:
     """Whether each of the answers that a precision is of is right."""
-    name, label = key
-    if name == "precision":
-        given = answers.predicted == pairs.labels.index(str(label))
-    elif name == "correct_given_attempted":
-        given = answers.predicted != pairs.labels.index(str(pairs.abstention))
-    else:
+    ratio = ratio_of(key, pairs, answers)
+    if ratio is None or ratio.is_dice:
         return None
-    right = np.asarray(answers.predicted == pairs.target)[given]
-    return right, None if pairs.cluster is None else pairs.cluster[given]
+    cluster = None if pairs.cluster is None else pairs.cluster[ratio.counts]
+    return ratio.hits[ratio.counts], cluster

@@ -11,7 +11,9 @@ the other side of the limit, and the interval's ends are the two one-sided confi
 | Brier score, mean confidence | paired t, cluster-robust with clusters * | the same * |
 | AUROC | influence functions (DeLong) | DeLong, on the logit scale |
 | AURC | jackknife | – |
-| macro-F1, F1, precision, … | joint bootstrap, percentile | the same |
+| F1 and precision of a label | MOVER of beta limits | exact binomial |
+| the same with clusters | MOVER, Korn–Graubard | Korn–Graubard * |
+| macro-F1, F-score | joint bootstrap, percentile | the same |
 | the same with clusters | jackknife by cluster, t | the same |
 | ECE² | joint bootstrap, percentile | the same |
 
@@ -30,7 +32,7 @@ from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.interval import FEWEST_ITEMS
 from saeval.stats.bootstrap.paired import PairedBootstrap
-from saeval.stats.gate.value_tests import auroc_against, mean_against
+from saeval.stats.gate.value_tests import auroc_against, mean_against, ratio_against
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
@@ -39,6 +41,7 @@ from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.one_sided import (
     LimitTest,
     by_changes,
+    by_ratio,
     by_replicates,
     by_t,
     by_tango,
@@ -46,9 +49,11 @@ from saeval.stats.inference.one_sided import (
     too_few,
     untested,
 )
+from saeval.stats.inference.ratio_difference import difference_of_ratios
 from saeval.stats.inference.ratios import clustered_ratio_differences, clustered_ratios
 from saeval.stats.metrics.item_values import PairedValues, items_behind, paired_values
 from saeval.stats.metrics.metric import Metric, MetricKey
+from saeval.stats.metrics.ratios import ratio_of
 from saeval.stats.metrics.registry import get_metric
 
 Bootstrap = Callable[[], PairedBootstrap]
@@ -122,6 +127,9 @@ def value_against(
         return auroc_against(right, stated, cluster, limit, confidence_level)
     if (reason := _why_none(metric, pairs)) is not None:
         return untested(None, limit, confidence_level, 0, reason)
+    ratio = ratio_of(key, pairs, pairs.checkpoint)
+    if ratio is not None and ratio.counts.any():
+        return ratio_against(ratio, pairs.cluster, limit, confidence_level)
     if pairs.cluster is not None and key in (own := clustered_ratios(pairs, confidence_level)):
         return by_t(replace(own[key], items=items_behind(key, pairs)), limit, confidence_level)
     drawn = bootstrap()
@@ -189,6 +197,8 @@ def _difference(
             right, stated, right_after, stated_after, cluster=cluster, confidence_level=level
         )
         return by_t(test, limit, confidence_level)
+    if (ratio := difference_of_ratios(key, pairs)) is not None:
+        return by_ratio(ratio, limit, confidence_level)
     if pairs.cluster is not None and key in (tests := clustered_ratio_differences(pairs, level)):
         test = replace(tests[key], items=items_behind(key, pairs))
         return by_t(test, limit, confidence_level)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import stats
 from scipy.special import expit, logit
@@ -20,6 +22,7 @@ from saeval.stats.inference.one_sided import (
 )
 from saeval.stats.metrics.item_values import PairedValues
 from saeval.stats.metrics.metric import Metric
+from saeval.stats.metrics.ratios import Ratio
 
 
 def mean_against(
@@ -35,20 +38,46 @@ def mean_against(
         As `saeval.stats.gate.margins.value_against`.
     """
     own, cluster = values.checkpoint.astype(np.float64), values.cluster
+    if metric.kind == "proportion":
+        return _proportion_against(own, cluster, limit, confidence_level)
     if len(own) < FEWEST_ITEMS:
         return too_few(float(own.mean()), limit, confidence_level, len(own))
     mean = mean_difference(
         np.zeros(len(own)), own, cluster=cluster, confidence_level=2 * confidence_level - 1
     )
-    if metric.kind == "proportion":
-        test = _proportion(own, cluster, mean.standard_error, limit, confidence_level)
-        if cluster is None:  # which is the test of a bounded mean
-            return test
-    else:
-        test = by_t(mean, limit, confidence_level)
     lower, upper = metric.bounds
     return guarded(
-        test, bounded_mean(own, lower=lower, upper=upper, cluster=cluster, fades_at=FOR_VERDICTS)
+        by_t(mean, limit, confidence_level),
+        bounded_mean(own, lower=lower, upper=upper, cluster=cluster, fades_at=FOR_VERDICTS),
+    )
+
+
+def ratio_against(
+    ratio: Ratio, cluster: IntArray | None, limit: float, confidence_level: float
+) -> LimitTest:
+    """A precision or an F1 of the checkpoint alone: a proportion of the items that count."""
+    hits = ratio.hits[ratio.counts].astype(np.float64)
+    groups = None if cluster is None else cluster[ratio.counts]
+    test = _proportion_against(hits, groups, ratio.proportion(limit), confidence_level)
+    ends = test.interval
+    if ends is not None:
+        low, high = ratio.metric(np.array([ends.low, ends.high]))
+        ends = Interval(float(low), float(high), ends.method)
+    value = float(ratio.metric(np.array(hits.mean())))
+    return replace(test, estimate=value, limit=limit, interval=ends)
+
+
+def _proportion_against(
+    own: FloatArray, cluster: IntArray | None, limit: float, confidence_level: float
+) -> LimitTest:
+    if len(own) < FEWEST_ITEMS:
+        return too_few(float(own.mean()), limit, confidence_level, len(own))
+    error = mean_difference(np.zeros(len(own)), own, cluster=cluster).standard_error
+    test = _proportion(own, cluster, error, limit, confidence_level)
+    if cluster is None:  # which is the test of a bounded mean
+        return test
+    return guarded(
+        test, bounded_mean(own, lower=0, upper=1, cluster=cluster, fades_at=FOR_VERDICTS)
     )
 
 

@@ -13,6 +13,7 @@ from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.bounded_mean import BoundedMean
 from saeval.stats.inference.few_changes import METHOD, FewChanges
 from saeval.stats.inference.proportions import tango_interval, tango_score
+from saeval.stats.inference.ratio_difference import RatioDifference
 
 _ROUNDING = 1e-12
 
@@ -84,6 +85,22 @@ def by_t(test: DifferenceTest, limit: float, confidence_level: float) -> LimitTe
         float(reference.cdf(z)),
         test.items,
         test.method,
+        confidence_level,
+    )
+
+
+def by_ratio(ratio: RatioDifference, limit: float, confidence_level: float) -> LimitTest:
+    """Of two proportions, each of items that its model picks."""
+    if ratio.items < FEWEST_ITEMS:
+        return too_few(ratio.difference, limit, confidence_level, ratio.items)
+    return LimitTest(
+        ratio.difference,
+        limit,
+        ratio.interval(2 * confidence_level - 1),
+        ratio.pvalue_above(limit),
+        ratio.pvalue_below(limit),
+        ratio.items,
+        ratio.method,
         confidence_level,
     )
 
