@@ -20,6 +20,8 @@ METHODS: dict[str, str] = {
     "smoothed-delong-cr3-t": "DeLong with four pseudo-items, as confidence hardly varies, "
     "cluster-robust (CR3)",
     "jackknife-t": "jackknife t",
+    "mover-beta": "MOVER of beta limits",
+    "mover-korn-graubard": "MOVER of Korn–Graubard limits (clusters)",
     "jackknife-cr3-t": "jackknife t, cluster-robust (CR3)",
     "smoothed-jackknife-t": "jackknife t with four pseudo-items, as confidence hardly varies",
     "smoothed-jackknife-cr3-t": "jackknife t with four pseudo-items, as confidence hardly varies, "

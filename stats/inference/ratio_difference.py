@@ -49,12 +49,15 @@ class _Side:
         """How far the metric's one-sided limits at `alpha` lie below and above it."""
         lowered = 1.0
         if self.degrees_of_freedom is not None:
-            lowered = float(ndtri(alpha) / stdtrit(self.degrees_of_freedom, alpha)) ** 2
+            quantile = float(stdtrit(self.degrees_of_freedom, alpha))
+            lowered = float(ndtri(alpha) / quantile) ** 2
+            if not lowered > 0:  # too few clusters for such an α
+                return math.inf, math.inf
         hits, misses = self.hits * lowered, (self.items - self.hits) * lowered
         spread = math.sqrt(hits * misses / (hits + misses))
         weight = max(1 - spread / _FADES_AT, 0.5)
-        low = float(betaincinv(hits + 1 - weight, misses + weight, alpha)) if hits > 0 else 0.0
-        far = float(betaincinv(misses + 1 - weight, hits + weight, alpha)) if misses > 0 else 0.0
+        low = _beta_quantile(hits + 1 - weight, misses + weight, alpha) if hits > 0 else 0.0
+        far = _beta_quantile(misses + 1 - weight, hits + weight, alpha) if misses > 0 else 0.0
         ends = self.ratio.metric(np.array([low, 1 - far]))
         # A limit cannot lie on the wrong side, where α is so large that rounding counts.
         return max(self.value - float(ends[0]), 0.0), max(float(ends[1]) - self.value, 0.0)
@@ -110,6 +113,8 @@ class RatioDifference:
     def _end(self, alpha: float, *, above: bool) -> float:
         (base_down, base_up), (down, up) = self._base.reach(alpha), self._checkpoint.reach(alpha)
         first, second = (base_down, up) if above else (base_up, down)
+        if math.isinf(first + second):
+            return math.inf if above else -math.inf
         shared = 2 * self._correlation * (first * second)
         reach = math.sqrt(max(first**2 + second**2 - shared, 0.0))
         return self.difference + (reach if above else -reach)
@@ -215,6 +220,11 @@ def ratio_difference(
     return RatioDifference(
         sides[0], sides[1], min(max(correlation, -1.0), 1.0), min(counted), clusters
     )
+
+
+def _beta_quantile(first: float, second: float, alpha: float) -> float:
+    found = float(betaincinv(first, second, alpha))
+    return 0.0 if math.isnan(found) else found  # too small for the routine
 
 
 def _without_each(ratio: Ratio, cluster: IntArray, clusters: int) -> FloatArray | None:

@@ -79,6 +79,11 @@ def at_most(what: str, quantity: str, most: float) -> Promise:
     return Promise(what, quantity, at_most=most)
 
 
+def at_least(what: str, quantity: str, least: float) -> Promise:
+    """A share that must be reached."""
+    return Promise(what, quantity, at_least=least)
+
+
 def between(what: str, quantity: str, least: float, most: float) -> Promise:
     """A share that must lie in a band."""
     return Promise(what, quantity, least, most)
