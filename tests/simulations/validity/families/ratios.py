@@ -129,7 +129,7 @@ FAMILY = Family(
     """Both models have the same true precision (or F1) of NA, but the checkpoint says NA more
 often. A test that takes the two models for exchangeable finds differences that are none.
 Where it is near 0 or 1, few errors are expected, and no test can use up its 5%: it may err less.
-At the margin, which is then as far off as the truth, to pass is an error, and so is to be blocked.""",
+With the truth at the margin to pass is an error, and so is to be blocked.""",
     (
         case(PRECISION, 300, RARELY, OFTEN, quick=True),
         case(PRECISION, 1000, RARELY, OFTEN, quick=True),
