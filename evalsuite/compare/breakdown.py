@@ -10,7 +10,7 @@ from saeval.evalsuite.compare.pairing import PairedPredictions, to_arrays
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats._core.answers import Answers
 from saeval.stats._core.arrays import BoolArray
-from saeval.stats.compare.groups import quarters
+from saeval.stats.compare.groups import SUBJECT, quarters
 from saeval.stats.compare.majority import ItemSamples, PairedSamples
 from saeval.tasks.grading.normalize import normal_forms
 
@@ -35,6 +35,8 @@ def item_groups(pairs: PairedPredictions) -> dict[str, list[str]]:
         groups["topic"] = [str(topic) for topic in topics]
     if None not in popularity:
         groups["popularity"] = quarters([float(views or 0) for views in popularity])
+    if len({p.task for p in pairs.base}) > 1:
+        groups = {SUBJECT: [p.task for p in pairs.base]}
     return groups
 
 
@@ -44,7 +46,7 @@ def to_paired_samples(pairs: PairedPredictions) -> PairedSamples | None:
     for row, prediction in enumerate(pairs.base):
         rows[prediction.item_id].append(row)
     k = max(map(len, rows.values()))
-    if k < 2:
+    if k < 2 or not all(p.is_graded for p in (*pairs.base, *pairs.checkpoint)):
         return None
     complete = np.array([item for item in rows.values() if len(item) == k])
     arrays = to_arrays(pairs)

@@ -212,4 +212,9 @@ def _read_grades(folder: Path) -> Grades | None:
 
 
 def _select(predictions: PredictionsByTask, names: list[str]) -> PredictionsByTask:
-    return {name: predictions[name] for name in names if name in predictions}
+    """Those of the tasks, and of the groups, that are named."""
+    return {
+        name: items
+        for name, items in predictions.items()
+        if name in names or any(prediction.group in names for prediction in items.values())
+    }

@@ -231,10 +231,17 @@ def to_arrays(pairs: PairedPredictions) -> PairedAnswers:
         _answers(pairs.base, task, names),
         _answers(pairs.checkpoint, task, names),
         cluster_indices(pairs.base),
+        stratum=_subjects(pairs) if scores else None,
         wrong=labels.wrong,
         scores=scores,
         is_graded=is_graded,
     )
+
+
+def _subjects(pairs: PairedPredictions) -> npt.NDArray[np.int64] | None:
+    """The task of each item of a group, as numbers; None of a task."""
+    names, index = np.unique([p.task for p in pairs.base], return_inverse=True)
+    return index if len(names) > 1 else None
 
 
 def cluster_indices(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] | None:
@@ -243,6 +250,7 @@ def cluster_indices(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] 
     Several samples of one item are a cluster, unless the item is in a larger one.
     """
     several = any(p.sample_index for p in predictions)
+    several |= len({p.task for p in predictions}) > 1 and any(p.cluster_id for p in predictions)
     clusters = [
         cluster
         for p in predictions

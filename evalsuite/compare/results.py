@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from saeval.errors import InputError
 from saeval.evalsuite.compare.grading import apply_grades
+from saeval.evalsuite.compare.group import merge_groups
 from saeval.evalsuite.compare.pairing import (
     PairedPredictions,
     PredictionsByTask,
@@ -46,7 +47,8 @@ class ComparedPredictions:
     Attributes
     ----------
     base, checkpoint
-        All predictions by task and item, paired or not.
+        All predictions by task and item, paired or not; the tasks of a group are one (see
+        `saeval.evalsuite.compare.group.merge_groups`).
     grades
         Of a judge, which stand in place of the default grader's; None without one.
     training
@@ -64,6 +66,11 @@ class ComparedPredictions:
     allow_mismatch: bool = False
     base_proof: Proof | None = None
     checkpoint_proof: Proof | None = None
+
+    def __post_init__(self) -> None:
+        base, checkpoint = merge_groups(self.base, self.checkpoint)
+        object.__setattr__(self, "base", base)
+        object.__setattr__(self, "checkpoint", checkpoint)
 
     def pair(self, task: str, level: float) -> PairedPredictions:
         """The pairs of one task, as they were compared."""

@@ -80,7 +80,8 @@ def compare_predictions(
         tasks = list(with_answers(adjust_family(tasks), settings.confidence_level))
         shared = find_shared_items(paired)
         kinds = {pairs.task.kind for pairs in paired}
-        if len(tasks) > 1 and not shared and len(kinds) == 1:
+        has_scores = any(answers.scores for answers in arrays)
+        if len(tasks) > 1 and not shared and len(kinds) == 1 and not has_scores:
             show(f"statistics: {checkpoint_model.name}, {POOLED}")
             pooled = compare_task(POOLED, _pool(arrays), settings)
     warnings = list(cautions)
@@ -180,7 +181,7 @@ def _published(
 ) -> PublishedConvention | None:
     """How a study would count, if that differs: it read the answers itself, or some are invalid."""
     labels = pairs.task.labels.names
-    if pairs.task.kind.is_open_ended:
+    if pairs.task.kind.is_open_ended or arrays.scores:
         return None
     from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
     if not from_file and all(p.status != "invalid" for p in (*pairs.base, *pairs.checkpoint)):

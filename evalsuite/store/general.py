@@ -37,14 +37,11 @@ class GeneralTask(Task):
         Whether every answer is right or wrong, and has not only scores.
     abstains
         Whether any model abstained, so that abstaining is an answer of the task.
-    is_group
-        Whether it is several tasks taken together, of which each item names its own.
     """
 
     scores: tuple[ScoreDeclaration, ...] = ()
     is_graded: bool = True
     abstains: bool = False
-    is_group: bool = False
 
 
 def general_prediction(

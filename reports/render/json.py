@@ -117,10 +117,12 @@ def from_json(text: str) -> Comparison:
 
 def _find_wrong_shape(task: TaskComparison) -> str | None:
     """What reports could not show, since lists that belong together are of different lengths."""
-    if not task.labels:
+    if not task.labels and task.is_graded:
         return "`labels` is empty"
     if len(task.targets) != len(task.labels):
         return f"{len(task.labels)} labels and {len(task.targets)} targets"
+    if task.transitions is None:
+        return None if task.mcnemar is None else "`transitions` is missing"
     size = len(task.labels) + 1
     counts = task.transitions.counts
     lengths = {len(task.transitions.labels), len(counts), *map(len, counts)}
@@ -153,6 +155,10 @@ def _serialized(value: DataclassInstance) -> list[dataclasses.Field[Any]]:
         if field.metadata.get("serialized", True)
         and (
             field.metadata.get("serialized_if_none", True) or getattr(value, field.name) is not None
+        )
+        and (
+            field.metadata.get("serialized_if_default", True)
+            or getattr(value, field.name) != field.default
         )
     ]
 

@@ -25,7 +25,7 @@ def metric_of(row: MetricComparison) -> Metric:
     """The metric of a row: as the row declares it, as it is registered, or by its name alone."""
     if (declared := row.declaration) is not None:
         return Metric(
-            row.metric,
+            "declared",
             declared.title,
             declared.definition,
             kind="counts",

@@ -20,6 +20,8 @@ def cost_of(task: TaskComparison, level: float) -> TaskCost:
         Confidence level.
     """
     names: list[tuple[str, str | None]] = [("accuracy", None)]
+    if task.primary is not None:
+        names = [(r.metric, None) for r in task.metrics if r.headline and r.declaration is not None]
     if is_question(task):
         names += [("correct_rate", None), ("incorrect_rate", None)]
     names += [("recall", label) for label in task.labels]

@@ -12,12 +12,20 @@ Direction = Literal["better", "worse", "higher", "lower", "equivalent", "not det
 MARGIN = 0.05
 """A change smaller than this, five points of a proportion, is taken to be of no consequence."""
 MARGIN_OF_SQUARES = 0.02
-_SQUARES = ("brier", "own_brier", "ece_squared_debiased")
+_SQUARES = ("brier", "own_brier", "brier_normalised", "ece_squared_debiased")
 
 
 def margin_of(metric: str) -> float:
     """The m of "equivalent within ±m"; smaller for squared errors, whose scale is narrower."""
     return MARGIN_OF_SQUARES if metric in _SQUARES else MARGIN
+
+
+def margin_of_row(row: MetricComparison) -> float | None:
+    """The same of a row: of another program's score as much of its range; None if it has none."""
+    if row.declaration is None:
+        return margin_of(row.metric)
+    limits = row.declaration.range
+    return None if limits is None else MARGIN * (limits[1] - limits[0])
 
 
 def significance_level(level: float) -> float:
@@ -36,8 +44,10 @@ def is_equivalent(row: MetricComparison) -> bool:
     At a level of 1 − 2α that is two one-sided tests at α (Schuirmann 1987); the interval here is
     wider than that, which errs on the side of "not detected".
     """
-    limits, margin = row.confidence_interval, margin_of(row.metric)
-    return limits is not None and -margin < limits.low and limits.high < margin
+    limits, margin = row.confidence_interval, margin_of_row(row)
+    return (
+        limits is not None and margin is not None and -margin < limits.low and limits.high < margin
+    )
 
 
 def direction_of(row: MetricComparison, level: float) -> Direction:

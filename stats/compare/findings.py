@@ -7,7 +7,10 @@ from typing import Literal
 
 from saeval.stats.compare.direction import Direction
 
-Answer = Literal["yes", "no", "lost", "only says so", "only refuses more", "cannot tell"]
+Answer = Literal[
+    "yes", "no", "lost", "only says so", "only refuses more", "cannot tell", "not asked"
+]
+"""``not asked``: the task shows neither abstention nor confidence, and says nothing about it."""
 
 Source = Literal["abstention", "stated confidence", "own probabilities"]
 

@@ -12,10 +12,13 @@ import numpy.typing as npt
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
+from saeval.stats.compare.score_rows import score_rows
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.registry import get_metric
 
+SUBJECT = "subject"
+"""The dimension whose groups are the tasks that a group of tasks consists of."""
 OTHERS = "others"
 MOST_GROUPS = 24
 SMALLEST_GROUP = 20
@@ -59,6 +62,8 @@ def compare_groups(
     tuple of GroupComparison
         Sorted by name, ``others`` last; empty for a single group.
     """
+    if dimension == SUBJECT:
+        return _adjusted(_subjects(pairs, group, confidence_level))
     sizes = Counter(group)
     kept = {name for name, items in sizes.most_common(MOST_GROUPS) if items >= SMALLEST_GROUP}
     names = np.array([name if name in kept else OTHERS for name in group])
@@ -85,6 +90,27 @@ def compare_groups(
                     )
                 )
         comparisons.append(GroupComparison(dimension, name, len(members), tuple(rows)))
+    return _adjusted(comparisons)
+
+
+def _subjects(
+    pairs: PairedAnswers, group: Sequence[str], confidence_level: float
+) -> list[GroupComparison]:
+    """Every score on each part of a group, however small; none is taken together with others."""
+    names = np.array(group)
+    comparisons = []
+    for name in dict.fromkeys(group):
+        members = np.flatnonzero(names == name)
+        part = replace(pairs.subset(members), stratum=None)
+        rows = [
+            replace(row, headline=False, base_interval=None, checkpoint_interval=None)
+            for row in score_rows(part, confidence_level)
+        ]
+        comparisons.append(GroupComparison(SUBJECT, name, len(members), tuple(rows)))
+    return comparisons
+
+
+def _adjusted(comparisons: Sequence[GroupComparison]) -> tuple[GroupComparison, ...]:
     holm = iter(
         adjust_pvalues([row.pvalue for part in comparisons for row in part.metrics], method="holm")
     )

@@ -95,6 +95,8 @@ def knowledge_of(task: TaskComparison, level: float) -> Knowledge:
         Confidence level.
     """
     findings = _abstention(task, level), _stated(task, level), _own(task, level)
+    if task.primary is not None and not any(finding.evidence for finding in findings):
+        return Knowledge("not asked", findings)
     if task.items and task.checkpoint.invalid / task.items > UNREADABLE:
         return Knowledge("cannot tell", findings, ("cannot be parsed",))
     if is_identical(task):
@@ -182,6 +184,12 @@ def _in_questions(task: TaskComparison, level: float) -> _Reading:
 
 
 def _stated(task: TaskComparison, level: float) -> Finding:
+    if task.confidence_is_own:
+        return Finding("stated confidence", "untested", False, (), ("not measured",))
+    return _of_confidence(task, level, "stated confidence")
+
+
+def _of_confidence(task: TaskComparison, level: float, source: Source) -> Finding:
     names = [(name, None) for name in ("auroc", "auroc_alike", "overconfidence")]
     evidence = _evidence(task, level, [*names, ("confidence_missing", None)])
     honesty = _direction(task, "overconfidence", level)
@@ -191,10 +199,12 @@ def _stated(task: TaskComparison, level: float) -> Finding:
     finding, ruled_out, reasons = _confidence(
         task, "auroc", honesty, level, missing=missing, overclaims=overclaims
     )
-    return Finding("stated confidence", finding, ruled_out, evidence, reasons)
+    return Finding(source, finding, ruled_out, evidence, reasons)
 
 
 def _own(task: TaskComparison, level: float) -> Finding:
+    if task.confidence_is_own:
+        return _of_confidence(task, level, "own probabilities")
     names = ("own_auroc", "own_auroc_alike", "own_brier", "own_confidence_wrong")
     evidence = _evidence(task, level, [(name, None) for name in names])
     honesty = _direction(task, "own_brier", level)

@@ -25,11 +25,17 @@ class MetricDeclaration:
     ----------
     title, definition, scale
         As in its `Metric`.
+    range
+        Of a score of another program: smallest and largest value, None where there is no bound;
+        of all others (0, 1).
     """
 
     title: str
     definition: str
     scale: Scale
+    range: tuple[float, float] | None = field(
+        default=(0.0, 1.0), metadata={"serialized_if_default": False}
+    )
 
 
 @dataclass(frozen=True)

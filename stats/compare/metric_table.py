@@ -26,7 +26,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.answers import PairedAnswers, lacks_confidence
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
@@ -116,6 +116,8 @@ def _has_a_meaning(key: MetricKey, pairs: PairedAnswers) -> bool:
         np.isfinite(answers.confidence).any() for answers in pairs.models
     ):
         return False
+    if pairs.scores:
+        return _has_a_meaning_beside_scores(key, pairs)
     if pairs.wrong is None or pairs.abstention is None:
         return True
     if (pairs.target == pairs.labels.index(pairs.abstention)).any():
@@ -123,6 +125,24 @@ def _has_a_meaning(key: MetricKey, pairs: PairedAnswers) -> bool:
     name, label = key
     needless = ("hallucination_rate", "correct_rate", "false_abstention_rate")
     return name not in needless and label != pairs.abstention
+
+
+def _has_a_meaning_beside_scores(key: MetricKey, pairs: PairedAnswers) -> bool:
+    """Whether another program's scores do not say it: the primary one is the accuracy.
+
+    Where nothing is invalid, nothing abstains or no confidence is missing, no row says so: that
+    program may have no such answers.
+    """
+    name, label = key
+    if name in (score.name for score in pairs.scores) or label is not None:
+        return False
+    if name == "confidence_missing":
+        return any(lacks_confidence(pairs, answers).any() for answers in pairs.models)
+    if get_metric(name).needs_confidence:
+        return bool(pairs.both_confident.any())
+    if name == "invalid_rate":
+        return any((a.predicted == len(pairs.labels)).any() for a in pairs.models)
+    return name in ("incorrect_rate", "correct_given_attempted", "abstention_rate", "coverage")
 
 
 def _at_least(pvalue: float | None, adjusted: float | None) -> float | None:
@@ -155,7 +175,7 @@ def _row(
         pvalue_max_t=None,
         pvalue_holm=None,
         pvalue_bh=None,
-        higher_is_better=_direction(metric, pairs, config.confidence_level),
+        higher_is_better=direction_in(metric, pairs, config.confidence_level),
         headline=metric.is_headline(label, pairs.abstention),
     )
     if base is None or checkpoint is None:
@@ -176,7 +196,7 @@ def _row(
     )
 
 
-def _direction(metric: Metric, pairs: PairedAnswers, confidence_level: float) -> bool | None:
+def direction_in(metric: Metric, pairs: PairedAnswers, confidence_level: float) -> bool | None:
     """Whether higher is better; None where neither direction is, or the data do not say.
 
     A signed quantity is best at 0, and |after| > |base| means that after − base and after + base

@@ -104,6 +104,27 @@ def model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float
     )
 
 
+def only_scored(items: int) -> ModelResult:
+    """Of answers that have scores alone: how many there are."""
+    return ModelResult(
+        confusion=(),
+        answered=items,
+        abstained=0,
+        invalid=0,
+        stated_confidence=0,
+        reliability=(),
+        histogram=ConfidenceHistogram({}, {}),
+        risk_coverage=None,
+        auarc=None,
+        augrc=None,
+        brier_miscalibration=None,
+        brier_discrimination=None,
+        brier_uncertainty=None,
+        ece_10=None,
+        ece_15=None,
+    )
+
+
 def _histogram(confidence: FloatArray) -> tuple[int, ...]:
     counts = np.bincount(np.minimum((confidence * 10 + 1e-9).astype(int), 9), minlength=10)
     return tuple(counts.tolist())

@@ -88,6 +88,8 @@ class TaskComparison:
     ----------
     items, clusters
         Paired items, and the number of clusters resampled (None: items are independent).
+    mcnemar, transitions
+        None where answers have scores alone and nothing is right or wrong.
     labels, abstention
         The classes, fixed by the task, and the label of an abstention, if any.
     targets
@@ -113,6 +115,12 @@ class TaskComparison:
     missing_confidence
         Metrics of confidence with what was left out at its worst and at the model's mean; None
         where nothing was left out.
+    primary
+        Of another program's task: the score that says what is right, or the first of its scores;
+        None of a task of ours.
+    confidence_is_own
+        Of another program's task: whether confidence is the probability that the model itself gives
+        to its choice, and nothing that it said.
     """
 
     task: str
@@ -121,11 +129,11 @@ class TaskComparison:
     labels: tuple[str, ...]
     targets: tuple[int, ...]
     metrics: tuple[MetricComparison, ...]
-    mcnemar: McNemar
+    mcnemar: McNemar | None
     levene: tuple[Levene, ...]
     std: PairedStd | None
     label_probabilities: LabelProbabilities | None
-    transitions: Transitions
+    transitions: Transitions | None
     invalid_treatments: tuple[InvalidTreatment, ...]
     base: ModelResult
     checkpoint: ModelResult
@@ -145,9 +153,21 @@ class TaskComparison:
     missing_confidence: tuple[MissingConfidence, ...] | None = field(
         default=None, metadata={"serialized_if_none": False}
     )
+    primary: str | None = field(default=None, metadata={"serialized_if_none": False})
+    confidence_is_own: bool | None = field(default=None, metadata={"serialized_if_none": False})
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether answers are right or wrong, and have not only scores."""
+        return self.mcnemar is not None
 
     def metric(self, name: str, label: str | None = None) -> MetricComparison:
-        """The row of a metric; raises KeyError if the task has none of that name."""
+        """The row of a metric; raises KeyError if the task has none of that name.
+
+        The accuracy of another program's task is its primary score, where that says what is right.
+        """
+        if (name, label) == ("accuracy", None) and self.primary is not None and self.is_graded:
+            name = self.primary
         for row in self.metrics:
             if row.metric == name and row.label == label:
                 return row
@@ -160,6 +180,8 @@ class TaskComparison:
         for row in self.metrics:
             if (row.metric, row.label) == (key, None):
                 return row
+        if key == "accuracy" and self.primary is not None:
+            return self.metric(key)
         rows = {name: row for row in self.metrics for name in _names(row, self.abstention)}
         if _plain(key) in rows:
             return rows[_plain(key)]
@@ -171,6 +193,8 @@ def _names(row: MetricComparison, abstention: str | None) -> list[str]:
     """What may stand for it, as `_plain` spells it: ``na_recall``, or the metric and its title."""
     if row.label is not None:
         return [_plain(f"{row.label} {row.metric}")]
+    if row.declaration is not None:
+        return [_plain(row.metric), _plain(row.declaration.title)]
     return [row.metric, _plain(get_metric(row.metric).title_for(abstention))]
 
 

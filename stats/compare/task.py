@@ -16,18 +16,19 @@ from saeval.stats.compare.alike import alike_rows, own_probability_rows
 from saeval.stats.compare.confidence_std import paired_std
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.contamination import Overlap
-from saeval.stats.compare.groups import compare_groups
+from saeval.stats.compare.groups import GroupComparison, compare_groups
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
 from saeval.stats.compare.majority import PairedSamples
 from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
 from saeval.stats.compare.metric_table import metric_rows
 from saeval.stats.compare.missing_confidence import missing_confidence
-from saeval.stats.compare.model_result import model_result
+from saeval.stats.compare.model_result import model_result, only_scored
 from saeval.stats.compare.own_metrics import own_metric_rows
 from saeval.stats.compare.published import PublishedConvention
 from saeval.stats.compare.repeated_samples import compare_samples
 from saeval.stats.compare.results import ChangedItem, TaskComparison, Unpaired
+from saeval.stats.compare.score_rows import normalised_rows, score_rows
 from saeval.stats.compare.transitions import label_transitions
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.proportions import mcnemar
@@ -73,6 +74,14 @@ def compare_task(
     samples
         The same answers by item, where items have several samples.
     """
+    if not pairs.is_graded:
+        return _scored_task(
+            task,
+            pairs,
+            config,
+            unpaired=unpaired or Unpaired(0, 0, (), ()),
+            groups=_groups(pairs, groups, config.confidence_level),
+        )
     rng = np.random.default_rng([config.seed, zlib.crc32(task.encode())])
     bootstrap = paired_bootstrap(pairs, n_resamples=config.n_resamples, rng=rng)
     confident = pairs.both_confident
@@ -86,9 +95,11 @@ def compare_task(
         labels=pairs.labels,
         targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
         metrics=(
+            *score_rows(pairs, config.confidence_level),
             *metrics,
             *own_probability_rows(probed),
             *alike_rows(pairs, config.confidence_level),
+            *normalised_rows(pairs, config.confidence_level),
             *own_metric_rows(pairs, config.confidence_level),
             *_process_correct(pairs, right_in_reasoning, config.confidence_level),
         ),
@@ -125,12 +136,55 @@ def compare_task(
         warnings=_warnings(pairs, samples),
         abstention=pairs.abstention,
         repeated=None if samples is None else compare_samples(samples, config, rng),
-        groups=tuple(
-            comparison
-            for dimension, names in groups.items()
-            for comparison in compare_groups(pairs, dimension, names, config.confidence_level)
-        ),
+        groups=_groups(pairs, groups, config.confidence_level),
         overlap=overlap,
+        primary=pairs.scores[0].name if pairs.scores else None,
+        confidence_is_own=pairs.base.confidence_normalised is not None if pairs.scores else None,
+    )
+
+
+def _groups(
+    pairs: PairedAnswers, groups: Mapping[str, Sequence[str]], confidence_level: float
+) -> tuple[GroupComparison, ...]:
+    return tuple(
+        comparison
+        for dimension, names in groups.items()
+        for comparison in compare_groups(pairs, dimension, names, confidence_level)
+    )
+
+
+def _scored_task(
+    task: str,
+    pairs: PairedAnswers,
+    config: StatsConfig,
+    *,
+    unpaired: Unpaired,
+    groups: tuple[GroupComparison, ...],
+) -> TaskComparison:
+    """Of answers that have scores alone: their rows, and nothing about right and wrong."""
+    return TaskComparison(
+        task=task,
+        items=len(pairs),
+        clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
+        labels=(),
+        targets=(),
+        metrics=score_rows(pairs, config.confidence_level),
+        mcnemar=None,
+        levene=(),
+        std=None,
+        label_probabilities=None,
+        transitions=None,
+        invalid_treatments=(),
+        base=only_scored(len(pairs)),
+        checkpoint=only_scored(len(pairs)),
+        published=None,
+        evidence_shortcut=None,
+        unpaired=unpaired,
+        n_changed_items=0,
+        changed_items=(),
+        warnings=(*_few_items(len(pairs)), *_few_clusters(pairs)),
+        groups=groups,
+        primary=pairs.scores[0].name,
     )
 
 
@@ -175,10 +229,8 @@ def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> 
 
 
 def _warnings(pairs: PairedAnswers, samples: PairedSamples | None) -> tuple[str, ...]:
-    sentences = []
     n = len(pairs)
-    if n < 200:
-        sentences.append(f"Only {n} items: intervals are wide and their coverage is less exact.")
+    sentences = _few_items(n)
     missing = [
         label for index, label in enumerate(pairs.labels) if not (pairs.target == index).any()
     ]
@@ -199,11 +251,21 @@ def _warnings(pairs: PairedAnswers, samples: PairedSamples | None) -> tuple[str,
             f"Confidence metrics rest on the {confident} of {n} items on which both models "
             f"{stated}."
         )
-    if confident == 0:
+    if confident == 0 and not pairs.scores:
         sentences.append(f"There is no item on which both models {stated}: no confidence metrics.")
-    if pairs.cluster is not None and len(np.unique(pairs.cluster)) < min(200, n - 1):
-        sentences.append(
-            f"Only {len(np.unique(pairs.cluster))} clusters: "
-            "cluster bootstrap intervals are somewhat too narrow below 200."
-        )
-    return tuple(sentences)
+    return (*sentences, *_few_clusters(pairs))
+
+
+def _few_items(items: int) -> list[str]:
+    if items >= 200:
+        return []
+    return [f"Only {items} items: intervals are wide and their coverage is less exact."]
+
+
+def _few_clusters(pairs: PairedAnswers) -> list[str]:
+    if pairs.cluster is None or len(np.unique(pairs.cluster)) >= min(200, len(pairs) - 1):
+        return []
+    return [
+        f"Only {len(np.unique(pairs.cluster))} clusters: "
+        "cluster bootstrap intervals are somewhat too narrow below 200."
+    ]

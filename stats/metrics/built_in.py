@@ -267,6 +267,30 @@ COMPUTED_ELSEWHERE = (
         headline=True,
     ),
     Metric(
+        "auroc_normalised",
+        "AUROC, normalised",
+        "As AUROC, of the probability of the choice that is likeliest by length (acc_norm).",
+        kind="auroc",
+        higher_is_better=True,
+    ),
+    Metric(
+        "brier_normalised",
+        "Brier score, normalised",
+        "As the Brier score, of the probability of the choice that is likeliest by length.",
+        kind="mean",
+        higher_is_better=False,
+    ),
+    Metric(
+        "overconfidence_normalised",
+        "Overconfidence, normalised",
+        "As overconfidence, of the probability of the choice that is likeliest by length.",
+        kind="mean",
+        higher_is_better=False,
+        scale="proportion",
+        bounds=(-1.0, 1.0),
+        best_at_zero=True,
+    ),
+    Metric(
         "auroc_alike",
         "AUROC, alike",
         "AUROC on the items that both models got right or both got wrong, so that a difference "

@@ -13,6 +13,7 @@ from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, IntArray
 from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.registry import find_metric, get_metric
+from saeval.stats.metrics.scores import metric_in
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def paired_values(key: MetricKey, pairs: PairedAnswers) -> PairedValues | None:
         true or false, or those of a mean not in its `bounds`.
     """
     name, label = key
-    metric = find_metric(name)
+    metric = metric_in(pairs, name)
     if metric is None or metric.values is None:
         return None
     if metric.needs_abstention and pairs.abstention is None:
