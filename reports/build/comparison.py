@@ -54,8 +54,10 @@ from saeval.reports.text.significance import (
 )
 from saeval.reports.text.summary import Words, in_words
 from saeval.reports.text.verdict import VERDICT_NAMES, Verdict
+from saeval.stats.compare.abstention import has_invalid
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison, TaskComparison
+from saeval.terminal_text import one_line
 
 CAUTIONS = "Before believing a gain"
 
@@ -70,6 +72,8 @@ _TONES: dict[Verdict, Tone] = {
     "identical": "noise",
     "invalid": "worse",
 }
+_LONGEST_NAME = 18
+"""Of a score in a terminal of 80 characters, where an interval must not be cut."""
 _ROOMY = 90
 """Columns of a terminal that has room for a p more and for gaps."""
 
@@ -230,7 +234,7 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
     level = comparison.settings.confidence_level
     rows = [row for row in task.metrics if row.headline]
     aa = has_aa(comparison)
-    names = [metric_name(row, task.abstention) for row in rows]
+    names = [_short_name(row, task) for row in rows]
     table = Table(
         columns=(
             Column("Metric"),
@@ -265,6 +269,12 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
     return Section(task.task, "", (warnings, table), subtitle=_counts(task))
 
 
+def _short_name(row: MetricComparison, task: TaskComparison) -> str:
+    """The metric; the name of another program's score only as far as a terminal has room."""
+    name = metric_name(row, task.abstention)
+    return name if row.declaration is None else one_line(name, _LONGEST_NAME)
+
+
 def _values(row: MetricComparison) -> tuple[str, str, str]:
     scale = metric_of(row).scale
     return (
@@ -279,8 +289,9 @@ def _counts(task: TaskComparison) -> str:
     parts = [format_items(task.items)]
     if task.clusters is not None:
         parts.append(f"{format_count(task.clusters)} clusters")
-    invalid = f"{format_count(task.base.invalid)} → {format_count(task.checkpoint.invalid)}"
-    parts.append(f"invalid {invalid}")
+    if has_invalid(task):
+        invalid = f"{format_count(task.base.invalid)} → {format_count(task.checkpoint.invalid)}"
+        parts.append(f"invalid {invalid}")
     left = task.unpaired
     if left.base_only or left.checkpoint_only:
         parts.append(

@@ -35,7 +35,7 @@ from saeval.reports.figures.task import (
 from saeval.reports.text.numbers import format_count, format_items, format_level, format_value
 from saeval.reports.text.significance import UNADJUSTED_NOTE
 from saeval.reports.text.task import task_sentences
-from saeval.stats.compare.abstention import is_question
+from saeval.stats.compare.abstention import has_invalid, is_question
 from saeval.stats.compare.results import TaskComparison
 from saeval.terminal_text import one_line
 
@@ -83,16 +83,23 @@ def task_section(task: TaskComparison, level: float, anchor: str, badge: Badge |
             *_label_probabilities(task, level),
             *overlap_details(task, level),
             *samples_details(task, level, anchor),
-            *group_details(task, level),
+            *group_details(task, level, anchor),
             *judge_details(task),
-            Only("markdown", (transition_table(task),)),
-            Details(
-                "Invalid answers, flips and tests in detail",
-                (Grid(tuple(detail_parts(task, level))),),
-            ),
+            *_tests(task, level),
             Only("markdown", tuple(broken_items(task))),
             *published_details(task, level),
         ),
+    )
+
+
+def _tests(task: TaskComparison, level: float) -> Iterator[Block]:
+    if not task.is_graded:
+        return
+    yield Only("markdown", (transition_table(task),))
+    title = "Invalid answers, flips and tests in detail"
+    yield Details(
+        title if has_invalid(task) else "Flips and tests in detail",
+        (Grid(tuple(detail_parts(task, level))),),
     )
 
 
@@ -103,11 +110,13 @@ def _counts(task: TaskComparison) -> str:
         for label, number in zip(task.labels, task.targets, strict=True)
         if number or not is_question(task)
     )
-    sentences = [
-        f"{format_items(task.items)}, paired{clusters}: {targets}.",
-        f"Invalid: base {format_count(task.base.invalid)}, checkpoint "
-        f"{format_count(task.checkpoint.invalid)}.",
-    ]
+    of_targets = f": {targets}" if task.primary is None else ""
+    sentences = [f"{format_items(task.items)}, paired{clusters}{of_targets}."]
+    if has_invalid(task):
+        sentences.append(
+            f"Invalid: base {format_count(task.base.invalid)}, checkpoint "
+            f"{format_count(task.checkpoint.invalid)}."
+        )
     left = task.unpaired
     if left.base_only or left.checkpoint_only:
         examples = [
@@ -136,6 +145,8 @@ def _pictures(task: TaskComparison, level: float, prefix: str) -> Iterator[Figur
             draw_later(f"{prefix}-histograms", confidence_histograms, task),
             ("Stated confidence, by outcome and by the label given; items per tenth.",),
         )
+    if task.transitions is None:
+        return
     broken, mended = task.transitions.negative_flip_rate, task.transitions.positive_flip_rate
     rates = "; ".join(
         f"{what}: {format_count(rate.count)} of {format_count(rate.total)}, "

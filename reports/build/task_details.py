@@ -28,6 +28,7 @@ from saeval.reports.document import (
     Sentences,
     Table,
 )
+from saeval.reports.figures.forest import subject_plot
 from saeval.reports.figures.repeated_samples import sample_outcomes
 from saeval.reports.text.contamination import overlap_summary
 from saeval.reports.text.groups import group_summary
@@ -47,7 +48,7 @@ from saeval.reports.text.numbers import (
 )
 from saeval.reports.text.repeated_samples import source_sentences
 from saeval.reports.text.significance import UNADJUSTED_NOTE, sign_of
-from saeval.stats.compare.groups import GroupComparison
+from saeval.stats.compare.groups import SUBJECT, GroupComparison
 from saeval.stats.compare.published import PublishedConvention, PublishedRow
 from saeval.stats.compare.repeated_samples import RepeatedSamples
 from saeval.stats.compare.results import TaskComparison
@@ -159,7 +160,7 @@ def _sources(task: TaskComparison, repeated: RepeatedSamples, level: float) -> I
     )
 
 
-def group_details(task: TaskComparison, level: float) -> Iterator[Block]:
+def group_details(task: TaskComparison, level: float, prefix: str) -> Iterator[Block]:
     """A table for each thing that items are grouped by."""
     dimensions: dict[str, list[GroupComparison]] = {}
     for group in task.groups:
@@ -189,7 +190,22 @@ def group_details(task: TaskComparison, level: float) -> Iterator[Block]:
             "table."
         )
         summary = group_summary(groups, task.abstention, level)
-        yield Details(f"By {name}: {summary}", (table, Paragraph(note, "note")))
+        if name != SUBJECT:
+            yield Details(f"By {name}: {summary}", (table, Paragraph(note, "note")))
+            continue
+        note = (
+            f"{note} None of them is among the tests of the tasks: those hold the row of the "
+            "group, in which every item counts the same, as in lm-eval’s weight_by_size."
+        )
+        picture = Figure(
+            draw_later(f"{prefix}-subjects", subject_plot, task, level),
+            ("The first score of every subject, the largest loss first.",),
+        )
+        yield Details(
+            f"By {name}: {summary}",
+            (Only("html", (Grid((picture,)),)), table, Paragraph(note, "note")),
+            open=True,
+        )
 
 
 def judge_details(task: TaskComparison) -> Iterator[Block]:

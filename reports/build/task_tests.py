@@ -20,28 +20,33 @@ from saeval.reports.text.numbers import (
 )
 from saeval.stats._core.interval import Proportion
 from saeval.stats._core.results import McNemar
+from saeval.stats.compare.abstention import has_invalid
 from saeval.stats.compare.confidence_std import PairedStd
 from saeval.stats.compare.invalid import InvalidTreatment
 from saeval.stats.compare.missing_confidence import MissingConfidence
 from saeval.stats.compare.model_result import ModelResult
 from saeval.stats.compare.results import TaskComparison
+from saeval.stats.compare.transitions import Transitions
 from saeval.stats.metrics.registry import get_metric
 
 
 def detail_parts(task: TaskComparison, level: float) -> Iterator[Block]:
     """Every test, each with a title of its own."""
     title = "Accuracy by treatment of invalid answers"
-    yield treatment_part(title, task.invalid_treatments, level)
+    if has_invalid(task):
+        yield treatment_part(title, task.invalid_treatments, level)
     if task.missing_confidence is not None:
         yield _missing_confidence(task.missing_confidence, level)
-    note = _flip_rates(task, level)
+    if task.mcnemar is None or task.transitions is None:
+        return
+    note = _flip_rates(task.transitions, level)
     if task.clusters is not None:
         note = (
             "McNemar’s test and the treatments’ intervals take items as independent, which in "
             f"clusters they are not; the headline’s do not. {note}"
         )
     yield Part("McNemar and flips", (mcnemar_facts(task.mcnemar), Paragraph(note, "note")))
-    yield Part("Symmetry of the label changes", (_symmetry(task),))
+    yield Part("Symmetry of the label changes", (_symmetry(task.transitions),))
     if task.std is not None:
         yield Part("Spread of confidence, paired", (_spread(task.std),))
     if task.levene:
@@ -115,6 +120,8 @@ def mcnemar_facts(test: McNemar) -> Facts:
 def transition_table(task: TaskComparison) -> Part:
     """How often each base label became each checkpoint label."""
     transitions = task.transitions
+    if transitions is None:
+        return Part("", ())
     table = count_table(transitions.labels, transitions.labels, transitions.counts)
     return Part("Labels from base (rows) to checkpoint (columns)", (table,))
 
@@ -132,7 +139,7 @@ def count_table(
     )
 
 
-def _flip_rates(task: TaskComparison, level: float) -> str:
+def _flip_rates(transitions: Transitions, level: float) -> str:
     def text(name: str, rate: Proportion) -> str:
         shown = f"{name} {format_value(rate.value, 'proportion')}"
         if rate.interval is None:
@@ -140,13 +147,12 @@ def _flip_rates(task: TaskComparison, level: float) -> str:
         limits = format_value_range(rate.interval, "proportion")
         return f"{shown} ({format_level(level)} Wilson interval {limits})"
 
-    negative = text("Negative-flip rate (right to wrong)", task.transitions.negative_flip_rate)
-    positive = text("positive-flip rate (wrong to right)", task.transitions.positive_flip_rate)
+    negative = text("Negative-flip rate (right to wrong)", transitions.negative_flip_rate)
+    positive = text("positive-flip rate (wrong to right)", transitions.positive_flip_rate)
     return f"{negative}, {positive}."
 
 
-def _symmetry(task: TaskComparison) -> Facts:
-    transitions = task.transitions
+def _symmetry(transitions: Transitions) -> Facts:
     return Facts(
         (
             (

@@ -9,8 +9,9 @@ from saeval.reports.figures.svg import INK, MUTED, PAPER, Drawing
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import format_difference, format_interval
 from saeval.reports.text.significance import sign_of, tasks_and_pooled
+from saeval.stats.compare.groups import SUBJECT
 from saeval.stats.compare.metric_comparison import MetricComparison
-from saeval.stats.compare.results import Comparison
+from saeval.stats.compare.results import Comparison, TaskComparison
 from saeval.stats.metrics.metric import Scale
 from saeval.terminal_text import one_line
 
@@ -30,6 +31,25 @@ def forest_scales(comparison: Comparison) -> tuple[Scale, ...]:
 def forest_plot(comparison: Comparison, scale: Scale) -> Drawing:
     """Every headline difference on one scale with its interval."""
     return _forest(_blocks(comparison, scale), comparison.settings.confidence_level, scale)
+
+
+def subject_plot(task: TaskComparison, level: float) -> Drawing:
+    """The main score of every part of a group with its interval, the largest loss first."""
+    row_of = {
+        group.name: group.metrics[0]
+        for group in task.groups
+        if group.dimension == SUBJECT and group.metrics[0].difference is not None
+    }
+    family = name_family(list(row_of))
+    rows = sorted(row_of.items(), key=lambda item: _gain(item[1]))
+    named = [(one_line(name.removeprefix(family), 24), row, False) for name, row in rows]
+    first = rows[0][1]
+    title = one_line(metric_name(first, None), 30)
+    return _forest([(title, named)], level, metric_of(first).scale)
+
+
+def _gain(row: MetricComparison) -> float:
+    return (row.difference or 0.0) * (-1 if row.higher_is_better is False else 1)
 
 
 def _blocks(comparison: Comparison, scale: Scale) -> list[Block]:

@@ -197,6 +197,8 @@ def _highest_risk(curve: RiskCoverage) -> float:
 
 def transition_matrix(task: TaskComparison) -> Drawing:
     """How often each base label became each checkpoint label, as a heat map with counts."""
+    if task.transitions is None:
+        raise ValueError(f"nothing is right or wrong in {task.task}")
     labels = [one_line(label, 10) for label in task.transitions.labels]
     counts = task.transitions.counts
     size = len(labels)

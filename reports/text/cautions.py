@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from saeval.reports.text.contamination import overlap_caution
 from saeval.reports.text.judge import judge_caution
+from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import (
     format_count,
     format_difference,
@@ -25,6 +26,7 @@ from saeval.reports.text.verdict import (
 from saeval.stats.compare.abstention import (
     find,
     knowledge_lost,
+    main_row,
     only_abstains,
     refusal_rise,
 )
@@ -32,6 +34,7 @@ from saeval.stats.compare.direction import leaves_out_zero
 from saeval.stats.compare.invalid import InvalidTreatment
 from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.results import Comparison, TaskComparison
+from saeval.terminal_text import one_line
 
 SHORTCUT_ABOVE_CHANCE = 0.05
 NEARLY_ALWAYS = 0.9
@@ -221,12 +224,13 @@ def _shortcut(task: TaskComparison, level: float) -> str | None:
 def _too_few(task: TaskComparison, level: float) -> str | None:
     if verdict(task, level) != "too few items":
         return None
-    accuracy = find(task, "accuracy")
-    if accuracy is None or accuracy.confidence_interval is None:
+    row = main_row(task)
+    if row is None or row.confidence_interval is None:
         return f"too few to tell ({format_items(task.items)})."
-    limits = format_range(accuracy.confidence_interval, "proportion")
+    name = "accuracy" if row.declaration is None else one_line(metric_name(row, None), 60)
+    limits = format_range(row.confidence_interval, metric_of(row).scale)
     return (
-        f"too few to tell ({format_items(task.items)}): a true accuracy difference anywhere "
+        f"too few to tell ({format_items(task.items)}): a true {name} difference anywhere "
         f"from {limits} fits."
     )
 
@@ -247,6 +251,8 @@ def _one_confidence(comparison: Comparison) -> list[str]:
     for task in comparison.tasks:
         spread, mean = find(task, "confidence_std"), find(task, "confidence_mean")
         if spread is None or mean is None or is_identical(task):
+            continue
+        if task.confidence_is_own:
             continue
         constant = spread.checkpoint is not None and spread.checkpoint < ONE_NUMBER
         if constant and spread.items >= ENOUGH_TO_SEE_A_HABIT:

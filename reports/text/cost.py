@@ -11,7 +11,7 @@ from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import format_difference, join_words
 from saeval.reports.text.task import from_to, name_in_sentence
 from saeval.stats.compare.abstention import find
-from saeval.stats.compare.cost import cost_of
+from saeval.stats.compare.cost import cost_of, weight_of_loss
 from saeval.stats.compare.direction import direction_of
 from saeval.stats.compare.findings import CostItem, TaskCost
 from saeval.stats.compare.results import Comparison, ModelDescription, TaskComparison
@@ -70,12 +70,13 @@ def _worst(tasks: Sequence[TaskComparison], level: float) -> str:
         return "Nothing was measured."
     significant = [(task, item) for task, paid, item in found if paid.significant]
     if significant:
-        task, item = max(significant, key=lambda pair: pair[1].loss)
+        task, item = max(significant, key=lambda pair: weight_of_loss(*pair))
         text = _loss_in_words(task, item, tasks)
-        return f"{text[:1].upper()}{text[1:]}."
+        scored = task.metric(item.metric, item.label).declaration is not None
+        return f"{text}." if scored else f"{text[:1].upper()}{text[1:]}."
     fallen = [(task, item) for task, _, item in found if item.loss > 0]
     if fallen:
-        task, item = max(fallen, key=lambda pair: pair[1].loss)
+        task, item = max(fallen, key=lambda pair: weight_of_loss(*pair))
         loss = _loss_in_words(task, item, tasks)
         return f"Nothing is significantly worse; the largest loss is {loss}."
     task, _, item = max(found, key=lambda part: part[2].loss_not_ruled_out or 0.0)

@@ -36,6 +36,7 @@ ANSWERS: dict[Answer, str] = {
     "cannot tell": "Cannot tell",
     "no": "No",
     "yes": "Yes",
+    "not asked": "Not asked",
 }
 """The gravest first."""
 
@@ -46,6 +47,7 @@ _TONES: dict[str, Tone] = {
     "cannot tell": "mixed",
     "no": "",
     "yes": "better",
+    "not asked": "",
 }
 
 CLAUSES: dict[Answer, str] = {
@@ -97,7 +99,10 @@ def knowledge(task: TaskComparison, level: float) -> Knowledge:
 
 
 def knowledge_clause(tasks: Sequence[TaskComparison], level: float) -> str:
-    """For the headline: ``it only says that it knows better what it does not know on a and b``."""
+    """For the headline: ``it only says that it knows better what it does not know on a and b``.
+
+    Nothing of tasks that do not ask.
+    """
     groups = [
         group
         for answer in CLAUSES
@@ -106,7 +111,7 @@ def knowledge_clause(tasks: Sequence[TaskComparison], level: float) -> str:
             lambda task: (_clause(knowledge(task, level)), {}),
         )
     ]
-    alone = len(groups) == 1
+    alone = len(groups) == 1 and len(groups[0][1]) == len(tasks)
     return "; ".join(
         text if alone else text + where_said(names, tasks) for text, names, _ in groups
     )
@@ -125,6 +130,10 @@ def answer_knowledge(comparison: Comparison) -> Question:
     """The question with its answer over all tasks."""
     tasks, level = comparison.tasks, comparison.settings.confidence_level
     groups = grouped(tasks, lambda task: (knowledge(task, level).answer, {}))
+    if [key for key, _, _ in groups] == ["not asked"]:
+        these = "this task" if len(tasks) == 1 else "these tasks"
+        why = "Neither abstention nor confidence was measured."
+        return Question(KNOWS, f"Not asked by {these}.", (why,), "")
     first, *others = (
         f"{ANSWERS[kind]}{where_said(names, tasks)}"
         for kind in ANSWERS
@@ -136,16 +145,20 @@ def answer_knowledge(comparison: Comparison) -> Question:
         title: grouped(tasks, partial(_finding, source=source, level=level))
         for source, title in _SOURCES.items()
     }
-    evidence = [f"{title}: {sentence_of(said, tasks)}." for title, said in found.items()]
+    evidence = [f"{title}: {sentence_of(said, tasks)}." for title, said in found.items() if said]
     evidence[2:2] = _left_out(tasks)
     doubts = list(dict.fromkeys(_doubts(tasks, level)))
     tone = _TONES[groups[0][0]] if len(groups) == 1 else "mixed"
     return Question(KNOWS, f"{answer}.", (*evidence, *doubts), tone)
 
 
-def _finding(task: TaskComparison, source: Source, level: float) -> tuple[str, dict[str, str]]:
-    """What a source says in words, and its numbers by name."""
+def _finding(
+    task: TaskComparison, source: Source, level: float
+) -> tuple[str, dict[str, str]] | None:
+    """What a source says in words, and its numbers by name; None where it cannot say anything."""
     finding = knowledge(task, level).of(source)
+    if task.primary is not None and not finding.evidence:
+        return None
     words = _OF_ABSTENTION if source == "abstention" else _OF_CONFIDENCE
     text = words.get(finding.finding) or _OF_ANY[finding.finding]
     numbers = dict(_evidence(task, finding, level))
@@ -190,6 +203,7 @@ def _doubts(tasks: Sequence[TaskComparison], level: float) -> Iterator[str]:
         task.task
         for task in tasks
         if not knowledge(task, level).of("own probabilities").evidence
+        and knowledge(task, level).answer != "not asked"
         and not knowledge(task, level).reasons
     ]
     for task in tasks:

@@ -13,6 +13,8 @@ METHODS: dict[str, str] = {
     "mcnemar-mid-p": "McNemar mid-p",
     "paired-bootstrap": "paired bootstrap p",
     "paired-t": "paired t",
+    "stratified-t": "t stratified by subject, every item counting the same",
+    "stratified-cluster-t": "t stratified by subject, cluster-robust, every item counting the same",
     "cr3-t": "cluster-robust t (CR3)",
     "delong-z": "DeLong by influence functions",
     "delong-cr3-t": "DeLong by influence functions, cluster-robust (CR3)",

@@ -18,6 +18,7 @@ from saeval.reports.text.task import (
     task_sentences,
 )
 from saeval.reports.text.verdict import Verdict, error_counts, signed_rows, verdict
+from saeval.stats.compare.abstention import has_invalid
 from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison, TaskComparison
@@ -109,8 +110,9 @@ def _headline(comparison: Comparison) -> str:
         if names
     )
     fell = cost_clause(tasks, level)
-    paid = f"; {fell}" if fell else ""
-    text = f"{clauses}: {knowledge_clause(tasks, level)}{paid}."
+    knows = knowledge_clause(tasks, level)
+    said = "; ".join(filter(None, (knows, fell)))
+    text = f"{clauses}: {said}." if said else f"{clauses}."
     return f"{text[:1].upper()}{text[1:]}"
 
 
@@ -174,8 +176,11 @@ def _overall_errors(tasks: Sequence[TaskComparison]) -> str:
     if answerable:
         refused = counts_from_to(_total([c.refused for c in counts]))
         parts.append(f"answerable items answered {label} {refused} of {format_count(answerable)}")
-    invalid = _total([(task.base.invalid, task.checkpoint.invalid) for task in tasks])
-    parts.append(f"invalid responses {counts_from_to(invalid)}")
+    if any(has_invalid(task) for task in tasks):
+        invalid = _total([(task.base.invalid, task.checkpoint.invalid) for task in tasks])
+        parts.append(f"invalid responses {counts_from_to(invalid)}")
+    if not parts:
+        return ""
     over = format_items(sum(task.items for task in tasks))
     return f"Over all {over}, base → checkpoint: {', '.join(parts)}."
 

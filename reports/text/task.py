@@ -25,8 +25,8 @@ from saeval.reports.text.verdict import (
     too_few_items,
     valid_on_both_sides,
 )
-from saeval.stats.compare.abstention import find, is_question
-from saeval.stats.compare.direction import Direction, margin_of, significance_level
+from saeval.stats.compare.abstention import find, has_invalid, is_question, main_row
+from saeval.stats.compare.direction import Direction, margin_of_row, significance_level
 from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
@@ -65,32 +65,34 @@ def task_sentences(task: TaskComparison, level: float) -> tuple[str, ...]:
 
 
 def _accuracy(task: TaskComparison, level: float) -> str:
-    row = find(task, "accuracy")
+    row = main_row(task)
     if row is None:
         return ""
-    sign = sign_of(row, level)
+    sign, scale = sign_of(row, level), metric_of(row).scale
+    name = "Accuracy" if row.declaration is None else metric_name(row, None)
     if sign.direction == "equivalent":
-        within = format_margin(margin_of("accuracy"), "proportion")
-        return f"Accuracy is equivalent within {within}: {from_to(row)}."
-    change = format_difference(row.difference, "proportion")
+        within = format_margin(margin_of_row(row) or 0, scale)
+        return f"{name} is equivalent within {within}: {from_to(row)}."
+    change = format_difference(row.difference, scale)
     if row.confidence_interval is not None:
-        limits = format_range(row.confidence_interval, "proportion")
+        limits = format_range(row.confidence_interval, scale)
         change += f", {format_level(level)} interval {limits}"
     if sign.is_significant:
         verb = "rose" if (row.difference or 0) > 0 else "fell"
-        return f"Accuracy {verb}: {from_to(row)} ({change}, {_p_in_words(row)})."
+        return f"{name} {verb}: {from_to(row)} ({change}, {_p_in_words(row)})."
     if (
         row.pvalue is not None
         and row.pvalue < significance_level(level)
         and row.pvalue_holm is not None
     ):
         return (
-            f"Accuracy did not change significantly after correction for many tests: "
+            f"{name} did not change significantly after correction for many tests: "
             f"{from_to(row)} ({change}, {_p_in_words(row)})."
         )
     if too_few_items(task):
-        return f"Too few items to tell about accuracy: {from_to(row)} ({change})."
-    return f"Accuracy did not change significantly: {from_to(row)} ({change})."
+        about = "accuracy" if row.declaration is None else name
+        return f"Too few items to tell about {about}: {from_to(row)} ({change})."
+    return f"{name} did not change significantly: {from_to(row)} ({change})."
 
 
 def _errors(task: TaskComparison, level: float) -> str:
@@ -122,6 +124,8 @@ def _errors(task: TaskComparison, level: float) -> str:
 
 def _newly_declined(task: TaskComparison) -> str:
     """What the base had said to the questions that only the checkpoint declines."""
+    if task.transitions is None:
+        return ""
     labels, counts = task.transitions.labels, task.transitions.counts
     declined = labels.index(str(task.abstention))
     moved = {label: row[declined] for label, row in zip(labels, counts, strict=True)}
@@ -145,6 +149,8 @@ def _right_labels(task: TaskComparison) -> list[str]:
 
 
 def _format(task: TaskComparison, level: float) -> str:
+    if not has_invalid(task):
+        return ""
     invalid, accuracy = find(task, "invalid_rate"), find(task, "accuracy")
     if task.base.invalid == task.checkpoint.invalid == 0:
         if task.judge is not None:
@@ -169,7 +175,10 @@ def _format(task: TaskComparison, level: float) -> str:
 
 
 def _confidence(task: TaskComparison, level: float) -> str:
-    if task.base.stated_confidence == 0 or task.checkpoint.stated_confidence == 0:
+    stated = task.base.stated_confidence, task.checkpoint.stated_confidence
+    if task.primary is not None and not any(stated):
+        return ""
+    if 0 in stated:
         what = "no answer with a confidence" if is_question(task) else "no confidence stated"
         return f"Confidence: {what} by one of the models, so nothing can be said about it."
     moved = []
@@ -187,17 +196,16 @@ def confidence_tells(task: TaskComparison, level: float) -> str:
     row = find(task, "auroc")
     if row is None or row.checkpoint_interval is None:
         return ""
+    what = "own probability of its choice" if task.confidence_is_own else "stated confidence"
+    more = "is surer" if task.confidence_is_own else "states more confidence"
     numbers = f"(AUROC {from_to(row)}, {_spoken(sign_of(row, level))})"
     if row.checkpoint_interval.low > 0.5:
-        return f"The checkpoint's stated confidence does tell right from wrong answers {numbers}."
+        return f"The checkpoint's {what} does tell right from wrong answers {numbers}."
     if row.checkpoint_interval.high < 0.5:
-        return f"The checkpoint states more confidence when wrong than when right {numbers}."
+        return f"The checkpoint {more} when wrong than when right {numbers}."
     if row.checkpoint_interval.high > 0.5 + COIN:
-        return (
-            f"The checkpoint's stated confidence is not shown to tell right from wrong {numbers}."
-        )
-    start = "The checkpoint's stated confidence tells right from wrong"
-    return f"{start} no better than a coin {numbers}."
+        return f"The checkpoint's {what} is not shown to tell right from wrong {numbers}."
+    return f"The checkpoint's {what} tells right from wrong no better than a coin {numbers}."
 
 
 def _samples(task: TaskComparison) -> str:
@@ -223,7 +231,7 @@ def _others(task: TaskComparison, level: float) -> str:
         f"{name_in_sentence(task, row)} {format_difference(row.difference, metric_of(row).scale)} "
         f"({_spoken(sign)})"
         for row, sign in signed_rows(task, level)
-        if sign.is_significant and row.metric not in _SPOKEN_OF
+        if sign.is_significant and row.metric not in _SPOKEN_OF and row != main_row(task)
     ]
     return f"Also significant: {join_words(moved)}." if moved else ""
 
@@ -247,7 +255,7 @@ def name_in_sentence(task: TaskComparison, row: MetricComparison) -> str:
     if row.metric == "brier":
         return "Brier score"
     name = metric_name(row, task.abstention)
-    if row.metric == "f_score":
+    if row.metric == "f_score" or row.declaration is not None:
         return name
     is_common_word = row.label is None and "{label}" not in metric_of(row).title
     first = name.partition(",")[0]  # an abbreviation keeps its capitals, whatever follows

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from saeval.reports.text.significance import Sign, sign_of
-from saeval.stats.compare.abstention import find, only_abstains, refusal_rise
-from saeval.stats.compare.direction import leaves_out_zero
+from saeval.stats.compare.abstention import find, main_row, only_abstains, refusal_rise
+from saeval.stats.compare.direction import leaves_out_zero, margin_of_row
 from saeval.stats.compare.invalid import InvalidTreatment
 from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.metric_comparison import MetricComparison
@@ -39,8 +39,6 @@ VERDICT_NAMES: dict[Verdict, str] = {
     "invalid": "cannot be parsed",
 }
 
-TOO_WIDE = 0.05
-"""A difference in accuracy that could be 5 points either way is one that the items cannot tell."""
 SIZE_MATTERS = 0.01
 """Ways to treat invalid answers that agree to a point are taken to agree."""
 
@@ -112,11 +110,11 @@ def gain_is_only_format(task: TaskComparison, level: float) -> bool:
 
 def too_few_items(task: TaskComparison) -> bool:
     """Whether the accuracy's interval is so wide that "no change" would say nothing."""
-    accuracy = find(task, "accuracy")
+    accuracy = main_row(task)
     if accuracy is None or accuracy.confidence_interval is None:
         return True
-    limits = accuracy.confidence_interval
-    return (limits.high - limits.low) / 2 > TOO_WIDE
+    limits, too_wide = accuracy.confidence_interval, margin_of_row(accuracy)
+    return too_wide is not None and (limits.high - limits.low) / 2 > too_wide
 
 
 def verdict(task: TaskComparison, level: float) -> Verdict:

@@ -41,6 +41,16 @@ def find(task: TaskComparison, metric: str, label: str | None = None) -> MetricC
     return None if row.base is None or row.checkpoint is None or row.difference is None else row
 
 
+def main_row(task: TaskComparison) -> MetricComparison | None:
+    """The accuracy, or of answers that have scores alone the first of them."""
+    return find(task, task.primary if task.primary and not task.is_graded else "accuracy")
+
+
+def has_invalid(task: TaskComparison) -> bool:
+    """Whether there is anything to say of invalid answers: always of a task of ours."""
+    return task.primary is None or task.base.invalid + task.checkpoint.invalid > 0
+
+
 def informedness(task: TaskComparison) -> Informedness | None:
     """By how much more it abstains where that is right than where it is not.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saeval.stats.compare.abstention import find, is_question
-from saeval.stats.compare.direction import direction_of
+from saeval.stats.compare.direction import MARGIN, direction_of, margin_of_row
 from saeval.stats.compare.findings import CostItem, TaskCost
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
@@ -36,9 +36,22 @@ def cost_of(task: TaskComparison, level: float) -> TaskCost:
     significant = [item for item in items if item.reading == "worse"]
     fallen = significant or [item for item in items if item.loss > 0]
     if fallen:
-        return TaskCost(bool(significant), max(fallen, key=lambda item: item.loss), items)
-    worst = max(items, key=lambda item: item.loss_not_ruled_out or 0.0, default=None)
-    return TaskCost(significant=False, worst=worst, items=items)
+        worst = max(fallen, key=lambda item: weight_of_loss(task, item))
+        return TaskCost(bool(significant), worst, items)
+    least_sure = max(items, key=lambda item: item.loss_not_ruled_out or 0.0, default=None)
+    return TaskCost(significant=False, worst=least_sure, items=items)
+
+
+def weight_of_loss(task: TaskComparison, item: CostItem) -> float:
+    """A loss in margins of its metric, so that one in [0, 100] counts like one in [0, 1].
+
+    Without a range there is no margin; such a loss is taken relative to the base.
+    """
+    row = task.metric(item.metric, item.label)
+    if row.declaration is None:
+        return item.loss / MARGIN
+    margin = margin_of_row(row)
+    return item.loss / (margin or MARGIN * (abs(row.base or 0.0) or 1.0))
 
 
 def _cost_item(row: MetricComparison, level: float) -> CostItem:

@@ -26,6 +26,7 @@ from saeval.stats.compare.findings import (
     FindingName,
     Knowledge,
     Reason,
+    Source,
 )
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison

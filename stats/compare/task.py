@@ -180,12 +180,19 @@ def _scored_task(
         published=None,
         evidence_shortcut=None,
         unpaired=unpaired,
-        n_changed_items=0,
+        n_changed_items=_differing_scores(pairs),
         changed_items=(),
         warnings=(*_few_items(len(pairs)), *_few_clusters(pairs)),
         groups=groups,
         primary=pairs.scores[0].name,
     )
+
+
+def _differing_scores(pairs: PairedAnswers) -> int:
+    differs = np.zeros(len(pairs), dtype=np.bool_)
+    for score in pairs.scores:
+        differs |= pairs.base.scores[score.name] != pairs.checkpoint.scores[score.name]
+    return int(differs.sum())
 
 
 def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]:

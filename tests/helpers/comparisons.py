@@ -183,6 +183,7 @@ def bare_comparison() -> Comparison:
         replace(t, base=None, checkpoint=None, difference=None, interval=None)
         for t in found.invalid_treatments
     )
+    assert found.transitions is not None
     rate = replace(found.transitions.negative_flip_rate, value=None, interval=None)
     transitions = replace(found.transitions, negative_flip_rate=rate, positive_flip_rate=rate)
     return comparison(
