@@ -81,7 +81,7 @@ def task_of_both(name: str, base: TaskPredictions, checkpoint: TaskPredictions) 
         If the two have other scores.
     """
     sides = [next((p.scores for p in side.values()), {}) for side in (base, checkpoint)]
-    if sides[0].keys() != sides[1].keys():
+    if base and checkpoint and sides[0].keys() != sides[1].keys():
         has = [", ".join(map(quoted, scores)) or "none" for scores in sides]
         raise PairingError(
             f"task {quoted(name)}: base has the scores {has[0]}, checkpoint {has[1]}; score both "

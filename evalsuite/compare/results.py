@@ -27,6 +27,7 @@ from saeval.stats.checkpoints import results as series_results
 from saeval.stats.compare import results
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
+from saeval.tasks.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +77,10 @@ class ComparedPredictions:
         """The pairs of one task, as they were compared."""
         pairs = self.pair_items(task, self.base[task], self.checkpoint[task])
         return apply_grades(pairs, self.grades, level)[0]
+
+    def task(self, name: str) -> Task:
+        """The task or group of that name."""
+        return task_of_both(name, self.base[name], self.checkpoint.get(name, {}))
 
     def pair_items(
         self, task: str, base: TaskPredictions, checkpoint: TaskPredictions

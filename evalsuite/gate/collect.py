@@ -14,10 +14,10 @@ from saeval.evalsuite.gate.early_stopping import (
 )
 from saeval.evalsuite.gate.policy import Policy
 from saeval.evalsuite.run.tasks import LoadedTask
+from saeval.evalsuite.store.general import GeneralTask
 from saeval.stats.gate.decide import GatedTask
 from saeval.stats.gate.results import SkippedRule
 from saeval.stats.gate.rules import Rule
-from saeval.stats.metrics.registry import get_metric
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,14 @@ def collect_task(
     decisions = {}
     if stopping_rule is not None:
         decisions = stopping_rule.decisions(name, counted.base, counted.checkpoint, intervals=True)
-    rules, skipped = policy.rules_for(name, targets)
+    task = None if counted.pairs is None else counted.pairs.task
+    rules, skipped = policy.rules_for(name, targets, task)
     left_out = list(skipped)
     if all(prediction.confidence is None for prediction in clean_base.values()):
         silent = [rule for rule in rules if _is_general_of_confidence(policy, name, rule)]
-        left_out += [SkippedRule(name, rule, "the base states no confidence") for rule in silent]
+        if not isinstance(task, GeneralTask):
+            why = "the base states no confidence"
+            left_out += [SkippedRule(name, rule, why) for rule in silent]
         kept = [place for place, rule in enumerate(rules) if rule not in silent]
         rules = tuple(rules[place] for place in kept)
         decisions = {new: decisions[old] for new, old in enumerate(kept) if old in decisions}
@@ -91,5 +94,5 @@ def collect_task(
 
 def _is_general_of_confidence(policy: Policy, task: str, rule: Rule) -> bool:
     is_own = rule in policy.of_task.get(task, ())
-    metric = get_metric(rule.metric)
+    metric = rule.definition
     return not is_own and (metric.needs_confidence or metric.name == "confidence_missing")

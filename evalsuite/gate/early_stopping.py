@@ -8,14 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saeval.evalsuite.compare.pairing import TaskPredictions, pair, to_arrays
+from saeval.evalsuite.compare.pairing import (
+    TaskPredictions,
+    pair,
+    task_of_both,
+    to_arrays,
+)
 from saeval.evalsuite.gate.policy import Policy
 from saeval.evalsuite.models.training_data import TrainingData
 from saeval.evalsuite.run.tasks import LoadedTask
+from saeval.evalsuite.store.general import task_of
 from saeval.stats.gate.decide import decide_sequentially
 from saeval.stats.gate.rules import Rule
 from saeval.stats.gate.sequential import SequentialDecision
-from saeval.tasks.registry import get_task
 
 SMALLEST_BATCH = 64
 """Items asked between two looks, and a tenth of those asked where that is more."""
@@ -74,9 +79,14 @@ class SequentialGate:
         if self._is_broken:
             return 0
         decisions = self.decisions(task.name, base, checkpoint)
-        verdicts = [d.verdict for d in decisions.values() if d.verdict is not None]
+        rules = self._tasks[task.name].rules
+        verdicts = [
+            decision.verdict
+            for place, decision in decisions.items()
+            if decision.verdict is not None and rules[place].is_blocking
+        ]
         self._is_broken = "REGRESSION" in verdicts
-        if self._is_broken or len(verdicts) == len(self._tasks[task.name].rules):
+        if self._is_broken or len(verdicts) == sum(rule.is_blocking for rule in rules):
             return 0
         return max(SMALLEST_BATCH, len(checkpoint) // (10 * self._samples))
 
@@ -106,19 +116,25 @@ class SequentialGate:
         counted = {key: prediction for key, prediction in clean.items() if key[0] in answered}
         if not counted:
             return {}
-        pairs = pair(get_task(name), base, counted, allow_mismatch=self._allow_mismatch)
+        pairs = pair(
+            task_of_both(name, base, counted), base, counted, allow_mismatch=self._allow_mismatch
+        )
         unit_of = dict(zip(task.loaded.ids, _number(task.units), strict=True))
         unit = np.array([unit_of[prediction.item_id] for prediction in pairs.base])
         order = np.argsort(unit, kind="stable")
         sizes = np.bincount(list(unit_of.values()))
-        monitored = sum(rule.is_mean for other in self._tasks.values() for rule in other.rules)
+        monitored = sum(
+            rule.is_mean and rule.is_blocking
+            for other in self._tasks.values()
+            for rule in other.rules
+        )
         return decide_sequentially(
             task.rules,
             to_arrays(pairs).subset(order),
             unit[order],
             largest=sizes[: unit.max() + 1] * self._samples,
             confidence_level=self.confidence_level,
-            watched=monitored,
+            watched=max(monitored, 1),
             intervals=intervals,
         )
 
@@ -144,7 +160,7 @@ def exclude_training_items(
     """Predictions for the items that share nothing with what the checkpoint was trained on."""
     if training is None:
         return predictions
-    definition = get_task(task)
+    definition = task_of(task, predictions.values())
     return {
         key: prediction
         for key, prediction in predictions.items()

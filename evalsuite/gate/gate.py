@@ -15,11 +15,12 @@ from saeval.evalsuite.compare.comparison import compare_planned
 from saeval.evalsuite.compare.config import ComparisonConfig
 from saeval.evalsuite.compare.folder import write_files
 from saeval.evalsuite.compare.plan import (
+    BASE,
     CHECKPOINT,
     ComparisonPlan,
     plan_comparison,
 )
-from saeval.evalsuite.compare.results import Comparison, missing_predictions
+from saeval.evalsuite.compare.results import ComparedPredictions, Comparison, missing_predictions
 from saeval.evalsuite.gate.collect import collect_task, count_answers
 from saeval.evalsuite.gate.early_stopping import (
     SequentialGate,
@@ -47,7 +48,7 @@ from saeval.stats.compare.config import StatsConfig
 from saeval.stats.gate.decide import GatedTask, decide_rules, overall_verdict
 from saeval.stats.gate.looks import look_share
 from saeval.stats.gate.results import GATE_SCHEMA_VERSION, SkippedRule, TaskCoverage
-from saeval.tasks.registry import get_task
+from saeval.tasks.registry import get_task, list_tasks
 
 _STOPPED_EARLY = (
     "The run stopped early: the intervals and p values here take no account of that, those of the "
@@ -164,7 +165,12 @@ def _check_plan(
     plan: ComparisonPlan, policy: Policy, looking: Looking, until_decided: bool
 ) -> SequentialGate | None:
     """The stopping rule, if there is one; stops where the policy does not fit the tasks."""
-    _check_policy(policy, plan.tasks)
+    existing = [plan.existing.get(name) for name in (BASE, CHECKPOINT)]
+    if existing[0] is not None and existing[1] is not None:
+        both = ComparedPredictions(existing[0], existing[1])
+        _check_policy(policy, [name for name in both.base if name in both.checkpoint], both)
+    else:
+        _check_policy(policy, plan.tasks)
     if not until_decided:
         return None
     if isinstance(plan.checkpoints[CHECKPOINT], SavedPredictions):
@@ -182,10 +188,19 @@ def _check_plan(
     )
 
 
-def _check_policy(policy: Policy, tasks: Sequence[str]) -> None:
+def _check_policy(
+    policy: Policy, tasks: Sequence[str], predictions: ComparedPredictions | None = None
+) -> None:
+    """Stop where the policy does not fit the tasks, as far as they are known already."""
     policy.check_tasks(tasks)
     for name in tasks:
-        policy.rules_for(name, get_task(name).labels.names)
+        if predictions is not None and name in predictions.base:
+            task = predictions.task(name)
+        elif name in list_tasks():
+            task = get_task(name)
+        else:
+            continue  # of another program: its answers say what it is
+        policy.rules_for(name, task.labels.names, task)
 
 
 def _gate_comparison(
@@ -193,7 +208,8 @@ def _gate_comparison(
 ) -> Gate:
     if comparison.predictions is None:
         raise missing_predictions(comparison)
-    _check_policy(policy, [task.task for task in comparison.tasks])
+    names = [task.task for task in comparison.tasks]
+    _check_policy(policy, names, comparison.predictions)
     return _gate(policy, comparison, (), 1, None, looking, progress)
 
 
@@ -208,7 +224,7 @@ def gated_tasks(comparison: Comparison, policy: Policy) -> list[GatedTask]:
     if comparison.predictions is None:
         raise missing_predictions(comparison)
     names = [task.task for task in comparison.tasks]
-    _check_policy(policy, names)
+    _check_policy(policy, names, comparison.predictions)
     predictions = comparison.predictions
     counted = [count_answers(name, predictions) for name in names]
     return [collect_task(answers, policy, None, 1, None)[0] for answers in counted]
@@ -238,9 +254,10 @@ def _gate(
         ]
 
     collected = collect()
-    if not any(task.rules for task, _ in collected):
+    if not any(rule.is_blocking for task, _ in collected for rule in task.rules):
         raise InputError(
-            f"{policy.name}: none of its rules is about {', '.join(names)}; nothing is checked"
+            f"{policy.name}: none of its blocking rules is about {', '.join(names)}; nothing is "
+            "checked"
         )
     look = looking.take(counted, policy, predictions)
     if stopping_rule is not None and stopping_rule.confidence_level != 1 - look.alpha:

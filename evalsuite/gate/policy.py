@@ -9,6 +9,8 @@
       - {metric: abstention recall, not_worse_by: 0.05}   # NA or UNKNOWN, as the task has it
       - {metric: recall of every label, not_worse_by: 0.08}   # a rule for each other label
       - {metric: invalid_rate, at_most: 0.05}
+      - {task: gsm8k, metric: "exact_match,strict-match", not_worse_by: 0.02}
+      - {task: mmlu, metric: acc, not_worse_by: 0.01, tier: advisory}   # shown, never counted
     tasks:
       fever:
         rules:
@@ -17,6 +19,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,12 +34,23 @@ from saeval.evalsuite.compare.metric_names import (
     UnknownMetricError,
     parse_metric,
 )
+from saeval.evalsuite.gate.score_rules import rule_of_scores
+from saeval.evalsuite.store.general import GeneralTask
 from saeval.json_source import quoted_path
 from saeval.stats.gate.results import SkippedRule
-from saeval.stats.gate.rules import EVERY, Kind, Rule, higher_is_better, metrics_of
+from saeval.stats.gate.rules import (
+    EVERY,
+    Kind,
+    Rule,
+    Tier,
+    higher_is_better,
+    metrics_of,
+    rule_metrics,
+)
 from saeval.stats.metrics.registry import ENTRY_POINTS, get_metric
-from saeval.suggest import did_you_mean
+from saeval.suggest import closest, did_you_mean
 from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import Task
 from saeval.terminal_text import quoted
 from saeval.yaml_source import KeyPath, read_yaml_file
 
@@ -50,6 +64,8 @@ class _Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     metric: str
     label: str | None = None
+    task: str | None = None
+    tier: Tier = "blocking"
     must_improve: bool | None = None
     not_worse_by: float | None = None
     at_most: float | None = None
@@ -99,13 +115,14 @@ class Policy:
         known = list(names)
         for task, source in self.sources.items():
             if task not in known:
+                hint = f"; did you mean {near}?" if (near := closest(task, known)) else ""
                 raise InputError(
-                    f"{source}: task {task} is not run; add it to --tasks or take it out of the "
-                    f"policy (run: {', '.join(known)})"
+                    f"{source}: task {quoted(task)} is not run{hint}; add it to --tasks or take it "
+                    f"out of the policy (run: {', '.join(map(quoted, known))})"
                 )
 
     def rules_for(
-        self, name: str, targets: Iterable[str]
+        self, name: str, targets: Iterable[str], task: Task | None = None
     ) -> tuple[tuple[Rule, ...], tuple[SkippedRule, ...]]:
         """The rules that a task is held to, and the general ones that it cannot be held to.
 
@@ -115,13 +132,17 @@ class Policy:
             Of the task.
         targets
             Labels that its items have.
+        task
+            What it is; by default the known task of that name.
 
         Raises
         ------
         InputError
             If a rule of the task's own list is about a metric that it does not have.
         """
-        task = get_task(name)
+        task = task or get_task(name)
+        if isinstance(task, GeneralTask):
+            return self._rules_for_scores(task)
         abstention = task.labels.abstention
         has = metrics_of(task.labels.names, abstention, task.labels.wrong)
         present = set(targets)
@@ -149,6 +170,26 @@ class Policy:
             else:
                 shown = resolved if rule.label == EVERY else rule
                 skipped.append(SkippedRule(name, shown, reason))
+        return tuple(rules.values()), tuple(skipped)
+
+    def _rules_for_scores(
+        self, task: GeneralTask
+    ) -> tuple[tuple[Rule, ...], tuple[SkippedRule, ...]]:
+        """Of another program's task: general rules that it has no metric for say nothing of it."""
+        rules: dict[_Slot, Rule] = {}
+        skipped = []
+        own = self.of_task.get(task.name, ())
+        for rule in (*self.general, *own):
+            try:
+                resolved = rule_of_scores(rule, task)
+            except ValueError as error:
+                if rule in own:
+                    raise InputError(f"{rule.source}: {error}") from error
+                if rule.metric == "accuracy":
+                    skipped.append(SkippedRule(task.name, rule, str(error)))
+                continue
+            if rule in own or resolved.metric != "invalid_rate" or task.has_invalid:
+                rules[_slot(resolved)] = resolved
         return tuple(rules.values()), tuple(skipped)
 
 
@@ -224,31 +265,48 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
     if not 0.5 < read.level < 1:
         raise InputError(f"{where(('level',))}: `level` must lie between 0.5 and 1")
     mistakes: list[str] = []
-    general = _rules(read.rules, ("rules",), where, mistakes)
-    of_task = {}
-    for task, entry in read.tasks.items():
-        if task not in list_tasks():
-            mistakes.append(
-                f"{where(('tasks', task))}: unknown task {quoted(task)}; "
-                f"{did_you_mean(task, list_tasks())}"
-            )
-        of_task[task] = _rules(entry.rules, ("tasks", task, "rules"), where, mistakes)
+    everywhere = [(("rules", number), rule) for number, rule in enumerate(read.rules)]
+    of_all = [(key, rule) for key, rule in everywhere if rule.task is None]
+    general = _rules(of_all, None, where, mistakes)
+    written: dict[str, list[tuple[KeyPath, _Rule]]] = {
+        task: [(("tasks", task, "rules", number), rule) for number, rule in enumerate(entry.rules)]
+        for task, entry in read.tasks.items()
+    }
+    sources = {task: where(("tasks", task)) for task in written}
+    for key, rule in everywhere:
+        if rule.task is not None:
+            sources.setdefault(rule.task, where(key))
+            written.setdefault(rule.task, []).append((key, rule))
+    of_task = {task: _rules(rules, task, where, mistakes) for task, rules in written.items()}
     if mistakes:
         raise InputError(*mistakes)
-    if not general and not any(of_task.values()):
+    every = [*general, *(rule for rules in of_task.values() for rule in rules)]
+    if not every:
         raise InputError(f"{where(())}: the policy has no rules")
-    sources = {task: where(("tasks", task)) for task in of_task}
+    if not any(rule.is_blocking for rule in every):
+        raise InputError(
+            f"{where(())}: every rule of the policy is advisory, so nothing could fail; leave out "
+            "tier: advisory of one at least"
+        )
     return Policy(name, read.level, general, of_task, sources)
 
 
 def _rules(
-    written: Sequence[_Rule], key: KeyPath, where: Where, mistakes: list[str]
+    written: Sequence[tuple[KeyPath, _Rule]],
+    task: str | None,
+    where: Where,
+    mistakes: list[str],
 ) -> tuple[Rule, ...]:
+    """The rules of one list; those of a task may be of its own scores."""
     rules: dict[_Slot, Rule] = {}
-    for number, entry in enumerate(written):
-        source = where((*key, number))
+    for key, entry in written:
+        source = where(key)
         try:
-            rule = replace(_rule(entry), source=source)
+            if entry.task not in (None, task):
+                raise ValueError(
+                    f"it stands under task {quoted(task)}; leave out task: {entry.task}"
+                )
+            rule = replace(_rule(entry, task), source=source, tier=entry.tier)
             slot = _slot(rule)
             if slot in rules:
                 raise ValueError(
@@ -261,20 +319,24 @@ def _rules(
     return tuple(rules.values())
 
 
-def _rule(entry: _Rule) -> Rule:
+def _rule(entry: _Rule, task: str | None) -> Rule:
+    given = [kind for kind in _KINDS if getattr(entry, kind) is not None]
     try:
         metric, label = parse_metric(entry.metric, entry.label)
     except UnknownMetricError as error:
+        is_typing_error = closest(entry.metric, rule_metrics(), cutoff=0.85) is not None
+        is_known = task is None or task in list_tasks()
+        if task is not None and entry.label is None and not (is_known and is_typing_error):
+            return _rule_on_score(entry, given)
         raise UnknownMetricError(
             f"{error} (a metric of your own is registered by an entry point of the group "
-            f"{ENTRY_POINTS})"
+            f"{ENTRY_POINTS}; a score of another program's task needs task: NAME)"
         ) from error
-    given = [kind for kind in _KINDS if getattr(entry, kind) is not None]
-    if len(given) != 1:
-        raise ValueError(
-            f"give one of {', '.join(_KINDS)}, found {' and '.join(given) if given else 'none'}"
-        )
-    kind, limit = given[0], getattr(entry, given[0])
+    except ValueError:
+        if task is not None and task not in list_tasks() and entry.label is None:
+            return _rule_on_score(entry, given)  # squad's f1 is of no label
+        raise
+    kind, limit = _one_limit(entry, given)
     better = higher_is_better(metric)
     if not get_metric(metric).has_difference and kind != "at_most":
         raise ValueError(f"{metric} is a comparison already: give at_most, not {kind}")
@@ -300,6 +362,26 @@ def _rule(entry: _Rule) -> Rule:
     if not 0 < limit < 1:
         raise ValueError(f"{kind} must lie between 0 and 1 (0.02 is two points), found {limit:g}")
     return Rule(metric, label, kind, float(limit))
+
+
+def _one_limit(entry: _Rule, given: Sequence[Kind]) -> tuple[Kind, Any]:
+    if len(given) != 1:
+        raise ValueError(
+            f"give one of {', '.join(_KINDS)}, found {' and '.join(given) if given else 'none'}"
+        )
+    return given[0], getattr(entry, given[0])
+
+
+def _rule_on_score(entry: _Rule, given: Sequence[Kind]) -> Rule:
+    """A rule whose metric and limit are checked once the task's scores are known."""
+    kind, limit = _one_limit(entry, given)
+    if kind == "must_improve":
+        if limit is not True:
+            raise ValueError("must_improve can only be true; leave the rule out otherwise")
+        limit = 0.0
+    if not math.isfinite(limit):
+        raise ValueError(f"{kind} must be a number, found {limit}")
+    return Rule(entry.metric.strip(), None, kind, float(limit))
 
 
 def _slot(rule: Rule) -> _Slot:

@@ -45,8 +45,9 @@ class Gate(results.Gate):
         Returns
         -------
         pandas.DataFrame
-            Columns ``task, metric, label, rule, limit, verdict, estimate, low, high, pvalue_pass,
-            pvalue_regression, pvalue_holm, items, method, decided_after, items_to_decide, note``.
+            Columns ``task, metric, label, rule, limit, tier, verdict, estimate, low, high,
+            pvalue_pass, pvalue_regression, pvalue_holm, items, method, decided_after,
+            items_to_decide, note``.
         """
         import pandas as pd
 
@@ -70,7 +71,7 @@ def _to_cells(result: results.RuleResult) -> tuple[str, ...]:
     return (
         result.task,
         f"{rule_name(result.rule)} {demand(result.rule)}",
-        result.verdict,
+        result.verdict if result.rule.is_blocking else f"{result.verdict} ({result.rule.tier})",
         format_number(result.estimate),
         ends,
         result.note or "",
@@ -85,6 +86,7 @@ def _to_row(result: results.RuleResult) -> dict[str, object]:
         "label": rule.label,
         "rule": rule.kind,
         "limit": rule.limit,
+        "tier": rule.tier,
         "verdict": result.verdict,
         "estimate": result.estimate,
         "low": None if interval is None else interval.low,

@@ -16,6 +16,7 @@ from saeval.errors import InputError
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.prediction import Key, Prediction, Score, ShownDocument, Usage
 from saeval.stats._core.answers import ScoreDeclaration
+from saeval.stats.metrics.scores import RESERVED
 from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.tasks.task import FunctionSource, Task, TaskKind
@@ -37,11 +38,14 @@ class GeneralTask(Task):
         Whether every answer is right or wrong, and has not only scores.
     abstains
         Whether any model abstained, so that abstaining is an answer of the task.
+    has_invalid
+        Whether any answer could not be read.
     """
 
     scores: tuple[ScoreDeclaration, ...] = ()
     is_graded: bool = True
     abstains: bool = False
+    has_invalid: bool = False
 
 
 def general_prediction(
@@ -198,6 +202,11 @@ def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
         kind = None if name in list_tasks() else _kind_of(lines)
         return get_task(name) if kind is None else _task_of_kind(name, kind)
     declared = next(line.scores for line in lines if line.scores)
+    if taken := sorted(RESERVED & declared.keys()):
+        raise InputError(
+            f"task {quoted(name)}: the score {quoted(taken[0])} has the name of a metric of "
+            "saeval's own, which is made from confidences; give it another name"
+        )
     for line in lines:
         if line.scores.keys() != declared.keys():
             odd = sorted(line.scores.keys() ^ declared.keys())[0]
@@ -223,6 +232,7 @@ def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
         scores=tuple(_declaration(score_name, declared, lines) for score_name in declared),
         is_graded=all(line.is_graded for line in lines),
         abstains=any(line.status == "abstained" for line in lines),
+        has_invalid=any(line.status == "invalid" for line in lines),
     )
 
 

@@ -43,7 +43,8 @@ _TONES: dict[Verdict, Tone] = {"PASS": "better", "REGRESSION": "worse", "INCONCL
 
 def gate_report(gate: Gate) -> Document:
     """For a job summary or a comment on a pull request."""
-    notes = [interval_note(gate), *guarantee(gate.confidence_level, len(gate.results))]
+    n_blocking = sum(result.rule.is_blocking for result in gate.results)
+    notes = [interval_note(gate), *guarantee(gate.confidence_level, n_blocking)]
     if any(what_would_decide(result) for result in gate.results):
         notes.append(ASSUMPTION)
     return Document(
@@ -123,6 +124,7 @@ def _left_out(gate: Gate) -> Iterator[str]:
 
 
 def _verdict(result: RuleResult) -> str:
+    tier = "" if result.rule.is_blocking else f" ({result.rule.tier})"
     if result.decided_after is None:
-        return result.verdict
-    return f"{result.verdict} after {format_count(result.decided_after)}"
+        return f"{result.verdict}{tier}"
+    return f"{result.verdict}{tier} after {format_count(result.decided_after)}"

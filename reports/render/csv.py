@@ -49,7 +49,7 @@ COMPARISON_COLUMNS = (
 _GATE_COLUMNS = (
     "task", "metric", "label", "kind", "limit", "source", "estimate", "low", "high",
     "interval_method", "p_pass", "p_regression", "p_holm", "verdict", "items", "decided_after",
-    "items_to_decide", "note",
+    "items_to_decide", "note", "tier",
 )  # fmt: skip
 _FRONTIER_COLUMNS = (
     "model", "system", "items", "right", "right_low", "right_high", "right_interval_method",
@@ -201,6 +201,7 @@ def _rule_row(result: RuleResult) -> tuple[Value, ...]:
         result.decided_after,
         result.items_to_decide,
         result.note,
+        rule.tier,
     )
 
 

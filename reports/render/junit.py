@@ -17,7 +17,8 @@ from saeval.terminal_text import one_line
 def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
     """A test suite per task, with what became of knowledge as properties, a test case per rule.
 
-    REGRESSION is a failure, and so is INCONCLUSIVE, or a skipped test where it is allowed; a rule
+    REGRESSION is a failure, and so is INCONCLUSIVE, or a skipped test where it is allowed or the
+    rule is advisory; a rule
     that a task cannot be held to is skipped in any case.
     """
     root = ET.Element("testsuites", name="saeval gate")
@@ -25,7 +26,7 @@ def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
         cases = [result for result in gate.results if result.task == task.task]
         left_out = [skipped for skipped in gate.skipped if skipped.task == task.task]
         failing = [result for result in cases if fails(result, allow_inconclusive)]
-        n_open = sum(r.verdict == "INCONCLUSIVE" for r in cases) if allow_inconclusive else 0
+        n_open = sum(r.verdict != "PASS" and r not in failing for r in cases)
         suite = ET.SubElement(
             root,
             "testsuite",
@@ -43,8 +44,8 @@ def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
                 failure = ET.SubElement(case, "failure", type=result.verdict)
                 failure.set("message", one_line(f"{result.verdict}: {words.finding(result)}"))
                 failure.text = one_line(f"{words.finding(result)} ({result.rule.source})")
-            elif result.verdict == "INCONCLUSIVE":
-                message = one_line(f"INCONCLUSIVE: {words.finding(result)}")
+            elif result.verdict != "PASS":
+                message = one_line(f"{result.verdict}: {words.finding(result)}")
                 ET.SubElement(case, "skipped", message=message)
             ET.SubElement(case, "system-out").text = one_line(words.finding(result))
         for skipped in left_out:
@@ -86,7 +87,9 @@ def _case(suite: ET.Element, task: str, rule: Rule) -> ET.Element:
 
 
 def fails(result: RuleResult, allow_inconclusive: bool) -> bool:
-    """Whether a rule fails the build."""
+    """Whether a rule fails the build; an advisory one never does."""
+    if not result.rule.is_blocking:
+        return False
     return result.verdict == "REGRESSION" or (
         result.verdict == "INCONCLUSIVE" and not allow_inconclusive
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from saeval.reports.text.numbers import (
@@ -16,9 +17,9 @@ from saeval.reports.text.numbers import (
     join_words,
 )
 from saeval.stats.gate.results import CHANCE, Gate, RuleResult
-from saeval.stats.gate.rules import EVERY, Rule, higher_is_better
+from saeval.stats.gate.rules import EVERY, Rule
 from saeval.stats.metrics.metric import Metric
-from saeval.stats.metrics.registry import get_metric
+from saeval.stats.metrics.registry import find_metric
 
 _NAMED = 3
 """Rules that the first sentence names."""
@@ -26,14 +27,19 @@ _NAMED = 3
 
 def metric_of(rule: Rule) -> Metric:
     """How reports present a rule's metric."""
-    return get_metric(rule.metric)
+    if rule.score is None and find_metric(rule.metric) is None:
+        return Metric("score", rule.metric.replace("{", "{{").replace("}", "}}"), "", kind="counts")
+    return rule.definition
 
 
 def rule_name(rule: Rule) -> str:
     """``NA recall``, ``False-abstention rate``, ``Recall of every label``."""
     if rule.label == EVERY:
         return f"{metric_of(rule).title.format(label='').strip().capitalize()} of every label"
-    name = metric_of(rule).title.format(label=rule.label or "abstention")
+    metric = metric_of(rule)
+    name = metric.title.format(label=rule.label or "abstention")
+    if rule.score is not None or find_metric(rule.metric) is None:
+        return name
     return name[0].upper() + name[1:]
 
 
@@ -64,6 +70,8 @@ def measured(result: RuleResult) -> str:
 def finding(result: RuleResult) -> str:
     """One sentence: what was measured, and what it means for the rule."""
     text = f"{rule_name(result.rule)} {demand(result.rule)}: {measured(result)}"
+    if not result.rule.is_blocking:
+        text = f"Advisory: {text}"
     what = {
         "PASS": "shown to hold",
         "REGRESSION": "shown to be broken",
@@ -132,11 +140,12 @@ def headline(gate: Gate) -> str:
 
     ``INCONCLUSIVE: 2 of 3 rules passed, none is broken, 1 is undecided (NA recall on fever).``
     """
+    blocking = [result for result in gate.results if result.rule.is_blocking]
     passed, broken, undecided = (
-        [result for result in gate.results if result.verdict == verdict]
+        [result for result in blocking if result.verdict == verdict]
         for verdict in ("PASS", "REGRESSION", "INCONCLUSIVE")
     )
-    of_all = f" of {len(gate.results)} rules"
+    of_all = f" of {len(blocking)} rules"
     open_ones = f"{_are(len(undecided))} undecided{_named(undecided, gate)}"
     if broken:
         counts = [f"{len(broken)}{of_all} broken{_named(broken, gate)}", f"{len(passed)} passed"]
@@ -146,7 +155,7 @@ def headline(gate: Gate) -> str:
         counts += ["none is broken", open_ones] if undecided else []
     if gate.skipped:
         counts.append(f"{len(gate.skipped)} not held to")
-    return f"{gate.verdict}: {', '.join(counts)}."
+    return f"{gate.verdict}: {', '.join(counts)}.{advisory_note(gate)}"
 
 
 def _are(count: int) -> str:
@@ -161,6 +170,15 @@ def _named(results: Sequence[RuleResult], gate: Gate) -> str:
     names = [rule_name(r.rule) + (f" on {r.task}" if several else "") for r in results]
     more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
     return f" ({join_words([*names[:_NAMED], *more])})"
+
+
+def advisory_note(gate: Gate) -> str:
+    """What advisory rules found; nothing where there are none."""
+    verdicts = Counter(r.verdict for r in gate.results if not r.rule.is_blocking)
+    if not verdicts:
+        return ""
+    found = ", ".join(f"{number} {verdict}" for verdict, number in sorted(verdicts.items()))
+    return f" Advisory rules, which do not count: {found}."
 
 
 def guarantee(level: float, rules: int | None = None) -> list[str]:
@@ -213,7 +231,8 @@ def explain(
             yield ""
             yield f"{title}:"
             for rule in rules:
-                yield f"- {rule_name(rule)} {demand(rule)}  ({rule.source})"
+                tier = "" if rule.is_blocking else f", {rule.tier}"
+                yield f"- {rule_name(rule)} {demand(rule)}{tier}  ({rule.source})"
                 yield f"    {_definition(rule)}"
                 yield f"    {_verdicts(rule, level)}"
     yield ""
@@ -244,7 +263,12 @@ def _verdicts(rule: Rule, level: float) -> str:
             f"REGRESSION if it lies {bad} after correction."
         )
     limit = format_difference(rule.threshold, scale)
-    good, bad = ("above", "below") if higher_is_better(rule.metric) else ("below", "above")
+    if rule.score is None and find_metric(rule.metric) is None:
+        return (
+            f"PASS if the checkpoint is shown to be no worse by more than {rule.limit:g} with "
+            f"{sure} confidence, REGRESSION if it is shown to be worse by more after correction."
+        )
+    good, bad = ("above", "below") if rule.good_is_above else ("below", "above")
     return (
         f"PASS if checkpoint − base lies {good} {limit} with {sure} confidence, REGRESSION if it "
         f"lies {bad} after correction."

@@ -8,6 +8,8 @@ they show it on the other, INCONCLUSIVE that they cannot tell. Two promises, at 
   rules of all tasks together: the tests that block are corrected by Holm.
 - A checkpoint that breaks any rule passes with probability α at most: all rules have to pass, each
   at α, and such an intersection–union test needs no correction (Berger 1982, Technometrics 24:295).
+
+Both are of the blocking rules. Advisory rules are tested and corrected among themselves, and shown.
 """
 
 from __future__ import annotations
@@ -33,7 +35,6 @@ from saeval.stats.gate.rules import Rule
 from saeval.stats.gate.sequential import SequentialDecision, sequential_test, units_of
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.one_sided import LimitTest
-from saeval.stats.metrics.registry import get_metric
 
 _ROUNDING = 1e-12
 _LARGEST_FACTOR = 100
@@ -107,10 +108,14 @@ def decide_rules(
     ]
     raw = [test.pvalues for _, _, test in tests]
     # What is not tested at the end counts in the correction all the same.
-    holm = adjust_pvalues(
-        [against if counts else 1.0 for (_, against), counts in zip(raw, final, strict=True)],
-        method="holm",
-    )
+    counted = [against if counts else 1.0 for (_, against), counts in zip(raw, final, strict=True)]
+    tiers = [task.rules[number].tier for task, number, _ in tests]
+    holm: list[float | None] = [None] * len(tests)
+    for tier in set(tiers):  # an advisory rule must not cost a blocking one its power
+        places = [place for place, own in enumerate(tiers) if own == tier]
+        adjusted = adjust_pvalues([counted[place] for place in places], method="holm")
+        for place, pvalue in zip(places, adjusted, strict=True):
+            holm[place] = pvalue
     return tuple(
         _result(
             task,
@@ -119,7 +124,7 @@ def decide_rules(
             pvalue if counts else None,
             alpha,
             confidence_level,
-            len(tests),
+            tiers.count(task.rules[number].tier),
             next_share,
         )
         for (task, number, test), pvalue, counts in zip(tests, holm, final, strict=True)
@@ -243,7 +248,7 @@ def _decide_sequentially(
             alpha_regression=alpha_regression,
         )
 
-    if not get_metric(rule.metric).needs_confidence:
+    if not rule.definition.needs_confidence:
         return decide(pairs)
     for speaks in VERDICTS:
         decision = decide(answers_at_worst(rule, pairs, speaks))
@@ -253,8 +258,11 @@ def _decide_sequentially(
 
 
 def overall_verdict(results: Sequence[RuleResult]) -> Verdict:
-    """REGRESSION if any rule is broken, PASS if every rule passes, else INCONCLUSIVE."""
-    verdicts = {result.verdict for result in results}
+    """REGRESSION if any rule is broken, PASS if every rule passes, else INCONCLUSIVE.
+
+    Advisory rules do not count.
+    """
+    verdicts = {result.verdict for result in results if result.rule.is_blocking}
     if "REGRESSION" in verdicts:
         return "REGRESSION"
     return "PASS" if verdicts == {"PASS"} else "INCONCLUSIVE"

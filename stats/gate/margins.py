@@ -23,6 +23,7 @@ data happen not to show.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -55,6 +56,7 @@ from saeval.stats.metrics.item_values import PairedValues, items_behind, paired_
 from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.ratios import ratio_of
 from saeval.stats.metrics.registry import get_metric
+from saeval.stats.metrics.scores import metric_in
 
 Bootstrap = Callable[[], PairedBootstrap]
 
@@ -89,7 +91,7 @@ def difference_against(
     tested by the number of items (or clusters) on which the two models differ where these are
     fewer than 20 or than half of all, or where nothing varies.
     """
-    metric = get_metric(key[0])
+    metric = metric_in(pairs, key[0]) or get_metric(key[0])
     values = paired_values(key, pairs)
     if values is not None and len(values.base):
         return _mean_difference(metric, values, limit, confidence_level)
@@ -118,7 +120,7 @@ def value_against(
     pairs, limit, confidence_level, bootstrap
         As there.
     """
-    metric = get_metric(key[0])
+    metric = metric_in(pairs, key[0]) or get_metric(key[0])
     values = paired_values(key, pairs)
     if values is not None and len(values.checkpoint):
         return mean_against(metric, values, limit, confidence_level)
@@ -173,6 +175,11 @@ def _mean_difference(
     change = after.astype(np.float64) - base.astype(np.float64)
     if items < FEWEST_ITEMS:
         return too_few(float(change.mean()), limit, confidence_level, items)
+    if not math.isfinite(span):
+        test = mean_difference(
+            base, after, cluster=cluster, confidence_level=2 * confidence_level - 1
+        )
+        return by_t(test, limit, confidence_level)
     bounded = bounded_mean(change, lower=-span, upper=span, cluster=cluster, fades_at=FOR_VERDICTS)
     if metric.kind == "proportion" and cluster is None:
         lost, won = int((change < 0).sum()), int((change > 0).sum())

@@ -22,7 +22,6 @@ from saeval.stats.metrics.missing_confidence import (
     is_confidence_missing_in_one,
     value_at_worst,
 )
-from saeval.stats.metrics.registry import get_metric
 
 Speaks = Literal["PASS", "REGRESSION"]
 VERDICTS: tuple[Speaks, Speaks] = ("PASS", "REGRESSION")
@@ -115,7 +114,7 @@ def rule_test(
 
 def is_bounded(rule: Rule, pairs: PairedAnswers) -> bool:
     """Whether confidences are missing that the rule's metric rests on."""
-    if not get_metric(rule.metric).needs_confidence:
+    if not rule.definition.needs_confidence:
         return False
     if rule.of_difference:
         return is_confidence_missing_in_one(pairs)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from saeval.stats._core import arrays as check
+from saeval.stats._core.answers import ScoreDeclaration
 from saeval.stats.metrics.built_in import BETWEEN_MODELS, OF_ANSWERS, OF_CONFIDENCE
 from saeval.stats.metrics.from_counts import classification_metrics
 from saeval.stats.metrics.item_values import is_of_items
-from saeval.stats.metrics.metric import MetricKey
+from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.registry import get_metric, own_metrics
+from saeval.stats.metrics.scores import score_metric
 
 EVERY = "every"
 """In a policy: each label of the task in turn."""
 Kind = Literal["must_improve", "not_worse_by", "at_most", "at_least"]
+Tier = Literal["blocking", "advisory"]
+"""Whether a rule counts for the verdict, or is only shown."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,10 @@ class Rule:
         The margin or the bound; 0 for ``must_improve``.
     source
         Where the rule stands in the policy, for messages.
+    tier
+        An ``advisory`` rule is tested and shown, and no part of the verdict.
+    score
+        Of a rule on another program's score: what that is.
     """
 
     metric: str
@@ -42,9 +50,21 @@ class Rule:
     kind: Kind
     limit: float
     source: str = ""
+    tier: Tier = "blocking"
+    score: ScoreDeclaration | None = field(default=None, metadata={"serialized_if_none": False})
 
     def __post_init__(self) -> None:
         check.finite("limit", self.limit)
+
+    @property
+    def definition(self) -> Metric:
+        """The metric: of a score as the answers declare it, else as it is registered."""
+        return get_metric(self.metric) if self.score is None else score_metric(self.score)
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether it counts for the verdict."""
+        return self.tier == "blocking"
 
     @property
     def key(self) -> MetricKey:
@@ -59,11 +79,14 @@ class Rule:
     @property
     def good_is_above(self) -> bool:
         """Whether the good side is above the threshold."""
-        return bool(higher_is_better(self.metric)) if self.of_difference else self.kind != "at_most"
+        better = self.definition.higher_is_better
+        return bool(better) if self.of_difference else self.kind != "at_most"
 
     @property
     def is_mean(self) -> bool:
         """Whether a confidence sequence can decide it."""
+        if self.score is not None:
+            return self.score.range is not None
         return is_of_items(self.key, self.of_difference)
 
     @property

@@ -14,7 +14,7 @@ from saeval.stats._core.interval import Interval
 from saeval.stats.inference.confidence_sequence import confidence_sequence, log_wealth
 from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.metric import MetricKey
-from saeval.stats.metrics.registry import get_metric
+from saeval.stats.metrics.scores import metric_in
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,10 @@ def units_of(
     values = paired_values(key, pairs)
     if values is None:
         raise ValueError(f"`key` must be of a mean over items, found {key[0]!r}")
-    lower, upper = get_metric(key[0]).bounds
+    metric = metric_in(pairs, key[0])
+    if metric is None:
+        raise ValueError(f"`key` must be of a metric, found {key[0]!r}")
+    lower, upper = metric.bounds
     members, of_items = values.members, values.checkpoint.astype(np.float64)
     if of_difference:
         lower, upper = lower - upper, upper - lower

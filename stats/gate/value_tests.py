@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -46,6 +47,8 @@ def mean_against(
         np.zeros(len(own)), own, cluster=cluster, confidence_level=2 * confidence_level - 1
     )
     lower, upper = metric.bounds
+    if not math.isfinite(upper - lower):
+        return by_t(mean, limit, confidence_level)
     return guarded(
         by_t(mean, limit, confidence_level),
         bounded_mean(own, lower=lower, upper=upper, cluster=cluster, fades_at=FOR_VERDICTS),
