@@ -255,8 +255,9 @@ def _gate(
 
     collected = collect()
     if not any(rule.is_blocking for task, _ in collected for rule in task.rules):
+        kind = "blocking " if any(task.rules for task, _ in collected) else ""
         raise InputError(
-            f"{policy.name}: none of its blocking rules is about {', '.join(names)}; nothing is "
+            f"{policy.name}: none of its {kind}rules is about {', '.join(names)}; nothing is "
             "checked"
         )
     look = looking.take(counted, policy, predictions)

@@ -51,12 +51,12 @@ from saeval.stats.metrics.registry import ENTRY_POINTS, get_metric
 from saeval.suggest import closest, did_you_mean
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.tasks.task import Task
-from saeval.terminal_text import quoted
+from saeval.terminal_text import one_line, quoted
 from saeval.yaml_source import KeyPath, read_yaml_file
 
 BUILT_IN = Path(__file__).with_name("default_policy.yaml")
 _KINDS: tuple[Kind, ...] = ("must_improve", "not_worse_by", "at_most", "at_least")
-_Slot = tuple[str, str | None, str]
+_Slot = tuple[str, str | None, str, str]
 Where = Callable[[KeyPath], str]
 
 
@@ -115,10 +115,11 @@ class Policy:
         known = list(names)
         for task, source in self.sources.items():
             if task not in known:
-                hint = f"; did you mean {near}?" if (near := closest(task, known)) else ""
+                near = closest(task, known, cutoff=0.8)
+                hint = f"did you mean {one_line(near)}? Else " if near else ""
                 raise InputError(
-                    f"{source}: task {quoted(task)} is not run{hint}; add it to --tasks or take it "
-                    f"out of the policy (run: {', '.join(map(quoted, known))})"
+                    f"{source}: task {one_line(task)} is not run; {hint}add it to --tasks or take "
+                    f"it out of the policy (run: {one_line(', '.join(known))})"
                 )
 
     def rules_for(
@@ -188,6 +189,12 @@ class Policy:
                 if rule.metric == "accuracy":
                     skipped.append(SkippedRule(task.name, rule, str(error)))
                 continue
+            held = rules.get(_slot(resolved))
+            if held is not None and rule in own and not _is_general(held, self.general):
+                raise InputError(
+                    f"{rule.source}: {describe_metric(resolved)} is held to two such limits, first "
+                    f"in {held.source}"
+                )
             if rule in own or resolved.metric != "invalid_rate" or task.has_invalid:
                 rules[_slot(resolved)] = resolved
         return tuple(rules.values()), tuple(skipped)
@@ -207,6 +214,11 @@ def _resolve(
             of_label = replace(rule, label=label)
             if _slot(of_label) not in taken:
                 yield rule, of_label
+
+
+def _is_general(rule: Rule, general: Sequence[Rule]) -> bool:
+    """Whether a rule comes from the list for every task."""
+    return any(rule.source == other.source for other in general)
 
 
 def describe_metric(rule: Rule) -> str:
@@ -273,6 +285,11 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
         for task, entry in read.tasks.items()
     }
     sources = {task: where(("tasks", task)) for task in written}
+    mistakes += [
+        f"{sources[task]}: unknown task {quoted(task)}; {did_you_mean(task, list_tasks())}"
+        for task, rules in written.items()
+        if not rules and task not in list_tasks()
+    ]
     for key, rule in everywhere:
         if rule.task is not None:
             sources.setdefault(rule.task, where(key))
@@ -385,8 +402,11 @@ def _rule_on_score(entry: _Rule, given: Sequence[Kind]) -> Rule:
 
 
 def _slot(rule: Rule) -> _Slot:
-    """What there can be one rule of: a metric is held to the base once, and to either bound."""
-    return rule.metric, rule.label, "the base" if rule.of_difference else rule.kind
+    """What there can be one rule of: a metric is held to the base once, and to either bound.
+
+    And once more by an advisory rule.
+    """
+    return rule.metric, rule.label, "the base" if rule.of_difference else rule.kind, rule.tier
 
 
 def _rests_on_abstention(rule: Rule, abstention: str | None) -> bool:

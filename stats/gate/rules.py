@@ -50,7 +50,7 @@ class Rule:
     kind: Kind
     limit: float
     source: str = ""
-    tier: Tier = "blocking"
+    tier: Tier = field(default="blocking", metadata={"serialized_if_default": False})
     score: ScoreDeclaration | None = field(default=None, metadata={"serialized_if_none": False})
 
     def __post_init__(self) -> None:

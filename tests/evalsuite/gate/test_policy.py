@@ -134,7 +134,8 @@ def test_every_metric_can_be_held_to_something(written):
         (
             "{metric: acuracy, not_worse_by: 0.1}",
             "unknown metric 'acuracy'; did you mean accuracy? (a metric of your own is registered "
-            "by an entry point of the group saeval.metrics)",
+            "by an entry point of the group saeval.metrics; a score of another program's task "
+            "needs task: NAME)",
         ),
         ("{metric: NB recall, not_worse_by: 0.1}", "unknown label 'NB'; did you mean NA?"),
         ("{metric: recall, not_worse_by: 0.1}", "recall of which label?"),
