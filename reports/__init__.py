@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from saeval.reports.plots import plot_steps as plot_steps
     from saeval.reports.plots import plot_transitions as plot_transitions
     from saeval.reports.render.json import from_json as from_json
+    from saeval.reports.render.json import gate_from_json as gate_from_json
     from saeval.reports.render.junit import to_junit as to_junit
 
 _HOMES = {
     "from_json": "saeval.reports.render.json",
+    "gate_from_json": "saeval.reports.render.json",
     "plot_confidence": "saeval.reports.plots",
     "plot_forest": "saeval.reports.plots",
     "plot_frontier": "saeval.reports.plots",

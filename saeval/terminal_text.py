@@ -30,7 +30,8 @@ _SECRET_WORDS = frozenset({
     "authorization",
 })  # fmt: skip
 _SECRET_VARIABLES = ("OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY",
-                     "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN")  # fmt: skip
+                     "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN",
+                     "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")  # fmt: skip
 _SHORTEST_SECRET = 8
 """A shorter one is as likely a word."""
 
@@ -91,7 +92,11 @@ def without_secrets(text: str) -> str:
     'https://[hidden]@host/v1?api_key=[hidden]&seed=1'
     """
     text = _URL_PASSWORD.sub(r"\1[hidden]@", text)
-    text = _QUERY_VALUE.sub(_without_value, text)
+    return without_own_keys(_QUERY_VALUE.sub(_without_value, text))
+
+
+def without_own_keys(text: str) -> str:
+    """`text` without the keys that this process has in its environment; all else stays."""
     for name in _SECRET_VARIABLES:
         secret = os.environ.get(name, "").strip()
         if len(secret) >= _SHORTEST_SECRET:

@@ -7,6 +7,7 @@ import click
 from saeval.command_line import run_command_line
 from saeval.evalsuite.cli.baseline import baseline
 from saeval.evalsuite.cli.compare import compare
+from saeval.evalsuite.cli.export import export
 from saeval.evalsuite.cli.frontier import frontier
 from saeval.evalsuite.cli.gate import gate
 from saeval.evalsuite.cli.metacognition import metacognition
@@ -37,5 +38,16 @@ def cli() -> None:
     """
 
 
-for command in (run, compare, frontier, metacognition, gate, report, power, baseline, tasks):
+for command in (
+    run,
+    compare,
+    frontier,
+    metacognition,
+    gate,
+    report,
+    export,
+    power,
+    baseline,
+    tasks,
+):
     cli.add_command(command)

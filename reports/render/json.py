@@ -21,7 +21,7 @@ from saeval.stats.compare.results import (
     Comparison,
     TaskComparison,
 )
-from saeval.stats.gate.results import Gate
+from saeval.stats.gate.results import GATE_SCHEMA_VERSION, Gate
 from saeval.terminal_text import quoted
 
 if TYPE_CHECKING:
@@ -113,6 +113,37 @@ def from_json(text: str) -> Comparison:
     # The answers follow from the numbers; a file that says otherwise is not believed.
     answered = with_answers(comparison.tasks, comparison.settings.confidence_level)
     return replace(comparison, tasks=answered, warnings=warnings)
+
+
+def gate_from_json(text: str) -> Gate:
+    """The gate that `to_json` wrote; files hold its comparison apart.
+
+    Raises
+    ------
+    ValueError
+        If the text is not JSON, is of an unknown schema, or lacks or garbles a value.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        tree = parse_json(text, "not a gate", halves=True)
+    except InputError as error:
+        raise ValueError(str(error)) from None
+    schema = tree.get("schema") if isinstance(tree, dict) else None
+    if schema != GATE_SCHEMA_VERSION:
+        raise ValueError(
+            f"not a gate that this version can read: its schema is {quoted(schema)}, "
+            f"expected {GATE_SCHEMA_VERSION!r}"
+        )
+    try:
+        gate = TypeAdapter(Gate).validate_python(with_field_names(tree, Gate))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = path_in_file(first["loc"], Gate)
+        raise ValueError(f"not a complete gate: {where}: {first['msg']}") from None
+    if number := not_finite(gate, "gate"):
+        raise ValueError(f"not a complete gate: {number} is no number")
+    return gate
 
 
 def _find_wrong_shape(task: TaskComparison) -> str | None:

@@ -1,0 +1,1 @@
+"""Finished folders given to other tools, in the tools' own forms."""
