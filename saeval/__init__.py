@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from saeval.evalsuite.compare.folder import load_comparison
     from saeval.evalsuite.compare.results import CheckpointSeries, Comparison
     from saeval.evalsuite.config import EngineConfig, RunConfig
+    from saeval.evalsuite.export import export
     from saeval.evalsuite.frontier.frontier import frontier
     from saeval.evalsuite.gate.gate import gate
     from saeval.evalsuite.gate.policy import Policy
@@ -55,6 +56,7 @@ __all__ = [
     "__version__",
     "compare",
     "compare_checkpoints",
+    "export",
     "frontier",
     "gate",
     "load_comparison",
@@ -77,6 +79,7 @@ _MODULES = {
     "saeval.evalsuite.compare.folder": ("load_comparison",),
     "saeval.evalsuite.compare.results": ("CheckpointSeries", "Comparison"),
     "saeval.evalsuite.config": ("EngineConfig", "RunConfig"),
+    "saeval.evalsuite.export": ("export",),
     "saeval.evalsuite.frontier.frontier": ("frontier",),
     "saeval.evalsuite.gate.gate": ("gate",),
     "saeval.evalsuite.gate.policy": ("Policy",),

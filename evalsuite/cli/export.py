@@ -43,7 +43,7 @@ def export(folder: Path, to: str, out: str | None, project: str, replace: bool) 
     saeval export saeval-runs/base-vs-checkpoint-1a2b3c4d --to lm-eval
     saeval export saeval-runs/base-vs-checkpoint-1a2b3c4d --to mlflow --out http://localhost:5000
     """
-    from saeval.evalsuite.export.export import export as give
+    from saeval.evalsuite.export import export as give
     from saeval.progress import GuardedConsole
     from saeval.terminal_text import one_line
 
