@@ -148,7 +148,7 @@ def test_parquet_has_a_row_per_metric_and_answer(folder, request, tmp_path):
     assert len(metrics) == len(expected)
     for found, (task, metric, label, row) in zip(metrics, expected, strict=True):
         assert (found["task"], found["metric"]) == (task, metric)
-        assert (found["label"] or None) == label
+        assert (None if pd.isna(found["label"]) else found["label"]) == label
         for ours, theirs in (("base", "base"), ("difference", "difference"), ("pvalue", "p")):
             assert (None if pd.isna(found[ours]) else found[ours]) == row[theirs]
     answers = pd.read_parquet(tmp_path / "out" / "answers.parquet")

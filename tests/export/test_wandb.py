@@ -1,0 +1,92 @@
+"""Offline runs of Weights & Biases, read with the reader that `wandb sync` uses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from exported import SECRET, tracked_numbers
+
+import saeval
+
+pytest.importorskip("wandb")
+
+from wandb.proto import wandb_internal_pb2
+from wandb.sdk.internal.datastore import DataStore
+
+from saeval.evalsuite.export import wandb_runs
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+
+def records(folder):
+    store = DataStore()
+    (path,) = folder.glob("*.wandb")
+    store.open_for_scan(str(path))
+    while data := store.scan_data():
+        record = wandb_internal_pb2.Record()
+        record.ParseFromString(data)
+        yield record
+
+
+def summary_of(folder):
+    found = {}
+    for record in records(folder):
+        for item in record.summary.update:
+            name = item.key or "/".join(item.nested_key)
+            found[name] = json.loads(item.value_json)
+    return found
+
+
+def config_of(folder):
+    return {
+        item.key: json.loads(item.value_json)
+        for record in records(folder)
+        for item in record.run.config.update
+    }
+
+
+def test_the_reader_finds_every_number_to_the_digit(gated, tmp_path):
+    found = saeval.export(gated, "wandb", out=tmp_path / "out")
+    expected = tracked_numbers(gated)
+    assert len(found.entries) == 3
+    for entry in found.entries:
+        folder = tmp_path / "out" / "wandb" / entry
+        summary = summary_of(folder)
+        role = entry.rsplit("-", 1)[1]
+        assert {key: summary[key] for key in expected[role]} == expected[role]
+        config = config_of(folder)
+        gate = json.loads((gated / "gate.json").read_text())
+        assert config["saeval.verdict"] == gate["verdict"]
+        names = {record.artifact.type for record in records(folder) if record.artifact.type}
+        assert ("saeval" in names) == (role == "comparison")
+    tables = sorted((tmp_path / "out" / "wandb").glob("*/files/media/table/tables/answers_*.json"))
+    answers = json.loads(tables[0].read_text())
+    column = answers["columns"].index("confidence")
+    lines = (gated.parent / "base.jsonl").read_text().splitlines()
+    assert [row[column] for row in answers["data"]] == [json.loads(x)["confidence"] for x in lines]
+
+
+def test_a_second_export_adds_nothing_and_a_broken_one_is_replaced(gated, tmp_path):
+    first = saeval.export(gated, "wandb", out=tmp_path / "out")
+    again = saeval.export(gated, "wandb", out=tmp_path / "out")
+    assert (again.written, again.entries) == (False, first.entries)
+    home = tmp_path / "out" / "wandb"
+    (home / first.entries[1] / wandb_runs.COMPLETE).unlink()
+    assert saeval.export(gated, "wandb", out=tmp_path / "out").written
+    assert len(list(home.glob("offline-run-*"))) == 3
+
+
+def test_nothing_of_the_machine_and_no_keys_are_kept(gated, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", SECRET)
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    saeval.export(gated, "wandb", out=tmp_path / "out")
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
+    assert not list(tmp_path.rglob("requirements.txt"))
+    assert not list(tmp_path.rglob("wandb-metadata.json"))
