@@ -110,5 +110,5 @@ def find_target(name: str) -> Target:
     for target in TARGETS:
         if target.name == name:
             return target
-    hint = did_you_mean(name, [target.name for target in TARGETS])
+    hint = did_you_mean(name, [target.name for target in TARGETS], cutoff=0.6)
     raise InputError(f"--to {name}: no such target; {hint}")

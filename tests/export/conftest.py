@@ -1,4 +1,4 @@
-"""Exports held to the tools' own readers; run by `make test-export`, skipped where a tool is missing."""
+"""Exports held to the tools' own readers by `make test-export`; skipped where a tool is missing."""
 
 from __future__ import annotations
 

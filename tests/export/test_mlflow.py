@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from command_line import fails
@@ -63,15 +64,22 @@ def exported(server, gated):
     address, folder = server
     assert saeval.export(gated, "mlflow", out=address, project="study").written
     client = mlflow.MlflowClient(tracking_uri=address)
-    experiment = client.get_experiment_by_name("study")
-    runs = {
-        run.data.tags["saeval.role"]: run for run in client.search_runs([experiment.experiment_id])
-    }
-    return client, runs, folder
+    return client, runs_of(client, "study"), folder
+
+
+def runs_of(client, project):
+    """The runs of a project by their roles."""
+    experiment = client.get_experiment_by_name(project).experiment_id
+    return {run.data.tags["saeval.role"]: run for run in client.search_runs([experiment])}
+
+
+def table(client, run, name):
+    """A table that was logged."""
+    return json.loads(Path(client.download_artifacts(run.info.run_id, f"{name}.json")).read_text())
 
 
 def test_the_client_and_the_database_hold_every_number_to_the_digit(exported, gated):
-    client, runs, folder = exported
+    _, runs, folder = exported
     expected = tracked_numbers(gated)
     assert set(runs) == {"comparison", "base", "checkpoint"}
     database = sqlite3.connect(folder / "mlflow.db")
@@ -93,13 +101,13 @@ def test_verdict_pages_and_answers_go_along(exported, gated):
     assert comparison.data.tags["saeval.headline"] == gate["in_words"]["headline"]
     for name in ("report.html", "comparison.json", "junit.xml"):
         path = client.download_artifacts(comparison.info.run_id, name)
-        assert open(path, "rb").read() == (gated / name).read_bytes()
-    rules = json.load(open(client.download_artifacts(comparison.info.run_id, "rules.json")))
+        assert Path(path).read_bytes() == (gated / name).read_bytes()
+    rules = table(client, comparison, "rules")
     column = rules["columns"].index("pvalue_pass")
     assert [row[column] for row in rules["data"]] == [r["p_pass"] for r in gate["results"]]
     model = runs["checkpoint"]
     assert model.data.tags["mlflow.parentRunId"] == comparison.info.run_id
-    answers = json.load(open(client.download_artifacts(model.info.run_id, "answers.json")))
+    answers = table(client, model, "answers")
     confidence = answers["columns"].index("confidence")
     lines = (gated.parent / "checkpoint.jsonl").read_text().splitlines()
     assert [row[confidence] for row in answers["data"]] == [
@@ -153,8 +161,7 @@ def test_scores_of_other_programs_are_there_under_names_that_mlflow_takes(server
     address, _ = server
     saeval.export(general, "mlflow", out=address, project="general")
     client = mlflow.MlflowClient(tracking_uri=address)
-    experiment = client.get_experiment_by_name("general").experiment_id
-    runs = {run.data.tags["saeval.role"]: run for run in client.search_runs([experiment])}
+    runs = runs_of(client, "general")
     rows = [(task, row) for task, _, _, row in numbers(general) if row["base"] is not None]
     values = runs["base"].data.metrics
     kept = [v for k, v in values.items() if not k.endswith((".low", ".high", ".items"))]
