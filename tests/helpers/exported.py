@@ -42,7 +42,7 @@ def general_answers(shift: int, items: int = 40) -> list[Prediction]:
     found = []
     for i in range(items):
         right = float((i * 7 + shift) % 3 > 0)
-        about = {"question": f"Question {i}?", "gold": [str(i)], "item_id": str(i)}
+        about: Any = {"question": f"Question {i}?", "gold": [str(i)], "item_id": str(i)}
         found.append(
             general_prediction(
                 task="gsm8k",
