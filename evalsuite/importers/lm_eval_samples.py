@@ -1,4 +1,4 @@
-"""lm-eval's ``samples_<task>_<date>.jsonl`` of our tasks.
+"""lm-eval's ``samples_<task>_<date>.jsonl``; of our tasks they are read here.
 
 A shortened real line::
 
@@ -18,12 +18,13 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from saeval.errors import InputError
-from saeval.evalsuite.importers.imported import ImportedPredictions, NotReadError
+from saeval.evalsuite.importers.imported import ImportedPredictions
+from saeval.evalsuite.importers.lm_eval_general import read_general_samples
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.json_source import parse_object, read_lines, validate
 from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
 from saeval.tasks.registry import get_task, list_tasks
-from saeval.terminal_text import one_line, quoted
+from saeval.terminal_text import one_line
 
 _FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
 _FIELDS = {"doc_id", "doc", "resps", "arguments"}
@@ -54,20 +55,28 @@ def task_of(path: Path) -> str:
 
 
 def import_samples(path: Path) -> ImportedPredictions:
-    """`read_samples` with what the path tells: the model's folder, and when it was written."""
-    logged = path.stem.removeprefix(f"samples_{task_of(path)}").removeprefix("_")
-    return ImportedPredictions(path.parent.name, read_samples(path), is_named=True, logged=logged)
+    """Predictions of one samples file; its name tells the task and when it was written."""
+    name, model = task_of(path), path.parent.name
+    logged = path.stem.removeprefix(f"samples_{name}").removeprefix("_")
+    if name in list_tasks() and not _is_of_harness(path):
+        predictions = [_parse_sample(line, name, where) for where, line in read_lines(path)]
+        return ImportedPredictions(model, predictions, is_named=True, logged=logged)
+    read = read_general_samples(path, name, logged)
+    return ImportedPredictions(
+        model,
+        read.predictions,
+        is_named=True,
+        left_out=read.left_out,
+        also_read=read.also_read,
+        logged=logged,
+    )
 
 
-def read_samples(path: Path) -> list[Prediction]:
-    """Predictions of one samples file; the task is told by the file's name."""
-    name = task_of(path)
-    if name not in list_tasks():
-        raise NotReadError(
-            f"{path}: the file name says task {quoted(name)}, which is not one of "
-            f"{', '.join(list_tasks())}"
-        )
-    return [_parse_sample(line, name, where) for where, line in read_lines(path)]
+def _is_of_harness(path: Path) -> bool:
+    """Whether samples are of the task of lm-eval that has the name of one of ours."""
+    where, line = next(read_lines(path))
+    document = parse_object(line, where, nan=True).get("doc")
+    return isinstance(document, dict) and not {"id", "cluster", "target"} & document.keys()
 
 
 def _parse_sample(line: str, task: str, where: str) -> Prediction:

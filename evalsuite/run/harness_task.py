@@ -22,7 +22,7 @@ from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.run.tasks import HARNESS_PREFIX, ChatTemplate, LoadedTask, usage_of
 from saeval.evalsuite.store.general import general_prediction
 from saeval.evalsuite.store.hashing import hash_document, hash_text
-from saeval.evalsuite.store.lm_eval_scores import ItemScores, keep_scores
+from saeval.evalsuite.store.lm_eval_scores import ItemScores, keep_scores, primary_score
 from saeval.evalsuite.store.manifest import TaskFacts
 from saeval.evalsuite.store.prediction import Prediction, Usage
 from saeval.progress import SILENT, Progress
@@ -242,13 +242,14 @@ class HarnessTask(LoadedTask):
             task=self.name,
             item_id=document["id"],
             scores=scored.scores,
+            primary=primary_score(scored.scores),
             status="invalid" if answer == _NOTHING_FOUND else "answered",
             question=self._question(row, choices)[:_LONGEST_SHOWN],
             gold=self._gold(row, target, choices),
             answer=answer,
             response=_response(instances),
             confidence=choice.confidence if choice else None,
-            confidence_normalised=choice.normalised if choice else None,
+            confidence_normalised=None if choice is None or self._in_prompt else choice.normalised,
             group=self.group,
             sample_index=sample,
             usage=usage,
@@ -292,6 +293,11 @@ class HarnessTask(LoadedTask):
             and "acc" in task.aggregation()
         )
 
+    @property
+    def _in_prompt(self) -> bool:
+        """Whether choices stand in the prompt, before the same text; then they have no length."""
+        return bool(getattr(self.harness_task, "multiple_input", 0))
+
     def _choices(self, row: dict[str, Any]) -> list[str]:
         task = self.harness_task
         if task.OUTPUT_TYPE != "multiple_choice" or task.config.doc_to_choice is None:
@@ -306,7 +312,7 @@ class HarnessTask(LoadedTask):
         return "\n".join(choices)
 
     def _gold(self, row: dict[str, Any], target: Any, choices: Sequence[str]) -> list[str]:
-        if getattr(self.harness_task, "multiple_input", 0):
+        if self._in_prompt:
             target = self.harness_task.doc_to_text(row)
         values = target if isinstance(target, (list, tuple)) else [target]
         return [

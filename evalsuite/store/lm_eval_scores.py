@@ -25,6 +25,19 @@ AGGREGATIONS = {
 }
 """lm-eval's own, of metrics that are no mean, where nobody says how they are aggregated."""
 
+HIGHER_IS_BETTER = {
+    **dict.fromkeys(
+        ("acc", "acc_norm", "acc_bytes", "acc_mutual_info", "acc_all", "exact_match", "f1", "mcc",
+         "likelihood", "bleu", "chrf", "chrf++"),
+        True,
+    ),
+    **dict.fromkeys(
+        ("perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "brier_score", "ter"),
+        False,
+    ),
+}  # fmt: skip
+"""The direction of the metrics that lm-eval registers, where nobody else says it."""
+
 _UNIT = re.compile(
     r"(acc|exact_match|em|f1|pass@|pass_at|prompt_level|inst_level|precision|recall|anls|mc[12]$)"
     r"|.*(_acc|_accuracy|accuracy|_em|_f1)$",
@@ -95,6 +108,14 @@ def keep_scores(
             item.scores[key] = Score(
                 value=found, range=limits if inside else None, higher_is_better=better
             )
+
+
+def primary_score(scores: Mapping[str, Score]) -> str:
+    """The score that says whether an answer is right: the first in [0, 1], else the first."""
+    for name, score in scores.items():
+        if score.range == (0, 1) and score.higher_is_better:
+            return name
+    return next(iter(scores))
 
 
 def score_range(metric: str) -> tuple[float, float] | None:

@@ -122,7 +122,7 @@ def test_lm_eval_samples_are_read_with_their_label_probabilities(tmp_path):
         (
             "samples_mmlu_2026-01-02T03-04-05.6.jsonl",
             sample_line(),
-            "task 'mmlu', which is not one",
+            "holds no metric with a number per item",
         ),
         (
             "samples_fever.jsonl",

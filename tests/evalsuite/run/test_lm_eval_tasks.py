@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from command_line import fails, typed
 from harness_data import write_harness_data
 
 import saeval
+from saeval.evalsuite.store.lm_eval_scores import HIGHER_IS_BETTER
+from saeval.evalsuite.store.manifest import read_manifest
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
@@ -32,12 +37,14 @@ def data(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plain(data, tiny_base):
-    """Samples of plain lm_eval: it finds data sets in folders below that where it runs."""
+def plain(data, tiny_base, tmp_path_factory):
+    """Plain lm_eval's samples, and the folder it writes: it finds data sets below where it runs."""
     import lm_eval.tasks
+    from lm_eval.loggers import EvaluationTracker
     from lm_eval.models.huggingface import HFLM
 
     root = Path(lm_eval.tasks.__file__).parent
+    tracker = EvaluationTracker(output_path=str(tmp_path_factory.mktemp("plain")))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(data)
         manager = lm_eval.tasks.TaskManager(
@@ -51,8 +58,14 @@ def plain(data, tiny_base):
             limit=LIMIT,
             gen_kwargs=dict(GENERATION),
             bootstrap_iters=0,
+            evaluation_tracker=tracker,
         )
-    return result["samples"]
+    samples = deepcopy(result["samples"])
+    tracker.save_results_aggregated(results=result, samples=result["samples"])
+    for name, lines in result["samples"].items():
+        tracker.save_results_samples(task_name=name, samples=lines)
+    (written,) = Path(tracker.output_path).iterdir()
+    return samples, written
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +101,7 @@ def expected(sample) -> dict[str, float]:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_scores_and_hashes_are_those_of_plain_lm_eval(plain, own, name):
     theirs: dict[str, dict[str, float]] = {}
-    for sample in plain[name]:
+    for sample in plain[0][name]:
         theirs.setdefault(str(sample["doc_id"]), {}).update(expected(sample))
     ours = own.predictions[name]
     assert {item: dict.fromkeys(scores) for item, scores in theirs.items()} == {
@@ -99,7 +112,142 @@ def test_scores_and_hashes_are_those_of_plain_lm_eval(plain, own, name):
         for key, prediction in ours.items()
     }
     assert len(theirs) == LIMIT
-    for sample in plain[name]:
+    for sample in plain[0][name]:
         prediction = ours[str(sample["doc_id"]), 0]
         for field in ("doc_hash", "prompt_hash", "target_hash"):
             assert getattr(prediction, field.replace("doc_", "document_")) == sample[field]
+
+
+def test_samples_that_plain_lm_eval_wrote_are_read_as_our_own_answers(plain, own):
+    """Other lines say the same but for what a log does not hold: the question without examples."""
+    read = saeval.read_predictions(plain[1])
+    assert set(read.predictions) == set(FOLDERS)
+    for name, ours in own.predictions.items():
+        theirs = read.predictions[name]
+        assert theirs.keys() == ours.keys()
+        for key, prediction in ours.items():
+            other = theirs[key]
+            for field in (
+                "prediction", "status", "answer", "confidence", "confidence_normalised", "scores",
+                "document_hash", "prompt_hash", "target_hash",
+            ):  # fmt: skip
+                assert getattr(other, field) == getattr(prediction, field), (name, key, field)
+    assert saeval.compare(plain[1], own, n_resamples=1000)["gsm8k"].items == LIMIT
+
+
+def test_the_probability_of_a_choice_is_that_of_a_computation_by_hand(own):
+    for (item, _), prediction in own.predictions["arc_easy"].items():
+        values = json.loads(prediction.response)
+        texts = [str(2 * int(item)), "a lot", "nothing", f"{item} apples"]
+        shares = [math.exp(v) for v in values]
+        assert prediction.confidence == pytest.approx(max(shares) / sum(shares))
+        lengths = [math.exp(v / len(t)) for v, t in zip(values, texts, strict=True)]
+        assert prediction.confidence_normalised == pytest.approx(max(lengths) / sum(lengths))
+        assert prediction.answer == texts[values.index(max(values))]
+
+
+def test_a_group_is_compared_for_base_and_adapter_and_goes_on_where_it_was_killed(
+    data, tiny_base, tiny_adapter, tmp_path, capsys
+):
+    """A YAML file of a user's names the group; examples come from its own code."""
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(
+        "group: mine\ntask:\n  - counted\n  - sciq\nmetadata:\n  version: 1\n"
+    )
+    (folder / "counted.yaml").write_text(
+        "task: counted\ndataset_path: openai/gsm8k\ndataset_name: main\n"
+        "output_type: generate_until\ntest_split: test\nfewshot_split: train\n"
+        "doc_to_text: !function code.ask\ndoc_to_target: '{{answer}}'\n"
+        "generation_kwargs:\n  until: []\n  max_gen_toks: 6\n"
+        "metric_list:\n  - metric: exact_match\n    aggregation: mean\n    higher_is_better: true\n"
+    )
+    (folder / "code.py").write_text("def ask(doc):\n    return 'Q: ' + doc['question']\n")
+    out = tmp_path / "out"
+    command = (
+        "compare", tiny_base, tiny_adapter, "--tasks", "mine", "--include_path", folder,
+        "--num_fewshot", 2, "--data-dir", data, "--limit", 6, "--batch-size", 2, "--out", out,
+        "--replicates", 1000,
+    )  # fmt: skip
+    code, _, err = typed(capsys, *command)
+    assert code == 0, err
+    manifest = read_manifest(out / "base")
+    assert {name: facts.num_fewshot for name, facts in manifest.tasks.items()} == {
+        "counted": 2, "sciq": 2,
+    }  # fmt: skip
+    whole = {path: path.read_bytes() for path in out.glob("*/predictions/*.jsonl")}
+    assert len(whole) == 4
+    assert all(b'"group": "mine"' in content for content in whole.values())
+    for path, content in whole.items():
+        path.write_bytes(b"".join(content.splitlines(keepends=True)[:3])[:-20])
+    assert typed(capsys, *command)[0] == 0
+    assert {path: path.read_bytes() for path in whole} == whole
+    message = fails(capsys, *command, "--num_fewshot", 3)
+    assert "holds another run" in message
+    assert "num_fewshot" in message
+
+
+CODE = "task: t\ndataset_path: json\ntest_split: test\noutput_type: generate_until\n"
+TRUSTING = "dataset_kwargs:\n  trust_remote_code: true\n"
+REFUSED = {
+    "code without its folder": (CODE + "doc_to_text: !function code.ask\n", "--include_path"),
+    "code by another spelling": (CODE + "doc_to_text: !<!function> code.ask\n", "--include_path"),
+    "a template that reaches for Python": (
+        CODE + "dataset_kwargs:\n  data_files: {test: DATA}\ndoc_to_target: x\n"
+        "doc_to_text: \"{{ cycler.__init__.__globals__.os.mkdir('made') }}\"\n",
+        "SecurityError",
+    ),
+    "code that the model writes": (CODE + "unsafe_code: true\n", "unsafe_code"),
+    "code of the data set": (CODE + TRUSTING, "trust_remote_code"),
+    "code of a metric": (
+        CODE + "metric_list:\n  - metric: accuracy\n    hf_evaluate: true\n",
+        "downloads code and runs it",
+    ),
+    "no task": ("a: 1\n", "neither a `task` nor a `group`"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_code_of_strangers_is_refused_in_one_sentence(
+    case, data, tiny_base, tmp_path, capsys, monkeypatch
+):
+    content, message = REFUSED[case]
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "t.yaml"
+    file.write_text(content.replace("DATA", str(data / "openai/gsm8k/main/test.jsonl")))
+    (tmp_path / "code.py").write_text("import os\nos.mkdir('made')\n")
+    said = fails(capsys, "run", tiny_base, "--tasks", file, "--out", tmp_path / "out")
+    assert message in said
+    assert not (tmp_path / "made").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_code_outside_the_named_folder_is_refused_too(data, tiny_base, tmp_path, capsys):
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'made')!r}, 'w')\n")
+    (tmp_path / "tasks" / "t.yaml").write_text(
+        CODE + f"doc_to_text: !function {tmp_path}/evil.ask\n"
+    )
+    said = fails(
+        capsys, "run", tiny_base, "--tasks", "t", "--include_path", tmp_path / "tasks", "--out",
+        tmp_path / "out",
+    )  # fmt: skip
+    assert "lies in no folder given by --include_path" in said
+    assert not (tmp_path / "made").exists()
+
+
+def test_settings_of_lm_evals_tasks_are_refused_where_they_have_no_effect(tiny_base, capsys):
+    said = fails(capsys, "run", tiny_base, "--tasks", "factworld", "--num_fewshot", 3)
+    assert "--num-fewshot: has no effect on saeval's own tasks" in said
+    said = fails(capsys, "run", tiny_base, "--tasks", "arc_eazy")
+    assert (
+        "unknown task 'arc_eazy'; neither saeval nor lm-eval has it: did you mean arc_easy" in said
+    )
+
+
+def test_directions_are_those_that_lm_eval_registers():
+    import lm_eval.api.metrics  # noqa: F401  (registers them)
+    from lm_eval.api.registry import higher_is_better_registry
+
+    theirs = {name: higher_is_better_registry.get(name) for name in HIGHER_IS_BETTER}
+    assert theirs == HIGHER_IS_BETTER
