@@ -22,7 +22,11 @@ tasks.add_command(new_task)
 
 @tasks.command("list", context_settings=CONTEXT)
 def list_tasks() -> None:
-    """Names and one line on each."""
+    """Names and one line on each of saeval's own.
+
+    lm-eval's are asked by their names too (`lm-eval ls tasks`); where both have one, lm-eval's is
+    lm_eval:NAME.
+    """
     from saeval.tasks import registry
 
     names = registry.list_tasks()

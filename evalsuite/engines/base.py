@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
 
 if TYPE_CHECKING:
@@ -47,6 +48,20 @@ class Request:
     probe_tokens: int = field(default=0, init=False)
     response_tokens: int = field(default=0, init=False)
     truncated: bool = field(default=False, init=False)
+
+    def refuse_rollings(self, who: str) -> None:
+        """Of an engine that has no way to read whole texts.
+
+        Raises
+        ------
+        ModelError
+            If the request holds any.
+        """
+        if self.rollings:
+            raise ModelError(
+                f"task {self.rollings[0].task_name}: asks how likely whole texts are, which {who} "
+                "is not asked; give the model's folder or hub id, and --engine transformers"
+            )
 
     @property
     def instances(self) -> list[Instance]:

@@ -65,6 +65,7 @@ class ServerEngine:
         return run_concurrently(self.server, requests, self._answer, self._config)
 
     def _answer(self, request: Request, stopping: Event) -> Request:
+        request.refuse_rollings("a server")
         for instance, seed in zip(request.generations, request.seeds, strict=True):
             prompt, settings = instance.args
             body, stops = _translate_settings(settings)
@@ -121,8 +122,10 @@ class ServerEngine:
             raise
         request.probe_tokens += count_tokens(answer, "prompt_tokens")
         logprobs = label_logprobs(answer, labels)
-        for instance, logprob in zip(request.loglikelihoods, logprobs or [], strict=False):
-            instance.resps.append((logprob, False))
+        for index, (instance, logprob) in enumerate(
+            zip(request.loglikelihoods, logprobs or [], strict=False)
+        ):
+            instance.resps.append((logprob, _is_likeliest(answer, index, labels[index])))
         return logprobs is not None
 
     def close(self) -> None:
@@ -156,6 +159,26 @@ def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[flo
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None
     return logprobs if all(math.isfinite(value) and value <= 0 for value in logprobs) else None
+
+
+def _is_likeliest(answer: Mapping[str, Any], index: int, label: str) -> bool | None:
+    """Whether every token of a label is the likeliest at its place; None if nobody says so."""
+    try:
+        choice = next(own for own in answer["choices"] if own["index"] == index)["logprobs"]
+        written = usage(answer).get("completion_tokens", len(answer["choices"])) // len(
+            answer["choices"]
+        )
+        end = len(choice["tokens"]) - written
+        missing = len(label)
+        while missing > 0 and end > 0:
+            end -= 1
+            token, top = choice["tokens"][end], choice["top_logprobs"][end]
+            if max(top, key=top.__getitem__) != token:
+                return False
+            missing -= len(token)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, StopIteration):
+        return None
+    return True
 
 
 _SETTINGS = frozenset(

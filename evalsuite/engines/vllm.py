@@ -101,6 +101,7 @@ class VLLMEngine:
         waiting: dict[str, _Pending] = {}
         try:
             for request in requests:
+                request.refuse_rollings("vLLM")
                 self._enqueue(request, waiting)
             while waiting:
                 for output in self._engine.step():

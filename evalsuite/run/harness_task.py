@@ -212,7 +212,14 @@ class HarnessTask(LoadedTask):
         if not all(instance.resps for instance in request.instances):
             raise ModelError(
                 f"task {self.name}: needs log-likelihoods, which this engine or server does not "
-                "give; use --engine transformers or vllm, or ask tasks that have answers written"
+                "give; load the model with --engine transformers, or ask tasks that write answers"
+            )
+        if self.harness_task.OUTPUT_TYPE == "loglikelihood" and any(
+            instance.resps[0][1] is None for instance in request.loglikelihoods
+        ):
+            raise ModelError(
+                f"task {self.name}: needs to know whether a text is the likeliest, which this "
+                "server does not say (`top_logprobs`); load the model with --engine transformers"
             )
         document = self.documents[request.instances[0].doc_id]
         size = len(request.generations) // samples

@@ -241,4 +241,12 @@ def _echoed(model: _Model, prompt: str) -> dict[str, Any]:
     following = int(scores[-1].argmax())
     tokens = [model.tokenizer.decode([token]) for token in [*ids, following]]
     values = [float(scores[at, token]) for at, token in enumerate([*ids[1:], following])]
-    return {"tokens": tokens, "token_logprobs": [None, *values], "text_offset": None}
+    likeliest = [int(own.argmax()) for own in scores]
+    top = [
+        {model.tokenizer.decode([token]): float(scores[at, token])}
+        for at, token in enumerate(likeliest)
+    ]
+    return {
+        "tokens": tokens, "token_logprobs": [None, *values], "text_offset": None,
+        "top_logprobs": [None, *top],
+    }  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from command_line import fails, typed
 from harness_data import write_harness_data
+from tiny_server import TinyServer
 
 import saeval
 from saeval.evalsuite.store.lm_eval_scores import HIGHER_IS_BETTER
@@ -28,7 +29,7 @@ FOLDERS = {
 """Tasks of all request types, with several filters, examples, repeats and real scores."""
 OURS = ("triviaqa", "nq_open")
 GENERATION = {"max_gen_toks": 6, "do_sample": False, "temperature": 0.0}
-LIMIT = 4
+LIMIT = 3
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +186,28 @@ def test_a_group_is_compared_for_base_and_adapter_and_goes_on_where_it_was_kille
     message = fails(capsys, *command, "--num_fewshot", 3)
     assert "holds another run" in message
     assert "num_fewshot" in message
+
+
+def test_a_server_gives_the_same_where_it_can_and_is_not_asked_where_it_cannot(
+    own, data, tiny_base, tmp_path, capsys
+):
+    with TinyServer({"base": (tiny_base, None)}) as server:
+        asked = saeval.run(
+            f"{server.url}#base", tasks=["boolq", "lambada_openai", "gsm8k"], data_dir=data,
+            limit=LIMIT, generation=GENERATION, num_fewshot=0, out=tmp_path / "run",
+        )  # fmt: skip
+        said = fails(
+            capsys, "run", f"{server.url}#base", "--tasks", "wikitext", "--data-dir", data,
+            "--limit", 1, "--out", tmp_path / "rolling",
+        )  # fmt: skip
+    for name in ("boolq", "lambada_openai"):
+        for key, prediction in asked.predictions[name].items():
+            ours = own.predictions[name][key]
+            assert prediction.scores["acc"] == ours.scores["acc"]
+            assert prediction.prompt_hash == ours.prompt_hash
+            assert prediction.confidence == pytest.approx(ours.confidence, abs=1e-4)
+    assert len(asked.predictions["gsm8k"]) == LIMIT
+    assert "task wikitext: asks how likely whole texts are, which a server is not asked" in said
 
 
 CODE = "task: t\ndataset_path: json\ntest_split: test\noutput_type: generate_until\n"
