@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_forest(comparison: Comparison, scale: Scale = "proportion") -> Figure:
+def plot_forest(comparison: Comparison, scale: Scale | None = None) -> Figure:
     """Every headline difference with its interval.
 
     Parameters
@@ -31,16 +31,19 @@ def plot_forest(comparison: Comparison, scale: Scale = "proportion") -> Figure:
     comparison
         What to draw.
     scale
-        ``share`` for the metrics in per cent, ``score`` for the others.
+        ``proportion`` for the metrics in per cent, ``score`` for the others; by default the first
+        that the comparison has.
 
     Raises
     ------
     ValueError
         If the comparison has no metric on that scale.
     """
-    if scale not in forest_scales(comparison):
-        raise ValueError(f"`scale`: no headline metric has a difference on the scale {scale!r}")
-    return forest_plot(comparison, scale).figure
+    scales = forest_scales(comparison)
+    chosen = scale or (scales[0] if scales else "proportion")
+    if chosen not in scales:
+        raise ValueError(f"`scale`: no headline metric has a difference on the scale {chosen!r}")
+    return forest_plot(comparison, chosen).figure
 
 
 def plot_reliability(comparison: Comparison, task: str) -> Figure:

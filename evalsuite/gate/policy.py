@@ -195,7 +195,11 @@ class Policy:
                     f"{rule.source}: {describe_metric(resolved)} is held to two such limits, first "
                     f"in {held.source}"
                 )
-            if rule in own or resolved.metric != "invalid_rate" or task.has_invalid:
+            happens = {
+                "invalid_rate": task.has_invalid,
+                "confidence_missing": task.misses_confidence,
+            }
+            if rule in own or happens.get(resolved.metric, True):
                 rules[_slot(resolved)] = resolved
         return tuple(rules.values()), tuple(skipped)
 

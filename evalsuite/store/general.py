@@ -40,12 +40,15 @@ class GeneralTask(Task):
         Whether any model abstained, so that abstaining is an answer of the task.
     has_invalid
         Whether any answer could not be read.
+    misses_confidence
+        Whether any answer that could have a confidence has none.
     """
 
     scores: tuple[ScoreDeclaration, ...] = ()
     is_graded: bool = True
     abstains: bool = False
     has_invalid: bool = False
+    misses_confidence: bool = False
 
 
 def general_prediction(
@@ -233,6 +236,9 @@ def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
         is_graded=all(line.is_graded for line in lines),
         abstains=any(line.status == "abstained" for line in lines),
         has_invalid=any(line.status == "invalid" for line in lines),
+        misses_confidence=any(
+            line.confidence is None and line.status != "abstained" for line in lines
+        ),
     )
 
 
