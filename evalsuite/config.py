@@ -38,6 +38,8 @@ class RunConfig:
         whether they are turns of a conversation, None for so where a chat template is applied.
     include_path
         Folder of further tasks for lm-eval, whose code may run.
+    label_probabilities
+        Whether the model's own probability of each label is asked for, where a task has labels.
     again
         Whether this is the second half of an A/A run: the same items in the opposite order, so in
         other batches, and other seeds.
@@ -61,6 +63,7 @@ class RunConfig:
     num_fewshot: int | None = None
     fewshot_as_multiturn: bool | None = None
     include_path: str | None = None
+    label_probabilities: bool = True
     again: bool = False
     answers: tuple[str, ...] = ()
     shuffled: bool = False
@@ -74,6 +77,7 @@ class RunConfig:
             "chat_template": self.apply_chat_template,
             "system": self.system,
             **{name: value for name in _OF_HARNESS if (value := getattr(self, name)) is not None},
+            **({} if self.label_probabilities else {"label_probabilities": False}),
             **({"again": True} if self.again else {}),
             **({"shuffled": True} if self.shuffled else {}),
         }
@@ -149,6 +153,7 @@ ANSWERING_DEFAULTS = {
     "num_fewshot": None,
     "fewshot_as_multiturn": None,
     "include_path": None,
+    "label_probabilities": True,
     "data_dir": None,
 }
 """Options that only matter where a model has to answer, and their defaults."""
@@ -177,6 +182,7 @@ def to_run_options(config: RunConfig) -> dict[str, Any]:
         "num_fewshot": config.num_fewshot,
         "fewshot_as_multiturn": config.fewshot_as_multiturn,
         "include_path": config.include_path,
+        "label_probabilities": config.label_probabilities,
         "data_dir": config.data_dir,
     }
 
@@ -200,7 +206,9 @@ def _join_settings(settings: Mapping[str, Any] | None) -> str | None:
 def list_given_options(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """Those of the options that are not the defaults, as a person types them."""
     names = [name for name, default in defaults.items() if options[name] != default]
-    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+    return ", ".join(
+        f"--{'no-' if options[name] is False else ''}{name.replace('_', '-')}" for name in names
+    )
 
 
 def options_of_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,7 +217,7 @@ def options_of_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
     if (generation := identity.get("generation")) is not None:
         options["gen_kwargs"] = _join_settings(generation)
     names = {"samples": "samples", "chat_template": "apply_chat_template", "system": "system"}
-    names |= {name: name for name in _OF_HARNESS}
+    names |= {name: name for name in (*_OF_HARNESS, "label_probabilities")}
     return options | {option: identity[name] for name, option in names.items() if name in identity}
 
 
@@ -223,7 +231,7 @@ def format_options(options: Mapping[str, Any]) -> str:
         **LOADING_DEFAULTS,
     }.items():
         value = options.get(name, default)
-        if value == default or not (value or name in _OF_HARNESS):
+        if value == default or not (value or value is False or name in _OF_HARNESS):
             continue
         option = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
         text = ",".join(value) if isinstance(value, tuple) else str(value)

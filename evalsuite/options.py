@@ -44,6 +44,7 @@ class SamplingOptions(TypedDict, total=False):
     num_fewshot: int | None
     fewshot_as_multiturn: bool | None
     include_path: str | Path | None
+    label_probabilities: bool
 
 
 class EngineOptions(TypedDict, total=False):

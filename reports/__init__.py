@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from saeval.reports.api import print_result as print_result
     from saeval.reports.api import report_files as report_files
+    from saeval.reports.api import to_brief as to_brief
     from saeval.reports.api import to_csv as to_csv
     from saeval.reports.api import to_html as to_html
     from saeval.reports.api import to_json as to_json
@@ -38,6 +39,7 @@ _HOMES = {
     "plot_transitions": "saeval.reports.plots",
     "print_result": "saeval.reports.api",
     "report_files": "saeval.reports.api",
+    "to_brief": "saeval.reports.api",
     "to_csv": "saeval.reports.api",
     "to_html": "saeval.reports.api",
     "to_json": "saeval.reports.api",

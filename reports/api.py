@@ -27,11 +27,13 @@ from saeval.reports.render.json import dump
 from saeval.reports.render.junit import to_junit
 from saeval.reports.render.markdown import render_markdown
 from saeval.reports.render.series_index import SeriesIndex
+from saeval.reports.text.brief import in_brief
 from saeval.stats.checkpoints.results import CheckpointSeries
 from saeval.stats.compare.results import Comparison
 from saeval.stats.frontier.results import Frontier
 from saeval.stats.gate.results import Gate
 from saeval.stats.metacognition.results import Metacognition
+from saeval.terminal_text import one_line
 
 Result = Comparison | CheckpointSeries | Gate | Frontier | Metacognition
 
@@ -163,6 +165,15 @@ def print_result(result: Result, console: Console | None = None) -> None:
         worse.
     """
     print_document(build_summary(result), console or GuardedConsole())
+
+
+def to_brief(result: Result) -> str:
+    """A line per task, for chat and pull requests; ends in a newline.
+
+    Of a gate its verdict and a line per task, of a frontier and of metacognition a sentence per
+    model.
+    """
+    return "".join(f"{one_line(line)}\n" for line in in_brief(result))
 
 
 def build_report(result: Result, folders: Mapping[str, str] | None = None) -> Document:

@@ -113,10 +113,10 @@ def names_secret(name: str) -> bool:
     return not _SECRET_WORDS.isdisjoint(re.split(r"[\W_]+", name.lower()))
 
 
-def print_workflow_command(line: str) -> None:
+def print_workflow_command(line: str, to: TextIO | GuardedStream | None = None) -> None:
     """Print a line that a workflow is meant to read as a command; `line` is escaped already."""
-    stream = sys.stdout.stream if isinstance(sys.stdout, GuardedStream) else sys.stdout
-    print(one_line(line), file=stream)
+    stream = sys.stdout if to is None else to
+    print(one_line(line), file=stream.stream if isinstance(stream, GuardedStream) else stream)
 
 
 class GuardedStream:

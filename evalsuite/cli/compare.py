@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from saeval.errors import InputError
+from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     check_price,
     columns_option,
     level_option,
     out_option,
+    output_options,
     question_options,
     replicates_option,
     seed_option,
@@ -22,7 +24,7 @@ from saeval.evalsuite.cli.options import (
 )
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(cls=AskingCommand, context_settings=CONTEXT)
 @click.argument("base")
 @click.argument("checkpoints", metavar="CHECKPOINT...", nargs=-1, required=True)
 @tasks_option(required=False)
@@ -46,9 +48,8 @@ from saeval.evalsuite.cli.options import (
 @click.option(
     "--best",
     metavar="METRIC[@TASK]",
-    help="Choose the best of several checkpoints by a metric, such as 'NA recall' or brier@fever: "
-    "over one task, or the mean of all. Checkpoints of one run are chosen from by accuracy "
-    "without it.",
+    help="Choose the best of several checkpoints by a metric, such as brier@fever. Those of one "
+    "run are chosen from by accuracy without it.",
 )
 @click.option(
     "--judge",
@@ -62,6 +63,7 @@ from saeval.evalsuite.cli.options import (
     help="Compare what was asked differently: prompts, documents, settings (never targets).",
 )
 @out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
+@output_options
 def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any) -> None:
     """Compare BASE with each CHECKPOINT on the same items, and report what changed.
 
@@ -75,7 +77,6 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     \b
     saeval compare ./base ./checkpoint --tasks fever,vitaminc --per-label 500,250,250
     saeval compare runs/base runs/checkpoint
-    saeval compare fever_base.json fever_grpo.json
     saeval compare 'study/*_base.json' 'study/*_grpo.json' --out report
     saeval compare ./base ./fever-only ./mixed --tasks fever,vitaminc
     saeval compare ./base runs/mine/checkpoint-* --tasks fever,vitaminc --best 'NA recall'
@@ -84,23 +85,23 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     Several checkpoints are corrected for together, and set side by side: checkpoints × tasks.
     Those of one training run (checkpoint-200, step-400) are drawn over its steps.
     """
-    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
+    from saeval.evalsuite.cli.configs import to_keywords
+    from saeval.evalsuite.cli.output import progress_of, show_result
     from saeval.evalsuite.compare.checkpoints import compare_checkpoints
     from saeval.evalsuite.compare.comparison import compare as compare_one
     from saeval.evalsuite.models.predictions import with_columns
-    from saeval.reports import print_result
 
     keywords = {
         **to_keywords(options),
         **{name: options[name] for name in ("aa", "judge", "price", "allow_mismatch")},
         "out": out or "auto",
-        "progress": stderr_progress(),
+        "progress": progress_of(options),
     }
     given, *others = with_columns((base, *checkpoints), options["columns"])
     if len(others) == 1:
         if options["best"] is not None:
             raise InputError("--best: there is one checkpoint only; give several to choose from")
-        print_result(compare_one(given, others[0], **keywords))
+        show_result(compare_one(given, others[0], **keywords), options)
     else:
         series = compare_checkpoints(given, others, best=options["best"], **keywords)
-        print_result(series)
+        show_result(series, options)

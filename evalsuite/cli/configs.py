@@ -54,6 +54,7 @@ def to_run_config(options: Mapping[str, Any]) -> RunConfig:
         num_fewshot=options["num_fewshot"],
         fewshot_as_multiturn=options["fewshot_as_multiturn"],
         include_path=options["include_path"],
+        label_probabilities=options["label_probabilities"],
     )
 
 

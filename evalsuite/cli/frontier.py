@@ -7,17 +7,19 @@ from typing import Any
 
 import click
 
+from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     known_tasks,
     level_option,
     out_option,
+    output_options,
     question_options,
     seed_option,
 )
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(cls=AskingCommand, context_settings=CONTEXT)
 @click.argument("model")
 @click.argument("checkpoints", metavar="[CHECKPOINT]...", nargs=-1)
 @click.option(
@@ -38,6 +40,7 @@ from saeval.evalsuite.cli.options import (
 @seed_option
 @level_option
 @out_option("saeval-runs/MODELS-frontier-TASK-HASH")
+@output_options
 def frontier(
     model: str,
     checkpoints: tuple[str, ...],
@@ -61,9 +64,9 @@ def frontier(
     Prompts and checkpoints may be added with the same --out: only they are asked.
     """
 
-    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
+    from saeval.evalsuite.cli.configs import to_keywords
+    from saeval.evalsuite.cli.output import progress_of, show_result
     from saeval.evalsuite.frontier.frontier import frontier as ask_under_prompts
-    from saeval.reports import print_result
 
     result = ask_under_prompts(
         model,
@@ -73,7 +76,7 @@ def frontier(
         plain=not no_plain,
         confidence_level=options["level"],
         out=out or "auto",
-        progress=stderr_progress(),
+        progress=progress_of(options),
         **to_keywords({**options, "tasks": None, "system": None}),
     )
-    print_result(result)
+    show_result(result, options)

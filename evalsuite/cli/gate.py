@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     columns_option,
     out_option,
+    output_options,
     question_options,
     replicates_option,
     seed_option,
@@ -26,7 +29,7 @@ _SUMMARY = "GITHUB_STEP_SUMMARY"
 _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(cls=AskingCommand, context_settings=CONTEXT)
 @click.argument("base", required=False)
 @click.argument("checkpoint", required=False)
 @click.option(
@@ -45,9 +48,8 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
 @click.option(
     "--until-decided",
     is_flag=True,
-    help="Ask the checkpoint in shuffled batches and stop once every rule is decided. That works "
-    "for rules that are means over items (shares, Brier score); with any other rule (F1, "
-    "precision, AUROC, ECE²) only a REGRESSION ends a run early.",
+    help="Ask in shuffled batches and stop once every rule is decided. With rules on F1, "
+    "precision, AUROC or ECE² only a REGRESSION ends a run early.",
 )
 @click.option(
     "--looks",
@@ -80,6 +82,7 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
     help="Compare what was asked differently: prompts, documents, settings (never targets).",
 )
 @out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
+@output_options
 def gate(
     base: str | None,
     checkpoint: str | None,
@@ -107,10 +110,10 @@ def gate(
     if base is None or checkpoint is None:
         raise click.UsageError("BASE and CHECKPOINT are needed (or --explain)")
 
-    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
+    from saeval.evalsuite.cli.configs import to_keywords
+    from saeval.evalsuite.cli.output import progress_of, show_result
     from saeval.evalsuite.gate.gate import gate as hold_to_policy
     from saeval.evalsuite.models.predictions import with_columns
-    from saeval.reports import print_result
 
     allowed = options["allow_inconclusive"]
     given, other = with_columns((base, checkpoint), options["columns"])
@@ -125,12 +128,12 @@ def gate(
         allow_mismatch=options["allow_mismatch"],
         n_resamples=options["replicates"],
         out=out or "auto",
-        progress=stderr_progress(),
+        progress=progress_of(options),
         **to_keywords(options),
     )
-    print_result(result)
+    show_result(result, options)
     if options["github"]:
-        _annotate(result, allowed)
+        _annotate(result, allowed, aside=options["json"] or options["brief"])
     if result.verdict == "INCONCLUSIVE" and allowed:
         return
     if code := _CODES[result.verdict]:
@@ -150,14 +153,14 @@ def _explain(path: Path | None) -> None:
         GuardedConsole().print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _annotate(gate: Gate, allow_inconclusive: bool) -> None:
-    """For a GitHub workflow: annotations, and the report in its job summary."""
+def _annotate(gate: Gate, allow_inconclusive: bool, *, aside: bool) -> None:
+    """For a GitHub workflow: annotations (`aside` of what is printed), and its job summary."""
     from saeval.reports import to_markdown
     from saeval.reports.render.github import github_annotations
     from saeval.terminal_text import print_workflow_command
 
     for line in github_annotations(gate, allow_inconclusive=allow_inconclusive):
-        print_workflow_command(line)
+        print_workflow_command(line, sys.stderr if aside else sys.stdout)
     if summary := os.environ.get(_SUMMARY):
         with open(summary, "a", encoding="utf-8") as file:
             file.write(to_markdown(gate))

@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     level_option,
     out_option,
+    output_options,
     question_options,
     replicates_option,
     seed_option,
@@ -19,7 +21,7 @@ from saeval.evalsuite.cli.options import (
 )
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(cls=AskingCommand, context_settings=CONTEXT)
 @click.argument("base")
 @click.argument("checkpoints", metavar="[CHECKPOINT]...", nargs=-1)
 @tasks_option(required=True, own=True)
@@ -29,6 +31,7 @@ from saeval.evalsuite.cli.options import (
 @replicates_option
 @level_option
 @out_option("saeval-runs/metacognition-BASE-CHECKPOINT-HASH")
+@output_options
 def metacognition(
     base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any
 ) -> None:
@@ -47,15 +50,15 @@ def metacognition(
     checkpoint, a column per task and way of asking, p values corrected over all of it.
     """
 
-    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
+    from saeval.evalsuite.cli.configs import to_keywords
+    from saeval.evalsuite.cli.output import progress_of, show_result
     from saeval.evalsuite.metacognition.metacognition import metacognition as ask_about_answers
-    from saeval.reports import print_result
 
     result = ask_about_answers(
         base,
         checkpoints,
         out=out or "auto",
-        progress=stderr_progress(),
+        progress=progress_of(options),
         **to_keywords(options),
     )
-    print_result(result)
+    show_result(result, options)

@@ -66,8 +66,25 @@ def known_tasks(given: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """``--json``, ``--brief`` and ``--quiet``; see `saeval.evalsuite.cli.output`."""
+    for name, text in (
+        ("--quiet", "No progress; print only --json or --brief."),
+        ("--brief", "Print a line per task, for chat and pull requests."),
+        ("--json", "Print nothing but the result, as JSON."),
+    ):
+        command = click.option(name, is_flag=True, help=text)(command)
+    return command
+
+
 def question_options(command: Callable[..., None]) -> Callable[..., None]:
     options = [
+        click.option(
+            "--label-probabilities/--no-label-probabilities",
+            default=True,
+            show_default=True,
+            help="Ask for the model's own probability of each label.",
+        ),
         data_dir_option,
         click.option(
             "--limit",
@@ -79,7 +96,7 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             "--per-label",
             metavar="COUNTS",
             callback=_check_per_label,
-            help="Items per label: 500,250,250 for NA,PASS,FAIL, or named: RIGHT=300,UNKNOWN=300.",
+            help="Items per label: 500,250,250 for NA,PASS,FAIL, or RIGHT=300,UNKNOWN=300.",
         ),
         click.option(
             "--gen-kwargs",
@@ -99,13 +116,12 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             metavar="FOLDER",
             type=click.Path(file_okay=False, path_type=Path),
             envvar="SAEVAL_CACHE",
-            help="Keep answers here across runs: a base is asked once for all its checkpoints "
-            "(not of a server, which may change its models).",
+            help="Keep answers (not a server's) here across runs: a base is asked once for all.",
         ),
         click.option(
             "--apply-chat-template",
             is_flag=True,
-            help="Put prompts through the model's chat template (for instruct models).",
+            help="Put prompts through the model's chat template.",
         ),
         click.option(
             "--num-fewshot",
@@ -130,7 +146,7 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             callback=_check_engine,
             default="auto",
             show_default=True,
-            help="auto is vLLM where it and a GPU are present, else transformers.",
+            help="auto: vLLM where it and a GPU are present.",
         ),
         click.option(
             "--model-args",

@@ -7,26 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     out_option,
+    output_options,
     question_options,
     seed_option,
     system_option,
     tasks_option,
 )
+from saeval.terminal_text import one_line
 
 if TYPE_CHECKING:
     from saeval.evalsuite.store.run_folder import RunPredictions
 
 
-@click.command(context_settings=CONTEXT)
+@click.command(cls=AskingCommand, context_settings=CONTEXT)
 @click.argument("model")
 @tasks_option(required=True)
 @question_options
 @system_option
 @seed_option
 @out_option("saeval-runs/MODEL-HASH")
+@output_options
 def run(model: str, out: Path | None, **options: Any) -> None:
     """Answer tasks with one MODEL and keep its predictions in a run folder.
 
@@ -37,13 +41,19 @@ def run(model: str, out: Path | None, **options: Any) -> None:
     saeval run ./base --tasks vitaminc --limit 500 --out runs/base
     saeval compare runs/base ./checkpoint --tasks vitaminc --limit 500
     """
-    from saeval.evalsuite.cli.configs import stderr_progress, to_keywords
+    from saeval.evalsuite.cli.configs import to_keywords
+    from saeval.evalsuite.cli.output import progress_of, show_json
     from saeval.evalsuite.run.model_run import run as answer
 
-    progress = stderr_progress()
+    progress = progress_of(options)
     predictions = answer(model, out=out or "auto", progress=progress, **to_keywords(options))
+    if options["json"]:
+        show_json(predictions.manifest.to_json())
     for line in summarize_run(predictions):
-        progress.log(line)
+        if options["brief"]:
+            print(one_line(line))
+        else:
+            progress.log(line)
     progress.log(f"Predictions: {predictions.folder}")
 
 

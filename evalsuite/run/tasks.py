@@ -314,10 +314,12 @@ def build_request(
     item = task.documents[index]["id"]
     first = len(generations) if config.again else 0
     seeds = [seed_of(config.seed, item, first + number) for number in range(len(generations))]
+    # Beside a generation they are the label's probabilities; alone they are the answer.
+    are_asked = config.label_probabilities or not generations
     return Request(
         generations,
         seeds,
-        instances("loglikelihood"),
+        instances("loglikelihood") if are_asked else [],
         adapter,
         instances("loglikelihood_rolling"),
     )
@@ -332,7 +334,7 @@ def build_probe_request(
     task: LoadedTask, index: int, engine: Engine, config: RunConfig, adapter: Path | None = None
 ) -> Request:
     """A document's log-probabilities alone; of some words where the task asks for none."""
-    request = build_request(task, index, engine, config, adapter)
+    request = build_request(task, index, engine, replace(config, label_probabilities=True), adapter)
     if found := request.loglikelihoods[:_MOST_PROBED]:
         return Request([], [], found, adapter)
     first = request.instances[0]
