@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from python_api import python_pages
 from rich.console import Console
 
+from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.main import cli as saeval
 from saeval.evalsuite.gate.policy import BUILT_IN, load_policy
 from saeval.reports.render.json_keys import KEYS as JSON_KEYS
@@ -88,24 +89,27 @@ def quoted(name: str) -> str:
 
 def commands_page() -> str:
     """The help of every command and subcommand."""
-    parts = [_HEAD, "# Commands\n\nWhat `--help` says.\n"]
+    parts = [_HEAD, "# Commands\n\nWhat `--help` says, or `--help-all` where a command has it.\n"]
     for name, root in (("saeval", saeval), ("satrain", satrain)):
-        for words in _walk(root):
+        for words, command in _walk(root):
+            option = "--help-all" if isinstance(command, AskingCommand) else "--help"
             said = CliRunner().invoke(
                 root,
-                [*words, "--help"],
+                [*words, option],
                 prog_name=name,
                 terminal_width=WIDTH,
                 catch_exceptions=False,
             )
             if said.exit_code:
-                raise RuntimeError(f"{name} {' '.join(words)} --help: {said.output}")
+                raise RuntimeError(f"{name} {' '.join(words)} {option}: {said.output}")
             parts.append(f"\n## {' '.join([name, *words])}\n\n{block(said.output)}")
     return "".join(parts)
 
 
-def _walk(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    yield words
+def _walk(
+    command: click.Command, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield words, command
     if isinstance(command, click.Group):
         for name in command.list_commands(click.Context(command)):
             inner = command.commands[name]

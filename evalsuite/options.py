@@ -17,9 +17,9 @@ from typing_extensions import TypedDict
 from saeval.errors import InputError
 from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
 from saeval.stats.compare.config import StatsConfig
-from saeval.suggest import closest, did_you_mean
+from saeval.suggest import closest
 from saeval.tasks.data.sampling import parse_per_label
-from saeval.tasks.registry import list_tasks, resolve_task_names
+from saeval.tasks.registry import list_tasks, resolve_task_names, unknown_tasks
 from saeval.terminal_text import names_secret, one_line
 
 Out = str | Path | None
@@ -165,9 +165,8 @@ def to_own_task_names(tasks: str | Sequence[str] | None) -> tuple[str, ...]:
     """The same, all of them saeval's own, registered, or of task files."""
     given = tasks.split(",") if isinstance(tasks, str) else tasks or ()
     names = resolve_task_names(given)
-    for name in names:
-        if name not in list_tasks():
-            raise InputError(f"unknown task {name!r}; {did_you_mean(name, list_tasks())}")
+    if unknown := [name for name in names if name not in list_tasks()]:
+        raise InputError(unknown_tasks(unknown, list_tasks()))
     return names
 
 

@@ -11,6 +11,11 @@ def closest(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str | No
     return next(iter(get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
 
 
+def all_close(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> list[str]:
+    """The known names that are like `name`, three at most, the nearest first."""
+    return get_close_matches(name, list(known), n=3, cutoff=cutoff)
+
+
 def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str:
     """``did you mean fever?`` where a known name is close, else ``known: …`` with all of them.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from saeval.errors import InputError
-from saeval.suggest import did_you_mean
+from saeval.suggest import all_close
 from saeval.tasks.datasets.abstention_mix import dataset as abstention_mix
 from saeval.tasks.datasets.climatefever import dataset as climatefever
 from saeval.tasks.datasets.fever import dataset as fever
@@ -25,6 +25,7 @@ from saeval.tasks.metacognition import tasks as metacognition
 from saeval.tasks.own.definition import is_own_task_file, names_task_file
 from saeval.tasks.own.load import load_own_task
 from saeval.tasks.task import Task
+from saeval.terminal_text import quoted
 
 ENTRY_POINTS = "saeval.tasks"
 
@@ -65,8 +66,28 @@ def get_task(name: str) -> Task:
         return _register_file(Path(name))
     names = list_tasks()
     if name not in names:
-        raise InputError(f"unknown task {name!r}; {did_you_mean(name, names)}")
+        raise InputError(unknown_tasks([name], names))
     return _TASKS[name]
+
+
+def unknown_tasks(names: Sequence[str], known: Sequence[str]) -> str:
+    """A sentence on names that are no task's: each with those that are like it.
+
+    Examples
+    --------
+    >>> print(unknown_tasks(["fevr", "xyz"], ["fever", "popqa"]).partition(";")[0])
+    unknown tasks 'fevr' (did you mean fever?) and 'xyz' (none is like it)
+    """
+    described = []
+    for name in names:
+        near = all_close(name, known)
+        hint = f"did you mean {' or '.join(near)}?" if near else "none is like it"
+        described.append(f"{quoted(name)} ({hint})")
+    listed = " and ".join(filter(None, [", ".join(described[:-1]), described[-1]]))
+    return (
+        f"unknown task{'s' if len(names) > 1 else ''} {listed}; see saeval tasks list, or bring "
+        "your own: saeval tasks new"
+    )
 
 
 def is_built_in(name: str) -> bool:

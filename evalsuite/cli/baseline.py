@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     question_options,
@@ -38,7 +39,7 @@ def baseline() -> None:
     """
 
 
-@baseline.command("save", context_settings=CONTEXT)
+@baseline.command("save", cls=AskingCommand, context_settings=CONTEXT)
 @click.argument("name")
 @click.argument("model")
 @_store_option

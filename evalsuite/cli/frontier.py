@@ -10,6 +10,7 @@ import click
 from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
+    complete_tasks,
     known_tasks,
     level_option,
     out_option,
@@ -33,6 +34,7 @@ from saeval.evalsuite.cli.options import (
     metavar="NAME",
     required=True,
     callback=lambda _, __, value: known_tasks([value])[0],
+    shell_complete=complete_tasks,
     help="The task; see `saeval tasks list`.",
 )
 @click.option("--no-plain", is_flag=True, help="Leave out the run without a system prompt.")

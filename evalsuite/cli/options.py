@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -44,25 +45,34 @@ def tasks_option(required: bool, *, own: bool = False) -> Callable[[Any], Any]:
         metavar="NAMES",
         required=required,
         callback=parse,
+        shell_complete=complete_tasks,
         help="Names (`saeval tasks list`) or files (`saeval tasks new`), separated by "
         f"commas{kinds}.",
     )
 
 
+def complete_tasks(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of tasks for a shell, also behind a comma."""
+    from saeval.tasks.registry import list_tasks
+
+    before, comma, last = incomplete.rpartition(",")
+    given = before.split(",")
+    return [
+        CompletionItem(f"{before}{comma}{name}")
+        for name in list_tasks()
+        if name.startswith(last) and name not in given
+    ]
+
+
 def known_tasks(given: Sequence[str]) -> tuple[str, ...]:
-    from saeval.suggest import closest
-    from saeval.tasks.registry import list_tasks, resolve_task_names
+    from saeval.tasks.registry import list_tasks, resolve_task_names, unknown_tasks
 
     names = resolve_task_names(given)
     unknown = [name for name in names if name not in list_tasks()]
     if not names:
         raise click.BadParameter(f"names no task; known: {', '.join(list_tasks())}")
     if unknown:
-        near = closest(unknown[0], list_tasks(), cutoff=0.6)
-        hint = f"; did you mean {near}?" if near else ";"
-        raise click.BadParameter(
-            f"unknown task {', '.join(unknown)!r}{hint} known: {', '.join(list_tasks())}"
-        )
+        raise click.BadParameter(unknown_tasks(unknown, list_tasks()))
     return names
 
 

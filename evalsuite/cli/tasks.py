@@ -8,7 +8,7 @@ import click
 
 from saeval.command_line import CHECK_FAILED
 from saeval.errors import SaevalError
-from saeval.evalsuite.cli.options import CONTEXT, data_dir_option, known_tasks
+from saeval.evalsuite.cli.options import CONTEXT, complete_tasks, data_dir_option, known_tasks
 from saeval.evalsuite.cli.tasks_new import new_task
 
 
@@ -36,7 +36,7 @@ def list_tasks() -> None:
 
 
 @tasks.command("show", context_settings=CONTEXT)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_tasks)
 def show_task(name: str) -> None:
     """The task card: what is asked, source, labels, traps."""
     from saeval.tasks.registry import get_task
@@ -64,7 +64,7 @@ def _chosen_tasks(names: tuple[str, ...]) -> list[Any]:
 
 
 @tasks.command("validate", context_settings=CONTEXT)
-@click.argument("names", metavar="[TASK]...", nargs=-1)
+@click.argument("names", metavar="[TASK]...", nargs=-1, shell_complete=complete_tasks)
 @data_dir_option
 def validate_tasks(names: tuple[str, ...], data_dir: str | None) -> None:
     """Does each task's grader read its own gold answers as right? All tasks by default.
@@ -84,7 +84,7 @@ def validate_tasks(names: tuple[str, ...], data_dir: str | None) -> None:
 
 
 @tasks.command("prefetch", context_settings=CONTEXT)
-@click.argument("names", metavar="[TASK]...", nargs=-1)
+@click.argument("names", metavar="[TASK]...", nargs=-1, shell_complete=complete_tasks)
 def prefetch_tasks(names: tuple[str, ...]) -> None:
     """Load tasks from the hub once, so that a machine has them when it is offline.
 

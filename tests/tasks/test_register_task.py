@@ -116,7 +116,7 @@ def test_a_name_that_cannot_be_a_file_is_refused(name):
 
 
 def test_an_unknown_task_is_named_with_a_similar_one():
-    with pytest.raises(InputError, match=r"unknown task 'fevr'; did you mean fever\?"):
+    with pytest.raises(InputError, match=r"unknown task 'fevr' \(did you mean fever\?\)"):
         saeval.tasks.get_task("fevr")
 
 

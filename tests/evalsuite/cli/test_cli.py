@@ -93,7 +93,7 @@ def bad_input(tmp_path: Path) -> dict[str, tuple[list[object], str]]:
         "other prompts": ([base, lines("p.jsonl", prompt_hash="x")], r"prompts differ on 1 of 6"),
         "unknown task": (
             [base, checkpoint, "--tasks", "fevr"],
-            r"unknown task 'fevr'; did you mean fever\? known: fever",
+            r"unknown task 'fevr' \(did you mean fever\?\); .* your own: saeval tasks new$",
         ),
         "task without predictions": (
             [base, checkpoint, "--tasks", "vitaminc"],

@@ -255,7 +255,7 @@ def test_what_cannot_be_drawn_is_one_line_and_writes_nothing(prompts, tmp_path, 
     saved, _ = two_files(tmp_path)
     systems = ("--systems", prompts)
     for arguments, message in (
-        ((tiny_base, *systems, "--task", "simpelqa"), "unknown task 'simpelqa'; did you mean"),
+        ((tiny_base, *systems, "--task", "simpelqa"), "unknown task 'simpelqa' (did you mean"),
         ((tiny_base, *systems, "--task", "fever,vitaminc"), "unknown task 'fever,vitaminc'"),
         ((tiny_base, *systems), "Missing option '--task'"),
         ((tiny_base, "--task", "fever"), "Missing option '--systems'"),
