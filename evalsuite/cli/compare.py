@@ -48,8 +48,7 @@ from saeval.evalsuite.cli.options import (
 @click.option(
     "--best",
     metavar="METRIC[@TASK]",
-    help="Choose the best of several checkpoints by a metric, such as brier@fever. Those of one "
-    "run are chosen from by accuracy without it.",
+    help="Choose the best checkpoint by a metric, such as brier@fever.",
 )
 @click.option(
     "--judge",
@@ -78,7 +77,6 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     saeval compare ./base ./checkpoint --tasks fever,vitaminc --per-label 500,250,250
     saeval compare runs/base runs/checkpoint
     saeval compare 'study/*_base.json' 'study/*_grpo.json' --out report
-    saeval compare ./base ./fever-only ./mixed --tasks fever,vitaminc
     saeval compare ./base runs/mine/checkpoint-* --tasks fever,vitaminc --best 'NA recall'
     saeval compare runs/base runs/checkpoint --judge http://127.0.0.1:8000/v1#judge
 

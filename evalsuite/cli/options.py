@@ -39,15 +39,14 @@ def tasks_option(required: bool, *, own: bool = False) -> Callable[[Any], Any]:
             raise click.BadParameter("names no task; see `saeval tasks list`")
         return names
 
-    kinds = "" if own else "; also lm-eval's names, groups, tags and YAML files"
+    kinds = "" if own else ", or lm-eval's"
     return click.option(
         "--tasks",
         metavar="NAMES",
         required=required,
         callback=parse,
         shell_complete=complete_tasks,
-        help="Names (`saeval tasks list`) or files (`saeval tasks new`), separated by "
-        f"commas{kinds}.",
+        help=f"Names (`saeval tasks list`) or files (`saeval tasks new`){kinds}, with commas.",
     )
 
 
@@ -100,13 +99,13 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             "--limit",
             metavar="N",
             type=click.IntRange(min=1),
-            help="At most N items per task, the first of the seeded order.",
+            help="At most N items per task, in a seeded order.",
         ),
         click.option(
             "--per-label",
             metavar="COUNTS",
             callback=_check_per_label,
-            help="Items per label: 500,250,250 for NA,PASS,FAIL, or RIGHT=300,UNKNOWN=300.",
+            help="Such as 500,250,250 for NA,PASS,FAIL, or RIGHT=300.",
         ),
         click.option(
             "--gen-kwargs",
@@ -259,8 +258,7 @@ def check_price(
 columns_option = click.option(
     "--columns",
     metavar="KEY=COLUMN,…",
-    help="What the columns of tables of predictions hold: id=qid,target=label,prediction=pred,"
-    "confidence=conf,score.f1=f1; task=:NAME is the task of all rows.",
+    help="What the columns of tables of predictions hold: id=qid,target=label,… and task=:NAME.",
 )
 
 

@@ -43,6 +43,7 @@ from saeval.evalsuite.store.manifest import Proof, RunManifest, read_manifest
 from saeval.evalsuite.store.paths import RUNS, folder_name, readable
 from saeval.progress import SILENT, Progress
 from saeval.stats.compare.results import ModelDescription
+from saeval.tasks.registry import list_tasks, unknown_tasks
 
 BASE, CHECKPOINT, AGAIN = "base", "checkpoint", "base-again"
 """Names of the base, of a checkpoint that is the only one, and of the base asked twice."""
@@ -270,6 +271,14 @@ def select_tasks(
     if not names:
         return predictions
     chosen: dict[str, TaskPredictions] = {}
+    held = {*predictions, *(group for p in predictions.values() if (group := _group(p)))}
+    known = sorted({*held, *list_tasks()})
+    plain = [name.removeprefix(HARNESS_PREFIX) for name in names]
+    if unknown := [name for name in plain if name not in known]:
+        raise InputError(
+            f"{argument}: holds predictions of {', '.join(predictions)}; "
+            f"{unknown_tasks(unknown, known)}"
+        )
     for typed in names:
         name = typed.removeprefix(HARNESS_PREFIX)
         found = {task: p for task, p in predictions.items() if name in (task, _group(p))}

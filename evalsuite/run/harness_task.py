@@ -381,6 +381,7 @@ def load_foreign_tasks(
                 f"--per-label: lm-eval's tasks ({', '.join(names)}) have no labels; use --limit"
             )
         harness = Harness(config.include_path, find_data_folder(config.data_dir))
+        harness.check_known([typed.removeprefix(HARNESS_PREFIX) for typed in names])
         found: dict[str, list[LoadedTask]] = {}
         for typed in names:
             name = typed.removeprefix(HARNESS_PREFIX)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -28,14 +28,13 @@ from lm_eval.tasks._index import Entry, Kind, TaskIndex
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from saeval.errors import DataError, InputError
-from saeval.suggest import closest
 from saeval.tasks.lm_eval.harness_index import (
     HARNESS_FOLDER,
     HarnessIndex,
     check_code,
     group_members,
 )
-from saeval.tasks.registry import list_tasks
+from saeval.tasks.registry import list_tasks, unknown_tasks
 from saeval.terminal_text import one_line
 
 _FORMATS = {".jsonl": "json", ".json": "json", ".csv": "csv", ".parquet": "parquet"}
@@ -117,17 +116,26 @@ class Harness:
                 for known, found in self._index.find(member).items()
             }
             return {**entries, name: entry}
-        entries = self._index.find(name)
-        if name not in entries:
-            near = closest(name, [*list_tasks(), *self._index.names], cutoff=0.6)
-            hint = (
-                f"did you mean {near}?" if near else "see `saeval tasks list`, `lm_eval ls tasks`"
-            )
-            raise InputError(
-                f"unknown task {name!r}: neither saeval nor lm-eval has it; {hint} A task of your "
-                "own is given as a YAML file or found with --include_path"
-            )
-        return entries
+        self.check_known([name])
+        return self._index.find(name)
+
+    def check_known(self, names: Iterable[str]) -> None:
+        """Stop at names that are no task's, group's or tag's, all of them in one sentence.
+
+        Raises
+        ------
+        InputError
+            Naming them, each with those that are like it.
+        """
+        unknown = [
+            name
+            for name in names
+            if "*" not in name
+            and Path(name).suffix not in (".yaml", ".yml")
+            and name not in self._index.find(name)
+        ]
+        if unknown:
+            raise InputError(unknown_tasks(unknown, [*list_tasks(), *self._index.names]))
 
     def _build(self, name: str, manager: TaskManager) -> list[Task]:
         states = random.getstate(), np.random.get_state()

@@ -119,9 +119,9 @@ def test_quiet_leaves_the_exit_code_and_the_errors(files, tmp_path, capsys):
 def test_two_unknown_tasks_are_two_names_with_their_own_suggestions(files, capsys):
     message = fails(capsys, "compare", *files[:2], "--tasks", "fevr,fever,vitaminK,gsm\x1b[2J")
     assert message.endswith(
-        "unknown tasks 'fevr' (did you mean fever?), 'vitaminK' (did you mean vitaminc or vitaminc_dev?) and "
-        "'gsm\\x1b[2J' (none is like it); see saeval tasks list, or bring your own: saeval tasks "
-        "new"
+        "base.jsonl: holds predictions of fever; unknown tasks 'fevr' (did you mean fever?), "
+        "'vitaminK' (did you mean vitaminc or vitaminc_dev?) and 'gsm\\x1b[2J' (none is like it); "
+        "see saeval tasks list, or bring your own: saeval tasks new"
     )
 
 
