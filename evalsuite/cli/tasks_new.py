@@ -11,8 +11,6 @@ import click
 
 from saeval.errors import InputError
 from saeval.evalsuite.cli.options import CONTEXT
-from saeval.files import write_atomic
-from saeval.hub import is_hub_id
 
 if TYPE_CHECKING:
     from saeval.tasks.own.survey import Question
@@ -75,6 +73,8 @@ def new_task(
     saeval tasks new claims.csv --map claim=claim,evidence=context,label=verdict
     saeval compare BASE CHECKPOINT --tasks ./claims.yaml
     """
+    from saeval.files import write_atomic
+    from saeval.hub import is_hub_id
     from saeval.json_source import validate
     from saeval.tables import read_hub_rows, read_rows
     from saeval.tasks.own.definition import Definition
