@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saeval.tasks.data.sampling import DEFAULT_SEED
+from saeval.tasks.registry import typed_task
 
 _OF_HARNESS = ("num_fewshot", "fewshot_as_multiturn")
 """Settings of lm-eval's tasks; not in the identity of a run that does not give them."""
@@ -234,6 +235,6 @@ def format_options(options: Mapping[str, Any]) -> str:
         if value == default or not (value or value is False or name in _OF_HARNESS):
             continue
         option = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
-        text = ",".join(value) if isinstance(value, tuple) else str(value)
+        text = ",".join(map(typed_task, value)) if isinstance(value, tuple) else str(value)
         words.append(option if isinstance(value, bool) else f"{option} {shlex.quote(text)}")
     return " ".join(words)

@@ -95,6 +95,15 @@ def is_built_in(name: str) -> bool:
     return name in list_tasks() and _TASKS[name].file is None
 
 
+def typed_task(name: str) -> str:
+    """What a person types for a task: the path of its task file as seen from here, or its name."""
+    file = _TASKS[name].file if name in _TASKS else None
+    if file is None:
+        return name
+    here = Path.cwd()
+    return f"./{file.relative_to(here).as_posix()}" if file.is_relative_to(here) else str(file)
+
+
 def resolve_task_names(given: Iterable[str], *, foreign: bool = False) -> tuple[str, ...]:
     """Names of tasks, each once; a task file is read and stands for its task.
 

@@ -10,6 +10,9 @@ from saeval.command_line import CHECK_FAILED
 from saeval.errors import SaevalError
 from saeval.evalsuite.cli.options import CONTEXT, complete_tasks, data_dir_option, known_tasks
 from saeval.evalsuite.cli.tasks_new import new_task
+from saeval.terminal_text import printable
+
+RETENTION = "retention"
 
 
 @click.group(context_settings=CONTEXT)
@@ -33,6 +36,7 @@ def list_tasks() -> None:
     width = max(map(len, names))
     for name in names:
         print(f"{name:{width}}  {registry.get_task(name).summary}")
+    print(f"{RETENTION:{width}}  three small generated tasks, to see what a training spoilt")
 
 
 @tasks.command("show", context_settings=CONTEXT)
@@ -40,9 +44,14 @@ def list_tasks() -> None:
 def show_task(name: str) -> None:
     """The task card: what is asked, source, labels, traps."""
     from saeval.tasks.registry import get_task
+    from saeval.tasks.task import TASKS_FOLDER
 
-    (name,) = known_tasks([name])
-    print(get_task(name).card, end="")
+    if name == RETENTION:
+        card = (TASKS_FOLDER / RETENTION / "README.md").read_text(encoding="utf-8")
+    else:
+        (name,) = known_tasks([name])
+        card = get_task(name).card
+    print(printable(card), end="")
 
 
 @tasks.command("path", context_settings=CONTEXT)

@@ -217,7 +217,7 @@ def _compare_task(
     elif _differs(there.get("prompt"), now.get("prompt")):
         differences.append(_Difference(f"the instruction of task {name} is another {here}"))
     if _differs(there.get("content"), now.get("content")):
-        differences.append(_Difference(f"the data of task {name} is another {here}"))
+        differences.append(_Difference(f"the data of task {name} is not the same {here}"))
     old, new = there.get("generation") or {}, now.get("generation") or {}
     if old and new and old != new:
         only_old, only_new = (

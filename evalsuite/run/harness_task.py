@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 from saeval.errors import InputError, ModelError
 from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Request
-from saeval.evalsuite.run.tasks import HARNESS_PREFIX, ChatTemplate, LoadedTask, usage_of
+from saeval.evalsuite.run.tasks import (
+    HARNESS_PREFIX,
+    ChatTemplate,
+    LoadedTask,
+    own_content,
+    usage_of,
+)
 from saeval.evalsuite.store.general import general_prediction
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.lm_eval_scores import ItemScores, keep_scores, primary_score
@@ -28,10 +34,13 @@ from saeval.evalsuite.store.prediction import Prediction, Usage
 from saeval.progress import SILENT, Progress
 from saeval.tasks.data.loading import find_data_folder
 from saeval.tasks.lm_eval.choices import choose
+from saeval.tasks.registry import get_task, list_tasks
 from saeval.terminal_text import one_line
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
+
+    from saeval.tasks.lm_eval.harness import Harness
 
 FEWSHOT_SEED = 1234
 """lm-eval's default."""
@@ -114,6 +123,7 @@ class HarnessTask(LoadedTask):
                 "fewshot_as_multiturn": self.multiturn,
                 "group": self.group,
                 "left_out": dict(self.left_out),
+                **own_content(self.name),
                 **self._settings,
             }
         )
@@ -258,6 +268,7 @@ class HarnessTask(LoadedTask):
             confidence=choice.confidence if choice else None,
             confidence_normalised=None if choice is None or self._in_prompt else choice.normalised,
             group=self.group,
+            cluster_id=document["cluster"],
             sample_index=sample,
             usage=usage,
             document_hash=document["hash"],
@@ -374,19 +385,36 @@ def load_foreign_tasks(
         If one cannot be found, loaded, or asked as configured.
     """
     with progress.status("looking for the tasks of lm-eval"):
-        from saeval.tasks.lm_eval.harness import Harness
-
         if config.per_label is not None:
             raise InputError(
                 f"--per-label: lm-eval's tasks ({', '.join(names)}) have no labels; use --limit"
             )
-        harness = Harness(config.include_path, find_data_folder(config.data_dir))
-        harness.check_known([typed.removeprefix(HARNESS_PREFIX) for typed in names])
-        found: dict[str, list[LoadedTask]] = {}
-        for typed in names:
-            name = typed.removeprefix(HARNESS_PREFIX)
-            found[typed] = [_loaded(own.task, own.group, config) for own in harness.load(name)]
-    return found
+        from saeval.tasks.lm_eval.generated import is_generated
+
+        harness = None
+        if others := [n for n in names if not is_generated(n) and n not in list_tasks()]:
+            from saeval.tasks.lm_eval.harness import Harness
+
+            harness = Harness(config.include_path, find_data_folder(config.data_dir))
+            harness.check_known([typed.removeprefix(HARNESS_PREFIX) for typed in others])
+        return {
+            name: [_loaded(own.task, own.group, config) for own in _find(name, config, harness)]
+            for name in names
+        }
+
+
+def _find(typed: str, config: RunConfig, harness: Harness | None) -> Sequence[Any]:
+    """What a name stands for: generated tasks, own data with choices, else tasks of lm-eval."""
+    from saeval.tasks.lm_eval.generated import GeneratedTask, is_generated, load_generated
+
+    if harness is not None and typed not in list_tasks() and not is_generated(typed):
+        return harness.load(typed.removeprefix(HARNESS_PREFIX))
+    if typed in list_tasks():
+        from saeval.tasks.lm_eval.load import build_harness_task
+
+        task = build_harness_task(get_task(typed), {"seed": config.seed})
+        return [GeneratedTask(task, None)]
+    return load_generated(typed, seed=config.seed, limit=config.limit)
 
 
 def _loaded(task: Any, group: str | None, config: RunConfig) -> HarnessTask:
@@ -403,7 +431,12 @@ def _loaded(task: Any, group: str | None, config: RunConfig) -> HarnessTask:
         examples = config.num_fewshot
     task.set_config("num_fewshot", examples or 0)
     documents = tuple(
-        {"id": str(number), "cluster": None, "row": row, "hash": hash_document(row)}
+        {
+            "id": str(number),
+            "cluster": row.get("cluster") if name in list_tasks() else None,
+            "row": row,
+            "hash": hash_document(row),
+        }
         for number, row in enumerate(islice(task.eval_docs, config.limit))
     )
     multiturn = config.fewshot_as_multiturn

@@ -11,7 +11,7 @@ from saeval.evalsuite.store.prediction import Prediction
 from saeval.hub import has_chat_template
 from saeval.reports.sanitize import shortened
 from saeval.tasks.format.response import ends_in_reasoning
-from saeval.tasks.registry import get_task
+from saeval.tasks.registry import get_task, list_tasks
 
 FIRST_ANSWERS = 16
 """So many answers tell whether a run is worth going on with."""
@@ -129,6 +129,8 @@ def _is_cut(answer: Prediction, max_tokens: int | None) -> bool:
 
 def _wanted(task: str) -> str:
     """The form of an answer, as the prompt asks for it."""
+    if task not in list_tasks():  # of own data, whose task file is not at hand
+        return "answer in the form that was asked for"
     kind = get_task(task).kind
     if kind.is_open_ended:
         return "\\boxed{…}"

@@ -91,13 +91,12 @@ class LoadedTask:
 
     def facts(self) -> TaskFacts:
         """For the manifest: version, number of items, hashes of its prompt and of all documents."""
-        own = _own_content(self.name)
         return TaskFacts(
-            **({} if own is None else {"content": own}),
             version=self.harness_task.VERSION,
             prompt=hash_text(self.write_prompt(_BLANK, RunConfig(tasks=()), None)),
             items=len(self.documents),
             documents=hash_text("".join(self.hash_of(d) for d in self.documents)),
+            **own_content(self.name),
             generation=dict(self.generation),
         )
 
@@ -174,11 +173,16 @@ class LoadedTask:
         return predictions
 
 
-def _own_content(name: str) -> str | None:
-    """Hash of the data of a task file; None for other tasks."""
+def _is_scored_by_harness(name: str) -> bool:
+    """All but saeval's own tasks, and one's own data with choices."""
+    return name not in list_tasks() or get_task(name).kind.is_multiple_choice
+
+
+def own_content(name: str) -> dict[str, Any]:
+    """For the manifest: a hash of the data of a task file; nothing of other tasks."""
     if name not in list_tasks() or (task := get_task(name)).file is None:
-        return None
-    return hash_items(load_items(task))
+        return {}
+    return {"content": hash_items(load_items(task))}
 
 
 def load_tasks(config: RunConfig, progress: Progress = SILENT) -> list[LoadedTask]:
@@ -195,7 +199,7 @@ def load_tasks(config: RunConfig, progress: Progress = SILENT) -> list[LoadedTas
     from saeval.tasks.lm_eval.load import load_harness_tasks
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    foreign = [name for name in config.tasks if name not in list_tasks()]
+    foreign = [name for name in config.tasks if _is_scored_by_harness(name)]
     if not foreign and (options := config.given_harness_options()):
         raise InputError(
             f"{options}: has no effect on saeval's own tasks, which are asked without examples; "

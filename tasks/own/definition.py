@@ -186,8 +186,14 @@ def names_task_file(given: str) -> bool:
 
 
 def is_own_task_file(path: Path) -> bool:
-    """Whether a YAML file says how one's own data is asked, with ``metadata: saeval:``."""
-    content = _read(path)
+    """Whether a YAML file says how one's own data is asked, with ``metadata: saeval:``.
+
+    A file that cannot be read here may yet be a task of lm-eval.
+    """
+    try:
+        content = _read(path)
+    except DataError:
+        return False
     metadata = content.get("metadata") if isinstance(content, dict) else None
     return isinstance(metadata, dict) and "saeval" in metadata
 
