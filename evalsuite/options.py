@@ -81,6 +81,7 @@ class StatsOptions(TypedDict, total=False):
     stats_config: StatsConfig
     confidence_level: float
     n_resamples: int
+    equivalence_margin: float
 
 
 class CompareOptions(RunOptions, StatsOptions, total=False):
@@ -141,6 +142,7 @@ def to_stats_config(options: Mapping[str, Any], seed: int) -> StatsConfig:
         config,
         confidence_level=options.get("confidence_level", config.confidence_level),
         n_resamples=options.get("n_resamples", config.n_resamples),
+        equivalence_margin=options.get("equivalence_margin", config.equivalence_margin),
     )
 
 

@@ -13,6 +13,7 @@ from saeval.evalsuite.cli.options import (
     CONTEXT,
     check_price,
     columns_option,
+    equivalence_margin_option,
     level_option,
     out_option,
     output_options,
@@ -34,6 +35,7 @@ from saeval.evalsuite.cli.options import (
 @seed_option
 @replicates_option
 @level_option
+@equivalence_margin_option
 @click.option(
     "--aa",
     is_flag=True,

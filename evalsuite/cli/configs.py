@@ -33,7 +33,10 @@ def to_keywords(options: Mapping[str, Any]) -> Any:
         "cache": options["cache"],
     }
     if "level" in options and "replicates" in options:
-        keywords["stats_config"] = StatsConfig(options["level"], options["replicates"], run.seed)
+        margin = options.get("equivalence_margin", StatsConfig.equivalence_margin)
+        keywords["stats_config"] = StatsConfig(
+            options["level"], options["replicates"], run.seed, equivalence_margin=margin
+        )
     return keywords
 
 

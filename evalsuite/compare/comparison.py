@@ -103,7 +103,8 @@ def compare(
         What is asked of a model without predictions (``tasks``, ``limit``, ``per_label``, ``seed``,
         … or ``run_config=``: see `RunConfig`), how it is run (``engine``, ``device``, … or
         ``engine_config=``: see `EngineConfig`), ``cache`` (folder of answers kept across runs) and
-        statistics (``confidence_level``, ``n_resamples`` or ``stats_config=``: see `StatsConfig`).
+        statistics (``confidence_level``, ``n_resamples``, ``equivalence_margin`` or
+        ``stats_config=``: see `StatsConfig`).
         With predictions, ``tasks`` chooses among those that are there.
 
     Returns

@@ -133,7 +133,9 @@ def gate(
     config = ComparisonConfig(
         run=run,
         engine=to_engine_config(options),
-        stats=StatsConfig(rules.level, n_resamples, run.seed),
+        stats=StatsConfig(
+            rules.level, n_resamples, run.seed, equivalence_margin=rules.equivalence_margin
+        ),
         allow_mismatch=allow_mismatch,
         cache=to_cache(options),
     )

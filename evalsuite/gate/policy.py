@@ -37,6 +37,7 @@ from saeval.evalsuite.compare.metric_names import (
 from saeval.evalsuite.gate.score_rules import rule_of_scores
 from saeval.evalsuite.store.general import GeneralTask
 from saeval.json_source import quoted_path
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.gate.results import SkippedRule
 from saeval.stats.gate.rules import (
     EVERY,
@@ -80,6 +81,7 @@ class _Task(BaseModel):
 class _Policy(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     level: float = 0.95
+    equivalence_margin: float = StatsConfig.equivalence_margin
     rules: list[_Rule] = Field(default_factory=list)
     tasks: dict[str, _Task] = Field(default_factory=dict)
 
@@ -102,6 +104,8 @@ class Policy:
         value) stands instead of the general one.
     sources
         Where each task is named, ``file:line``.
+    equivalence_margin
+        What its report calls equivalent; no rule rests on it.
     """
 
     name: str
@@ -109,6 +113,7 @@ class Policy:
     general: tuple[Rule, ...]
     of_task: Mapping[str, tuple[Rule, ...]]
     sources: Mapping[str, str]
+    equivalence_margin: float = StatsConfig.equivalence_margin
 
     def check_tasks(self, names: Iterable[str]) -> None:
         """Stop if a task of the policy is not among those that are compared."""
@@ -280,6 +285,10 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
         raise InputError(*_describe_problems(error, where)) from error
     if not 0.5 < read.level < 1:
         raise InputError(f"{where(('level',))}: `level` must lie between 0.5 and 1")
+    if not 0 < read.equivalence_margin < 1:
+        raise InputError(
+            f"{where(('equivalence_margin',))}: `equivalence_margin` must lie between 0 and 1"
+        )
     mistakes: list[str] = []
     everywhere = [(("rules", number), rule) for number, rule in enumerate(read.rules)]
     of_all = [(key, rule) for key, rule in everywhere if rule.task is None]
@@ -309,7 +318,7 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
             f"{where(())}: every rule of the policy is advisory, so nothing could fail; leave out "
             "tier: advisory of one at least"
         )
-    return Policy(name, read.level, general, of_task, sources)
+    return Policy(name, read.level, general, of_task, sources, read.equivalence_margin)
 
 
 def _rules(

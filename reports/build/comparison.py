@@ -45,8 +45,8 @@ from saeval.reports.text.numbers import (
 )
 from saeval.reports.text.significance import (
     AA_NOTE,
-    EQUIVALENCE_NOTE,
     UNADJUSTED_NOTE,
+    equivalence_note,
     has_aa,
     sign_of,
     tasks_and_pooled,
@@ -121,7 +121,7 @@ def comparison_summary(comparison: Comparison) -> Document:
         note = Paragraph(UNADJUSTED_NOTE, "note")
         tables.append(Section(pooled.title, "", (*pooled.blocks, note), subtitle=pooled.subtitle))
     notes = [
-        EQUIVALENCE_NOTE,
+        equivalence_note(comparison.settings),
         untested_note(tasks_and_pooled(comparison)),
         *([AA_NOTE] if has_aa(comparison) else []),
     ]
@@ -184,7 +184,7 @@ def _headline_section(comparison: Comparison) -> Section:
     notes = [
         f"Checkpoint − base with its {format_level(level)} interval in brackets. Better, worse, "
         "higher and lower are significant: Holm’s p and the interval both say so.",
-        EQUIVALENCE_NOTE,
+        equivalence_note(comparison.settings),
         untested_note(tasks_and_pooled(comparison)),
         *([UNADJUSTED_NOTE] if unadjusted else []),
         *([AA_NOTE] if has_aa(comparison) else []),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from saeval.reports.text.metric_names import metric_of
 from saeval.reports.text.numbers import format_interval, format_margin, join_words
-from saeval.stats.compare.direction import Direction, direction_of, leaves_out_zero, margin_of_row
+from saeval.stats.compare.direction import Direction, direction_of, leaves_out_zero, margin_of
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
 
@@ -71,7 +71,7 @@ def reading(row: MetricComparison, level: float) -> str:
     """``better``, ``equivalent within ±5 pp``, … of a difference."""
     direction = direction_of(row, level)
     if direction == "equivalent":
-        return f"equivalent within {format_margin(margin_of_row(row) or 0, metric_of(row).scale)}"
+        return f"equivalent within {format_margin(margin_of(row) or 0, metric_of(row).scale)}"
     limits = row.confidence_interval
     if direction == "not detected" and (limits is None or not leaves_out_zero(limits)):
         return "not detected"

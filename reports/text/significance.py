@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from saeval.reports.text.metric_names import metric_name
 from saeval.reports.text.numbers import format_margin, join_words
+from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.direction import (
-    MARGIN,
-    MARGIN_OF_SQUARES,
     Direction,
     direction_of,
 )
@@ -28,12 +27,18 @@ GLYPHS: dict[Direction, str] = {
 
 LEGEND = "✓ better, ✗ worse, ↑↓ changed, = equivalent (within the margin), ~ not detected."
 UNADJUSTED_NOTE = "A sign in parentheses rests on a p that is not adjusted for multiple testing."
-EQUIVALENCE_NOTE = (
-    f"Equivalent: any change is shown to be smaller than {format_margin(MARGIN, 'proportion')} or "
-    f"{format_margin(MARGIN, 'score')}, {format_margin(MARGIN_OF_SQUARES, 'score')} for squared "
-    "errors. Not detected: neither a change nor its absence is shown."
-)
 AA_NOTE = "A/A is the same difference between the base and the base asked again."
+
+
+def equivalence_note(settings: StatsConfig) -> str:
+    """What equivalent and not detected mean."""
+    margin = settings.margin_of("accuracy")
+    points, score = format_margin(margin, "proportion"), format_margin(margin, "score")
+    return (
+        f"Equivalent: two one-sided tests show that changes are smaller than {points} or {score}, "
+        f"{format_margin(settings.margin_of('brier'), 'score')} for squared errors. "
+        "Not detected: neither a change nor its absence is shown."
+    )
 
 
 def has_aa(comparison: Comparison) -> bool:

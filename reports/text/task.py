@@ -26,7 +26,7 @@ from saeval.reports.text.verdict import (
     valid_on_both_sides,
 )
 from saeval.stats.compare.abstention import find, has_invalid, is_question, main_row
-from saeval.stats.compare.direction import Direction, margin_of_row, significance_level
+from saeval.stats.compare.direction import Direction, margin_of, significance_level
 from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
@@ -71,7 +71,7 @@ def _accuracy(task: TaskComparison, level: float) -> str:
     sign, scale = sign_of(row, level), metric_of(row).scale
     name = "Accuracy" if row.declaration is None else metric_name(row, None)
     if sign.direction == "equivalent":
-        within = format_margin(margin_of_row(row) or 0, scale)
+        within = format_margin(margin_of(row) or 0, scale)
         return f"{name} is equivalent within {within}: {from_to(row)}."
     change = format_difference(row.difference, scale)
     if row.confidence_interval is not None:

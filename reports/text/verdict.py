@@ -8,7 +8,7 @@ from typing import Literal
 
 from saeval.reports.text.significance import Sign, sign_of
 from saeval.stats.compare.abstention import find, main_row, only_abstains, refusal_rise
-from saeval.stats.compare.direction import leaves_out_zero, margin_of_row
+from saeval.stats.compare.direction import leaves_out_zero, margin_of
 from saeval.stats.compare.invalid import InvalidTreatment
 from saeval.stats.compare.knowledge import is_identical
 from saeval.stats.compare.metric_comparison import MetricComparison
@@ -113,7 +113,7 @@ def too_few_items(task: TaskComparison) -> bool:
     accuracy = main_row(task)
     if accuracy is None or accuracy.confidence_interval is None:
         return True
-    limits, too_wide = accuracy.confidence_interval, margin_of_row(accuracy)
+    limits, too_wide = accuracy.confidence_interval, margin_of(accuracy)
     return too_wide is not None and (limits.high - limits.low) / 2 > too_wide
 
 

@@ -10,7 +10,7 @@ values item by item, add them up per cluster.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
@@ -134,6 +134,19 @@ def degrees_of_freedom_of(cluster: IntArray) -> float:
     """
     sizes = np.bincount(cluster).astype(np.float64)
     return float(sizes.sum() ** 2 / (sizes @ sizes)) - 1
+
+
+def at_level(test: DifferenceTest, confidence_level: float) -> DifferenceTest:
+    """A test by a standard error, with its interval at another level, within [−1, 1]."""
+    if test.confidence_interval is None or not test.standard_error or test.centre is None:
+        return replace(test, confidence_level=confidence_level)
+    reach = quantile((1 + confidence_level) / 2, test.degrees_of_freedom) * test.standard_error
+    low, high = max(test.centre - reach, -1.0), min(test.centre + reach, 1.0)
+    return replace(
+        test,
+        confidence_interval=Interval(low, high, test.method),
+        confidence_level=confidence_level,
+    )
 
 
 def wald_test(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from saeval.stats._core import arrays as check
 
+_SQUARES = ("brier", "own_brier", "brier_normalised", "ece_squared_debiased")
+
 
 @dataclass(frozen=True)
 class StatsConfig:
@@ -17,6 +19,9 @@ class StatsConfig:
         Confidence level of intervals and tests.
     n_resamples, seed
         Number of resamples of the bootstrap, and its seed.
+    equivalence_margin
+        What is still called equivalent, of proportions and AUROCs; two fifths of it for squared
+        errors, whose scale is narrower.
     judge
         The judge that graded open questions in place of the default grader; None without one.
     """
@@ -25,8 +30,17 @@ class StatsConfig:
     n_resamples: int = 10_000
     seed: int = 43
     judge: str | None = None
+    equivalence_margin: float = 0.05
 
     def __post_init__(self) -> None:
         check.confidence_level_in_range(self.confidence_level)
         check.whole("n_resamples", self.n_resamples, 1)
         check.whole("seed", self.seed)
+        if not 0 < check.finite("equivalence_margin", self.equivalence_margin) < 1:
+            raise ValueError(
+                f"`equivalence_margin` must lie between 0 and 1, found {self.equivalence_margin!r}"
+            )
+
+    def margin_of(self, metric: str) -> float:
+        """The m of "equivalent within ±m"."""
+        return round(self.equivalence_margin * (0.4 if metric in _SQUARES else 1.0), 12)

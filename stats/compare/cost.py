@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from saeval.stats.compare.abstention import find, is_question
-from saeval.stats.compare.direction import MARGIN, direction_of, margin_of_row
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.direction import direction_of, margin_of
 from saeval.stats.compare.findings import CostItem, TaskCost
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
+
+_MARGIN = StatsConfig.equivalence_margin
 
 
 def cost_of(task: TaskComparison, level: float) -> TaskCost:
@@ -49,9 +52,9 @@ def weight_of_loss(task: TaskComparison, item: CostItem) -> float:
     """
     row = task.metric(item.metric, item.label)
     if row.declaration is None:
-        return item.loss / MARGIN
-    margin = margin_of_row(row)
-    return item.loss / (margin or MARGIN * (abs(row.base or 0.0) or 1.0))
+        return item.loss / _MARGIN
+    margin = margin_of(row)
+    return item.loss / (margin or _MARGIN * (abs(row.base or 0.0) or 1.0))
 
 
 def _cost_item(row: MetricComparison, level: float) -> CostItem:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from saeval.stats._core.interval import Interval
-from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.config import StatsConfig
+from saeval.stats.compare.metric_comparison import Equivalence, MetricComparison
 
 Direction = Literal["better", "worse", "higher", "lower", "equivalent", "not detected", "untested"]
 
-MARGIN = 0.05
-"""A change smaller than this, five points of a proportion, is taken to be of no consequence."""
-MARGIN_OF_SQUARES = 0.02
-_SQUARES = ("brier", "own_brier", "brier_normalised", "ece_squared_debiased")
+_DEFAULTS = StatsConfig()
 
 
-def margin_of(metric: str) -> float:
-    """The m of "equivalent within ±m"; smaller for squared errors, whose scale is narrower."""
-    return MARGIN_OF_SQUARES if metric in _SQUARES else MARGIN
+def margin_of(row: MetricComparison, config: StatsConfig = _DEFAULTS) -> float | None:
+    """The m of "equivalent within ±m": of another program's score as much of its range.
+
+    None if that has none.
+    """
+    if row.equivalence is not None:
+        return row.equivalence.margin
+    limits = (0.0, 1.0) if row.declaration is None else row.declaration.range
+    return None if limits is None else config.margin_of(row.metric) * (limits[1] - limits[0])
 
 
-def margin_of_row(row: MetricComparison) -> float | None:
-    """The same of a row: of another program's score as much of its range; None if it has none."""
-    if row.declaration is None:
-        return margin_of(row.metric)
-    limits = row.declaration.range
-    return None if limits is None else MARGIN * (limits[1] - limits[0])
+def with_margin(row: MetricComparison, config: StatsConfig) -> MetricComparison:
+    """The row with the margin of the settings, where it has no two one-sided tests of its own.
+
+    Its interval then stands for them, which is wider and errs on the side of "not detected".
+    """
+    margin = margin_of(row, config)
+    if row.equivalence is not None or row.difference is None or margin is None:
+        return row
+    return replace(row, equivalence=Equivalence(margin, row.confidence_interval))
 
 
 def significance_level(level: float) -> float:
@@ -39,15 +47,9 @@ def leaves_out_zero(limits: Interval | None) -> bool:
 
 
 def is_equivalent(row: MetricComparison) -> bool:
-    """Whether the interval of the difference lies inside the metric's margin.
-
-    At a level of 1 − 2α that is two one-sided tests at α (Schuirmann 1987); the interval here is
-    wider than that, which errs on the side of "not detected".
-    """
-    limits, margin = row.confidence_interval, margin_of_row(row)
-    return (
-        limits is not None and margin is not None and -margin < limits.low and limits.high < margin
-    )
+    """Whether the difference is shown to be smaller than the margin, by two one-sided tests."""
+    tested = with_margin(row, _DEFAULTS).equivalence
+    return tested is not None and tested.is_shown
 
 
 def direction_of(row: MetricComparison, level: float) -> Direction:

@@ -18,7 +18,7 @@ from saeval.stats.compare.abstention import (
     only_abstains,
 )
 from saeval.stats.compare.cost import cost_of
-from saeval.stats.compare.direction import MARGIN, Direction, direction_of, margin_of
+from saeval.stats.compare.direction import Direction, direction_of, margin_of
 from saeval.stats.compare.findings import (
     Answer,
     Evidence,
@@ -147,7 +147,7 @@ def _in_claims(task: TaskComparison, level: float) -> _Reading:
     row = find(task, "false_abstention_rate")
     limits = None if row is None else row.confidence_interval
     rose = limits is not None and limits.low > 0
-    ruled_out = change.high < MARGIN
+    ruled_out = change.high < _margin(task)
     if change.low > 0 and "better" in (recall, refusals):
         return "better", False, ("refusals rose too",) if rose else ()
     if change.high < 0 and "worse" in (recall, refusals) and not rose:
@@ -170,7 +170,7 @@ def _in_questions(task: TaskComparison, level: float) -> _Reading:
     right = find(task, "correct_rate") or find(task, "accuracy")
     limits = None if right is None else right.confidence_interval
     lost = limits is not None and limits.high < 0
-    ruled_out = _is_ruled_out(attempted) and (change is None or change.high < MARGIN)
+    ruled_out = _is_ruled_out(attempted) and (change is None or change.high < _margin(task))
     if only_abstains(task, level):
         return "refuses more", ruled_out, ()
     if (change is not None and change.low > 0 and recall == "better") or (
@@ -288,11 +288,16 @@ def _direction(
     return "untested" if row is None else direction_of(row, level)
 
 
+def _margin(task: TaskComparison) -> float:
+    """That of abstention recall, which its informedness has, too."""
+    return margin_of(task.metric("recall", task.abstention)) or 0.0
+
+
 def _is_ruled_out(row: MetricComparison | None) -> bool:
     """Whether an improvement beyond the margin is."""
     if row is None or row.confidence_interval is None:
         return False
-    return row.confidence_interval.high < margin_of(row.metric)
+    return row.confidence_interval.high < (margin_of(row) or 0.0)
 
 
 def _nothing_found(ruled_out: bool) -> FindingName:

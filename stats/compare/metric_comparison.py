@@ -39,6 +39,30 @@ class MetricDeclaration:
 
 
 @dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided tests of a difference against ±`margin`, each at α = 1 − level.
+
+    Both reject where `interval`, by the metric's own test at 1 − 2α, lies inside the margin. It is
+    None where there is none.
+
+    References
+    ----------
+    .. [1] Schuirmann (1987), A comparison of the two one-sided tests procedure and the power
+       approach for assessing the equivalence of average bioavailability, Journal of
+       Pharmacokinetics and Biopharmaceutics 15:657.
+    """
+
+    margin: float
+    interval: Interval | None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the difference is shown to be smaller than the margin."""
+        limits = self.interval
+        return limits is not None and -self.margin < limits.low <= limits.high < self.margin
+
+
+@dataclass(frozen=True)
 class MetricComparison:
     """One metric of both models on the same items.
 
@@ -70,6 +94,9 @@ class MetricComparison:
         Why there is no p value, or None where there is one.
     declaration
         Of a metric that is not built in: how to show it; None for the others.
+    equivalence
+        Whether it is shown that the difference is of no consequence; None for rows that are not of
+        the table of metrics.
     """
 
     metric: str
@@ -93,6 +120,7 @@ class MetricComparison:
     declaration: MetricDeclaration | None = field(
         default=None, metadata={"serialized_if_none": False}
     )
+    equivalence: Equivalence | None = field(default=None, metadata={"serialized_if_none": False})
 
 
 def secondary_row(

@@ -28,14 +28,20 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers, lacks_confidence
 from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats._core.influence import DifferenceTest
+from saeval.stats._core.influence import DifferenceTest, at_level
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
 from saeval.stats.compare.config import StatsConfig
-from saeval.stats.compare.metric_comparison import MetricComparison, informative, secondary_row
+from saeval.stats.compare.metric_comparison import (
+    Equivalence,
+    MetricComparison,
+    informative,
+    secondary_row,
+)
 from saeval.stats.compare.value_intervals import value_intervals
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
 from saeval.stats.inference.few_changes import of_mean, two_sided
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.multiplicity import max_t_pvalues
@@ -77,6 +83,7 @@ def metric_rows(
     level = config.confidence_level
     ratios = {} if pairs.cluster is None else clustered_ratio_differences(pairs, level)
     rows = [_row(key, pairs, bootstrap, ratios, config) for key in keys]
+    rows = [_with_equivalence(row, pairs, bootstrap, ratios, config) for row in rows]
     rows += _aurc_row(pairs, config.confidence_level)
     family = [row for row in rows if row.headline and row.pvalue is not None]
     adjusted = max_t_pvalues(
@@ -194,6 +201,48 @@ def _row(
         method=None if test.pvalue is None else test.method,
         reason=reason,
     )
+
+
+def _with_equivalence(
+    row: MetricComparison,
+    pairs: PairedAnswers,
+    bootstrap: PairedBootstrap,
+    ratios: Mapping[MetricKey, DifferenceTest],
+    config: StatsConfig,
+) -> MetricComparison:
+    """The same with two one-sided tests, by the interval at 1 − 2α."""
+    level = one_sided_level(config.confidence_level)
+    if row.difference is None or row.pvalue is None or level is None:
+        return row
+    key = row.metric, row.label
+    if (values := paired_values(key, pairs)) is not None:
+        limits = one_sided_limits(values, get_metric(row.metric), level)
+    else:
+        looser = {k: at_level(test, level) for k, test in ratios.items() if k == key}
+        limits = _difference_test(key, pairs, bootstrap, looser, level)[0].confidence_interval
+    return replace(row, equivalence=Equivalence(config.margin_of(row.metric), informative(limits)))
+
+
+def one_sided_level(level: float) -> float | None:
+    """The level of an interval each of whose ends leaves out what both of `level` leave out."""
+    return None if level <= 0.5 else 2 * level - 1
+
+
+def one_sided_limits(values: PairedValues, metric: Metric, level: float) -> Interval | None:
+    """The interval of a mean or proportion, and of the bounded mean where that reaches farther.
+
+    As `saeval.stats.inference.equivalence.equivalence_test` has it: items that hardly differ show
+    no variance, and that is no evidence of equivalence.
+    """
+    span = metric.bounds[1] - metric.bounds[0]
+    change = values.checkpoint.astype(np.float64) - values.base.astype(np.float64)
+    bounds = bounded_mean(
+        change, lower=-span, upper=span, cluster=values.cluster, fades_at=FOR_VERDICTS
+    ).interval(level)
+    own = test_of_values(values, metric, level).confidence_interval
+    if own is None:
+        return bounds
+    return replace(own, low=min(own.low, bounds.low), high=max(own.high, bounds.high))
 
 
 def direction_in(metric: Metric, pairs: PairedAnswers, confidence_level: float) -> bool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from saeval.stats.compare.alike import alike_rows, own_probability_rows
 from saeval.stats.compare.confidence_std import paired_std
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.contamination import Overlap
+from saeval.stats.compare.direction import with_margin
 from saeval.stats.compare.groups import GroupComparison, compare_groups
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
@@ -94,14 +95,17 @@ def compare_task(
         clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
         labels=pairs.labels,
         targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
-        metrics=(
-            *score_rows(pairs, config.confidence_level),
-            *metrics,
-            *own_probability_rows(probed),
-            *alike_rows(pairs, config.confidence_level),
-            *normalised_rows(pairs, config.confidence_level),
-            *own_metric_rows(pairs, config.confidence_level),
-            *_process_correct(pairs, right_in_reasoning, config.confidence_level),
+        metrics=_rows_with_margins(
+            config,
+            (
+                *score_rows(pairs, config.confidence_level),
+                *metrics,
+                *own_probability_rows(probed),
+                *alike_rows(pairs, config.confidence_level),
+                *normalised_rows(pairs, config.confidence_level),
+                *own_metric_rows(pairs, config),
+                *_process_correct(pairs, right_in_reasoning, config.confidence_level),
+            ),
         ),
         mcnemar=mcnemar(*pairs.discordant),
         levene=tuple(
@@ -168,7 +172,7 @@ def _scored_task(
         clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
         labels=(),
         targets=(),
-        metrics=score_rows(pairs, config.confidence_level),
+        metrics=_rows_with_margins(config, score_rows(pairs, config.confidence_level)),
         mcnemar=None,
         levene=(),
         std=None,
@@ -186,6 +190,12 @@ def _scored_task(
         groups=groups,
         primary=pairs.scores[0].name,
     )
+
+
+def _rows_with_margins(
+    config: StatsConfig, rows: Iterable[MetricComparison]
+) -> tuple[MetricComparison, ...]:
+    return tuple(with_margin(row, config) for row in rows)
 
 
 def _differing_scores(pairs: PairedAnswers) -> int:

@@ -16,8 +16,9 @@ from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.cost import cost_of
 from saeval.stats.compare.direction import direction_of
 from saeval.stats.compare.knowledge import answer_of, knowledge_of, with_answers
-from saeval.stats.compare.metric_comparison import mean_row
+from saeval.stats.compare.metric_comparison import Equivalence, mean_row
 from saeval.stats.compare.task import adjust_family, compare_task
+from saeval.stats.inference.equivalence import equivalence_test
 
 LABELS = ("PASS", "FAIL", "NA")
 LEVEL = 0.95
@@ -356,8 +357,11 @@ def test_where_nothing_fell_the_largest_loss_left_open_is_named():
 def test_no_difference_is_equivalent_only_if_the_interval_lies_within_the_margin(limits, reading):
     row = task().metric("accuracy")
     interval = None if limits is None else Interval(*limits, "x")
-    row = replace(row, difference=0.0, confidence_interval=interval, pvalue=1.0, pvalue_holm=1.0)
-    assert direction_of(row, LEVEL) == reading
+    row = replace(row, difference=0.0, pvalue=1.0, pvalue_holm=1.0)
+    tested = replace(row, equivalence=Equivalence(0.05, interval))
+    assert direction_of(tested, LEVEL) == reading
+    untested = replace(row, equivalence=None, confidence_interval=interval)
+    assert direction_of(untested, LEVEL) == reading
 
 
 def test_what_did_not_vary_has_no_interval_of_no_width():
@@ -375,3 +379,24 @@ def test_what_did_not_vary_has_no_interval_of_no_width():
     assert limits.low < -0.03 < 0.03 < limits.high, "a hundred right answers are no certainty"
     assert direction_of(precision, LEVEL) == "equivalent", "within the margin of five points"
     assert found.metric("confidence_std").confidence_interval is None
+
+
+def test_equivalent_is_what_two_one_sided_tests_at_the_margin_say():
+    target = np.zeros(300, int)
+    predicted, after = np.repeat([1, 0], [100, 200]), np.repeat([0, 1, 0], [3, 98, 199])
+    found = compared(target, (predicted, np.full(300, 0.7)), (after, np.full(300, 0.7)))
+    row = found.metric("accuracy")
+    right, right_after = predicted == target, after == target
+    for margin in (0.02, 0.025, 0.0299, 0.05):
+        shown = replace(row.equivalence, margin=margin).is_shown
+        test = equivalence_test(right, right_after, margin=margin)
+        assert shown == test.equivalent, margin
+    limits, looser = row.confidence_interval, row.equivalence.interval
+    assert limits.low < looser.low < looser.high < limits.high
+
+
+def test_the_margin_is_a_setting():
+    assert StatsConfig().margin_of("accuracy") == 0.05
+    assert StatsConfig(equivalence_margin=0.03).margin_of("brier") == 0.012
+    with pytest.raises(ValueError, match="`equivalence_margin` must lie between 0 and 1"):
+        StatsConfig(equivalence_margin=1.0)
