@@ -68,6 +68,7 @@ _OF_ABSTENTION: dict[FindingName, str] = {
     "better": "better placed",
     "worse": "worse placed",
     "refuses more": "more of it, no better placed",
+    "answers more": "answers more, and rightly",
 }
 _OF_CONFIDENCE: dict[FindingName, str] = {
     "better": "right is told from wrong better",

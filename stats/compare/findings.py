@@ -20,6 +20,7 @@ FindingName = Literal[
     "more honest",
     "less honest",
     "refuses more",
+    "answers more",
     "contradictory",
     "unchanged",
     "not detected",
@@ -63,6 +64,8 @@ class Finding:
         worse than the base. ``more honest`` and ``less honest``: confidence is closer to accuracy
         on average, or further from it, and tells no answer from another better or worse.
         ``refuses more``: abstention rose where it is right and no less where it is wrong.
+        ``answers more``: it abstains less from what it can answer, and answers it rightly, which is
+        knowledge gained, and none of what it does not know.
         ``contradictory``: the evidence disagrees with itself. ``unchanged``: an improvement
         beyond the margin is ruled out; ``not detected``: it is not. ``untested``: there is none.
     improvement_ruled_out

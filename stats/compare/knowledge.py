@@ -148,8 +148,12 @@ def _in_claims(task: TaskComparison, level: float) -> _Reading:
     limits = None if row is None else row.confidence_interval
     rose = limits is not None and limits.low > 0
     ruled_out = change.high < _margin(task)
-    if change.low > 0 and "better" in (recall, refusals):
+    if change.low > 0 and recall == "better":
         return "better", False, ("refusals rose too",) if rose else ()
+    if change.low > 0 and refusals == "better":
+        ruled_out = _is_ruled_out(find(task, "recall", task.abstention))
+        rightly = _direction(task, "accuracy", level) == "better"
+        return ("answers more" if rightly else _nothing_found(ruled_out)), ruled_out, ()
     if change.high < 0 and "worse" in (recall, refusals) and not rose:
         return "worse", True, ()
     if (recall == "better" and rose) or (refusals == "worse" and recall != "worse"):

@@ -117,7 +117,7 @@ def abstaining(recall, refusals, width=0.02):
         (-0.2, 0.0, "worse", "lost"),
         (-0.2, -0.2, "unchanged", "no"),
         (0.0, 0.1, "refuses more", "only refuses more"),
-        (0.0, -0.1, "better", "yes"),
+        (0.0, -0.1, "unchanged", "no"),
     ],
 )
 def test_abstention_is_better_only_if_it_rises_more_where_it_is_right(
@@ -125,6 +125,19 @@ def test_abstention_is_better_only_if_it_rises_more_where_it_is_right(
 ):
     found = knowledge_of(abstaining(recall, refusals), LEVEL)
     assert found.of("abstention").finding == finding
+    assert found.answer == answer
+
+
+@pytest.mark.parametrize(("recall", "answer"), [(0.0, "no"), (0.04, "cannot tell")])
+def test_to_answer_rightly_what_was_abstained_from_is_knowledge_and_not_knowing_better(
+    recall, answer
+):
+    learned = with_row(
+        abstaining(recall, -0.1, width=0.045), "accuracy",
+        values=(0.6, 0.7), limits=(0.05, 0.15), p=0.001,
+    )  # fmt: skip
+    found = knowledge_of(learned, LEVEL)
+    assert found.of("abstention").finding == "answers more"
     assert found.answer == answer
 
 
