@@ -30,6 +30,8 @@ from saeval.terminal_text import quoted
 
 Row = tuple[str, Mapping[str, Any]]
 """Where it stands, and its values by column."""
+FRAME = "the frame"
+"""What a data frame is called in messages."""
 _SHOWN = ("claim", "question", "evidence", "answers", "topic", "popularity")
 _STATES = ("answered", "abstained", "invalid")
 _TRUE_FALSE = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
@@ -108,6 +110,11 @@ def check_samples(predictions: Iterable[Prediction], where: str) -> None:
 def _check_enough(columns: Columns, where: str) -> None:
     has_scores = any(key.startswith(SCORE) for key in columns.named)
     if not columns.has("task"):
+        if where == FRAME:
+            raise InputError(
+                "`task` is needed: the frame has no column `task`; give it one, or give "
+                'saeval.read_predictions(frame, task="fever")'
+            )
         raise InputError(
             f"{where}: `task` is needed, and no column says it; it has {columns.listed}; give "
             "--columns task=COLUMN, or task=:NAME where all rows are of one task"

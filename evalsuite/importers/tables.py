@@ -33,7 +33,7 @@ from saeval.evalsuite.importers.parquet import (
     read_arrow,
     read_parquet,
 )
-from saeval.evalsuite.importers.rows import Row, predictions_by_model
+from saeval.evalsuite.importers.rows import FRAME, Row, predictions_by_model
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.json_source import open_file, parse_json, parse_object, read_bytes, read_lines
 from saeval.terminal_text import one_line, quoted
@@ -73,10 +73,10 @@ def is_frame(value: object) -> bool:
 
 def read_frame(frame: Any, columns: Columns, name: str) -> dict[str, list[Prediction]]:
     """The predictions of each model in a data frame of pandas or Polars."""
-    bound = columns.bind([str(column) for column in frame.columns], "the frame")
+    bound = columns.bind([str(column) for column in frame.columns], FRAME)
     records = frame.to_dicts() if hasattr(frame, "to_dicts") else frame.to_dict("records")
     rows = ((f"row {n}", {str(k): v for k, v in row.items()}) for n, row in enumerate(records))
-    return predictions_by_model(rows, bound, "the frame", name)
+    return predictions_by_model(rows, bound, FRAME, name)
 
 
 def is_saved_dataset(folder: Path) -> bool:

@@ -19,6 +19,7 @@ from saeval.evalsuite.importers.registry import (
     import_models,
     import_predictions,
 )
+from saeval.evalsuite.importers.rows import FRAME
 from saeval.evalsuite.importers.tables import is_frame, is_saved_dataset, read_frame
 from saeval.evalsuite.models.adapter_config import read_adapter_config
 from saeval.evalsuite.models.types import (
@@ -130,7 +131,7 @@ def parse_served_model(argument: str) -> ServedModel:
 def frame_predictions(frame: Any, columns: Columns, name: str = "data frame") -> SavedPredictions:
     """A data frame's predictions."""
     models = read_frame(frame, columns, name)
-    chosen = choose_model(list(models), None, "the frame")
+    chosen = choose_model(list(models), None, FRAME)
     return SavedPredictions(chosen, chosen, (), by_task(models[chosen], chosen))
 
 

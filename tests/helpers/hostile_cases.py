@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
+import pyarrow
 from builders import LABELS, prediction, run_folder, study, study_result, write_predictions
+from pyarrow import parquet
 
 from saeval.evalsuite.cli.main import main as saeval
 from saeval.evalsuite.compare.folder import load_comparison
@@ -113,6 +116,7 @@ def make_cases(home: Path) -> list[Case]:
         Case("predictions of a checkpoint", other, compare(base, other), out),
         Case("a study", home / "fever_a.json", compare(home / "fever_a.json", home / "fever_b.json"), out),
         Case("lm-eval samples", next((home / "lm").iterdir()), compare(home / "lm", home / "lm2"), out),
+        *_foreign(home, compare, out),
         Case("a run's manifest", first / "manifest.json", compare(first, second), out),
         Case("a run's predictions", first / "predictions" / "fever.jsonl", compare(first, second), out),
         Case("a run's manifest, pinned anew", first / "manifest.json",
@@ -143,6 +147,47 @@ def make_cases(home: Path) -> list[Case]:
         Case("a model's own answers", home / "own.jsonl", lambda: load_own_answers("confidence", home / "own.jsonl")),
         Case("a log", home / "metrics.jsonl", lambda: AppendOnlyLog(home / "metrics.jsonl").read()),
     ]  # fmt: skip
+
+
+def _foreign(
+    home: Path, compare: Callable[..., Callable[[], None]], out: Path
+) -> Iterator[Case]:
+    """A file of every other program and kind of table, met as one of two that are compared."""
+    rows = [{"task": "t", "id": n, "target": "a", "prediction": "ab"[n % 2], "confidence": 0.5}
+            for n in range(9)]  # fmt: skip
+    stats = [{"instance_id": f"i{n}", "stats": [{"name": {"name": "exact_match"}, "mean": n % 2}]}
+             for n in range(9)]  # fmt: skip
+    records = [
+        {"schema_version": "0.2.2", "evaluation_id": "e", "model_id": "m", "evaluation_name": "t",
+         "sample_id": f"s{n}", "interaction_type": "single_turn",
+         "input": {"raw": "q", "reference": ["a"]}, "output": {"raw": ["a"]},
+         "answer_attribution": [], "evaluation": {"score": n % 2, "is_correct": False}}
+        for n in range(9)
+    ]  # fmt: skip
+    results = [{"problem_idx": n, "reward": n % 2, "model_response": "a"} for n in range(9)]
+    details = [{"doc": {"query": "q", "choices": ["a", "b"], "gold_index": 0, "id": str(n)},
+                "model_response": {"text": [], "logprobs": [-1.0, -2.0]}, "metric": {"acc": n % 2}}
+               for n in range(9)]  # fmt: skip
+    cells = [list(rows[0]), *(list(row.values()) for row in rows)]
+    table, logged = BytesIO(), BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows), table)
+    parquet.write_table(pyarrow.Table.from_pylist(details), logged)
+    contents: dict[str, str | bytes] = {
+        "table.csv": "\n".join(",".join(map(str, row)) for row in cells),
+        "table.jsonl": "\n".join(map(json.dumps, rows)),
+        "table.json": json.dumps(rows, indent=1),
+        "table.parquet": table.getvalue(),
+        "details_t_2026-01-01T00-00-00.parquet": logged.getvalue(),
+        "per_instance_stats.json": json.dumps(stats),
+        "x_samples.jsonl": "\n".join(map(json.dumps, records)),
+        "results.jsonl": "\n".join(map(json.dumps, results)),
+    }
+    for name, content in contents.items():
+        paths = [home / "foreign" / side / name for side in ("a", "b")]
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        yield Case(name, paths[0], compare(*paths), out)
 
 
 def _adapter_content(folder: Path) -> object:

@@ -139,6 +139,17 @@ SOURCES = {
 }  # fmt: skip
 
 
+def test_every_row_of_the_documentations_table_has_a_test():
+    """The last cell of each row names one, and there are rows for all sources."""
+    root = Path(__file__).parents[3]
+    page = (root / "docs" / "reference" / "logs.md").read_text(encoding="utf-8")
+    rows = [line for line in page.split("## A folder")[0].splitlines() if line.startswith("| ")]
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    named = [row.rstrip(" |").rpartition("`test_")[2].rstrip("`") for row in rows[1:]]
+    assert len(named) == 7
+    assert all(f"def test_{name}(" in tests for name in named)
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_a_log_is_read_paired_and_compared(source, tmp_path):
     make, task, scores = SOURCES[source]
@@ -237,3 +248,34 @@ def test_a_folder_without_predictions_says_what_is_in_it(tmp_path):
     with pytest.raises(saeval.ModelError) as error:
         saeval.read_predictions(tmp_path)
     assert "notes.md: a text that begins '# Notes'; runs.db: a SQLite file" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "old", "new", "message"),
+    [
+        (helm, "scenario_state.json", "Question: Q3", "Q: Q3", "prompts differ on 1 of 12 items"),
+        (
+            helm,
+            "scenario_state.json",
+            '"text": "Q3"',
+            '"text": "Q?"',
+            "documents differ on 1 of 12",
+        ),
+        (
+            nemo,
+            "results.jsonl",
+            '"expected_answer": "3"',
+            '"expected_answer": "8"',
+            "targets differ",
+        ),
+        (eee, "*_samples.jsonl", '"trivia"', '"quiz"', "no task in common: base has trivia"),
+    ],
+)
+def test_what_was_asked_differently_is_not_compared(make, name, old, new, message, tmp_path):
+    base, other = make(tmp_path / "a", "base", 5), make(tmp_path / "b", "tuned", 5)
+    path = next(other.rglob(name))
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(saeval.SaevalError, match=message):
+        saeval.compare(base, other, out=tmp_path / "out", n_resamples=1000)
+    assert not (tmp_path / "out").exists()
