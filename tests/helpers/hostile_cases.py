@@ -149,9 +149,7 @@ def make_cases(home: Path) -> list[Case]:
     ]  # fmt: skip
 
 
-def _foreign(
-    home: Path, compare: Callable[..., Callable[[], None]], out: Path
-) -> Iterator[Case]:
+def _foreign(home: Path, compare: Callable[..., Callable[[], None]], out: Path) -> Iterator[Case]:
     """A file of every other program and kind of table, met as one of two that are compared."""
     rows = [{"task": "t", "id": n, "target": "a", "prediction": "ab"[n % 2], "confidence": 0.5}
             for n in range(9)]  # fmt: skip
