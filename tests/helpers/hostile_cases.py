@@ -166,12 +166,12 @@ def _foreign(home: Path, compare: Callable[..., Callable[[], None]], out: Path) 
     details = [{"doc": {"query": "q", "choices": ["a", "b"], "gold_index": 0, "id": str(n)},
                 "model_response": {"text": [], "logprobs": [-1.0, -2.0]}, "metric": {"acc": n % 2}}
                for n in range(9)]  # fmt: skip
-    cells = [list(rows[0]), *(list(row.values()) for row in rows)]
+    cells: list[list[object]] = [[*rows[0]], *([*row.values()] for row in rows)]
     table, logged = BytesIO(), BytesIO()
     parquet.write_table(pyarrow.Table.from_pylist(rows), table)
     parquet.write_table(pyarrow.Table.from_pylist(details), logged)
     contents: dict[str, str | bytes] = {
-        "table.csv": "\n".join(",".join(map(str, row)) for row in cells),
+        "table.csv": "\n".join(",".join(str(cell) for cell in row) for row in cells),
         "table.jsonl": "\n".join(map(json.dumps, rows)),
         "table.json": json.dumps(rows, indent=1),
         "table.parquet": table.getvalue(),
