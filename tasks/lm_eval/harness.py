@@ -106,13 +106,19 @@ class Harness:
             if not path.is_file():
                 raise InputError(f"--tasks {name}: there is no such file")
             check_code(path, self._folders)
-            entry = TaskIndex.entry_from_path(path)
+            try:
+                entry = TaskIndex.entry_from_path(path)
+                content = load_yaml(path, resolve_func=False)
+            except (ValueError, OSError) as error:  # of what it includes, too
+                raise InputError(
+                    f"{path}: not a task that lm-eval can read: {one_line(str(error), 200)}"
+                ) from error
             if entry is None:
                 raise InputError(f"{path}: names neither a `task` nor a `group`")
-            entry.cfg = load_yaml(path, resolve_func=False)
+            entry.cfg = content
             entries = {
                 known: found
-                for member in group_members(entry.cfg)
+                for member in group_members(content)
                 for known, found in self._index.find(member).items()
             }
             return {**entries, name: entry}

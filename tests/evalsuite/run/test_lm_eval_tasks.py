@@ -226,7 +226,7 @@ REFUSED = {
         CODE + "metric_list:\n  - metric: accuracy\n    hf_evaluate: true\n",
         "downloads code and runs it",
     ),
-    "no task": ("a: 1\n", "neither a `task` nor a `group`"),
+    "no task": ("a: 1\n", "not a task that lm-eval can read: Unknown config shape"),
 }
 
 
@@ -264,7 +264,7 @@ def test_settings_of_lm_evals_tasks_are_refused_where_they_have_no_effect(tiny_b
     assert "--num-fewshot: has no effect on saeval's own tasks" in said
     said = fails(capsys, "run", tiny_base, "--tasks", "arc_eazy")
     assert (
-        "unknown task 'arc_eazy'; neither saeval nor lm-eval has it: did you mean arc_easy" in said
+        "unknown task 'arc_eazy': neither saeval nor lm-eval has it; did you mean arc_easy?" in said
     )
 
 
