@@ -124,13 +124,16 @@ def read_general_samples(path: Path, task: str, logged: str) -> GeneralSamples:
         item.filters.append(sample.filter)
         names = sample.metrics or [name for name in content if name not in _NO_METRICS]
         metrics = {name: content[name] for name in names if name in content}
-        keep_scores(
-            metrics,
-            sample.filter,
-            {**HIGHER_IS_BETTER, **facts.higher_is_better},
-            facts.aggregations,
-            item.scores,
-        )
+        try:
+            keep_scores(
+                metrics,
+                sample.filter,
+                {**HIGHER_IS_BETTER, **facts.higher_is_better},
+                facts.aggregations,
+                item.scores,
+            )
+        except _WRONG as error:
+            raise _not_a_sample(where, error) from error
     left_out = _reasons(items)
     kept = (
         [name for name in next(iter(items.values())).scores.scores if name not in left_out]
@@ -147,14 +150,18 @@ def read_general_samples(path: Path, task: str, logged: str) -> GeneralSamples:
         try:
             predictions.append(_to_prediction(task, number, item, kept, facts))
         except _WRONG as error:
-            raise InputError(
-                f"{item.where}: not a sample of lm-eval as it logs them: {type(error).__name__} "
-                f"{one_line(str(error), 200)}"
-            ) from error
+            raise _not_a_sample(item.where, error) from error
     return GeneralSamples(
         predictions,
         tuple(f"metric {name} of {task}, which {reason}" for name, reason in left_out.items()),
         () if facts.file is None else (facts.file,),
+    )
+
+
+def _not_a_sample(where: str, error: Exception) -> InputError:
+    return InputError(
+        f"{where}: not a sample of lm-eval as it logs them: {type(error).__name__} "
+        f"{one_line(str(error), 200)}"
     )
 
 

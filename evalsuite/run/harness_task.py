@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -252,8 +253,9 @@ class HarnessTask(LoadedTask):
         scored = self._score(document, instances)
         choices = self._choices(row)
         choice = None
-        if self._is_plain_choice:
-            choice = choose([i.resps[0][0] for i in instances][: len(choices)], choices)
+        values = [i.resps[0][0] for i in instances][: len(choices)] if self._is_plain_choice else []
+        if values and all(map(math.isfinite, values)):
+            choice = choose(values, choices)
         answer = choices[choice.index] if choice else _filtered_text(instances[0])
         return general_prediction(
             task=self.name,
@@ -389,6 +391,8 @@ def load_foreign_tasks(
             raise InputError(
                 f"--per-label: lm-eval's tasks ({', '.join(names)}) have no labels; use --limit"
             )
+        if config.fewshot_as_multiturn and not config.apply_chat_template:
+            raise InputError("--fewshot-as-multiturn: has no effect without --apply-chat-template")
         from saeval.tasks.lm_eval.generated import is_generated
 
         harness = None

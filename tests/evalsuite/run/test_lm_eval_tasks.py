@@ -263,9 +263,10 @@ def test_settings_of_lm_evals_tasks_are_refused_where_they_have_no_effect(tiny_b
     said = fails(capsys, "run", tiny_base, "--tasks", "factworld", "--num_fewshot", 3)
     assert "--num-fewshot: has no effect on saeval's own tasks" in said
     said = fails(capsys, "run", tiny_base, "--tasks", "arc_eazy")
-    assert (
-        "unknown task 'arc_eazy': neither saeval nor lm-eval has it; did you mean arc_easy?" in said
-    )
+    multiturn = fails(capsys, "run", tiny_base, "--tasks", "arc_easy", "--fewshot_as_multiturn")
+    assert "has no effect without --apply-chat-template" in multiturn
+    assert "'arc_eazy'" in said
+    assert "arc_easy" in said
 
 
 def test_directions_are_those_that_lm_eval_registers():
