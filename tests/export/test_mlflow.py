@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -47,16 +46,23 @@ def server(tmp_path_factory):
     ):
         address = f"http://127.0.0.1:{port}"
         try:
-            for _ in range(300):
-                try:
-                    urllib.request.urlopen(f"{address}/health", timeout=5).close()
-                    break
-                except (urllib.error.URLError, OSError):
-                    assert process.poll() is None, (folder / "log").read_text()
-                    time.sleep(0.3)
+            wait_for(address, process, folder / "log")
             yield address, folder
         finally:
             process.terminate()
+
+
+def wait_for(address, process, log):
+    """Until the server answers; a busy machine needs minutes to start it."""
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text()
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError(log.read_text())
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
-"""Offline runs of Weights & Biases, read with the reader that `wandb sync` uses."""
+"""Offline runs of Weights & Biases: the records that `wandb sync` sends, by its own definitions."""
 
 from __future__ import annotations
 
 import json
+import struct
 
 import pytest
 from exported import SECRET, tracked_numbers
@@ -12,7 +13,6 @@ import saeval
 pytest.importorskip("wandb")
 
 from wandb.proto import wandb_internal_pb2
-from wandb.sdk.internal.datastore import DataStore
 
 from saeval.evalsuite.export import wandb_runs
 
@@ -23,14 +23,26 @@ def own_folders(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / name))
 
 
+HEADER, BLOCK = 7, 32768
+
+
 def records(folder):
-    store = DataStore()
+    """The records of a run's file: a log in the format of LevelDB behind a header of 7 bytes."""
     (path,) = folder.glob("*.wandb")
-    store.open_for_scan(str(path))
-    while data := store.scan_data():
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        yield record
+    data, at, parts = path.read_bytes(), HEADER, b""
+    assert data.startswith(b":W&B")
+    while at < len(data):
+        if BLOCK - at % BLOCK < HEADER:  # too little room for a record's header
+            at += BLOCK - at % BLOCK
+            continue
+        _, length, kind = struct.unpack_from("<IHB", data, at)
+        parts += data[at + HEADER : at + HEADER + length]
+        at += HEADER + length
+        if kind in (1, 4):  # a whole record, or the last part of one
+            record = wandb_internal_pb2.Record()
+            record.ParseFromString(parts)
+            yield record
+            parts = b""
 
 
 def summary_of(folder):
@@ -64,8 +76,9 @@ def test_the_reader_finds_every_number_to_the_digit(gated, tmp_path):
         assert config["saeval.verdict"] == gate["verdict"]
         names = {record.artifact.type for record in records(folder) if record.artifact.type}
         assert ("saeval" in names) == (role == "comparison")
-    tables = sorted((tmp_path / "out" / "wandb").glob("*/files/media/table/tables/answers_*.json"))
-    answers = json.loads(tables[0].read_text())
+    home = tmp_path / "out" / "wandb"
+    (table,) = home.glob("*-base/files/media/table/tables/answers_*.json")
+    answers = json.loads(table.read_text())
     column = answers["columns"].index("confidence")
     lines = (gated.parent / "base.jsonl").read_text().splitlines()
     assert [row[column] for row in answers["data"]] == [json.loads(x)["confidence"] for x in lines]
