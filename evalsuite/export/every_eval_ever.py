@@ -7,7 +7,7 @@
 
 The schema has places for the value of a metric and its interval, and for a score per instance. It
 has none for a stated confidence, an abstention, a label or a probability: they stand in the
-instances' ``metadata`` under names with ``saeval.``, as do p values in ``score_details.details``.
+instances' ``metadata`` (``confidence``, ``abstained``, …), p values in ``score_details.details``.
 docs/reference/every-eval-ever.md proposes fields for them.
 """
 
@@ -238,7 +238,7 @@ def _metadata(answer: Prediction) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if value is not None:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield f"saeval.{name}", cleaned(text)
+            yield name, cleaned(text)
 
 
 def _source(task: TaskComparison) -> dict[str, Any]:

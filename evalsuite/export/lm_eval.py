@@ -96,13 +96,17 @@ def _results(record: Record, model: ModelRecord, tasks: dict[str, Any]) -> dict[
     }
     return {
         "results": found,
-        "group_subtasks": {task: [] for task in tasks},
+        "group_subtasks": _groups(model),
         "configs": {task: {"task": task} for task in tasks},
         "versions": {task: _version(task) for task in tasks},
         "n-shot": dict.fromkeys(tasks, 0),
         "higher_is_better": {
             task: {metric_key(row): row.higher_is_better for row in _rows(record, task)}
-            for task in tasks
+            | {
+                name.partition(",")[0]: score.higher_is_better
+                for name, score in (answers[0].scores if answers else {}).items()
+            }
+            for task, answers in model.answers.items()
         },
         "n-samples": {task: {"original": n, "effective": n} for task, n in n_items.items()},
         "config": {"model": model.facts.get("engine"), "model_args": {"pretrained": model.source}},
@@ -124,6 +128,15 @@ def _results(record: Record, model: ModelRecord, tasks: dict[str, Any]) -> dict[
             **({} if record.gate is None else {"rules": rule_rows(record.gate)}),
         },
     }
+
+
+def _groups(model: ModelRecord) -> dict[str, list[str]]:
+    """The tasks of every group; a task of none stands for itself."""
+    found: dict[str, list[str]] = {}
+    for task, answers in model.answers.items():
+        group = answers[0].group if answers else None
+        found.setdefault(task if group is None else group, []).extend([task] if group else [])
+    return found
 
 
 def _rows(record: Record, task: str) -> tuple[MetricComparison, ...]:
@@ -164,9 +177,9 @@ def _sample(
             responses.append([[repr(logprob), "False"]])
     filtered = answer.answer if answer.answer is not None else answer.response
     return {
-        "doc_id": number,
+        "doc_id": _number(answer, number),
         "doc": document,
-        "target": answer.target if answer.document.evidence else _gold(answer),
+        "target": _gold(answer),
         "arguments": arguments,
         "resps": responses,
         "filtered_resps": [cleaned(filtered), *(found[0] for found in responses[1:])],
@@ -181,14 +194,29 @@ def _sample(
 
 def _gold(answer: Prediction) -> str:
     answers = answer.document.answers
-    return cleaned(answers[0]) if answers and answer.task not in list_tasks() else answer.target
+    return cleaned(answers[0]) if answers and answer.scores else answer.target
+
+
+def _number(answer: Prediction, number: int) -> int | str:
+    """Of a task of another program, what its items are known by; of ours the place in the file."""
+    if not answer.scores:
+        return number
+    name = answer.item_id
+    return (
+        int(name)
+        if name.isdecimal() and len(name) < 16 and str(int(name)) == name
+        else cleaned(name)
+    )
 
 
 def _document(answer: Prediction) -> dict[str, Any]:
     """The row of the data set, as far as an answer keeps it."""
     shown = answer.document
+    if answer.scores:
+        right = [cleaned(text) for text in shown.answers]
+        return {"question": cleaned(shown.claim), "answers": right}
     found: dict[str, Any] = {"id": answer.item_id, "cluster": answer.cluster_id}
-    is_claim = answer.task in list_tasks() and get_task(answer.task).kind.has_evidence
+    is_claim = get_task(answer.task).kind.has_evidence
     if is_claim:
         found |= {"claim": cleaned(shown.claim), "evidence": [cleaned(t) for t in shown.evidence]}
     else:

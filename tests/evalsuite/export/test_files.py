@@ -97,13 +97,28 @@ def test_lm_eval_samples_have_the_fields_of_its_own(comparison, tmp_path):
 def test_scores_of_other_programs_stand_by_metric_and_filter(general, tmp_path):
     saeval.export(general, "lm-eval", out=tmp_path / "out")
     lines = one(tmp_path / "out", "base/*/samples_gsm8k_*.jsonl").read_text().splitlines()
-    samples = [json.loads(line) for line in lines]
-    assert len(samples) == 80
-    found = {(s["doc"]["id"], s["filter"]): s["exact_match"] for s in samples}
+    assert len(lines) == 80
+    back = saeval.read_predictions(str(tmp_path / "out" / "base")).predictions
+    assert sorted(back) == ["gsm8k", "mmlu_anatomy", "summaries"]
     for answer in general_answers(0):
-        if answer.task == "gsm8k":
-            for name, score in answer.scores.items():
-                assert found[answer.item_id, name.partition(",")[2]] == score.value
+        read = back[answer.task][answer.key]
+        values = {name: score.value for name, score in answer.scores.items()}
+        assert {name: score.value for name, score in read.scores.items()} == values
+        assert (read.group, read.response) == (answer.group, answer.response)
+        assert read.document.answers == answer.document.answers
+        if answer.task != "summaries":
+            assert (read.prediction, read.correct) == (answer.prediction, answer.correct)
+
+
+def test_every_eval_ever_is_read_back(general, tmp_path):
+    saeval.export(general, "eee", out=tmp_path / "out")
+    for path in sorted(tmp_path.glob("out/data/mmlu_anatomy/unknown/base/*_samples.jsonl")):
+        back = saeval.read_predictions(str(path)).predictions["mmlu_anatomy"]
+        answers = [a for a in general_answers(0) if a.task == "mmlu_anatomy"]
+        assert len(back) == len(answers)
+        for answer in answers:
+            read = back[answer.key]
+            assert (read.correct, read.confidence) == (answer.correct, answer.confidence)
 
 
 def test_every_eval_ever_has_the_numbers_and_what_it_has_no_fields_for(comparison, tmp_path):
@@ -133,10 +148,8 @@ def test_every_eval_ever_has_the_numbers_and_what_it_has_no_fields_for(compariso
         for line, answer in zip(lines, own_answers(int(role == "checkpoint")), strict=True):
             instance = json.loads(line)
             assert instance["evaluation"]["is_correct"] == answer.correct
-            assert float(instance["metadata"]["saeval.confidence"]) == answer.confidence
-            assert (
-                instance["metadata"]["saeval.abstained"] == str(answer.prediction == "NA").lower()
-            )
+            assert float(instance["metadata"]["confidence"]) == answer.confidence
+            assert instance["metadata"]["abstained"] == str(answer.prediction == "NA").lower()
 
 
 @pytest.mark.parametrize("folder", ["comparison", "general", "gated"])
