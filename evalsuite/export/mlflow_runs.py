@@ -6,6 +6,7 @@ The comparison is the parent of the runs of its models. A run counts once its ta
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import tempfile
@@ -121,13 +122,22 @@ def _log(client: MlflowClient, experiment: str, run: TrackedRun, begun: list[str
     ]
     client.log_batch(identifier, params=parameters[:100], tags=[RunTag("saeval.role", run.role)])
     for name, rows in run.tables.items():
-        client.log_table(identifier, dict(columns_of(rows)), f"{name}.json")
+        client.log_text(identifier, _table(rows), f"{name}.json")
+    shown = [{"path": f"{name}.json", "type": "table"} for name in run.tables]
+    client.set_tag(identifier, "mlflow.loggedArtifacts", json.dumps(shown))
     with tempfile.TemporaryDirectory() as folder:
         for name, content in run.pages.items():
             path = Path(folder, name)
             path.write_bytes(content)
             client.log_artifact(identifier, str(path))
     client.set_terminated(identifier, "FINISHED")
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    """As `mlflow.log_table` writes it and the page shows it, which keeps ten digits of a number."""
+    columns = columns_of(rows)
+    data = [list(row) for row in zip(*columns.values(), strict=True)]
+    return json.dumps({"columns": list(columns), "data": data}, ensure_ascii=False)
 
 
 def _legal(key: str) -> str:
