@@ -41,6 +41,7 @@ from saeval.evalsuite.options import (
     to_run_config,
 )
 from saeval.evalsuite.run.tasks import LoadedTask
+from saeval.evalsuite.store.general import GeneralTask
 from saeval.evalsuite.store.run_folder import lock_run_folder
 from saeval.progress import SILENT, Progress
 from saeval.stats.compare import results
@@ -258,9 +259,12 @@ def _gate(
     collected = collect()
     if not any(rule.is_blocking for task, _ in collected for rule in task.rules):
         kind = "blocking " if any(task.rules for task, _ in collected) else ""
+        left_out = [rule.reason for _, skipped in collected for rule in skipped]
+        scored = predictions.task(names[0])
+        why = f" ({left_out[0]})" if left_out and isinstance(scored, GeneralTask) else ""
         raise InputError(
             f"{policy.name}: none of its {kind}rules is about {', '.join(names)}; nothing is "
-            "checked"
+            f"checked{why}"
         )
     look = looking.take(counted, policy, predictions)
     if stopping_rule is not None and stopping_rule.confidence_level != 1 - look.alpha:

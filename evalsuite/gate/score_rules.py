@@ -48,8 +48,8 @@ def _of_primary(rule: Rule, score: ScoreDeclaration, *, is_graded: bool) -> Rule
         return _checked(own)
     if score.range is None:
         raise ValueError(
-            f"its score {quoted(score.name)} has no bounds, so that a margin must be given for it: "
-            f"task: NAME, metric: {score.name}"
+            f"its score {quoted(score.name)} has no bounds, so that a policy must give a margin "
+            f"for it: task: NAME, metric: {score.name}"
         )
     if not rule.of_difference:
         raise ValueError(f"{rule.kind} of accuracy says nothing of {quoted(score.name)}")

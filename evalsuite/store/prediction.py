@@ -61,7 +61,8 @@ _CHECKSUM = re.compile(r', "checksum": "([0-9a-f]{64})"\}$')
 Count = Annotated[int, Field(ge=0, le=2**53)]
 """A whole number that no program rounds."""
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Bound = Annotated[float, Field(allow_inf_nan=False)]
+Bound = Annotated[float, Field(ge=-1e100, le=1e100, allow_inf_nan=False)]
+"""A number of which sums and squares are still numbers."""
 ScoreName = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 """As lm-eval spells it: the metric, then a comma and the filter unless that is ``none``."""
 
@@ -106,14 +107,14 @@ class Score(_Record):
     Attributes
     ----------
     value
-        Finite, and within the range.
+        Within the range.
     range
         Smallest and largest value that any answer could get; None where there is no such bound.
     higher_is_better
         Direction.
     """
 
-    value: Annotated[float, Field(allow_inf_nan=False)]
+    value: Bound
     range: tuple[Bound, Bound] | None = (0.0, 1.0)
     higher_is_better: bool = True
 

@@ -149,7 +149,11 @@ def _summary(comparison: Comparison) -> tuple[str, ...]:
         sentences.append("No headline metric is significantly worse.")
     if tested:
         share = f"{noise} of" if noise < len(tested) else "All"
-        sentences[-1] += f" {share} {len(tested)} tested differences are not significant."
+        sentences[-1] += (
+            f" {share} {len(tested)} tested differences are not significant."
+            if len(tested) > 1
+            else " It is the only tested difference."
+        )
     sentences.append(_overall_errors(comparison.tasks))
     return tuple(sentence for sentence in sentences if sentence)
 

@@ -97,13 +97,18 @@ def test_a_score_means_one_thing_on_every_line(other, message):
         task_of("arc", [_line("1", {"acc": 1}), _line("2", other)])
 
 
-@pytest.mark.parametrize("value", [1.5, -0.1, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [1.5, -0.1, 1e308, float("nan"), float("inf")])
 def test_a_score_out_of_its_range_is_refused(value):
     with pytest.raises(ValidationError):
         _line(scores={"acc": value})
     bad = _line().to_line().replace('"value": 1.0', f'"value": {json.dumps(value)}')
     with pytest.raises(InputError, match="value"):
         parse_line(bad, "base.jsonl:1")
+
+
+def test_a_score_without_bounds_is_still_a_number_that_can_be_added():
+    with pytest.raises(ValidationError):
+        Score(value=1e308, range=None)
 
 
 def test_primary_must_be_one_of_the_scores():
