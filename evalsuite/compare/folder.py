@@ -152,7 +152,10 @@ def _read_series(folder: Path) -> tuple[CheckpointSeries, Mapping[str, Path]]:
             raise InputError(f"{folder / INDEX}: {quoted(name)} is no name of a folder in it")
     folders = {name: folder / name for name in index.comparisons}
     comparisons = [_read_comparison(own) for own in folders.values()]
-    result = checkpoint_series(comparisons, index.steps, index.best, index.notes)
+    try:
+        result = checkpoint_series(comparisons, index.steps, index.best, index.notes)
+    except ValueError as error:
+        raise InputError(f"{folder / INDEX}: {error}") from error
     return CheckpointSeries.from_result(result, folder), folders
 
 

@@ -30,7 +30,7 @@ from saeval.reports.document import (
     Tone,
 )
 from saeval.reports.sanitize import shortened
-from saeval.terminal_text import one_line
+from saeval.terminal_text import one_line, without_secrets
 
 WIDE = 130
 """Columns of a terminal that has room for whole names and intervals."""
@@ -186,7 +186,11 @@ class _Printer:
         self.started = True
 
     def text(self, text: str, style: str = "") -> Text:
-        """As Text, so that markup in it stays text; reduced to what the terminal can encode."""
+        """As Text, so that markup in it stays text; reduced to what the terminal can encode.
+
+        Without secrets here already: a table may break one over two lines.
+        """
+        text = without_secrets(text)
         encoding = self.console.encoding or "utf-8"
         try:
             text.encode(encoding)

@@ -33,18 +33,19 @@ def metric_of(row: MetricComparison) -> Metric:
             higher_is_better=row.higher_is_better,
         )
     return find_metric(row.metric) or Metric(
-        row.metric, row.metric.replace("_", " "), "", kind="counts"
+        "undeclared", row.metric.replace("_", " "), "", kind="counts"
     )
 
 
 def metric_name(row: MetricComparison, abstention: str | None) -> str:
     """``NA recall`` for the recall of NA, ``NA rate`` for the abstention rate, and so on."""
-    return metric_of(row).title.format(label=row.label or abstention or "abstention")
+    # Not `format`: the title may be of a file, and hold any braces.
+    return metric_of(row).title.replace("{label}", row.label or abstention or "abstention")
 
 
 def metric_definition(row: MetricComparison, abstention: str | None) -> str:
     """One line that says what the metric is."""
-    return metric_of(row).definition.format(label=row.label or abstention or "abstention")
+    return metric_of(row).definition.replace("{label}", row.label or abstention or "abstention")
 
 
 def published_name(name: str) -> str:

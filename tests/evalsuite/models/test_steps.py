@@ -158,6 +158,9 @@ def test_checkpoints_of_one_run_are_reported_over_its_steps(tmp_path, capsys):
     (out / "report.html").unlink()
     assert typed(capsys, "report", out)[0] == 0
     assert {p: p.read_bytes() for p in before} == before
+    index["steps"] = [100, 300, 200]
+    (out / "family.json").write_text(json.dumps(index))
+    assert "family.json: `steps` must be one for each" in fails(capsys, "report", out)
 
 
 def test_the_order_given_changes_nothing(tmp_path, capsys):

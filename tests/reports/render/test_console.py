@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from comparisons import EVERY_CASE, HOSTILE, comparison, hostile_comparison, task
@@ -8,6 +9,7 @@ from rich.console import Console
 
 from saeval.reports import print_result
 from saeval.reports.text.summary import in_words
+from saeval.stats.compare.metric_comparison import MetricDeclaration
 
 
 def printed(found, width=80, encoding="utf-8", **kwargs):
@@ -59,3 +61,22 @@ def test_a_terminal_without_unicode_gets_ascii():
     text = printed(comparison(), encoding="ascii")
     assert "Accuracy" in text
     assert "small > small-grpo" in text
+
+
+def test_a_secret_is_hidden_also_where_a_table_breaks_it_over_two_lines():
+    found = comparison(task("http://user:hunter2secret@host/v1#" + "m" * 40))
+    for width in range(40, 130, 6):
+        assert "hunter2" not in printed(found, width).replace("\n", "")
+
+
+@pytest.mark.parametrize("title", ["{0}", "{x}", "{", "}", "{label}{label!q}"])
+def test_a_title_from_a_file_may_hold_any_braces_and_a_name_any_characters(title):
+    found = task()
+    (first, *others) = found.metrics
+    declared = MetricDeclaration(title, title, "number")
+    for row in (
+        replace(first, metric="own", declaration=declared),
+        replace(first, metric=f"x\x1b]0;t\x07 {title}", declaration=None),
+    ):
+        text = printed(comparison(replace(found, metrics=(row, *others))), 120)
+        assert "\x1b" not in text
