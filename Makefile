@@ -35,7 +35,7 @@ test-fast: setup
 	$(BIN)/python -m pytest -n 2 tests/stats tests/tasks tests/reports -m 'not slow and not packaging'
 
 # Every command killed before every file event, and run again: the table of docs/evidence/kill-points.md;
-# half an hour on two quiet cores.
+# an hour and a half on a quiet core.
 test-kills: setup
 	PYTHONPATH=tests/helpers $(BIN)/python -W ignore tests/kills
 

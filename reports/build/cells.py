@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from saeval.reports.document import Badge, Cell, Column, Row, Span, Table
 from saeval.reports.figures.svg import Drawing
+from saeval.reports.text.detectable import format_detectable
 from saeval.reports.text.metric_names import format_change, metric_name, metric_of
 from saeval.reports.text.numbers import (
     format_count,
@@ -111,7 +112,7 @@ def metric_table(
                     Cell(metric_name(row, task.abstention)),
                     _value_cell(row, "base", own_interval=family),
                     _value_cell(row, "checkpoint", own_interval=family),
-                    *change_cells(row),
+                    *change_cells(row, level),
                     *(cells_of(*_adjusted(row)) if family else ()),
                     Cell(format_count(row.items)),
                     Cell(badge=badge_of(sign_of(row, level))),
@@ -127,13 +128,19 @@ def metric_table(
 
 def change_columns(level: float) -> tuple[Column, ...]:
     """Heads of `change_cells`."""
-    return Column("Difference"), Column(f"{format_level(level)} interval"), Column("p")
+    return (
+        Column("Difference"),
+        Column(f"{format_level(level)} interval"),
+        Column("MDD"),
+        Column("p"),
+    )
 
 
-def change_cells(row: MetricComparison) -> tuple[Cell, ...]:
-    """The difference, its interval and its p."""
+def change_cells(row: MetricComparison, level: float) -> tuple[Cell, ...]:
+    """The difference, its interval, what such an interval detects, and its p."""
     limits = format_interval(row.confidence_interval, metric_of(row).scale)
-    return cells_of(format_change(row), limits, format_pvalue(row.pvalue))
+    detectable = format_detectable(row, level)
+    return cells_of(format_change(row), limits, detectable, format_pvalue(row.pvalue))
 
 
 def _value_cell(row: MetricComparison, side: str, *, own_interval: bool) -> Cell:

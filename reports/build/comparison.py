@@ -32,6 +32,7 @@ from saeval.reports.document import (
     Tone,
 )
 from saeval.reports.figures.forest import forest_plot, forest_scales
+from saeval.reports.text.detectable import DETECTABLE_NOTE, format_detectable
 from saeval.reports.text.methods import definitions, methods, settings_lines
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import (
@@ -76,6 +77,8 @@ _LONGEST_NAME = 18
 """Of a score in a terminal of 80 characters, where an interval must not be cut."""
 _ROOMY = 90
 """Columns of a terminal that has room for a p more and for gaps."""
+_ROOMIER = 104
+"""The same for what an interval detects."""
 
 
 def comparison_report(comparison: Comparison) -> Document:
@@ -122,6 +125,7 @@ def comparison_summary(comparison: Comparison) -> Document:
         tables.append(Section(pooled.title, "", (*pooled.blocks, note), subtitle=pooled.subtitle))
     notes = [
         equivalence_note(comparison.settings),
+        DETECTABLE_NOTE,
         untested_note(tasks_and_pooled(comparison)),
         *([AA_NOTE] if has_aa(comparison) else []),
     ]
@@ -243,6 +247,7 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
             Column("Diff."),
             *((Column("A/A"),) if aa else ()),
             Column(f"{format_level(level)} interval"),
+            Column("MDD", from_width=_ROOMIER),
             # Where there is no room for all, the p that is not corrected is what can be missed.
             Column("p", from_width=_ROOMY),
             Column("Holm p"),
@@ -255,6 +260,7 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
                     *(cells_of(format_difference(row.noise, metric_of(row).scale)) if aa else ()),
                     *cells_of(
                         format_interval(row.confidence_interval, metric_of(row).scale),
+                        format_detectable(row, level),
                         format_pvalue(row.pvalue),
                         format_pvalue(row.pvalue_holm),
                     ),

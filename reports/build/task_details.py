@@ -141,7 +141,7 @@ def _sources(task: TaskComparison, repeated: RepeatedSamples, level: float) -> I
             cells = (
                 *cells_of(SOURCES.get(source.source, source.source)),
                 *cells_of(metric_name(row, task.abstention), *values),
-                *change_cells(row),
+                *change_cells(row, level),
                 Cell(badge=badge_of(sign_of(row, level))),
             )
             rows.append(Row(cells, strong=index == 0))
