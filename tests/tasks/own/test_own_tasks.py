@@ -14,6 +14,7 @@ from saeval.evalsuite.cli.tasks_new import new_task
 from saeval.tasks import get_task, load_items, registry, validate
 from saeval.tasks.own.items import hash_items
 from saeval.tasks.own.survey import Question, Table, describe_data
+from saeval.trainer.data.mixture import build_mixture
 from saeval.trainer.recipe.load import FOLDER as RECIPES
 from saeval.trainer.recipe.load import load_recipe, recipe_to_yaml
 from saeval.yaml_source import dump_yaml, read_yaml_file
@@ -264,10 +265,13 @@ def test_plain_lm_eval_finds_the_task_and_shows_data_as_it_is():
 def test_a_recipe_names_a_task_file_beside_it():
     folder = Path("data")
     folder.mkdir()
-    write_csv(folder / "claims.csv", ROWS)
+    many = [row | {"qid": f"{row['qid']}-{n}", "claim": f"{row['claim']} {n}"}
+            for n in range(20) for row in ROWS]  # fmt: skip
+    write_csv(folder / "claims.csv", many)
     (folder / "claims.yaml").write_text(YAML)
     content, _ = read_yaml_file(RECIPES / "recommended-verification.yaml")
     content["data"]["sources"] = [{"task": "./claims.yaml", "split": "test"}]
+    content["evaluation"] = {"tasks": ["./claims.yaml"], "items": 10}
     recipe = folder / "recipe.yaml"
     recipe.write_text(dump_yaml(content))
     read = load_recipe(str(recipe))
@@ -275,6 +279,10 @@ def test_a_recipe_names_a_task_file_beside_it():
     saved = Path("saved.yaml")
     saved.write_text(recipe_to_yaml(read))
     assert load_recipe(str(saved)) == read
+    mixture = build_mixture(read)
+    assert {row.task for row in mixture.training} == {"claims"}
+    assert len(mixture.holdout) == 10
+    assert not {row.item for row in mixture.holdout} & {row.item for row in mixture.training}
     recipe.write_text(recipe.read_text().replace("claims.yaml", "none.yaml"))
     with pytest.raises(RecipeError, match=r"recipe.yaml:\d+: .*none.yaml: no such task file"):
         load_recipe(str(recipe))
