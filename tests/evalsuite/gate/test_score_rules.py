@@ -115,12 +115,15 @@ def test_limits_of_a_score_are_in_its_own_unit(tmp_path):
 
 
 def test_a_score_without_bounds_needs_a_margin_of_its_own(tmp_path):
-    base = lines("wiki", [{"log_perplexity": Score(value=k / 9, range=None)} for k in range(60)])
-    path = write_general(tmp_path / "b.jsonl", base)
+    base, after = (
+        lines("wiki", [{"log_perplexity": Score(value=v, range=None)} for v in values])
+        for values in ([k / 9 for k in range(60)], [k / 9 + 0.01 * (k % 3) for k in range(60)])
+    )
+    both = write_general(tmp_path / "b.jsonl", base), write_general(tmp_path / "c.jsonl", after)
     with pytest.raises(InputError, match=r"nothing is checked \(its score .* has no bounds"):
-        saeval.gate(str(path), str(path), looks=tmp_path / "looks.jsonl")
+        saeval.gate(*map(str, both), looks=tmp_path / "looks.jsonl")
     rule = {"task": "wiki", "metric": "log_perplexity", "not_worse_by": 0.1}
-    assert _gate((path, path), rule).verdict == "PASS"
+    assert _gate(both, rule).verdict == "PASS"
 
 
 def test_the_built_in_policy_holds_the_primary_score(both):
