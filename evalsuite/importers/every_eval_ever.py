@@ -11,8 +11,8 @@ A line, shortened (schema ``instance_level_eval`` 0.2)::
 
 A sample has a line for each metric; the aggregate says which metric a line is of, its range and its
 direction. Without it the score is ``score``, and there may be one line for each sample. The schema
-has no field for a confidence or an abstention; both are read from ``metadata`` (``confidence``,
-``abstained``), where saeval writes them.
+has no field for a confidence, an abstention or a further answer to the same item; they are read
+from ``metadata``, where saeval writes them (``saeval.confidence``, or ``confidence``).
 """
 
 from __future__ import annotations
@@ -71,6 +71,17 @@ class _Record(BaseModel):
     evaluation: _Evaluation
     metadata: dict[str, Any] | None = None
 
+    def said(self, name: str) -> Any:
+        """What the metadata has of that name, by saeval's spelling or without it."""
+        metadata = self.metadata or {}
+        return metadata.get(f"saeval.{name}", metadata.get(name))
+
+    @property
+    def sample_index(self) -> int:
+        """Of several answers to one item."""
+        text = str(self.said("sample_index") or "0")
+        return int(text) if text.isdecimal() and len(text) < 10 else 0
+
 
 @dataclass
 class _Item:
@@ -93,12 +104,12 @@ def read_records(path: Path) -> list[ImportedPredictions]:
     aggregate = path.with_name(path.stem.removesuffix(_SUFFIX) + ".json")
     has_aggregate = aggregate != path and aggregate.is_file()
     metrics = _metrics(aggregate) if has_aggregate else {}
-    items: dict[tuple[str, str, str], _Item] = {}
+    items: dict[tuple[str, str, str, int], _Item] = {}
     for where, line in read_lines(path):
         record = validate(_Record, parse_object(line, where, nan=True), where)
         metric = metrics.get(record.evaluation_result_id or "", {})
         name = str(metric.get("metric_id") or metric.get("metric_name") or "score")
-        key = (record.model_id, record.evaluation_name, record.sample_id)
+        key = (record.model_id, record.evaluation_name, record.sample_id, record.sample_index)
         item = items.setdefault(key, _Item(record))
         if name in item.scores:
             raise InputError(
@@ -116,7 +127,7 @@ def read_records(path: Path) -> list[ImportedPredictions]:
         for name, value in item.scores.items():
             reader.see(name, value)
     models: dict[str, list[Prediction]] = {}
-    for model, task in dict.fromkeys((model, task) for model, task, _ in items):
+    for model, task in dict.fromkeys(key[:2] for key in items):
         own = [item for key, item in items.items() if key[:2] == (model, task)]
         primary = common_scores([item.scores for item in own], f"{path}: {quoted(task)}")[0]
         models.setdefault(model, []).extend(
@@ -135,11 +146,11 @@ def _to_prediction(
     record = item.record
     terminal = [a.extracted_value for a in record.answer_attribution if a.is_terminal]
     response = "\n".join(record.output.raw) if record.output else _last_message(record.messages)
-    metadata = record.metadata or {}
-    abstained = str(metadata.get("abstained", "")).lower() == "true"
+    abstained = str(record.said("abstained")).lower() == "true"
     return general_prediction(
         task=record.evaluation_name,
         item_id=record.sample_id,
+        sample_index=record.sample_index,
         scores={
             name: _score(name, value, declared.get(name), reader)
             for name, value in item.scores.items()
@@ -151,7 +162,7 @@ def _to_prediction(
         gold=record.input.reference,
         answer=terminal[-1] if terminal else None,
         response=response,
-        confidence=_confidence(metadata.get("confidence")),
+        confidence=_confidence(record.said("confidence")),
         document_hash=hash_text(json.dumps([record.input.raw, record.input.choices])),
         prompt_hash=hash_text(record.input.formatted) if record.input.formatted else None,
     )

@@ -115,7 +115,7 @@ def eee(folder: Path, model: str, n_right: int) -> Path:
          "output": {"raw": ["It is Rome."]}, "evaluation": {"score": score, "is_correct": score > 0},
          "answer_attribution": [{"turn_idx": 0, "source": "output.raw", "extracted_value": "Rome",
                                  "extraction_method": "regex", "is_terminal": True}],
-         "metadata": {"confidence": "0.9", "abstained": str(n == 11).lower()}}
+         "metadata": {"saeval.confidence": "0.9", "abstained": str(n == 11).lower()}}
         for n in range(N) for result, score in (("r1", float(n < n_right)), ("r2", 3.0 * n))
     ]  # fmt: skip
     metrics = {"r1": {"metric_id": "exact-match", "min_score": 0, "max_score": 1,

@@ -166,7 +166,9 @@ def test_an_adapter_whose_base_was_moved_is_put_on_base_with_a_caution(tmp_path)
 
 
 def test_predictions_of_an_unknown_task_are_refused(tmp_path):
-    path = write_predictions(tmp_path / "x.jsonl", [prediction(0, task="a/b")])
+    path = write_predictions(
+        tmp_path / "x.jsonl", [prediction(0, task="a/b", target="X", prediction="X", correct=True)]
+    )
     with pytest.raises(InputError, match="holds predictions of 'a/b', which is no task saeval"):
         resolve_model(str(path))
 
