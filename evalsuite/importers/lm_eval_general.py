@@ -183,7 +183,11 @@ def _to_prediction(
     sample = item.sample
     scores = {name: item.scores.scores[name] for name in kept}
     arguments = _arguments(sample.arguments)
-    pairs = [_log_likelihood(responses[0]) for responses in sample.resps]
+    is_rolling = bool(arguments) and len(arguments[0]) == 1
+    pairs = [
+        float(responses[0]) if is_rolling else _log_likelihood(responses[0])
+        for responses in sample.resps
+    ]
     choices = _choices(arguments, pairs, facts, scores.keys())
     answer = confidence = normalised = None
     if choices and _is_plain_choice(scores, facts):
@@ -270,10 +274,10 @@ def _response(sample: _Sample, pairs: Sequence[float | None]) -> str:
 
 
 def _log_likelihood(response: Any) -> float | None:
-    """The number of ``["-2.3", "False"]`` or of a rolling ``-2.3``; None for a text."""
+    """The number of ``["-2.3", "False"]``; None for a text."""
     if isinstance(response, (list, tuple)) and len(response) == 2:
         return float(response[0])
-    return response if isinstance(response, float) else None
+    return None
 
 
 def _arguments(content: Any) -> list[list[Any]]:

@@ -15,6 +15,7 @@ from tiny_server import TinyServer
 import saeval
 from saeval.evalsuite.store.lm_eval_scores import HIGHER_IS_BETTER
 from saeval.evalsuite.store.manifest import read_manifest
+from saeval.evalsuite.store.prediction import read_predictions
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
@@ -24,9 +25,9 @@ FOLDERS = {
     "sciq": "sciq", "openbookqa": "openbookqa", "mmlu_anatomy": "mmlu/default",
     "truthfulqa_mc1": "truthfulqa", "truthfulqa_mc2": "truthfulqa",
     "lambada_openai": "lambada", "wikitext": "wikitext", "gsm8k": "gsm8k", "triviaqa": "triviaqa",
-    "nq_open": "nq_open", "coqa": "coqa", "gsm8k_cot_self_consistency": "gsm8k",
+    "nq_open": "nq_open", "coqa": "coqa",
 }  # fmt: skip
-"""Tasks of all request types, with several filters, examples, repeats and real scores."""
+"""Tasks of all request types, with several filters, examples and real scores."""
 OURS = ("triviaqa", "nq_open")
 GENERATION = {"max_gen_toks": 6, "do_sample": False, "temperature": 0.0}
 LIMIT = 3
@@ -160,7 +161,9 @@ def test_a_group_is_compared_for_base_and_adapter_and_goes_on_where_it_was_kille
         "task: counted\ndataset_path: openai/gsm8k\ndataset_name: main\n"
         "output_type: generate_until\ntest_split: test\nfewshot_split: train\n"
         "doc_to_text: !function code.ask\ndoc_to_target: '{{answer}}'\n"
-        "generation_kwargs:\n  until: []\n  max_gen_toks: 6\n"
+        "generation_kwargs:\n  until: []\n  max_gen_toks: 6\nrepeats: 3\n"
+        "filter_list:\n  - name: maj@3\n    filter:\n"
+        "      - function: majority_vote\n      - function: take_first\n"
         "metric_list:\n  - metric: exact_match\n    aggregation: mean\n    higher_is_better: true\n"
     )
     (folder / "code.py").write_text("def ask(doc):\n    return 'Q: ' + doc['question']\n")
@@ -179,6 +182,9 @@ def test_a_group_is_compared_for_base_and_adapter_and_goes_on_where_it_was_kille
     whole = {path: path.read_bytes() for path in out.glob("*/predictions/*.jsonl")}
     assert len(whole) == 4
     assert all(b'"group": "mine"' in content for content in whole.values())
+    for answer in read_predictions(out / "base" / "predictions" / "counted.jsonl"):
+        assert list(answer.scores) == ["exact_match,maj@3"]
+        assert len(json.loads(answer.response)) == 3
     for path, content in whole.items():
         path.write_bytes(b"".join(content.splitlines(keepends=True)[:3])[:-20])
     assert typed(capsys, *command)[0] == 0
