@@ -76,10 +76,7 @@ _Number = Annotated[float, _rule("a finite number", _is_finite)]
 class AdapterConfig(BaseModel):
     """What an adapter's configuration says, every setting as it stands there.
 
-    Attributes
-    ----------
-    model_extra
-        Settings that are not named here, by name.
+    Settings that are not named here are in ``model_extra``.
     """
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)

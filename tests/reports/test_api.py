@@ -31,6 +31,7 @@ def test_the_same_comparison_gives_the_same_texts():
 def test_the_public_face():
     assert saeval.reports.__all__ == [
         "from_json",
+        "gate_from_json",
         "plot_confidence",
         "plot_forest",
         "plot_frontier",
@@ -40,6 +41,7 @@ def test_the_public_face():
         "plot_transitions",
         "print_result",
         "report_files",
+        "to_brief",
         "to_csv",
         "to_html",
         "to_json",
