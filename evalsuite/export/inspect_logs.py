@@ -90,6 +90,7 @@ def _log(record: Record, model: ModelRecord, task: str, answers: Sequence[Predic
         scored_samples=len(answers),
         metrics=dict(_metrics(record, model, task)),
     )
+    is_graded = all(answer.is_graded for answer in answers)
     return EvalLog(
         version=2,
         status="success",
@@ -98,7 +99,7 @@ def _log(record: Record, model: ModelRecord, task: str, answers: Sequence[Predic
             total_samples=len(answers), completed_samples=len(answers), scores=[score]
         ),
         stats=EvalStats(started_at=created, completed_at=created),
-        samples=[_sample(answer) for answer in answers],
+        samples=[_sample(answer, is_graded) for answer in answers],
     )
 
 
@@ -117,7 +118,7 @@ def _metrics(record: Record, model: ModelRecord, task: str) -> Iterator[tuple[st
         yield key, EvalMetric(name=key, value=value, metadata=metadata)
 
 
-def _sample(answer: Prediction) -> EvalSample:
+def _sample(answer: Prediction, is_graded: bool) -> EvalSample:
     from inspect_ai.log import EvalSample
     from inspect_ai.model import ChatMessageAssistant, ChatMessageUser, ModelOutput
     from inspect_ai.scorer import Score
@@ -133,7 +134,7 @@ def _sample(answer: Prediction) -> EvalSample:
         output=ModelOutput.from_content("saeval", response),
         scores={
             SCORER: Score(
-                value=_grade(answer),
+                value=_grade(answer, is_graded),
                 answer=answer.prediction if answer.answer is None else cleaned(answer.answer),
                 metadata=_metadata(answer),
             )
@@ -142,9 +143,9 @@ def _sample(answer: Prediction) -> EvalSample:
     )
 
 
-def _grade(answer: Prediction) -> str | float:
-    """Inspect's letters: correct, incorrect, or no answer; a score where nothing is right."""
-    if not answer.is_graded:
+def _grade(answer: Prediction, is_graded: bool) -> str | float:
+    """Inspect's letters: correct, incorrect, or no answer; a score where the task has only these."""
+    if not is_graded:
         return next(iter(scores_of(answer).values()))
     if answer.correct:
         return "C"
