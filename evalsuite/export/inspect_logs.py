@@ -144,7 +144,7 @@ def _sample(answer: Prediction, is_graded: bool) -> EvalSample:
 
 
 def _grade(answer: Prediction, is_graded: bool) -> str | float:
-    """Inspect's letters: correct, incorrect, or no answer; a score where the task has only these."""
+    """Inspect's letters: correct, incorrect, or no answer; a score where that is all there is."""
     if not is_graded:
         return next(iter(scores_of(answer).values()))
     if answer.correct:
