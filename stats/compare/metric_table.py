@@ -56,6 +56,8 @@ from saeval.stats.metrics.registry import get_metric
 
 COLLAPSED = 0.9
 """Proportion of items with one confidence from which its standard deviation is not tested."""
+_MANY_CHANGES = 1000
+"""Items or clusters that differ, beside which one that is not seen says nothing."""
 NOTHING_VARIES = "nothing varies by which it could be judged"
 NO_VALUE = "one of the models has no value"
 
@@ -236,10 +238,13 @@ def one_sided_limits(values: PairedValues, metric: Metric, level: float) -> Inte
     """
     span = metric.bounds[1] - metric.bounds[0]
     change = values.checkpoint.astype(np.float64) - values.base.astype(np.float64)
+    own = test_of_values(values, metric, level).confidence_interval
+    units = np.arange(len(change)) if values.cluster is None else values.cluster
+    if own is not None and len(np.unique(units[change != 0])) >= _MANY_CHANGES:
+        return own
     bounds = bounded_mean(
         change, lower=-span, upper=span, cluster=values.cluster, fades_at=FOR_VERDICTS
     ).interval(level)
-    own = test_of_values(values, metric, level).confidence_interval
     if own is None:
         return bounds
     return replace(own, low=min(own.low, bounds.low), high=max(own.high, bounds.high))
