@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from saeval.errors import InputError
 from saeval.evalsuite.importers.columns import SCORE, Columns
+from saeval.evalsuite.importers.imported import NotReadError
 from saeval.evalsuite.importers.scored import ScoreReader
 from saeval.evalsuite.store.general import general_prediction
 from saeval.evalsuite.store.hashing import hash_text
@@ -111,22 +112,22 @@ def _check_enough(columns: Columns, where: str) -> None:
     has_scores = any(key.startswith(SCORE) for key in columns.named)
     if not columns.has("task"):
         if where == FRAME:
-            raise InputError(
+            raise NotReadError(
                 "`task` is needed: the frame has no column `task`; give it one, or give "
                 'saeval.read_predictions(frame, task="fever")'
             )
-        raise InputError(
+        raise NotReadError(
             f"{where}: `task` is needed, and no column says it; it has {columns.listed}; give "
             "--columns task=COLUMN, or task=:NAME where all rows are of one task"
         )
     for key in ("id", "target"):
         if not columns.has(key) and not (key == "target" and has_scores):
-            raise InputError(
+            raise NotReadError(
                 f"{where}: no column `{key}`; it has {columns.listed}; say which it is: "
                 f"--columns {key}=COLUMN"
             )
     if not has_scores and not columns.has("prediction") and not columns.has("response"):
-        raise InputError(
+        raise NotReadError(
             f"{where}: no column `prediction`; it has {columns.listed}; say which it is: --columns "
             "prediction=COLUMN (or response=COLUMN, a text that the task's parser reads, or "
             "score.NAME=COLUMN)"

@@ -208,3 +208,12 @@ def test_columns_without_a_table_are_refused(tmp_path, capsys):
         main(["compare", "http://127.0.0.1:1/v1#a", "http://127.0.0.1:1/v1#b", "--columns", "id=x"])
     assert left.value.code == 2
     assert "--columns: is of tables of predictions, and none is given" in capsys.readouterr().err
+
+
+def test_a_table_of_something_else_in_a_folder_is_passed_over(tmp_path):
+    write_csv(tmp_path / "metrics.csv", [{"task": "claims", "metric": "accuracy", "value": 0.5}])
+    rows = [{"task": "claims", "id": n, "target": "a", "prediction": "a"} for n in range(3)]
+    write_csv(tmp_path / "answers.csv", rows)
+    read = saeval.read_predictions(tmp_path)
+    assert len(read.predictions["claims"]) == 3
+    assert any("metrics.csv: no column `id`" in caution for caution in read.cautions)
