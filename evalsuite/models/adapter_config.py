@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +21,15 @@ from saeval.errors import ModelError
 from saeval.json_source import parse_object, read_bytes, validate
 
 _LARGEST_RANK = 2**16
+_REPEAT = re.compile(r"[*+{]")
+_FEW_REPEATS = 4
+_SECONDS = 5
+_MATCH = "import re, sys; [re.fullmatch(sys.argv[1], name) for name in sys.argv[2:]]"
+_NAMES = (
+    "model.layers.10.self_attn.q_proj",
+    "base_model.model.model.language_model.layers.10.mlp.experts.7.down_proj.lora_embedding_A!",
+)
+"""Names as modules have them, the last of a kind that patterns do not match."""
 _TASK_TYPES = ("CAUSAL_LM", "SEQ_CLS", "SEQ_2_SEQ_LM", "TOKEN_CLS", "QUESTION_ANS",
                "FEATURE_EXTRACTION")  # fmt: skip
 
@@ -52,8 +63,19 @@ def _is_text(value: object) -> bool:
 
 def _is_pattern(value: object) -> bool:
     try:
-        return isinstance(value, str) and bool(re.compile(value))
+        if not isinstance(value, str) or not re.compile(value):
+            return False
     except (re.error, OverflowError, RecursionError):
+        return False
+    return (len(_REPEAT.findall(value)) <= _FEW_REPEATS and ")" not in value) or _is_fast(value)
+
+
+def _is_fast(pattern: str) -> bool:
+    """Whether it matches a name in seconds and not in years; nothing stops `re` but its process."""
+    command = [sys.executable, "-I", "-S", "-c", _MATCH, pattern, *_NAMES]
+    try:
+        return subprocess.run(command, timeout=_SECONDS, check=False).returncode == 0
+    except (subprocess.TimeoutExpired, ValueError):  # ValueError: a zero byte
         return False
 
 
@@ -66,7 +88,7 @@ def _is_by_pattern(value: object, is_item: Callable[[object], bool]) -> bool:
 _Modules = Annotated[
     str | list[str] | None,
     _rule(
-        "names of modules in a list, a regular expression or null",
+        "names of modules in a list, null, or a regular expression that matches in seconds",
         lambda value: value is None or _is_pattern(value) or _is_list(value, _is_text),
     ),
 ]
@@ -76,7 +98,7 @@ _Number = Annotated[float, _rule("a finite number", _is_finite)]
 class AdapterConfig(BaseModel):
     """What an adapter's configuration says, every setting as it stands there.
 
-    Settings that are not named here are in ``model_extra``.
+    Settings that are not named here are kept as pydantic keeps what it does not know.
     """
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)

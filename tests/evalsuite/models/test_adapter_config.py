@@ -20,6 +20,7 @@ DEEP = json.loads("[" * 400 + "]" * 400)
 HOSTILE = [
     *(("r", value) for value in ("8", -1, 0, None, 1e9, 10**9, 60_000, True, [8], {}, 2.5, DEEP)),
     *(("target_modules", value) for value in (5, True, [5], {"a": 1}, [["q_proj"]], "(", DEEP)),
+    ("target_modules", "(([a-z._0-9])+)+!"),
     *(("exclude_modules", value) for value in (5, "*", [None])),
     *(("layers_pattern", value) for value in (5, "[", {})),
     *(("rank_pattern", value) for value in ([], ["a"], "a", 5, {"a": "8"}, {"a": 0}, {"(": 8})),

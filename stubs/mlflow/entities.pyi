@@ -1,0 +1,6 @@
+from typing import Any
+
+Metric: Any
+Param: Any
+Run = Any
+RunTag: Any
