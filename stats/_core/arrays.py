@@ -156,11 +156,24 @@ def groups(name: str, values: npt.ArrayLike) -> IntArray:
     if found not in ("int", "str"):
         raise ValueError(f"`{name}` must hold integers or strings, found {found}")
     if found == "int":
-        array = array.astype(np.int64)
-    elif mixed:  # NumPy's own strings drop NULs at their end, so that two names could become one
+        return dense_codes(array.astype(np.int64))
+    if mixed:  # NumPy's own strings drop NULs at their end, so that two names could become one
         array = np.asarray(values, dtype=object)
     _, code = np.unique(array, return_inverse=True)
     return np.asarray(code, dtype=np.int64).reshape(-1)
+
+
+def dense_codes(group: IntArray) -> IntArray:
+    """Shape (n,): integer groups numbered anew as 0 … C−1, in their order."""
+    if group.size and group.min() >= 0 and group.max() < 2 * group.size:
+        used = np.bincount(group) > 0
+        return group if used.all() else (np.cumsum(used) - 1)[group]
+    return np.unique(group, return_inverse=True)[1].astype(np.int64).reshape(-1)
+
+
+def count_groups(group: IntArray) -> int:
+    """How many integer groups, numbered from 0, are in use."""
+    return int(np.count_nonzero(np.bincount(group)))
 
 
 def _kind(value: Any) -> str:

@@ -136,12 +136,14 @@ def degrees_of_freedom_of(cluster: IntArray) -> float:
     return float(sizes.sum() ** 2 / (sizes @ sizes)) - 1
 
 
-def at_level(test: DifferenceTest, confidence_level: float) -> DifferenceTest:
-    """A test by a standard error, with its interval at another level, within [−1, 1]."""
+def at_level(
+    test: DifferenceTest, confidence_level: float, bounds: tuple[float, float] = (-1.0, 1.0)
+) -> DifferenceTest:
+    """A test by a standard error, with its interval at another level, cut to `bounds`."""
     if test.confidence_interval is None or not test.standard_error or test.centre is None:
         return replace(test, confidence_level=confidence_level)
     reach = quantile((1 + confidence_level) / 2, test.degrees_of_freedom) * test.standard_error
-    low, high = max(test.centre - reach, -1.0), min(test.centre + reach, 1.0)
+    low, high = max(test.centre - reach, bounds[0]), min(test.centre + reach, bounds[1])
     return replace(
         test,
         confidence_interval=Interval(low, high, test.method),

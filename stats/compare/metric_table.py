@@ -27,7 +27,7 @@ from typing import TypedDict
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers, lacks_confidence
-from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.arrays import FloatArray, IntArray, count_groups
 from saeval.stats._core.influence import DifferenceTest, at_level
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
@@ -85,7 +85,6 @@ def metric_rows(
     level = config.confidence_level
     ratios = {} if pairs.cluster is None else clustered_ratio_differences(pairs, level)
     rows = [_row(key, pairs, bootstrap, ratios, config) for key in keys]
-    rows = [_with_equivalence(row, pairs, bootstrap, ratios, config) for row in rows]
     rows += _aurc_row(pairs, config.confidence_level)
     family = [row for row in rows if row.headline and row.pvalue is not None]
     adjusted = max_t_pvalues(
@@ -202,27 +201,36 @@ def _row(
         pvalue=test.pvalue,
         method=None if test.pvalue is None else test.method,
         reason=reason,
+        equivalence=_equivalence(key, test, pairs, bootstrap, ratios, config),
     )
 
 
-def _with_equivalence(
-    row: MetricComparison,
+def _equivalence(
+    key: MetricKey,
+    test: DifferenceTest,
     pairs: PairedAnswers,
     bootstrap: PairedBootstrap,
     ratios: Mapping[MetricKey, DifferenceTest],
     config: StatsConfig,
-) -> MetricComparison:
-    """The same with two one-sided tests, by the interval at 1 − 2α."""
+) -> Equivalence | None:
+    """Two one-sided tests beside the two-sided one, by the interval at 1 − 2α."""
     level = one_sided_level(config.confidence_level)
-    if row.difference is None or row.pvalue is None or level is None:
-        return row
-    key = row.metric, row.label
+    if test.difference is None or test.pvalue is None or level is None:
+        return None
     if (values := paired_values(key, pairs)) is not None:
-        limits = one_sided_limits(values, get_metric(row.metric), level)
+        limits = one_sided_limits(test, values, get_metric(key[0]), level)
+    elif _is_by_standard_error(test):
+        limits = at_level(test, level).confidence_interval
     else:
-        looser = {k: at_level(test, level) for k, test in ratios.items() if k == key}
+        looser = {k: at_level(ratio, level) for k, ratio in ratios.items() if k == key}
         limits = _difference_test(key, pairs, bootstrap, looser, level)[0].confidence_interval
-    return replace(row, equivalence=Equivalence(config.margin_of(row.metric), informative(limits)))
+    return Equivalence(config.margin_of(key[0]), informative(limits))
+
+
+def _is_by_standard_error(test: DifferenceTest) -> bool:
+    """Whether its interval is the centre ± a multiple of the standard error, and no wider."""
+    interval = test.confidence_interval
+    return interval is not None and bool(test.standard_error) and interval.method == test.method
 
 
 def one_sided_level(level: float) -> float | None:
@@ -230,17 +238,25 @@ def one_sided_level(level: float) -> float | None:
     return None if level <= 0.5 else 2 * level - 1
 
 
-def one_sided_limits(values: PairedValues, metric: Metric, level: float) -> Interval | None:
+def one_sided_limits(
+    test: DifferenceTest, values: PairedValues, metric: Metric, level: float
+) -> Interval | None:
     """The interval of a mean or proportion, and of the bounded mean where that reaches farther.
 
     As `saeval.stats.inference.equivalence.equivalence_test` has it: items that hardly differ show
-    no variance, and that is no evidence of equivalence.
+    no variance, and that is no evidence of equivalence. `test` is the two-sided test of `values`.
     """
     span = metric.bounds[1] - metric.bounds[0]
     change = values.checkpoint.astype(np.float64) - values.base.astype(np.float64)
+    changed = change != 0
+    if values.cluster is None:
+        is_many = int(changed.sum()) >= _MANY_CHANGES
+    else:
+        is_many = count_groups(values.cluster[changed]) >= _MANY_CHANGES
+    if is_many and _is_by_standard_error(test):
+        return at_level(test, level, (-span, span)).confidence_interval
     own = test_of_values(values, metric, level).confidence_interval
-    units = np.arange(len(change)) if values.cluster is None else values.cluster
-    if own is not None and len(np.unique(units[change != 0])) >= _MANY_CHANGES:
+    if is_many and own is not None:
         return own
     bounds = bounded_mean(
         change, lower=-span, upper=span, cluster=values.cluster, fades_at=FOR_VERDICTS

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
+from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import (
@@ -50,11 +51,12 @@ def _own_row(
     if not len(values.base):
         row = undefined_row(key, higher_is_better)
         return replace(row, headline=metric.headline, declaration=declaration)
+    test = test_of_values(values, metric, confidence_level)
     row = secondary_row(
         key,
         float(values.base.mean()),
         float(values.checkpoint.mean()),
-        test_of_values(values, metric, confidence_level),
+        test,
         higher_is_better,
     )
     base, checkpoint = (
@@ -63,7 +65,7 @@ def _own_row(
     )
     return replace(
         row,
-        equivalence=_equivalence(metric, values, config),
+        equivalence=_equivalence(test, metric, values, config),
         base_interval=base,
         checkpoint_interval=checkpoint,
         headline=metric.headline,
@@ -71,11 +73,13 @@ def _own_row(
     )
 
 
-def _equivalence(metric: Metric, values: PairedValues, config: StatsConfig) -> Equivalence | None:
+def _equivalence(
+    test: DifferenceTest, metric: Metric, values: PairedValues, config: StatsConfig
+) -> Equivalence | None:
     level = one_sided_level(config.confidence_level)
     if level is None:
         return None
-    limits = one_sided_limits(values, metric, level)
+    limits = one_sided_limits(test, values, metric, level)
     return Equivalence(config.margin_of(metric.name), informative(limits))
 
 

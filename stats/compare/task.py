@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
-from saeval.stats._core.arrays import BoolArray
+from saeval.stats._core.arrays import BoolArray, count_groups
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.alike import alike_rows, own_probability_rows
 from saeval.stats.compare.confidence_std import paired_std
@@ -92,7 +92,7 @@ def compare_task(
     return TaskComparison(
         task=task,
         items=len(pairs),
-        clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
+        clusters=None if pairs.cluster is None else count_groups(pairs.cluster),
         labels=pairs.labels,
         targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
         metrics=_rows_with_margins(
@@ -169,7 +169,7 @@ def _scored_task(
     return TaskComparison(
         task=task,
         items=len(pairs),
-        clusters=None if pairs.cluster is None else len(np.unique(pairs.cluster)),
+        clusters=None if pairs.cluster is None else count_groups(pairs.cluster),
         labels=(),
         targets=(),
         metrics=_rows_with_margins(config, score_rows(pairs, config.confidence_level)),
@@ -280,9 +280,9 @@ def _few_items(items: int) -> list[str]:
 
 
 def _few_clusters(pairs: PairedAnswers) -> list[str]:
-    if pairs.cluster is None or len(np.unique(pairs.cluster)) >= min(200, len(pairs) - 1):
+    if pairs.cluster is None or count_groups(pairs.cluster) >= min(200, len(pairs) - 1):
         return []
     return [
-        f"Only {len(np.unique(pairs.cluster))} clusters: "
+        f"Only {count_groups(pairs.cluster)} clusters: "
         "cluster bootstrap intervals are somewhat too narrow below 200."
     ]

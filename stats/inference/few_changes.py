@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 from saeval.stats._core.answers import PairedAnswers
-from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.arrays import FloatArray, IntArray, count_groups, dense_codes
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import Interval
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
@@ -82,8 +82,11 @@ def of_mean(
     span
         The largest size of a change.
     """
-    units = np.arange(len(changes)) if cluster is None else cluster
-    changed, total = len(np.unique(units[changes != 0])), len(np.unique(units))
+    differs = changes != 0
+    if cluster is None:
+        changed, total = int(differs.sum()), len(changes)
+    else:
+        changed, total = count_groups(cluster[differs]), count_groups(cluster)
     if changed >= min(FEWEST_CHANGES, total / 2):
         return test
     mean = bounded_mean(changes, lower=-span, upper=span, cluster=cluster, fades_at=FOR_VERDICTS)
@@ -116,8 +119,8 @@ def few_changes(key: MetricKey, pairs: PairedAnswers, *, constant: bool) -> FewC
     differs, cluster = differing_items(key, pairs)
     units, changed = len(differs), int(differs.sum())
     if cluster is not None:
-        sizes = np.unique(cluster, return_counts=True)[1]
-        changed = len(np.unique(cluster[differs > 0]))
+        sizes = np.bincount(dense_codes(cluster))
+        changed = count_groups(cluster[differs > 0])
         effect *= float(sizes.max()) * len(sizes) / units
         units = len(sizes)
     if constant:

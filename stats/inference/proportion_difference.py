@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
-from saeval.stats._core.arrays import BoolArray, IntArray
+from saeval.stats._core.arrays import BoolArray, IntArray, count_groups
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.proportions import mcnemar, tango_interval
@@ -34,7 +32,7 @@ def proportion_difference(
     lost, won = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
     if cluster is None:
         return _independent(lost, won, len(base), len(base), confidence_level)
-    clusters = len(np.unique(cluster))
+    clusters = count_groups(cluster)
     if lost + won == 0:
         unchanged = _independent(0, 0, clusters, len(base), confidence_level)
         return replace(unchanged, method="cr3-t", clusters=clusters)

@@ -15,7 +15,7 @@ from scipy import optimize
 from scipy.special import betaincinv, ndtri, stdtrit
 
 from saeval.stats._core.answers import PairedAnswers
-from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.arrays import FloatArray, IntArray, count_groups, dense_codes
 from saeval.stats._core.influence import DifferenceTest, degrees_of_freedom_of
 from saeval.stats._core.interval import Interval
 from saeval.stats.metrics.metric import MetricKey
@@ -205,7 +205,7 @@ def ratio_difference(
         covariance = joint - crossed + value[0] * value[1] * int(both.sum())
         covariance /= counted[0] * counted[1]
     else:
-        clusters = len(np.unique(cluster))
+        clusters = count_groups(cluster)
         changes = [_without_each(model, cluster, clusters) for model in models]
         if any(change is None for change in changes):
             return None
@@ -237,7 +237,7 @@ def _without_each(ratio: Ratio, cluster: IntArray, clusters: int) -> FloatArray 
 
 
 def _effective(ratio: Ratio, variance: float, cluster: IntArray) -> _Side:
-    of_items = np.unique(cluster[ratio.counts], return_inverse=True)[1].astype(np.int64)
+    of_items = dense_codes(cluster[ratio.counts])
     freedom = degrees_of_freedom_of(of_items)
     share = float(ratio.hits.sum()) / len(of_items)
     items = freedom + 1
@@ -251,7 +251,5 @@ def difference_of_ratios(key: MetricKey, pairs: PairedAnswers) -> RatioDifferenc
     base, checkpoint = (ratio_of(key, pairs, answers) for answers in pairs.models)
     if base is None or checkpoint is None:
         return None
-    cluster = None
-    if pairs.cluster is not None:
-        cluster = np.unique(pairs.cluster, return_inverse=True)[1].astype(np.int64)
+    cluster = None if pairs.cluster is None else dense_codes(pairs.cluster)
     return ratio_difference(base, checkpoint, cluster)

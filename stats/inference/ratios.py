@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers
-from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.arrays import FloatArray, IntArray, dense_codes
 from saeval.stats._core.influence import DifferenceTest, degrees_of_freedom_of, wald_test
 from saeval.stats.metrics.from_counts import classification_metrics
 from saeval.stats.metrics.metric import MetricKey
@@ -74,7 +74,7 @@ def clustered_ratios(
 def _clusters(pairs: PairedAnswers) -> IntArray:
     if pairs.cluster is None:
         raise ValueError("`pairs` must have clusters")
-    return np.unique(pairs.cluster, return_inverse=True)[1].astype(np.int64)
+    return dense_codes(pairs.cluster)
 
 
 def _tests(
