@@ -6,7 +6,7 @@ VLLM ?= .venv-vllm
 EXPORT ?= .venv-export
 OUT ?= demo
 
-.PHONY: setup setup-vllm setup-export demo test test-fast test-kills test-wheel test-vllm test-export \
+.PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-kills test-wheel test-vllm test-export \
   install-sizes lint format requirements docs gallery release release-check bench bench-engines bench-train \
   recipes-compared frontier-example validity validity-quick clean
 
@@ -32,7 +32,11 @@ test: setup
 
 # Statistics, parsing and reports: under a minute.
 test-fast: setup
-	$(BIN)/python -m pytest -n 2 tests/stats tests/tasks tests/reports -m 'not slow and not packaging'
+	$(BIN)/python -m pytest -n 2 tests/stats tests/tasks tests/reports -m 'not slow and not packaging and not robustness'
+
+# Commands that are killed, whose reader is gone, whose disk is full, that read hostile files.
+test-robustness: setup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m robustness
 
 # Every command killed before every file event, and run again: the table of docs/evidence/kill-points.md;
 # an hour and a half on a quiet core.

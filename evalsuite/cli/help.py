@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import Any
 
 import click
 
@@ -79,7 +78,7 @@ class AskingCommand(click.Command):
                     formatter.write(f"  {line}\n")
 
 
-def _show_all(ctx: click.Context) -> Any:
+def _show_all(ctx: click.Context) -> None:
     ctx.meta[_SHOW_ALL] = True
     click.echo(ctx.get_help(), color=ctx.color)
-    ctx.exit()
+    raise click.exceptions.Exit

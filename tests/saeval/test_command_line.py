@@ -239,6 +239,7 @@ def finished_things(folder):
     }  # fmt: skip
 
 
+@pytest.mark.robustness
 @pytest.mark.slow
 def test_every_command_whose_reader_is_gone_exits_with_141(tmp_path):
     found = {}
@@ -254,6 +255,7 @@ def test_every_command_whose_reader_is_gone_exits_with_141(tmp_path):
     assert {name: what for name, what in found.items() if what != (141, False)} == {}
 
 
+@pytest.mark.robustness
 @pytest.mark.slow
 def test_commands_that_print_to_a_full_disk_exit_with_74(tmp_path):
     found = {}

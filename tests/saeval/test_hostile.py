@@ -1,6 +1,6 @@
 """Hostile files and texts, on a real terminal: no traceback, no control character, no command.
 
-`SAEVAL_HOSTILE=10` meets ten times as many, `SAEVAL_SEED=1` others.
+Of `make test-robustness`: `SAEVAL_HOSTILE=10` meets ten times as many, `SAEVAL_SEED=1` others.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def on_a_terminal(*arguments: object) -> str:
     return shown.decode("utf-8").replace("\r\n", "\n")
 
 
+@pytest.mark.robustness
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "count"), [("files", 540), ("texts", 10_000)])
 def test_nothing_from_outside_is_more_than_text(what, count, tmp_path, record_property):

@@ -176,6 +176,7 @@ def test_a_prompt_that_was_changed_does_not_mix_with_its_old_answers(
     assert "base/bold: holds another run, which differs in system" in message
 
 
+@pytest.mark.robustness
 def test_interrupted_and_run_again_it_ends_with_the_same_bytes(server, prompts, tmp_path, capsys):
     """Ctrl-C while the third of six runs is asked; what is finished is not asked again."""
     whole, out = tmp_path / "whole", tmp_path / "out"

@@ -178,6 +178,7 @@ def test_a_model_with_nothing_right_leaves_no_pairs_and_the_report_says_so(
     assert (cautious["right"], cautious["pairwise"]) == (0, None)
 
 
+@pytest.mark.robustness
 def test_it_resumes_where_it_stopped_and_ends_with_the_same_bytes(capsys, server, tmp_path):
     """The server refuses in the base's answers, the checkpoint's, and the questions about them."""
     models = ("base", "trained")

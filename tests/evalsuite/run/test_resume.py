@@ -18,6 +18,7 @@ def n_lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
+@pytest.mark.robustness
 @pytest.mark.xdist_group("tiny-models")
 def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
     tiny_base, tiny_adapter, tmp_path, capsys

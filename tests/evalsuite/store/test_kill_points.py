@@ -14,6 +14,7 @@ SAMPLES = {"run": 2, "run --cache": 3, "compare": 2, "gate": 2, "satrain run": 1
 """Events to try; of the others, which ask no model, six."""
 
 
+@pytest.mark.robustness
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_same_bytes_and_no_litter_wherever_a_command_is_killed(

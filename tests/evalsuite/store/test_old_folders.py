@@ -94,7 +94,7 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:
         if not name.endswith(".md")
         and (
             lost_numbers(measured(name, content), measured(name, after[name]))
-            if name.endswith(("comparison.json", "metrics.csv"))
+            if name.endswith(("comparison.json", "metrics.csv", "metacognition.json"))
             else content != after[name]
         )
     ]

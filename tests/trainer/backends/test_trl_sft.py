@@ -90,6 +90,7 @@ def test_every_weight_can_be_trained(
     assert (out / "model.safetensors").is_file()
 
 
+@pytest.mark.robustness
 @pytest.mark.slow
 def test_killed_it_goes_on_exactly(
     answering_base: Path, given_profile: str, finished: Path, tmp_path: Path

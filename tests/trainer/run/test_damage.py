@@ -67,6 +67,7 @@ def unbroken(answering_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return out
 
 
+@pytest.mark.robustness
 @pytest.mark.slow
 def test_every_damage_is_said_in_a_sentence_and_the_checkpoint_before_it_is_taken(
     answering_base: Path,

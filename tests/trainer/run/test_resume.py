@@ -29,6 +29,7 @@ def unbroken(answering_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return out
 
 
+@pytest.mark.robustness
 @pytest.mark.slow
 def test_killed_at_a_random_step_it_goes_on_exactly(
     answering_base: Path, unbroken: Path, tmp_path: Path
@@ -94,6 +95,7 @@ def test_a_checkpoint_that_is_not_whole_is_passed_over(
     same(out, unbroken)
 
 
+@pytest.mark.robustness
 def test_a_crash_after_the_last_step_loses_nothing(
     answering_base: Path, unbroken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
