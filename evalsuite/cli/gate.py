@@ -44,6 +44,11 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
     is_flag=True,
     help="Exit with 0, not 3, if the verdict is INCONCLUSIVE.",
 )
+@click.option(
+    "--allow-missing",
+    is_flag=True,
+    help="Let pass although one of two given files lacks items that the other has.",
+)
 @click.option("--strict", is_flag=True, hidden=True, expose_value=False)
 @click.option(
     "--until-decided",
@@ -123,6 +128,7 @@ def gate(
         policy=policy,
         until_decided=options["until_decided"],
         allow_inconclusive=allowed,
+        allow_missing=options["allow_missing"],
         looks=options["looks"],
         among=options["among"],
         allow_mismatch=options["allow_mismatch"],

@@ -17,7 +17,7 @@ _GROUPS = {
         *("include_path", "label_probabilities", "no_plain", "seed", "allow_mismatch"),
     ),
     "Statistics": ("level", "equivalence_margin", "replicates", "aa", "price", "judge"),
-    "Verdict": ("until_decided", "looks", "among", "allow_inconclusive", "strict"),
+    "Verdict": ("until_decided", "looks", "among", "allow_inconclusive", "allow_missing", "strict"),
     "Models": ("engine", "model_args", "device", "dtype", "batch_size", "threads", "cache"),
     "Servers": ("concurrency", "request_timeout", "patience", "max_response_mb"),
     "Output": ("out", "json", "brief", "quiet", "github", "help"),

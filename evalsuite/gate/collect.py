@@ -83,7 +83,7 @@ def collect_task(
     left_out = list(skipped)
     if all(prediction.confidence is None for prediction in clean_base.values()):
         silent = [rule for rule in rules if _is_general_of_confidence(policy, name, rule)]
-        if not isinstance(task, GeneralTask):
+        if not (isinstance(task, GeneralTask) and policy.is_built_in):
             why = "the base states no confidence"
             left_out += [SkippedRule(name, rule, why) for rule in silent]
         kept = [place for place, rule in enumerate(rules) if rule not in silent]

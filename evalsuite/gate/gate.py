@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,12 +21,13 @@ from saeval.evalsuite.compare.plan import (
     plan_comparison,
 )
 from saeval.evalsuite.compare.results import ComparedPredictions, Comparison, missing_predictions
-from saeval.evalsuite.gate.collect import collect_task, count_answers
+from saeval.evalsuite.gate.collect import CountedAnswers, collect_task, count_answers
 from saeval.evalsuite.gate.early_stopping import (
     SequentialGate,
 )
 from saeval.evalsuite.gate.looking import Looking
 from saeval.evalsuite.gate.looks import looks_path
+from saeval.evalsuite.gate.missing import Side, find_missing
 from saeval.evalsuite.gate.one_model import withhold_improvement
 from saeval.evalsuite.gate.policy import Policy, load_policy
 from saeval.evalsuite.gate.results import Gate
@@ -48,7 +49,7 @@ from saeval.stats.compare import results
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.gate.decide import GatedTask, decide_rules, overall_verdict
 from saeval.stats.gate.looks import look_share
-from saeval.stats.gate.results import GATE_SCHEMA_VERSION, SkippedRule, TaskCoverage
+from saeval.stats.gate.results import GATE_SCHEMA_VERSION, MissingItems, SkippedRule, TaskCoverage
 from saeval.tasks.registry import get_task, list_tasks
 
 _STOPPED_EARLY = (
@@ -64,6 +65,7 @@ def gate(
     policy: Policy | str | Path | Mapping[str, Any] | None = None,
     until_decided: bool = False,
     allow_inconclusive: bool = False,
+    allow_missing: bool = False,
     looks: str | Path | None = None,
     among: int = 1,
     allow_mismatch: bool = False,
@@ -86,6 +88,9 @@ def gate(
         Ask the checkpoint in shuffled batches, and stop once every rule is decided.
     allow_inconclusive
         Whether the reports count INCONCLUSIVE as no failure.
+    allow_missing
+        Whether a checkpoint may pass although one of the two, whose answers are given, lacks items
+        that the other answered.
     looks
         File that records the looks at checkpoints. A checkpoint that is gated again after more
         answers has what its earlier looks have left of α; None is ``SAEVAL_LOOKS``, or a file in
@@ -126,7 +131,7 @@ def gate(
                 "a comparison is gated as it is: leave out everything but it, `policy`, "
                 "`looks` and `among`"
             )
-        return _gate_comparison(base, rules, looking, progress)
+        return _gate_comparison(base, rules, looking, allow_missing, progress)
     check_keywords("gate", options, RunOptions)
     if checkpoint is None:
         raise InputError("`checkpoint` is needed, unless a comparison is gated")
@@ -144,8 +149,20 @@ def gate(
     looking = looking.at_models(plan, until_decided)
     stopping_rule = _check_plan(plan, rules, looking, until_decided)
     (comparison,) = compare_planned(plan, stopping_rule=stopping_rule, progress=progress)
+    models: tuple[tuple[Side, object], ...] = (
+        ("base", plan.base),
+        ("checkpoint", plan.checkpoints[CHECKPOINT]),
+    )
+    given = [side for side, model in models if isinstance(model, SavedPredictions)]
     result = _gate(
-        rules, comparison, plan.loaded_tasks, run.samples, stopping_rule, looking, progress
+        rules,
+        comparison,
+        plan.loaded_tasks,
+        run.samples,
+        stopping_rule,
+        looking,
+        lambda counted, both: find_missing(counted, both, given, allowed=allow_missing),
+        progress,
     )
     if out is not None:
         write_gated(result, plan, allow_inconclusive=allow_inconclusive, progress=progress)
@@ -207,13 +224,28 @@ def _check_policy(
 
 
 def _gate_comparison(
-    comparison: Comparison, policy: Policy, looking: Looking, progress: Progress
+    comparison: Comparison,
+    policy: Policy,
+    looking: Looking,
+    allow_missing: bool,
+    progress: Progress,
 ) -> Gate:
     if comparison.predictions is None:
         raise missing_predictions(comparison)
     names = [task.task for task in comparison.tasks]
     _check_policy(policy, names, comparison.predictions)
-    return _gate(policy, comparison, (), 1, None, looking, progress)
+    return _gate(
+        policy,
+        comparison,
+        (),
+        1,
+        None,
+        looking,
+        lambda counted, both: find_missing(
+            counted, both, ("base", "checkpoint"), allowed=allow_missing
+        ),
+        progress,
+    )
 
 
 def gated_tasks(comparison: Comparison, policy: Policy) -> list[GatedTask]:
@@ -240,6 +272,7 @@ def _gate(
     samples: int,
     stopping_rule: SequentialGate | None,
     looking: Looking,
+    missing_of: Callable[[Sequence[CountedAnswers], ComparedPredictions], tuple[MissingItems, ...]],
     progress: Progress,
 ) -> Gate:
     loaded = {task.name: task for task in loaded_tasks}
@@ -283,6 +316,10 @@ def _gate(
             sequential=stopping_rule is not None,
         )
     results = withhold_improvement(decided, predictions)
+    missing = missing_of(counted, predictions)
+    verdict = overall_verdict(results)
+    if verdict == "PASS" and any(not items.allowed for items in missing):
+        verdict = "INCONCLUSIVE"
     return Gate(
         schema=GATE_SCHEMA_VERSION,
         saeval_version=version("saeval"),
@@ -291,7 +328,7 @@ def _gate(
         policy=policy.name,
         confidence_level=policy.level,
         sequential=stopping_rule is not None,
-        verdict=overall_verdict(results),
+        verdict=verdict,
         tasks=tuple(
             TaskCoverage(
                 task.task,
@@ -304,5 +341,6 @@ def _gate(
         results=results,
         skipped=tuple(rule for _, left_out in collected for rule in left_out),
         look=look,
+        missing=missing,
         compared=comparison,
     )

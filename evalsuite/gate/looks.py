@@ -119,7 +119,9 @@ def take_look(path: Path, looked: Looked) -> Place:
         If the file holds something else.
     """
     if all(len(pairs.base) < FEWEST_ITEMS for pairs in looked.pairs.values()):
-        return Place(1)
+        return Place(
+            1, note=f"fewer than {FEWEST_ITEMS} items test nothing, so that it was not counted"
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.taking")):

@@ -56,6 +56,7 @@ from saeval.terminal_text import one_line, quoted
 from saeval.yaml_source import KeyPath, read_yaml_file
 
 BUILT_IN = Path(__file__).with_name("default_policy.yaml")
+_BUILT_IN_NAME = "the built-in policy"
 _KINDS: tuple[Kind, ...] = ("must_improve", "not_worse_by", "at_most", "at_least")
 _Slot = tuple[str, str | None, str, str]
 Where = Callable[[KeyPath], str]
@@ -114,6 +115,11 @@ class Policy:
     of_task: Mapping[str, tuple[Rule, ...]]
     sources: Mapping[str, str]
     equivalence_margin: float = StatsConfig.equivalence_margin
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it is the one that holds where none is given."""
+        return self.name == _BUILT_IN_NAME
 
     def check_tasks(self, names: Iterable[str]) -> None:
         """Stop if a task of the policy is not among those that are compared."""
@@ -181,7 +187,7 @@ class Policy:
     def _rules_for_scores(
         self, task: GeneralTask
     ) -> tuple[tuple[Rule, ...], tuple[SkippedRule, ...]]:
-        """Of another program's task: general rules that it has no metric for say nothing of it."""
+        """Of another program's task; of the built-in policy only what it measures is mentioned."""
         rules: dict[_Slot, Rule] = {}
         skipped = []
         own = self.of_task.get(task.name, ())
@@ -191,8 +197,8 @@ class Policy:
             except ValueError as error:
                 if rule in own:
                     raise InputError(f"{rule.source}: {error}") from error
-                if rule.metric == "accuracy":
-                    skipped.append(SkippedRule(task.name, rule, str(error)))
+                if rule.metric == "accuracy" or not self.is_built_in:
+                    skipped.append(SkippedRule(task.name, rule, _why_not(rule, task, error)))
                 continue
             held = rules.get(_slot(resolved))
             if held is not None and rule in own and not _is_general(held, self.general):
@@ -204,7 +210,7 @@ class Policy:
                 "invalid_rate": task.has_invalid,
                 "confidence_missing": task.misses_confidence,
             }
-            if rule in own or happens.get(resolved.metric, True):
+            if not self.is_built_in or rule in own or happens.get(resolved.metric, True):
                 rules[_slot(resolved)] = resolved
         return tuple(rules.values()), tuple(skipped)
 
@@ -223,6 +229,12 @@ def _resolve(
             of_label = replace(rule, label=label)
             if _slot(of_label) not in taken:
                 yield rule, of_label
+
+
+def _why_not(rule: Rule, task: GeneralTask, error: ValueError) -> str:
+    """Why a general rule is left out: the task has no such metric, or the limit does not fit."""
+    has = {"accuracy", *(score.name for score in task.scores)}
+    return str(error) if rule.metric in has else f"the task has no {describe_metric(rule)}"
 
 
 def _is_general(rule: Rule, general: Sequence[Rule]) -> bool:
@@ -252,7 +264,7 @@ def load_policy(path: str | Path | Mapping[str, Any] | None) -> Policy:
             "`policy` must be a saeval.Policy, a YAML file or a mapping with `rules`, found "
             f"{type(path).__name__}"
         )
-    name = "the built-in policy" if path is None else str(path)
+    name = _BUILT_IN_NAME if path is None else str(path)
     path = None if path is None else Path(path)
     try:
         content, lines = read_yaml_file(path or BUILT_IN)

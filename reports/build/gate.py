@@ -53,7 +53,7 @@ def gate_report(gate: Gate) -> Document:
             Paragraph(f"{gate.base} → {gate.checkpoint}, {gate.policy}. {headline(gate)}"),
             Sentences(_answers(gate)),
             _table(gate, signs=True),
-            Sentences(tuple(_open_rules(gate))),
+            Sentences((*_missing(gate), *_open_rules(gate))),
             Sentences(tuple(_left_out(gate))),
             *(Paragraph(text) for text in (saved(gate), look_note(gate)) if text),
             *(Part(f"{a.text} {a.answer}", (Sentences(a.evidence),)) for a in _answered(gate)),
@@ -66,7 +66,7 @@ def gate_summary(gate: Gate) -> Document:
     """The verdict of every rule as a table, and the one for all last."""
     blocks: tuple[Block, ...] = (
         _table(gate, signs=False),
-        Sentences(tuple(_open_rules(gate)), "question"),
+        Sentences((*_missing(gate), *_open_rules(gate)), "question"),
         Sentences(tuple(_left_out(gate)), "note"),
         *(Paragraph(text) for text in (saved(gate), look_note(gate)) if text),
         Paragraph(interval_note(gate), "note"),
@@ -111,6 +111,10 @@ def _table(gate: Gate, *, signs: bool) -> Table:
     return Table(columns, tuple(rows), "wide", "Rules")
 
 
+def _missing(gate: Gate) -> Iterator[str]:
+    yield from (missing.reason for missing in gate.missing if not missing.allowed)
+
+
 def _open_rules(gate: Gate) -> Iterator[str]:
     for result in gate.results:
         if text := what_would_decide(result):
@@ -121,6 +125,7 @@ def _left_out(gate: Gate) -> Iterator[str]:
     for skipped in gate.skipped:
         yield f"{skipped.task}, {rule_name(skipped.rule)}: not held to, {skipped.reason}."
     yield from trained_on(gate).values()
+    yield from (missing.reason for missing in gate.missing if missing.allowed)
 
 
 def _verdict(result: RuleResult) -> str:

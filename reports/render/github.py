@@ -23,6 +23,10 @@ def github_annotations(gate: Gate, *, allow_inconclusive: bool) -> Iterator[str]
         title = f"saeval gate: {result.task}, {result.verdict}"
         message = one_line(finding(result))
         yield f"::{level} title={_property(one_line(title))}::{_data(message)}"
+    for missing in gate.missing:
+        level = "warning" if missing.allowed or allow_inconclusive else "error"
+        title = f"saeval gate: {missing.task}, items of one model only"
+        yield f"::{level} title={_property(one_line(title))}::{_data(one_line(missing.reason))}"
 
 
 def _data(text: str) -> str:

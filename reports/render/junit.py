@@ -19,27 +19,31 @@ def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
 
     REGRESSION is a failure, and so is INCONCLUSIVE, or a skipped test where it is allowed or the
     rule is advisory; a rule
-    that a task cannot be held to is skipped in any case.
+    that a task cannot be held to is skipped in any case. Items that one model did not answer are a
+    test case of their own.
     """
     root = ET.Element("testsuites", name="saeval gate")
-    for task in gate.tasks:
-        cases = [result for result in gate.results if result.task == task.task]
-        left_out = [skipped for skipped in gate.skipped if skipped.task == task.task]
+    names = dict.fromkeys([t.task for t in gate.tasks] + [part.task for part in gate.missing])
+    for name in names:
+        missing = [part for part in gate.missing if part.task == name]
+        n_missing = sum(not (part.allowed or allow_inconclusive) for part in missing)
+        cases = [result for result in gate.results if result.task == name]
+        left_out = [skipped for skipped in gate.skipped if skipped.task == name]
         failing = [result for result in cases if fails(result, allow_inconclusive)]
         n_open = sum(r.verdict != "PASS" and r not in failing for r in cases)
         suite = ET.SubElement(
             root,
             "testsuite",
-            name=one_line(task.task),
-            tests=str(len(cases) + len(left_out)),
-            failures=str(len(failing)),
+            name=one_line(name),
+            tests=str(len(cases) + len(left_out) + len(missing)),
+            failures=str(len(failing) + n_missing),
             errors="0",
-            skipped=str(n_open + len(left_out)),
+            skipped=str(n_open + len(left_out) + len(missing) - n_missing),
             time="0",
         )
-        _answers(suite, gate, task.task)
+        _answers(suite, gate, name)
         for result in cases:
-            case = _case(suite, task.task, result.rule)
+            case = _case(suite, name, result.rule)
             if fails(result, allow_inconclusive):
                 failure = ET.SubElement(case, "failure", type=result.verdict)
                 failure.set("message", one_line(f"{result.verdict}: {words.finding(result)}"))
@@ -49,12 +53,24 @@ def to_junit(gate: Gate, *, allow_inconclusive: bool) -> str:
                 ET.SubElement(case, "skipped", message=message)
             ET.SubElement(case, "system-out").text = one_line(words.finding(result))
         for skipped in left_out:
-            case = _case(suite, task.task, skipped.rule)
+            case = _case(suite, name, skipped.rule)
             ET.SubElement(case, "skipped", message=one_line(f"not held to: {skipped.reason}"))
-        if text := words.trained_on(gate).get(task.task):
+        for part in missing:
+            case = ET.SubElement(
+                suite,
+                "testcase",
+                classname=one_line(f"saeval.{name}"),
+                name=f"Items that the {part.model} lacks",
+                time="0",
+            )
+            if part.allowed or allow_inconclusive:
+                ET.SubElement(case, "skipped", message=one_line(part.reason))
+            else:
+                ET.SubElement(case, "failure", type="INCONCLUSIVE", message=one_line(part.reason))
+        if text := words.trained_on(gate).get(name):
             ET.SubElement(suite, "system-out").text = one_line(text)
-    for name in ("tests", "failures", "errors", "skipped"):
-        root.set(name, str(sum(int(suite.get(name, "0")) for suite in root)))
+    for count in ("tests", "failures", "errors", "skipped"):
+        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -27,7 +27,7 @@ _NAMED = 3
 
 def metric_of(rule: Rule) -> Metric:
     """How reports present a rule's metric."""
-    if rule.score is None and find_metric(rule.metric) is None:
+    if _is_undeclared(rule):
         return Metric("score", rule.metric.replace("{", "{{").replace("}", "}}"), "", kind="counts")
     return rule.definition
 
@@ -155,6 +155,8 @@ def headline(gate: Gate) -> str:
         counts += ["none is broken", open_ones] if undecided else []
     if gate.skipped:
         counts.append(f"{len(gate.skipped)} not held to")
+    if missing := sum(missing.items for missing in gate.missing if not missing.allowed):
+        counts.append(f"{format_items(missing)} answered by one model only")
     return f"{gate.verdict}: {', '.join(counts)}.{advisory_note(gate)}"
 
 
@@ -242,9 +244,20 @@ def explain(
         "that would decide it."
     )
     yield "A rule on every task is left out, and listed, where a task cannot be held to it."
+    yield "Where one of two given files lacks items, nothing passes (unless with --allow-missing)."
+
+
+def _is_undeclared(rule: Rule) -> bool:
+    """Whether it is of another program's score, and no answers have said what that is."""
+    return rule.score is None and find_metric(rule.metric) is None
 
 
 def _definition(rule: Rule) -> str:
+    if _is_undeclared(rule):
+        return (
+            f"A score that another program gives: {rule.metric}. Its direction and its range are "
+            "known only with the answers; a limit that does not fit them is an error then."
+        )
     label = "NA or UNKNOWN" if rule.label in (None, "abstention") else rule.label
     definition = metric_of(rule).definition
     if label == EVERY:
@@ -262,12 +275,17 @@ def _verdicts(rule: Rule, level: float) -> str:
             f"PASS if the checkpoint's value lies {good} {bound} with {sure} confidence, "
             f"REGRESSION if it lies {bad} after correction."
         )
-    limit = format_difference(rule.threshold, scale)
-    if rule.score is None and find_metric(rule.metric) is None:
-        return (
-            f"PASS if the checkpoint is shown to be no worse by more than {rule.limit:g} with "
-            f"{sure} confidence, REGRESSION if it is shown to be worse by more after correction."
+    if _is_undeclared(rule):
+        better, worse = (
+            ("better", "worse")
+            if rule.kind == "must_improve"
+            else (f"no worse by more than {rule.limit:g}", "worse by more")
         )
+        return (
+            f"PASS if the checkpoint is shown to be {better} with {sure} confidence, REGRESSION if "
+            f"it is shown to be {worse} after correction."
+        )
+    limit = format_difference(rule.threshold, scale)
     good, bad = ("above", "below") if rule.good_is_above else ("below", "above")
     return (
         f"PASS if checkpoint − base lies {good} {limit} with {sure} confidence, REGRESSION if it "

@@ -69,6 +69,21 @@ class SkippedRule:
 
 
 @dataclass(frozen=True)
+class MissingItems:
+    """Items of a task that one model did not answer and the other did.
+
+    What was left out may have been chosen by its answers, so that nothing passes then, unless it
+    is `allowed`.
+    """
+
+    task: str
+    model: Literal["base", "checkpoint"]
+    items: int
+    reason: str
+    allowed: bool = False
+
+
+@dataclass(frozen=True)
 class TaskCoverage:
     """Number of answers of a task that count, of the number planned.
 
@@ -86,8 +101,9 @@ class Gate:
     """A checkpoint against a policy; reports read only this.
 
     `sequential` is whether the run could stop early, `confidence_level` 1 − α over all looks, and
-    `look` which of them this was; None where it was not counted. `compared` is what was held to
-    the policy, if it is at hand; files hold it apart.
+    `look` which of them this was; None where it was not counted. `missing` are items without an
+    answer of one model. `compared` is what was held to the policy, if it is at hand; files hold it
+    apart.
     """
 
     schema: str
@@ -105,6 +121,7 @@ class Gate:
         default=None, repr=False, compare=False, metadata={"serialized": False}
     )
     look: Look | None = field(default=None, metadata={"serialized_if_none": False})
+    missing: tuple[MissingItems, ...] = field(default=(), metadata={"serialized_if_default": False})
 
     @property
     def bound_level(self) -> float:

@@ -236,6 +236,77 @@ def test_every_rule_is_explained_with_its_guarantee(capsys, policy):
         assert text in out
 
 
+def test_a_rule_on_another_programs_score_is_explained(capsys, policy):
+    path = policy(
+        "metric: accuracy, not_worse_by: 0.03",
+        'task: gsm8k, metric: "exact_match,strict-match", not_worse_by: 0.02',
+        "task: mmlu, metric: acc, must_improve: true",
+        "task: wer, metric: wer, at_most: 0.3",
+    )
+    code, out, _ = typed(capsys, "gate", "--explain", "--policy", path)
+    out = " ".join(out.split())
+    assert code == 0
+    assert "exact_match,strict-match not worse by 0.02" in out
+    assert "Its direction and its range are known only with the answers" in out
+    assert "PASS if the checkpoint is shown to be no worse by more than 0.02" in out
+    assert "PASS if the checkpoint is shown to be better with 95% confidence" in out
+    assert "PASS if the checkpoint's value lies below 0.3" in out
+
+
+def _without_mistakes(path, name):
+    """The same answers without the lines of the first 60 items, which are wrong."""
+    chosen = path.with_name(f"{name}.jsonl")
+    chosen.write_text("".join(path.read_text().splitlines(keepends=True)[60:]))
+    return chosen
+
+
+@pytest.mark.parametrize("side", ["base", "checkpoint"])
+def test_answers_that_one_side_leaves_out_pass_nothing(tmp_path, capsys, policy, side):
+    whole = answers(tmp_path, "whole", wrong=60)
+    chosen = _without_mistakes(answers(tmp_path, "all", wrong=60), "chosen")
+    both = (whole, chosen) if side == "checkpoint" else (chosen, whole)
+    rules = ("--policy", policy("metric: invalid_rate, at_most: 0.05"))
+    code, out = gate(capsys, tmp_path, *both, *rules, "--github")
+    sentence = f"The {side} lacks 60 of the {'base' if side == 'checkpoint' else 'checkpoint'}'s"
+    assert code == 3
+    assert "INCONCLUSIVE: 1 of 1 rules passed, 60 items answered by one model only." in out
+    assert f"::{sentence} 900 items of task fever" in out.replace("\n", " ")
+    folder = tmp_path / "out"
+    (missing,) = json.loads((folder / "gate.json").read_text())["missing"]
+    assert (missing["task"], missing["model"], missing["items"]) == ("fever", side, 60)
+    assert sentence in (folder / "gate.md").read_text()
+    assert sentence in (folder / "junit.xml").read_text()
+    assert failures(tmp_path) == 1
+    code, out = gate(capsys, tmp_path, *both, *rules, "--allow-missing")
+    assert (code, failures(tmp_path)) == (0, 0)
+    assert sentence in " ".join(out.split()), "allowed, and said all the same"
+
+
+def test_a_broken_rule_stays_broken_whatever_is_missing(tmp_path, capsys, policy):
+    base = answers(tmp_path, "base")
+    chosen = _without_mistakes(answers(tmp_path, "all", wrong=400), "chosen")
+    code, out = gate(
+        capsys, tmp_path, base, chosen, "--policy", policy("metric: accuracy, not_worse_by: 0.02")
+    )
+    assert code == 1
+    assert "REGRESSION: 1 of 1 rules broken" in out
+
+
+def test_a_task_that_the_checkpoint_lacks_passes_nothing(tmp_path, capsys, policy):
+    checkpoint = answers(tmp_path, "checkpoint")
+    base = answers(tmp_path, "base")
+    more = answers(tmp_path, "more", items=30, task="vitaminc")
+    base.write_text(base.read_text() + more.read_text())
+    rules = ("--policy", policy("metric: invalid_rate, at_most: 0.05"))
+    code, out = gate(capsys, tmp_path, base, checkpoint, *rules)
+    out = " ".join(out.split())
+    assert code == 3
+    assert "The checkpoint lacks task vitaminc, of which the base has 30 items" in out
+    assert failures(tmp_path) == 1
+    code, _ = gate(capsys, tmp_path, base, checkpoint, *rules, "--tasks", "fever")
+    assert code == 0, "a task that is not chosen is not missed"
+
+
 def test_the_built_in_policy_is_explained(capsys):
     code, out, _ = typed(capsys, "gate", "--explain")
     assert code == 0

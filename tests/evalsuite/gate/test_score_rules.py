@@ -131,3 +131,27 @@ def test_the_built_in_policy_holds_the_primary_score(both):
     gate = saeval.gate(*map(str, both), looks=looks)
     assert [(r.rule.metric, r.verdict) for r in gate.results] == [("exact_match", "REGRESSION")]
     assert gate.skipped == ()
+
+
+def test_general_rules_that_a_task_cannot_be_held_to_are_listed(both):
+    gate = _gate(
+        both,
+        {"metric": "accuracy", "not_worse_by": 0.3},
+        {"metric": "abstention recall", "must_improve": True},
+        {"metric": "false_abstention_rate", "not_worse_by": 0.03},
+        {"metric": "brier", "not_worse_by": 0.02},
+        {"metric": "invalid_rate", "at_most": 0.05},
+    )
+    assert [(r.rule.metric, r.verdict, r.estimate) for r in gate.results][1:] == [
+        ("invalid_rate", "PASS", 0.0)
+    ], "nothing is invalid: the rule holds"
+    assert [(s.rule.metric, s.reason) for s in gate.skipped] == [
+        ("recall", "the task has no abstention recall"),
+        ("false_abstention_rate", "the task has no false abstention rate"),
+        ("brier", "the base states no confidence"),
+    ]
+    files = report_files(gate)
+    assert len(json.loads(files["gate.json"])["skipped"]) == 3
+    for name in ("gate.md", "junit.xml"):
+        assert "the task has no abstention recall" in files[name]
+    assert "2 of 2 rules passed, 3 not held to" in files["gate.md"]
