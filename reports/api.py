@@ -105,6 +105,7 @@ def report_files(
     *,
     folders: Mapping[str, str] | None = None,
     allow_inconclusive: bool = False,
+    gate: Gate | None = None,
 ) -> dict[str, str]:
     """Every report of a result as text, by the name of its file.
 
@@ -114,13 +115,16 @@ def report_files(
         As for `to_html`. Each comparison of several has reports of its own, which are not here.
     allow_inconclusive
         For a gate: whether INCONCLUSIVE is a skipped test in the JUnit file, and no failure.
+    gate
+        For a comparison that was held to a policy: what came of it, which its reports say first.
     """
     match result:
         case Comparison():
+            document = comparison_report(result, gate)
             return {
                 "comparison.json": to_json(result),
-                "report.md": to_markdown(result),
-                "report.html": to_html(result),
+                "report.md": render_markdown(document),
+                "report.html": render_html(document),
                 "metrics.csv": to_csv(result),
             }
         case CheckpointSeries():

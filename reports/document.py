@@ -126,13 +126,14 @@ class Paragraph:
     """One paragraph.
 
     Notes are small; footnotes are small in Markdown, too. `lead` is a bold word before it. A `raw`
-    text keeps its line breaks.
+    text keeps its line breaks. A terminal shows it from a width of `from_width`.
     """
 
     text: str
     role: Literal["text", "note", "footnote"] = "text"
     lead: str = ""
     raw: bool = False
+    from_width: int = 0
 
 
 @dataclass(frozen=True)
@@ -301,6 +302,8 @@ class Document:
         Of the page and of the Markdown; also the heading where there is no headline.
     models
         The models, base first.
+    notice
+        What stands before everything else, such as what a gate decided; or None.
     headline, summary
         The result in one sentence, and the sentences that complete the paragraph.
     questions
@@ -319,6 +322,7 @@ class Document:
 
     title: str
     models: tuple[Span, ...] = ()
+    notice: Paragraph | None = None
     headline: str = ""
     summary: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()

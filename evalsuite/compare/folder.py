@@ -31,10 +31,12 @@ from saeval.json_source import read_text
 from saeval.progress import SILENT, Progress
 from saeval.stats.checkpoints.series import checkpoint_series
 from saeval.stats.compare.results import ModelDescription
+from saeval.stats.gate.results import Gate
 from saeval.terminal_text import quoted
 
 COMPARISON = "comparison.json"
 INDEX = "family.json"
+GATE = "gate.json"
 
 
 def write_comparison(
@@ -61,7 +63,8 @@ def rewrite_reports(folder: Path, progress: Progress = SILENT) -> Comparison | C
 
     if not (folder / INDEX).is_file():
         comparison = _read_comparison(folder)
-        write_files(folder, report_files(comparison), progress)
+        gate = _read_gate(folder, comparison)
+        write_files(folder, report_files(comparison, gate=gate), progress)
         return comparison
     series, folders = _read_series(folder)
     _write_series(series, folders, folder, progress)
@@ -138,6 +141,21 @@ def _read_comparison(folder: Path) -> Comparison:
     except ValueError as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
     return Comparison.from_result(result, folder=folder)
+
+
+def _read_gate(folder: Path, comparison: Comparison) -> Gate | None:
+    """What a gate found that wrote into this folder; None where none did, on these models."""
+    from saeval.reports import gate_from_json
+
+    path = folder / GATE
+    if not path.is_file():
+        return None
+    try:
+        gate = gate_from_json(read_text(path))
+    except ValueError as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+    same = (gate.base, gate.checkpoint) == (comparison.base.name, comparison.checkpoint.name)
+    return gate if same else None
 
 
 def _read_series(folder: Path) -> tuple[CheckpointSeries, Mapping[str, Path]]:

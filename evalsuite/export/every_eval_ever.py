@@ -119,7 +119,9 @@ def _result(
     if value is None:
         return None
     config: dict[str, Any] = {
-        "evaluation_description": metric_definition(row, task.abstention),
+        "evaluation_description": metric_definition(
+            row, task.abstention, bool(task.confidence_is_own)
+        ),
         "metric_id": metric_key(row),
         "metric_name": metric_name(row, task.abstention),
         "metric_kind": row.metric,

@@ -176,7 +176,7 @@ def write_gated(
     from saeval.reports import report_files
 
     with lock_run_folder(plan.folder, plan.manifest):
-        write_files(plan.folder, report_files(gate.comparison), progress)
+        write_files(plan.folder, report_files(gate.comparison, gate=gate), progress)
         files = report_files(gate, allow_inconclusive=allow_inconclusive)
         write_files(plan.folder, files, progress)
 

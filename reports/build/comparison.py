@@ -13,6 +13,7 @@ from saeval.reports.build.cells import (
     model_spans,
 )
 from saeval.reports.build.changed_items import changed_items_section
+from saeval.reports.build.gate import gate_notice
 from saeval.reports.build.task import task_section
 from saeval.reports.document import (
     Badge,
@@ -54,13 +55,15 @@ from saeval.reports.text.significance import (
     untested_note,
 )
 from saeval.reports.text.summary import Words, in_words
-from saeval.reports.text.verdict import VERDICT_NAMES, Verdict
+from saeval.reports.text.verdict import VERDICT_NAMES, Verdict, signed_rows
 from saeval.stats.compare.abstention import has_invalid
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison, TaskComparison
+from saeval.stats.gate.results import Gate
 from saeval.terminal_text import one_line
 
 CAUTIONS = "Before believing a gain"
+CAUTIONS_WITHOUT_GAIN = "Before believing the numbers"
 
 _TONES: dict[Verdict, Tone] = {
     "better": "better",
@@ -81,8 +84,11 @@ _ROOMIER = 104
 """The same for what an interval detects."""
 
 
-def comparison_report(comparison: Comparison) -> Document:
-    """All of it: words first, then the headline metrics, then every task."""
+def comparison_report(comparison: Comparison, gate: Gate | None = None) -> Document:
+    """All of it: words first, then the headline metrics, then every task.
+
+    What `gate` decided stands before them, if one held the comparison to a policy.
+    """
     texts = in_words(comparison)
     badges = {
         entry.task: Badge(
@@ -100,11 +106,12 @@ def comparison_report(comparison: Comparison) -> Document:
     return Document(
         title=f"{comparison.base.name} → {comparison.checkpoint.name}",
         models=model_spans(comparison.base.name, [comparison.checkpoint.name]),
+        notice=None if gate is None else gate_notice(gate),
         headline=texts.headline,
         summary=texts.summary,
         questions=texts.answers,
         badges=tuple(badges.items()),
-        cautions=_cautions(texts),
+        cautions=_cautions(texts, comparison),
         sections=(
             _headline_section(comparison),
             *_forest_section(comparison),
@@ -125,17 +132,18 @@ def comparison_summary(comparison: Comparison) -> Document:
         tables.append(Section(pooled.title, "", (*pooled.blocks, note), subtitle=pooled.subtitle))
     notes = [
         equivalence_note(comparison.settings),
-        DETECTABLE_NOTE,
         untested_note(tasks_and_pooled(comparison)),
         *([AA_NOTE] if has_aa(comparison) else []),
     ]
-    tables.append(Section("", "", (Paragraph(" ".join(filter(None, notes)), "note"),)))
+    said = Paragraph(" ".join(filter(None, notes)), "note")
+    detectable = Paragraph(DETECTABLE_NOTE, "note", from_width=_ROOMIER)
+    tables.append(Section("", "", (said, detectable)))
     return Document(
         title=f"Models: {comparison.base.name} → {comparison.checkpoint.name}",
         headline=texts.headline,
         summary=texts.summary,
         questions=texts.answers,
-        cautions=_cautions(texts),
+        cautions=_cautions(texts, comparison),
         sections=(
             *tables,
             *(
@@ -151,8 +159,16 @@ def comparison_summary(comparison: Comparison) -> Document:
     )
 
 
-def _cautions(texts: Words) -> Cautions | None:
-    return Cautions(CAUTIONS, texts.cautions) if texts.cautions else None
+def _cautions(texts: Words, comparison: Comparison) -> Cautions | None:
+    if not texts.cautions:
+        return None
+    level = comparison.settings.confidence_level
+    gained = any(
+        sign.is_significant and sign.direction == "better"
+        for task in tasks_and_pooled(comparison)
+        for _, sign in signed_rows(task, level)
+    )
+    return Cautions(CAUTIONS if gained else CAUTIONS_WITHOUT_GAIN, texts.cautions)
 
 
 def _headline_section(comparison: Comparison) -> Section:

@@ -62,6 +62,14 @@ def gate_report(gate: Gate) -> Document:
     )
 
 
+def gate_notice(gate: Gate) -> Paragraph:
+    """What a report of the comparison says first of the gate that it was held to."""
+    return Paragraph(
+        f"{headline(gate)} By {gate.policy}; its rules and what they rest on: gate.md.",
+        lead=f"{_SIGNS[gate.verdict]} saeval gate:",
+    )
+
+
 def gate_summary(gate: Gate) -> Document:
     """The verdict of every rule as a table, and the one for all last."""
     blocks: tuple[Block, ...] = (

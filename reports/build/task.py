@@ -32,6 +32,7 @@ from saeval.reports.figures.task import (
     risk_coverage_curves,
     transition_matrix,
 )
+from saeval.reports.text.metric_names import confidence_word
 from saeval.reports.text.numbers import format_count, format_items, format_level, format_value
 from saeval.reports.text.significance import UNADJUSTED_NOTE
 from saeval.reports.text.task import task_sentences
@@ -133,17 +134,18 @@ def _counts(task: TaskComparison) -> str:
 def _pictures(task: TaskComparison, level: float, prefix: str) -> Iterator[Figure]:
     stated = bool(task.base.reliability or task.checkpoint.reliability)
     if stated:
+        word = confidence_word(task)
         yield Figure(
             draw_later(f"{prefix}-reliability", reliability_diagram, task),
             (
-                "Reliability: accuracy at each level of stated confidence with "
+                f"Reliability: accuracy at each level of {word} with "
                 f"{format_level(level)} Wilson intervals; a larger mark is more items. On the "
                 "dashed line confidence is right.",
             ),
         )
         yield Figure(
             draw_later(f"{prefix}-histograms", confidence_histograms, task),
-            ("Stated confidence, by outcome and by the label given; items per tenth.",),
+            (f"{word[0].upper()}{word[1:]}, by outcome and by the label given; items per tenth.",),
         )
     if task.transitions is None:
         return

@@ -215,7 +215,9 @@ def _each_alone(task: TaskComparison) -> Table:
         )
 
     names = (
-        "Answered", "Abstained", "Invalid", "Stated a confidence", "Classic ECE, 10 bins",
+        "Answered", "Abstained", "Invalid",
+        "With a probability of the choice" if task.confidence_is_own else "Stated a confidence",
+        "Classic ECE, 10 bins",
         "Classic ECE, 15 bins", "Brier: miscalibration (CORP)", "Brier: discrimination",
         "Brier: uncertainty", "AUARC", "AUGRC",
     )  # fmt: skip

@@ -16,6 +16,7 @@ from saeval.reports.figures.svg import (
     WRONG,
     Drawing,
 )
+from saeval.reports.text.metric_names import confidence_word
 from saeval.reports.text.numbers import format_count
 from saeval.stats._core.results import RiskCoverage
 from saeval.stats.compare.model_result import ModelResult
@@ -32,6 +33,7 @@ _FIFTH_LABELS = ("0", "0.5", "1")
 def reliability_diagram(task: TaskComparison) -> Drawing:
     """Accuracy against stated confidence with Wilson intervals, and below how many items."""
     figure = new_figure(WIDTH, 214)
+    word = confidence_word(task)
     most = max(
         (bin_.items for model in _results(task) for bin_ in model.reliability),
         default=1,
@@ -85,8 +87,8 @@ def reliability_diagram(task: TaskComparison) -> Drawing:
                 align="right",
             )
         counts.text(0, most / 2, "items", dx=2, colour=MUTED, size=SMALL)
-        counts.text(0.5, 0, "stated confidence", dy=-10, colour=MUTED, size=SMALL, align="center")
-    label = f"Reliability of {one_line(task.task)}: accuracy at each level of stated confidence. "
+        counts.text(0.5, 0, word, dy=-10, colour=MUTED, size=SMALL, align="center")
+    label = f"Reliability of {one_line(task.task)}: accuracy at each level of {word}. "
     label += " ".join(
         f"{who}: "
         + ", ".join(
@@ -128,9 +130,10 @@ def confidence_histograms(task: TaskComparison) -> Drawing:
             panel.text(0, most, who, dx=3, dy=-6, colour=colour, bold=True)
             if row == 0:
                 _legend(panel, most, series)
+    word = confidence_word(task)
     label = (
-        f"Stated confidence on {one_line(task.task)} in tenths, base above checkpoint: at the left "
-        "right and wrong answers, at the right the labels given."
+        f"{word[0].upper()}{word[1:]} on {one_line(task.task)} in tenths, base above "
+        "checkpoint: at the left right and wrong answers, at the right the labels given."
     )
     return Drawing(figure, label)
 

@@ -121,7 +121,7 @@ class _Printer:
                     self.table(block)
                 case Sentences():
                     self.bullets(block)
-                case Paragraph():
+                case Paragraph() if block.from_width <= self.console.width:
                     self.line(block.text, "" if block.role == "text" else "dim")
                 case Part(title=str(title)) | Details(title=str(title)):
                     self.line(title, "italic")

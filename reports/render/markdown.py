@@ -59,6 +59,8 @@ def escape(text: str) -> str:
 def _document(document: Document) -> Iterator[str]:
     yield f"## {escape(document.title)}"
     yield ""
+    if document.notice is not None:
+        yield from _blocks((document.notice,))
     if document.headline:
         yield f"**{escape(document.headline)}**"
         yield ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from saeval.reports.text.frontier import sentences
-from saeval.reports.text.gate import headline, measured, rule_name
+from saeval.reports.text.gate import format_rules, headline, measured, rule_name
 from saeval.reports.text.metacognition import in_sentences
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import (
@@ -41,7 +41,7 @@ def in_brief(
             for comparison in result.comparisons:
                 yield from _of_comparison(comparison, f"{comparison.checkpoint.name}, ")
         case Gate():
-            yield headline(result)
+            yield f"{headline(result)}{_look(result)}"
             for task in dict.fromkeys(rule.task for rule in result.results):
                 yield _of_rules(task, result)
         case Frontier():
@@ -84,8 +84,10 @@ def _change(row: MetricComparison, task: TaskComparison) -> str:
 
 def _of_rules(task: str, gate: Gate) -> str:
     results = [result for result in gate.results if result.task == task]
-    passed = sum(result.verdict == "PASS" for result in results)
-    parts = [f"{task}: {passed} of {len(results)} rules passed"]
+    blocking = [result for result in results if result.rule.is_blocking]
+    passed = sum(result.verdict == "PASS" for result in blocking)
+    counts = f"{passed} of {format_rules(len(blocking))} passed" if blocking else "advisory rules"
+    parts = [f"{task}: {counts}"]
     for word, verdict_of_rule in (("broken", "REGRESSION"), ("undecided", "INCONCLUSIVE")):
         named = [_rule(result) for result in results if result.verdict == verdict_of_rule]
         if named:
@@ -94,7 +96,16 @@ def _of_rules(task: str, gate: Gate) -> str:
 
 
 def _rule(result: RuleResult) -> str:
-    return f"{rule_name(result.rule)} {measured(result)}"
+    advisory = "" if result.rule.is_blocking else " (advisory)"
+    return f"{rule_name(result.rule)} {measured(result)}{advisory}"
+
+
+def _look(gate: Gate) -> str:
+    """Which look it was, and its share of α, where it was not the first."""
+    look = gate.look
+    if look is None or look.number == 1:
+        return ""
+    return f" Look {look.number}, at α = {look.alpha:.3g} of {1 - gate.confidence_level:.3g}."
 
 
 def _listed(names: Sequence[str]) -> str:

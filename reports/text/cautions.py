@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from saeval.reports.text.contamination import overlap_caution
 from saeval.reports.text.judge import judge_caution
-from saeval.reports.text.metric_names import metric_name, metric_of
+from saeval.reports.text.metric_names import confidence_word, metric_name, metric_of
 from saeval.reports.text.numbers import (
     format_count,
     format_difference,
@@ -270,18 +270,17 @@ def _one_confidence(comparison: Comparison) -> list[str]:
 
 def _spread_is_not_knowledge(comparison: Comparison) -> list[str]:
     level = comparison.settings.confidence_level
-    names = []
+    names: dict[str, list[str]] = {}
     for task in comparison.tasks:
         spread, auroc = find(task, "confidence_std"), find(task, "auroc")
         if spread is None or sign_of(spread, level).direction != "higher":
             continue
         if auroc is None or sign_of(auroc, level).direction != "better":
-            names.append(task.task)
-    if not names:
-        return []
+            names.setdefault(confidence_word(task), []).append(task.task)
     return [
-        f"{join_words(names)}: stated confidence varies more, but tells right from wrong no "
-        "better; spread alone is not knowledge."
+        f"{join_words(tasks)}: {word} varies more, but tells right from wrong no better; spread "
+        "alone is not knowledge."
+        for word, tasks in names.items()
     ]
 
 

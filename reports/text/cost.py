@@ -60,7 +60,7 @@ def answer_cost(comparison: Comparison) -> Question:
 
 
 def _worst(tasks: Sequence[TaskComparison], level: float) -> str:
-    """What fell most, by name; where nothing did, the largest loss that is not ruled out."""
+    """What fell most, by name; where nothing did, the largest loss not ruled out, if any is."""
     found = [
         (task, paid, paid.worst)
         for task in tasks
@@ -83,6 +83,8 @@ def _worst(tasks: Sequence[TaskComparison], level: float) -> str:
     row = task.metric(item.metric, item.label)
     if item.loss_not_ruled_out is None:
         return "Nothing got worse."
+    if item.loss_not_ruled_out <= 0:
+        return "Nothing got worse, and no loss is left open."
     far = format_difference(
         -item.loss_not_ruled_out if row.higher_is_better else item.loss_not_ruled_out,
         metric_of(row).scale,

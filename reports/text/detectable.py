@@ -8,7 +8,7 @@ from saeval.stats.inference.power_of_estimates import smallest_estimate
 
 POWER = 0.8
 DETECTABLE_NOTE = (
-    "MDD (in wide terminals and in the other reports) is the minimum detectable difference: with "
+    "MDD is the minimum detectable difference: with "
     f"the standard error of the interval beside it, a test finds it in {POWER:.0%} of comparisons."
 )
 

@@ -145,7 +145,7 @@ def headline(gate: Gate) -> str:
         [result for result in blocking if result.verdict == verdict]
         for verdict in ("PASS", "REGRESSION", "INCONCLUSIVE")
     )
-    of_all = f" of {len(blocking)} rules"
+    of_all = f" of {format_rules(len(blocking))}"
     open_ones = f"{_are(len(undecided))} undecided{_named(undecided, gate)}"
     if broken:
         counts = [f"{len(broken)}{of_all} broken{_named(broken, gate)}", f"{len(passed)} passed"]
@@ -158,6 +158,11 @@ def headline(gate: Gate) -> str:
     if missing := sum(missing.items for missing in gate.missing if not missing.allowed):
         counts.append(f"{format_items(missing)} answered by one model only")
     return f"{gate.verdict}: {', '.join(counts)}.{advisory_note(gate)}"
+
+
+def format_rules(count: int) -> str:
+    """``1 rule``, ``2 rules``."""
+    return f"{count} {'rule' if count == 1 else 'rules'}"
 
 
 def _are(count: int) -> str:
@@ -187,6 +192,8 @@ def guarantee(level: float, rules: int | None = None) -> list[str]:
     """The error rates that bound each verdict."""
     error = format_level(1 - level)
     number = "all rules of all tasks" if rules is None else f"all {rules} rules"
+    if rules == 1:
+        number = "the one rule"
     return [
         f"A checkpoint that breaks no rule is called a REGRESSION in about {error} of cases at "
         f"most, over {number} and all looks together (Holm's correction of one-sided tests).",

@@ -88,19 +88,28 @@ def methods(comparison: Comparison) -> list[str]:
     if comparison.tests_in_family:
         others = " and checkpoint" if comparison.tests_in_family > own else ""
         sentences.append(
-            f"Holm and Benjamini–Hochberg adjust over {comparison.tests_in_family} tests: "
+            f"Holm and Benjamini–Hochberg adjust over {_tests(comparison.tests_in_family)}: "
             f"every headline metric of every task{others}. Max-T adjusts over those of one task."
         )
     return sentences
 
 
+def _tests(count: int) -> str:
+    return f"{format_count(count)} {'test' if count == 1 else 'tests'}"
+
+
 def definitions(comparison: Comparison) -> list[tuple[str, str]]:
-    """One line for each metric shown; per-class metrics once, of the class that abstains."""
-    lines: dict[str, str] = {}
+    """One line for each metric shown; per-class metrics once, of the class that abstains.
+
+    A metric of confidence that some tasks state and of others is the model's own has a line for
+    each.
+    """
+    lines: dict[str, dict[str, None]] = {}
     for task in comparison.tasks:
         abstention = task.abstention
         for row in task.metrics:
             if row.label in (None, abstention):
                 name = one_line(metric_name(row, abstention))
-                lines.setdefault(name, one_line(metric_definition(row, abstention)))
-    return list(lines.items())
+                text = metric_definition(row, abstention, bool(task.confidence_is_own))
+                lines.setdefault(name, {})[one_line(text)] = None
+    return [(name, text) for name, texts in lines.items() for text in texts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from saeval.reports.text.numbers import format_difference, format_signed
 from saeval.stats.compare.metric_comparison import MetricComparison
+from saeval.stats.compare.results import TaskComparison
 from saeval.stats.metrics.metric import Metric
 from saeval.stats.metrics.registry import find_metric
 
@@ -12,6 +13,15 @@ SOURCES: dict[str, str] = {
     "label probability": "Label probability",
     "consistency": "Consistency",
 }
+
+PROBABILITY_OF_CHOICE = "probability of the choice"
+_OF_CHOICES = {
+    "was stated with more confidence": "was more probable",
+    "usable stated confidence": f"usable {PROBABILITY_OF_CHOICE}",
+    "the stated confidence": f"the {PROBABILITY_OF_CHOICE}",
+    "stated confidence": f"the {PROBABILITY_OF_CHOICE}",
+}
+"""What definitions say of confidence, and what they say where the model chose among answers."""
 
 TREATMENTS: dict[str, str] = {
     "wrong": "invalid counts as wrong",
@@ -43,9 +53,21 @@ def metric_name(row: MetricComparison, abstention: str | None) -> str:
     return metric_of(row).title.replace("{label}", row.label or abstention or "abstention")
 
 
-def metric_definition(row: MetricComparison, abstention: str | None) -> str:
-    """One line that says what the metric is."""
-    return metric_of(row).definition.replace("{label}", row.label or abstention or "abstention")
+def metric_definition(row: MetricComparison, abstention: str | None, own: bool = False) -> str:
+    """One line that says what the metric is.
+
+    `own` is whether the confidence is no statement but the model's own probability of its choice.
+    """
+    definition = metric_of(row).definition
+    if own and row.declaration is None:
+        for said, of_choices in _OF_CHOICES.items():
+            definition = definition.replace(said, of_choices)
+    return definition.replace("{label}", row.label or abstention or "abstention")
+
+
+def confidence_word(task: TaskComparison) -> str:
+    """What the confidence of a task's answers is: stated, or the model's own probability."""
+    return PROBABILITY_OF_CHOICE if task.confidence_is_own else "stated confidence"
 
 
 def published_name(name: str) -> str:

@@ -55,6 +55,12 @@ def test_an_equal_checkpoint_passes_the_built_in_policy(tmp_path, capsys):
     assert {"gate.json", "gate.md", "junit.xml", "comparison.json", "report.html"} <= names
     found = json.loads((tmp_path / "out" / "gate.json").read_text())
     assert (found["schema"], found["verdict"]) == ("saeval.gate/1", "PASS")
+    reports = {
+        name: (tmp_path / "out" / name).read_bytes() for name in ("report.md", "report.html")
+    }
+    assert b"PASS: 9 of 9 rules passed." in reports["report.md"]
+    assert typed(capsys, "report", tmp_path / "out")[0] == 0
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in reports} == reports
     assert found["tasks"] == [{"task": "fever", "asked": ITEMS, "planned": ITEMS, "trained_on": 0}]
 
 

@@ -10,12 +10,14 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
+from comparisons import comparison, task
 from pages import Page
 from rich.console import Console
 
 from saeval.reports import (
     print_result,
     report_files,
+    to_brief,
     to_csv,
     to_html,
     to_json,
@@ -24,6 +26,7 @@ from saeval.reports import (
 )
 from saeval.reports.render.github import github_annotations
 from saeval.stats._core.interval import Interval
+from saeval.stats.gate.looks import Look
 from saeval.stats.gate.results import Gate, RuleResult, SkippedRule, TaskCoverage
 from saeval.stats.gate.rules import Rule
 
@@ -210,6 +213,47 @@ def test_a_gate_has_a_page_and_a_table_too():
     rows = list(csv.DictReader(io.StringIO(to_csv(gate()))))
     assert [row["verdict"] for row in rows] == [result.verdict for result in gate().results]
     assert (rows[0]["metric"], rows[0]["limit"]) == ("accuracy", "0.02")
+
+
+def test_brief_counts_what_blocks_and_marks_what_only_advises():
+    advice = Rule("accuracy", None, "not_worse_by", 0.005, "gate.yaml:5", tier="advisory")
+    broken = result("REGRESSION", pvalue_holm=0.01, rule=advice)
+    found = gate(
+        verdict="INCONCLUSIVE",
+        results=(result("INCONCLUSIVE"), broken, replace(broken, task="vitaminc")),
+        skipped=(),
+    )
+    whole, fever, vitaminc = to_brief(found).splitlines()
+    assert whole.startswith("INCONCLUSIVE: 0 of 1 rule passed, none is broken, 1 is undecided")
+    assert fever == (
+        "fever: 0 of 1 rule passed; broken: Accuracy −1.3 pp [−3.0, +0.4] (advisory); "
+        "undecided: Accuracy −1.3 pp [−3.0, +0.4]"
+    )
+    assert vitaminc == (
+        "vitaminc: advisory rules; broken: Accuracy −1.3 pp [−3.0, +0.4] (advisory)"
+    )
+
+
+def test_brief_names_the_look_from_the_second():
+    first, second = (
+        to_brief(replace(gate(), look=Look(number, alpha))).splitlines()[0]
+        for number, alpha in ((1, 0.04), (2, 0.008))
+    )
+    assert "ook" not in first
+    assert second == f"{first} Look 2, at α = 0.008 of 0.05."
+
+
+def test_the_comparison_says_first_what_its_gate_decided():
+    compared, found = comparison(task()), gate()
+    text = report_files(compared, gate=found)["report.md"]
+    assert text.splitlines()[2].startswith("**❌ saeval gate:** REGRESSION: 1 of 4 rules broken (")
+    assert text.splitlines()[2].endswith("gate.md.")
+    page = report_files(compared, gate=found)["report.html"]
+    assert 0 < page.index("REGRESSION: 1 of 4 rules broken") < page.index("<h1>")
+    assert "gate" not in report_files(compared)["report.md"]
+    hostile = report_files(compared, gate=replace(found, policy=HOSTILE))
+    assert "<img" not in hostile["report.html"]
+    assert "\n::error" not in hostile["report.md"]
 
 
 def test_the_same_gate_gives_the_same_text():

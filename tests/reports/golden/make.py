@@ -20,7 +20,7 @@ def make_reports() -> dict[str, str]:
         gate = saeval.gate("base.jsonl", "checkpoint.jsonl", policy="policy.yaml", n_resamples=1000)
     finally:
         os.chdir(here)
-    files = report_files(gate.comparison) | report_files(gate)
+    files = report_files(gate.comparison, gate=gate) | report_files(gate)
     return {name: files[name].replace(saeval.__version__, "VERSION") for name in KEPT}
 
 

@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from comparisons import EVERY_CASE, HOSTILE, comparison, hostile_comparison, task
+from comparisons import EVERY_CASE, HOSTILE, comparison, hostile_comparison, quiet, task, with_row
 from rich.console import Console
 
 from saeval.reports import print_result
@@ -47,6 +47,23 @@ def test_a_row_holds_values_difference_interval_p_and_reading():
     assert f"{abs(row.difference) * 100:.1f} pp" in line
     assert "[" in line
     assert line.rstrip().endswith(("not detected", "better", "worse"))
+
+
+@pytest.mark.parametrize(("width", "stands"), [(80, 0), (120, 2)])
+def test_what_a_column_means_is_said_where_it_stands(width, stands):
+    assert printed(comparison(), width).count("MDD") == stands
+
+
+def test_cautions_speak_of_a_gain_where_there_is_one():
+    found = quiet(replace(task(), warnings=()))
+    lost, gained = (
+        comparison(with_row(found, "accuracy", values=(0.6, 0.6 + change), limits=limits, p=0.001))
+        for change, limits in ((-0.08, (-0.11, -0.05)), (0.08, (0.05, 0.11)))
+    )
+    lost, gained = (replace(one, warnings=("Pairing was forced.",)) for one in (lost, gained))
+    assert "Before believing a gain" in printed(gained)
+    assert "Before believing a gain" not in printed(lost)
+    assert "Before believing the numbers" in printed(lost)
 
 
 def test_markup_and_escape_sequences_in_names_stay_text():
