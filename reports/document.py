@@ -75,8 +75,8 @@ class Cell:
 
     Attributes
     ----------
-    text
-        The value.
+    text, short
+        The value, and what a terminal that is not wide shows of it.
     badge
         What it amounts to.
     interval
@@ -89,6 +89,7 @@ class Cell:
 
     text: str = ""
     badge: Badge | None = None
+    short: str = ""
     interval: str = ""
     detail: str = ""
     aside: str = ""

@@ -33,6 +33,7 @@ from saeval.reports.document import (
     Tone,
 )
 from saeval.reports.figures.forest import forest_plot, forest_scales
+from saeval.reports.sanitize import shortened
 from saeval.reports.text.detectable import DETECTABLE_NOTE, format_detectable
 from saeval.reports.text.methods import definitions, methods, settings_lines
 from saeval.reports.text.metric_names import metric_name, metric_of
@@ -60,7 +61,6 @@ from saeval.stats.compare.abstention import has_invalid
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison, TaskComparison
 from saeval.stats.gate.results import Gate
-from saeval.terminal_text import one_line
 
 CAUTIONS = "Before believing a gain"
 CAUTIONS_WITHOUT_GAIN = "Before believing the numbers"
@@ -254,7 +254,7 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
     level = comparison.settings.confidence_level
     rows = [row for row in task.metrics if row.headline]
     aa = has_aa(comparison)
-    names = [_short_name(row, task) for row in rows]
+    names = [_name(row, task) for row in rows]
     table = Table(
         columns=(
             Column("Metric"),
@@ -272,7 +272,8 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
         rows=tuple(
             Row(
                 (
-                    *cells_of(name, *_values(row)),
+                    name,
+                    *cells_of(*_values(row)),
                     *(cells_of(format_difference(row.noise, metric_of(row).scale)) if aa else ()),
                     *cells_of(
                         format_interval(row.confidence_interval, metric_of(row).scale),
@@ -291,10 +292,12 @@ def _headline_rows(task: TaskComparison, comparison: Comparison) -> Section:
     return Section(task.task, "", (warnings, table), subtitle=_counts(task))
 
 
-def _short_name(row: MetricComparison, task: TaskComparison) -> str:
+def _name(row: MetricComparison, task: TaskComparison) -> Cell:
     """The metric; the name of another program's score only as far as a terminal has room."""
     name = metric_name(row, task.abstention)
-    return name if row.declaration is None else one_line(name, _LONGEST_NAME)
+    if row.declaration is None:
+        return Cell(name)
+    return Cell(shortened(name, 2 * _LONGEST_NAME), short=shortened(name, _LONGEST_NAME))
 
 
 def _values(row: MetricComparison) -> tuple[str, str, str]:

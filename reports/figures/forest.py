@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saeval.reports.figures.panels import SMALL, Panel, new_figure
+from saeval.reports.figures.labels import text_width
+from saeval.reports.figures.panels import NORMAL, SMALL, Panel, new_figure
 from saeval.reports.figures.svg import INK, MUTED, PAPER, Drawing
+from saeval.reports.sanitize import shortened
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import format_difference, format_interval
 from saeval.reports.text.significance import sign_of, tasks_and_pooled
@@ -16,6 +18,13 @@ from saeval.stats.metrics.metric import Scale
 from saeval.terminal_text import one_line
 
 WIDTH = 300.0
+_END = 232.0
+"""Where the plot ends and the column of values begins."""
+_LEAST_ROOM, _MOST_ROOM = 82.0, 128.0
+"""For the names, left of the plot; longer ones are cut in their middle."""
+_INDENT = 4.0
+_PER_TICK = 29.0
+_LONGEST = 80
 _ROW, _HEAD, _TOP, _BOTTOM = 12.5, 17.0, 4.0, 30.0
 
 SCALES: tuple[Scale, ...] = ("proportion", "score")
@@ -42,9 +51,9 @@ def subject_plot(task: TaskComparison, level: float) -> Drawing:
     }
     family = name_family(list(row_of))
     rows = sorted(row_of.items(), key=lambda item: _gain(item[1]))
-    named = [(one_line(name.removeprefix(family), 24), row, False) for name, row in rows]
+    named = [(one_line(name.removeprefix(family), _LONGEST), row, False) for name, row in rows]
     first = rows[0][1]
-    title = one_line(metric_name(first, None), 30)
+    title = one_line(metric_name(first, None), _LONGEST)
     return _forest([(title, named)], level, metric_of(first).scale)
 
 
@@ -63,11 +72,11 @@ def _blocks(comparison: Comparison, scale: Scale) -> list[Block]:
             if metric_of(row).scale == scale:
                 name = metric_name(row, task.abstention)
                 entry = (
-                    one_line(task.task.removeprefix(family), 20),
+                    one_line(task.task.removeprefix(family), _LONGEST),
                     row,
                     task is comparison.pooled,
                 )
-                blocks.setdefault(one_line(name, 30), []).append(entry)
+                blocks.setdefault(one_line(name, _LONGEST), []).append(entry)
     return list(blocks.items())
 
 
@@ -93,18 +102,23 @@ def _forest(blocks: list[Block], level: float, scale: Scale) -> Drawing:
     low, high = low - pad, high + pad
     tall = sum(_HEAD + _ROW * len(rows) for _, rows in blocks)
     figure = new_figure(WIDTH, tall + _TOP + _BOTTOM)
-    panel = Panel(figure, (86, _BOTTOM, 146, tall), (low, high), (0, tall))
-    ticks = [tick for tick in MaxNLocator(5).tick_values(low, high) if low <= tick <= high]
+    left = _room(blocks) + _INDENT
+    panel = Panel(figure, (left, _BOTTOM, _END - left, tall), (low, high), (0, tall))
+    locator = MaxNLocator(int((_END - left) / _PER_TICK))
+    ticks = [tick for tick in locator.tick_values(low, high) if low <= tick <= high]
     unit = "percentage points" if scale == "proportion" else "scores"
     panel.x_axis(ticks, [_tick(tick) for tick in ticks], title=f"checkpoint − base, {unit}")
     panel.segments([((0, 0), (0, tall))], MUTED, width=0.9)
     y = tall
     for name, rows in blocks:
         y -= _HEAD
-        panel.text(low, y + 4, name, dx=-84, bold=True)
+        panel.text(low, y + 4, _fitted(name, NORMAL, _MOST_ROOM), dx=2 - left, bold=True)
         for task, row, is_pooled in rows:
             y -= _ROW
-            _row(panel, y + _ROW / 2, task, row, level, MUTED if is_pooled else INK)
+            y_row, colour = y + _ROW / 2, MUTED if is_pooled else INK
+            shown = _fitted(task, SMALL, _MOST_ROOM - _INDENT)
+            panel.text(low, y_row, shown, dx=2 + _INDENT - left, colour=colour, size=SMALL)
+            _row(panel, y_row, row, level, colour)
     label = "Differences, checkpoint minus base, with intervals. " + " ".join(
         f"{name}: "
         + ", ".join(
@@ -118,14 +132,26 @@ def _forest(blocks: list[Block], level: float, scale: Scale) -> Drawing:
     return Drawing(figure, label)
 
 
-def _row(
-    panel: Panel, y: float, task: str, row: MetricComparison, level: float, colour: str
-) -> None:
+def _room(blocks: list[Block]) -> float:
+    """How wide the longest name is, within what is left for names."""
+    widths = [text_width(name, NORMAL) for name, _ in blocks]
+    widths += [_INDENT + text_width(task, SMALL) for _, rows in blocks for task, _, _ in rows]
+    return min(max(_LEAST_ROOM, *widths), _MOST_ROOM)
+
+
+def _fitted(text: str, size: float, room: float) -> str:
+    """`text`, cut in its middle to so many points."""
+    limit = len(text)
+    while limit > 1 and text_width(shortened(text, limit), size) > room:
+        limit -= 1
+    return shortened(text, limit)
+
+
+def _row(panel: Panel, y: float, row: MetricComparison, level: float, colour: str) -> None:
     scale = metric_of(row).scale
     factor = 100 if scale == "proportion" else 1
     sign = sign_of(row, level)
-    low, high = panel.x
-    panel.text(low, y, task, dx=-80, colour=colour, size=SMALL)
+    high = panel.x[1]
     limits = row.confidence_interval
     if limits is not None:
         ends = (limits.low * factor, limits.high * factor)

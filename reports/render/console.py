@@ -151,7 +151,7 @@ class _Printer:
     def cell(self, cell: Cell, table: Table, column: Column) -> Text:
         width = self.console.width
         matrix = table.layout == "matrix"
-        text = one_line(cell.text)
+        text = one_line(cell.short if cell.short and width < WIDE else cell.text)
         if column.limit:
             text = shortened(cell.text, column.limit * (2 if width >= WIDE else 1))
         parts = [text, cell.detail if matrix else ""]

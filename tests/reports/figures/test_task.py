@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from comparisons import EVERY_CASE, comparison, simulated, task
 
 from saeval.reports import to_html
 from saeval.reports.figures.forest import forest_plot, forest_scales
+from saeval.reports.figures.labels import text_width
 from saeval.reports.figures.task import (
     confidence_histograms,
     reliability_diagram,
     risk_coverage_curves,
     transition_matrix,
 )
+from saeval.stats.compare.metric_comparison import MetricDeclaration
 
 DRAWN = (reliability_diagram, confidence_histograms, risk_coverage_curves, transition_matrix)
 
@@ -76,3 +79,27 @@ def test_both_models_have_the_same_colours_in_every_picture():
     for svg in task_pictures(task(), "t"):
         assert "var(--base,#0072b2)" in svg
         assert "var(--checkpoint,#c44e00)" in svg
+
+
+def test_long_names_end_before_the_plot_begins():
+    found = task("a_task_with_a_name_that_is_as_long_as_they_come")
+    first, *others = found.metrics
+    title = "exact_match,flexible-extract-of-the-last-number"
+    declared = MetricDeclaration(title, "", "proportion")
+    row = replace(first, metric=title, declaration=declared)
+    shown = forest_plot(comparison(replace(found, metrics=(row, *others))), "proportion")
+    root = ET.fromstring(shown.to_svg("forest"))
+    texts = [text for text in root.iter("{http://www.w3.org/2000/svg}text") if text.text]
+    cut = {text.text for text in texts if "…" in text.text}
+    assert len(cut) == 2
+    assert all(name.startswith(("exact_match,", "a_task_wit")) for name in cut)
+    grid = [
+        float(x)
+        for path in root.iter("{http://www.w3.org/2000/svg}path")
+        for x in re.findall(r"M ([\d.]+)", path.get("d", ""))
+    ]
+    for text in texts:
+        if text.text in cut:
+            size = float(re.search(r"font-size: ([\d.]+)px", text.get("style"))[1])
+            left = float(text.get("x"))
+            assert left + text_width(text.text, size) <= min(x for x in grid if x > 50)

@@ -49,6 +49,18 @@ def test_a_row_holds_values_difference_interval_p_and_reading():
     assert line.rstrip().endswith(("not detected", "better", "worse"))
 
 
+@pytest.mark.parametrize(
+    ("width", "name"), [(80, "exact_matc…extract"), (140, "exact_match,flexible-extract")]
+)
+def test_a_long_name_of_a_score_is_cut_in_its_middle_where_there_is_no_room(width, name):
+    found = task()
+    (first, *others) = found.metrics
+    declared = MetricDeclaration("exact_match,flexible-extract", "", "proportion")
+    row = replace(first, metric=declared.title, declaration=declared)
+    lines = printed(comparison(replace(found, metrics=(row, *others))), width).splitlines()
+    assert any(line.startswith(f"{name} ") and " pp " in line for line in lines)
+
+
 @pytest.mark.parametrize(("width", "stands"), [(80, 0), (120, 2)])
 def test_what_a_column_means_is_said_where_it_stands(width, stands):
     assert printed(comparison(), width).count("MDD") == stands
