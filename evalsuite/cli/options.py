@@ -258,7 +258,8 @@ def check_price(
 columns_option = click.option(
     "--columns",
     metavar="KEY=COLUMN,…",
-    help="What the columns of tables of predictions hold: id=qid,target=label,… and task=:NAME.",
+    help="What the columns of tables of predictions hold: id=qid,target=label,…, task=:NAME, and "
+    "score.wer=COLUMN:lower where lower is better.",
 )
 
 

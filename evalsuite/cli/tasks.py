@@ -49,8 +49,14 @@ def show_task(name: str) -> None:
     if name == RETENTION:
         card = (TASKS_FOLDER / RETENTION / "README.md").read_text(encoding="utf-8")
     else:
-        (name,) = known_tasks([name])
-        card = get_task(name).card
+        try:
+            (known,) = known_tasks([name])
+        except click.BadParameter as error:
+            raise click.BadParameter(
+                f"{error.message}; cards are of saeval's own tasks: one of lm-eval (lm-eval ls "
+                f"tasks) has none, and is asked with --tasks NAME"
+            ) from error
+        card = get_task(known).card
     print(printable(card), end="")
 
 

@@ -17,21 +17,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from saeval.errors import InputError
 from saeval.evalsuite.export.place import ExportManifest, publish, write_text
 from saeval.evalsuite.export.record import ModelRecord, Record
 from saeval.evalsuite.export.registry import Destination, Export
 from saeval.evalsuite.export.tables import metric_rows, rule_rows, scores_of, settings_of
 from saeval.evalsuite.export.texts import cleaned, metric_key, name_part
+from saeval.evalsuite.store.general import task_of
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import TaskKind
 from saeval.tasks.types import VERIFICATION_LABELS
+from saeval.terminal_text import quoted
 
 _NEVER = -1e4
 """Log-probability of what has none: its exponential is 0, and JSON can hold it."""
@@ -168,14 +173,15 @@ def _sample(
     document = _document(answer)
     prompt = _prompt(answer, document)
     arguments = {"gen_args_0": {"arg_0": prompt, "arg_1": {}}}
-    responses: list[Any] = [[cleaned(one.response) for one in same]]
+    texts = [_response(one, document) for one in same]
+    responses: list[Any] = [[cleaned(text) for text in texts]]
     if answer.label_probabilities is not None:
         for index, label in enumerate(VERIFICATION_LABELS.names, start=1):
             share = answer.label_probabilities.get(label, 0.0)
             logprob = math.log(share) if share > 0 else _NEVER
             arguments[f"gen_args_{index}"] = {"arg_0": f"{prompt}LABEL=", "arg_1": label}
             responses.append([[repr(logprob), "False"]])
-    filtered = answer.answer if answer.answer is not None else answer.response
+    filtered = answer.answer if answer.answer is not None else texts[0]
     return {
         "doc_id": _number(answer, number),
         "doc": document,
@@ -190,6 +196,48 @@ def _sample(
         "target_hash": answer.target_hash,
         **metrics,
     }
+
+
+def _response(answer: Prediction, document: dict[str, Any]) -> str:
+    """What the model wrote; of an answer kept without its text, one that is read as the same.
+
+    Raises
+    ------
+    InputError
+        If no text of the task's format says what is known of the answer.
+    """
+    if answer.scores or answer.prediction is None:
+        return answer.response
+    kind = task_of(answer.task, [answer]).kind
+    if not (kind.has_evidence or kind.is_open_ended):
+        return answer.response
+    known = answer.prediction if kind.has_evidence else answer.answer
+    if known is None and answer.status == "abstained":
+        known = kind.abstention_answer
+    if known is None and answer.correct and answer.document.answers:
+        known = answer.document.answers[0]
+    written = [answer.response] if answer.response else []
+    if known is not None:
+        written += [f"{text}\n{_rendered(kind, known, answer)}".lstrip() for text in (*written, "")]
+    for text in written:
+        read = kind.parse(document, cleaned(text))
+        if (read.prediction, read.confidence) == (answer.prediction, answer.confidence):
+            return text
+    if answer.response:
+        return answer.response
+    raise InputError(
+        f"item {quoted(answer.item_id)} of task {quoted(answer.task)} is {answer.prediction} and "
+        "has no text that says so, which lm-eval's files need; give its table a column `response`, "
+        "or export --to eee or parquet"
+    )
+
+
+def _rendered(kind: TaskKind, known: str, answer: Prediction) -> str:
+    """An answer in the task's format, its confidence to the digit, or without one."""
+    head = kind.render_answer(known, 0.0).rpartition("CONF=")[0]
+    if answer.confidence is None:
+        return head.rstrip()
+    return f"{head}CONF={Decimal(repr(answer.confidence)):f}"
 
 
 def _gold(answer: Prediction) -> str:
@@ -216,7 +264,7 @@ def _document(answer: Prediction) -> dict[str, Any]:
         right = [cleaned(text) for text in shown.answers]
         return {"question": cleaned(shown.claim), "answers": right}
     found: dict[str, Any] = {"id": answer.item_id, "cluster": answer.cluster_id}
-    is_claim = get_task(answer.task).kind.has_evidence
+    is_claim = task_of(answer.task, [answer]).kind.has_evidence
     if is_claim:
         found |= {"claim": cleaned(shown.claim), "evidence": [cleaned(t) for t in shown.evidence]}
     else:

@@ -1,8 +1,9 @@
 """Which column of a table holds what.
 
 Typed as ``id=qid,target=label,prediction=pred,confidence=conf,task=:fever,score.f1=f1_col``: on the
-left what it is, on the right the column; ``:TEXT`` is the same text for every row. A name with a
-comma or an equals sign stands in quotes. What is not typed is found by its usual names.
+left what it is, on the right the column; ``:TEXT`` is the same text for every row. ``:lower`` or
+``:higher`` behind the column of a score (``score.length=words:lower``) says what is better. A name
+with a comma or an equals sign stands in quotes. What is not typed is found by its usual names.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from saeval.errors import InputError
+from saeval.evalsuite.importers.imported import NotReadError
 from saeval.suggest import did_you_mean
 from saeval.terminal_text import quoted
 
@@ -42,23 +44,32 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 _CONSTANT = ("task", "model")
 SCORE = "score."
 """Begins the key and the usual name of a column with a score."""
+_BETTER = {":lower": False, ":higher": True}
 
 
 @dataclass(frozen=True)
 class Columns:
     """What was said of the columns: those of keys and scores, and what is the same in every row.
 
-    `present` are all columns of the table that they are bound to.
+    `present` are all columns of the table that they are bound to, `higher_is_better` the scores of
+    which that was said.
     """
 
     named: Mapping[str, str] = field(default_factory=dict)
     constant: Mapping[str, str] = field(default_factory=dict)
     present: tuple[str, ...] = ()
+    higher_is_better: Mapping[str, bool] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        named = [f"{key}={_spell(column)}" for key, column in self.named.items()]
+        named = [
+            f"{key}={_spell(column + self._better(key))}" for key, column in self.named.items()
+        ]
         constant = [f"{key}={_spell(':' + text)}" for key, text in self.constant.items()]
         return ",".join([*named, *constant])
+
+    def _better(self, key: str) -> str:
+        said = self.higher_is_better.get(key)
+        return next((text for text, better in _BETTER.items() if better is said), "")
 
     def with_task(self, task: str | None) -> Columns:
         """With a task for every row, if one is named."""
@@ -66,7 +77,7 @@ class Columns:
             return self
         if "task" in self.named or "task" in self.constant:
             raise InputError("the task is named twice: by `task` and among `columns`")
-        return Columns(self.named, {**self.constant, "task": task})
+        return replace(self, constant={**self.constant, "task": task})
 
     def bind(self, present: Iterable[str], where: str) -> Columns:
         """With the usual names of the columns that a table has, and none that it has not.
@@ -82,7 +93,7 @@ class Columns:
         for key, column in self.named.items():
             if column not in available:
                 bound = Columns(present=tuple(available))
-                raise InputError(f"{where}: {_missing(key, column, bound.listed)}")
+                raise NotReadError(f"{where}: {_missing(key, column, bound.listed)}")
         named = dict(self.named)
         for key, others in NAMES.items():
             if key in named or key in self.constant:
@@ -99,7 +110,7 @@ class Columns:
                 named[key] = found[0]
         usual = [name for name in available if name.startswith(SCORE) and name != SCORE]
         named |= {name: name for name in usual if name not in named}
-        return Columns(named, self.constant, tuple(available))
+        return replace(self, named=named, present=tuple(available))
 
     @property
     def listed(self) -> str:
@@ -135,6 +146,7 @@ def parse_columns(given: str | Mapping[str, str] | Columns | None) -> Columns:
     pairs = _split(given) if isinstance(given, str) else list((given or {}).items())
     named: dict[str, str] = {}
     constant: dict[str, str] = {}
+    better: dict[str, bool] = {}
     for key, value in pairs:
         if not isinstance(key, str) or not isinstance(value, str):
             raise InputError("columns: expected names of columns by what they hold")
@@ -149,11 +161,16 @@ def parse_columns(given: str | Mapping[str, str] | Columns | None) -> Columns:
             if key not in _CONSTANT:
                 raise InputError(f"columns: {key} cannot be the same in every row; name its column")
             constant[key] = value[1:]
-        elif value:
+        elif value.strip(":"):
+            column, colon, direction = value.rpartition(":")
+            if key.startswith(SCORE) and column and colon + direction in _BETTER:
+                better[key], value = _BETTER[colon + direction], column
             named[key] = value
+        elif value:
+            raise InputError(f"columns: {key} has no text behind the colon; give {key}=:NAME")
         else:
             raise InputError(f"columns: {key} has no column; give {key}=COLUMN")
-    return Columns(named, constant)
+    return Columns(named, constant, higher_is_better=better)
 
 
 def _split(text: str) -> list[tuple[str, str]]:

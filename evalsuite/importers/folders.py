@@ -144,7 +144,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _reason(error: SaevalError, path: Path) -> str:
-    return str(error).removeprefix(f"{path}: ")
+    return str(error).removeprefix(f"{path}: ").removeprefix(f"{path}:")
 
 
 def _name(path: Path, folder: Path) -> str:

@@ -20,14 +20,21 @@ from pydantic import BaseModel, Field
 from saeval.errors import InputError
 from saeval.evalsuite.importers.imported import ImportedPredictions
 from saeval.evalsuite.importers.lm_eval_general import read_general_samples
+from saeval.evalsuite.store.general import task_of_kind
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.json_source import parse_object, read_lines, validate
+from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
 from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
 from saeval.tasks.registry import get_task, list_tasks
+from saeval.tasks.task import Task
 from saeval.terminal_text import one_line
 
 _FILE_NAME = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d.-]+")
 _FIELDS = {"doc_id", "doc", "resps", "arguments"}
+
+
+_OURS = {"abstained", "invalid", "id", "cluster", "target"}
+"""Metrics and fields of the document in lines that saeval wrote."""
 
 
 class _Sample(BaseModel):
@@ -58,8 +65,8 @@ def import_samples(path: Path) -> ImportedPredictions:
     """Predictions of one samples file; its name tells the task and when it was written."""
     name, model = task_of(path), path.parent.name
     logged = path.stem.removeprefix(f"samples_{name}").removeprefix("_")
-    if name in list_tasks() and not _is_of_harness(path):
-        predictions = [_parse_sample(line, name, where) for where, line in read_lines(path)]
+    if (task := _own_task(name, path)) is not None:
+        predictions = [_parse_sample(line, task, where) for where, line in read_lines(path)]
         return ImportedPredictions(model, predictions, is_named=True, logged=logged)
     read = read_general_samples(path, name, logged)
     return ImportedPredictions(
@@ -72,6 +79,22 @@ def import_samples(path: Path) -> ImportedPredictions:
     )
 
 
+def _own_task(name: str, path: Path) -> Task | None:
+    """The task of ours that samples are of: by its name, or what `saeval export` wrote of it."""
+    if name in list_tasks():
+        return None if _is_of_harness(path) else get_task(name)
+    targets, is_claim = set[str](), False
+    for where, line in read_lines(path):
+        content = parse_object(line, where, nan=True)
+        document = content.get("doc")
+        if not (isinstance(document, dict) and content.keys() | document.keys() >= _OURS):
+            return None
+        targets.add(str(document.get("target")))
+        is_claim = "evidence" in document
+    kind = VERIFICATION if is_claim else OPEN_QUESTION
+    return task_of_kind(name, kind) if targets <= set(kind.labels.names) else None
+
+
 def _is_of_harness(path: Path) -> bool:
     """Whether samples are of the task of lm-eval that has the name of one of ours."""
     where, line = next(read_lines(path))
@@ -79,17 +102,17 @@ def _is_of_harness(path: Path) -> bool:
     return isinstance(document, dict) and not {"id", "cluster", "target"} & document.keys()
 
 
-def _parse_sample(line: str, task: str, where: str) -> Prediction:
+def _parse_sample(line: str, task: Task, where: str) -> Prediction:
     content = parse_object(line, where, nan=True)
-    sample = validate(_Sample, content, f"{where}: not a sample of task {task}")
+    sample = validate(_Sample, content, f"{where}: not a sample of task {task.name}")
     try:
         document, response = sample.doc, sample.resps[0][0]
         if not isinstance(response, str):
             raise TypeError("the first response is no text")
         logprobs = [float(resps[0][0]) for resps in sample.resps[1:]]
-        reading = get_task(task).parse(document, response)
+        reading = task.parse(document, response)
         return Prediction(
-            task=task,
+            task=task.name,
             item_id=document["id"],
             cluster_id=document["cluster"],
             target=document["target"],
@@ -109,6 +132,6 @@ def _parse_sample(line: str, task: str, where: str) -> Prediction:
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
-            f"{where}: not a sample of task {task} as saeval's task logs it: "
+            f"{where}: not a sample of task {task.name} as saeval's task logs it: "
             f"{type(error).__name__} {one_line(str(error), 200)}"
         ) from error

@@ -3,8 +3,9 @@
 Enough are the item's id, its target, the prediction and the task; status, correctness and hashes
 follow from them. Of a task that saeval knows, target and prediction are labels of it, and an answer
 may stand as its text (``response``), which the task's parser reads. Of any other they are texts
-that are right where they are equal, or there are scores (``score.f1``). An empty prediction is an
-invalid answer.
+that are right where they are equal, or there are scores (``score.f1``), unless all targets are the
+labels of a kind of task that saeval has (PASS, FAIL, NA): then it is one of that kind. An empty
+prediction is an invalid answer.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from saeval.errors import InputError
 from saeval.evalsuite.importers.columns import SCORE, Columns
 from saeval.evalsuite.importers.imported import NotReadError
 from saeval.evalsuite.importers.scored import ScoreReader
-from saeval.evalsuite.store.general import general_prediction
+from saeval.evalsuite.store.general import ABSTAINED, RIGHT, general_prediction, task_of_kind
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
 from saeval.json_source import first_problem
 from saeval.suggest import closest
+from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
 from saeval.tasks.registry import get_task, list_tasks
 from saeval.tasks.task import Task
+from saeval.tasks.types import VERIFICATION_LABELS
 from saeval.terminal_text import quoted
 
 Row = tuple[str, Mapping[str, Any]]
@@ -35,6 +38,9 @@ FRAME = "the frame"
 """What a data frame is called in messages."""
 _SHOWN = ("claim", "question", "evidence", "answers", "topic", "popularity")
 _STATES = ("answered", "abstained", "invalid")
+_HINT_NA = (
+    "; where pandas read the text NA as a missing value, read the file with keep_default_na=False"
+)
 _TRUE_FALSE = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 
 
@@ -72,9 +78,10 @@ def predictions_by_model(
     scores = _score_reader(columns, read)
     for place, _, values in read:
         check_task_name(_text(values.get("task")), place)
+    own = _own_tasks(columns, read)
     models: dict[str, list[Prediction]] = {}
     for place, name, values in read:
-        models.setdefault(name, []).append(_to_prediction(values, scores, place))
+        models.setdefault(name, []).append(_to_prediction(values, scores, own, place))
     for name, predictions in models.items():
         check_samples(predictions, where if len(models) == 1 else f"{where}#{name}")
     return models
@@ -136,7 +143,9 @@ def _check_enough(columns: Columns, where: str) -> None:
 
 def _score_reader(columns: Columns, rows: Sequence[tuple[str, str, dict[str, Any]]]) -> ScoreReader:
     names = [key for key in columns.named if key.startswith(SCORE)]
-    reader = ScoreReader()
+    reader = ScoreReader(
+        {key.removeprefix(SCORE): better for key, better in columns.higher_is_better.items()}
+    )
     for place, _, values in rows:
         for key in names:
             if (value := values[key]) is not None:
@@ -150,7 +159,31 @@ def _score_reader(columns: Columns, rows: Sequence[tuple[str, str, dict[str, Any
     return reader
 
 
-def _to_prediction(values: dict[str, Any], reader: ScoreReader, where: str) -> Prediction:
+def _own_tasks(
+    columns: Columns, rows: Iterable[tuple[str, str, dict[str, Any]]]
+) -> dict[str, Task]:
+    """Tasks that saeval does not know whose targets are the labels of a kind that it has.
+
+    The targets alone decide, since both models have the same.
+    """
+    if not columns.has("prediction") or any(key.startswith(SCORE) for key in columns.named):
+        return {}
+    targets: dict[str, set[str | None]] = {}
+    for _, _, values in rows:
+        targets.setdefault(str(_text(values.get("task"))), set()).add(_text(values.get("target")))
+    verification = set(VERIFICATION_LABELS.names)
+    found = {}
+    for name in targets.keys() - set(list_tasks()):
+        if targets[name] <= verification and len(targets[name]) > 1:
+            found[name] = task_of_kind(name, VERIFICATION)
+        elif targets[name] <= {RIGHT, ABSTAINED}:
+            found[name] = task_of_kind(name, OPEN_QUESTION)
+    return found
+
+
+def _to_prediction(
+    values: dict[str, Any], reader: ScoreReader, own: Mapping[str, Task], where: str
+) -> Prediction:
     name = _text(values.get("task"))
     item_id = _text(values.get("id"))
     if not name or not item_id:
@@ -171,6 +204,12 @@ def _to_prediction(values: dict[str, Any], reader: ScoreReader, where: str) -> P
         "prompt_hash": _text(values.get("prompt_hash")),
     }
     try:
+        if name in own:
+            said = _status(values, where)
+            if said in ("abstained", "invalid"):
+                no_answer = own[name].labels.abstention if said == "abstained" else None
+                values = {**values, "prediction": no_answer}
+            return _of_known_task(own[name], values, common, confidence, where)
         if name in list_tasks() and not given:
             return _of_known_task(get_task(name), values, common, confidence, where)
         return _of_any_task(values, common, confidence, given, reader, where)
@@ -184,7 +223,8 @@ def _of_known_task(
     document = {key: values[key] for key in _SHOWN if values.get(key) is not None}
     target = values.get("target")
     if target not in task.labels.names:
-        raise InputError(f"{where}: {_no_label('target', target, task)}")
+        hint = _hint_na(where) if target is None and "NA" in task.labels.names else ""
+        raise InputError(f"{where}: {_no_label('target', target, task)}{hint}")
     answer: dict[str, Any]
     if "prediction" in values:
         label = None if values["prediction"] == "" else values["prediction"]
@@ -236,23 +276,27 @@ def _of_any_task(
 ) -> Prediction:
     target, prediction = _text(values.get("target")), _text(values.get("prediction"))
     if "target" in values and target is None:
-        raise InputError(f"{where}: the target is missing")
-    status = _text(values.get("status"))
+        raise InputError(f"{where}: the target is missing{_hint_na(where)}")
+    status = _status(values, where)
     if status is None:
         is_empty = "prediction" in values and not prediction
         status = "invalid" if is_empty else "answered"
-    if status not in _STATES:
-        raise InputError(
-            f"{where}: `status` must be one of {', '.join(_STATES)}, found {quoted(status)}"
-        )
     scores = {name: reader.score(name, value) for name, value in given.items()}
     if not scores:
+        if "prediction" not in values and (
+            empty := [key for key in values if key.startswith(SCORE)]
+        ):
+            raise InputError(
+                f"{where}: {empty[0]} is empty; give a number, or leave the row out for both models"
+            )
         if prediction is None and "prediction" not in values:
             raise InputError(
                 f"{where}: {quoted(common['task'])} is no task that saeval knows, so that no "
                 "parser reads a response to it; give its columns `prediction` or `score.NAME`"
             )
-        is_right = status == "answered" and prediction == target
+        is_right = status != "invalid" and prediction == target
+        if is_right:
+            status = "answered"  # that there is no answer is the answer
         scores = {"exact_match": reader.score("exact_match", float(is_right))}
     question = _text(values.get("question")) or _text(values.get("claim")) or ""
     answers = _texts(values.get("answers"))
@@ -267,6 +311,20 @@ def _of_any_task(
         answer=prediction,
         confidence=confidence,
     )
+
+
+def _status(values: Mapping[str, Any], where: str) -> str | None:
+    status = _text(values.get("status"))
+    if status not in (None, *_STATES):
+        raise InputError(
+            f"{where}: `status` must be one of {', '.join(_STATES)}, found {quoted(status)}"
+        )
+    return status
+
+
+def _hint_na(where: str) -> str:
+    """Of a data frame's row, how ``NA`` becomes a missing value."""
+    return _HINT_NA if where.startswith("row ") else ""
 
 
 def _no_label(field: str, value: object, task: Task) -> str:

@@ -18,10 +18,12 @@ _LOWER_IS_BETTER = re.compile(
 class ScoreReader:
     """Makes scores of a file's numbers: in [0, 1] where all of a name are, else without a range.
 
-    Lower is better where the name says so (``wer``, ``perplexity``, ``brier_score``), else higher.
+    Lower is better where `higher_is_better` or else the name says so (``wer``, ``perplexity``,
+    ``brier_score``), else higher.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, higher_is_better: Mapping[str, bool] | None = None) -> None:
+        self._higher_is_better = higher_is_better or {}
         self._outside: set[str] = set()
 
     def see(self, name: str, value: float) -> None:
@@ -32,7 +34,7 @@ class ScoreReader:
     def score(self, name: str, value: float) -> Score:
         """The number as a score."""
         bounds = None if name in self._outside else (0.0, 1.0)
-        better = _LOWER_IS_BETTER.search(name) is None
+        better = self._higher_is_better.get(name, _LOWER_IS_BETTER.search(name) is None)
         return Score(value=value, range=bounds, higher_is_better=better)
 
 

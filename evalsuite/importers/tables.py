@@ -19,6 +19,7 @@ from typing import Any
 
 from saeval.errors import InputError
 from saeval.evalsuite.importers.columns import NAMES, SCORE, Columns
+from saeval.evalsuite.importers.imported import NotReadError
 from saeval.evalsuite.importers.kinds import (
     ARROW,
     ARROW_STREAM,
@@ -122,13 +123,19 @@ def _open_file(path: Path) -> Table:
         return Table(arrow_columns(path), lambda wanted: read_arrow(path, wanted))
     text = head_text(head)
     if text is None:
-        raise InputError(f"{path}: {describe_file(head)}")
+        raise NotReadError(f"{path}: {describe_file(head)}")
     start = text.lstrip()[:1]
     if not start:
         raise InputError(f"{path}: the file is empty; expected predictions")
     if start == "[":
         return _of_records(_records(path))
-    return _of_records(_json_lines(path)) if start == "{" else _open_csv(path)
+    if start == "{":
+        try:
+            next(_json_lines(path))
+        except InputError as error:
+            raise NotReadError(str(error)) from error
+        return _of_records(_json_lines(path))
+    return _open_csv(path)
 
 
 def _of_records(rows: Iterable[Row]) -> Table:
@@ -158,7 +165,7 @@ def _open_csv(path: Path) -> Table:
     _, header = next(lines, ("", []))
     names = [name.strip() for name in header]
     if len(names) < 2:
-        raise InputError(
+        raise NotReadError(
             f"{path}: {describe_file(read_head(path))}; a table in CSV begins with a line of at "
             "least two names of columns"
         )

@@ -101,12 +101,12 @@ def resolve_model(
         return _from_file(argument, import_predictions(path, columns, model), path, columns)
     if files := _list_files(argument):
         return _import_files(argument, files, columns)
-    if is_hub_id(argument) and path.suffix not in (".json", ".jsonl"):
+    if is_hub_id(argument) and path.suffix not in (".json", ".jsonl", ".csv", ".tsv", ".parquet"):
         return _resolve_folder(argument, _download(argument))
     raise ModelError(
         f"{argument}: no such file or folder; give a model or adapter folder, a hub id, "
         "a server (http://host:port/v1#model), a run folder, baseline:NAME or predictions (.json, "
-        ".jsonl)"
+        ".jsonl, .csv, .parquet)"
     )
 
 

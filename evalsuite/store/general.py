@@ -203,7 +203,7 @@ def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
     lines = list(predictions)
     if not any(line.scores for line in lines):
         kind = None if name in list_tasks() else _kind_of(lines)
-        return get_task(name) if kind is None else _task_of_kind(name, kind)
+        return get_task(name) if kind is None else task_of_kind(name, kind)
     declared = next(line.scores for line in lines if line.scores)
     if taken := sorted(RESERVED & declared.keys()):
         raise InputError(
@@ -255,7 +255,8 @@ def _kind_of(lines: Iterable[Prediction]) -> TaskKind | None:
     return next((kind for kind in kinds if labels and labels <= set(kind.labels.names)), None)
 
 
-def _task_of_kind(name: str, kind: TaskKind) -> Task:
+def task_of_kind(name: str, kind: TaskKind) -> Task:
+    """A task of own data whose task file is not at hand."""
     return Task(name, f"{name}, of own data", kind, FunctionSource(_no_items))
 
 

@@ -15,6 +15,7 @@ from pyarrow import parquet
 import saeval
 from saeval.errors import InputError, MissingExtraError
 from saeval.evalsuite.cli.main import main
+from saeval.evalsuite.importers.columns import parse_columns
 
 COLUMNS = "id=qid,target='gold label',prediction=pred,confidence=conf,task=:claims"
 ROWS = [
@@ -139,6 +140,12 @@ BAD = {
                              r"'fevr' is no task saeval knows; did you mean fever\?"),
     "a sample missing": ([{**ROWS[0], "sample": 0}, {**ROWS[0], "sample": 1}, {**ROWS[1], "sample": 0}],
                          COLUMNS, r"a.csv: item 'q1' of task 'claims' lacks sample 1"),
+    "a label that is none": (
+        [{**row, "gold label": ("PASS", "NA")[n % 2], "pred": "N/A"} for n, row in enumerate(ROWS)], COLUMNS,
+        r"a.csv:2: `prediction` 'N/A' is no label of task claims; its labels are PASS, FAIL, NA"),
+    "an empty score": ([{"task": "a", "id": 1, "score.x": 1}, {"task": "a", "id": 2, "score.x": ""}], "id=id",
+                       r"a.csv:3: score.x is empty; give a number"),
+    "no text behind the colon": (ROWS, "id=qid,task=:", r"columns: task has no text .*; give task=:NAME"),
     "a status that is none": (
         [{**row, "status": "ok"} for row in ROWS], COLUMNS, r"`status` must be one of answered"),
 }  # fmt: skip
@@ -217,3 +224,100 @@ def test_a_table_of_something_else_in_a_folder_is_passed_over(tmp_path):
     read = saeval.read_predictions(tmp_path)
     assert len(read.predictions["claims"]) == 3
     assert any("metrics.csv: no column `id`" in caution for caution in read.cautions)
+
+
+CLAIMS = [
+    {"id": f"q{n}", "task": "claims", "target": ("PASS", "FAIL", "NA")[n % 3],
+     "prediction": ("PASS", "NA", "FAIL", "")[n % 4],
+     "confidence": "" if n % 4 == 3 else ("", 0.725, 1e-05)[n % 3]}
+    for n in range(36)
+]  # fmt: skip
+
+
+def test_a_table_of_the_labels_of_verification_is_one_and_survives_lm_evals_files(tmp_path):
+    better = [{**row, "prediction": row["target"]} for row in CLAIMS]
+    tables = write_csv(tmp_path / "a.csv", CLAIMS), write_csv(tmp_path / "b.csv", better)
+    first = saeval.compare(*tables, out=tmp_path / "first", n_resamples=1000)
+    assert ("recall", "NA") in {(row.metric, row.label) for row in first["claims"].metrics}
+    saeval.export(tmp_path / "first", "lm-eval", out=tmp_path / "files")
+    for table, role in zip(tables, ("base", "checkpoint"), strict=True):
+        was = saeval.read_predictions(table).predictions["claims"]
+        back = saeval.read_predictions(tmp_path / "files" / role).predictions["claims"]
+        for key, one in was.items():
+            read = back[key]
+            assert (read.prediction, read.confidence) == (one.prediction, one.confidence)
+            assert (back[key].correct, back[key].status) == (one.correct, one.status)
+    again = saeval.compare(
+        tmp_path / "files" / "base", tmp_path / "files" / "checkpoint",
+        out=tmp_path / "again", n_resamples=1000,
+    )  # fmt: skip
+    values = [
+        {(row.metric, row.label): (row.base, row.checkpoint) for row in one["claims"].metrics}
+        for one in (first, again)
+    ]
+    assert values[0].keys() == values[1].keys()
+    for row, both in values[0].items():
+        assert values[1][row] == pytest.approx(both), row
+    assert values[0]["accuracy", None][1] == 1
+
+
+def test_an_answer_to_a_question_without_its_text_has_no_file_of_lm_eval(tmp_path):
+    rows = [{"id": n, "task": "quiz", "target": "RIGHT", "prediction": ("RIGHT", "WRONG")[n % 2]}
+            for n in range(30)]  # fmt: skip
+    table = write_csv(tmp_path / "a.csv", rows)
+    saeval.compare(table, table, out=tmp_path / "out", n_resamples=1000)
+    with pytest.raises(InputError, match=r"item '0' of task 'quiz' is RIGHT and has no text .*eee"):
+        saeval.export(tmp_path / "out", "lm-eval", out=tmp_path / "files")
+    assert not (tmp_path / "files").exists()
+
+
+def test_targets_decide_and_status_says_what_is_no_answer(tmp_path):
+    rows = [
+        {"id": n, "task": "claims", "target": target, "prediction": prediction, "status": status}
+        for n, (target, prediction, status) in enumerate(
+            [("PASS", "PASS", "answered"), ("NA", "", "abstained"), ("FAIL", "FAIL", "invalid")]
+        )
+    ]
+    read = saeval.read_predictions(write_csv(tmp_path / "a.csv", rows)).predictions["claims"]
+    assert [(one.prediction, one.correct) for one in read.values()] == [
+        ("PASS", True), ("NA", True), (None, False)]  # fmt: skip
+    others = [{**row, "target": f"no {row['target']}"} for row in rows]
+    others[1]["prediction"] = "no NA"
+    read = saeval.read_predictions(write_csv(tmp_path / "b.csv", others)).predictions["claims"]
+    assert [one.correct for one in read.values()] == [False, True, False]
+    questions = [{"id": n, "task": "quiz", "target": "RIGHT", "prediction": p}
+                 for n, p in enumerate(("RIGHT", "WRONG", "UNKNOWN"))]  # fmt: skip
+    read = saeval.read_predictions(write_csv(tmp_path / "c.csv", questions)).predictions["quiz"]
+    assert [one.status for one in read.values()] == ["answered", "answered", "abstained"]
+
+
+def test_with_columns_other_files_of_a_folder_are_passed_over(tmp_path):
+    write_csv(tmp_path / "a.csv", ROWS)
+    write_csv(tmp_path / "metrics.csv", [{"task": "claims", "metric": "accuracy", "value": 0.5}])
+    (tmp_path / "p.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
+    (tmp_path / "notes.md").write_text("# Notes\n")
+    (tmp_path / "config.json").write_text('{"a":\n1}')
+    read = saeval.read_predictions(tmp_path, columns=COLUMNS)
+    assert len(read.predictions["claims"]) == 30
+    assert len(read.cautions) == 4
+    (tmp_path / "a.csv").write_text((tmp_path / "a.csv").read_text() + "q99,Yes\n")
+    with pytest.raises(InputError, match=r"a.csv:32: has 2 cells"):
+        saeval.read_predictions(tmp_path, columns=COLUMNS)
+
+
+def test_what_pandas_makes_of_na_is_explained(tmp_path):
+    path = write_csv(tmp_path / "a.csv", CLAIMS)
+    with pytest.raises(InputError, match=r"row 2: .*keep_default_na=False"):
+        saeval.read_predictions(pd.read_csv(path).assign(task="fever"))
+    kept = saeval.read_predictions(pd.read_csv(path, keep_default_na=False))
+    assert kept.predictions == saeval.read_predictions(path).predictions
+
+
+def test_the_direction_of_a_score_is_said(tmp_path):
+    rows = [{"id": n, "task": "asr", "words": n, "score.wer": n / 9} for n in range(5)]
+    columns = "score.length=words:lower,score.wer=score.wer:higher"
+    read = saeval.read_predictions(write_csv(tmp_path / "a.csv", rows), columns=columns)
+    scores = read.predictions["asr"]["1", 0].scores
+    assert {name: score.higher_is_better for name, score in scores.items()} == {
+        "length": False, "wer": True}  # fmt: skip
+    assert str(parse_columns(columns)) == columns
