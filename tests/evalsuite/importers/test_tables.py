@@ -261,6 +261,24 @@ def test_a_table_of_the_labels_of_verification_is_one_and_survives_lm_evals_file
     assert values[0]["accuracy", None][1] == 1
 
 
+def test_a_text_that_says_something_else_than_its_label_keeps_the_label(tmp_path):
+    rows = [{**row, "task": "fever", "prediction": "FAIL", "confidence": 0.725,
+             "response": "LABEL=PASS\nCONF=0.9"} for row in CLAIMS]  # fmt: skip
+    table = write_csv(tmp_path / "a.csv", rows)
+    saeval.compare(table, table, out=tmp_path / "out", n_resamples=1000)
+    saeval.export(tmp_path / "out", "lm-eval", out=tmp_path / "files")
+    back = saeval.read_predictions(tmp_path / "files" / "base").predictions["fever"]
+    assert {(one.prediction, one.confidence) for one in back.values()} == {("FAIL", 0.725)}
+    assert all(one.response.startswith("LABEL=PASS") for one in back.values())
+
+
+def test_the_card_of_a_task_of_lm_eval_says_how_it_is_asked(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["tasks", "show", "gsm8k"])
+    assert left.value.code == 2
+    assert "one of lm-eval (lm-eval ls tasks) has none" in capsys.readouterr().err
+
+
 def test_an_answer_to_a_question_without_its_text_has_no_file_of_lm_eval(tmp_path):
     rows = [{"id": n, "task": "quiz", "target": "RIGHT", "prediction": ("RIGHT", "WRONG")[n % 2]}
             for n in range(30)]  # fmt: skip
