@@ -275,7 +275,7 @@ def test_answers_that_one_side_leaves_out_pass_nothing(tmp_path, capsys, policy,
     code, out = gate(capsys, tmp_path, *both, *rules, "--github")
     sentence = f"The {side} lacks 60 of the {'base' if side == 'checkpoint' else 'checkpoint'}'s"
     assert code == 3
-    assert "INCONCLUSIVE: 1 of 1 rules passed, 60 items answered by one model only." in out
+    assert "INCONCLUSIVE: 1 of 1 rule passed, 60 items answered by one model only." in out
     assert f"::{sentence} 900 items of task fever" in out.replace("\n", " ")
     folder = tmp_path / "out"
     (missing,) = json.loads((folder / "gate.json").read_text())["missing"]
@@ -295,7 +295,7 @@ def test_a_broken_rule_stays_broken_whatever_is_missing(tmp_path, capsys, policy
         capsys, tmp_path, base, chosen, "--policy", policy("metric: accuracy, not_worse_by: 0.02")
     )
     assert code == 1
-    assert "REGRESSION: 1 of 1 rules broken" in out
+    assert "REGRESSION: 1 of 1 rule broken" in out
 
 
 def test_a_task_that_the_checkpoint_lacks_passes_nothing(tmp_path, capsys, policy):
