@@ -92,6 +92,7 @@ def with_row(
         confidence_interval=None if limits is None else Interval(*limits, "percentile-bootstrap"),
         pvalue=p,
         pvalue_holm=p,
+        equivalence=None,  # which its interval then stands for
     )
     rows = tuple(changed if other is row else other for other in found.metrics)
     return replace(found, metrics=rows)
