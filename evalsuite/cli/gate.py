@@ -47,7 +47,7 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
 @click.option(
     "--allow-missing",
     is_flag=True,
-    help="Let pass although one of two given files lacks items that the other has.",
+    help="Let pass although one of two given files lacks items.",
 )
 @click.option("--strict", is_flag=True, hidden=True, expose_value=False)
 @click.option(

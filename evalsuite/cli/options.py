@@ -258,8 +258,7 @@ def check_price(
 columns_option = click.option(
     "--columns",
     metavar="KEY=COLUMN,…",
-    help="What the columns of tables of predictions hold: id=qid,target=label,…, task=:NAME, and "
-    "score.wer=COLUMN:lower where lower is better.",
+    help="What a table holds: id=qid,target=label,…, task=:NAME, score.wer=COLUMN:lower.",
 )
 
 
