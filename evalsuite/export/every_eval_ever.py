@@ -26,7 +26,7 @@ from saeval.evalsuite.export.lm_eval import export_files
 from saeval.evalsuite.export.place import write_text
 from saeval.evalsuite.export.record import ModelRecord, Record
 from saeval.evalsuite.export.registry import Destination, Export
-from saeval.evalsuite.export.tables import scores_of, settings_of
+from saeval.evalsuite.export.tables import read_as, scores_of, settings_of
 from saeval.evalsuite.export.texts import cleaned, metric_key, name_part
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.reports.text.metric_names import metric_definition, metric_name, metric_of
@@ -221,21 +221,11 @@ def _usage(answer: Prediction) -> dict[str, Any]:
 
 def _metadata(answer: Prediction) -> Iterator[tuple[str, str]]:
     """What the schema has no fields for, as texts; numbers as JSON writes them."""
-    values: dict[str, Any] = {
-        "status": answer.status,
+    values = {
+        **read_as(answer),
         "abstained": answer.status == "abstained",
-        "label": answer.prediction,
-        "target": answer.target,
-        "confidence": answer.confidence,
-        "confidence_normalised": answer.confidence_normalised,
-        "group": answer.group,
-        "label_probabilities": answer.label_probabilities,
-        "scores": scores_of(answer),
         "sample_index": answer.sample_index,
         "cluster": answer.cluster_id,
-        "document_hash": answer.document_hash,
-        "prompt_hash": answer.prompt_hash,
-        "target_hash": answer.target_hash,
     }
     for name, value in values.items():
         if value is not None:

@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any
 from saeval.evalsuite.export.lm_eval import export_files
 from saeval.evalsuite.export.record import ModelRecord, Record
 from saeval.evalsuite.export.registry import Destination, Export
-from saeval.evalsuite.export.tables import metric_rows, rule_rows, scores_of, settings_of
+from saeval.evalsuite.export.tables import (
+    metric_rows,
+    read_as,
+    rule_rows,
+    scores_of,
+    settings_of,
+)
 from saeval.evalsuite.export.texts import cleaned, metric_key, name_part, unique_keys
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.tasks.registry import get_task, list_tasks
@@ -136,7 +142,7 @@ def _sample(answer: Prediction, is_graded: bool) -> EvalSample:
             SCORER: Score(
                 value=_grade(answer, is_graded),
                 answer=answer.prediction if answer.answer is None else cleaned(answer.answer),
-                metadata=_metadata(answer),
+                metadata=read_as(answer),
             )
         },
         metadata={} if answer.cluster_id is None else {"cluster": cleaned(answer.cluster_id)},
@@ -150,23 +156,6 @@ def _grade(answer: Prediction, is_graded: bool) -> str | float:
     if answer.correct:
         return "C"
     return "N" if answer.status == "abstained" else "I"
-
-
-def _metadata(answer: Prediction) -> dict[str, Any]:
-    found = {
-        "status": answer.status,
-        "label": answer.prediction,
-        "target": answer.target,
-        "confidence": answer.confidence,
-        "confidence_normalised": answer.confidence_normalised,
-        "group": answer.group,
-        "label_probabilities": answer.label_probabilities,
-        "scores": scores_of(answer),
-        "document_hash": answer.document_hash,
-        "prompt_hash": answer.prompt_hash,
-        "target_hash": answer.target_hash,
-    }
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _version(task: str) -> int | str:

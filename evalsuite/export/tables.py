@@ -31,6 +31,24 @@ def scores_of(answer: Prediction) -> dict[str, float]:
     }
 
 
+def read_as(answer: Prediction) -> dict[str, Any]:
+    """How an answer was read, which other tools have no fields for; without what there is not."""
+    found = {
+        "status": answer.status,
+        "label": answer.prediction,
+        "target": answer.target,
+        "confidence": answer.confidence,
+        "confidence_normalised": answer.confidence_normalised,
+        "group": answer.group,
+        "label_probabilities": answer.label_probabilities,
+        "scores": scores_of(answer),
+        "document_hash": answer.document_hash,
+        "prompt_hash": answer.prompt_hash,
+        "target_hash": answer.target_hash,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def answers_of(record: Record) -> Iterator[tuple[ModelRecord, Prediction]]:
     """Every answer of every model."""
     for model in record.models:

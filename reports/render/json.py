@@ -6,9 +6,10 @@ import dataclasses
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from saeval.errors import InputError
 from saeval.json_source import parse_json
@@ -33,6 +34,8 @@ _OF_FIRST_SCHEMA = (
     "not abstain is not corrected for many tests, and own probabilities are not tested; compare "
     "again for that."
 )
+Result = TypeVar("Result")
+"""What is read."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -84,26 +87,10 @@ def from_json(text: str) -> Comparison:
     ValueError
         If the text is not JSON, is of an unknown schema, or lacks or garbles a value.
     """
-    try:
-        tree = parse_json(text, "not a comparison", halves=True)
-    except InputError as error:
-        raise ValueError(str(error)) from None
-    schema = tree.get("schema") if isinstance(tree, dict) else None
+    tree, schema = parse_result(text, "not a comparison")
     if schema not in (SCHEMA_VERSION, FIRST_SCHEMA_VERSION):
-        raise ValueError(
-            f"not a comparison that this version can read: its schema is {quoted(schema)}, "
-            f"expected {SCHEMA_VERSION!r}"
-        )
-    from pydantic import ValidationError
-
-    try:
-        comparison = _adapter().validate_python(with_field_names(tree, Comparison))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = path_in_file(first["loc"], Comparison)
-        raise ValueError(f"not a complete comparison: {where}: {first['msg']}") from None
-    if number := not_finite(comparison, "comparison"):
-        raise ValueError(f"not a complete comparison: {number} is no number")
+        raise ValueError(_unknown_schema("a comparison", schema, SCHEMA_VERSION))
+    comparison = read_result(Comparison, tree, "not a complete comparison")
     for task in (*comparison.tasks, *([comparison.pooled] if comparison.pooled else [])):
         if mistake := _find_wrong_shape(task):
             raise ValueError(f"not a complete comparison: task {task.task}: {mistake}")
@@ -123,27 +110,41 @@ def gate_from_json(text: str) -> Gate:
     ValueError
         If the text is not JSON, is of an unknown schema, or lacks or garbles a value.
     """
-    from pydantic import TypeAdapter, ValidationError
+    tree, schema = parse_result(text, "not a gate")
+    if schema != GATE_SCHEMA_VERSION:
+        raise ValueError(_unknown_schema("a gate", schema, GATE_SCHEMA_VERSION))
+    return read_result(Gate, tree, "not a complete gate")
 
+
+def parse_result(text: str, otherwise: str) -> tuple[object, object]:
+    """The tree in a JSON text and the schema that it says it is of; ValueError if it is no JSON."""
     try:
-        tree = parse_json(text, "not a gate", halves=True)
+        tree = parse_json(text, otherwise, halves=True)
     except InputError as error:
         raise ValueError(str(error)) from None
-    schema = tree.get("schema") if isinstance(tree, dict) else None
-    if schema != GATE_SCHEMA_VERSION:
-        raise ValueError(
-            f"not a gate that this version can read: its schema is {quoted(schema)}, "
-            f"expected {GATE_SCHEMA_VERSION!r}"
-        )
+    return tree, tree.get("schema") if isinstance(tree, dict) else None
+
+
+def read_result(kind: Callable[..., Result], tree: object, otherwise: str) -> Result:
+    """A result from its tree; ValueError, whose message begins with `otherwise`, if it is none."""
+    from pydantic import ValidationError
+
     try:
-        gate = TypeAdapter(Gate).validate_python(with_field_names(tree, Gate))
+        result = cast(Result, _adapter(kind).validate_python(with_field_names(tree, kind)))
     except ValidationError as error:
         first = error.errors()[0]
-        where = path_in_file(first["loc"], Gate)
-        raise ValueError(f"not a complete gate: {where}: {first['msg']}") from None
-    if number := not_finite(gate, "gate"):
-        raise ValueError(f"not a complete gate: {number} is no number")
-    return gate
+        where = path_in_file(first["loc"], kind)
+        raise ValueError(f"{otherwise}: {where}: {first['msg']}") from None
+    if number := not_finite(result, type(result).__name__.lower()):
+        raise ValueError(f"{otherwise}: {number} is no number")
+    return result
+
+
+def _unknown_schema(what: str, schema: object, expected: str) -> str:
+    return (
+        f"not {what} that this version can read: its schema is {quoted(schema)}, "
+        f"expected {expected!r}"
+    )
 
 
 def _find_wrong_shape(task: TaskComparison) -> str | None:
@@ -163,10 +164,10 @@ def _find_wrong_shape(task: TaskComparison) -> str | None:
 
 
 @cache
-def _adapter() -> TypeAdapter[Comparison]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Comparison)
+    return TypeAdapter(kind)
 
 
 def _fields(value: object) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from saeval.errors import InputError
-from saeval.json_source import parse_json
-from saeval.reports.render.json import not_finite
-from saeval.reports.render.json_keys import path_in_file, with_field_names
+from saeval.reports.render.json import parse_result, read_result
 from saeval.stats.checkpoints.results import SERIES_SCHEMA_VERSION, Best
 from saeval.terminal_text import quoted
+
+_OTHERWISE = "not an index of comparisons"
 
 
 @dataclass(frozen=True)
@@ -31,21 +30,7 @@ def read_index(text: str) -> SeriesIndex:
     ValueError
         If the text is no JSON, is of an unknown schema, or lacks or garbles a value.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        tree = parse_json(text, "not an index of comparisons")
-    except InputError as error:
-        raise ValueError(str(error)) from None
-    schema = tree.get("schema") if isinstance(tree, dict) else None
+    tree, schema = parse_result(text, _OTHERWISE)
     if schema != SERIES_SCHEMA_VERSION:
         raise ValueError(f"schema {quoted(schema)} is not {SERIES_SCHEMA_VERSION!r}")
-    try:
-        index = TypeAdapter(SeriesIndex).validate_python(with_field_names(tree, SeriesIndex))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = path_in_file(first["loc"], SeriesIndex)
-        raise ValueError(f"not an index of comparisons: {where}: {first['msg']}") from None
-    if number := not_finite(index, "index"):
-        raise ValueError(f"not an index of comparisons: {number} is no number")
-    return index
+    return read_result(SeriesIndex, tree, _OTHERWISE)
