@@ -20,7 +20,7 @@ from rich.console import Console
 
 from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.main import cli as saeval
-from saeval.evalsuite.gate.policy import BUILT_IN, load_policy
+from saeval.evalsuite.gate.policy_file import BUILT_IN, load_policy
 from saeval.reports.render.json_keys import KEYS as JSON_KEYS
 from saeval.reports.text.gate import explain
 from saeval.stats import get_metric, list_metrics

@@ -19,7 +19,7 @@ import pytest
 from docstrings import find_stale_names
 
 from saeval.evalsuite.cli.main import main
-from saeval.evalsuite.gate.policy import load_policy
+from saeval.evalsuite.gate.policy_file import load_policy
 from saeval.tasks.registry import list_tasks
 from saeval.trainer.recipe.load import list_recipes
 

@@ -150,7 +150,7 @@ def _explain(path: Path | None) -> None:
     """Every rule in words, and what the verdicts promise."""
     from rich.markup import escape
 
-    from saeval.evalsuite.gate.policy import load_policy
+    from saeval.evalsuite.gate.policy_file import load_policy
     from saeval.progress import GuardedConsole
     from saeval.reports.text.gate import explain
 

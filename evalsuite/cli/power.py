@@ -117,7 +117,7 @@ def _by_comparison(
 ) -> list[str]:
     from saeval.evalsuite.compare.folder import load_comparison
     from saeval.evalsuite.gate.planning import plan_tasks, simulate_gate
-    from saeval.evalsuite.gate.policy import load_policy
+    from saeval.evalsuite.gate.policy_file import load_policy
     from saeval.reports.text.power import auroc_in_words, chances_in_words, power_in_words
 
     comparison = load_comparison(folder)

@@ -29,7 +29,8 @@ from saeval.evalsuite.gate.looking import Looking
 from saeval.evalsuite.gate.looks import looks_path
 from saeval.evalsuite.gate.missing import Side, find_missing
 from saeval.evalsuite.gate.one_model import withhold_improvement
-from saeval.evalsuite.gate.policy import Policy, load_policy
+from saeval.evalsuite.gate.policy import Policy
+from saeval.evalsuite.gate.policy_file import load_policy
 from saeval.evalsuite.gate.results import Gate
 from saeval.evalsuite.models.types import Model, SavedPredictions
 from saeval.evalsuite.options import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from saeval.errors import InputError
-from saeval.evalsuite.gate.policy import BUILT_IN, load_policy, parse_metric
+from saeval.evalsuite.compare.metric_names import parse_metric
+from saeval.evalsuite.gate.policy_file import BUILT_IN, load_policy
 from saeval.stats.gate.rules import Rule
 from saeval.stats.metrics.built_in import OF_ANSWERS, OF_CONFIDENCE
 from saeval.tasks.registry import get_task, list_tasks

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from saeval.evalsuite.gate.policy import load_policy
+from saeval.evalsuite.gate.policy_file import load_policy
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.gate.decide import overall_verdict
 from validity.data import NA, judged, paired

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from saeval.evalsuite.gate.policy import load_policy
+from saeval.evalsuite.gate.policy_file import load_policy
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats.gate.decide import overall_verdict
 from saeval.stats.gate.rules import Rule
