@@ -217,7 +217,7 @@ def load_tasks(config: RunConfig, progress: Progress = SILENT) -> list[LoadedTas
         raise InputError(str(error)) from error
     found: dict[str, list[LoadedTask]] = {}
     if foreign:
-        from saeval.evalsuite.run.harness_task import load_foreign_tasks
+        from saeval.evalsuite.run.foreign_tasks import load_foreign_tasks
 
         found.update(load_foreign_tasks(foreign, config, progress))
     for name, task in own.items():
