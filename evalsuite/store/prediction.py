@@ -185,6 +185,10 @@ class Prediction(_Record):
             raise ValueError("`scores` must hold a score when `status` is scored")
         if self.correct != (self.prediction == self.target):
             raise ValueError("`correct` must say whether `prediction` equals `target`")
+        if self.scores and self.status == "answered":
+            name, score = next(iter(self.scores.items()))
+            if self.correct != (score.value == 1):
+                raise ValueError(f"`correct` must say whether the score {quoted(name)} is 1")
         if self.label_probabilities is not None:
             total = sum(self.label_probabilities.values())
             if abs(total - 1) > 1e-6:

@@ -106,6 +106,14 @@ def test_a_score_out_of_its_range_is_refused(value):
         parse_line(bad, "base.jsonl:1")
 
 
+@pytest.mark.parametrize(("value", "edited"), [(1, 0.0), (0, 1.0)])
+def test_a_grade_that_its_score_contradicts_is_refused(value, edited):
+    record = json.loads(_line(scores={"acc": value}).to_line())
+    record["scores"]["acc"]["value"] = edited
+    with pytest.raises(InputError, match="must say whether the score 'acc' is 1"):
+        parse_line(json.dumps(record), "here")
+
+
 def test_a_score_without_bounds_is_still_a_number_that_can_be_added():
     with pytest.raises(ValidationError):
         Score(value=1e308, range=None)
