@@ -32,12 +32,22 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
     A process that is killed meanwhile leaves a temporary file, which the next one to write the
     file, or to lock the folder, removes.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    with replace_file(path) as file:
+        file.write(content.encode("utf-8") if isinstance(content, str) else content)
+    return path
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """`write_atomic` for content that comes piece by piece: the file is replaced at the end.
+
+    After an error the old content is still there.
+    """
     sweep_temporary(path.parent, path.name)
     temporary, file = _open_temporary(path)
     with file:  # closed, and so unlocked, when nothing is left to sweep
         try:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -47,7 +57,6 @@ def write_atomic(path: Path, content: str | bytes) -> Path:
                 raise DiskFullError(f"disk full: {path} ({error.strerror})") from error
             raise
     sync_folder(path.parent)
-    return path
 
 
 def sweep_temporary(folder: Path, name: str | None = None) -> None:

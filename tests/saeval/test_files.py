@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from saeval.errors import InputError, RunFolderError
-from saeval.files import AppendOnlyLog, Manifest, lock_folder, write_atomic
+from saeval.files import AppendOnlyLog, Manifest, lock_folder, replace_file, write_atomic
 
 
 def test_a_file_is_replaced_whole_and_is_as_readable_as_others(tmp_path):
@@ -24,6 +24,25 @@ def test_a_file_is_replaced_whole_and_is_as_readable_as_others(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(other.stat().st_mode)
     write_atomic(path, b"\x00\r\n")
     assert path.read_bytes() == b"\x00\r\n"
+
+
+def test_a_file_written_in_pieces_is_replaced_when_all_are_there(tmp_path):
+    path = write_atomic(tmp_path / "big", b"old")
+    with replace_file(path) as file:
+        file.write(b"ne")
+        assert path.read_bytes() == b"old"
+        file.write(b"w")
+    assert path.read_bytes() == b"new"
+
+    def half() -> None:
+        with replace_file(path) as file:
+            file.write(b"half")
+            raise RuntimeError("in between")
+
+    with pytest.raises(RuntimeError, match="in between"):
+        half()
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypatch):
