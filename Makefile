@@ -7,7 +7,7 @@ EXPORT ?= .venv-export
 OUT ?= demo
 
 .PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-kills test-wheel test-vllm test-export \
-  install-sizes lint format requirements docs gallery release release-check bench bench-engines bench-train \
+  install-sizes lint format requirements docs gallery release release-check bench bench-scale bench-engines bench-train \
   recipes-compared frontier-example validity validity-quick clean
 
 # Everything that the demo, the tests, the lint and the documentation use.
@@ -122,6 +122,11 @@ bench: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench.py
 
+# Comparisons and gates from 10,000 pairs to 10,000,000 against their goals; half an hour, 20 GB on disk.
+bench-scale: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python tests/benchmarks/bench_scale.py
+
 # Base and checkpoint on one vLLM engine beside two separate lm_eval runs, and our layers' share.
 bench-engines: setup-vllm
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_engines.py
@@ -152,4 +157,4 @@ validity-quick: setup
 	PYTHONPATH=tests/simulations OMP_NUM_THREADS=1 $(BIN)/python -m validity --quick
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(EXPORT) $(OUT) dist build saeval-runs validity-runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(EXPORT) $(OUT) dist build saeval-runs validity-runs bench-data *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
