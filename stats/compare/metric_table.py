@@ -85,7 +85,7 @@ def metric_rows(
     level = config.confidence_level
     ratios = {} if pairs.cluster is None else clustered_ratio_differences(pairs, level)
     rows = [_row(key, pairs, bootstrap, ratios, config) for key in keys]
-    rows += _aurc_row(pairs, config.confidence_level)
+    rows += _aurc_row(pairs, bootstrap, config.confidence_level)
     family = [row for row in rows if row.headline and row.pvalue is not None]
     adjusted = max_t_pvalues(
         {(row.metric, row.label): row.difference for row in family},
@@ -100,17 +100,17 @@ def metric_rows(
     )
 
 
-def _aurc_row(pairs: PairedAnswers, confidence_level: float) -> list[MetricComparison]:
+def _aurc_row(
+    pairs: PairedAnswers, bootstrap: PairedBootstrap, confidence_level: float
+) -> list[MetricComparison]:
     """The AURC is no sum over items and so not in the bootstrap; empty without confidences."""
     if not pairs.both_confident.any():
         return []
+    key: MetricKey = ("aurc", None)
+    test, _ = difference_test(key, pairs, lambda: bootstrap, {}, confidence_level)
     stated, right, stated_after, right_after = _stated(pairs)
-    cluster = _cluster(pairs)
-    test = aurc_difference(
-        right, stated, right_after, stated_after, cluster=cluster, confidence_level=confidence_level
-    )
     values = aurc(right, stated), aurc(right_after, stated_after)
-    return [secondary_row(("aurc", None), *values, test, get_metric("aurc").higher_is_better)]
+    return [secondary_row(key, *values, test, get_metric("aurc").higher_is_better)]
 
 
 def _has_a_meaning(key: MetricKey, pairs: PairedAnswers) -> bool:
@@ -188,7 +188,7 @@ def _row(
     )
     if base is None or checkpoint is None:
         return replace(row, reason=NO_VALUE)
-    test, reason = _difference_test(key, pairs, bootstrap, ratios, config.confidence_level)
+    test, reason = difference_test(key, pairs, lambda: bootstrap, ratios, config.confidence_level)
     percentile = _percentile(pairs, config.confidence_level)
     own = value_intervals(key, pairs, config.confidence_level)
     return replace(
@@ -223,7 +223,8 @@ def _equivalence(
         limits = at_level(test, level).confidence_interval
     else:
         looser = {k: at_level(ratio, level) for k, ratio in ratios.items() if k == key}
-        limits = _difference_test(key, pairs, bootstrap, looser, level)[0].confidence_interval
+        wider, _ = difference_test(key, pairs, lambda: bootstrap, looser, level)
+        limits = wider.confidence_interval
     return Equivalence(config.margin_of(key[0]), informative(limits))
 
 
@@ -290,14 +291,26 @@ def direction_in(metric: Metric, pairs: PairedAnswers, confidence_level: float) 
     return total.difference < 0
 
 
-def _difference_test(
+def difference_test(
     key: MetricKey,
     pairs: PairedAnswers,
-    bootstrap: PairedBootstrap,
+    bootstrap: Callable[[], PairedBootstrap],
     ratios: Mapping[MetricKey, DifferenceTest],
     confidence_level: float,
 ) -> tuple[DifferenceTest, str | None]:
-    """The test that suits the metric, and why it has no p value where it has none."""
+    """The test of a metric's difference, and why it has no p value where it has none.
+
+    Parameters
+    ----------
+    key
+        A metric of which both models have a value.
+    pairs, confidence_level
+        The answers, and the level of the interval.
+    bootstrap
+        Draws the joint bootstrap; called for metrics that have no better test.
+    ratios
+        With clusters, the tests of `clustered_ratio_differences` at that level.
+    """
     kind = get_metric(key[0]).kind
     if (values := paired_values(key, pairs)) is not None:
         return _or_reason(test_of_values(values, get_metric(key[0]), confidence_level))
@@ -308,13 +321,15 @@ def _difference_test(
         ratio = two_sided(key, pairs, ratios[key], constant=ratios[key].standard_error == 0)
         return _or_reason(replace(ratio, items=items_behind(key, pairs)))
     if kind == "counts":
-        return _by_bootstrap(key, pairs, bootstrap, confidence_level)
+        return _by_bootstrap(key, pairs, bootstrap(), confidence_level)
     stated, right, stated_after, right_after = _stated(pairs)
     options: _Options = {"cluster": _cluster(pairs), "confidence_level": confidence_level}
     if kind == "auroc":
         test = auroc_difference(right, stated, right_after, stated_after, **options)
         test = two_sided(key, pairs, test, constant=test.standard_error == 0)
         return _or_reason(test, "too few right or too few wrong answers")
+    if kind == "aurc":
+        return _or_reason(aurc_difference(right, stated, right_after, stated_after, **options))
     test = compare_std(stated, stated_after, **options).difference
     if max(_commonest(stated), _commonest(stated_after)) >= COLLAPSED:
         return replace(test, pvalue=None, confidence_interval=None), (

@@ -23,6 +23,7 @@ FOR_VERDICTS = 25.0
 """Enumerated and simulated one-sided error: 5.5% at 5%, whatever the losses."""
 _BINS = 1000
 _LEAST = 0.01
+_SMALLEST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,22 @@ class _Units:
         mean = float((self.counts @ self.sums) / (self.counts @ self.sizes))
         if mean <= self.worst:
             return self.worst
-        return float(
-            optimize.brentq(lambda limit: self.pvalue(limit) - alpha, self.worst, mean, xtol=1e-11)
-        )
+        quantile = float(special.ndtri(alpha))
+
+        def above(limit: float) -> float:
+            # Nearly a straight line, while p itself is flat nearly everywhere.
+            tail = min(max(self.pvalue(limit), _SMALLEST), 1 - 1e-16)
+            return float(special.ndtri(tail)) - quantile
+
+        deviations = self.sums - mean * self.sizes
+        error = math.sqrt(float(self.counts @ deviations**2)) / float(self.counts @ self.sizes)
+        low, high, step = mean, mean, error * abs(quantile)
+        while low > self.worst:
+            low = max(low - step, self.worst) if step > 0 else self.worst
+            if above(low) <= 0:
+                break
+            high, step = low, 2 * step
+        return float(optimize.brentq(above, low, high, xtol=1e-11))
 
 
 @dataclass(frozen=True)
@@ -255,7 +269,9 @@ def _saddlepoint(terms: FloatArray, shapes: FloatArray) -> float:
         following = place - step
         if not low < following < high:
             following = (low + high) / 2
-        if abs(following - place) <= 1e-14 * (1 + abs(place)):
+            if following in (low, high):
+                return following
+        elif abs(step) <= 1e-8 * (1 + abs(place)):  # Newton's next step would be its square
             return following
         place = following
     return place

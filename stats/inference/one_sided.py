@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from saeval.stats._core.arrays import FloatArray
-from saeval.stats._core.influence import DifferenceTest
+from saeval.stats._core.influence import DifferenceTest, lower_tail
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.bounded_mean import BoundedMean
 from saeval.stats.inference.few_changes import METHOD, FewChanges
@@ -58,8 +57,8 @@ def by_tango(lost: int, won: int, items: int, limit: float, confidence_level: fl
         (won - lost) / items,
         limit,
         tango_interval(lost, won, items, confidence_level=2 * confidence_level - 1),
-        float(stats.norm.sf(score)),
-        float(stats.norm.cdf(score)),
+        lower_tail(-score, None),
+        lower_tail(score, None),
         items,
         "tango-score",
         confidence_level,
@@ -74,15 +73,13 @@ def by_t(test: DifferenceTest, limit: float, confidence_level: float) -> LimitTe
     if estimate is None or centre is None or not error or test.confidence_interval is None:
         reason = "one of the models has no value" if estimate is None else "nothing varies"
         return untested(estimate, limit, confidence_level, test.items, reason)
-    freedom = test.degrees_of_freedom
-    reference = stats.norm if freedom is None else stats.t(freedom)
     z = (centre - limit) / error
     return LimitTest(
         estimate,
         limit,
         test.confidence_interval,
-        float(reference.sf(z)),
-        float(reference.cdf(z)),
+        lower_tail(-z, test.degrees_of_freedom),
+        lower_tail(z, test.degrees_of_freedom),
         test.items,
         test.method,
         confidence_level,

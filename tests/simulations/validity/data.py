@@ -8,20 +8,25 @@ calibrated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
+from saeval.evalsuite.gate.policy_file import load_policy
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
-from saeval.stats.bootstrap.paired import paired_bootstrap
-from saeval.stats.compare.config import StatsConfig
-from saeval.stats.compare.metric_comparison import MetricComparison
-from saeval.stats.compare.metric_table import metric_rows
+from saeval.stats._core.interval import Interval
+from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
+from saeval.stats.compare.metric_comparison import informative
+from saeval.stats.compare.metric_table import difference_test
 from saeval.stats.gate.decide import GatedTask, decide_rules
 from saeval.stats.gate.results import RuleResult
 from saeval.stats.gate.rules import Rule
+from saeval.stats.inference.ratios import clustered_ratio_differences
+from saeval.stats.metrics.metric import MetricKey
+from saeval.stats.metrics.registry import get_metric
+from validity.promises import Outcome
 
 LABELS = ("PASS", "FAIL", "NA")
 NA = 2
@@ -32,6 +37,8 @@ COVERAGE = "coverage of 95%"
 POWER = "power at 5%"
 REPLICATES = 599
 """Bootstrap replicates and permutations: few, and (b + 1)/600 can be 5%."""
+OF_WHOLE_TABLE = (("macro_f1", None),)
+"""Metrics that with clusters are tested by leaving each out of the table of counts."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +113,12 @@ def judged(
     )
 
 
+@cache
+def built_in_rules() -> tuple[Rule, ...]:
+    """Those of the built-in policy for a task with `LABELS`."""
+    return tuple(load_policy(None).rules_for("fever", LABELS)[0])
+
+
 def verdicts(
     what: str, pairs: PairedAnswers, rule: Rule, rng: np.random.Generator, level: float = 0.95
 ) -> dict[tuple[str, str], float]:
@@ -124,24 +137,51 @@ def uneven_sizes(clusters: int, largest: int = 50, seed: int = 0) -> np.ndarray:
     return np.exp(rng.uniform(0, np.log(largest + 1), clusters)).astype(int)
 
 
+@dataclass(frozen=True)
+class Tested:
+    """A row of a comparison: the p value of its difference and its interval, where it has them."""
+
+    pvalue: float | None
+    interval: Interval | None
+
+
 def compared(
-    pairs: PairedAnswers, rng: np.random.Generator
-) -> dict[tuple[str, str | None], MetricComparison]:
-    """The rows of a comparison, by metric and label."""
-    bootstrap = paired_bootstrap(pairs, n_resamples=REPLICATES, rng=rng)
-    settings = StatsConfig(confidence_level=0.95, n_resamples=REPLICATES, seed=0)
-    return {(row.metric, row.label): row for row in metric_rows(pairs, bootstrap, settings)}
+    pairs: PairedAnswers, rng: np.random.Generator, keys: Iterable[MetricKey]
+) -> dict[MetricKey, Tested]:
+    """Those rows of a comparison that both models have values for."""
+
+    @cache
+    def bootstrap() -> PairedBootstrap:
+        return paired_bootstrap(pairs, n_resamples=REPLICATES, rng=rng)
+
+    found = {}
+    for key in keys:
+        if get_metric(key[0]).needs_confidence and not pairs.both_confident.any():
+            continue
+        whole = pairs.cluster is not None and key in OF_WHOLE_TABLE
+        ratios = clustered_ratio_differences(pairs, 0.95) if whole else {}
+        test, _ = difference_test(key, pairs, bootstrap, ratios, 0.95)
+        found[key] = Tested(test.pvalue, informative(test.confidence_interval))
+    return found
 
 
-def outcomes(what: str, row: MetricComparison, truth: float) -> dict[tuple[str, str], float | None]:
+def outcomes(
+    key: MetricKey, rows: Mapping[MetricKey, Tested], truth: float
+) -> dict[Outcome, float | None]:
     """Whether a row's p is below 5%, its interval holds the truth, and the two disagree."""
-    if row.pvalue is None or row.confidence_interval is None:
+    row = rows.get(key)
+    if row is None or row.pvalue is None or row.interval is None:
         return {}
-    rejected = row.pvalue < 0.05
-    low, high = row.confidence_interval.low, row.confidence_interval.high
+    rejected, what = row.pvalue < 0.05, name_of(key)
+    low, high = row.interval.low, row.interval.high
     return {
         (what, TYPE_I): rejected,
         (what, POWER): rejected,
         (what, COVERAGE): low <= truth <= high,
         (what, "p and interval disagree"): rejected == (low <= 0 <= high),
     }
+
+
+def name_of(key: MetricKey) -> str:
+    """``NA recall``."""
+    return " ".join(part for part in (key[1], key[0].replace("_", " ")) if part)

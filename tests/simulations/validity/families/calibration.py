@@ -7,7 +7,17 @@ from functools import partial
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
-from validity.data import COVERAGE, LEVELS, POWER, TYPE_I, another_label, compared, outcomes, paired
+from validity.data import (
+    COVERAGE,
+    LEVELS,
+    POWER,
+    TYPE_I,
+    another_label,
+    compared,
+    name_of,
+    outcomes,
+    paired,
+)
 from validity.promises import Case, Family, Outcome, Promise, between
 
 ECE = ("ece_squared_debiased", None)
@@ -34,13 +44,9 @@ def draw_stated(
 def simulate(
     items: int, levels: np.ndarray, over: tuple[float, float], rng: np.random.Generator
 ) -> dict[Outcome, float | None]:
-    rows = compared(draw_stated(items, levels, over, rng), rng)
-    found: dict[Outcome, float | None] = {}
-    if ECE in rows:
-        found |= outcomes("squared ECE", rows[ECE], 0.0)
-    if OVERCONFIDENCE in rows:
-        found |= outcomes("overconfidence", rows[OVERCONFIDENCE], over[1] - over[0])
-    return found
+    keys = (OVERCONFIDENCE,) if over[0] != over[1] else (OVERCONFIDENCE, ECE)
+    rows = compared(draw_stated(items, levels, over, rng), rng, keys)
+    return outcomes(OVERCONFIDENCE, rows, over[1] - over[0]) | outcomes(ECE, rows, 0.0)
 
 
 def calibrated(items: int, levels: np.ndarray, over: float = 0.0, quick: bool = False) -> Case:
@@ -51,7 +57,7 @@ def calibrated(items: int, levels: np.ndarray, over: float = 0.0, quick: bool = 
         (
             between("overconfidence", TYPE_I, 0.04, 0.06),
             between("overconfidence", COVERAGE, 0.94, 0.96),
-            Promise("squared ECE", TYPE_I, 0.04, 0.06, may_be_untested=True),
+            Promise(name_of(ECE), TYPE_I, 0.04, 0.06, may_be_untested=True),
         ),
         quick,
         share=0.5,

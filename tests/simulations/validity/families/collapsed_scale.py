@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from validity.data import TYPE_I, another_label, compared, outcomes, paired
+from validity.data import TYPE_I, another_label, compared, name_of, outcomes, paired
 from validity.promises import Case, Family, Outcome, Promise
 
 SPREAD = ("confidence_std", None)
@@ -23,9 +23,8 @@ def simulate(
         stated = np.where(own < common, 0.95, rng.choice([0.1, 0.5, 0.7], items))
         return np.where(rng.random(items) < 0.7, target, another_label(target, rng)), stated
 
-    return outcomes(
-        "confidence SD", compared(paired(target, answers(), answers()), rng)[SPREAD], 0.0
-    )
+    rows = compared(paired(target, answers(), answers()), rng, [SPREAD])
+    return outcomes(SPREAD, rows, 0.0)
 
 
 def case(items: int, common: float, dependent: bool = False, quick: bool = False) -> Case:
@@ -33,7 +32,7 @@ def case(items: int, common: float, dependent: bool = False, quick: bool = False
     return Case(
         f"{items:,} items, {common:.0%} on one value{same}",
         partial(simulate, items, common, dependent),
-        (Promise("confidence SD", TYPE_I, at_most=0.06, may_be_untested=True),),
+        (Promise(name_of(SPREAD), TYPE_I, at_most=0.06, may_be_untested=True),),
         quick,
         share=0.5,
     )

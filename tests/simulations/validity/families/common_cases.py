@@ -10,7 +10,7 @@ import numpy as np
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.metrics.aurc import aurc
 from saeval.stats.metrics.metric import MetricKey
-from validity.data import COVERAGE, POWER, TYPE_I, Design, compared, draw, outcomes
+from validity.data import COVERAGE, POWER, TYPE_I, Design, compared, draw, name_of, outcomes
 from validity.promises import Case, Family, Outcome, Promise
 
 AURC: MetricKey = ("aurc", None)
@@ -50,16 +50,11 @@ def truth(design: Design) -> dict[MetricKey, float]:
 
 
 def simulate(design: Design, rng: np.random.Generator) -> dict[Outcome, float | None]:
-    rows = compared(draw(design, rng), rng)
+    rows = compared(draw(design, rng), rng, METRICS)
     found: dict[Outcome, float | None] = {}
     for key in METRICS:
-        if key in rows:
-            found |= outcomes(name_of(key), rows[key], truth(design)[key])
+        found |= outcomes(key, rows, truth(design)[key])
     return found
-
-
-def name_of(key: MetricKey) -> str:
-    return " ".join(part for part in (key[1], key[0].replace("_", " ")) if part)
 
 
 def case(name: str, design: Design, quick: bool = False) -> Case:

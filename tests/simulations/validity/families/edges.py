@@ -15,6 +15,7 @@ from validity.data import (
     TYPE_I,
     another_label,
     compared,
+    name_of,
     outcomes,
     paired,
 )
@@ -73,11 +74,11 @@ def exchangeable(
 def simulate(
     items: int, options: dict[str, object], rng: np.random.Generator
 ) -> dict[Outcome, float | None]:
-    rows = compared(exchangeable(items, rng, **options), rng)  # type: ignore[arg-type]
+    pairs = exchangeable(items, rng, **options)  # type: ignore[arg-type]
+    rows = compared(pairs, rng, METRICS)
     found: dict[Outcome, float | None] = {}
     for key in METRICS:
-        if key in rows:
-            found |= outcomes(name_of(key), rows[key], 0.0)
+        found |= outcomes(key, rows, 0.0)
     return found
 
 
@@ -95,10 +96,6 @@ METRICS = (
     ("confidence_mean", None),
     ("confidence_std", None),
 )
-
-
-def name_of(key: tuple[str, str | None]) -> str:
-    return " ".join(part for part in (key[1], key[0].replace("_", " ")) if part)
 
 
 def case(name: str, items: int, quick: bool = False, **options: object) -> Case:

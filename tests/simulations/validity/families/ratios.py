@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats.gate.rules import Rule
-from validity.data import COVERAGE, NA, TYPE_I, compared, judged, outcomes, paired
+from validity.data import COVERAGE, NA, TYPE_I, compared, judged, name_of, outcomes, paired
 from validity.promises import Case, Family, Outcome, at_least, at_most, between
 
 PRECISION = ("precision", "NA")
@@ -58,8 +58,7 @@ def simulate(
     rng: np.random.Generator,
 ) -> dict[Outcome, float | None]:
     pairs = draw_abstaining(items, base, after, na_share, clusters, rng)
-    what = f"NA {key[0]}"
-    return outcomes(what, compared(pairs, rng)[key], 0.0)
+    return outcomes(key, compared(pairs, rng, [key]), 0.0)
 
 
 def case(
@@ -72,7 +71,7 @@ def case(
     quick: bool = False,
     near_1: bool = False,
 ) -> Case:
-    what = f"NA {key[0]}"
+    what = name_of(key)
     said = [na_share * hit + (1 - na_share) * false for hit, false in (base, after)]
     grouped = f" in {clusters} clusters" if clusters else ""
     return Case(

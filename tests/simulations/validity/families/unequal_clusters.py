@@ -17,6 +17,7 @@ from validity.data import (
     another_label,
     compared,
     judged,
+    name_of,
     outcomes,
     paired,
     uneven_sizes,
@@ -54,10 +55,10 @@ def draw_clusters(sizes: np.ndarray, worse: float, rng: np.random.Generator) -> 
 
 
 def simulate(clusters: int, largest: int, rng: np.random.Generator) -> dict[Outcome, float | None]:
-    rows = compared(draw_clusters(uneven_sizes(clusters, largest), 0.0, rng), rng)
+    rows = compared(draw_clusters(uneven_sizes(clusters, largest), 0.0, rng), rng, METRICS)
     found: dict[Outcome, float | None] = {}
     for key in METRICS:
-        found |= outcomes(name_of(key), rows[key], 0.0)
+        found |= outcomes(key, rows, 0.0)
     return found
 
 
@@ -81,10 +82,6 @@ def simulate_gate(clusters: int, worse: float, rng: np.random.Generator) -> dict
         found[what, "PASS"] = result.verdict == "PASS"
         found[what, "REGRESSION"] = against is not None and against <= 0.05
     return found
-
-
-def name_of(key: tuple[str, str | None]) -> str:
-    return " ".join(part for part in (key[1], key[0].replace("_", " ")) if part)
 
 
 def coverage_case(clusters: int, largest: int = 50, quick: bool = False) -> Case:
