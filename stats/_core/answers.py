@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.counted import Count, number_of, number_where, those
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ class PairedAnswers:
     is_graded
         Whether answers are right or wrong; False where they have scores alone, and `target` and
         `predicted` mean nothing.
+    count
+        Shape (n,): how many items each row stands for, which are then independent; None for one
+        each.
     """
 
     labels: tuple[str, ...]
@@ -110,9 +114,16 @@ class PairedAnswers:
     wrong: str | None = None
     scores: tuple[ScoreDeclaration, ...] = ()
     is_graded: bool = True
+    count: Count = None
 
     def __len__(self) -> int:
+        """Number of rows; see `items`."""
         return len(self.target)
+
+    @property
+    def items(self) -> int:
+        """Number of items that the rows stand for."""
+        return number_of(self.target, self.count)
 
     @property
     def models(self) -> tuple[Answers, ...]:
@@ -133,7 +144,10 @@ class PairedAnswers:
     def discordant(self) -> tuple[int, int]:
         """Items that only the base answered correctly, and items that only the checkpoint did."""
         base, checkpoint = self.base_correct, self.checkpoint_correct
-        return int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
+        return (
+            number_where(base & ~checkpoint, self.count),
+            number_where(~base & checkpoint, self.count),
+        )
 
     @property
     def both_confident(self) -> BoolArray:
@@ -149,6 +163,7 @@ class PairedAnswers:
             checkpoint=self.checkpoint.subset(items),
             cluster=None if self.cluster is None else self.cluster[items],
             stratum=None if self.stratum is None else self.stratum[items],
+            count=those(self.count, items),
         )
 
 
@@ -229,6 +244,7 @@ def paired_answers(
     wrong: str | None = None,
     scores: tuple[ScoreDeclaration, ...] = (),
     is_graded: bool = True,
+    count: npt.ArrayLike | None = None,
 ) -> PairedAnswers:
     """Check two models' answers to the same items and pair them.
 
@@ -253,6 +269,9 @@ def paired_answers(
         What the scores of the answers are; empty where they have none.
     is_graded
         Whether answers are right or wrong, and have not only scores.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
+        A group-by of a hundred million answers is then compared in the time of its groups.
 
     Returns
     -------
@@ -300,6 +319,7 @@ def paired_answers(
             array = check.groups(name, group)
             check.same_length(target=checked_target, **{name: array})
             groups[name] = array
+    _, number = check.clusters_or_counts(cluster, count, target=checked_target)
     return PairedAnswers(
         labels,
         abstention,
@@ -311,6 +331,7 @@ def paired_answers(
         wrong,
         scores,
         is_graded,
+        number,
     )
 
 

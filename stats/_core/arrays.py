@@ -103,6 +103,14 @@ def confidences(name: str, values: npt.ArrayLike, *, missing: bool = False) -> F
     return array
 
 
+def answers_and_counts(
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, count: npt.ArrayLike | None
+) -> tuple[BoolArray, FloatArray, IntArray | None]:
+    """Outcomes and confidences of the same rows, and how many items each row stands for."""
+    right, stated = answers("", correct, confidence)
+    return right, stated, clusters_or_counts(None, count, confidence=stated)[1]
+
+
 def answers(
     prefix: str, correct: npt.ArrayLike, confidence: npt.ArrayLike
 ) -> tuple[BoolArray, FloatArray]:
@@ -171,6 +179,23 @@ def dense_codes(group: IntArray) -> IntArray:
     return np.unique(group, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 
+def clusters_or_counts(
+    cluster: npt.ArrayLike | None, count: npt.ArrayLike | None, **rows: npt.NDArray[Any]
+) -> tuple[IntArray | None, IntArray | None]:
+    """The clusters of rows, or the number of items that each stands for; not both."""
+    if count is not None and cluster is not None:
+        raise ValueError("`count` must be None where `cluster` is given: its items need own rows")
+    if cluster is not None:
+        group = groups("cluster", cluster)
+        same_length(**rows, cluster=group)
+        return group, None
+    if count is None:
+        return None, None
+    number = counts("count", count)
+    same_length(**rows, count=number)
+    return None, number
+
+
 def count_groups(group: IntArray) -> int:
     """How many integer groups, numbered from 0, are in use."""
     return int(np.count_nonzero(np.bincount(group)))
@@ -181,6 +206,17 @@ def _kind(value: Any) -> str:
     if isinstance(value, Integral) and not isinstance(value, (bool, np.bool_)):
         return "int"
     return "str" if isinstance(value, str) else type(value).__name__
+
+
+def counts(name: str, values: npt.ArrayLike) -> IntArray:
+    """How many items each row stands for: whole numbers of 1 and more."""
+    array = vector(name, values)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"`{name}` must hold whole numbers, found {array.dtype}")
+    if (array < 1).any():
+        index = int((array < 1).argmax())
+        raise ValueError(f"`{name}` must be positive, found {array[index]} at index {index}")
+    return array.astype(np.int64)
 
 
 def square_counts(name: str, values: npt.ArrayLike) -> FloatArray:

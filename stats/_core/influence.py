@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.counted import Count, number_of
 from saeval.stats._core.interval import Interval
 
 _ROUNDING = 1e-10
@@ -63,20 +64,24 @@ class DifferenceTest:
     centre: float | None = None
 
 
-def jackknife_standard_error(influence: FloatArray, cluster: IntArray) -> float | None:
+def jackknife_standard_error(
+    influence: FloatArray, cluster: IntArray | None, count: Count = None
+) -> float | None:
     """CR3 standard error of an estimate from its influence values.
 
     Parameters
     ----------
     influence
-        Shape (n,): influence values, summing to 0.
+        Shape (n,): influence values, summing to 0 over items.
     cluster
-        Shape (n,): codes 0 … C−1, every one in use; ``arange(n)`` for independent items.
+        Shape (n,): codes 0 … C−1, every one in use; None for independent items.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
 
     Returns
     -------
     float or None
-        None with a single cluster.
+        None with a single cluster or item.
 
     Notes
     -----
@@ -92,8 +97,15 @@ def jackknife_standard_error(influence: FloatArray, cluster: IntArray) -> float 
     .. [2] Bell, McCaffrey (2002), Bias reduction in standard errors for linear regression with
        multi-stage samples, Survey Methodology 28:169.
     """
+    items = number_of(influence, count)
+    if cluster is None:
+        if items < 2:
+            return None
+        change = influence / (items - 1)
+        squares = float(change @ change) if count is None else float(count @ change**2)
+        return math.sqrt((items - 1) / items * squares)
     sizes = np.bincount(cluster)
-    clusters, items = len(sizes), len(influence)
+    clusters = len(sizes)
     if clusters < 2:
         return None
     change = np.bincount(cluster, weights=influence) / (items - sizes)
@@ -114,13 +126,13 @@ def quantile(probability: float, degrees_of_freedom: float | None) -> float:
     return float(stdtrit(degrees_of_freedom, probability))
 
 
-def degrees_of_freedom_of(cluster: IntArray) -> float:
+def degrees_of_freedom_of(cluster: IntArray | None, items: int) -> float:
     """Of Student's t for a variance from clusters: (Σn_g)²/Σn_g² − 1, at most C − 1.
 
     Parameters
     ----------
     cluster
-        Shape (n,): codes 0 … C−1, every one in use.
+        Shape (n,): codes 0 … C−1, every one in use; None for `items` independent ones.
 
     Notes
     -----
@@ -132,6 +144,8 @@ def degrees_of_freedom_of(cluster: IntArray) -> float:
     .. [1] Carter, Schnepel, Steigerwald (2017), Asymptotic behavior of a t-test robust to cluster
        heterogeneity, Review of Economics and Statistics 99:698.
     """
+    if cluster is None:
+        return float(items - 1)
     sizes = np.bincount(cluster).astype(np.float64)
     return float(sizes.sum() ** 2 / (sizes @ sizes)) - 1
 

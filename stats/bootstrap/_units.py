@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from saeval.stats._core.answers import JointAnswers, PairedAnswers, lacks_confidence
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.counted import Count, tally, those
 from saeval.stats.bootstrap._multinomial import MOST_IN_A_BYTE, MOST_IN_TWO_BYTES, Units, mix
 from saeval.stats.metrics.confidence import calibration_bins
 from saeval.stats.metrics.from_counts import Scale
@@ -53,9 +54,10 @@ class Entries:
 def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]:
     """Units of the items, and the entries of each model."""
     k, models = len(pairs.labels), pairs.models
+    count = pairs.count if isinstance(pairs, PairedAnswers) else None
     missing = [lacks_confidence(pairs, answers).astype(np.int64) for answers in models]
     usable = np.asarray(~np.isnan([answers.confidence for answers in models]).any(axis=0))
-    scales = [_scale(answers.confidence, usable) for answers in models]
+    scales = [_scale(answers.confidence, usable, count) for answers in models]
     stratum = np.zeros(len(pairs), dtype=np.int64)
     if pairs.stratum is not None:
         stratum = np.unique(pairs.stratum, return_inverse=True)[1].astype(np.int64)
@@ -69,10 +71,10 @@ def units_of(pairs: PairedAnswers | JointAnswers) -> tuple[Units, list[Entries]]
             )
             for order in _orders(len(models))
         ),
-        key=lambda kind: _fingerprint(kind, stratum, pairs.cluster),
+        key=lambda kind: _fingerprint(kind, stratum, pairs.cluster, count),
     )
     if pairs.cluster is None:
-        units, unit, item = _kinds(kind, stratum)
+        units, unit, item = _kinds(kind, stratum, count)
     else:
         units, unit, item = _clusters(kind, stratum, pairs.cluster)
     entries = [
@@ -93,7 +95,7 @@ def _orders(models: int) -> list[range]:
     return [range(models), range(models)[::-1]][: 2 if models == 2 else 1]
 
 
-def _fingerprint(kind: IntArray, stratum: IntArray, cluster: IntArray | None) -> int:
+def _fingerprint(kind: IntArray, stratum: IntArray, cluster: IntArray | None, count: Count) -> int:
     """A number that depends on which kinds there are and not on the order of the items.
 
     Of the two orders of two models, the one with the smaller number is taken, so that exchanging
@@ -102,6 +104,8 @@ def _fingerprint(kind: IntArray, stratum: IntArray, cluster: IntArray | None) ->
     content = mix(kind.astype(np.uint64) + mix(stratum.astype(np.uint64)))
     if cluster is not None:
         content = mix(_contents(content, np.unique(cluster, return_inverse=True)[1]))
+    elif count is not None:
+        content = content * count.astype(np.uint64)
     return int(content.sum())
 
 
@@ -112,11 +116,11 @@ def _contents(content: npt.NDArray[np.uint64], unit: npt.NDArray[Any]) -> npt.ND
     return total
 
 
-def _scale(confidence: FloatArray, usable: BoolArray) -> tuple[Scale, IntArray]:
+def _scale(confidence: FloatArray, usable: BoolArray, count: Count) -> tuple[Scale, IntArray]:
     """The distinct confidences of the usable items, and the one of each item."""
     levels = np.unique(confidence[usable])
     level = np.where(usable, np.searchsorted(levels, confidence), -1)
-    counts = np.bincount(level[usable], minlength=len(levels)).astype(np.float64)
+    counts = tally(level[usable], those(count, usable), len(levels)).astype(np.float64)
     # The middle of a level, not a mean: equal confidences then have a spread of exactly 0.
     centre = float(levels[len(levels) // 2]) if len(levels) else 0.0
     return Scale(levels, calibration_bins(levels, counts), centre), level
@@ -134,10 +138,11 @@ def _number(*digits: tuple[IntArray, int]) -> IntArray:
     return number
 
 
-def _kinds(kind: IntArray, stratum: IntArray) -> tuple[Units, IntArray, IntArray]:
-    """Units, the unit of each entry, and an item of that kind."""
+def _kinds(kind: IntArray, stratum: IntArray, count: Count) -> tuple[Units, IntArray, IntArray]:
+    """Units, the unit of each entry, and a row of that kind."""
     joint = _number((stratum, int(stratum.max()) + 1), (kind, int(kind.max()) + 1))
-    _, first, counts = np.unique(joint, return_index=True, return_counts=True)
+    _, first, code = np.unique(joint, return_index=True, return_inverse=True)
+    counts = tally(code, count)
     if (-(-counts // MOST_IN_A_BYTE)).sum() < 1.1 * len(counts):
         first, counts = _split(first, counts, MOST_IN_A_BYTE)
     else:

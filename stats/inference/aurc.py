@@ -10,14 +10,16 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray
+from saeval.stats._core.counted import mean, number_of
 from saeval.stats._core.influence import (
     DifferenceTest,
     degrees_of_freedom_of,
     jackknife_standard_error,
     wald_test,
 )
+from saeval.stats._core.levels import Levels
 from saeval.stats.inference.smoothing import Model, smoothed_models
-from saeval.stats.metrics.aurc import ConfidenceLevels, aurc, harmonic_step, risks_of
+from saeval.stats.metrics.aurc import CoverageCurve, harmonic_step, risks_of
 
 
 def aurc_difference(
@@ -27,6 +29,7 @@ def aurc_difference(
     checkpoint_confidence: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
+    count: npt.ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> DifferenceTest:
     """AURC of the checkpoint − AURC of the base, each against its own right and wrong answers.
@@ -39,6 +42,8 @@ def aurc_difference(
         Shape (n,), in [0, 1]: stated by each model.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     confidence_level
         Confidence level of the interval, in (0, 1).
 
@@ -80,28 +85,32 @@ def aurc_difference(
     first_right, first = check.answers("base_", base_correct, base_confidence)
     second_right, second = check.answers("checkpoint_", checkpoint_correct, checkpoint_confidence)
     check.same_length(base_confidence=first, checkpoint_confidence=second)
-    group = np.arange(len(first)) if cluster is None else check.groups("cluster", cluster)
-    check.same_length(base_confidence=first, cluster=group)
-    clusters = int(group.max()) + 1
+    group, number = check.clusters_or_counts(cluster, count, base_confidence=first)
+    items = number_of(first, number)
+    clusters = items if group is None else int(group.max()) + 1
     same = np.array_equal(first, second) and np.array_equal(first_right, second_right)
     models: Sequence[Model] = [(first_right, first), (second_right, second)]
-    observed = 0.0 if same else _difference(models)
-    counted, smoothed = group, False
+    curves = [Levels.of(*model, number) for model in models]
+    observed = 0.0 if same else _difference(curves)
+    in_group, counted, smoothed = group, number, False
     if not same and clusters > 1:
-        models, with_added, smoothed = smoothed_models(models, group)
-        counted = group if with_added is None else with_added
+        models, in_group, counted, smoothed = smoothed_models(models, group, number)
+    if smoothed:
+        curves = [Levels.of(*model, counted) for model in models]
     error = None
     if clusters > 1:
-        before, after = (_influence(*model) for model in models)
+        before, after = (
+            _influence(right, levels) for (right, _), levels in zip(models, curves, strict=True)
+        )
         influence = after - before
-        error = jackknife_standard_error(influence - influence.mean(), counted)
+        error = jackknife_standard_error(influence - mean(influence, counted), in_group, counted)
     method = "jackknife-t" if cluster is None else "jackknife-cr3-t"
     test = wald_test(
-        _difference(models) if smoothed else observed,
+        _difference(curves) if smoothed else observed,
         error,
         scale=0.0 if same else 1.0,
-        degrees_of_freedom=degrees_of_freedom_of(group),
-        items=len(first),
+        degrees_of_freedom=degrees_of_freedom_of(group, items),
+        items=items,
         clusters=None if cluster is None else clusters,
         method=f"smoothed-{method}" if smoothed else method,
         confidence_level=confidence_level,
@@ -110,15 +119,15 @@ def aurc_difference(
     return replace(test, difference=observed)
 
 
-def _difference(models: Sequence[Model]) -> float:
-    before, after = (aurc(*model) for model in models)
+def _difference(levels: Sequence[Levels]) -> float:
+    before, after = (CoverageCurve(own).aurc for own in levels)
     return after - before
 
 
-def _influence(correct: BoolArray, confidence: FloatArray) -> FloatArray:
+def _influence(correct: BoolArray, of_levels: Levels) -> FloatArray:
     """(n − 1) · (AURC − AURC without the item), shape (n,)."""
-    n = len(confidence)
-    levels = ConfidenceLevels(correct, confidence)
+    levels = CoverageCurve(of_levels)
+    n = levels.total
     total = levels.risks.sum()
     above = np.cumsum(levels.risks) - levels.risks
     # What the levels below add once one item before them is gone: with it, a right one ...
@@ -133,5 +142,5 @@ def _influence(correct: BoolArray, confidence: FloatArray) -> FloatArray:
     for wrong in (0, 1):
         own = risks_of(levels.before, levels.errors_before, levels.items - 1, levels.errors - wrong)
         without[wrong] = above + own + below - wrong * lost
-    left_out = without[(~correct).astype(int), levels.of_item] / (n - 1)
-    return np.asarray((n - 1) * (total / n - left_out))
+    influence = (n - 1) * (total / n - without[:, ::-1] / (n - 1))
+    return np.where(correct, influence[0][of_levels.of_row], influence[1][of_levels.of_row])

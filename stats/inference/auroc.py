@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.counted import Count, number_of
 from saeval.stats._core.influence import (
     DifferenceTest,
     degrees_of_freedom_of,
@@ -20,8 +20,8 @@ from saeval.stats._core.influence import (
     wald_test,
 )
 from saeval.stats._core.interval import Interval
+from saeval.stats._core.levels import Levels
 from saeval.stats.inference.smoothing import Model, smoothed_models
-from saeval.stats.metrics.confidence import auroc
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def auroc_interval(
     confidence: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
+    count: npt.ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> AurocEstimate:
     """AUROC of one model with DeLong's interval.
@@ -76,6 +77,8 @@ def auroc_interval(
         Shape (n,): group of items that are not independent; None if all are. With clusters the
         interval is by the CR3 variance of summed influence values and t with C − 1 degrees of
         freedom.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     confidence_level
         Confidence level of the interval, in (0, 1).
 
@@ -109,23 +112,25 @@ def auroc_interval(
     """
     check.confidence_level_in_range(confidence_level)
     right, stated = check.answers("", correct, confidence)
-    group = _group(cluster, confidence=stated)
-    value = auroc(right, stated)
-    ((counted_right, counted),), counted_group, smoothed = smoothed_models([(right, stated)], group)
-    influence, centre = auroc_influence(counted_right, counted), auroc(counted_right, counted)
+    group, number = check.clusters_or_counts(cluster, count, confidence=stated)
+    own = Levels.of(right, stated, number)
+    items, hits = number_of(stated, number), int(own.right.sum())
+    (model,), in_group, counted, smoothed = smoothed_models([(right, stated)], group, number)
+    levels = Levels.of(*model, counted) if smoothed else own
+    influence, centre = auroc_influence(model[0], levels), levels.auroc
     error = interval = None
-    method, freedom = _reference(group, smoothed)
+    method, freedom = _reference(group, items, smoothed)
     if influence is not None:
-        error = _standard_error(influence, counted_group)
+        error = _standard_error(influence, in_group, counted)
     if centre is not None and error is not None and error > 1e-10:
         reach = quantile((1 + confidence_level) / 2, freedom) * error
         interval = Interval(max(centre - reach, 0.0), min(centre + reach, 1.0), method)
     return AurocEstimate(
-        value,
+        own.auroc,
         error,
         interval,
-        int(right.sum()),
-        int((~right).sum()),
+        hits,
+        items - hits,
         None if group is None else int(group.max()) + 1,
         method,
         confidence_level,
@@ -140,6 +145,7 @@ def auroc_difference(
     checkpoint_confidence: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
+    count: npt.ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> DifferenceTest:
     """AUROC of the checkpoint − AUROC of the base, each against its own right and wrong answers.
@@ -153,6 +159,8 @@ def auroc_difference(
         Shape (n,), in [0, 1]: stated by each model.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     confidence_level
         Confidence level of the interval, in (0, 1).
 
@@ -206,23 +214,29 @@ def auroc_difference(
     first_right, first = check.answers("base_", base_correct, base_confidence)
     second_right, second = check.answers("checkpoint_", checkpoint_correct, checkpoint_confidence)
     check.same_length(base_confidence=first, checkpoint_confidence=second)
-    group = _group(cluster, base_confidence=first)
+    group, number = check.clusters_or_counts(cluster, count, base_confidence=first)
     same = np.array_equal(first, second) and np.array_equal(first_right, second_right)
     models: Sequence[Model] = [(first_right, first), (second_right, second)]
-    observed, counted, smoothed = _difference(models), group, False
+    levels = [Levels.of(*model, number) for model in models]
+    observed, in_group, counted, smoothed = _difference(levels), group, number, False
     if not same:
-        models, counted, smoothed = smoothed_models(models, group)
-    before, after = (auroc_influence(*model) for model in models)
+        models, in_group, counted, smoothed = smoothed_models(models, group, number)
+    if smoothed:
+        levels = [Levels.of(*model, counted) for model in models]
+    before, after = (
+        auroc_influence(right, own) for (right, _), own in zip(models, levels, strict=True)
+    )
     error = None
     if before is not None and after is not None:
-        error = _standard_error(after - before, counted)
-    method, freedom = _reference(group, smoothed)
+        error = _standard_error(after - before, in_group, counted)
+    items = number_of(first, number)
+    method, freedom = _reference(group, items, smoothed)
     test = wald_test(
-        None if observed is None else _difference(models),
+        None if observed is None else _difference(levels),
         error,
         scale=0.0 if same else 1.0,
         degrees_of_freedom=freedom,
-        items=len(first),
+        items=items,
         clusters=None if group is None else int(group.max()) + 1,
         method=method,
         confidence_level=confidence_level,
@@ -231,18 +245,20 @@ def auroc_difference(
     return replace(test, difference=observed) if smoothed else test
 
 
-def auroc_influence(correct: BoolArray, confidence: FloatArray) -> FloatArray | None:
+def auroc_influence(correct: BoolArray, levels: Levels) -> FloatArray | None:
     """Influence values of the AUROC, scaled so that Σψ²/n² is DeLong's variance.
 
     Parameters
     ----------
-    correct, confidence
-        Shape (n,).
+    correct
+        Shape (n,): whether the items of each row are right.
+    levels
+        Of their confidence.
 
     Returns
     -------
     array or None
-        Shape (n,), summing to 0; None with fewer than two right or two wrong answers.
+        Shape (n,), summing to 0 over items; None with fewer than two right or two wrong answers.
 
     Notes
     -----
@@ -250,37 +266,33 @@ def auroc_influence(correct: BoolArray, confidence: FloatArray) -> FloatArray | 
     less confidence, ties half) minus the AUROC, times n/√(m(m − 1)); for a wrong one likewise
     with V01 (DeLong et al. 1988, eq. 4).
     """
-    items, right = len(correct), int(correct.sum())
-    wrong = items - right
-    if right < 2 or wrong < 2:
+    right, wrong = int(levels.right.sum()), int(levels.wrong.sum())
+    value = levels.auroc
+    if right < 2 or wrong < 2 or value is None:
         return None
-    ranks = stats.rankdata(confidence)
-    component = np.empty(items)
-    component[correct] = (ranks[correct] - stats.rankdata(confidence[correct])) / wrong
-    component[~correct] = 1 - (ranks[~correct] - stats.rankdata(confidence[~correct])) / right
-    kind = np.where(correct, right * (right - 1), wrong * (wrong - 1))
-    return np.asarray((component - component[correct].mean()) * items / np.sqrt(kind))
+    # Of a right item the proportion of wrong ones below, of a wrong one that of right ones above.
+    below = (np.cumsum(levels.wrong) - levels.wrong / 2) / wrong
+    above = 1 - (np.cumsum(levels.right) - levels.right / 2) / right
+    items = right + wrong
+    if_right = (below - value) * items / math.sqrt(right * (right - 1))
+    if_wrong = (above - value) * items / math.sqrt(wrong * (wrong - 1))
+    return np.where(correct, if_right[levels.of_row], if_wrong[levels.of_row])
 
 
-def _difference(models: Sequence[Model]) -> float | None:
-    before, after = (auroc(*model) for model in models)
+def _difference(levels: Sequence[Levels]) -> float | None:
+    before, after = (own.auroc for own in levels)
     return None if before is None or after is None else after - before
 
 
-def _group(cluster: npt.ArrayLike | None, **items: FloatArray) -> IntArray | None:
+def _standard_error(influence: FloatArray, cluster: IntArray | None, count: Count) -> float | None:
     if cluster is None:
-        return None
-    group = check.groups("cluster", cluster)
-    check.same_length(**items, cluster=group)
-    return group
-
-
-def _standard_error(influence: FloatArray, cluster: IntArray | None) -> float | None:
-    if cluster is None:
-        return math.sqrt(float(influence @ influence)) / len(influence)
+        squares = influence @ influence if count is None else count @ influence**2
+        return math.sqrt(float(squares)) / number_of(influence, count)
     return jackknife_standard_error(influence, cluster)
 
 
-def _reference(cluster: IntArray | None, smoothed: bool) -> tuple[str, float | None]:
-    method, freedom = ("z", None) if cluster is None else ("cr3-t", degrees_of_freedom_of(cluster))
+def _reference(cluster: IntArray | None, items: int, smoothed: bool) -> tuple[str, float | None]:
+    method, freedom = "z", None
+    if cluster is not None:
+        method, freedom = "cr3-t", degrees_of_freedom_of(cluster, items)
     return f"{'smoothed-' if smoothed else ''}delong-{method}", freedom

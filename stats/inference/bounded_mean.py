@@ -16,6 +16,7 @@ from scipy import optimize, special
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, IntArray, confidence_level_in_range
+from saeval.stats._core.counted import Count, in_order, number_of, tally
 from saeval.stats._core.interval import Interval
 
 ALWAYS = math.inf
@@ -98,6 +99,7 @@ def bounded_mean(
     lower: float,
     upper: float,
     cluster: npt.ArrayLike | None = None,
+    count: npt.ArrayLike | None = None,
     fades_at: float = ALWAYS,
 ) -> BoundedMean:
     """Tests and intervals of a mean whose values are bounded, valid at any number of items.
@@ -110,6 +112,8 @@ def bounded_mean(
         Bounds of a value: −1 and 1 for a difference of proportions.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     fades_at
         Standard deviation of the sum, in units of the worst loss, from which an unseen loss no
         longer counts; infinite for the bound without approximation.
@@ -164,29 +168,29 @@ def bounded_mean(
     check.finite("upper", upper)
     if not lower <= given.min() <= given.max() <= upper:
         raise ValueError(f"`values` must lie between {lower} and {upper}")
-    if cluster is None:
-        ordered, group = np.sort(given), None
-        mirrored = -ordered[::-1]
-    else:
-        group = check.groups("cluster", cluster)
-        check.same_length(values=given, cluster=group)
-        ordered, mirrored = given, -given
+    group, number = check.clusters_or_counts(cluster, count, values=given)
+    if group is None:
+        given, kind = np.unique(given, return_inverse=True)
+        number = tally(kind, number)
     return BoundedMean(
-        _units(ordered, group, lower, fades_at), _units(mirrored, group, -upper, fades_at)
+        _units(given, group, number, lower, fades_at),
+        _units(-given, group, number, -upper, fades_at),
     )
 
 
-def _units(values: FloatArray, group: IntArray | None, worst: float, fades_at: float) -> _Units:
-    """Units of values of which none is below `worst`; without clusters, values ascend."""
+def _units(
+    values: FloatArray, group: IntArray | None, number: Count, worst: float, fades_at: float
+) -> _Units:
+    """Units of values of which none is below `worst`: clusters, or so many items of each value."""
     unseen = 1.0
+    loss = in_order(values, number, (number_of(values, number) - 1) // 2) - worst
     if group is None:
-        loss = float(values[(len(values) - 1) // 2]) - worst
-        sums, counts = np.unique(values, return_counts=True)
-        sizes = np.ones(len(sums))
+        assert number is not None
+        order = np.argsort(values)
+        sums, counts, sizes = values[order], number[order], np.ones(len(values))
     else:
         # Items of a cluster are added in the order of their values, clusters told apart by content.
         order = np.lexsort((values, group))
-        loss = float(np.sort(values)[(len(values) - 1) // 2]) - worst
         size = np.bincount(group).astype(np.float64)
         unseen = float(size.max())
         total = np.bincount(group[order], weights=values[order]).astype(np.float64)

@@ -10,6 +10,7 @@ from scipy import special
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray, count_groups, dense_codes
+from saeval.stats._core.counted import Count, number_of, number_where
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import Interval
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
@@ -69,7 +70,11 @@ def two_sided(
 
 
 def of_mean(
-    test: DifferenceTest, changes: FloatArray, cluster: IntArray | None, span: float
+    test: DifferenceTest,
+    changes: FloatArray,
+    cluster: IntArray | None,
+    span: float,
+    count: Count = None,
 ) -> DifferenceTest:
     """A two-sided test of a mean difference, held to the bounded mean where few units differ.
 
@@ -81,15 +86,19 @@ def of_mean(
         Shape (n,): checkpoint − base for each item, and the items' clusters.
     span
         The largest size of a change.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     """
     differs = changes != 0
     if cluster is None:
-        changed, total = int(differs.sum()), len(changes)
+        changed, total = number_where(differs, count), number_of(changes, count)
     else:
         changed, total = count_groups(cluster[differs]), count_groups(cluster)
     if changed >= min(FEWEST_CHANGES, total / 2):
         return test
-    mean = bounded_mean(changes, lower=-span, upper=span, cluster=cluster, fades_at=FOR_VERDICTS)
+    mean = bounded_mean(
+        changes, lower=-span, upper=span, cluster=cluster, count=count, fades_at=FOR_VERDICTS
+    )
     bounds = mean.interval(test.confidence_level)
     if (own := test.confidence_interval) is not None:
         bounds = replace(own, low=min(own.low, bounds.low), high=max(own.high, bounds.high))
@@ -116,11 +125,11 @@ def few_changes(key: MetricKey, pairs: PairedAnswers, *, constant: bool) -> FewC
     effect = largest_effect(key, pairs)
     if not math.isfinite(effect):
         return None
-    differs, cluster = differing_items(key, pairs)
-    units, changed = len(differs), int(differs.sum())
+    differs, cluster, count = differing_items(key, pairs)
+    units, changed = number_of(differs, count), number_where(differs, count)
     if cluster is not None:
         sizes = np.bincount(dense_codes(cluster))
-        changed = count_groups(cluster[differs > 0])
+        changed = count_groups(cluster[differs])
         effect *= float(sizes.max()) * len(sizes) / units
         units = len(sizes)
     if constant:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.stats import norm, t
 
 from saeval.stats._core import arrays as check
+from saeval.stats._core.counted import mean, number_of, number_where
 from saeval.stats._core.influence import (
     DifferenceTest,
     degrees_of_freedom_of,
@@ -24,6 +25,7 @@ def mean_difference(
     checkpoint: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
+    count: npt.ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> DifferenceTest:
     """Test and interval for the difference of two means of item-level values.
@@ -36,6 +38,8 @@ def mean_difference(
     cluster
         Shape (n,): group of items that are not independent (one article, one case), of any
         type; None if all are.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     confidence_level
         Confidence level of the interval, in (0, 1).
 
@@ -78,24 +82,27 @@ def mean_difference(
     check.confidence_level_in_range(confidence_level)
     first, second = check.numbers("base", base), check.numbers("checkpoint", checkpoint)
     check.same_length(base=first, checkpoint=second)
+    group, number = check.clusters_or_counts(cluster, count, base=first)
     change = second - first
-    group = np.arange(len(change)) if cluster is None else check.groups("cluster", cluster)
-    check.same_length(base=first, cluster=group)
-    clusters = int(group.max()) + 1
+    items, average = number_of(change, number), mean(change, number)
     return wald_test(
-        float(change.mean()),
-        jackknife_standard_error(change - change.mean(), group),
+        average,
+        jackknife_standard_error(change - average, group, number),
         scale=float(np.abs(change).max()),
-        degrees_of_freedom=degrees_of_freedom_of(group),
-        items=len(change),
-        clusters=None if cluster is None else clusters,
+        degrees_of_freedom=degrees_of_freedom_of(group, items),
+        items=items,
+        clusters=None if group is None else int(group.max()) + 1,
         method="paired-t" if cluster is None else "cr3-t",
         confidence_level=confidence_level,
     )
 
 
 def proportion_interval(
-    happened: npt.ArrayLike, *, cluster: npt.ArrayLike | None = None, confidence_level: float = 0.95
+    happened: npt.ArrayLike,
+    *,
+    cluster: npt.ArrayLike | None = None,
+    count: npt.ArrayLike | None = None,
+    confidence_level: float = 0.95,
 ) -> Interval:
     """Wilson interval of a proportion; with clusters, of the effective number of items.
 
@@ -105,6 +112,8 @@ def proportion_interval(
         Shape (n,): whether the event happened on each item; with clusters also ½ for a tie.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     confidence_level
         Confidence level of the interval, in (0, 1).
 
@@ -143,12 +152,17 @@ def proportion_interval(
     0.06
     """
     if cluster is None:
-        counted = check.outcomes("happened", happened)
-        return wilson_interval(int(counted.sum()), len(counted), confidence_level=confidence_level)
+        outcome = check.outcomes("happened", happened)
+        _, number = check.clusters_or_counts(None, count, happened=outcome)
+        return wilson_interval(
+            number_where(outcome, number),
+            number_of(outcome, number),
+            confidence_level=confidence_level,
+        )
     yes = check.confidences("happened", happened)
     check.confidence_level_in_range(confidence_level)
-    group = check.groups("cluster", cluster)
-    check.same_length(happened=yes, cluster=group)
+    group, _ = check.clusters_or_counts(cluster, count, happened=yes)
+    assert group is not None
     clusters, n, proportion = int(group.max()) + 1, len(yes), float(yes.mean())
     z = float(norm.ppf((1 + confidence_level) / 2))
     effective = float(clusters)

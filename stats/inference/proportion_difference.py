@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from saeval.stats._core.arrays import BoolArray, IntArray, count_groups
+from saeval.stats._core.counted import Count, number_of, number_where
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.proportions import mcnemar, tango_interval
 
 
 def proportion_difference(
-    base: BoolArray, checkpoint: BoolArray, cluster: IntArray | None, confidence_level: float
+    base: BoolArray,
+    checkpoint: BoolArray,
+    cluster: IntArray | None,
+    confidence_level: float,
+    count: Count = None,
 ) -> DifferenceTest:
     """McNemar's mid-p and Tango's interval, or with clusters the cluster-robust t test.
 
@@ -23,15 +28,18 @@ def proportion_difference(
         Shape (n,): group of items that are not independent; None if all are.
     confidence_level
         Confidence level.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
 
     Notes
     -----
     Where no item changed, or every item changed in the same way, clusters show no variance. A
     cluster then counts as one item, which is the least that the data can be worth.
     """
-    lost, won = int((base & ~checkpoint).sum()), int((~base & checkpoint).sum())
+    lost, won = number_where(base & ~checkpoint, count), number_where(~base & checkpoint, count)
     if cluster is None:
-        return _independent(lost, won, len(base), len(base), confidence_level)
+        items = number_of(base, count)
+        return _independent(lost, won, items, items, confidence_level)
     clusters = count_groups(cluster)
     if lost + won == 0:
         unchanged = _independent(0, 0, clusters, len(base), confidence_level)

@@ -16,6 +16,7 @@ from scipy.special import betaincinv, ndtri, stdtrit
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray, count_groups, dense_codes
+from saeval.stats._core.counted import Count, number_where
 from saeval.stats._core.influence import DifferenceTest, degrees_of_freedom_of
 from saeval.stats._core.interval import Interval
 from saeval.stats.metrics.metric import MetricKey
@@ -137,7 +138,7 @@ class RatioDifference:
 
 
 def ratio_difference(
-    base: Ratio, checkpoint: Ratio, cluster: IntArray | None = None
+    base: Ratio, checkpoint: Ratio, cluster: IntArray | None = None, count: Count = None
 ) -> RatioDifference | None:
     """Test and interval of a difference of precisions or F1, valid where errors are few.
 
@@ -147,6 +148,8 @@ def ratio_difference(
         Hits and what counts, of the same items in the same order.
     cluster
         Shape (n,): codes of groups of items that are not independent; None if all are.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
 
     Returns
     -------
@@ -191,18 +194,22 @@ def ratio_difference(
     (-0.044, 0.052)
     """
     models = (base, checkpoint)
-    counted = [int(model.counts.sum()) for model in models]
+    counted = [number_where(model.counts, count) for model in models]
     if not all(counted):
         return None
-    value = [float(model.hits.sum()) / items for model, items in zip(models, counted, strict=True)]
+    found = [number_where(model.hits, count) for model in models]
+    value = [hits / items for hits, items in zip(found, counted, strict=True)]
     clusters = None
     if cluster is None:
-        sides = [_Side(m, float(m.hits.sum()), float(m.counts.sum()), None) for m in models]
+        sides = [
+            _Side(m, float(hits), float(items), None)
+            for m, hits, items in zip(models, found, counted, strict=True)
+        ]
         both = base.counts & checkpoint.counts
-        hits = [int((model.hits & both).sum()) for model in models]
-        joint = int((base.hits & checkpoint.hits).sum())
-        crossed = value[0] * hits[1] + value[1] * hits[0]
-        covariance = joint - crossed + value[0] * value[1] * int(both.sum())
+        shared = [number_where(model.hits & both, count) for model in models]
+        joint = number_where(base.hits & checkpoint.hits, count)
+        crossed = value[0] * shared[1] + value[1] * shared[0]
+        covariance = joint - crossed + value[0] * value[1] * number_where(both, count)
         covariance /= counted[0] * counted[1]
     else:
         clusters = count_groups(cluster)
@@ -238,7 +245,7 @@ def _without_each(ratio: Ratio, cluster: IntArray, clusters: int) -> FloatArray 
 
 def _effective(ratio: Ratio, variance: float, cluster: IntArray) -> _Side:
     of_items = dense_codes(cluster[ratio.counts])
-    freedom = degrees_of_freedom_of(of_items)
+    freedom = degrees_of_freedom_of(of_items, len(of_items))
     share = float(ratio.hits.sum()) / len(of_items)
     items = freedom + 1
     if 0 < share < 1 and variance > 0:
@@ -252,4 +259,4 @@ def difference_of_ratios(key: MetricKey, pairs: PairedAnswers) -> RatioDifferenc
     if base is None or checkpoint is None:
         return None
     cluster = None if pairs.cluster is None else dense_codes(pairs.cluster)
-    return ratio_difference(base, checkpoint, cluster)
+    return ratio_difference(base, checkpoint, cluster, pairs.count)

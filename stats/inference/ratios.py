@@ -84,15 +84,16 @@ def _tests(
     cluster = _clusters(pairs)
     clusters = int(cluster.max()) + 1
     tests = {}
-    for key, (whole, *without) in values.items():
-        moved = np.array(without) - whole
+    freedom = degrees_of_freedom_of(cluster, len(cluster))
+    for key, each in values.items():
+        whole, moved = each[0], each[1:] - each[0]
         undefined = clusters < 2 or np.isnan(moved).any()
         error = math.sqrt((clusters - 1) / clusters * float(moved @ moved))
         tests[key] = wald_test(
             None if np.isnan(whole) else float(whole),
             None if undefined else error,
             scale=0.0 if same else 1.0,
-            degrees_of_freedom=degrees_of_freedom_of(cluster),
+            degrees_of_freedom=freedom,
             items=len(pairs),
             clusters=clusters,
             method="jackknife-cr3-t",

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.counted import Count, number_of, number_where
+from saeval.stats._core.levels import Levels
 
 SPARSE = 10
 """Smallest expected number of right or wrong items off the usual confidence without smoothing."""
@@ -22,8 +24,8 @@ Model = tuple[BoolArray, FloatArray]
 
 
 def smoothed_models(
-    models: Sequence[Model], cluster: IntArray | None
-) -> tuple[Sequence[Model], IntArray | None, bool]:
+    models: Sequence[Model], cluster: IntArray | None, count: Count = None
+) -> tuple[Sequence[Model], IntArray | None, Count, bool]:
     """The same items and four more, where a model's confidence hardly varies.
 
     Parameters
@@ -32,22 +34,24 @@ def smoothed_models(
         One or two, on the same items.
     cluster
         Shape (n,): codes, or None if items are independent. Each item added is one of its own.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
-    models, cluster, smoothed
+    models, cluster, count, smoothed
         As given, and False, where confidence varies enough, a model has fewer than two answers of
         a kind, or all items are one cluster. Else confidences keep their order and ties, not their
         values. Two models that both state one confidence only are given items beyond it, so that
         they are not certain.
     """
     if cluster is not None and cluster.max() == 0:  # nothing says how much clusters vary
-        return models, cluster, False
-    if min(min(int(right.sum()), int((~right).sum())) for right, _ in models) < 2:
-        return models, cluster, False
+        return models, cluster, count, False
+    if min(_rarer(right, count) for right, _ in models) < 2:
+        return models, cluster, count, False
     constant = all(np.ptp(confidence) == 0 for _, confidence in models)
-    if not constant and not any(_hardly_varies(*model) for model in models):
-        return models, cluster, False
+    if not constant and not any(_hardly_varies(*model, count) for model in models):
+        return models, cluster, count, False
     right, high = np.array([True, True, False, False]), np.array([True, False, True, False])
     added = []
     # Alike in one kind and opposed in the other, so that the two models' items add no covariance.
@@ -58,12 +62,18 @@ def smoothed_models(
         added.append((np.append(correct, right), counted))
     if cluster is not None:
         cluster = np.append(cluster, cluster.max() + 1 + np.arange(len(right)))
-    return added, cluster, True
+    if count is not None:
+        count = np.append(count, np.ones(len(right), dtype=np.int64))
+    return added, cluster, count, True
 
 
-def _hardly_varies(correct: BoolArray, confidence: FloatArray) -> bool:
+def _rarer(correct: BoolArray, count: Count) -> int:
+    """Right or wrong items, whichever are fewer."""
+    return min(number_where(correct, count), number_where(~correct, count))
+
+
+def _hardly_varies(correct: BoolArray, confidence: FloatArray, count: Count) -> bool:
     """Whether few strays from the usual confidence are expected among the right or the wrong."""
-    usual = np.unique(confidence, return_counts=True)[1].max()
-    strays = 1 - usual / len(confidence)
-    rarer = min(int(correct.sum()), int((~correct).sum()))
-    return bool(strays > 0 and strays * rarer < SPARSE)
+    usual = Levels.of(correct, confidence, count).items.max()
+    strays = 1 - usual / number_of(confidence, count)
+    return bool(strays > 0 and strays * _rarer(correct, count) < SPARSE)

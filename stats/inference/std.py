@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.counted import Count, mean, median, number_of, std, total
 from saeval.stats._core.influence import DifferenceTest, jackknife_standard_error, wald_test
 from saeval.stats.inference.means import mean_difference
 
@@ -54,6 +55,7 @@ def compare_std(
     checkpoint: npt.ArrayLike,
     *,
     cluster: npt.ArrayLike | None = None,
+    count: npt.ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> StdComparison:
     """Test whether two models' stated confidences spread equally widely.
@@ -64,6 +66,8 @@ def compare_std(
         Shape (n,), in [0, 1]: confidences on the same items in the same order.
     cluster
         Shape (n,): group of items that are not independent, of any type; None if all are.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     confidence_level
         Confidence level of the interval, in (0, 1).
 
@@ -108,56 +112,82 @@ def compare_std(
     first = check.confidences("base", base)
     second = check.confidences("checkpoint", checkpoint)
     check.same_length(base=first, checkpoint=second)
-    group = np.arange(len(first)) if cluster is None else check.groups("cluster", cluster)
-    check.same_length(base=first, cluster=group)
+    group, number = check.clusters_or_counts(cluster, count, base=first)
+    units = _Units(group, number, number_of(first, number))
     return StdComparison(
-        float(np.std(first)) if np.ptp(first) else 0.0,
-        float(np.std(second)) if np.ptp(second) else 0.0,
-        _difference(first, second, group, cluster is not None, confidence_level),
-        _log_ratio(first, second, group, cluster is not None, confidence_level),
+        std(first, number) if np.ptp(first) else 0.0,
+        std(second, number) if np.ptp(second) else 0.0,
+        _difference(first, second, units, confidence_level),
+        _log_ratio(first, second, units, confidence_level),
         mean_difference(
-            np.abs(first - np.median(first)),
-            np.abs(second - np.median(second)),
-            cluster=cluster,
+            np.abs(first - median(first, number)),
+            np.abs(second - median(second, number)),
+            cluster=group,
+            count=number,
             confidence_level=confidence_level,
         ),
     )
 
 
+@dataclass(frozen=True)
+class _Units:
+    """The clusters of the rows or, of independent items, their number in each row."""
+
+    cluster: IntArray | None
+    count: Count
+    items: int
+
+    @property
+    def clusters(self) -> int | None:
+        return None if self.cluster is None else int(self.cluster.max()) + 1
+
+    @property
+    def number(self) -> int:
+        return self.clusters or self.items
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Of each cluster, or the values themselves."""
+        if self.cluster is None:
+            return values
+        return np.asarray(np.bincount(self.cluster, weights=values), dtype=np.float64)
+
+
 def _difference(
-    first: FloatArray, second: FloatArray, group: IntArray, clustered: bool, confidence_level: float
+    first: FloatArray, second: FloatArray, units: _Units, confidence_level: float
 ) -> DifferenceTest:
     same = np.array_equal(first, second)
-    clusters = int(group.max()) + 1
     error = None
-    if clusters > 1:
-        left_out = _without_each(second, group) - _without_each(first, group)
-        error = math.sqrt((clusters - 1) * float(left_out.var()))
+    if units.number > 1:
+        left_out = _without_each(second, units) - _without_each(first, units)
+        error = math.sqrt(units.number - 1) * std(left_out, units.count)
     return wald_test(
-        0.0 if same else float(np.std(second) - np.std(first)),
+        0.0 if same else std(second, units.count) - std(first, units.count),
         error,
         scale=0.0 if same else 1.0,
-        degrees_of_freedom=clusters - 1,
-        items=len(first),
-        clusters=clusters if clustered else None,
-        method="jackknife-cluster-t" if clustered else "jackknife-t",
+        degrees_of_freedom=units.number - 1,
+        items=units.items,
+        clusters=units.clusters,
+        method="jackknife-t" if units.cluster is None else "jackknife-cluster-t",
         confidence_level=confidence_level,
         bounds=(-0.5, 0.5),
     )
 
 
-def _without_each(values: FloatArray, group: IntArray) -> FloatArray:
-    """The standard deviation without each group in turn, shape (groups,)."""
-    centred = values - values.mean()
-    left = len(values) - np.bincount(group)
-    mean, square = ((x.sum() - np.bincount(group, weights=x)) / left for x in (centred, centred**2))
-    variance = square - mean**2
+def _without_each(values: FloatArray, units: _Units) -> FloatArray:
+    """The standard deviation without each cluster in turn, or without an item of each row."""
+    centred = values - mean(values, units.count)
+    left = units.items - units.sums(np.ones(len(values)))
+    average, square = (
+        (total(x, units.count) - units.sums(x)) / left for x in (centred, centred**2)
+    )
+    variance = square - average**2
     # What is left of a constant after rounding would look like a spread of 1e-9.
-    return np.asarray(np.sqrt(np.where(variance > _ROUNDING * centred.var(), variance, 0)))
+    least = _ROUNDING * std(centred, units.count) ** 2
+    return np.asarray(np.sqrt(np.where(variance > least, variance, 0)))
 
 
 def _log_ratio(
-    first: FloatArray, second: FloatArray, group: IntArray, clustered: bool, confidence_level: float
+    first: FloatArray, second: FloatArray, units: _Units, confidence_level: float
 ) -> DifferenceTest:
     ratio = error = None
     constant = [bool(np.ptp(x) == 0) for x in (first, second)]
@@ -165,22 +195,22 @@ def _log_ratio(
     if same:
         ratio, error = 0.0, 0.0
     elif not any(constant):
-        ratio = math.log(float(np.std(second)) / float(np.std(first)))
-        error = jackknife_standard_error(_influence(second) - _influence(first), group)
-    clusters = int(group.max()) + 1
+        ratio = math.log(std(second, units.count) / std(first, units.count))
+        influence = _influence(second, units.count) - _influence(first, units.count)
+        error = jackknife_standard_error(influence, units.cluster, units.count)
     return wald_test(
         ratio,
         error,
         scale=0.0 if same else 1.0,
-        degrees_of_freedom=clusters - 1,
-        items=len(first),
-        clusters=clusters if clustered else None,
-        method="log-sd-cr3-t" if clustered else "log-sd-t",
+        degrees_of_freedom=units.number - 1,
+        items=units.items,
+        clusters=units.clusters,
+        method="log-sd-t" if units.cluster is None else "log-sd-cr3-t",
         confidence_level=confidence_level,
     )
 
 
-def _influence(values: FloatArray) -> FloatArray:
+def _influence(values: FloatArray, count: Count) -> FloatArray:
     """Influence values on the log standard deviation, shape (n,)."""
-    square = (values - values.mean()) ** 2
-    return np.asarray(square / (2 * square.mean()) - 0.5)
+    square = (values - mean(values, count)) ** 2
+    return np.asarray(square / (2 * mean(square, count)) - 0.5)

@@ -6,10 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from saeval.stats._core import arrays as check
-from saeval.stats._core.arrays import BoolArray, FloatArray
+from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.levels import Levels
 
 
-def aurc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
+def aurc(
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, count: npt.ArrayLike | None = None
+) -> float:
     """Mean error rate among the k most confident items over k = 1 … n, ties averaged.
 
     Parameters
@@ -18,6 +21,8 @@ def aurc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
         Shape (n,): whether each answer is right.
     confidence
         Shape (n,), in [0, 1]: stated probability of being right.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -44,25 +49,41 @@ def aurc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
     >>> round(aurc([1, 0, 1, 0, 1, 0], [.9, .9, .9, .5, .5, .1]), 7)
     0.3791667
     """
-    right, stated = check.answers("", correct, confidence)
-    levels = ConfidenceLevels(right, stated)
-    return float(levels.risks.sum() / len(stated))
+    return CoverageCurve(Levels.of(*check.answers_and_counts(correct, confidence, count))).aurc
 
 
-class ConfidenceLevels:
-    """Levels of tied confidence, from the highest down; all arrays of shape (levels,).
+class CoverageCurve:
+    """Errors among the most confident items, from the highest level of confidence down.
 
-    `before`, `errors_before` count what is more confident, `items`, `errors` what is in the level;
-    `risks` is what the level adds to the sum of risks over k; `of_item` is each item's level.
+    All arrays have shape (levels,): `before`, `errors_before` count what is more confident,
+    `items`, `errors` what is in the level; `risks` is what the level adds to the sum of risks over
+    k. `total` is the number of items.
     """
 
-    def __init__(self, correct: BoolArray, confidence: FloatArray) -> None:
-        _, self.of_item = np.unique(-confidence, return_inverse=True)
-        self.items: FloatArray = np.bincount(self.of_item).astype(np.float64)
-        self.errors: FloatArray = np.bincount(self.of_item, weights=~correct).astype(np.float64)
+    def __init__(self, levels: Levels) -> None:
+        self.items: FloatArray = levels.items[::-1].astype(np.float64)
+        self.errors: FloatArray = levels.wrong[::-1].astype(np.float64)
         self.before = np.cumsum(self.items) - self.items
         self.errors_before = np.cumsum(self.errors) - self.errors
         self.risks = risks_of(self.before, self.errors_before, self.items, self.errors)
+        self.total = int(self.items.sum())
+
+    @property
+    def aurc(self) -> float:
+        """The area under the risk–coverage curve."""
+        return float(self.risks.sum() / self.total)
+
+    @property
+    def sum_of_errors(self) -> float:
+        """Expected errors among the k most confident items, summed over k = 1 … n."""
+        steps = self.items * self.errors_before + self.errors * (self.items + 1) / 2
+        return float(steps.sum())
+
+    def expected_errors(self, covered: IntArray) -> FloatArray:
+        """Expected errors among the `covered` most confident items, over all orders of ties."""
+        level = np.searchsorted(self.before, covered, side="left") - 1
+        rate = self.errors[level] / self.items[level]
+        return np.asarray(self.errors_before[level] + rate * (covered - self.before[level]))
 
 
 def risks_of(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
 from saeval.stats._core import arrays as check
+from saeval.stats._core.levels import Levels
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class BrierDecomposition:
     method: str = "corp-isotonic"
 
 
-def brier_decomposition(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> BrierDecomposition:
+def brier_decomposition(
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, count: npt.ArrayLike | None = None
+) -> BrierDecomposition:
     """Split the Brier score by isotonic recalibration, without bins to choose.
 
     Parameters
@@ -52,6 +55,8 @@ def brier_decomposition(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> Br
         Shape (n,): whether each answer is right.
     confidence
         Shape (n,), in [0, 1]: stated probability of being right.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -83,17 +88,13 @@ def brier_decomposition(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> Br
     >>> round(parts.miscalibration, 7), round(parts.discrimination, 7), parts.uncertainty
     (0.0505833, 0.1733333, 0.24)
     """
-    stated = check.confidences("confidence", confidence)
-    right = check.outcomes("correct", correct)
-    check.same_length(confidence=stated, correct=right)
-    levels, level = np.unique(stated, return_inverse=True)
-    items = np.bincount(level)
-    hits = np.bincount(level, weights=right)
+    of_level = Levels.of(*check.answers_and_counts(correct, confidence, count))
+    levels, items, hits = of_level.values, of_level.items, of_level.right
     recalibrated = isotonic_regression(hits / items, weights=items.astype(np.float64)).x
-    weight, accuracy = items / len(stated), hits / items
+    weight, accuracy = items / items.sum(), hits / items
     # A level's mean squared error is (its value − its accuracy)² plus what no value can mend.
     unavoidable = float(weight @ (accuracy * (1 - accuracy)))
-    mean = float(right.mean())
+    mean = int(hits.sum()) / int(items.sum())
     brier = float(weight @ (levels - accuracy) ** 2) + unavoidable
     calibrated = float(weight @ (recalibrated - accuracy) ** 2) + unavoidable
     uncertainty = mean * (1 - mean)

@@ -6,19 +6,25 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import FloatArray
+from saeval.stats._core.counted import mean, median, number_of, total
+from saeval.stats._core.levels import Levels
 from saeval.stats._core.results import Levene, ReliabilityBin, RiskCoverage
 from saeval.stats._core.wilson import wilson_interval
-from saeval.stats.metrics.aurc import aurc
+from saeval.stats.metrics.aurc import CoverageCurve
 
+_ROUNDING = 1e-24
+"""A variance this small is rounding."""
 VERBAL_LEVELS = 20
 """Up to this many distinct confidences are taken as the levels of a verbal scale."""
 
 
-def auroc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float | None:
+def auroc(
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, count: npt.ArrayLike | None = None
+) -> float | None:
     """Area under the ROC curve of confidence as a detector of right answers.
 
     Parameters
@@ -27,6 +33,8 @@ def auroc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float | None:
         Shape (n,): whether each answer is right.
     confidence
         Shape (n,), in [0, 1]: stated probability of being right.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -53,18 +61,12 @@ def auroc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float | None:
     >>> auroc([True, False, True, False], [0.9, 0.9, 0.6, 0.6])
     0.5
     """
-    scores = check.confidences("confidence", confidence)
-    right = check.outcomes("correct", correct)
-    check.same_length(confidence=scores, correct=right)
-    positives = int(right.sum())
-    negatives = len(right) - positives
-    if positives == 0 or negatives == 0:
-        return None
-    ranks = stats.rankdata(scores)
-    return float((ranks[right].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return Levels.of(*check.answers_and_counts(correct, confidence, count)).auroc
 
 
-def brier_score(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
+def brier_score(
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, count: npt.ArrayLike | None = None
+) -> float:
     """Mean squared difference between stated confidence and correctness.
 
     Parameters
@@ -73,6 +75,8 @@ def brier_score(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
         Shape (n,): whether each answer is right.
     confidence
         Shape (n,), in [0, 1]: stated probability of being right.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -94,12 +98,16 @@ def brier_score(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
     >>> brier_score([True, False], [1.0, 0.5])
     0.125
     """
-    right, stated = check.answers("", correct, confidence)
-    return float(np.mean((stated - right) ** 2))
+    right, stated, number = check.answers_and_counts(correct, confidence, count)
+    return mean((stated - right) ** 2, number)
 
 
 def expected_calibration_error(
-    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, bins: int = 10
+    correct: npt.ArrayLike,
+    confidence: npt.ArrayLike,
+    *,
+    bins: int = 10,
+    count: npt.ArrayLike | None = None,
 ) -> float:
     """Expected calibration error over equal-width bins, for comparison with papers.
 
@@ -111,6 +119,8 @@ def expected_calibration_error(
         Shape (n,), in [0, 1]: stated probability of being right.
     bins
         Number of bins B, at least 1.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -139,11 +149,12 @@ def expected_calibration_error(
     0.4
     """
     check.whole("bins", bins, 1)
-    right, stated = check.answers("", correct, confidence)
+    right, stated, number = check.answers_and_counts(correct, confidence, count)
     # The small shift keeps 0.3 in (0.2, 0.3] although 0.3 * 10 is a little more than 3.
     bin_of = np.clip(np.ceil(stated * bins - 1e-9).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(bin_of, weights=stated - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(stated))
+    gap = stated - right if number is None else (stated - right) * number
+    gaps = np.bincount(bin_of, weights=gap, minlength=bins)
+    return float(np.abs(gaps).sum() / number_of(stated, number))
 
 
 def calibration_bins(
@@ -179,6 +190,7 @@ def reliability(
     confidence: npt.ArrayLike,
     *,
     bins: int = 10,
+    count: npt.ArrayLike | None = None,
     confidence_level: float = 0.95,
 ) -> tuple[ReliabilityBin, ...]:
     """Accuracy with Wilson interval per level of confidence, for a reliability diagram.
@@ -191,6 +203,8 @@ def reliability(
         Shape (n,), in [0, 1]: stated probability of being right.
     bins
         Number of bins of about equal count where more than 20 distinct confidences are stated.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
     confidence_level
         Confidence level of the intervals, in (0, 1).
 
@@ -210,20 +224,30 @@ def reliability(
     [(2, 0.5), (2, 1.0)]
     """
     check.whole("bins", bins, 1)
-    right, stated = check.answers("", correct, confidence)
-    levels, index, counts = np.unique(stated, return_inverse=True, return_counts=True)
-    bin_of = calibration_bins(levels, counts.astype(np.float64), bins=bins)[index]
-    result = []
-    for number in range(int(bin_of.max()) + 1):
-        inside = bin_of == number
-        items, hits = int(inside.sum()), int(right[inside].sum())
-        interval = wilson_interval(hits, items, confidence_level=confidence_level)
-        result.append(ReliabilityBin(items, float(stated[inside].mean()), hits / items, interval))
-    return tuple(result)
+    levels = Levels.of(*check.answers_and_counts(correct, confidence, count))
+    bin_of = calibration_bins(levels.values, levels.items.astype(np.float64), bins=bins)
+    first = np.flatnonzero(np.diff(bin_of, prepend=-1))
+    items, right, stated = (
+        np.add.reduceat(each, first).tolist()
+        for each in (levels.items, levels.right, levels.items * levels.values)
+    )
+    return tuple(
+        ReliabilityBin(
+            inside,
+            total / inside,
+            hits / inside,
+            wilson_interval(hits, inside, confidence_level=confidence_level),
+        )
+        for inside, hits, total in zip(items, right, stated, strict=True)
+    )
 
 
 def levene(
-    base: npt.ArrayLike, checkpoint: npt.ArrayLike, *, center: Literal["median", "mean"]
+    base: npt.ArrayLike,
+    checkpoint: npt.ArrayLike,
+    *,
+    center: Literal["median", "mean"],
+    count: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
 ) -> Levene:
     """Levene's test of equal spread, as papers report it for two models' confidences.
 
@@ -233,6 +257,8 @@ def levene(
         Shape (n,) and (m,): stated confidences.
     center
         ``median`` (Brown–Forsythe) or ``mean`` (Levene).
+    count
+        Shape (n,) and (m,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -256,40 +282,36 @@ def levene(
     .. [2] Brown, Forsythe (1974), Robust tests for the equality of variances, JASA 69:364.
     """
     check.one_of("center", center, ("median", "mean"))
-    first, second = check.numbers("base", base), check.numbers("checkpoint", checkpoint)
-    if min(len(first), len(second)) < 3 or (np.ptp(first) == 0 and np.ptp(second) == 0):
+    sizes, distances = [], []
+    find_centre = median if center == "median" else mean
+    for name, values, counted in zip(
+        ("base", "checkpoint"), (base, checkpoint), count or (None, None), strict=True
+    ):
+        sample = check.numbers(name, values)
+        _, number = check.clusters_or_counts(None, counted, **{name: sample})
+        sizes.append(number_of(sample, number))
+        distances.append((np.abs(sample - find_centre(sample, number)), number))
+    items = sum(sizes)
+    means = [mean(*sample) for sample in distances]
+    overall = sum(n * m for n, m in zip(sizes, means, strict=True)) / items
+    within = sum(
+        total((values - m) ** 2, number)
+        for (values, number), m in zip(distances, means, strict=True)
+    )
+    between = sum(n * (m - overall) ** 2 for n, m in zip(sizes, means, strict=True))
+    # Without spread, or where each sample lies at one distance from its centre, it is undefined.
+    if min(sizes) < 3 or within <= _ROUNDING * items:
         return Levene(center, None, None)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        result = stats.levene(first, second, center=center)
-    if not np.isfinite(result.statistic):  # each sample lies at one distance from its centre
-        return Levene(center, None, None)
-    return Levene(center, float(result.statistic), float(result.pvalue))
-
-
-def expected_errors(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> FloatArray:
-    """Expected errors among the k most confident items, k = 1 … n, over all orders of ties.
-
-    Parameters
-    ----------
-    correct
-        Shape (n,): whether each answer is right.
-    confidence
-        Shape (n,), in [0, 1]: stated probability of being right.
-
-    Returns
-    -------
-    array
-        Shape (n,); the last is the number of errors.
-    """
-    right, stated = check.answers("", correct, confidence)
-    _, group = np.unique(-stated, return_inverse=True)
-    size = np.bincount(group)
-    errors = np.bincount(group, weights=~right)
-    return np.cumsum(np.repeat(errors / size, size))
+    statistic = (items - 2) * between / within
+    return Levene(center, statistic, float(special.fdtrc(1, items - 2, statistic)))
 
 
 def risk_coverage(
-    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, points: int = 100
+    correct: npt.ArrayLike,
+    confidence: npt.ArrayLike,
+    *,
+    points: int = 100,
+    count: npt.ArrayLike | None = None,
 ) -> RiskCoverage:
     """Error rate among the k most confident items, for every k, averaged over tie orders.
 
@@ -301,6 +323,8 @@ def risk_coverage(
         Shape (n,), in [0, 1]: stated probability of being right.
     points
         Largest number of points of the curve that are returned; the area uses all.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -326,13 +350,11 @@ def risk_coverage(
     >>> round(risk_coverage([1, 0, 1, 0, 1, 0], [.9, .9, .9, .5, .5, .1]).aurc, 7)
     0.3791667
     """
-    expected = expected_errors(correct, confidence)
-    n = len(expected)
-    covered = np.arange(1, n + 1)
-    risk = expected / covered
-    kept = np.unique(np.linspace(0, n - 1, min(points, n)).round().astype(int))
+    curve = CoverageCurve(Levels.of(*check.answers_and_counts(correct, confidence, count)))
+    n = curve.total
+    covered = np.unique(np.linspace(0, n - 1, min(points, n)).round().astype(int)) + 1
     return RiskCoverage(
-        coverage=tuple((covered[kept] / n).tolist()),
-        risk=tuple(risk[kept].tolist()),
-        aurc=aurc(correct, confidence),
+        coverage=tuple((covered / n).tolist()),
+        risk=tuple((curve.expected_errors(covered) / covered).tolist()),
+        aurc=curve.aurc,
     )

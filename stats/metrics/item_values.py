@@ -11,6 +11,7 @@ import numpy.typing as npt
 from saeval.errors import InputError
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, IntArray
+from saeval.stats._core.counted import Count, mean, number_of, number_where, those
 from saeval.stats.metrics.metric import Metric, MetricKey
 from saeval.stats.metrics.registry import find_metric, get_metric
 from saeval.stats.metrics.scores import metric_in
@@ -20,14 +21,25 @@ from saeval.stats.metrics.scores import metric_in
 class PairedValues:
     """The value of each item that counts, for base and checkpoint, and the items' clusters.
 
-    Booleans for a proportion, numbers for a mean. `members`, of shape (all items,), says which
-    items count.
+    Booleans for a proportion, numbers for a mean. `members`, of shape (all rows,), says which
+    rows count; `count` how many items each of those stands for.
     """
 
     base: npt.NDArray[Any]
     checkpoint: npt.NDArray[Any]
     cluster: IntArray | None
     members: BoolArray
+    count: Count = None
+
+    @property
+    def items(self) -> int:
+        """Number of items that count."""
+        return number_of(self.base, self.count)
+
+    @property
+    def means(self) -> tuple[float, float]:
+        """Of base and checkpoint."""
+        return mean(self.base, self.count), mean(self.checkpoint, self.count)
 
 
 def paired_values(key: MetricKey, pairs: PairedAnswers) -> PairedValues | None:
@@ -58,7 +70,7 @@ def paired_values(key: MetricKey, pairs: PairedAnswers) -> PairedValues | None:
     if metric.kind == "proportion":
         base, checkpoint = base.astype(np.bool_), checkpoint.astype(np.bool_)
     cluster = None if pairs.cluster is None else pairs.cluster[members]
-    return PairedValues(base, checkpoint, cluster, members)
+    return PairedValues(base, checkpoint, cluster, members, those(pairs.count, members))
 
 
 def items_behind(key: MetricKey, pairs: PairedAnswers) -> int:
@@ -69,18 +81,18 @@ def items_behind(key: MetricKey, pairs: PairedAnswers) -> int:
     """
     name, label = key
     if get_metric(name).needs_confidence:
-        return int(pairs.both_confident.sum())
+        return number_where(pairs.both_confident, pairs.count)
     models = (pairs.base.predicted, pairs.checkpoint.predicted)
     if label is not None:
         at = pairs.labels.index(label)
         of_label = [given == at for given in models]
         if name == "f1":
             of_label = [given | (pairs.target == at) for given in of_label]
-        return min(int(given.sum()) for given in of_label)
+        return min(number_where(given, pairs.count) for given in of_label)
     if name == "correct_given_attempted":
         at = pairs.labels.index(str(pairs.abstention))
-        return min(int((given != at).sum()) for given in models)
-    return len(pairs)
+        return min(number_where(given != at, pairs.count) for given in models)
+    return pairs.items
 
 
 def is_of_items(key: MetricKey, of_difference: bool) -> bool:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
-from saeval.stats.metrics.aurc import aurc
-from saeval.stats.metrics.confidence import expected_errors
+from saeval.stats._core import arrays as check
+from saeval.stats._core.levels import Levels
+from saeval.stats.metrics.aurc import CoverageCurve, aurc
 
 
-def auarc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
+def auarc(
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, count: npt.ArrayLike | None = None
+) -> float:
     """Area under the accuracy–rejection curve: mean accuracy over every coverage 1/n … 1.
 
     Parameters
@@ -21,6 +24,8 @@ def auarc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
         Shape (n,): whether each answer is right.
     confidence
         Shape (n,), in [0, 1]: stated probability of being right.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -42,10 +47,12 @@ def auarc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
     >>> round(auarc([1, 0, 1, 0, 1, 0], [.9, .9, .9, .5, .5, .1]), 7)
     0.6208333
     """
-    return 1 - aurc(correct, confidence)
+    return 1 - aurc(correct, confidence, count=count)
 
 
-def augrc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
+def augrc(
+    correct: npt.ArrayLike, confidence: npt.ArrayLike, *, count: npt.ArrayLike | None = None
+) -> float:
     """Area under the generalized risk–coverage curve: the average risk of undetected errors.
 
     Parameters
@@ -54,6 +61,8 @@ def augrc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
         Shape (n,): whether each answer is right.
     confidence
         Shape (n,), in [0, 1]: stated probability of being right.
+    count
+        Shape (n,): how many items each row stands for; None for one each.
 
     Returns
     -------
@@ -81,6 +90,5 @@ def augrc(correct: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
     >>> augrc([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1])
     0.125
     """
-    errors = expected_errors(correct, confidence)
-    n = len(errors)
-    return float((errors.sum() - errors[-1] / 2) / n**2)
+    curve = CoverageCurve(Levels.of(*check.answers_and_counts(correct, confidence, count)))
+    return (curve.sum_of_errors - float(curve.errors.sum()) / 2) / curve.total**2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 from saeval.stats._core.answers import Answers, PairedAnswers
-from saeval.stats._core.arrays import IntArray
+from saeval.stats._core.arrays import BoolArray, IntArray
+from saeval.stats._core.counted import Count, number_where, tally, those
 from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 
@@ -31,8 +33,10 @@ def largest_effect(key: MetricKey, pairs: PairedAnswers) -> float:
     return max(_of_model(key, pairs, model) for model in pairs.models)
 
 
-def differing_items(key: MetricKey, pairs: PairedAnswers) -> tuple[IntArray, IntArray | None]:
-    """Whether the two models differ on each item that counts (0 or 1), and the items' clusters."""
+def differing_items(
+    key: MetricKey, pairs: PairedAnswers
+) -> tuple[BoolArray, IntArray | None, Count]:
+    """Whether the models differ on each row that counts, and the rows' clusters and counts."""
     counted = np.ones(len(pairs), dtype=np.bool_)
     differs = pairs.base.predicted != pairs.checkpoint.predicted
     if get_metric(key[0]).needs_confidence:
@@ -40,16 +44,16 @@ def differing_items(key: MetricKey, pairs: PairedAnswers) -> tuple[IntArray, Int
         right = pairs.base_correct != pairs.checkpoint_correct
         differs = right | (pairs.base.confidence != pairs.checkpoint.confidence)
     cluster = None if pairs.cluster is None else pairs.cluster[counted]
-    return differs[counted].astype(np.int64), cluster
+    return differs[counted], cluster, those(pairs.count, counted)
 
 
 def _of_model(key: MetricKey, pairs: PairedAnswers, model: Answers) -> float:
     name, label = key
     if get_metric(name).needs_confidence:
         return _of_confidence(name, pairs, model)
-    labels, items = pairs.labels, len(pairs)
-    given = np.bincount(model.predicted, minlength=len(labels) + 1)[: len(labels)]
-    in_class = np.bincount(pairs.target, minlength=len(labels)) + given
+    labels, items = pairs.labels, pairs.items
+    given = tally(model.predicted, pairs.count, len(labels) + 1)[: len(labels)]
+    in_class = tally(pairs.target, pairs.count, len(labels)) + given
     if name == "precision" and label is not None:
         return _ratio(items, given[labels.index(label)])
     if name == "f1" and label is not None:
@@ -68,13 +72,13 @@ def _of_model(key: MetricKey, pairs: PairedAnswers, model: Answers) -> float:
 
 def _of_confidence(name: str, pairs: PairedAnswers, model: Answers) -> float:
     counted = pairs.both_confident
-    items = int(counted.sum())
+    items = number_where(counted, pairs.count)
     if name == "ece_squared_debiased":
         return 4.0
     if name == "aurc":
-        return float((1 / np.arange(1, items + 1)).sum())
+        return float(special.digamma(items + 1) - special.digamma(1))
     if name == "auroc":
-        right = int((model.predicted == pairs.target)[counted].sum())
+        right = number_where((model.predicted == pairs.target) & counted, pairs.count)
         return _ratio(items, right) + _ratio(items, items - right)
     return float("inf")
 

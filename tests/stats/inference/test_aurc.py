@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saeval.stats._core.levels import Levels
 from saeval.stats.inference.aurc import _influence, aurc_difference
 from saeval.stats.metrics.aurc import aurc
 
@@ -23,7 +24,7 @@ def test_influence_is_what_leaving_an_item_out_changes(rows):
     confidence, right = arrays(rows)
     n = len(right)
     whole = aurc(right, confidence)
-    for item, influence in enumerate(_influence(right, confidence)):
+    for item, influence in enumerate(_influence(right, Levels.of(right, confidence))):
         rest = np.arange(n) != item
         change = (n - 1) * (whole - aurc(right[rest], confidence[rest]))
         assert influence == pytest.approx(change, abs=1e-9)

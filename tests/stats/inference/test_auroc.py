@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from sklearn.metrics import roc_auc_score
 
+from saeval.stats._core.levels import Levels
 from saeval.stats.inference.auroc import auroc_difference, auroc_influence, auroc_interval
 
 levels = st.sampled_from([0.0, 0.3, 0.5, 0.8, 1.0])
@@ -165,7 +166,7 @@ def test_identical_models_have_difference_zero_and_p_one(rows):
 @given(items)
 def test_influence_values_sum_to_zero(rows):
     confidence, right, *_ = columns(rows)
-    influence = auroc_influence(right, confidence)
+    influence = auroc_influence(right, Levels.of(right, confidence))
     assert (influence is None) == (right.sum() < 2 or (~right).sum() < 2)
     if influence is not None:
         assert influence.sum() == pytest.approx(0, abs=1e-9)

@@ -79,7 +79,7 @@ def test_varied_confidence_is_left_alone():
     rng = np.random.default_rng(2)
     right = rng.random(300) < 0.6
     models = [(right, rng.choice([0.5, 0.7, 0.9], 300))] * 2
-    assert smoothed_models(models, None) == (models, None, False)
+    assert smoothed_models(models, None) == (models, None, None, False)
 
 
 def test_two_constant_confidences_are_equal_and_not_certain():
@@ -93,6 +93,7 @@ def test_items_added_to_clusters_are_clusters_of_their_own():
     rng = np.random.default_rng(3)
     right, stated = hardly_varying(rng, 100, 0.8, 0.05)
     cluster = np.arange(100) // 2
-    _, counted, smoothed = smoothed_models([(right, np.full(100, USUAL)), (right, stated)], cluster)
+    models = [(right, np.full(100, USUAL)), (right, stated)]
+    _, counted, _, smoothed = smoothed_models(models, cluster)
     assert smoothed
     assert counted.tolist() == [*cluster.tolist(), 50, 51, 52, 53]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saeval.stats.metrics.aurc import aurc
-from saeval.stats.metrics.confidence import expected_errors
+from saeval.stats.metrics.confidence import risk_coverage
 
 answers = st.lists(
     st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.9]), st.booleans()), min_size=1, max_size=30
@@ -16,8 +16,12 @@ answers = st.lists(
 @given(answers)
 def test_it_is_the_mean_risk_over_every_coverage(rows):
     confidence, correct = (np.array(column) for column in zip(*rows, strict=True))
-    risk = expected_errors(correct, confidence) / np.arange(1, len(correct) + 1)
+    _, level = np.unique(-confidence, return_inverse=True)
+    share_wrong = np.bincount(level, weights=~correct) / np.bincount(level)
+    risk = np.cumsum(share_wrong[np.sort(level)])
+    risk /= np.arange(1, len(correct) + 1)
     assert aurc(correct, confidence) == pytest.approx(risk.mean())
+    assert risk_coverage(correct, confidence).risk == pytest.approx(risk)
 
 
 def test_it_is_the_mean_over_random_tie_orders():
