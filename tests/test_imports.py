@@ -45,6 +45,21 @@ def test_stats_work_without_torch():
     }
 
 
+def test_a_comparison_loads_no_package_that_only_others_need(tmp_path):
+    arguments = ["compare", *map(str, two_files(tmp_path, items=60)), "--out", f"{tmp_path}/out"]
+    script = (
+        "import sys\nfrom saeval.evalsuite.cli.main import cli\n"
+        f"cli({[*arguments, '--quiet']!r}, standalone_mode=False)\n"
+        "print(chr(0), *sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = set(found.stdout.partition(chr(0))[2].split())
+    assert "matplotlib" in loaded
+    assert not loaded & {"scipy.stats", "statsmodels", "pandas", "polars", "matplotlib.pyplot"}
+
+
 def test_a_small_comparison_does_not_load_numba():
     code = (
         "import sys; sys.path.insert(0, 'tests/helpers')\n"

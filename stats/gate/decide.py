@@ -18,7 +18,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from scipy import stats
+from scipy.special import ndtri
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
@@ -296,11 +296,11 @@ def _items_to_decide(
     """Project the standard error, that of the interval's width, with the root of the items."""
     if test.estimate is None or test.interval is None or task.pairs is None:
         return None
-    reached = float(stats.norm.ppf(test.confidence_level))
+    reached = float(ndtri(test.confidence_level))
     error = (test.interval.high - test.interval.low) / (2 * reached)
     gap = abs(test.estimate - test.limit)
     good = (test.estimate > test.limit) == rule.good_is_above
-    needed = float(stats.norm.isf(alpha if good else alpha / rules) + stats.norm.ppf(CHANCE))
+    needed = float(ndtri(CHANCE) - ndtri(alpha if good else alpha / rules))
     if gap <= _ROUNDING:
         return None
     factor = (needed * error / gap) ** 2

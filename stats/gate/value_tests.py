@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from scipy import stats
-from scipy.special import expit, logit
+from scipy.special import betainc, betaincc, betaincinv, expit, logit, stdtrit
 
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.influence import lower_tail, quantile
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.auroc import auroc_interval
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
@@ -111,20 +111,17 @@ def _proportion(
         clusters = len(np.unique(cluster))
         units = float(clusters)
         if error:
-            lowered = stats.t.ppf(confidence_level, items - 1) / stats.t.ppf(
-                confidence_level, clusters - 1
-            )
-            units = min(proportion * (1 - proportion) / error**2 * lowered**2, items)
+            lowered = stdtrit(items - 1, confidence_level) / stdtrit(clusters - 1, confidence_level)
+            units = min(proportion * (1 - proportion) / error**2 * float(lowered) ** 2, items)
     hits, misses = proportion * units, units - proportion * units
-    beta = stats.beta
-    low = float(beta.ppf(1 - confidence_level, hits, misses + 1)) if hits > 0 else 0.0
-    high = float(beta.ppf(confidence_level, hits + 1, misses)) if misses > 0 else 1.0
+    low = float(betaincinv(hits, misses + 1, 1 - confidence_level)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, misses, confidence_level)) if misses > 0 else 1.0
     return LimitTest(
         proportion,
         limit,
         Interval(low, high, "clopper-pearson" if cluster is None else "korn-graubard"),
-        float(beta.cdf(limit, hits, misses + 1)) if hits > 0 else 1.0,
-        float(beta.sf(limit, hits + 1, misses)) if misses > 0 else 1.0,
+        float(betainc(hits, misses + 1, limit)) if hits > 0 else 1.0,
+        float(betaincc(hits + 1, misses, limit)) if misses > 0 else 1.0,
         items,
         "exact-binomial" if cluster is None else "korn-graubard",
         confidence_level,
@@ -156,18 +153,18 @@ def auroc_against(
             len(stated),
             "too few right or too few wrong answers",
         )
-    reference = stats.norm if own.clusters is None else stats.t(own.clusters - 1)
+    freedom = None if own.clusters is None else own.clusters - 1
     error = own.standard_error / (centre * (1 - centre))
     z = float(logit(centre) - logit(limit)) / error
-    reach = float(reference.ppf(confidence_level)) * error
+    reach = quantile(confidence_level, freedom) * error
     low, high = expit(logit(centre) - reach), expit(logit(centre) + reach)
     method = f"{own.method}-logit"
     return LimitTest(
         own.value,
         limit,
         Interval(float(low), float(high), method),
-        float(reference.sf(z)),
-        float(reference.cdf(z)),
+        lower_tail(-z, freedom),
+        lower_tail(z, freedom),
         len(stated),
         method,
         confidence_level,

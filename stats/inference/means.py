@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.counted import mean, number_of, number_where
@@ -164,12 +164,12 @@ def proportion_interval(
     group, _ = check.clusters_or_counts(cluster, count, happened=yes)
     assert group is not None
     clusters, n, proportion = int(group.max()) + 1, len(yes), float(yes.mean())
-    z = float(norm.ppf((1 + confidence_level) / 2))
+    z = float(ndtri((1 + confidence_level) / 2))
     effective = float(clusters)
     error = jackknife_standard_error(yes - proportion, group)
     if error and 0 < proportion < 1:
         effective = min(n, proportion * (1 - proportion) / error**2)
-        effective *= (z / float(t.ppf((1 + confidence_level) / 2, clusters - 1))) ** 2
+        effective *= (z / float(stdtrit(clusters - 1, (1 + confidence_level) / 2))) ** 2
     spread = z**2 / effective
     middle = (proportion + spread / 2) / (1 + spread)
     reach = math.sqrt(spread * (proportion * (1 - proportion) + spread / 4)) / (1 + spread)

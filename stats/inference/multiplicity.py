@@ -7,7 +7,6 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import BoolArray, FloatArray
@@ -44,7 +43,8 @@ def adjust_pvalues(
 
     Notes
     -----
-    Equal to statsmodels' `multipletests`, whose import would be a tenth of a cold comparison.
+    Equal to statsmodels' `multipletests` and SciPy's `false_discovery_control`, whose imports would
+    be a third of a cold comparison.
 
     References
     ----------
@@ -57,10 +57,7 @@ def adjust_pvalues(
     known = check.real("pvalues", np.array([value for value in pvalues if value is not None]))
     if not ((known >= 0) & (known <= 1)).all():
         raise ValueError("`pvalues` must lie in [0, 1]")
-    if method == "fdr_bh":
-        adjusted = stats.false_discovery_control(known) if len(known) else known
-    else:
-        adjusted = _holm(known)
+    adjusted = _holm(known) if method == "holm" else _benjamini_hochberg(known)
     remaining = iter(adjusted.tolist())
     return tuple(None if value is None else next(remaining) for value in pvalues)
 
@@ -71,6 +68,15 @@ def _holm(pvalues: FloatArray) -> FloatArray:
     stepped = np.maximum.accumulate(pvalues[order] * np.arange(len(pvalues), 0, -1))
     adjusted = np.empty_like(pvalues)
     adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+def _benjamini_hochberg(pvalues: FloatArray) -> FloatArray:
+    """The i-th smallest p-value times their number by i, made increasing, at most 1."""
+    order = np.argsort(pvalues)
+    scaled = pvalues[order] * (len(pvalues) / np.arange(1, len(pvalues) + 1))
+    adjusted = np.empty_like(pvalues)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
     return adjusted
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from saeval.stats._core import arrays as check
 from saeval.stats.inference.means import mean_difference
@@ -57,7 +57,7 @@ def power_of_estimate(
         raise ValueError(f"`standard_error` must be positive, found {standard_error!r}")
     error = standard_error * math.sqrt(at_items / items)
     excess = abs(check.finite("difference", difference)) / error - critical_value(confidence_level)
-    return float(stats.norm.cdf(excess))
+    return float(ndtr(excess))
 
 
 def smallest_estimate(
@@ -80,7 +80,7 @@ def smallest_estimate(
     check_power(power, confidence_level)
     power_of_estimate(items, 0.0, standard_error=standard_error, at_items=at_items)
     error = standard_error * math.sqrt(at_items / items)
-    return error * (critical_value(confidence_level) + float(stats.norm.ppf(power)))
+    return error * (critical_value(confidence_level) + float(ndtri(power)))
 
 
 def design_effect(

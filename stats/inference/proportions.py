@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from scipy import optimize, stats
+from scipy import optimize
+from scipy.special import betaincc, chdtrc, ndtri
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.interval import Interval
@@ -54,18 +55,23 @@ def mcnemar(base_only: int, checkpoint_only: int) -> McNemar:
     if n == 0:
         return McNemar(0, 0, 1.0, 1.0, 1.0, 1.0, 0.0)
     smaller = min(b, c)
-    tail = 2 * float(stats.binom.cdf(smaller, n, 0.5))
-    mid = 1.0 if b == c else tail - float(stats.binom.pmf(smaller, n, 0.5))
+    tail = 2 * _at_most(smaller, n)
+    mid = 1.0 if b == c else _at_most(smaller, n) + _at_most(smaller - 1, n)
     corrected = max(abs(b - c) - 1, 0) ** 2 / n
     return McNemar(
         base_only=b,
         checkpoint_only=c,
         pvalue_mid=min(mid, 1.0),
         pvalue_exact=min(tail, 1.0),
-        pvalue_asymptotic=float(stats.chi2.sf((b - c) ** 2 / n, 1)),
-        pvalue_corrected=float(stats.chi2.sf(corrected, 1)),
+        pvalue_asymptotic=float(chdtrc(1, (b - c) ** 2 / n)),
+        pvalue_corrected=float(chdtrc(1, corrected)),
         statistic_corrected=corrected,
     )
+
+
+def _at_most(count: int, flips: int) -> float:
+    """P(X ≤ count) of so many flips of a fair coin, as an incomplete beta function."""
+    return 0.0 if count < 0 else float(betaincc(count + 1, flips - count, 0.5))
 
 
 def tango_interval(
@@ -110,7 +116,7 @@ def tango_interval(
     """
     check.confidence_level_in_range(confidence_level)
     b, c, n = _paired_counts(base_only, checkpoint_only, items)
-    critical = float(stats.norm.ppf((1 + confidence_level) / 2))
+    critical = float(ndtri((1 + confidence_level) / 2))
 
     def score(delta: float) -> float:
         return tango_score(b, c, n, delta)

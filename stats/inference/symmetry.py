@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse, stats
+from scipy import sparse
 from scipy.sparse.csgraph import connected_components
+from scipy.special import chdtrc
 
 from saeval.stats._core import arrays as check
 
@@ -122,6 +123,6 @@ def stuart_maxwell(table: npt.ArrayLike) -> SymmetryTest:
 def _result(
     statistic: float, degrees_of_freedom: int, counts: npt.NDArray[np.float64], method: str
 ) -> SymmetryTest:
-    pvalue = float(stats.chi2.sf(statistic, degrees_of_freedom)) if degrees_of_freedom else 1.0
+    pvalue = float(chdtrc(degrees_of_freedom, statistic)) if degrees_of_freedom else 1.0
     changed = int(counts.sum() - np.trace(counts))
     return SymmetryTest(statistic, degrees_of_freedom, pvalue, changed, method)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from statsmodels.stats.inter_rater import cohens_kappa
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.arrays import IntArray
@@ -95,4 +94,6 @@ def _kappa(both: IntArray) -> float | None:
     total = int(both.sum())
     if int(both.sum(axis=0) @ both.sum(axis=1)) == total**2:  # also where there is nothing
         return None
+    from statsmodels.stats.inter_rater import cohens_kappa  # half a second that few need
+
     return float(cohens_kappa(both, return_results=False))
