@@ -5,6 +5,7 @@
     COMPARISON/manifest.json      what was compared; written before anything else
     COMPARISON/base/, checkpoint/ run folders of the models that were asked
     COMPARISON/comparison.json    the numbers; report.md, report.html and metrics.csv show them
+    COMPARISON/changed_items.parquet   every item whose label changed, with both responses
     SERIES/family.json            of several checkpoints: each has a folder of its own below
 """
 
@@ -12,13 +13,27 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from saeval.errors import InputError, SaevalError
+from saeval.evalsuite.compare.changed_items import ChangedPredictions, find_changed_predictions
+from saeval.evalsuite.compare.changed_items_file import (
+    CHANGED_ITEMS,
+    read_shown,
+    with_shown,
+    write_changed_items,
+    write_shown_items,
+)
 from saeval.evalsuite.compare.pairing import PredictionsByTask
 from saeval.evalsuite.compare.plan import ComparisonPlan
-from saeval.evalsuite.compare.results import CheckpointSeries, ComparedPredictions, Comparison
+from saeval.evalsuite.compare.results import (
+    CheckpointSeries,
+    ComparedPredictions,
+    Comparison,
+    missing_predictions,
+)
 from saeval.evalsuite.importers.columns import parse_columns
 from saeval.evalsuite.judge.grades import GRADES_FILE, GradeFile, Grades, parse_judge
 from saeval.evalsuite.models.resolve import resolve_model
@@ -43,10 +58,26 @@ def write_comparison(
     comparison: Comparison, plan: ComparisonPlan, progress: Progress = SILENT
 ) -> None:
     """Write the reports of a comparison into its folder."""
+    with lock_run_folder(plan.folder, plan.manifest):
+        write_reports(plan.folder, comparison, None, progress)
+
+
+def write_reports(
+    folder: Path, comparison: Comparison, gate: Gate | None, progress: Progress = SILENT
+) -> None:
+    """Write the changed items of a comparison, where its predictions are at hand, and its reports.
+
+    What `gate` decided stands before them, if one held the comparison to a policy.
+    """
     from saeval.reports import report_files
 
-    with lock_run_folder(plan.folder, plan.manifest):
-        write_files(plan.folder, report_files(comparison), progress)
+    path = folder / CHANGED_ITEMS
+    folder.mkdir(parents=True, exist_ok=True)
+    if comparison.predictions is not None:
+        progress.log(f"Wrote {write_changed_items(path, comparison, _find_changed(comparison))}")
+    elif not path.exists() and any(task.changed_items for task in comparison.tasks):
+        progress.log(f"Wrote {write_shown_items(path, comparison)}")
+    write_files(folder, report_files(comparison, gate=gate), progress)
 
 
 def write_series(
@@ -59,14 +90,11 @@ def write_series(
 
 def rewrite_reports(folder: Path, progress: Progress = SILENT) -> Comparison | CheckpointSeries:
     """Make the reports of a finished comparison, or of several, once more."""
-    from saeval.reports import report_files
-
     if not (folder / INDEX).is_file():
-        comparison = _read_comparison(folder)
-        gate = _read_gate(folder, comparison)
-        write_files(folder, report_files(comparison, gate=gate), progress)
+        comparison = _read_for_reports(folder, progress)
+        write_reports(folder, comparison, _read_gate(folder, comparison), progress)
         return comparison
-    series, folders = _read_series(folder)
+    series, folders = _read_series(folder, progress)
     _write_series(series, folders, folder, progress)
     return series
 
@@ -84,7 +112,7 @@ def _write_series(
     from saeval.reports import report_files
 
     for comparison, own in zip(series.comparisons, folders.values(), strict=True):
-        write_files(own, report_files(comparison), SILENT)
+        write_reports(own, comparison, None)
     links = {name: own.relative_to(folder).as_posix() for name, own in folders.items()}
     write_files(folder, report_files(series, folders=links), progress)
 
@@ -93,8 +121,8 @@ def load_comparison(folder: str | Path) -> Comparison:
     """A finished comparison from its folder.
 
     Its predictions come with it where the folder holds them, or where the files that were compared
-    are still there, unchanged. Only with them can it be gated (`gate`) and its changed items be
-    listed (`Comparison.changed_items`).
+    are still there, unchanged. Only with them can it be gated (`gate`). Its changed items
+    (`Comparison.changed_items`) are read from a file in the folder where they are not.
 
     Parameters
     ----------
@@ -124,7 +152,10 @@ def load_comparison(folder: str | Path) -> Comparison:
             f"{folder}: holds several comparisons; load the folder of one of its checkpoints"
         )
     comparison = _read_comparison(folder)
-    return replace(comparison, predictions=_read_predictions(comparison, folder))
+    comparison = replace(comparison, predictions=_read_predictions(comparison, folder))
+    with suppress(InputError):
+        return _with_changed_items(comparison, folder)
+    return comparison
 
 
 def _read_comparison(folder: Path) -> Comparison:
@@ -143,6 +174,54 @@ def _read_comparison(folder: Path) -> Comparison:
     return Comparison.from_result(result, folder=folder)
 
 
+def _with_changed_items(comparison: Comparison, folder: Path) -> Comparison:
+    """With those that the page shows, from their file or else from the predictions.
+
+    Raises
+    ------
+    InputError
+        If neither is at hand, whole and of this comparison; the message is on the file.
+    """
+    try:
+        return read_shown(folder / CHANGED_ITEMS, comparison)
+    except InputError:
+        if comparison.predictions is None:
+            raise
+        return with_shown(comparison, _find_changed(comparison))
+
+
+def _read_for_reports(folder: Path, progress: Progress) -> Comparison:
+    """A comparison with what its page shows; predictions are read only where they are needed."""
+    comparison = _read_comparison(folder)
+    try:
+        return _with_changed_items(comparison, folder)
+    except InputError as error:
+        problem = error
+    with suppress(SaevalError):
+        predictions = _read_predictions(comparison, folder)
+        return _with_changed_items(replace(comparison, predictions=predictions), folder)
+    if not any(task.changed_items for task in comparison.tasks):  # else of an earlier version
+        progress.log(f"The page shows no changed items: {problem}")
+    return comparison
+
+
+def _find_changed(comparison: Comparison) -> list[ChangedPredictions]:
+    """Of every task, from the predictions.
+
+    Raises
+    ------
+    InputError
+        If they are not those that were compared.
+    """
+    changed = []
+    for task in comparison.tasks:
+        found = find_changed_predictions(comparison.paired(task.task))
+        if task.is_graded and len(found.rows) != task.n_changed_items:
+            raise missing_predictions(comparison)
+        changed.append(found)
+    return changed
+
+
 def _read_gate(folder: Path, comparison: Comparison) -> Gate | None:
     """What a gate found that wrote into this folder; None where none did, on these models."""
     from saeval.reports import gate_from_json
@@ -158,7 +237,7 @@ def _read_gate(folder: Path, comparison: Comparison) -> Gate | None:
     return gate if same else None
 
 
-def _read_series(folder: Path) -> tuple[CheckpointSeries, Mapping[str, Path]]:
+def _read_series(folder: Path, progress: Progress) -> tuple[CheckpointSeries, Mapping[str, Path]]:
     from saeval.reports.render.series_index import read_index
 
     try:
@@ -169,7 +248,7 @@ def _read_series(folder: Path) -> tuple[CheckpointSeries, Mapping[str, Path]]:
         if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise InputError(f"{folder / INDEX}: {quoted(name)} is no name of a folder in it")
     folders = {name: folder / name for name in index.comparisons}
-    comparisons = [_read_comparison(own) for own in folders.values()]
+    comparisons = [_read_for_reports(own, progress) for own in folders.values()]
     try:
         result = checkpoint_series(comparisons, index.steps, index.best, index.notes)
     except ValueError as error:

@@ -18,7 +18,7 @@ from saeval.stats._core.answers import (
     paired_answers,
 )
 from saeval.stats.compare.published import PublishedAnswers
-from saeval.stats.compare.results import ChangedItem, Unpaired
+from saeval.stats.compare.results import Unpaired
 from saeval.tasks.task import Task
 from saeval.terminal_text import quoted
 
@@ -309,37 +309,4 @@ def to_published_answers(
         predicted=np.array([_index(label, labels) for label, _, _ in answers]),
         confidence=np.array([np.nan if c is None else c for _, c, _ in answers]),
         valid=np.array([valid for _, _, valid in answers]),
-    )
-
-
-def select_changed_items(
-    pairs: PairedPredictions, keep: int
-) -> tuple[int, tuple[ChangedItem, ...]]:
-    """How many items changed label, and the first `keep`: broken ones, then fixed, then others."""
-    changed = [
-        (b, c)
-        for b, c in zip(pairs.base, pairs.checkpoint, strict=True)
-        if b.prediction != c.prediction
-    ]
-    changed.sort(key=lambda both: (both[1].correct - both[0].correct, both[0].key))
-    broken = [both for both in changed if both[0].correct]
-    fixed = [both for both in changed if both[1].correct]
-    others = [both for both in changed if not both[0].correct and not both[1].correct]
-    shown = (broken[: keep // 2] + fixed + broken[keep // 2 :] + others)[:keep]
-    return len(changed), tuple(_flip(base, checkpoint) for base, checkpoint in shown)
-
-
-def _flip(base: Prediction, checkpoint: Prediction) -> ChangedItem:
-    return ChangedItem(
-        item_id=base.item_id,
-        target=base.target,
-        base_label=base.prediction or "INVALID",
-        checkpoint_label=checkpoint.prediction or "INVALID",
-        base_confidence=base.confidence,
-        checkpoint_confidence=checkpoint.confidence,
-        claim=base.document.claim,
-        evidence=base.document.evidence,
-        answers=base.document.answers,
-        base_response=base.response,
-        checkpoint_response=checkpoint.response,
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from saeval.errors import InputError
+from saeval.evalsuite.compare.changed_items import find_changed_predictions
+from saeval.evalsuite.compare.changed_items_file import CHANGED_ITEMS, read_task
 from saeval.evalsuite.compare.grading import apply_grades
 from saeval.evalsuite.compare.group import merge_groups
 from saeval.evalsuite.compare.pairing import (
@@ -21,16 +23,17 @@ from saeval.evalsuite.compare.pairing import (
 from saeval.evalsuite.judge.grades import Grades
 from saeval.evalsuite.models.training_data import TrainingData
 from saeval.evalsuite.store.manifest import Proof
-from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints import results as series_results
 from saeval.stats.compare import results
+from saeval.stats.compare.changed_items import KindOfChange
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
 from saeval.tasks.task import Task
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow
     from matplotlib.figure import Figure
 
 Change = Literal["broken", "fixed", "all"]
@@ -172,32 +175,42 @@ class Comparison(results.Comparison):
         Raises
         ------
         InputError
-            If the predictions are not at hand.
+            If neither the predictions nor the file of changed items are at hand.
         """
         import pandas as pd
 
         if kind not in ("broken", "fixed", "all"):
             raise InputError(f"`kind` must be broken, fixed or all, found {kind!r}")
-        pairs = self.paired(task)
+        table = self._read_changed(task, None if kind == "all" else kind).drop_columns("task")
         rows = [
-            _to_changed_item(base, checkpoint)
-            for base, checkpoint in zip(pairs.base, pairs.checkpoint, strict=True)
-            if base.prediction != checkpoint.prediction
+            row | {"evidence": tuple(row["evidence"]), "answers": tuple(row["answers"])}
+            for row in table.to_pylist()
         ]
-        columns = list(_to_changed_item(pairs.base[0], pairs.checkpoint[0]))
-        frame = pd.DataFrame(rows, columns=columns)
-        return frame if kind == "all" else frame[frame["change"] == kind].reset_index(drop=True)
+        return pd.DataFrame(rows, columns=table.column_names)
+
+    def _read_changed(self, task: str, kind: KindOfChange | None) -> pyarrow.Table:
+        """From the predictions, or from the file beside the reports."""
+        self._check_compared(task)
+        if self.predictions is not None:
+            changed = find_changed_predictions(self.paired(task))
+            return changed.read_all(kind)
+        if self.folder is None:
+            raise missing_predictions(self)
+        return read_task(self.folder / CHANGED_ITEMS, self, task, kind)
 
     def paired(self, task: str) -> PairedPredictions:
         """The pairs of one task, as they were compared."""
+        self._check_compared(task)
         if task not in self._pairs:
-            if task not in [own.task for own in self.tasks]:
-                names = ", ".join(own.task for own in self.tasks)
-                raise InputError(f"no task {task!r} was compared; compared: {names}")
             if self.predictions is None:
                 raise missing_predictions(self)
             self._pairs[task] = self.predictions.pair(task, self.settings.confidence_level)
         return self._pairs[task]
+
+    def _check_compared(self, task: str) -> None:
+        names = [own.task for own in self.tasks]
+        if task not in names:
+            raise InputError(f"no task {task!r} was compared; compared: {', '.join(names)}")
 
     @cached_property
     def _pairs(self) -> dict[str, PairedPredictions]:
@@ -334,22 +347,3 @@ def _to_row(task: str, metric: MetricComparison) -> dict[str, object]:
 def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
     low, high = (None, None) if interval is None else (interval.low, interval.high)
     return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _to_changed_item(base: Prediction, checkpoint: Prediction) -> dict[str, object]:
-    change = "broken" if base.correct else "fixed" if checkpoint.correct else "other"
-    return {
-        "item_id": base.item_id,
-        "sample_index": base.sample_index,
-        "change": change,
-        "target": base.target,
-        "base_label": base.prediction or "INVALID",
-        "checkpoint_label": checkpoint.prediction or "INVALID",
-        "base_confidence": base.confidence,
-        "checkpoint_confidence": checkpoint.confidence,
-        "claim": base.document.claim,
-        "evidence": base.document.evidence,
-        "answers": base.document.answers,
-        "base_response": base.response,
-        "checkpoint_response": checkpoint.response,
-    }

@@ -11,6 +11,7 @@ from importlib.metadata import version
 import numpy as np
 
 from saeval.evalsuite.compare.breakdown import item_groups, right_in_reasoning, to_paired_samples
+from saeval.evalsuite.compare.changed_items import find_changed_predictions
 from saeval.evalsuite.compare.contamination import compare_without_training_items
 from saeval.evalsuite.compare.grading import apply_grades
 from saeval.evalsuite.compare.pairing import (
@@ -18,7 +19,6 @@ from saeval.evalsuite.compare.pairing import (
     find_shared_items,
     pair_tasks,
     pairing_caution,
-    select_changed_items,
     to_arrays,
     to_published_answers,
 )
@@ -33,7 +33,6 @@ from saeval.stats.compare.published import PublishedConvention, published_conven
 from saeval.stats.compare.results import SCHEMA_VERSION, ModelDescription, TaskComparison
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
 
-CHANGED_ITEMS_KEPT = 200
 POOLED = "pooled"
 
 
@@ -157,7 +156,6 @@ def _compare_task(
     settings: StatsConfig,
     training: TrainingData | None,
 ) -> TaskComparison:
-    n_changed_items, kept = select_changed_items(pairs, CHANGED_ITEMS_KEPT)
     return compare_task(
         pairs.task.name,
         arrays,
@@ -167,8 +165,7 @@ def _compare_task(
         if pairs.task.kind.has_evidence
         else None,
         unpaired=pairs.unpaired,
-        changed_items=kept,
-        n_changed_items=n_changed_items,
+        changed_items=find_changed_predictions(pairs, arrays).read_shown(),
         right_in_reasoning=right_in_reasoning(pairs),
         groups=item_groups(pairs),
         samples=to_paired_samples(pairs),

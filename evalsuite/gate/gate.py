@@ -13,7 +13,7 @@ from typing_extensions import Unpack
 from saeval.errors import InputError
 from saeval.evalsuite.compare.comparison import compare_planned
 from saeval.evalsuite.compare.config import ComparisonConfig
-from saeval.evalsuite.compare.folder import write_files
+from saeval.evalsuite.compare.folder import write_files, write_reports
 from saeval.evalsuite.compare.plan import (
     BASE,
     CHECKPOINT,
@@ -177,7 +177,7 @@ def write_gated(
     from saeval.reports import report_files
 
     with lock_run_folder(plan.folder, plan.manifest):
-        write_files(plan.folder, report_files(gate.comparison, gate=gate), progress)
+        write_reports(plan.folder, gate.comparison, gate, progress)
         files = report_files(gate, allow_inconclusive=allow_inconclusive)
         write_files(plan.folder, files, progress)
 

@@ -26,7 +26,7 @@ _PIECE = 256 * 2**20
 
 def parquet_columns(path: Path) -> list[str]:
     """The names of a file's columns."""
-    with _parquet(path) as file:
+    with open_parquet(path) as file:
         return list(file.schema_arrow.names)
 
 
@@ -47,7 +47,7 @@ def read_parquet(
     InputError
         If it is no Parquet file, is cut off, or unpacks to too much.
     """
-    with _parquet(path) as file:
+    with open_parquet(path) as file:
         about = file.metadata
         groups = [about.row_group(number) for number in range(about.num_row_groups)]
         _check_size(path, about.num_rows, sum(group.total_byte_size for group in groups))
@@ -90,13 +90,14 @@ def _check_size(path: Path, rows: int, size: int) -> None:
 
 
 @contextmanager
-def _parquet(path: Path) -> Iterator[Any]:
+def open_parquet(path: Path) -> Iterator[Any]:
+    """A Parquet file; what pyarrow says of a bad one becomes an `InputError` that names it."""
     require_extra("parquet", "pyarrow")
     import pyarrow as pa
     from pyarrow import parquet
 
-    with _named(path, "a Parquet file", pa.ArrowException), open_file(path) as file:
-        yield parquet.ParquetFile(file)
+    with open_file(path) as file, _named(path, "a Parquet file", pa.ArrowException):
+        yield parquet.ParquetFile(file, page_checksum_verification=True)
 
 
 @contextmanager
@@ -104,7 +105,7 @@ def _arrow(path: Path) -> Iterator[Any]:
     require_extra("parquet", "pyarrow")
     import pyarrow as pa
 
-    with _named(path, "an Arrow file", pa.ArrowException), open_file(path) as file:
+    with open_file(path) as file, _named(path, "an Arrow file", pa.ArrowException):
         is_stream = file.read(len(ARROW)) != ARROW
         file.seek(0)
         if is_stream:

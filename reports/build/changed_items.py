@@ -1,8 +1,14 @@
-"""The items whose label changed: all that were kept on a page, a few broken ones in Markdown."""
+"""The items whose label changed: some on a page, a few broken ones in Markdown.
+
+However many items were compared, a page shows `ITEMS_SHOWN` of a task, and of their texts no more
+than `PAGE_BYTES` in all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from html import escape
 
 from saeval.reports.build.cells import cells_of
 from saeval.reports.document import (
@@ -20,45 +26,50 @@ from saeval.reports.document import (
     Table,
     Tone,
 )
+from saeval.reports.sanitize import clip
 from saeval.reports.text.numbers import format_count
-from saeval.reports.text.significance import tasks_and_pooled
 from saeval.stats.compare.abstention import is_question
+from saeval.stats.compare.changed_items import KINDS, KindOfChange, select_shown
 from saeval.stats.compare.results import ChangedItem, Comparison, TaskComparison
 from saeval.terminal_text import one_line
 
 RESPONSE_HEAD, RESPONSE_TAIL = 300, 700
 BROKEN_SHOWN = 5
 CLAIM_SHOWN = 160
+PAGE_BYTES = 1_000_000
+_CLAIM_HEAD, _CLAIM_TAIL = 1500, 1500
+_PASSAGES, _PASSAGE = 10, 1500
+_ANSWERS = 1000
+_TITLES: dict[KindOfChange, str] = {
+    "broken": "Broken",
+    "fixed": "Mended",
+    "other": "Wrong before and after",
+}
 
 
 def changed_items_section(comparison: Comparison) -> Iterator[Section]:
-    """The kept items of every task: broken first, then mended, then wrong before and after."""
-    tasks = [task for task in tasks_and_pooled(comparison) if task.changed_items]
+    """Some of the items of every task: broken first, then mended, then wrong before and after."""
+    tasks = [task for task in comparison.tasks if task.is_graded and task.n_changed_items]
     if not tasks:
         return
     note = (
         f"A response longer than {format_count(RESPONSE_HEAD + RESPONSE_TAIL)} characters shows "
         f"its first {format_count(RESPONSE_HEAD)} and its last {format_count(RESPONSE_TAIL)}, "
-        "where the answer stands."
+        "where the answer stands. All changed items, with their whole texts, are in "
+        "changed_items.parquet."
     )
-    parts = (
-        Part(
-            f"{task.task}: {format_count(len(task.changed_items))} of "
-            f"{format_count(task.n_changed_items)} changed items",
-            tuple(_groups(task)),
-        )
-        for task in tasks
-    )
+    parts = (_part(task, PAGE_BYTES // len(tasks)) for task in tasks)
     yield Section("Items that changed", "flips", (Paragraph(note, "note"), *parts), only="html")
 
 
 def broken_items(task: TaskComparison) -> Iterator[Block]:
     """The first items that only the base had right, a line each."""
-    broken = [item for item in task.changed_items if item.base_label == item.target]
+    broken = _by_kind(task)["broken"]
     if not broken:
         return
     more = "; more in report.html" if len(broken) > BROKEN_SHOWN else ""
-    title = f"Broken items ({min(len(broken), BROKEN_SHOWN)} of {len(broken)} kept{more})"
+    total = format_count(_totals(task)["broken"])
+    title = f"Broken items ({min(len(broken), BROKEN_SHOWN)} of {total}{more})"
     heads = ("Item", "Target", "Base → checkpoint", "Claim")
     rows = tuple(
         Row(
@@ -74,24 +85,67 @@ def broken_items(task: TaskComparison) -> Iterator[Block]:
     yield Part(title, (Table(tuple(Column(head, align="left") for head in heads), rows),))
 
 
+def _part(task: TaskComparison, room: int) -> Part:
+    """A task's items, as many as there is room for."""
+    items = []
+    for item in map(_cut, select_shown(*_by_kind(task).values())):
+        room -= _size(item)
+        if room < 0:
+            break
+        items.append(item)
+    total = format_count(task.n_changed_items)
+    title = f"{task.task}: {format_count(len(items))} of {total} changed items"
+    if not task.changed_items:
+        missing = (
+            "They are not shown: changed_items.parquet is not at hand, cannot be read, or is not "
+            "of this comparison."
+        )
+        return Part(f"{task.task}: {total} changed items", (Paragraph(missing, "note"),))
+    return Part(title, tuple(_groups(replace(task, changed_items=tuple(items)))))
+
+
 def _groups(task: TaskComparison) -> Iterator[Block]:
-    groups: dict[str, list[ChangedItem]] = {
-        "Broken": [],
-        "Mended": [],
-        "Wrong before and after": [],
-    }
-    for item in task.changed_items:
-        if item.base_label == item.target:
-            groups["Broken"].append(item)
-        elif item.checkpoint_label == item.target:
-            groups["Mended"].append(item)
-        else:
-            groups["Wrong before and after"].append(item)
-    question = is_question(task)
-    for title, items in groups.items():
+    question, totals = is_question(task), _totals(task)
+    for kind, items in _by_kind(task).items():
         if items:
+            of = f" of {format_count(totals[kind])}" if totals[kind] > len(items) else ""
             blocks = tuple(_item(item, question) for item in items)
-            yield Details(f"{title}: {format_count(len(items))}", blocks)
+            yield Details(f"{_TITLES[kind]}: {format_count(len(items))}{of}", blocks)
+
+
+def _by_kind(task: TaskComparison) -> dict[KindOfChange, list[ChangedItem]]:
+    found: dict[KindOfChange, list[ChangedItem]] = {kind: [] for kind in KINDS}
+    for item in task.changed_items:
+        found[item.change].append(item)
+    return found
+
+
+def _totals(task: TaskComparison) -> dict[KindOfChange, int]:
+    """Of all changed items of a task."""
+    broken, fixed = (
+        (0, 0) if task.mcnemar is None else (task.mcnemar.base_only, task.mcnemar.checkpoint_only)
+    )
+    return {"broken": broken, "fixed": fixed, "other": task.n_changed_items - broken - fixed}
+
+
+def _cut(item: ChangedItem) -> ChangedItem:
+    """With what a page shows of its texts; the responses are cut where they are drawn."""
+    head, left_out, tail = clip(item.claim, _CLAIM_HEAD, _CLAIM_TAIL)
+    return replace(
+        item,
+        claim=f"{head} … {tail}" if left_out else head,
+        evidence=tuple(one_line(passage, _PASSAGE) for passage in item.evidence[:_PASSAGES]),
+        answers=tuple(one_line(answer, _ANSWERS) for answer in item.answers[:_PASSAGES]),
+    )
+
+
+def _size(item: ChangedItem) -> int:
+    """Bytes that its texts take up on a page, about."""
+    texts = [item.claim, *item.evidence, *item.answers]
+    for response in (item.base_response, item.checkpoint_response):
+        head, _, tail = clip(response, RESPONSE_HEAD, RESPONSE_TAIL)
+        texts += [head, tail]
+    return sum(len(escape(text).encode("utf-8", "replace")) for text in texts)
 
 
 def _item(item: ChangedItem, question: bool) -> Details:
@@ -108,8 +162,7 @@ def _item(item: ChangedItem, question: bool) -> Details:
     else:
         blocks.append(Paragraph(item.claim, lead="Claim", raw=True))
         if item.evidence:
-            passages = (one_line(passage, 1500) for passage in item.evidence)
-            blocks.append(Sentences(tuple(passages), "quote"))
+            blocks.append(Sentences(item.evidence, "quote"))
         else:
             blocks.append(Paragraph("No evidence was shown.", "note"))
     responses = (

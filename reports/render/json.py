@@ -19,6 +19,7 @@ from saeval.stats.compare.knowledge import with_answers
 from saeval.stats.compare.results import (
     FIRST_SCHEMA_VERSION,
     SCHEMA_VERSION,
+    SECOND_SCHEMA_VERSION,
     Comparison,
     TaskComparison,
 )
@@ -88,8 +89,10 @@ def from_json(text: str) -> Comparison:
         If the text is not JSON, is of an unknown schema, or lacks or garbles a value.
     """
     tree, schema = parse_result(text, "not a comparison")
-    if schema not in (SCHEMA_VERSION, FIRST_SCHEMA_VERSION):
+    if schema not in (SCHEMA_VERSION, SECOND_SCHEMA_VERSION, FIRST_SCHEMA_VERSION):
         raise ValueError(_unknown_schema("a comparison", schema, SCHEMA_VERSION))
+    if schema != SCHEMA_VERSION:
+        tree = _with_changed_items(tree)
     comparison = read_result(Comparison, tree, "not a complete comparison")
     for task in (*comparison.tasks, *([comparison.pooled] if comparison.pooled else [])):
         if mistake := _find_wrong_shape(task):
@@ -99,7 +102,23 @@ def from_json(text: str) -> Comparison:
         warnings = (*warnings, _OF_FIRST_SCHEMA)
     # The answers follow from the numbers; a file that says otherwise is not believed.
     answered = with_answers(comparison.tasks, comparison.settings.confidence_level)
-    return replace(comparison, tasks=answered, warnings=warnings)
+    return replace(comparison, schema=SCHEMA_VERSION, tasks=answered, warnings=warnings)
+
+
+def _with_changed_items(tree: Any) -> Any:
+    """The tree of an earlier schema, whose tasks hold the first of their changed items."""
+    tasks = tree.get("tasks")
+    if not isinstance(tasks, list):
+        return tree
+    return {
+        **tree,
+        "tasks": [
+            {**task, "changed_items": task["flips"]}
+            if isinstance(task, dict) and "flips" in task
+            else task
+            for task in tasks
+        ],
+    }
 
 
 def gate_from_json(text: str) -> Gate:

@@ -42,7 +42,6 @@ KEYS: dict[str, dict[str, str]] = {
     "TaskComparison": {
         "std": "spread",
         "n_changed_items": "flips_total",
-        "changed_items": "flips",
     },
     "StatsConfig": {"confidence_level": "level", "n_resamples": "replicates"},
     "Best": {"confidence_level": "level", "n_resamples": "replicates"},

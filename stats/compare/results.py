@@ -14,6 +14,7 @@ from saeval.stats._core.results import (
     Levene,
     McNemar,
 )
+from saeval.stats.compare.changed_items import KindOfChange
 from saeval.stats.compare.confidence_std import PairedStd
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.contamination import Overlap
@@ -30,9 +31,11 @@ from saeval.stats.compare.transitions import Transitions
 from saeval.stats.metrics.registry import get_metric
 from saeval.suggest import did_you_mean
 
-SCHEMA_VERSION = "saeval.comparison/2"
+SCHEMA_VERSION = "saeval.comparison/3"
+SECOND_SCHEMA_VERSION = "saeval.comparison/2"
+"""With the first of the changed items of each task, which have a file of their own now."""
 FIRST_SCHEMA_VERSION = "saeval.comparison/1"
-"""Without the two answers, and without own probabilities among the headline metrics."""
+"""And without the two answers, and without own probabilities among the headline metrics."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,14 @@ class ChangedItem:
     base_response: str
     checkpoint_response: str
     answers: tuple[str, ...] = ()
+    sample_index: int = 0
+
+    @property
+    def change(self) -> KindOfChange:
+        """What became of it."""
+        if self.base_label == self.target:
+            return "broken"
+        return "fixed" if self.checkpoint_label == self.target else "other"
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,8 @@ class TaskComparison:
         Accuracy of "no evidence shown, therefore NA" at telling NA from the rest, or None where
         every item has evidence or none does.
     n_changed_items, changed_items
-        How many items changed label, and the ones kept for reading.
+        How many items changed label, and the ones that a page shows. These are for reading and no
+        part of the result: ``comparison.json`` does not hold them.
     warnings
         Sentences a reader must see before the numbers.
     repeated
@@ -141,7 +153,6 @@ class TaskComparison:
     evidence_shortcut: float | None
     unpaired: Unpaired
     n_changed_items: int
-    changed_items: tuple[ChangedItem, ...]
     warnings: tuple[str, ...]
     abstention: str | None = None
     repeated: RepeatedSamples | None = None
@@ -155,6 +166,9 @@ class TaskComparison:
     )
     primary: str | None = field(default=None, metadata={"serialized_if_none": False})
     confidence_is_own: bool | None = field(default=None, metadata={"serialized_if_none": False})
+    changed_items: tuple[ChangedItem, ...] = field(
+        default=(), compare=False, metadata={"serialized": False}
+    )
 
     @property
     def is_graded(self) -> bool:

@@ -47,7 +47,6 @@ def compare_task(
     has_evidence: BoolArray | None = None,
     unpaired: Unpaired | None = None,
     changed_items: tuple[ChangedItem, ...] = (),
-    n_changed_items: int | None = None,
     right_in_reasoning: tuple[BoolArray, BoolArray] | None = None,
     groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
     samples: PairedSamples | None = None,
@@ -63,7 +62,7 @@ def compare_task(
         The paired answers.
     config
         Confidence level, number of resamples and seed.
-    published, unpaired, changed_items, n_changed_items, overlap
+    published, unpaired, changed_items, overlap
         Parts of the result that the caller supplies.
     has_evidence
         Shape (n,): whether the item showed any evidence; None if the task has no evidence.
@@ -135,7 +134,7 @@ def compare_task(
         published=published,
         evidence_shortcut=_evidence_shortcut(pairs, has_evidence),
         unpaired=unpaired or Unpaired(0, 0, (), ()),
-        n_changed_items=int(both_changed.sum()) if n_changed_items is None else n_changed_items,
+        n_changed_items=int(both_changed.sum()),
         changed_items=changed_items,
         warnings=_warnings(pairs, samples),
         abstention=pairs.abstention,
@@ -185,7 +184,6 @@ def _scored_task(
         evidence_shortcut=None,
         unpaired=unpaired,
         n_changed_items=_differing_scores(pairs),
-        changed_items=(),
         warnings=(*_few_items(len(pairs)), *_few_clusters(pairs)),
         groups=groups,
         primary=pairs.scores[0].name,

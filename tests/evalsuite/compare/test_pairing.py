@@ -5,7 +5,8 @@ import pytest
 from builders import prediction
 
 from saeval.errors import PairingError
-from saeval.evalsuite.compare.pairing import pair, pairing_caution, select_changed_items, to_arrays
+from saeval.evalsuite.compare.changed_items import find_changed_predictions
+from saeval.evalsuite.compare.pairing import pair, pairing_caution, to_arrays
 from saeval.evalsuite.compare.results import ComparedPredictions
 from saeval.evalsuite.compare.statistics import compare_predictions
 from saeval.stats.compare.config import StatsConfig
@@ -80,9 +81,9 @@ def test_broken_items_are_shown_before_mended_and_others():
     checkpoint = side(
         prediction(0, "NA"), prediction(1, "FAIL"), prediction(2, "FAIL"), prediction(3)
     )
-    total, kept = select_changed_items(pair(FEVER, base, checkpoint), keep=2)
-    assert total == 3
-    assert [flip.item_id for flip in kept] == ["item-000", "item-001"]
+    changed = find_changed_predictions(pair(FEVER, base, checkpoint))
+    assert len(changed.rows) == 3
+    assert [item.item_id for item in changed.read_shown()] == ["item-000", "item-001", "item-002"]
 
 
 def test_tasks_of_one_side_only_are_named_and_no_common_task_is_an_error():

@@ -23,7 +23,7 @@ def test_json_reads_back_the_same_comparison(case):
     assert from_json(text) == found
     assert to_json(from_json(text)) == text
     assert text.endswith("}\n")
-    assert text.startswith('{\n  "schema": "saeval.comparison/2",\n  "in_words"')
+    assert text.startswith('{\n  "schema": "saeval.comparison/3",\n  "in_words"')
     json.loads(text.encode("utf-8"), parse_constant=pytest.fail)
 
 
@@ -55,7 +55,7 @@ def test_a_number_that_json_cannot_hold_is_an_error_that_says_where(bad):
     [
         ("{", "not JSON"),
         ('{"schema": NaN}', "NaN is not JSON"),
-        ("[]", "its schema is None, expected 'saeval.comparison/2'"),
+        ("[]", "its schema is None, expected 'saeval.comparison/3'"),
         ('{"schema": "saeval.comparison/9"}', "its schema is 'saeval.comparison/9'"),
         ('{"schema": "saeval.comparison/1"}', "saeval_version: Field required"),
     ],
