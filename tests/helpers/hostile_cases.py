@@ -15,6 +15,7 @@ from builders import LABELS, prediction, run_folder, study, study_result, write_
 from pyarrow import parquet
 
 from saeval.evalsuite.cli.main import main as saeval
+from saeval.evalsuite.compare.changed_items_file import CHANGED_ITEMS
 from saeval.evalsuite.compare.folder import load_comparison
 from saeval.evalsuite.judge.grades import GradeFile
 from saeval.evalsuite.models.resolve import resolve_model
@@ -110,6 +111,13 @@ def make_cases(home: Path) -> list[Case]:
     def compare(*arguments: object) -> Callable[[], None]:
         return command(saeval, "compare", *arguments, "--out", out, *QUICK)
 
+    changed = [write_predictions(home / f"{shift}.jsonl",
+                                 [prediction(n, LABELS[(n + shift) % 3]) for n in range(30)])
+               for shift in (0, 1)]  # fmt: skip
+    compared = home / "compared"
+    saeval(["compare", *map(str, changed), "--out", str(compared), *QUICK])
+    for path in changed:
+        path.unlink()
     pinned = saeval_ / "main"
     return [
         Case("predictions", base, gate(base, other), out),
@@ -130,6 +138,8 @@ def make_cases(home: Path) -> list[Case]:
         Case("another recipe", home / "recipe2.yaml", command(satrain, "check", home / "recipe2.yaml")),
         Case("comparison.json", old / "comparison-saved" / "comparison.json", command(saeval, "report", old / "comparison-saved"), old / "comparison-saved"),
         Case("comparison.json, loaded", old / "comparison" / "comparison.json", lambda: load_comparison(old / "comparison")),
+        Case("changed_items.parquet", compared / CHANGED_ITEMS, command(saeval, "report", compared)),
+        Case("changed_items.parquet, loaded", compared / CHANGED_ITEMS, lambda: load_comparison(compared).changed_items("fever")),
         Case("a comparison's manifest", old / "comparison" / "base" / "manifest.json", lambda: load_comparison(old / "comparison")),
         Case("family.json", old / "series" / "family.json", command(saeval, "report", old / "series"), old / "series"),
         Case("data.json", home / "ck" / "data.json", compare(base, home / "ck" / "answers-1.jsonl"), out),
