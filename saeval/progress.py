@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, RLock, Thread
@@ -25,6 +25,9 @@ from rich.progress import Progress as RichProgress
 from rich.segment import Segment
 
 from saeval.terminal_text import GuardedStream, message_line, one_line, printable
+
+_SLOW = 2.0
+"""Seconds after which it is worth saying how much longer something takes."""
 
 
 class GuardedConsole(Console):
@@ -235,6 +238,27 @@ class ConsoleProgress:
 
     def log(self, message: str) -> None:
         self.console.print(escape(message_line(message)), highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def slow_steps(progress: Progress, label: str, total: int) -> Iterator[Callable[[], None]]:
+    """A function to call after each of some steps: a bar shows them if they take two seconds."""
+    started, done, bar = time.monotonic(), 0, 0
+    bars: Bars | None = None
+    with ExitStack() as shown:
+        shown.enter_context(progress.status(label))
+
+        def advance() -> None:
+            nonlocal bar, bars, done
+            done += 1
+            if bars is not None:
+                bars.advance(bar)
+            elif done < total and time.monotonic() - started > _SLOW:
+                shown.close()
+                bars = shown.enter_context(progress.bars())
+                bar = bars.add(label, total=total, completed=done)
+
+        yield advance
 
 
 def progress_bar(console: Console, *more: ProgressColumn) -> RichProgress:

@@ -63,6 +63,13 @@ from saeval.evalsuite.cli.options import (
     is_flag=True,
     help="Compare what was asked differently: prompts, documents, settings (never targets).",
 )
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Most processes that statistics and reports are made in; no number depends on it."
+    "  [default: one per core]",
+)
 @out_option("saeval-runs/BASE-vs-CHECKPOINT-HASH")
 @output_options
 def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options: Any) -> None:
@@ -90,10 +97,12 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     from saeval.evalsuite.compare.checkpoints import compare_checkpoints
     from saeval.evalsuite.compare.comparison import compare as compare_one
     from saeval.evalsuite.models.predictions import with_columns
+    from saeval.workers import usable_cores
 
     keywords = {
         **to_keywords(options),
         **{name: options[name] for name in ("aa", "judge", "price", "allow_mismatch")},
+        "jobs": options["jobs"] or usable_cores(),
         "out": out or "auto",
         "progress": progress_of(options),
     }

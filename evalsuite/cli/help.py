@@ -16,7 +16,7 @@ _GROUPS = {
         *("data_dir", "samples", "gen_kwargs", "num_fewshot", "fewshot_as_multiturn"),
         *("include_path", "label_probabilities", "no_plain", "seed", "allow_mismatch"),
     ),
-    "Statistics": ("level", "equivalence_margin", "replicates", "aa", "price", "judge"),
+    "Statistics": ("level", "equivalence_margin", "replicates", "aa", "price", "judge", "jobs"),
     "Verdict": ("until_decided", "looks", "among", "allow_inconclusive", "allow_missing", "strict"),
     "Models": ("engine", "model_args", "device", "dtype", "batch_size", "threads", "cache"),
     "Servers": ("concurrency", "request_timeout", "patience", "max_response_mb"),
@@ -26,8 +26,8 @@ _GROUPS = {
 _RARE = frozenset({
     "data_dir", "samples", "gen_kwargs", "num_fewshot", "fewshot_as_multiturn", "include_path",
     "label_probabilities", "no_plain", "seed", "allow_mismatch", "level", "replicates", "aa",
-    "equivalence_margin",
-    "price", "judge", "looks", "among", "model_args", "device", "dtype", "batch_size", "threads",
+    "equivalence_margin", "price", "judge", "jobs",
+    "looks", "among", "model_args", "device", "dtype", "batch_size", "threads",
     *_GROUPS["Servers"],
 })  # fmt: skip
 """What ``--help`` names, and ``--help-all`` explains."""

@@ -31,6 +31,7 @@ def compare_checkpoints(
     judge: str | Judge | None = None,
     price: Price = None,
     allow_mismatch: bool = False,
+    jobs: int = 1,
     out: Out = None,
     progress: Progress = SILENT,
     **options: Unpack[CompareOptions],
@@ -45,7 +46,7 @@ def compare_checkpoints(
     best
         Metric that the best checkpoint is chosen by, such as ``"NA recall"`` or ``"brier@fever"``.
         Without it, checkpoints of one training run are chosen from by accuracy.
-    aa, judge, price, allow_mismatch, out, progress, **options
+    aa, judge, price, allow_mismatch, jobs, out, progress, **options
         As `compare` takes them.
 
     Returns
@@ -63,7 +64,13 @@ def compare_checkpoints(
     if len(checkpoints) < 2:
         raise InputError("`checkpoints`: give two or more; `compare` takes one")
     config = to_comparison_config(
-        options, aa=aa, judge=judge, price=price, allow_mismatch=allow_mismatch, best=best
+        options,
+        aa=aa,
+        judge=judge,
+        price=price,
+        allow_mismatch=allow_mismatch,
+        best=best,
+        jobs=jobs,
     )
     plan = plan_comparison(base, checkpoints, config, to_out(out), progress)
     comparisons = compare_planned(plan, progress=progress)

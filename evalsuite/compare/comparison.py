@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +15,7 @@ from typing_extensions import Unpack
 from saeval.evalsuite.compare.cautions import checksum_notes, import_notes
 from saeval.evalsuite.compare.config import to_comparison_config
 from saeval.evalsuite.compare.describe import Price
-from saeval.evalsuite.compare.folder import write_comparison
+from saeval.evalsuite.compare.folder import NEEDED_BY_WORKERS, write_comparison
 from saeval.evalsuite.compare.pairing import PredictionsByTask, TaskPredictions, pair_tasks
 from saeval.evalsuite.compare.plan import (
     AGAIN,
@@ -23,7 +25,11 @@ from saeval.evalsuite.compare.plan import (
     plan_comparison,
 )
 from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
-from saeval.evalsuite.compare.statistics import add_noise, compare_predictions
+from saeval.evalsuite.compare.statistics import (
+    PreparedComparison,
+    add_noise,
+    prepare_comparison,
+)
 from saeval.evalsuite.engines.base import Engine
 from saeval.evalsuite.judge.grades import Grades, Judge
 from saeval.evalsuite.models.types import Model
@@ -37,7 +43,9 @@ from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile, lock_run_folder, read_run
 from saeval.extras import require_extra
-from saeval.progress import SILENT, Progress
+from saeval.progress import SILENT, Progress, slow_steps
+from saeval.stats.compare.results import TaskComparison
+from saeval.workers import start_workers
 
 
 class StoppingRule(Protocol):
@@ -72,6 +80,7 @@ def compare(
     judge: str | Judge | None = None,
     price: Price = None,
     allow_mismatch: bool = False,
+    jobs: int = 1,
     out: Out = None,
     progress: Progress = SILENT,
     **options: Unpack[CompareOptions],
@@ -93,6 +102,10 @@ def compare(
         Prices of a million tokens read and written, for the report.
     allow_mismatch
         Compare in spite of different prompts, documents or settings (never targets).
+    jobs
+        The most processes that statistics and reports are made in, where there is enough for
+        several. No number depends on it. A script that gives more than 1 must begin under
+        ``if __name__ == "__main__":``, since each process imports it.
     out
         Folder for predictions and reports; an unfinished one is resumed. ``"auto"`` names a folder
         under ``saeval-runs/`` after the models. With None no reports are written; the answers of a
@@ -126,7 +139,13 @@ def compare(
     ... )                                                                 # doctest: +SKIP
     """
     config = to_comparison_config(
-        options, aa=aa, judge=judge, price=price, allow_mismatch=allow_mismatch, best=None
+        options,
+        aa=aa,
+        judge=judge,
+        price=price,
+        allow_mismatch=allow_mismatch,
+        best=None,
+        jobs=jobs,
     )
     plan = plan_comparison(base, [checkpoint], config, to_out(out), progress)
     (comparison,) = compare_planned(plan, progress=progress)
@@ -264,23 +283,52 @@ def _compare_all(
     progress: Progress,
 ) -> list[Comparison]:
     """The base with every checkpoint; with the noise of the base asked twice, if it was."""
+    names = [*plan.checkpoints, *([AGAIN] if plan.config.aa else [])]
+    found = _compare_each(plan, names, predictions, grades, progress)
     comparisons = [
-        replace(_compare(plan, name, predictions, grades, progress), folder=folder)
-        for name, folder in plan.checkpoint_folders.items()
+        replace(found[name], folder=folder) for name, folder in plan.checkpoint_folders.items()
     ]
     if not plan.config.aa:
         return comparisons
-    again = _compare(plan, AGAIN, predictions, grades, progress)
-    return [add_noise(comparison, again) for comparison in comparisons]
+    return [add_noise(comparison, found[AGAIN]) for comparison in comparisons]
 
 
-def _compare(
+def _compare_each(
+    plan: ComparisonPlan,
+    names: Sequence[str],
+    predictions: Mapping[str, PredictionsByTask],
+    grades: Grades | None,
+    progress: Progress,
+) -> dict[str, Comparison]:
+    """By name; each is prepared when its numbers are about to be computed."""
+    prepared: deque[PreparedComparison] = deque()
+
+    def calls() -> Iterator[Callable[[], TaskComparison]]:
+        for name in names:
+            prepared.append(_prepare(plan, name, predictions, grades))
+            yield from prepared[-1].calls
+
+    found = {}
+    n_tasks = sum(len(predictions[name]) for name in names)
+    with (
+        start_workers(plan.config.jobs, n_tasks, NEEDED_BY_WORKERS) as workers,
+        slow_steps(progress, "statistics", len(names)) as advance,
+    ):
+        numbers = workers(calls())
+        for name in names:
+            first = next(numbers)
+            own = prepared.popleft()
+            found[name] = own.finish([first, *islice(numbers, len(own.calls) - 1)])
+            advance()
+    return found
+
+
+def _prepare(
     plan: ComparisonPlan,
     name: str,
     predictions: Mapping[str, PredictionsByTask],
     grades: Grades | None,
-    progress: Progress,
-) -> Comparison:
+) -> PreparedComparison:
     compared = ComparedPredictions(
         predictions[BASE],
         predictions[name],
@@ -290,11 +338,10 @@ def _compare(
         plan.proof(BASE),
         plan.proof(name),
     )
-    return compare_predictions(
+    return prepare_comparison(
         compared,
         base_model=plan.describe(BASE, compared.base),
         checkpoint_model=plan.describe(name, compared.checkpoint),
         settings=plan.config.stats,
         cautions=(*plan.cautions(name), *plan.invalid_answer_cautions(name, predictions)),
-        progress=progress,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from saeval.errors import InputError
 from saeval.evalsuite.compare.best import SelectionMetric, parse_selection_metric
 from saeval.evalsuite.compare.describe import Price
 from saeval.evalsuite.config import EngineConfig, RunConfig
@@ -41,6 +42,8 @@ class ComparisonConfig:
         Of a million tokens read and written, or None.
     cache
         Folder of answers and grades kept across runs, or None.
+    jobs
+        The most processes that statistics and pages are made in; no number depends on it.
     """
 
     run: RunConfig
@@ -52,6 +55,7 @@ class ComparisonConfig:
     allow_mismatch: bool = False
     price: Price = None
     cache: Path | None = None
+    jobs: int = 1
 
 
 def to_comparison_config(
@@ -62,6 +66,7 @@ def to_comparison_config(
     aa: bool,
     price: Price,
     allow_mismatch: bool,
+    jobs: int = 1,
 ) -> ComparisonConfig:
     """From the keywords of the public functions."""
     check_keywords("compare", options, CompareOptions)
@@ -78,4 +83,11 @@ def to_comparison_config(
         allow_mismatch=allow_mismatch,
         price=price,
         cache=to_cache(options),
+        jobs=_to_jobs(jobs),
     )
+
+
+def _to_jobs(jobs: int) -> int:
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise InputError(f"`jobs` must be a whole number of 1 or more, found {jobs!r}")
+    return jobs

@@ -12,9 +12,10 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from saeval.errors import InputError, SaevalError
@@ -43,15 +44,18 @@ from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
 from saeval.evalsuite.store.run_folder import lock_run_folder
 from saeval.files import write_atomic
 from saeval.json_source import read_text
-from saeval.progress import SILENT, Progress
+from saeval.progress import SILENT, Progress, slow_steps
 from saeval.stats.checkpoints.series import checkpoint_series
 from saeval.stats.compare.results import ModelDescription
 from saeval.stats.gate.results import Gate
 from saeval.terminal_text import quoted
+from saeval.workers import start_workers
 
 COMPARISON = "comparison.json"
 INDEX = "family.json"
 GATE = "gate.json"
+NEEDED_BY_WORKERS = (__name__, "saeval.reports", "saeval.stats.compare.task")
+"""Modules that statistics and reports need; processes share them."""
 
 
 def write_comparison(
@@ -69,14 +73,24 @@ def write_reports(
 
     What `gate` decided stands before them, if one held the comparison to a policy.
     """
-    from saeval.reports import report_files
+    _write_items(folder, comparison, progress)
+    _write_pages(folder, comparison, gate, progress)
 
+
+def _write_items(folder: Path, comparison: Comparison, progress: Progress) -> None:
     path = folder / CHANGED_ITEMS
     folder.mkdir(parents=True, exist_ok=True)
     if comparison.predictions is not None:
         progress.log(f"Wrote {write_changed_items(path, comparison, _find_changed(comparison))}")
     elif not path.exists() and any(task.changed_items for task in comparison.tasks):
         progress.log(f"Wrote {write_shown_items(path, comparison)}")
+
+
+def _write_pages(
+    folder: Path, comparison: Comparison, gate: Gate | None = None, progress: Progress = SILENT
+) -> None:
+    from saeval.reports import report_files
+
     write_files(folder, report_files(comparison, gate=gate), progress)
 
 
@@ -85,7 +99,8 @@ def write_series(
 ) -> None:
     """Write every checkpoint's own reports, and those over all of them."""
     with lock_run_folder(plan.folder, plan.manifest):
-        _write_series(series, plan.checkpoint_folders, plan.folder, progress)
+        folders = plan.checkpoint_folders
+        _write_series(series, folders, plan.folder, progress, plan.config.jobs)
 
 
 def rewrite_reports(folder: Path, progress: Progress = SILENT) -> Comparison | CheckpointSeries:
@@ -107,12 +122,25 @@ def write_files(folder: Path, texts: Mapping[str, str], progress: Progress) -> N
 
 
 def _write_series(
-    series: CheckpointSeries, folders: Mapping[str, Path], folder: Path, progress: Progress
+    series: CheckpointSeries,
+    folders: Mapping[str, Path],
+    folder: Path,
+    progress: Progress,
+    jobs: int = 1,
 ) -> None:
     from saeval.reports import report_files
 
-    for comparison, own in zip(series.comparisons, folders.values(), strict=True):
-        write_reports(own, comparison, None)
+    def calls() -> Iterator[Callable[[], None]]:
+        for comparison, own in zip(series.comparisons, folders.values(), strict=True):
+            _write_items(own, comparison, SILENT)
+            yield partial(_write_pages, own, replace(comparison, predictions=None))
+
+    with (
+        start_workers(jobs, 2 * len(folders), NEEDED_BY_WORKERS) as workers,
+        slow_steps(progress, "reports", len(folders)) as advance,
+    ):
+        for _ in workers(calls()):
+            advance()
     links = {name: own.relative_to(folder).as_posix() for name, own in folders.items()}
     write_files(folder, report_files(series, folders=links), progress)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -24,28 +25,118 @@ from saeval.evalsuite.compare.pairing import (
 )
 from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
 from saeval.evalsuite.models.training_data import TrainingData
-from saeval.progress import SILENT, Progress
 from saeval.stats._core.answers import Answers, PairedAnswers, paired_answers
 from saeval.stats.compare import results as stats_results
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.knowledge import with_answers
 from saeval.stats.compare.published import PublishedConvention, published_convention
-from saeval.stats.compare.results import SCHEMA_VERSION, ModelDescription, TaskComparison
+from saeval.stats.compare.results import (
+    SCHEMA_VERSION,
+    JudgeAgreement,
+    ModelDescription,
+    TaskComparison,
+)
 from saeval.stats.compare.task import adjust_family, compare_task, family_size
 
 POOLED = "pooled"
 
 
-def compare_predictions(
+@dataclass(frozen=True)
+class TaskStatistics:
+    """A call for the numbers of one task, which needs arrays alone: any process can make it.
+
+    Attributes
+    ----------
+    compare
+        Computes them.
+    published
+        Computes those of a published study's convention; None where they would not differ.
+    """
+
+    compare: partial[TaskComparison]
+    published: partial[PublishedConvention] | None = None
+
+    def __call__(self) -> TaskComparison:
+        """The numbers."""
+        if self.published is None:
+            return self.compare()
+        return self.compare(published=self.published())
+
+
+@dataclass(frozen=True)
+class PreparedComparison:
+    """A comparison but for its numbers.
+
+    Attributes
+    ----------
+    predictions, base_model, checkpoint_model, settings, cautions
+        As `prepare_comparison` takes them.
+    agreements
+        Of the judge with the default grader, per task.
+    calls
+        For the numbers: one per task, and one for all of them pooled where that makes sense.
+    pairing_cautions
+        What the pairing could not be sure of.
+    shared
+        Two tasks that ask some items in common, if there are any.
+    """
+
+    predictions: ComparedPredictions
+    base_model: ModelDescription
+    checkpoint_model: ModelDescription
+    settings: StatsConfig
+    cautions: Sequence[str]
+    agreements: Sequence[JudgeAgreement | None]
+    calls: Sequence[Callable[[], TaskComparison]]
+    pairing_cautions: Sequence[str]
+    shared: tuple[str, str] | None
+
+    def finish(self, numbers: Sequence[TaskComparison]) -> Comparison:
+        """The comparison, from what the calls returned."""
+        level, n_tasks = self.settings.confidence_level, len(self.agreements)
+        judged = [
+            replace(task, judge=agreement)
+            for task, agreement in zip(numbers[:n_tasks], self.agreements, strict=True)
+        ]
+        tasks = with_answers(adjust_family(judged), level)
+        warnings = list(self.cautions)
+        if self.shared:
+            warnings.append(
+                f"Tasks {self.shared[0]} and {self.shared[1]} ask some items in common: they are "
+                "not pooled, and count twice in the correction for many tests."
+            )
+        left_out = sorted(set(self.predictions.base) ^ set(self.predictions.checkpoint))
+        warnings += [f"Task {name} has predictions of one model only." for name in left_out]
+        if caution := resampling_caution(tasks, self.settings):
+            warnings.append(caution)
+        warnings += self.pairing_cautions
+        if self.predictions.allow_mismatch:
+            warnings.append(
+                "Pairing was forced: prompts or documents may differ between the models."
+            )
+        result = stats_results.Comparison(
+            schema=SCHEMA_VERSION,
+            saeval_version=version("saeval"),
+            base=self.base_model,
+            checkpoint=self.checkpoint_model,
+            settings=self.settings,
+            tests_in_family=family_size(tasks),
+            tasks=tuple(tasks),
+            pooled=numbers[n_tasks] if len(numbers) > n_tasks else None,
+            warnings=tuple(warnings),
+        )
+        return Comparison.from_result(result, self.predictions)
+
+
+def prepare_comparison(
     predictions: ComparedPredictions,
     *,
     base_model: ModelDescription,
     checkpoint_model: ModelDescription,
     settings: StatsConfig,
     cautions: Sequence[str] = (),
-    progress: Progress = SILENT,
-) -> Comparison:
-    """Compare on every task that both sides have, and pooled if there are several.
+) -> PreparedComparison:
+    """Pair on every task that both sides have, ready for the numbers of each.
 
     Parameters
     ----------
@@ -55,59 +146,41 @@ def compare_predictions(
         As the comparison says them.
     cautions
         Sentences on the two models that reports must show.
-    progress
-        Receives the task whose statistics are computed.
 
     Raises
     ------
     PairingError
         If the two were not asked the same.
     """
-    base, checkpoint = predictions.base, predictions.checkpoint
     graded = [
         apply_grades(pairs, predictions.grades, settings.confidence_level)
-        for pairs in pair_tasks(base, checkpoint, allow_mismatch=predictions.allow_mismatch)
+        for pairs in pair_tasks(
+            predictions.base, predictions.checkpoint, allow_mismatch=predictions.allow_mismatch
+        )
     ]
     paired = [pairs for pairs, _ in graded]
     arrays = [to_arrays(pairs) for pairs in paired]
-    tasks, pooled = [], None
-    with progress.status("") as show:
-        for (pairs, agreement), answers in zip(graded, arrays, strict=True):
-            show(f"statistics: {checkpoint_model.name}, {pairs.task.name}")
-            task = _compare_task(pairs, answers, settings, predictions.training)
-            tasks.append(replace(task, judge=agreement))
-        tasks = list(with_answers(adjust_family(tasks), settings.confidence_level))
-        shared = find_shared_items(paired)
-        kinds = {pairs.task.kind for pairs in paired}
-        has_scores = any(answers.scores for answers in arrays)
-        if len(tasks) > 1 and not shared and len(kinds) == 1 and not has_scores:
-            show(f"statistics: {checkpoint_model.name}, {POOLED}")
-            pooled = compare_task(POOLED, _pool(arrays), settings)
-    warnings = list(cautions)
-    if shared:
-        warnings.append(
-            f"Tasks {shared[0]} and {shared[1]} ask some items in common: they are not pooled, and "
-            "count twice in the correction for many tests."
-        )
-    left_out = sorted(set(base) ^ set(checkpoint))
-    warnings += [f"Task {name} has predictions of one model only." for name in left_out]
-    if caution := resampling_caution(tasks, settings):
-        warnings.append(caution)
-    warnings += [caution for pairs in paired if (caution := pairing_caution(pairs)) is not None]
-    if predictions.allow_mismatch:
-        warnings.append("Pairing was forced: prompts or documents may differ between the models.")
-    result = stats_results.Comparison(
-        schema=SCHEMA_VERSION,
-        saeval_version=version("saeval"),
-        base=base_model,
-        checkpoint=checkpoint_model,
+    calls: list[Callable[[], TaskComparison]] = [
+        _task_statistics(pairs, answers, settings, predictions.training)
+        for pairs, answers in zip(paired, arrays, strict=True)
+    ]
+    shared = find_shared_items(paired)
+    is_of_one_kind = len({pairs.task.kind for pairs in paired}) == 1
+    if len(paired) > 1 and not shared and is_of_one_kind and not any(a.scores for a in arrays):
+        calls.append(partial(_compare_pooled, arrays, settings))
+    return PreparedComparison(
+        predictions=predictions,
+        base_model=base_model,
+        checkpoint_model=checkpoint_model,
         settings=settings,
-        tests_in_family=family_size(tasks),
-        tasks=tuple(tasks),
-        pooled=pooled,
-        warnings=tuple(warnings),
+        cautions=cautions,
+        agreements=[agreement for _, agreement in graded],
+        calls=calls,
+        pairing_cautions=[
+            caution for pairs in paired if (caution := pairing_caution(pairs)) is not None
+        ],
+        shared=shared,
     )
-    return Comparison.from_result(result, predictions)
 
 
 def add_noise(comparison: Comparison, again: Comparison) -> Comparison:
@@ -150,17 +223,17 @@ def resampling_caution(tasks: Sequence[TaskComparison], settings: StatsConfig) -
     )
 
 
-def _compare_task(
+def _task_statistics(
     pairs: PairedPredictions,
     arrays: PairedAnswers,
     settings: StatsConfig,
     training: TrainingData | None,
-) -> TaskComparison:
-    return compare_task(
+) -> TaskStatistics:
+    compare = partial(
+        compare_task,
         pairs.task.name,
         arrays,
         settings,
-        published=_published(pairs, arrays, settings),
         has_evidence=np.array([bool(p.document.evidence) for p in pairs.base])
         if pairs.task.kind.has_evidence
         else None,
@@ -171,11 +244,16 @@ def _compare_task(
         samples=to_paired_samples(pairs),
         overlap=compare_without_training_items(pairs, arrays, training, settings.confidence_level),
     )
+    return TaskStatistics(compare, _published(pairs, arrays, settings))
+
+
+def _compare_pooled(arrays: Sequence[PairedAnswers], settings: StatsConfig) -> TaskComparison:
+    return compare_task(POOLED, _pool(arrays), settings)
 
 
 def _published(
     pairs: PairedPredictions, arrays: PairedAnswers, settings: StatsConfig
-) -> PublishedConvention | None:
+) -> partial[PublishedConvention] | None:
     """How a study would count, if that differs: it read the answers itself, or some are invalid."""
     labels = pairs.task.labels.names
     if pairs.task.kind.is_open_ended or arrays.scores:
@@ -183,7 +261,8 @@ def _published(
     from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
     if not from_file and all(p.status != "invalid" for p in (*pairs.base, *pairs.checkpoint)):
         return None
-    return published_convention(
+    return partial(
+        published_convention,
         labels,
         pairs.task.labels.abstention,
         arrays.target,

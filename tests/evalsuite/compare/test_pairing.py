@@ -8,7 +8,7 @@ from saeval.errors import PairingError
 from saeval.evalsuite.compare.changed_items import find_changed_predictions
 from saeval.evalsuite.compare.pairing import pair, pairing_caution, to_arrays
 from saeval.evalsuite.compare.results import ComparedPredictions
-from saeval.evalsuite.compare.statistics import compare_predictions
+from saeval.evalsuite.compare.statistics import prepare_comparison
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.results import ModelDescription
 from saeval.tasks.registry import get_task
@@ -94,12 +94,13 @@ def test_tasks_of_one_side_only_are_named_and_no_common_task_is_an_error():
         "settings": StatsConfig(0.95, 100, 0),
     }
     both = side(*[prediction(i) for i in range(6)])
-    found = compare_predictions(
+    prepared = prepare_comparison(
         ComparedPredictions({"fever": both, "vitaminc": both}, {"fever": both}), **options
     )
+    found = prepared.finish([call() for call in prepared.calls])
     assert found.warnings == ("Task vitaminc has predictions of one model only.",)
     with pytest.raises(PairingError, match=r"no task in common: base has fever; .* vitaminc"):
-        compare_predictions(ComparedPredictions({"fever": both}, {"vitaminc": both}), **options)
+        prepare_comparison(ComparedPredictions({"fever": both}, {"vitaminc": both}), **options)
 
 
 def test_a_prompt_hash_on_one_side_only_is_a_mismatch():
