@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
 
 from saeval.errors import InputError
 from saeval.evalsuite.compare.metric_names import ABSTENTION, parse_metric
@@ -131,14 +134,13 @@ def select_best(metric: SelectionMetric, comparisons: Mapping[str, Comparison]) 
 
 
 def _select_common_items(several: Sequence[PairedPredictions]) -> list[PairedPredictions]:
-    common = set.intersection(*({base.key for base in pairs.base} for pairs in several))
-    if not common:
+    keys = [pairs.base.keys_column(samples=True) for pairs in several]
+    common = keys[0]
+    for own in keys[1:]:
+        common = common.filter(pc.is_in(common, value_set=own))
+    if not len(common):
         raise NoBestError(f"no item of {several[0].task.name} was answered by all checkpoints")
     return [
-        replace(
-            pairs,
-            base=tuple(p for p in pairs.base if p.key in common),
-            checkpoint=tuple(p for p in pairs.checkpoint if p.key in common),
-        )
-        for pairs in several
+        pairs.take(np.flatnonzero(pc.is_in(own, value_set=common)))
+        for pairs, own in zip(several, keys, strict=True)
     ]

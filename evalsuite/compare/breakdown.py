@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
+import pyarrow as pa
 
 from saeval.evalsuite.compare.pairing import PairedPredictions, to_arrays
+from saeval.evalsuite.store.columns import number
 from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.stats._core.answers import Answers
 from saeval.stats._core.arrays import BoolArray
 from saeval.stats.compare.groups import SUBJECT, quarters
@@ -19,41 +20,40 @@ def right_in_reasoning(pairs: PairedPredictions) -> tuple[BoolArray, BoolArray] 
     """Whether each model reasoned its way to the right answer and gave another; of questions."""
     if not pairs.task.kind.is_open_ended:
         return None
-    base, checkpoint = (
-        np.array([p.right_in_reasoning for p in predictions])
-        for predictions in (pairs.base, pairs.checkpoint)
-    )
-    return base, checkpoint
+    return pairs.base.flags("right_in_reasoning"), pairs.checkpoint.flags("right_in_reasoning")
 
 
 def item_groups(pairs: PairedPredictions) -> dict[str, list[str]]:
     """Topic and quarter of popularity of every pair, where all have one."""
-    topics = [p.document.topic for p in pairs.base]
-    popularity = [p.document.popularity for p in pairs.base]
+    base = pairs.base.columns
+    if len(pairs.base.distinct("task")) > 1:
+        return {SUBJECT: base["task"].to_pylist()}
     groups = {}
-    if None not in topics:
-        groups["topic"] = [str(topic) for topic in topics]
-    if None not in popularity:
-        groups["popularity"] = quarters([float(views or 0) for views in popularity])
-    if len({p.task for p in pairs.base}) > 1:
-        groups = {SUBJECT: [p.task for p in pairs.base]}
+    if base["topic"].null_count == 0:
+        groups["topic"] = base["topic"].to_pylist()
+    if base["popularity"].null_count == 0:
+        groups["popularity"] = quarters(pairs.base.floats("popularity").tolist())
     return groups
 
 
 def to_paired_samples(pairs: PairedPredictions) -> PairedSamples | None:
     """The pairs by item, of the items that have all samples; None where each was asked once."""
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, prediction in enumerate(pairs.base):
-        rows[prediction.item_id].append(row)
-    k = max(map(len, rows.values()))
-    if k < 2 or not all(p.is_graded for p in (*pairs.base, *pairs.checkpoint)):
+    both = pairs.base, pairs.checkpoint
+    if not pairs.base.has_samples or any("scored" in own.distinct("status") for own in both):
         return None
-    complete = np.array([item for item in rows.values() if len(item) == k])
+    # Pairs are in the order of their items, so that samples of one stand together.
+    _, item = number(pairs.base.columns["item_id"])
+    counts = np.bincount(item)
+    k = int(counts.max())
+    if k < 2:
+        return None
+    complete = np.flatnonzero(counts[item] == k).reshape(-1, k)
     arrays = to_arrays(pairs)
     first = complete[:, 0]
 
-    def samples(predictions: tuple[Prediction, ...], answers: Answers) -> ItemSamples:
-        forms = [[_answer_form(predictions[row]) for row in item] for item in complete]
+    def samples(predictions: PredictionTable, answers: Answers) -> ItemSamples:
+        read = list(predictions.values())
+        forms = [[_answer_form(read[row]) for row in item] for item in complete]
         codes = [[-1 if f is None else item.index(f) for f in item] for item in forms]
         return ItemSamples(
             answers.predicted[complete],
@@ -62,7 +62,7 @@ def to_paired_samples(pairs: PairedPredictions) -> PairedSamples | None:
             None if answers.label_probabilities is None else answers.label_probabilities[first],
         )
 
-    clusters = [pairs.base[row].cluster_id for row in first]
+    clusters = pairs.base.columns["cluster_id"].take(pa.array(first)).to_pylist()
     names, cluster = np.unique([c or "" for c in clusters], return_inverse=True)
     return PairedSamples(
         arrays.labels,

@@ -62,8 +62,7 @@ class ChangedPredictions:
         return tuple(item for table in self.read(self.rows.shown) for item in to_items(table))
 
     def _table(self, rows: IntArray) -> pa.Table:
-        base = [self.pairs.base[row] for row in rows.tolist()]
-        checkpoint = [self.pairs.checkpoint[row] for row in rows.tolist()]
+        base, checkpoint = self.pairs.base.read(rows), self.pairs.checkpoint.read(rows)
         return to_table(
             self.pairs.task.name,
             [_changed_item(*both) for both in zip(base, checkpoint, strict=True)],

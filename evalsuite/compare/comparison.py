@@ -40,8 +40,10 @@ from saeval.evalsuite.options import (
 )
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
 from saeval.evalsuite.run.tasks import LoadedTask
-from saeval.evalsuite.store.prediction import Prediction, read_predictions
+from saeval.evalsuite.store.json_lines import read_table
+from saeval.evalsuite.store.prediction import Prediction
 from saeval.evalsuite.store.run_folder import PredictionFile, lock_run_folder, read_run
+from saeval.evalsuite.store.table import EMPTY
 from saeval.extras import require_extra
 from saeval.progress import SILENT, Progress, slow_steps
 from saeval.stats.compare.results import TaskComparison
@@ -253,12 +255,12 @@ def _n_next_items(
 def _read_answered(plan: ComparisonPlan, folder: Path) -> PredictionsByTask:
     """What a run that may have been stopped has answered, of the tasks that it got to."""
     predictions = {task.name: _read_task(folder, task.name) for task in plan.loaded_tasks}
-    return {name: items for name, items in predictions.items() if items}
+    return {name: items for name, items in predictions.items() if len(items)}
 
 
 def _read_task(folder: Path, task: str) -> TaskPredictions:
     path = PredictionFile(folder, task).path
-    return {p.key: p for p in read_predictions(path)} if path.is_file() else {}
+    return read_table(path) if path.is_file() else EMPTY
 
 
 def _pair_all(
@@ -273,7 +275,7 @@ def _pair_all(
             predictions[BASE], predictions[name], allow_mismatch=plan.config.allow_mismatch
         )
     ]
-    return [p for pairs in paired for p in (*pairs.base, *pairs.checkpoint)]
+    return [p for pairs in paired for side in (pairs.base, pairs.checkpoint) for p in side.values()]
 
 
 def _compare_all(

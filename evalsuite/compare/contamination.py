@@ -26,7 +26,7 @@ def compare_without_training_items(
         return None
     return compare_clean(
         arrays,
-        [prediction.item_id for prediction in pairs.base],
-        [training.shared(pairs.task, prediction) for prediction in pairs.base],
+        pairs.base.ids(),
+        [training.shared(pairs.task, prediction) for prediction in pairs.base.values()],
         level,
     )

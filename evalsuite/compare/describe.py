@@ -68,21 +68,22 @@ def describe_engine(identity: Mapping[str, Any]) -> str | None:
 
 def _cost(predictions: PredictionsByTask, price: Price) -> Cost | None:
     """Of what was answered by us; None if the tokens were not counted."""
-    items = [prediction for task in predictions.values() for prediction in task.values()]
-    counted = [prediction.usage for prediction in items if prediction.usage is not None]
-    if not counted:
+    tables = list(predictions.values())
+    items = sum(len(table) - table.columns["usage"].null_count for table in tables)
+    if not items:
         return None
-    prompt = sum(usage.prompt_tokens for usage in counted)
-    probe = sum(usage.probe_tokens for usage in counted)
-    response = sum(usage.response_tokens for usage in counted)
+    prompt, probe, response, truncated = (
+        sum(table.total("usage", field) for table in tables)
+        for field in ("prompt_tokens", "probe_tokens", "response_tokens", "truncated")
+    )
     money = None
     if price is not None:
         money = ((prompt + probe) * price[0] + response * price[1]) / 1e6
     return Cost(
-        items=len(counted),
+        items=items,
         prompt_tokens=prompt,
         probe_tokens=probe,
         response_tokens=response,
-        truncated=sum(usage.truncated for usage in counted),
+        truncated=truncated,
         money=money,
     )

@@ -344,5 +344,5 @@ def _select(predictions: PredictionsByTask, names: list[str]) -> PredictionsByTa
     return {
         name: items
         for name, items in predictions.items()
-        if name in names or any(prediction.group in names for prediction in items.values())
+        if name in names or any(group in names for group in items.distinct("group"))
     }

@@ -7,6 +7,7 @@ from dataclasses import replace
 from saeval.errors import EngineError
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.judge.grades import GRADES_FILE, Grades
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.stats.compare.results import JudgeAgreement
 from saeval.stats.compare.transitions import INVALID_LABEL
 from saeval.stats.metrics.agreement import UNSCORED
@@ -37,8 +38,8 @@ def apply_grades(
     if grades is None or not pairs.task.kind.is_open_ended:
         return pairs, None
     labels = pairs.task.labels.names
-    base = grades.grade(pairs.base, labels, level)
-    checkpoint = grades.grade(pairs.checkpoint, labels, level)
+    base = grades.grade(list(pairs.base.values()), labels, level)
+    checkpoint = grades.grade(list(pairs.checkpoint.values()), labels, level)
     kept = [
         (b, c) for b, c in zip(base.predictions, checkpoint.predictions, strict=True) if b and c
     ]
@@ -51,7 +52,11 @@ def apply_grades(
             f"read on {n_unscored} of {n_judged} responses, too many to compare what is left; see "
             f"its replies in {GRADES_FILE}, and take another judge"
         )
-    graded = replace(pairs, base=tuple(b for b, _ in kept), checkpoint=tuple(c for _, c in kept))
+    graded = replace(
+        pairs,
+        base=PredictionTable.of(b for b, _ in kept),
+        checkpoint=PredictionTable.of(c for _, c in kept),
+    )
     return graded, JudgeAgreement(
         default_labels=(*labels, INVALID_LABEL),
         judge_labels=(*labels, UNSCORED),

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from saeval.errors import InputError, PairingError
+from saeval.evalsuite.store.columns import codes, field, flags, floats, number, one_array
 from saeval.evalsuite.store.general import RIGHT, WRONG, GeneralTask, task_of
-from saeval.evalsuite.store.prediction import Key, Prediction
+from saeval.evalsuite.store.table import PredictionTable, order_of
 from saeval.stats._core.answers import (
     Answers,
     PairedAnswers,
     ScoreDeclaration,
     paired_answers,
 )
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats.compare.published import PublishedAnswers
 from saeval.stats.compare.results import Unpaired
 from saeval.tasks.task import Task
 from saeval.terminal_text import quoted
 
-TaskPredictions = Mapping[Key, Prediction]
+TaskPredictions = PredictionTable
 """One model's predictions of one task."""
 PredictionsByTask = Mapping[str, TaskPredictions]
 
@@ -39,9 +44,16 @@ class PairedPredictions:
     """Predictions of the same items, in the order of their ids, and the items left over."""
 
     task: Task
-    base: tuple[Prediction, ...]
-    checkpoint: tuple[Prediction, ...]
+    base: PredictionTable
+    checkpoint: PredictionTable
     unpaired: Unpaired
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def take(self, rows: IntArray) -> PairedPredictions:
+        """Some of the pairs."""
+        return replace(self, base=self.base.take(rows), checkpoint=self.checkpoint.take(rows))
 
 
 def pair_tasks(
@@ -80,15 +92,15 @@ def task_of_both(name: str, base: TaskPredictions, checkpoint: TaskPredictions) 
     PairingError
         If the two have other scores.
     """
-    sides = [next((p.scores for p in side.values()), {}) for side in (base, checkpoint)]
-    if base and checkpoint and sides[0].keys() != sides[1].keys():
+    sides = [base.scores, checkpoint.scores]
+    if len(base) and len(checkpoint) and set(sides[0]) != set(sides[1]):
         has = [", ".join(map(quoted, scores)) or "none" for scores in sides]
         raise PairingError(
             f"task {quoted(name)}: base has the scores {has[0]}, checkpoint {has[1]}; score both "
             "by the same metrics and filters"
         )
     try:
-        return task_of(name, [*base.values(), *checkpoint.values()])
+        return task_of(name, [base, checkpoint])
     except InputError as error:
         raise PairingError(str(error)) from error
 
@@ -108,86 +120,130 @@ def pair(
         If no id is common, or an item differs and `allow_mismatch` is false. Targets must
         always agree.
     """
-    common = sorted(base.keys() & checkpoint.keys())
-    if not common:
+    rows = common_rows(base, checkpoint)
+    if not len(rows[0]):
         raise PairingError(
             f"task {task.name}: base and checkpoint have no item in common "
             f"({len(base)} and {len(checkpoint)} items, for example {next(iter(base))[0]!r} and "
             f"{next(iter(checkpoint))[0]!r}); are they the same data set?"
         )
-    for field in ("target_hash",) if allow_mismatch else _NAMES:
-        different = [item for item in common if _differ(field, base[item], checkpoint[item])]
-        if different:
+    pairs = PairedPredictions(
+        task,
+        base.take(rows[0]),
+        checkpoint.take(rows[1]),
+        Unpaired(
+            len(base) - len(rows[0]),
+            len(checkpoint) - len(rows[1]),
+            _left_over(base, rows[0]),
+            _left_over(checkpoint, rows[1]),
+        ),
+    )
+    for hashed in ("target_hash",) if allow_mismatch else _NAMES:
+        different = np.flatnonzero(_differ(hashed, pairs.base, pairs.checkpoint))
+        if len(different):
             remedy = (
                 "run both models with the same task version, data and prompt"
-                if field == "target_hash"
+                if hashed == "target_hash"
                 else "run both with the same task version, data and prompt, or compare all the "
                 "same with --allow-mismatch (in Python allow_mismatch=True)"
             )
             raise PairingError(
-                f"task {task.name}: {_NAMES[field]} differ on {len(different)} of {len(common)} "
-                f"items ({', '.join(_ids(different))}"
+                f"task {task.name}: {_NAMES[hashed]} differ on {len(different)} of {len(pairs)} "
+                f"items ({', '.join(_examples(pairs.base, different))}"
                 f"{', …' if len(different) > _EXAMPLES else ''}); {remedy}"
             )
     if not allow_mismatch:
-        _check_truncation(task, [(base[key], checkpoint[key]) for key in common])
-    only_base = sorted(base.keys() - checkpoint.keys())
-    only_checkpoint = sorted(checkpoint.keys() - base.keys())
-    return PairedPredictions(
-        task=task,
-        base=tuple(base[item] for item in common),
-        checkpoint=tuple(checkpoint[item] for item in common),
-        unpaired=Unpaired(
-            len(only_base),
-            len(only_checkpoint),
-            _ids(only_base),
-            _ids(only_checkpoint),
-        ),
-    )
+        _check_truncation(pairs)
+    return pairs
 
 
-def _check_truncation(task: Task, both: Sequence[tuple[Prediction, Prediction]]) -> None:
-    cut = [
-        base.item_id
-        for base, checkpoint in both
-        if base.usage and checkpoint.usage and base.usage.truncated != checkpoint.usage.truncated
-    ]
-    if cut:
+def common_rows(base: PredictionTable, checkpoint: PredictionTable) -> tuple[IntArray, IntArray]:
+    """The rows of the items that both have, in the order of their ids."""
+    keys = _keys(base, checkpoint)
+    orders = [order_of(own) for own in keys]
+    if len(keys[0]) == len(keys[1]):
+        ordered = [own.take(order) for own, order in zip(keys, orders, strict=True)]
+        if ordered[0].equals(ordered[1]):
+            return orders[0], orders[1]
+    place = np.asarray(pc.fill_null(pc.index_in(keys[0], value_set=keys[1]), -1), dtype=np.int64)
+    rows = orders[0][place[orders[0]] >= 0]
+    return rows, place[rows]
+
+
+def missing_items(own: PredictionTable, others: PredictionTable) -> int:
+    """How many items of others one has not, or not with all their samples."""
+    keys = _keys(own, others)
+    lacks = ~np.asarray(pc.is_in(keys[1], value_set=keys[0]))
+    if not lacks.any():
+        return 0
+    return len(others.take(np.flatnonzero(lacks)).distinct("item_id"))
+
+
+def _keys(base: PredictionTable, checkpoint: PredictionTable) -> tuple[Any, Any]:
+    """What the rows of each are paired by."""
+    several = base.has_samples or checkpoint.has_samples
+    return base.keys_column(samples=several), checkpoint.keys_column(samples=several)
+
+
+def _left_over(table: PredictionTable, paired: IntArray) -> tuple[str, ...]:
+    """Ids of the first items without a partner, in their order."""
+    if len(paired) == len(table):
+        return ()
+    is_left = np.ones(len(table), dtype=np.bool_)
+    is_left[paired] = False
+    rows = np.flatnonzero(is_left)
+    left = table.take(rows)
+    return _examples(left, order_of(left.keys_column(samples=left.has_samples)))
+
+
+def _check_truncation(pairs: PairedPredictions) -> None:
+    cut = [table.numbers("usage", "truncated") for table in (pairs.base, pairs.checkpoint)]
+    different = np.flatnonzero(~np.isnan(cut[0]) & ~np.isnan(cut[1]) & (cut[0] != cut[1]))
+    if len(different):
         raise PairingError(
-            f"task {task.name}: {len(cut)} prompts were cut to fit one model and not the other "
-            f"({', '.join(cut[:_EXAMPLES])}); give both the same length with --model-args "
-            "max_length, or compare all the same with --allow-mismatch (in "
-            "Python allow_mismatch=True)"
+            f"task {pairs.task.name}: {len(different)} prompts were cut to fit one model and not "
+            f"the other ({', '.join(_examples(pairs.base, different))}); give both the same "
+            "length with --model-args max_length, or compare all the same with --allow-mismatch "
+            "(in Python allow_mismatch=True)"
         )
 
 
-def _differ(field: str, base: Prediction, checkpoint: Prediction) -> bool:
-    """By hash; rows of a data frame, which have none, by the texts that both have."""
-    hashes = getattr(base, field), getattr(checkpoint, field)
-    is_hashed = None not in (base.document_hash, checkpoint.document_hash)
-    if is_hashed or None not in hashes:
-        return bool(hashes[0] != hashes[1])
-    if field != "document_hash":
-        return False
-    shown, other = base.document, checkpoint.document
-    return any(
-        one and two and one != two
-        for one, two in ((shown.claim, other.claim), (shown.evidence, other.evidence))
-    )
+def _differ(hashed: str, base: PredictionTable, checkpoint: PredictionTable) -> BoolArray:
+    """Which pairs differ by hash; without one, as rows of a table are, by the texts both have."""
+    missing = base.is_null(hashed) | checkpoint.is_null(hashed)
+    hashes = [np.asarray(pc.fill_null(own.columns[hashed], 0)) for own in (base, checkpoint)]
+    both = hashes[0] != hashes[1]
+    is_hashed = ~base.is_null("document_hash") & ~checkpoint.is_null("document_hash")
+    only_one = base.is_null(hashed) != checkpoint.is_null(hashed)
+    different = np.where(missing, is_hashed & only_one, both)
+    if hashed == "document_hash" and missing.any():
+        rows = np.flatnonzero(missing)
+        for row, one, two in zip(rows, base.read(rows), checkpoint.read(rows), strict=True):
+            shown = one.document, two.document
+            different[row] = any(
+                mine and other and mine != other
+                for mine, other in (
+                    (shown[0].claim, shown[1].claim),
+                    (shown[0].evidence, shown[1].evidence),
+                )
+            )
+    return np.asarray(different, dtype=np.bool_)
 
 
 def pairing_caution(pairs: PairedPredictions) -> str | None:
     """What the pairing could not be sure of, where predictions do not say their hashes."""
-    both = list(zip(pairs.base, pairs.checkpoint, strict=True))
-    hashed = [None not in (b.document_hash, c.document_hash) for b, c in both]
+    base, checkpoint = pairs.base, pairs.checkpoint
     unsure = []
-    if not all(hashed):
-        with_text = sum(bool(b.document.claim and c.document.claim) for b, c in both)
+    if (base.is_null("document_hash") | checkpoint.is_null("document_hash")).any():
+        with_text = sum(
+            bool(one.document.claim and two.document.claim)
+            for one, two in zip(base.values(), checkpoint.values(), strict=True)
+        )
         by = "item id and target alone" if with_text == 0 else "their texts"
-        if 0 < with_text < len(both):
+        if 0 < with_text < len(pairs):
             by = "their texts, or by target alone where they have none"
         unsure.append(f"documents were compared by {by}")
-    if any((b.prompt_hash is None) != (c.prompt_hash is None) for b, c in both):
+    if (base.is_null("prompt_hash") != checkpoint.is_null("prompt_hash")).any():
         unsure.append("prompts were not compared")
     if not unsure:
         return None
@@ -197,19 +253,22 @@ def pairing_caution(pairs: PairedPredictions) -> str | None:
     )
 
 
-def _ids(keys: Sequence[Key]) -> tuple[str, ...]:
-    return tuple(item for item, _ in keys[:_EXAMPLES])
+def _examples(table: PredictionTable, rows: IntArray) -> tuple[str, ...]:
+    return tuple(table.take(rows[:_EXAMPLES]).ids())
 
 
 def find_shared_items(paired: Sequence[PairedPredictions]) -> tuple[str, str] | None:
     """Two tasks that ask the same, if there are any; a mixture names its items anew."""
-    first_task: dict[tuple[str, tuple[str, ...]], str] = {}
-    for pairs in paired:
-        for document in {(p.document.claim, p.document.evidence) for p in pairs.base}:
-            if document == ("", ()):  # predictions that do not say what they answer
-                continue
-            if (other := first_task.setdefault(document, pairs.task.name)) != pairs.task.name:
-                return other, pairs.task.name
+    if len(paired) < 2:
+        return None
+    texts = [pairs.base.texts() for pairs in paired]
+    seen = texts[0]
+    for place, own in enumerate(texts[1:], start=1):
+        shared = np.intersect1d(seen, own)
+        if len(shared):
+            first = next(task for task, other in enumerate(texts) if shared[0] in other)
+            return paired[first].task.name, paired[place].task.name
+        seen = np.union1d(seen, own)
     return None
 
 
@@ -227,7 +286,7 @@ def to_arrays(pairs: PairedPredictions) -> PairedAnswers:
     return paired_answers(
         names,
         abstention,
-        np.array([names.index(p.target) for p in pairs.base]),
+        pairs.base.codes("target", names),
         _answers(pairs.base, task, names),
         _answers(pairs.checkpoint, task, names),
         cluster_indices(pairs.base),
@@ -240,73 +299,72 @@ def to_arrays(pairs: PairedPredictions) -> PairedAnswers:
 
 def _subjects(pairs: PairedPredictions) -> npt.NDArray[np.int64] | None:
     """The task of each item of a group, as numbers; None of a task."""
-    names, index = np.unique([p.task for p in pairs.base], return_inverse=True)
-    return index if len(names) > 1 else None
+    names = sorted(pairs.base.distinct("task"))
+    return pairs.base.codes("task", names) if len(names) > 1 else None
 
 
-def cluster_indices(predictions: Sequence[Prediction]) -> npt.NDArray[np.int64] | None:
+def cluster_indices(predictions: PredictionTable) -> npt.NDArray[np.int64] | None:
     """The items' clusters as numbers; None unless every item has one and some share it.
 
     Several samples of one item are a cluster, unless the item is in a larger one.
     """
-    several = any(p.sample_index for p in predictions)
-    several |= len({p.task for p in predictions}) > 1 and any(p.cluster_id for p in predictions)
-    clusters = [
-        cluster
-        for p in predictions
-        if (cluster := p.cluster_id or (f"item {p.item_id}" if several else None)) is not None
-    ]
-    if len(clusters) < len(predictions):
+    lacks = predictions.is_null("cluster_id") | (predictions.codes("cluster_id", [""]) == 0)
+    several = predictions.has_samples
+    several |= len(predictions.distinct("task")) > 1 and not lacks.all()
+    if lacks.any() and not several:
         return None
-    names, index = np.unique(clusters, return_inverse=True)
-    return index if len(names) < len(clusters) else None
+    clusters = one_array(predictions.columns["cluster_id"])
+    if lacks.any():
+        own = pc.binary_join_element_wise("item ", one_array(predictions.columns["item_id"]), "")
+        clusters = pc.if_else(pa.array(lacks), own, clusters.cast(pa.string()))
+    names, index = number(clusters)
+    return index if names < len(index) else None
 
 
-def _answers(predictions: tuple[Prediction, ...], task: Task, labels: tuple[str, ...]) -> Answers:
-    probabilities = np.full((len(predictions), len(labels)), np.nan)
-    for row, prediction in enumerate(predictions):
-        if prediction.label_probabilities is not None:
-            probabilities[row] = [prediction.label_probabilities[label] for label in labels]
+def _answers(predictions: PredictionTable, task: Task, labels: tuple[str, ...]) -> Answers:
     scores = task.scores if isinstance(task, GeneralTask) else ()
-    normalised = [p.confidence_normalised for p in predictions] if scores else []
+    normalised = predictions.floats("confidence_normalised") if scores else None
     return Answers(
-        predicted=np.array([_index(p.prediction, labels) for p in predictions]),
-        confidence=np.array(
-            [np.nan if (c := _stated(p, task)) is None else c for p in predictions]
-        ),
-        label_probabilities=None if np.isnan(probabilities).all() else probabilities,
-        scores={
-            score.name: np.array([p.scores[score.name].value for p in predictions])
-            for score in scores
-        },
+        predicted=_predicted(predictions.codes("prediction", labels), labels),
+        confidence=_stated(predictions, task),
+        label_probabilities=predictions.probabilities(labels),
+        scores={score.name: floats(predictions.score(score.name)) for score in scores},
         confidence_normalised=None
-        if all(c is None for c in normalised)
-        else np.array([np.nan if c is None else c for c in normalised]),
+        if normalised is None or np.isnan(normalised).all()
+        else normalised,
     )
 
 
-def _stated(prediction: Prediction, task: Task) -> float | None:
+def _stated(predictions: PredictionTable, task: Task) -> FloatArray:
     """The confidence in the answer; an abstention that is no verdict has no answer."""
-    abstained = prediction.status == "abstained" and not task.kind.abstention_is_verdict
-    return None if abstained else prediction.confidence
+    confidence = predictions.floats("confidence")
+    if not task.kind.abstention_is_verdict:
+        abstained = predictions.codes("status", ["abstained"]) == 0
+        confidence = np.where(abstained, np.nan, confidence)
+    return confidence
 
 
-def _index(label: str | None, labels: tuple[str, ...]) -> int:
-    return len(labels) if label is None else labels.index(label)
+def _predicted(codes: IntArray, labels: Sequence[str]) -> IntArray:
+    """Invalid answers, −1, as the number of labels."""
+    return np.where(codes < 0, len(labels), codes)
 
 
-def to_published_answers(
-    predictions: tuple[Prediction, ...], labels: tuple[str, ...]
-) -> PublishedAnswers:
+def to_published_answers(predictions: PredictionTable, labels: tuple[str, ...]) -> PublishedAnswers:
     """As a published study read them; where its file does not say, as our parser does."""
-    answers = [
-        (p.published.label, p.published.confidence, p.published.valid)
-        if p.published is not None
-        else (p.prediction, p.confidence, p.status != "invalid")
-        for p in predictions
-    ]
+    published = predictions.columns["published"]
+    from_file = ~predictions.is_null("published")
+    label = np.where(
+        from_file,
+        codes(field(published, "label"), labels),
+        predictions.codes("prediction", labels),
+    )
+    valid = predictions.codes("status", ["invalid"]) < 0
     return PublishedAnswers(
-        predicted=np.array([_index(label, labels) for label, _, _ in answers]),
-        confidence=np.array([np.nan if c is None else c for _, c, _ in answers]),
-        valid=np.array([valid for _, _, valid in answers]),
+        predicted=_predicted(label, labels),
+        confidence=np.where(
+            from_file,
+            predictions.numbers("published", "confidence"),
+            predictions.floats("confidence"),
+        ),
+        valid=np.where(from_file, flags(field(published, "valid")), valid),
     )

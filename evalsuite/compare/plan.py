@@ -20,6 +20,7 @@ from saeval.evalsuite.compare.compatibility import (
 )
 from saeval.evalsuite.compare.config import ComparisonConfig
 from saeval.evalsuite.compare.describe import describe_model
+from saeval.evalsuite.compare.group import group_of
 from saeval.evalsuite.compare.pairing import PredictionsByTask, TaskPredictions
 from saeval.evalsuite.config import (
     ANSWERING_DEFAULTS,
@@ -36,7 +37,7 @@ from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.steps import sort_by_step
 from saeval.evalsuite.models.training_data import TrainingData, load_training_data
 from saeval.evalsuite.models.types import AnyModel, AskableModel, Model, SavedPredictions
-from saeval.evalsuite.run.invalid_answers import Asked, explain_invalid_answers
+from saeval.evalsuite.run.invalid_answers import Asked, explain_invalid_table
 from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.tasks import HARNESS_PREFIX, LoadedTask, check_samples, load_tasks
 from saeval.evalsuite.store.manifest import Proof, RunManifest, read_manifest
@@ -164,7 +165,7 @@ class ComparisonPlan:
             model = self.model(who)
             for task, predictions in answers[who].items():
                 asked = Asked.of(model, self._settings(who), self._generation(model, task))
-                found.append(explain_invalid_answers(model.name, list(predictions.values()), asked))
+                found.append(explain_invalid_table(model.name, predictions, asked))
         return tuple(sentence for sentence in found if sentence is not None)
 
     def _generation(self, model: AnyModel, task: str) -> Mapping[str, Any]:
@@ -271,7 +272,7 @@ def select_tasks(
     if not names:
         return predictions
     chosen: dict[str, TaskPredictions] = {}
-    held = {*predictions, *(group for p in predictions.values() if (group := _group(p)))}
+    held = {*predictions, *(group for p in predictions.values() if (group := group_of(p)))}
     known = sorted({*held, *list_tasks()})
     plain = [name.removeprefix(HARNESS_PREFIX) for name in names]
     if unknown := [name for name in plain if name not in known]:
@@ -281,18 +282,13 @@ def select_tasks(
         )
     for typed in names:
         name = typed.removeprefix(HARNESS_PREFIX)
-        found = {task: p for task, p in predictions.items() if name in (task, _group(p))}
+        found = {task: p for task, p in predictions.items() if name in (task, group_of(p))}
         if not found:
             raise InputError(
                 f"{argument}: holds no predictions of task {typed}; it has {', '.join(predictions)}"
             )
         chosen |= found
     return chosen
-
-
-def _group(predictions: TaskPredictions) -> str | None:
-    """What a task was asked for as a part of."""
-    return next((prediction.group for prediction in predictions.values()), None)
 
 
 def _prepare_asking(

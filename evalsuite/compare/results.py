@@ -23,6 +23,7 @@ from saeval.evalsuite.compare.pairing import (
 from saeval.evalsuite.judge.grades import Grades
 from saeval.evalsuite.models.training_data import TrainingData
 from saeval.evalsuite.store.manifest import Proof
+from saeval.evalsuite.store.table import EMPTY
 from saeval.stats._core.interval import Interval
 from saeval.stats.checkpoints import results as series_results
 from saeval.stats.compare import results
@@ -83,7 +84,7 @@ class ComparedPredictions:
 
     def task(self, name: str) -> Task:
         """The task or group of that name."""
-        return task_of_both(name, self.base[name], self.checkpoint.get(name, {}))
+        return task_of_both(name, self.base[name], self.checkpoint.get(name, EMPTY))
 
     def pair_items(
         self, task: str, base: TaskPredictions, checkpoint: TaskPredictions

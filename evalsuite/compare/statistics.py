@@ -234,9 +234,7 @@ def _task_statistics(
         pairs.task.name,
         arrays,
         settings,
-        has_evidence=np.array([bool(p.document.evidence) for p in pairs.base])
-        if pairs.task.kind.has_evidence
-        else None,
+        has_evidence=pairs.base.flags("has_evidence") if pairs.task.kind.has_evidence else None,
         unpaired=pairs.unpaired,
         changed_items=find_changed_predictions(pairs, arrays).read_shown(),
         right_in_reasoning=right_in_reasoning(pairs),
@@ -258,8 +256,9 @@ def _published(
     labels = pairs.task.labels.names
     if pairs.task.kind.is_open_ended or arrays.scores:
         return None
-    from_file = any(p.published is not None for p in (*pairs.base, *pairs.checkpoint))
-    if not from_file and all(p.status != "invalid" for p in (*pairs.base, *pairs.checkpoint)):
+    both = pairs.base, pairs.checkpoint
+    from_file = any(not table.is_null("published").all() for table in both)
+    if not from_file and all("invalid" not in table.distinct("status") for table in both):
         return None
     return partial(
         published_convention,

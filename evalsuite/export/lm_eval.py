@@ -29,7 +29,7 @@ from saeval.evalsuite.export.record import ModelRecord, Record
 from saeval.evalsuite.export.registry import Destination, Export
 from saeval.evalsuite.export.tables import metric_rows, rule_rows, scores_of, settings_of
 from saeval.evalsuite.export.texts import cleaned, metric_key, name_part
-from saeval.evalsuite.store.general import task_of
+from saeval.evalsuite.store.general import task_of_answer
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.stats.compare.metric_comparison import MetricComparison
@@ -208,7 +208,7 @@ def _response(answer: Prediction, document: dict[str, Any]) -> str:
     """
     if answer.scores or answer.prediction is None:
         return answer.response
-    kind = task_of(answer.task, [answer]).kind
+    kind = task_of_answer(answer).kind
     if not (kind.has_evidence or kind.is_open_ended):
         return answer.response
     known = answer.prediction if kind.has_evidence else answer.answer
@@ -264,7 +264,7 @@ def _document(answer: Prediction) -> dict[str, Any]:
         right = [cleaned(text) for text in shown.answers]
         return {"question": cleaned(shown.claim), "answers": right}
     found: dict[str, Any] = {"id": answer.item_id, "cluster": answer.cluster_id}
-    is_claim = task_of(answer.task, [answer]).kind.has_evidence
+    is_claim = task_of_answer(answer).kind.has_evidence
     if is_claim:
         found |= {"claim": cleaned(shown.claim), "evidence": [cleaned(t) for t in shown.evidence]}
     else:

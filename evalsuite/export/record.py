@@ -211,8 +211,8 @@ def _read_comparison(folder: Path) -> Record:
     else:
         for task in comparison.tasks:
             pairs = comparison.paired(task.task)
-            answers["base"][task.task] = pairs.base
-            answers["checkpoint"][task.task] = pairs.checkpoint
+            answers["base"][task.task] = tuple(pairs.base.values())
+            answers["checkpoint"][task.task] = tuple(pairs.checkpoint.values())
     both: tuple[tuple[Role, ...], ...] = (("base",), ("checkpoint",))
     models = tuple(
         ModelRecord(

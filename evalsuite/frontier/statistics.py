@@ -12,6 +12,7 @@ import numpy.typing as npt
 from saeval.evalsuite.compare.pairing import cluster_indices
 from saeval.evalsuite.run.system_prompts import SystemPrompt
 from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.stats.compare.results import ModelDescription
 from saeval.stats.frontier.dominance import beyond_front, dominances
 from saeval.stats.frontier.pareto import Outcomes, points
@@ -61,7 +62,7 @@ def compute_frontier(
     }
     items = next(iter(predictions.values()))
     answerable = np.array([p.target != task.labels.abstention for p in items])
-    cluster = cluster_indices(items)
+    cluster = cluster_indices(PredictionTable.of(items))
     everything = [outcome for own in outcomes.values() for outcome in own]
     base, *checkpoints = outcomes.values()
     rivals = [outcome for own in checkpoints for outcome in own]

@@ -15,6 +15,7 @@ from saeval.evalsuite.gate.early_stopping import (
 from saeval.evalsuite.gate.policy import Policy
 from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.general import GeneralTask
+from saeval.evalsuite.store.table import EMPTY
 from saeval.stats.gate.decide import GatedTask
 from saeval.stats.gate.results import SkippedRule
 from saeval.stats.gate.rules import Rule
@@ -43,14 +44,14 @@ def count_answers(name: str, predictions: ComparedPredictions) -> CountedAnswers
     InputError
         If it was trained on all.
     """
-    base, checkpoint = predictions.base[name], predictions.checkpoint.get(name, {})
+    base, checkpoint = predictions.base[name], predictions.checkpoint.get(name, EMPTY)
     clean_base = exclude_training_items(name, base, predictions.training)
-    if not clean_base:
+    if not len(clean_base):
         raise InputError(
             f"task {name}: the checkpoint was trained on every item; gate it on others"
         )
     clean = exclude_training_items(name, checkpoint, predictions.training)
-    pairs = predictions.pair_items(name, clean_base, clean) if clean else None
+    pairs = predictions.pair_items(name, clean_base, clean) if len(clean) else None
     return CountedAnswers(name, base, checkpoint, clean_base, clean, pairs)
 
 
@@ -67,13 +68,13 @@ def collect_task(
     targets = set() if loaded is None else targets_of(loaded)
     if counted.pairs is not None:
         pairs = to_arrays(counted.pairs)
-        targets = targets or {prediction.target for prediction in counted.pairs.base}
+        targets = targets or set(counted.pairs.base.distinct("target"))
     if loaded is None:
         planned = 0 if pairs is None else len(pairs)
         trained_on = len(counted.checkpoint) - len(counted.clean)
     else:
         ids = set(loaded.ids)
-        planned = sum(item in ids for item, _ in clean_base)
+        planned = sum(item in ids for item in clean_base.ids())
         trained_on = len(ids) * samples - planned
     decisions = {}
     if stopping_rule is not None:
@@ -81,7 +82,7 @@ def collect_task(
     task = None if counted.pairs is None else counted.pairs.task
     rules, skipped = policy.rules_for(name, targets, task)
     left_out = list(skipped)
-    if all(prediction.confidence is None for prediction in clean_base.values()):
+    if clean_base.is_null("confidence").all():
         silent = [rule for rule in rules if _is_general_of_confidence(policy, name, rule)]
         if not (isinstance(task, GeneralTask) and policy.is_built_in):
             why = "the base states no confidence"

@@ -113,14 +113,14 @@ class SequentialGate:
             return {}
         answered = set(self._answered_units(task, checkpoint))
         clean = exclude_training_items(name, checkpoint, self._training)
-        counted = {key: prediction for key, prediction in clean.items() if key[0] in answered}
-        if not counted:
+        counted = clean.take(np.flatnonzero(clean.codes("item_id", sorted(answered)) >= 0))
+        if not len(counted):
             return {}
         pairs = pair(
             task_of_both(name, base, counted), base, counted, allow_mismatch=self._allow_mismatch
         )
         unit_of = dict(zip(task.loaded.ids, _number(task.units), strict=True))
-        unit = np.array([unit_of[prediction.item_id] for prediction in pairs.base])
+        unit = np.array([unit_of[item] for item in pairs.base.ids()])
         order = np.argsort(unit, kind="stable")
         sizes = np.bincount(list(unit_of.values()))
         monitored = sum(
@@ -160,12 +160,9 @@ def exclude_training_items(
     """Predictions for the items that share nothing with what the checkpoint was trained on."""
     if training is None:
         return predictions
-    definition = task_of(task, predictions.values())
-    return {
-        key: prediction
-        for key, prediction in predictions.items()
-        if training.shared(definition, prediction) is None
-    }
+    definition = task_of(task, [predictions])
+    clean = [training.shared(definition, answer) is None for answer in predictions.values()]
+    return predictions.take(np.flatnonzero(clean))
 
 
 def targets_of(task: LoadedTask) -> set[str]:

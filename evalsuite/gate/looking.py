@@ -60,9 +60,7 @@ class Looking:
         self, counted: Sequence[CountedAnswers], policy: Policy, predictions: ComparedPredictions
     ) -> Look:
         """Record the look."""
-        base = self.base or answers_key(
-            answer for answers in predictions.base.values() for answer in answers.values()
-        )
+        base = self.base or answers_key(predictions.base)
         pairs = {answers.task: answers.pairs for answers in counted if answers.pairs is not None}
         looked = Looked(pairs, self.model, base, _rules_key(policy), self.run)
         place = take_look(self.path, looked)

@@ -13,20 +13,25 @@ or at answers that hold those of an earlier look, is the next one.
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+import pyarrow.compute as pc
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from saeval.errors import InputError, SaevalError
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.types import AnyModel, LocalModel, SavedPredictions
+from saeval.evalsuite.store.columns import characters, floats
 from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import PredictionTable, order_of
 from saeval.files import AppendOnlyLog
 from saeval.json_source import first_problem
 from saeval.stats._core.interval import FEWEST_ITEMS
@@ -157,25 +162,27 @@ def model_key(model: AnyModel) -> str | None:
     return None
 
 
-def answers_key(predictions: Iterable[Prediction]) -> str:
-    """Of answers, whatever their order."""
-    return _hash(sorted(f"{p.task} {_item(p)} {_answer(p)}" for p in predictions))
+def answers_key(tasks: Mapping[str, PredictionTable]) -> str:
+    """Of all answers as far as statistics see them, whatever their order."""
+    return _hash(f"{name} {_answers(table)}" for name, table in sorted(tasks.items()))
 
 
 def _next(lines: list[_Line], looked: Looked) -> _Line:
     """The line of a look: an earlier one if it is that look again."""
     data = _hash(
-        sorted(
-            f"{task} {_item(before)} {_answer(before)} {_answer(after)}"
-            for task, pairs in looked.pairs.items()
-            for before, after in zip(pairs.base, pairs.checkpoint, strict=True)
-        )
+        f"{task} {_answers(pairs.base)} {_answers(pairs.checkpoint)}"
+        for task, pairs in sorted(looked.pairs.items())
     )
-    answers = {
-        task: {_item(prediction): _answer(prediction) for prediction in pairs.checkpoint}
+    known: dict[str, set[str]] = {}
+    for line in lines:
+        for task, kept in line.answers.items():
+            known.setdefault(task, set()).update(kept)
+    found = {
+        task: _some_answers(pairs.checkpoint, known.get(task, set()))
         for task, pairs in looked.pairs.items()
     }
-    earlier = [line for line in lines if _is_same_checkpoint(line, looked.model, answers)]
+    every = {task: some | others for task, (some, others) in found.items()}
+    earlier = [line for line in lines if _is_same_checkpoint(line, looked.model, every)]
     for line in earlier:
         if line.data == data or (looked.run is not None and line.run == looked.run):
             return line
@@ -187,7 +194,7 @@ def _next(lines: list[_Line], looked: Looked) -> _Line:
         base=looked.base,
         rules=looked.rules,
         run=looked.run,
-        answers={task: dict(sorted(own.items())[:_KEPT]) for task, own in answers.items()},
+        answers={task: some for task, (some, _) in found.items()},
     )
 
 
@@ -220,8 +227,43 @@ def _read(log: AppendOnlyLog) -> list[_Line]:
     return lines
 
 
-def _item(prediction: Prediction) -> str:
-    return _hash([prediction.item_id, str(prediction.sample_index)])[:12]
+def _answers(table: PredictionTable) -> str:
+    """Of all that statistics see of answers, in the order of the items."""
+    keys = table.keys_column(samples=True)
+    ordered = table.take(order_of(keys))
+    digest = hashlib.sha256()
+    for text in (*_buffers(ordered.keys_column(samples=True)), *_columns(ordered)):
+        digest.update(text)
+    return digest.hexdigest()
+
+
+def _columns(table: PredictionTable) -> Iterator[bytes]:
+    labels = sorted(filter(None, table.distinct("prediction")))
+    yield json.dumps(labels).encode()
+    yield table.codes("prediction", labels).tobytes()
+    yield table.floats("confidence").tobytes()
+    probabilities = table.probabilities(sorted(table.labels)) if table.labels else None
+    yield b"" if probabilities is None else probabilities.tobytes()
+    for name in sorted(table.scores):
+        yield name.encode() + floats(table.score(name)).tobytes()
+
+
+def _buffers(strings: Any) -> Iterator[bytes]:
+    """What strings are, as bytes: their lengths, then all their characters."""
+    yield np.asarray(pc.binary_length(strings)).tobytes()
+    yield characters(strings).tobytes()
+
+
+def _some_answers(table: PredictionTable, known: Set[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Hashes of the answers to the items with the smallest hashes, and to those that are known."""
+    items = [_hash([item, str(sample)])[:12] for item, sample in table]
+    smallest = heapq.nsmallest(_KEPT, range(len(items)), key=items.__getitem__)
+    others = [row for row, item in enumerate(items) if item in known]
+    found = []
+    for rows in (smallest, others):
+        read = table.read(np.array(rows, dtype=np.int64))
+        found.append({items[r]: _answer(p) for r, p in zip(rows, read, strict=True)})
+    return found[0], found[1]
 
 
 def _answer(prediction: Prediction) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from saeval.evalsuite.compare.pairing import TaskPredictions
+from saeval.evalsuite.compare.pairing import TaskPredictions, missing_items
 from saeval.evalsuite.compare.results import ComparedPredictions
 from saeval.evalsuite.gate.collect import CountedAnswers
+from saeval.evalsuite.store.table import EMPTY
 from saeval.stats.gate.results import MissingItems
 from saeval.terminal_text import one_line
 
@@ -46,7 +47,7 @@ def find_missing(
         for missing in _of_task(
             name,
             *clean.get(
-                name, (predictions.base.get(name, {}), predictions.checkpoint.get(name, {}))
+                name, (predictions.base.get(name, EMPTY), predictions.checkpoint.get(name, EMPTY))
             ),
             given,
             allowed,
@@ -66,13 +67,13 @@ def _of_task(
         ("checkpoint", "base", checkpoint, base),
     )
     for model, other, own, others in sides:
-        items = {item for item, _ in others.keys() - own.keys()}
+        items = missing_items(own, others)
         if model not in given or not items:
             continue
-        of_all = len({item for item, _ in others})
+        of_all = len(others.distinct("item_id"))
         what = (
-            f"{len(items):,} of the {other}'s {of_all:,} items of task {one_line(name)}"
-            if own
+            f"{items:,} of the {other}'s {of_all:,} items of task {one_line(name)}"
+            if len(own)
             else f"task {one_line(name)}, of which the {other} has {of_all:,} items"
         )
         end = (
@@ -83,4 +84,4 @@ def _of_task(
                 "or --allow-missing (in Python allow_missing=True)."
             )
         )
-        yield MissingItems(name, model, len(items), f"The {model} lacks {what}{end}", allowed)
+        yield MissingItems(name, model, items, f"The {model} lacks {what}{end}", allowed)

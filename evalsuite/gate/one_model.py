@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pyarrow as pa
+
+from saeval.evalsuite.compare.pairing import common_rows
 from saeval.evalsuite.compare.results import ComparedPredictions
 from saeval.evalsuite.engines.adapter_check import distance
-from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import EMPTY, PredictionTable
 from saeval.stats.gate.results import RuleResult
 
 
@@ -43,12 +46,26 @@ def _why_one(task: str, predictions: ComparedPredictions) -> str | None:
                 f"log-probabilities are {apart:.2g} apart on {len(base.scores)} prompts, and one "
                 f"model's from themselves up to {floor:.2g}"
             )
-    base_answers, answers = predictions.base[task], predictions.checkpoint.get(task, {})
-    common = base_answers.keys() & answers.keys()
-    if common and all(_said(base_answers[key]) == _said(answers[key]) for key in common):
-        return f"all {len(common)} answers of the checkpoint are those of the base"
+    rows = common_rows(predictions.base[task], predictions.checkpoint.get(task, EMPTY))
+    before = predictions.base[task].take(rows[0])
+    after = predictions.checkpoint.get(task, EMPTY).take(rows[1])
+    if len(before) and _read_the_same(before, after) and _say_the_same(before, after):
+        return f"all {len(before)} answers of the checkpoint are those of the base"
     return None
 
 
-def _said(prediction: Prediction) -> tuple[object, ...]:
-    return prediction.response, prediction.prediction, prediction.confidence, prediction.status
+def _read_the_same(before: PredictionTable, after: PredictionTable) -> bool:
+    """Whether all labels and confidences are the same."""
+    return all(
+        before.columns[name].cast(kind).equals(after.columns[name].cast(kind))
+        for name, kind in (
+            ("prediction", pa.string()),
+            ("status", pa.string()),
+            ("confidence", pa.float64()),
+        )
+    )
+
+
+def _say_the_same(before: PredictionTable, after: PredictionTable) -> bool:
+    both = zip(before.values(), after.values(), strict=True)
+    return all(one.response == two.response for one, two in both)

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from saeval.errors import InputError, MissingExtraError, SaevalError
 from saeval.evalsuite.importers.columns import Columns
 from saeval.evalsuite.importers.imported import ImportedPredictions, NotReadError
 from saeval.evalsuite.importers.kinds import describe_file, read_head
 from saeval.evalsuite.importers.registry import TABLE, choose_model, find_importer, import_models
-from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import PredictionTable
 
 _MOST_FILES = 5000
 
@@ -38,7 +40,7 @@ class FolderPredictions:
     model: str
     files: tuple[Path, ...]
     has_tables: bool
-    predictions: tuple[Prediction, ...]
+    predictions: tuple[PredictionTable, ...]
     read: tuple[str, ...]
     not_read: tuple[str, ...]
 
@@ -82,11 +84,13 @@ def read_folder(
         (file, own) for file, own in found if (own.model if own.is_named else unnamed) == chosen
     ]
     latest = _latest(mine)
-    files, read, predictions = list[Path](), list[str](), list[Prediction]()
+    files, read, predictions = list[Path](), list[str](), list[PredictionTable]()
     for file, own in mine:
-        kept = [p for p in own.predictions if latest[p.task] in ("", own.logged)]
-        tasks = list(dict.fromkeys(p.task for p in kept))
-        if earlier := sorted({p.task for p in own.predictions} - set(tasks)):
+        table = own.table
+        in_it = table.distinct("task")
+        tasks = [task for task in in_it if latest[task] in ("", own.logged)]
+        kept = table.take(np.flatnonzero(table.codes("task", tasks) >= 0))
+        if earlier := sorted(set(in_it) - set(tasks)):
             reasons.append(
                 f"{_name(file, folder)}: an earlier log of {', '.join(earlier)} by {chosen}"
             )
@@ -95,7 +99,7 @@ def read_folder(
                 f"{_name(file, folder)}: {own.kind}, {len(kept)} predictions of {_some(tasks)}"
             )
             reasons += [f"{_name(file, folder)}: left out {what}" for what in own.left_out]
-            predictions += kept
+            predictions.append(kept)
             files += [f for f in dict.fromkeys((file, *own.also_read)) if f not in files]
     has_tables = any(own.kind == TABLE for _, own in mine)
     return FolderPredictions(
@@ -121,7 +125,7 @@ def _latest(files: list[tuple[Path, ImportedPredictions]]) -> dict[str, str]:
     """For each task when the last log of it was written."""
     latest: dict[str, str] = {}
     for _, own in files:
-        for task in {p.task for p in own.predictions}:
+        for task in own.table.distinct("task"):
             latest[task] = max(latest.get(task, ""), own.logged)
     return latest
 

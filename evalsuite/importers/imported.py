@@ -8,6 +8,7 @@ from pathlib import Path
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import PredictionTable
 
 
 class NotReadError(InputError):
@@ -38,12 +39,18 @@ class ImportedPredictions:
     """
 
     model: str
-    predictions: Sequence[Prediction]
+    predictions: Sequence[Prediction] | PredictionTable
     kind: str = ""
     is_named: bool = False
     left_out: tuple[str, ...] = ()
     also_read: tuple[Path, ...] = ()
     logged: str = ""
+
+    @property
+    def table(self) -> PredictionTable:
+        """The predictions as columns."""
+        own = self.predictions
+        return own if isinstance(own, PredictionTable) else PredictionTable.of(own)
 
 
 @dataclass(frozen=True)

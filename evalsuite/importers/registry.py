@@ -34,7 +34,7 @@ from saeval.evalsuite.importers.imported import (
     NotReadError,
 )
 from saeval.evalsuite.importers.kinds import describe_file, first_line, head_text, read_head
-from saeval.evalsuite.store.prediction import read_predictions
+from saeval.evalsuite.store.json_lines import read_table
 from saeval.json_source import parse_json, read_bytes
 from saeval.terminal_text import quoted
 
@@ -57,7 +57,7 @@ _TABLE = Importer(TABLE, tables.is_table, _read_table)
 
 
 def _read_ours(path: Path) -> ImportedPredictions:
-    return ImportedPredictions(path.stem, list(read_predictions(path)))
+    return ImportedPredictions(path.stem, read_table(path))
 
 
 _importers = [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import numpy as np
 
 from saeval.errors import InputError, ModelError
 from saeval.evalsuite.importers.columns import Columns
@@ -41,8 +43,8 @@ from saeval.evalsuite.store.baselines import (
 from saeval.evalsuite.store.general import RIGHT, is_known
 from saeval.evalsuite.store.general import task_of as general_task_of
 from saeval.evalsuite.store.manifest import MANIFEST
-from saeval.evalsuite.store.prediction import Key, Prediction, by_task
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
+from saeval.evalsuite.store.table import PredictionTable, by_task
 from saeval.hub import ADAPTER_FILES, check_model_folder, download_model, is_hub_id
 from saeval.tasks.registry import list_tasks
 from saeval.terminal_text import quoted
@@ -132,7 +134,8 @@ def frame_predictions(frame: Any, columns: Columns, name: str = "data frame") ->
     """A data frame's predictions."""
     models = read_frame(frame, columns, name)
     chosen = choose_model(list(models), None, FRAME)
-    return SavedPredictions(chosen, chosen, (), by_task(models[chosen], chosen))
+    table = PredictionTable.of(models[chosen])
+    return SavedPredictions(chosen, chosen, (), by_task([table], chosen))
 
 
 def _resolve_folder(
@@ -231,7 +234,7 @@ def _from_file(
             argument,
             imported.model,
             tuple(file for file in files if file.is_file()),
-            by_task(imported.predictions, argument),
+            by_task([imported.table], argument),
             cautions=_left_out(argument, imported),
             columns=str(columns or "") if imported.kind == TABLE else "",
         )
@@ -247,7 +250,7 @@ def _import_files(argument: str, files: list[Path], columns: Columns | None) -> 
             argument,
             ", ".join(names),
             tuple(dict.fromkeys([*files, *beside])),
-            by_task((p for file in imported for p in file.predictions), argument),
+            by_task([file.table for file in imported], argument),
             cautions=tuple(line for own in imported for line in _left_out(argument, own)),
             columns=str(columns or "") if any(own.kind == TABLE for own in imported) else "",
         )
@@ -263,53 +266,75 @@ def _saved(predictions: SavedPredictions) -> SavedPredictions:
     return predictions
 
 
-def _check_labels(argument: str, tasks: Mapping[str, Mapping[Key, Prediction]]) -> None:
+def _check_labels(argument: str, tasks: Mapping[str, PredictionTable]) -> None:
     """Stop at answers to a task that is not known, or with labels that it does not have."""
     for name, predictions in tasks.items():
-        if any(prediction.scores for prediction in predictions.values()):
-            _check_general(argument, name, predictions.values())
+        if predictions.scores:
+            _check_general(argument, name, predictions)
             continue
         if not is_known(name, predictions):
             raise InputError(
                 f"{argument}: holds predictions of {quoted(name)}, which is no task saeval knows; "
                 f"known: {', '.join(list_tasks())}"
             )
-        labels = general_task_of(name, predictions.values()).labels.names
-        known = {None, *labels}
-        for prediction in predictions.values():
-            probabilities = prediction.label_probabilities
-            named = {prediction.target, prediction.prediction, *(probabilities or ())}
-            if probabilities is not None and probabilities.keys() < set(labels):
-                missing = " and ".join(label for label in labels if label not in probabilities)
-                raise InputError(
-                    f"{argument}: item {quoted(prediction.item_id)} has no probability of {missing}"
-                )
-            if not named <= known:
-                strange = min(str(label) for label in named - known)
-                raise InputError(
-                    f"{argument}: item {quoted(prediction.item_id)} has the label "
-                    f"{quoted(strange, 40)}, which task {name} does not have; its labels are "
-                    f"{', '.join(labels)}"
-                )
+        labels = general_task_of(name, [predictions]).labels.names
+        _check_probabilities(argument, labels, predictions)
+        for column in ("target", "prediction"):
+            found = [label for label in predictions.distinct(column) if label is not None]
+            if strange := sorted(set(found) - set(labels)):
+                row = np.flatnonzero(predictions.codes(column, strange) == 0)[0]
+                raise _strange_label(argument, name, labels, predictions.ids()[row], strange[0])
 
 
-def _check_general(argument: str, name: str, predictions: Iterable[Prediction]) -> None:
-    lines = list(predictions)
+def _check_probabilities(
+    argument: str, labels: Sequence[str], predictions: PredictionTable
+) -> None:
+    """Stop where a probed item has no probability of a label, or one of another label."""
+    probed = ~predictions.is_null("label_probabilities")
+    if not probed.any():
+        return
+    given = predictions.labels
+    values = predictions.probabilities([*labels, *given])
+    assert values is not None
+    lacks = np.isnan(values[:, : len(labels)]).any(axis=1) & probed
+    for place, label in enumerate(given, start=len(labels)):
+        if label not in labels:
+            lacks |= ~np.isnan(values[:, place])
+    if not lacks.any():
+        return
+    line = predictions.read(np.flatnonzero(lacks)[:1])[0]
+    own = line.label_probabilities or {}
+    if strange := sorted(own.keys() - set(labels)):
+        raise _strange_label(argument, line.task, labels, line.item_id, strange[0])
+    missing = " and ".join(label for label in labels if label not in own)
+    raise InputError(f"{argument}: item {quoted(line.item_id)} has no probability of {missing}")
+
+
+def _strange_label(
+    argument: str, task: str, labels: Sequence[str], item: str, label: str
+) -> InputError:
+    return InputError(
+        f"{argument}: item {quoted(item)} has the label {quoted(label, 40)}, which task {task} "
+        f"does not have; its labels are {', '.join(labels)}"
+    )
+
+
+def _check_general(argument: str, name: str, predictions: PredictionTable) -> None:
     try:
-        task = general_task_of(name, lines)
+        task = general_task_of(name, [predictions])
     except InputError as error:
         raise InputError(f"{argument}: {error}") from error
-    for line in lines:
-        if (
-            line.target != RIGHT
-            or line.prediction not in (None, *task.labels.names)
-            or line.label_probabilities is not None
-        ):
-            raise InputError(
-                f"{argument}: item {quoted(line.item_id)} of {quoted(name)} has scores, so its "
-                "`target` must be RIGHT, its `prediction` RIGHT, WRONG, UNKNOWN or null, and it "
-                "has no `label_probabilities`"
-            )
+    labels = [*task.labels.names]
+    odd = predictions.codes("target", [RIGHT]) < 0
+    odd |= (predictions.codes("prediction", labels) < 0) & ~predictions.is_null("prediction")
+    odd |= ~predictions.is_null("label_probabilities")
+    if odd.any():
+        line = predictions.read(np.flatnonzero(odd)[:1])[0]
+        raise InputError(
+            f"{argument}: item {quoted(line.item_id)} of {quoted(name)} has scores, so its "
+            "`target` must be RIGHT, its `prediction` RIGHT, WRONG, UNKNOWN or null, and it "
+            "has no `label_probabilities`"
+        )
 
 
 def _list_files(argument: str) -> list[Path]:

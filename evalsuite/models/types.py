@@ -13,8 +13,8 @@ from saeval.errors import ModelError
 from saeval.evalsuite.models.adapter_config import read_adapter_config
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import RunManifest
-from saeval.evalsuite.store.prediction import Key, Prediction
 from saeval.evalsuite.store.run_folder import RunPredictions
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.hub import hash_files, model_content
 from saeval.weights import check_weights
 
@@ -101,7 +101,7 @@ class SavedPredictions:
     argument: str
     name: str
     files: tuple[Path, ...]
-    predictions: Mapping[str, Mapping[Key, Prediction]]
+    predictions: Mapping[str, PredictionTable]
     manifest: RunManifest | None = None
     baseline: str | None = None
     notes: tuple[str, ...] = ()

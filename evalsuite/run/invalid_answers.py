@@ -8,6 +8,7 @@ from typing import Any
 
 from saeval.evalsuite.models.types import AnyModel, LocalModel
 from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.hub import has_chat_template
 from saeval.reports.sanitize import shortened
 from saeval.tasks.format.response import ends_in_reasoning
@@ -87,6 +88,13 @@ def explain_invalid_answers(
         f"{name}, {answers[0].task}: {len(invalid):,} of {which} answers cannot be parsed: "
         f"{reason}. {option}. Such as {shown}."
     )
+
+
+def explain_invalid_table(name: str, answers: PredictionTable, asked: Asked) -> str | None:
+    """`explain_invalid_answers` of columns, which reads whole answers where it must alone."""
+    if 2 * int((answers.codes("status", ["invalid"]) == 0).sum()) <= len(answers):
+        return None
+    return explain_invalid_answers(name, list(answers.values()), asked)
 
 
 def _reason(invalid: Sequence[Prediction], asked: Asked) -> tuple[str, str]:

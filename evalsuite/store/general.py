@@ -8,13 +8,17 @@ A task of own data whose task file is not at hand is known by the labels of its 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
+
 from saeval.errors import InputError
+from saeval.evalsuite.store.columns import floats
 from saeval.evalsuite.store.hashing import hash_document, hash_text
-from saeval.evalsuite.store.prediction import Key, Prediction, Score, ShownDocument, Usage
+from saeval.evalsuite.store.prediction import Prediction, Score, ShownDocument, Usage
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.stats._core.answers import ScoreDeclaration
 from saeval.stats.metrics.scores import RESERVED
 from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
@@ -182,16 +186,16 @@ def _grade(
     return (RIGHT if primary.value == 1 else WRONG), status
 
 
-def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
+def task_of(name: str, tables: Sequence[PredictionTable]) -> Task:
     """The task that predictions are of: a known one, or one made from what the lines say.
 
     Parameters
     ----------
     name
         Of the task.
-    predictions
-        All that are compared, of both models. With scores on any, the lines say what it is, also
-        where a task of that name is known.
+    tables
+        All predictions that are compared, of both models. With scores on any, the lines say what
+        it is, also where a task of that name is known.
 
     Raises
     ------
@@ -200,59 +204,73 @@ def task_of(name: str, predictions: Iterable[Prediction]) -> Task:
         kind of own data; or if a score stands on some
         lines only, or means one thing on one line and another on another.
     """
-    lines = list(predictions)
-    if not any(line.scores for line in lines):
-        kind = None if name in list_tasks() else _kind_of(lines)
+    given = [table for table in tables if len(table)]
+    if not any(table.scores for table in given):
+        kind = None if name in list_tasks() else _kind_of(given)
         return get_task(name) if kind is None else task_of_kind(name, kind)
-    declared = next(line.scores for line in lines if line.scores)
-    if taken := sorted(RESERVED & declared.keys()):
+    declared = next(table for table in given if table.scores).scores
+    if taken := sorted(RESERVED & set(declared)):
         raise InputError(
             f"task {quoted(name)}: the score {quoted(taken[0])} has the name of a metric of "
             "saeval's own, which is made from confidences; give it another name"
         )
-    for line in lines:
-        if line.scores.keys() != declared.keys():
-            odd = sorted(line.scores.keys() ^ declared.keys())[0]
-            raise InputError(
-                f"task {quoted(name)}: the score {quoted(odd)} stands on some items only "
-                f"({quoted(line.item_id)} has {', '.join(map(quoted, line.scores)) or 'none'}); "
-                "give every item of both models the same scores, or leave out those without"
-            )
-        for score_name, score in line.scores.items():
-            first = declared[score_name]
-            if (first.range, first.higher_is_better) != (score.range, score.higher_is_better):
-                raise InputError(
-                    f"task {quoted(name)}: the score {quoted(score_name)} is "
-                    f"{describe_score(first)} on some items and {describe_score(score)} on "
-                    f"{quoted(line.item_id)}; give every item and both models one range and one "
-                    "direction"
-                )
+    for table in given:
+        _check_all_have(name, table, declared)
     return GeneralTask(
         name=name,
         summary=f"{name}, as another program defines it",
         kind=_KIND,
         source=FunctionSource(_no_items),
-        scores=tuple(_declaration(score_name, declared, lines) for score_name in declared),
-        is_graded=all(line.is_graded for line in lines),
-        abstains=any(line.status == "abstained" for line in lines),
-        has_invalid=any(line.status == "invalid" for line in lines),
-        misses_confidence=any(
-            line.confidence is None and line.status != "abstained" for line in lines
-        ),
+        scores=tuple(_declaration(name, score, given) for score in declared),
+        is_graded=not any("scored" in table.distinct("status") for table in given),
+        abstains=any("abstained" in table.distinct("status") for table in given),
+        has_invalid=any("invalid" in table.distinct("status") for table in given),
+        misses_confidence=any(_misses_confidence(table) for table in given),
     )
 
 
-def is_known(name: str, predictions: Mapping[Key, Prediction]) -> bool:
+def task_of_answer(answer: Prediction) -> Task:
+    """`task_of` of one answer."""
+    if not answer.scores and answer.task in list_tasks():
+        return get_task(answer.task)
+    return task_of(answer.task, [PredictionTable.of([answer])])
+
+
+def is_known(name: str, predictions: PredictionTable) -> bool:
     """Whether `task_of` has an answer: by its name, scores or labels."""
-    lines = predictions.values()
-    return name in list_tasks() or any(line.scores for line in lines) or _kind_of(lines) is not None
+    return name in list_tasks() or bool(predictions.scores) or _kind_of([predictions]) is not None
 
 
-def _kind_of(lines: Iterable[Prediction]) -> TaskKind | None:
+def _kind_of(tables: Sequence[PredictionTable]) -> TaskKind | None:
     """The kind of own data that has the labels of lines without scores."""
-    labels = {label for line in lines for label in (line.target, line.prediction)} - {None}
+    labels = {
+        label
+        for table in tables
+        for column in ("target", "prediction")
+        for label in table.distinct(column)
+    } - {None}
     kinds = (VERIFICATION, OPEN_QUESTION)
     return next((kind for kind in kinds if labels and labels <= set(kind.labels.names)), None)
+
+
+def _check_all_have(name: str, table: PredictionTable, declared: Sequence[str]) -> None:
+    """Stop at a line that has other scores than the first."""
+    for score in dict.fromkeys((*declared, *table.scores)):
+        lacks = table.score(score).is_null().to_numpy(zero_copy_only=False)
+        odd = ~lacks if score not in declared else lacks
+        if not odd.any():
+            continue
+        line = table.read(np.flatnonzero(odd)[:1])[0]
+        raise InputError(
+            f"task {quoted(name)}: the score {quoted(score)} stands on some items only "
+            f"({quoted(line.item_id)} has {', '.join(map(quoted, line.scores)) or 'none'}); "
+            "give every item of both models the same scores, or leave out those without"
+        )
+
+
+def _misses_confidence(table: PredictionTable) -> bool:
+    lacks = table.is_null("confidence") & (table.codes("status", ["abstained"]) < 0)
+    return bool(lacks.any())
 
 
 def task_of_kind(name: str, kind: TaskKind) -> Task:
@@ -268,12 +286,31 @@ def describe_score(score: Score | ScoreDeclaration) -> str:
     return f"in [{score.range[0]:g}, {score.range[1]:g}], {better} for better"
 
 
-def _declaration(
-    name: str, declared: Mapping[str, Score], lines: Sequence[Prediction]
-) -> ScoreDeclaration:
-    score = declared[name]
-    binary = score.range == (0, 1) and all(line.scores[name].value in (0, 1) for line in lines)
-    return ScoreDeclaration(name, score.range, score.higher_is_better, binary)
+def _declaration(name: str, score: str, tables: Sequence[PredictionTable]) -> ScoreDeclaration:
+    """What a score is, which must be the same on every line."""
+    first: ScoreDeclaration | None = None
+    for table in tables:
+        low, high = (floats(table.score(score, end)) for end in ("low", "high"))
+        direction = np.asarray(table.score(score, "higher_is_better"), dtype=np.bool_)
+        if first is None:
+            limits = None if np.isnan(low[0]) else (float(low[0]), float(high[0]))
+            first = ScoreDeclaration(score, limits, bool(direction[0]), False)
+        same = direction == first.higher_is_better
+        for end, limit in zip((low, high), first.range or (np.nan, np.nan), strict=True):
+            same &= np.isnan(end) if np.isnan(limit) else end == limit
+        if not same.all():
+            line = table.read(np.flatnonzero(~same)[:1])[0]
+            raise InputError(
+                f"task {quoted(name)}: the score {quoted(score)} is "
+                f"{describe_score(first)} on some items and {describe_score(line.scores[score])} "
+                f"on {quoted(line.item_id)}; give every item and both models one range and one "
+                "direction"
+            )
+    assert first is not None
+    is_binary = first.range == (0, 1) and all(
+        np.isin(floats(table.score(score)), (0, 1)).all() for table in tables
+    )
+    return replace(first, is_binary=bool(is_binary))
 
 
 def _not_ours(*_: Any) -> Any:

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -71,7 +71,23 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ShownDocument(_Record):
+class _NullIsAbsent(_Record):
+    """A field that may be left out may as well be null."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_nulls(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or None not in content.values():
+            return content
+        fields = cls.model_fields
+        return {
+            key: value
+            for key, value in content.items()
+            if value is not None or key not in fields or fields[key].is_required()
+        }
+
+
+class ShownDocument(_NullIsAbsent):
     """What the model was asked about, kept so that a report can show it.
 
     An open question stands as the claim, with its right answers and no evidence, and with its
@@ -132,7 +148,7 @@ class Score(_Record):
         return self
 
 
-class Usage(_Record):
+class Usage(_NullIsAbsent):
     """Tokens that an item cost, all its samples together; on the first sample only."""
 
     prompt_tokens: Count
@@ -141,31 +157,31 @@ class Usage(_Record):
     truncated: bool = False
 
 
-class PublishedReading(_Record):
+class PublishedReading(_NullIsAbsent):
     """How a published study read the same response, where its file says so."""
 
-    label: str | None
-    confidence: Probability | None
+    label: str | None = None
+    confidence: Probability | None = None
     valid: bool
 
 
-class Prediction(_Record):
+class Prediction(_NullIsAbsent):
     """One answer; see the module for an example."""
 
     task: str
     item_id: str
     cluster_id: str | None = None
     target: str
-    prediction: str | None
+    prediction: str | None = None
     status: Literal["answered", "abstained", "invalid", "scored"]
     correct: bool
-    confidence: Probability | None
+    confidence: Probability | None = None
     label_probabilities: dict[str, Probability] | None = None
     response: str
     sample_index: Count = 0
     usage: Usage | None = None
     document: ShownDocument
-    document_hash: str | None
+    document_hash: str | None = None
     prompt_hash: str | None = None
     target_hash: str
     answer: str | None = None
@@ -273,17 +289,3 @@ def read_predictions(path: Path) -> Iterator[Prediction]:
     key = checksum_key(path)
     for where, line in read_lines(path):
         yield parse_line(line, where, key)
-
-
-def by_task(predictions: Iterable[Prediction], where: str) -> dict[str, dict[Key, Prediction]]:
-    """Predictions by task and key; a repeated key is an `InputError`."""
-    tasks: dict[str, dict[Key, Prediction]] = {}
-    for prediction in predictions:
-        items = tasks.setdefault(prediction.task, {})
-        if prediction.key in items:
-            raise InputError(
-                f"{where}: item {quoted(prediction.item_id)} of task {quoted(prediction.task)} "
-                "occurs twice; every item must have one prediction per model and sample_index"
-            )
-        items[prediction.key] = prediction
-    return tasks

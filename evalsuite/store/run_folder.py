@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from saeval.errors import InputError, RunFolderError
+from saeval.evalsuite.store.json_lines import read_table
 from saeval.evalsuite.store.manifest import MANIFEST, Proof, RunManifest, Session, read_manifest
 from saeval.evalsuite.store.prediction import (
     PREDICTIONS,
     Key,
     Prediction,
-    by_task,
     checksum_key,
     read_predictions,
 )
+from saeval.evalsuite.store.table import PredictionTable, by_task
 from saeval.files import AppendOnlyLog, lock_folder, write_atomic
 
 
@@ -33,7 +34,7 @@ class RunPredictions:
 
     folder: Path
     manifest: RunManifest
-    predictions: Mapping[str, Mapping[Key, Prediction]]
+    predictions: Mapping[str, PredictionTable]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -67,18 +68,26 @@ def read_run(folder: Path, *, name: str | None = None) -> RunPredictions:
             f"{name}: the run is not finished: it was cut short before its model was proven to be "
             "the same at the end; run the same command again to resume it"
         )
-    predictions: list[Prediction] = []
+    predictions: list[PredictionTable] = []
     for task, facts in manifest.tasks.items():
         path = prediction_path(folder, task)
-        n_answered = path.read_bytes().count(b"\n") if path.is_file() else 0
+        n_answered = _count_lines(path)
         n_asked = facts.items * manifest.samples
         if n_answered < n_asked:
             raise InputError(
                 f"{name}: the run is not finished: {n_answered} of {n_asked} answers of "
                 f"task {task}; run the same command again to resume it"
             )
-        predictions += read_predictions(path)
+        predictions.append(read_table(path))
     return RunPredictions(folder, manifest, by_task(predictions, name))
+
+
+def _count_lines(path: Path) -> int:
+    """Whole lines of a file; 0 if it is not there."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
 def prediction_path(folder: Path, task: str) -> Path:
