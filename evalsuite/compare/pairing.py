@@ -211,7 +211,7 @@ def _check_truncation(pairs: PairedPredictions) -> None:
 def _differ(hashed: str, base: PredictionTable, checkpoint: PredictionTable) -> BoolArray:
     """Which pairs differ by hash; without one, as rows of a table are, by the texts both have."""
     missing = base.is_null(hashed) | checkpoint.is_null(hashed)
-    hashes = [np.asarray(pc.fill_null(own.columns[hashed], 0)) for own in (base, checkpoint)]
+    hashes = [base.digests(hashed), checkpoint.digests(hashed)]
     both = hashes[0] != hashes[1]
     is_hashed = ~base.is_null("document_hash") & ~checkpoint.is_null("document_hash")
     only_one = base.is_null(hashed) != checkpoint.is_null(hashed)

@@ -95,7 +95,7 @@ TARGETS = (
     Target("wandb", "offline runs of Weights & Biases", "wandb_runs", "wandb", ("wandb",)),
     Target("trackio", "runs in Trackio's store", "trackio_runs", "trackio", ("trackio",)),
     Target("eee", "records of Every Eval Ever", "every_eval_ever"),
-    Target("parquet", "a table of answers and one of metrics", "parquet", "parquet", ("pyarrow",)),
+    Target("parquet", "a table of answers and one of metrics", "parquet"),
 )
 
 

@@ -35,7 +35,6 @@ from saeval.evalsuite.importers.scored import ScoreReader, common_scores
 from saeval.evalsuite.store.general import general_prediction
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction
-from saeval.extras import require_extra
 from saeval.json_source import first_problem
 
 _CURRENT, _FORMER = ("doc", "metric", "model_response"), ("example", "full_prompt", "metrics")
@@ -48,7 +47,6 @@ def recognises(path: Path, line: str) -> bool:
     if not read_head(path).startswith(PARQUET):
         return False
     try:
-        require_extra("parquet", "pyarrow")
         present = set(parquet_columns(path))
     except InputError:
         return _NAME.fullmatch(path.stem) is not None

@@ -14,7 +14,6 @@ from typing import Any
 
 from saeval.errors import InputError
 from saeval.evalsuite.importers.kinds import ARROW
-from saeval.extras import require_extra
 from saeval.json_source import open_file
 from saeval.terminal_text import one_line
 
@@ -92,7 +91,6 @@ def _check_size(path: Path, rows: int, size: int) -> None:
 @contextmanager
 def open_parquet(path: Path) -> Iterator[Any]:
     """A Parquet file; what pyarrow says of a bad one becomes an `InputError` that names it."""
-    require_extra("parquet", "pyarrow")
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -102,7 +100,6 @@ def open_parquet(path: Path) -> Iterator[Any]:
 
 @contextmanager
 def _arrow(path: Path) -> Iterator[Any]:
-    require_extra("parquet", "pyarrow")
     import pyarrow as pa
 
     with open_file(path) as file, _named(path, "an Arrow file", pa.ArrowException):

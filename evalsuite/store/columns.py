@@ -138,7 +138,7 @@ def from_predictions(predictions: Sequence[Prediction]) -> pa.Table:
         "popularity": column((p.document.popularity for p in rows), pa.int64()),
         "text_hash": pa.array(texts[0], mask=texts[1]),
     }
-    encoded = {
+    encoded: dict[str, list[Any]] = {
         "task": [p.task for p in rows],
         "target": [p.target for p in rows],
         "prediction": [p.prediction for p in rows],

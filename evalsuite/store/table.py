@@ -215,9 +215,16 @@ class PredictionTable(Mapping[Key, Prediction]):
         """Whether any item was answered more than once."""
         return bool(self.integers("sample_index").any())
 
+    def digests(self, column: str) -> Digests:
+        """Shape (n,): of a column of hashes, 0 where there is none."""
+        own = one_array(self.columns[column])
+        if own.type == pa.null():
+            return np.zeros(len(own), dtype=np.uint64)
+        return np.asarray(pc.fill_null(own, 0), dtype=np.uint64)
+
     def texts(self) -> Digests:
         """The different claims with their evidence, as digests in ascending order."""
-        return np.unique(np.asarray(self.columns["text_hash"].drop_null(), dtype=np.uint64))
+        return np.unique(self.digests("text_hash")[~self.is_null("text_hash")])
 
     @cached_property
     def _places(self) -> dict[Key, int]:

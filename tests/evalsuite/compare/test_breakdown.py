@@ -12,6 +12,7 @@ from saeval.evalsuite.compare.breakdown import item_groups, to_paired_samples
 from saeval.evalsuite.compare.pairing import pair
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.tasks.registry import get_task
 
 TASK = get_task("popqa")
@@ -44,7 +45,7 @@ def answered(number, response, sample=0):
 
 
 def paired(base, checkpoint):
-    return pair(TASK, {p.key: p for p in base}, {p.key: p for p in checkpoint})
+    return pair(TASK, PredictionTable.of(base), PredictionTable.of(checkpoint))
 
 
 def test_two_wordings_of_one_answer_agree_whether_it_is_right_or_not():

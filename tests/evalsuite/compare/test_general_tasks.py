@@ -10,7 +10,8 @@ from general_tasks import lines, write_general
 import saeval
 from saeval.errors import PairingError, SaevalError
 from saeval.evalsuite.compare.group import merge_groups
-from saeval.evalsuite.store.prediction import Score, by_task
+from saeval.evalsuite.store.prediction import Score
+from saeval.evalsuite.store.table import PredictionTable, by_task
 from saeval.reports import report_files, to_json, to_markdown
 from saeval.reports.text.summary import in_words
 
@@ -120,9 +121,10 @@ def test_groups_stay_apart_where_they_share_no_score_or_their_name_is_taken():
         *lines("g_a", [{"acc": 1}] * 3, group="g"),
         *lines("g_b", [{"f1": 1}] * 3, group="g"),
     ]
-    sides = by_task(mixed, "here")
+    sides = by_task([PredictionTable.of(mixed)], "here")
     assert list(merge_groups(sides, sides)[0]) == ["g_a", "g_b"]
-    taken = by_task([*_mmlu(1, 0.5), *lines("mmlu", [{"acc": 1}])], "here")
+    both = [*_mmlu(1, 0.5), *lines("mmlu", [{"acc": 1}])]
+    taken = by_task([PredictionTable.of(both)], "here")
     assert "mmlu_0" in merge_groups(taken, taken)[0]
 
 

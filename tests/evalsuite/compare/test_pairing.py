@@ -9,6 +9,7 @@ from saeval.evalsuite.compare.changed_items import find_changed_predictions
 from saeval.evalsuite.compare.pairing import pair, pairing_caution, to_arrays
 from saeval.evalsuite.compare.results import ComparedPredictions
 from saeval.evalsuite.compare.statistics import prepare_comparison
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.results import ModelDescription
 from saeval.tasks.registry import get_task
@@ -17,15 +18,15 @@ FEVER = get_task("fever")
 
 
 def side(*predictions):
-    return {p.key: p for p in predictions}
+    return PredictionTable.of(predictions)
 
 
 def test_items_pair_by_id_whatever_their_order():
     base = side(prediction(2), prediction(0), prediction(1))
     checkpoint = side(prediction(1, "FAIL"), prediction(2), prediction(0))
     found = pair(FEVER, base, checkpoint)
-    assert [p.item_id for p in found.base] == ["item-000", "item-001", "item-002"]
-    assert [p.item_id for p in found.checkpoint] == [p.item_id for p in found.base]
+    assert found.base.ids() == ["item-000", "item-001", "item-002"]
+    assert found.checkpoint.ids() == found.base.ids()
 
 
 def test_items_of_one_side_are_counted_and_named():

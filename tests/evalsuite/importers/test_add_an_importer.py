@@ -88,7 +88,8 @@ def test_a_bad_row_is_named(registered, tmp_path, capsys):
 
 def test_files_of_other_kinds_are_read_as_before(registered, tmp_path):
     kept = [prediction(i) for i in range(3)]
-    assert import_predictions(write_predictions(tmp_path / "run.jsonl", kept)).predictions == kept
+    read = import_predictions(write_predictions(tmp_path / "run.jsonl", kept)).table
+    assert list(read.values()) == kept
 
 
 def test_a_name_is_taken_once(registered):

@@ -17,7 +17,8 @@ def imported_study(tmp_path, *results, name="fever_x.json", **top):
 
 def test_our_own_lines_come_back(tmp_path):
     kept = [prediction(i) for i in range(4)]
-    assert import_predictions(write_predictions(tmp_path / "run.jsonl", kept)).predictions == kept
+    read = import_predictions(write_predictions(tmp_path / "run.jsonl", kept)).table
+    assert list(read.values()) == kept
 
 
 def test_study_keeps_both_readings(tmp_path):

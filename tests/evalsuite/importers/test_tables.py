@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 
 import pandas as pd
 import pyarrow as pa
@@ -13,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 import saeval
-from saeval.errors import InputError, MissingExtraError
+from saeval.errors import InputError
 from saeval.evalsuite.cli.main import main
 from saeval.evalsuite.importers.columns import parse_columns
 
@@ -199,14 +198,6 @@ def test_a_parquet_file_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatc
     assert path.stat().st_size < 100_000
     monkeypatch.setattr("saeval.evalsuite.importers.parquet.LARGEST_TABLE", 2**20)
     with pytest.raises(InputError, match=r"unpacks to .* GiB; saeval reads up to"):
-        saeval.read_predictions(path)
-
-
-def test_without_pyarrow_a_sentence_names_the_extra(tmp_path, monkeypatch):
-    path = write_parquet(tmp_path / "a.parquet", ROWS)
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.setattr("saeval.extras.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'saeval\[parquet\]'"):
         saeval.read_predictions(path)
 
 

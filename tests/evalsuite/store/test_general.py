@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from saeval.errors import InputError
 from saeval.evalsuite.store.general import GeneralTask, general_prediction, task_of
 from saeval.evalsuite.store.prediction import Score, parse_line
+from saeval.evalsuite.store.table import PredictionTable
 
 
 def _line(item_id="1", scores=None, **changed):
@@ -70,11 +71,11 @@ def test_only_a_primary_score_of_0_or_1_grades(scores, status, prediction, said)
 
 def test_a_task_is_graded_if_every_item_is():
     lines = [_line("1", {"f1": 1}), _line("2", {"f1": 0.5})]
-    task = task_of("squad", lines)
+    task = task_of("squad", [PredictionTable.of(lines)])
     assert isinstance(task, GeneralTask)
     assert not task.is_graded
     assert not task.scores[0].is_binary
-    assert task_of("squad", lines[:1]).is_graded
+    assert task_of("squad", [PredictionTable.of(lines[:1])]).is_graded
 
 
 def test_lines_without_scores_are_of_a_known_task():
@@ -94,7 +95,7 @@ def test_lines_without_scores_are_of_a_known_task():
 )
 def test_a_score_means_one_thing_on_every_line(other, message):
     with pytest.raises(InputError, match=message):
-        task_of("arc", [_line("1", {"acc": 1}), _line("2", other)])
+        task_of("arc", [PredictionTable.of([_line("1", {"acc": 1}), _line("2", other)])])
 
 
 @pytest.mark.parametrize("value", [1.5, -0.1, 1e308, float("nan"), float("inf")])

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saeval.errors import InputError
-from saeval.evalsuite.store.prediction import by_task, parse_line, read_predictions
+from saeval.evalsuite.store.prediction import parse_line, read_predictions
+from saeval.evalsuite.store.table import PredictionTable, by_task
 
 GOOD = json.loads(prediction(1).to_line())
 
@@ -72,4 +73,4 @@ def test_bytes_that_are_no_text_are_an_error(tmp_path):
 
 def test_duplicate_ids_are_an_error():
     with pytest.raises(InputError, match="base: item 'item-001' of task 'fever' occurs twice"):
-        by_task([prediction(1), prediction(1)], "base")
+        by_task([PredictionTable.of([prediction(1), prediction(1)])], "base")
