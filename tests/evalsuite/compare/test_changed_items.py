@@ -20,6 +20,7 @@ from saeval.evalsuite.compare import changed_items
 from saeval.evalsuite.compare.changed_items import COLUMNS, find_changed_predictions
 from saeval.evalsuite.compare.changed_items_file import CHANGED_ITEMS, read_shown, read_task
 from saeval.evalsuite.compare.pairing import pair
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.stats.compare.changed_items import ITEMS_SHOWN
 from saeval.tasks.registry import get_task
 
@@ -282,7 +283,7 @@ def test_hostile_texts_are_kept_as_they_are_and_shown_as_text(tmp_path):
 
 def test_half_a_surrogate_pair_is_replaced_since_no_file_holds_it():
     whole, half = (prediction(0, label, response="a\ud800b") for label in ("PASS", "FAIL"))
-    pairs = pair(get_task("fever"), {whole.key: whole}, {half.key: half})
+    pairs = pair(get_task("fever"), PredictionTable.of([whole]), PredictionTable.of([half]))
     (item,) = find_changed_predictions(pairs).read_shown()
     assert (item.base_response, item.change) == ("a\ufffdb", "broken")
 
