@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from saeval.evalsuite.compare.pairing import PairedPredictions, to_arrays
-from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.texts import STRINGS, encodable
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
 from saeval.stats.compare.changed_items import ChangedRows, KindOfChange, find_changed
 from saeval.stats.compare.results import ChangedItem
+from saeval.stats.compare.transitions import INVALID_LABEL
 
-_TEXTS = pa.list_(pa.field("element", pa.string(), nullable=False))
 COLUMNS = pa.schema(
     [
         pa.field("task", pa.string(), nullable=False),
@@ -29,15 +29,14 @@ COLUMNS = pa.schema(
         pa.field("base_confidence", pa.float64()),
         pa.field("checkpoint_confidence", pa.float64()),
         pa.field("claim", pa.string(), nullable=False),
-        pa.field("evidence", _TEXTS, nullable=False),
-        pa.field("answers", _TEXTS, nullable=False),
+        pa.field("evidence", STRINGS, nullable=False),
+        pa.field("answers", STRINGS, nullable=False),
         pa.field("base_response", pa.string(), nullable=False),
         pa.field("checkpoint_response", pa.string(), nullable=False),
     ]
 )
 """A row is one item of one task, with what both models made of it."""
 _AT_A_TIME = 1024
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,28 @@ class ChangedPredictions:
         return tuple(item for table in self.read(self.rows.shown) for item in to_items(table))
 
     def _table(self, rows: IntArray) -> pa.Table:
-        base, checkpoint = self.pairs.base.read(rows), self.pairs.checkpoint.read(rows)
-        return to_table(
-            self.pairs.task.name,
-            [_changed_item(*both) for both in zip(base, checkpoint, strict=True)],
-        )
+        sides = {"base": self.pairs.base, "checkpoint": self.pairs.checkpoint}
+        found: dict[str, Any] = {"task": pa.repeat(encodable(self.pairs.task.name), len(rows))}
+        shown = self.pairs.base.columns.select(["item_id", "sample_index", "target"])
+        for name, column in _columns(shown.take(pa.array(rows))).items():
+            found[name] = column.cast(COLUMNS.field(name).type)
+        for side, predictions in sides.items():
+            read = _columns(
+                predictions.columns.select(["prediction", "confidence"]).take(pa.array(rows))
+            )
+            found[f"{side}_label"] = read["prediction"].cast(pa.string()).fill_null(INVALID_LABEL)
+            found[f"{side}_confidence"] = read["confidence"].cast(pa.float64())
+            texts = _columns(predictions.read_texts(rows))
+            found[f"{side}_response"] = texts.pop("response")
+            found = texts | found  # what was shown, as the base has it
+        is_right = [pc.equal(found[f"{side}_label"], found["target"]) for side in sides]
+        fixed = pc.if_else(is_right[1], "fixed", "other")
+        found["change"] = pc.if_else(is_right[0], "broken", fixed)
+        return pa.table([found[name] for name in COLUMNS.names], schema=COLUMNS)
+
+
+def _columns(table: pa.Table) -> dict[str, Any]:
+    return {name: table[name].combine_chunks() for name in table.column_names}
 
 
 def find_changed_predictions(
@@ -76,31 +92,16 @@ def find_changed_predictions(
     return ChangedPredictions(pairs, find_changed(to_arrays(pairs) if answers is None else answers))
 
 
-def _changed_item(base: Prediction, checkpoint: Prediction) -> ChangedItem:
-    return ChangedItem(
-        item_id=base.item_id,
-        sample_index=base.sample_index,
-        target=base.target,
-        base_label=base.prediction or "INVALID",
-        checkpoint_label=checkpoint.prediction or "INVALID",
-        base_confidence=base.confidence,
-        checkpoint_confidence=checkpoint.confidence,
-        claim=base.document.claim,
-        evidence=base.document.evidence,
-        answers=base.document.answers,
-        base_response=base.response,
-        checkpoint_response=checkpoint.response,
-    )
-
-
 def to_table(task: str, items: Sequence[ChangedItem]) -> pa.Table:
+    """Items of one task as `COLUMNS`."""
+
     def column(field: pa.Field) -> list[Any]:
         if field.name == "task":
             return [encodable(task)] * len(items)
         values = [getattr(item, field.name) for item in items]
         if field.type == pa.string():
             return [encodable(value) for value in values]
-        if field.type == _TEXTS:
+        if field.type == STRINGS:
             return [[encodable(text) for text in texts] for texts in values]
         return values
 
@@ -114,8 +115,3 @@ def to_items(table: pa.Table) -> list[ChangedItem]:
         ChangedItem(**row | {"evidence": tuple(row["evidence"]), "answers": tuple(row["answers"])})
         for row in rows
     ]
-
-
-def encodable(text: str) -> str:
-    """A text without halves of surrogate pairs, which no file of UTF-8 holds."""
-    return _LONE_SURROGATE.sub("\ufffd", text)

@@ -24,11 +24,11 @@ from saeval.errors import InputError
 from saeval.evalsuite.compare.changed_items import (
     COLUMNS,
     ChangedPredictions,
-    encodable,
     to_items,
     to_table,
 )
 from saeval.evalsuite.importers.parquet import open_parquet
+from saeval.evalsuite.store.texts import encodable
 from saeval.files import replace_file
 from saeval.stats.compare.changed_items import KindOfChange
 from saeval.stats.compare.results import ChangedItem, Comparison

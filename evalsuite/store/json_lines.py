@@ -26,7 +26,8 @@ import pyarrow.json as arrow_json
 from saeval.errors import InputError
 from saeval.evalsuite.store import columns as store_columns
 from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_line
-from saeval.evalsuite.store.table import PredictionTable
+from saeval.evalsuite.store.table import PredictionTable, Source
+from saeval.evalsuite.store.texts import to_texts
 from saeval.json_source import decode, open_file
 from saeval.stats._core.arrays import IntArray
 
@@ -75,13 +76,15 @@ _FIELDS = {
     "group": pa.string(),
     "checksum": pa.string(),
 }
+_TEXT_FIELDS = pa.schema([("response", pa.string()), ("document", _DOCUMENT)])
+_NOT_FOR_ARROW = (UnicodeDecodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError)
 _NEEDED = ("task", "item_id", "target", "status", "correct", "response", "document", "target_hash")
 _STATUS = ("answered", "abstained", "invalid", "scored")
 _WITHOUT_LABEL = ("invalid", "scored")
 
 
 @dataclass(frozen=True)
-class JsonLines:
+class JsonLines(Source):
     """A file of JSON lines as a source of predictions; `starts` are the places of its lines."""
 
     path: Path
@@ -104,6 +107,25 @@ class JsonLines:
                 f"{self.path}: was changed while it was read ({error}); give the same command again"
             ) from error
         return [found[place] for place in range(len(rows))]
+
+    def read_texts(self, rows: IntArray) -> pa.Table:
+        """See `saeval.evalsuite.store.table.Source`."""
+        order = np.argsort(rows, kind="stable")
+        lines = []
+        with open_file(self.path) as file:
+            for start in self.starts[rows[order]].tolist():
+                file.seek(start)
+                lines.append(file.readline())
+        try:
+            read = _read_json(b"".join(lines), _TEXT_FIELDS, "ignore")
+        except _NOT_FOR_ARROW:
+            return super().read_texts(rows)
+        if read.num_rows != len(rows):
+            return super().read_texts(rows)
+        document = _field_by_name(read["document"])
+        columns = (document("claim"), document("evidence"), document("answers"))
+        texts = to_texts(*columns, read["response"].combine_chunks())
+        return texts.take(pa.array(np.argsort(order, kind="stable")))
 
 
 @dataclass(frozen=True)
@@ -286,19 +308,24 @@ def _fit(content: bytes, starts: IntArray, key: str) -> bool:
 def _read_certain(content: bytes, names: _Names, lines: int) -> pa.Table | None:
     """The columns of lines that are all good beyond doubt; None otherwise."""
     try:
-        content.decode()
-        read = arrow_json.read_json(
-            pa.BufferReader(content),
-            read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(content) + 1),
-            parse_options=arrow_json.ParseOptions(
-                explicit_schema=names.schema(), unexpected_field_behavior="error"
-            ),
-        ).combine_chunks()
-    except (UnicodeDecodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        read = _read_json(content, names.schema(), "error")
+    except _NOT_FOR_ARROW:
         return None
     if read.num_rows != lines:
         return None
     return _columns(read) if _is_certain(read) else None
+
+
+def _read_json(content: bytes, schema: pa.Schema, otherwise: str) -> pa.Table:
+    """Lines of JSON; a field that is not in the schema is an ``error``, or ``ignore`` it."""
+    content.decode()
+    return arrow_json.read_json(
+        pa.BufferReader(content),
+        read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+        parse_options=arrow_json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior=otherwise
+        ),
+    ).combine_chunks()
 
 
 def _columns(read: pa.Table) -> pa.Table:

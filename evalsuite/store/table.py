@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from saeval.errors import InputError
 from saeval.evalsuite.store import columns as store_columns
 from saeval.evalsuite.store.columns import Digests, one_array
 from saeval.evalsuite.store.prediction import Key, Prediction
+from saeval.evalsuite.store.texts import TEXTS, texts_of
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.terminal_text import quoted
 
@@ -24,15 +26,20 @@ _PLACES = 10
 """Digits of the number of a sample in a key that sorts."""
 
 
-class Source(Protocol):
+class Source(ABC):
     """Where whole predictions are: in memory, or in a file that is read where they are wanted."""
 
+    @abstractmethod
     def read(self, rows: IntArray) -> list[Prediction]:
         """The predictions at these rows, in their order."""
 
+    def read_texts(self, rows: IntArray) -> pa.Table:
+        """Their texts alone, as `saeval.evalsuite.store.texts.TEXTS`."""
+        return texts_of(self.read(rows))
+
 
 @dataclass(frozen=True)
-class InMemory:
+class InMemory(Source):
     """Predictions that are objects already."""
 
     predictions: Sequence[Prediction]
@@ -43,7 +50,7 @@ class InMemory:
 
 
 @dataclass(frozen=True)
-class _Joined:
+class _Joined(Source):
     """Several sources one after the other; `starts` has the first row of each, and the end."""
 
     sources: Sequence[Source]
@@ -58,9 +65,20 @@ class _Joined:
             found.update(zip(places.tolist(), read, strict=True))
         return [found[place] for place in range(len(rows))]
 
+    def read_texts(self, rows: IntArray) -> pa.Table:
+        which = np.searchsorted(self.starts, rows, side="right") - 1
+        places = [np.flatnonzero(which == number) for number in range(len(self.sources))]
+        read = [
+            source.read_texts(rows[own] - start)
+            for source, own, start in zip(self.sources, places, self.starts[:-1], strict=True)
+            if len(own)
+        ]
+        order = np.argsort(np.concatenate(places), kind="stable")
+        return pa.concat_tables([TEXTS.empty_table(), *read]).take(pa.array(order))
+
 
 @dataclass(frozen=True)
-class _InGroup:
+class _InGroup(Source):
     """Predictions of a task as items of its group."""
 
     source: Source
@@ -69,6 +87,9 @@ class _InGroup:
 
     def read(self, rows: IntArray) -> list[Prediction]:
         return [self._rename(prediction) for prediction in self.source.read(rows)]
+
+    def read_texts(self, rows: IntArray) -> pa.Table:
+        return self.source.read_texts(rows)
 
     def _rename(self, prediction: Prediction) -> Prediction:
         cluster = prediction.cluster_id
@@ -135,6 +156,10 @@ class PredictionTable(Mapping[Key, Prediction]):
     def read(self, rows: IntArray) -> list[Prediction]:
         """Whole predictions of some rows."""
         return self._source.read(rows if self._rows is None else self._rows[rows])
+
+    def read_texts(self, rows: IntArray) -> pa.Table:
+        """The texts of some rows, as `saeval.evalsuite.store.texts.TEXTS`."""
+        return self._source.read_texts(rows if self._rows is None else self._rows[rows])
 
     def take(self, rows: IntArray) -> PredictionTable:
         """Those of some rows, in that order."""
@@ -307,13 +332,16 @@ def join(tables: Sequence[PredictionTable]) -> PredictionTable:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _Rows(Source):
     """A table as a source."""
 
     table: PredictionTable
 
     def read(self, rows: IntArray) -> list[Prediction]:
         return self.table.read(rows)
+
+    def read_texts(self, rows: IntArray) -> pa.Table:
+        return self.table.read_texts(rows)
 
 
 def by_task(tables: Iterable[PredictionTable], where: str) -> dict[str, PredictionTable]:
