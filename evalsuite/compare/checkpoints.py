@@ -73,7 +73,7 @@ def compare_checkpoints(
         jobs=jobs,
     )
     plan = plan_comparison(base, checkpoints, config, to_out(out), progress)
-    comparisons = compare_planned(plan, progress=progress)
+    comparisons = compare_planned(plan, keep=out is not None, progress=progress)
     chosen, notes = _choose_best(plan, comparisons, progress)
     series = CheckpointSeries.from_result(
         checkpoint_series(comparisons, plan.steps, chosen, notes), plan.folder

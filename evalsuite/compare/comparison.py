@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +13,8 @@ from typing_extensions import Unpack
 from saeval.evalsuite.compare.cautions import checksum_notes, import_notes
 from saeval.evalsuite.compare.config import to_comparison_config
 from saeval.evalsuite.compare.describe import Price
-from saeval.evalsuite.compare.folder import NEEDED_BY_WORKERS, write_comparison
+from saeval.evalsuite.compare.each_checkpoint import compare_each
+from saeval.evalsuite.compare.folder import write_comparison
 from saeval.evalsuite.compare.pairing import PredictionsByTask, TaskPredictions, pair_tasks
 from saeval.evalsuite.compare.plan import (
     AGAIN,
@@ -24,14 +23,10 @@ from saeval.evalsuite.compare.plan import (
     ComparisonPlan,
     plan_comparison,
 )
-from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
-from saeval.evalsuite.compare.statistics import (
-    PreparedComparison,
-    add_noise,
-    prepare_comparison,
-)
+from saeval.evalsuite.compare.results import Comparison
+from saeval.evalsuite.compare.unfinished import Unfinished
 from saeval.evalsuite.engines.base import Engine
-from saeval.evalsuite.judge.grades import Grades, Judge
+from saeval.evalsuite.judge.grades import Judge
 from saeval.evalsuite.models.types import Model
 from saeval.evalsuite.options import (
     CompareOptions,
@@ -45,9 +40,7 @@ from saeval.evalsuite.store.prediction import Prediction
 from saeval.evalsuite.store.run_folder import PredictionFile, lock_run_folder, read_run
 from saeval.evalsuite.store.table import EMPTY
 from saeval.extras import require_extra
-from saeval.progress import SILENT, Progress, slow_steps
-from saeval.stats.compare.results import TaskComparison
-from saeval.workers import start_workers
+from saeval.progress import SILENT, Progress
 
 
 class StoppingRule(Protocol):
@@ -160,6 +153,7 @@ def compare_planned(
     plan: ComparisonPlan,
     *,
     stopping_rule: StoppingRule | None = None,
+    keep: bool = False,
     progress: Progress = SILENT,
 ) -> list[Comparison]:
     """Ask whoever has no predictions, let the judge grade, and compare.
@@ -170,6 +164,9 @@ def compare_planned(
         What is compared with what.
     stopping_rule
         Where there is one checkpoint: when it has answered enough.
+    keep
+        Whether each of several comparisons of saved predictions is written when it is done, so that
+        what ends on the way goes on from there.
     progress
         Receives progress.
     """
@@ -181,8 +178,10 @@ def compare_planned(
         require_extra("run", "openai", "tenacity")
     if not plan.to_ask:
         # What is wrong with the predictions shows before anything is written or a judge is paid.
+        if judge is None and not keep:
+            return compare_each(plan, plan.existing, None, progress)
         if judge is None:
-            return _compare_all(plan, plan.existing, None, progress)
+            return _compare_and_keep(plan, progress)
         _pair_all(plan, plan.existing)
     elif judge is not None:
         from saeval.evalsuite.judge.ask import check_judge
@@ -203,7 +202,23 @@ def compare_planned(
                 plan.config.engine.server,
                 progress,
             )
-    return _compare_all(plan, predictions, grades, progress)
+    return compare_each(plan, predictions, grades, progress)
+
+
+def _compare_and_keep(plan: ComparisonPlan, progress: Progress) -> list[Comparison]:
+    """The base with every checkpoint that it was not compared with before."""
+    for name in plan.checkpoints:
+        pair_tasks(
+            plan.existing[BASE], plan.existing[name], allow_mismatch=plan.config.allow_mismatch
+        )
+    with lock_run_folder(plan.folder, plan.manifest):
+        unfinished = Unfinished.of(plan)
+        if unfinished.compared:
+            progress.log(
+                f"{plan.folder}: {len(unfinished.compared)} of {len(plan.checkpoints)} checkpoints "
+                "were compared before, and are kept"
+            )
+        return compare_each(plan, plan.existing, None, progress, unfinished)
 
 
 def _ask_models(
@@ -276,74 +291,3 @@ def _pair_all(
         )
     ]
     return [p for pairs in paired for side in (pairs.base, pairs.checkpoint) for p in side.values()]
-
-
-def _compare_all(
-    plan: ComparisonPlan,
-    predictions: Mapping[str, PredictionsByTask],
-    grades: Grades | None,
-    progress: Progress,
-) -> list[Comparison]:
-    """The base with every checkpoint; with the noise of the base asked twice, if it was."""
-    names = [*plan.checkpoints, *([AGAIN] if plan.config.aa else [])]
-    found = _compare_each(plan, names, predictions, grades, progress)
-    comparisons = [
-        replace(found[name], folder=folder) for name, folder in plan.checkpoint_folders.items()
-    ]
-    if not plan.config.aa:
-        return comparisons
-    return [add_noise(comparison, found[AGAIN]) for comparison in comparisons]
-
-
-def _compare_each(
-    plan: ComparisonPlan,
-    names: Sequence[str],
-    predictions: Mapping[str, PredictionsByTask],
-    grades: Grades | None,
-    progress: Progress,
-) -> dict[str, Comparison]:
-    """By name; each is prepared when its numbers are about to be computed."""
-    prepared: deque[PreparedComparison] = deque()
-
-    def calls() -> Iterator[Callable[[], TaskComparison]]:
-        for name in names:
-            prepared.append(_prepare(plan, name, predictions, grades))
-            yield from prepared[-1].calls
-
-    found = {}
-    n_tasks = sum(len(predictions[name]) for name in names)
-    with (
-        start_workers(plan.config.jobs, n_tasks, NEEDED_BY_WORKERS) as workers,
-        slow_steps(progress, "statistics", len(names)) as advance,
-    ):
-        numbers = workers(calls())
-        for name in names:
-            first = next(numbers)
-            own = prepared.popleft()
-            found[name] = own.finish([first, *islice(numbers, len(own.calls) - 1)])
-            advance()
-    return found
-
-
-def _prepare(
-    plan: ComparisonPlan,
-    name: str,
-    predictions: Mapping[str, PredictionsByTask],
-    grades: Grades | None,
-) -> PreparedComparison:
-    compared = ComparedPredictions(
-        predictions[BASE],
-        predictions[name],
-        grades,
-        plan.training.get(name),
-        plan.config.allow_mismatch,
-        plan.proof(BASE),
-        plan.proof(name),
-    )
-    return prepare_comparison(
-        compared,
-        base_model=plan.describe(BASE, compared.base),
-        checkpoint_model=plan.describe(name, compared.checkpoint),
-        settings=plan.config.stats,
-        cautions=(*plan.cautions(name), *plan.invalid_answer_cautions(name, predictions)),
-    )

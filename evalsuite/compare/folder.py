@@ -7,6 +7,7 @@
     COMPARISON/comparison.json    the numbers; report.md, report.html and metrics.csv show them
     COMPARISON/changed_items.parquet   every item whose label changed, with both responses
     SERIES/family.json            of several checkpoints: each has a folder of its own below
+    SERIES/unfinished.json        while they are compared: see `saeval.evalsuite.compare.unfinished`
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ from saeval.workers import start_workers
 COMPARISON = "comparison.json"
 INDEX = "family.json"
 GATE = "gate.json"
+UNFINISHED = "unfinished.json"
 NEEDED_BY_WORKERS = (__name__, "saeval.reports", "saeval.stats.compare.task")
 """Modules that statistics and reports need; processes share them."""
 
@@ -101,6 +103,27 @@ def write_series(
     with lock_run_folder(plan.folder, plan.manifest):
         folders = plan.checkpoint_folders
         _write_series(series, folders, plan.folder, progress, plan.config.jobs)
+        (plan.folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def keep_comparison(folder: Path, comparison: Comparison) -> None:
+    """Write what a comparison is read from again, without the pages that show it."""
+    from saeval.reports import to_json
+
+    _write_items(folder, comparison, SILENT)
+    write_atomic(folder / COMPARISON, to_json(comparison))
+
+
+def read_kept_comparison(folder: Path, predictions: ComparedPredictions) -> Comparison:
+    """What `keep_comparison` wrote.
+
+    Raises
+    ------
+    InputError
+        If it is not there, whole and of these predictions.
+    """
+    kept = replace(_read_comparison(folder), predictions=predictions)
+    return _with_changed_items(kept, folder)
 
 
 def rewrite_reports(folder: Path, progress: Progress = SILENT) -> Comparison | CheckpointSeries:
