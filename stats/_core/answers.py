@@ -154,8 +154,21 @@ class PairedAnswers:
         """Shape (n,): whether both models stated a confidence."""
         return np.asarray(~np.isnan(self.base.confidence) & ~np.isnan(self.checkpoint.confidence))
 
+    @property
+    def stated(self) -> StatedAnswers:
+        """The rows where both models stated a confidence."""
+        rows = self.both_confident
+        return StatedAnswers(
+            self.base_correct[rows],
+            self.base.confidence[rows],
+            self.checkpoint_correct[rows],
+            self.checkpoint.confidence[rows],
+            None if self.cluster is None else self.cluster[rows],
+            those(self.count, rows),
+        )
+
     def subset(self, items: IntArray) -> PairedAnswers:
-        """The pairs of some items, by index."""
+        """The pairs of some rows, by index."""
         return replace(
             self,
             target=self.target[items],
@@ -165,6 +178,38 @@ class PairedAnswers:
             stratum=None if self.stratum is None else self.stratum[items],
             count=those(self.count, items),
         )
+
+
+@dataclass(frozen=True)
+class StatedAnswers:
+    """What both models stated where both stated a confidence, and whether they were right.
+
+    Attributes
+    ----------
+    base_right, checkpoint_right
+        Shape (n,): whether each model is right.
+    base, checkpoint
+        Shape (n,): their confidences.
+    cluster, count
+        Those of `PairedAnswers`, shape (n,) or None.
+    """
+
+    base_right: BoolArray
+    base: FloatArray
+    checkpoint_right: BoolArray
+    checkpoint: FloatArray
+    cluster: IntArray | None
+    count: Count
+
+    @property
+    def models(self) -> tuple[tuple[BoolArray, FloatArray], tuple[BoolArray, FloatArray]]:
+        """Correctness and confidence of base and checkpoint."""
+        return (self.base_right, self.base), (self.checkpoint_right, self.checkpoint)
+
+    @property
+    def items(self) -> int:
+        """Number of items."""
+        return number_of(self.base, self.count)
 
 
 @dataclass(frozen=True)

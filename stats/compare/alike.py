@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.cells import unique_cells
+from saeval.stats._core.counted import those
 from saeval.stats.compare.label_probabilities import LabelProbabilities, with_own_confidence
 from saeval.stats.compare.metric_comparison import MetricComparison, mean_row, secondary_row
 from saeval.stats.inference.auroc import auroc_difference
@@ -47,9 +49,8 @@ def alike_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricCom
         Rows outside the headline; none where such an AUROC does not exist.
     """
     rows = []
-    stated = pairs.subset(np.flatnonzero(pairs.both_confident))
     own = with_own_confidence(pairs)
-    for name, answers in (("auroc_alike", stated), ("own_auroc_alike", own)):
+    for name, answers in (("auroc_alike", unique_cells(pairs)), ("own_auroc_alike", own)):
         if answers is not None and (row := _auroc(name, answers, confidence_level)) is not None:
             rows.append(row)
     if own is not None:
@@ -63,6 +64,7 @@ def alike_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricCom
                     None if own.cluster is None else own.cluster[wrong],
                     confidence_level,
                     False,
+                    those(own.count, wrong),
                 )
             )
     return tuple(rows)
@@ -70,15 +72,17 @@ def alike_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricCom
 
 def _auroc(name: str, answers: PairedAnswers, confidence_level: float) -> MetricComparison | None:
     alike = answers.base_correct == answers.checkpoint_correct
-    right = answers.base_correct[alike].astype(np.float64)
-    before, after = answers.base.confidence[alike], answers.checkpoint.confidence[alike]
-    if not len(right):
+    if not (alike & answers.both_confident).any():
         return None
-    values = auroc(right, before), auroc(right, after)
+    stated = answers.subset(np.flatnonzero(alike)).stated
+    values = [auroc(*model, count=stated.count) for model in stated.models]
     if values[0] is None or values[1] is None:
         return None
-    cluster = None if answers.cluster is None else answers.cluster[alike]
     test = auroc_difference(
-        right, before, right, after, cluster=cluster, confidence_level=confidence_level
+        *stated.models[0],
+        *stated.models[1],
+        cluster=stated.cluster,
+        count=stated.count,
+        confidence_level=confidence_level,
     )
     return secondary_row((name, None), values[0], values[1], test, True)

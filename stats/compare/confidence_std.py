@@ -26,13 +26,14 @@ class PairedStd:
 
 
 def paired_std(pairs: PairedAnswers, confidence_level: float) -> PairedStd | None:
-    confident = pairs.both_confident
-    if not confident.any():
+    stated = pairs.stated
+    if not stated.items:
         return None
     comparison = compare_std(
-        pairs.base.confidence[confident],
-        pairs.checkpoint.confidence[confident],
-        cluster=None if pairs.cluster is None else pairs.cluster[confident],
+        stated.base,
+        stated.checkpoint,
+        cluster=stated.cluster,
+        count=stated.count,
         confidence_level=confidence_level,
     )
     return PairedStd(

@@ -103,7 +103,13 @@ def _metrics(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricCompa
             good = get_metric(key[0]).higher_is_better
             rows.append(
                 proportion_row(
-                    key, values.base, values.checkpoint, values.cluster, confidence_level, good
+                    key,
+                    values.base,
+                    values.checkpoint,
+                    values.cluster,
+                    confidence_level,
+                    good,
+                    values.count,
                 )
             )
     return tuple(rows)

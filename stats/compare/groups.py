@@ -87,6 +87,7 @@ def compare_groups(
                         values.cluster,
                         confidence_level,
                         good,
+                        values.count,
                     )
                 )
         comparisons.append(GroupComparison(dimension, name, len(members), tuple(rows)))

@@ -8,6 +8,8 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import FloatArray
+from saeval.stats._core.cells import unique_cells
+from saeval.stats._core.counted import those
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import MetricComparison, mean_row, proportion_row
@@ -48,10 +50,11 @@ def compare_label_probabilities(
     if own is None:
         return None
     of_label = _of_label(own)
-    bootstrap = paired_bootstrap(of_label, n_resamples=config.n_resamples, rng=rng)
+    cells = unique_cells(of_label)
+    bootstrap = paired_bootstrap(cells, n_resamples=config.n_resamples, rng=rng)
     rows = [
         replace(row, headline=False, pvalue_max_t=None)
-        for row in metric_rows(of_label, bootstrap, config)
+        for row in metric_rows(cells, bootstrap, config)
         if get_metric(row.metric).needs_confidence
     ]
     likeliest = [_probabilities(a).argmax(axis=1) for a in (own.base, own.checkpoint)]
@@ -66,11 +69,17 @@ def compare_label_probabilities(
     ):
         rows.append(
             proportion_row(
-                (name, None), first, second, own.cluster, config.confidence_level, higher
+                (name, None),
+                first,
+                second,
+                own.cluster,
+                config.confidence_level,
+                higher,
+                own.count,
             )
         )
     rows += _gaps(own, of_label, config.confidence_level)
-    return LabelProbabilities(len(own), tuple(rows))
+    return LabelProbabilities(own.items, tuple(rows))
 
 
 def with_own_confidence(pairs: PairedAnswers) -> PairedAnswers | None:
@@ -109,7 +118,17 @@ def _gaps(
         ("confidence_distance", np.abs(gap), np.abs(gap_after)),
     ):
         higher = None if name == "confidence_gap" else False
-        rows.append(mean_row((name, None), first, second, cluster, confidence_level, higher))
+        rows.append(
+            mean_row(
+                (name, None),
+                first,
+                second,
+                cluster,
+                confidence_level,
+                higher,
+                those(own.count, both),
+            )
+        )
     return rows
 
 

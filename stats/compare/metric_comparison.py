@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.counted import Count, mean
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.means import mean_difference
@@ -193,10 +194,12 @@ def proportion_row(
     cluster: IntArray | None,
     confidence_level: float,
     higher_is_better: bool | None,
+    count: Count = None,
 ) -> MetricComparison:
     """A row of two proportions, tested by `proportion_difference`."""
-    test = proportion_difference(base, checkpoint, cluster, confidence_level)
-    return secondary_row(key, float(base.mean()), float(checkpoint.mean()), test, higher_is_better)
+    test = proportion_difference(base, checkpoint, cluster, confidence_level, count)
+    means = mean(base, count), mean(checkpoint, count)
+    return secondary_row(key, *means, test, higher_is_better)
 
 
 def mean_row(
@@ -206,7 +209,11 @@ def mean_row(
     cluster: IntArray | None,
     confidence_level: float,
     higher_is_better: bool | None,
+    count: Count = None,
 ) -> MetricComparison:
     """A row of two means, tested by `mean_difference`."""
-    test = mean_difference(base, checkpoint, cluster=cluster, confidence_level=confidence_level)
-    return secondary_row(key, float(base.mean()), float(checkpoint.mean()), test, higher_is_better)
+    test = mean_difference(
+        base, checkpoint, cluster=cluster, count=count, confidence_level=confidence_level
+    )
+    means = mean(base, count), mean(checkpoint, count)
+    return secondary_row(key, *means, test, higher_is_better)

@@ -27,9 +27,11 @@ from typing import TypedDict
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers, lacks_confidence
-from saeval.stats._core.arrays import FloatArray, IntArray, count_groups
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray, count_groups
+from saeval.stats._core.counted import Count, number_of, number_where
 from saeval.stats._core.influence import DifferenceTest, at_level
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
+from saeval.stats._core.levels import Levels
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import (
@@ -64,6 +66,7 @@ NO_VALUE = "one of the models has no value"
 
 class _Options(TypedDict):
     cluster: IntArray | None
+    count: Count
     confidence_level: float
 
 
@@ -104,13 +107,13 @@ def _aurc_row(
     pairs: PairedAnswers, bootstrap: PairedBootstrap, confidence_level: float
 ) -> list[MetricComparison]:
     """The AURC is no sum over items and so not in the bootstrap; empty without confidences."""
-    if not pairs.both_confident.any():
+    stated = pairs.stated
+    if not stated.items:
         return []
     key: MetricKey = ("aurc", None)
     test, _ = difference_test(key, pairs, lambda: bootstrap, {}, confidence_level)
-    stated, right, stated_after, right_after = _stated(pairs)
-    values = aurc(right, stated), aurc(right_after, stated_after)
-    return [secondary_row(key, *values, test, get_metric("aurc").higher_is_better)]
+    base, checkpoint = (aurc(*model, count=stated.count) for model in stated.models)
+    return [secondary_row(key, base, checkpoint, test, get_metric("aurc").higher_is_better)]
 
 
 def _has_a_meaning(key: MetricKey, pairs: PairedAnswers) -> bool:
@@ -171,7 +174,9 @@ def _row(
     row = MetricComparison(
         metric=name,
         label=label,
-        items=int(pairs.both_confident.sum()) if metric.needs_confidence else len(pairs),
+        items=number_where(pairs.both_confident, pairs.count)
+        if metric.needs_confidence
+        else pairs.items,
         base=base,
         checkpoint=checkpoint,
         difference=None,
@@ -251,7 +256,7 @@ def one_sided_limits(
     change = values.checkpoint.astype(np.float64) - values.base.astype(np.float64)
     changed = change != 0
     if values.cluster is None:
-        is_many = int(changed.sum()) >= _MANY_CHANGES
+        is_many = number_where(changed, values.count) >= _MANY_CHANGES
     else:
         is_many = count_groups(values.cluster[changed]) >= _MANY_CHANGES
     if is_many and _is_by_standard_error(test):
@@ -260,7 +265,12 @@ def one_sided_limits(
     if is_many and own is not None:
         return own
     bounds = bounded_mean(
-        change, lower=-span, upper=span, cluster=values.cluster, fades_at=FOR_VERDICTS
+        change,
+        lower=-span,
+        upper=span,
+        cluster=values.cluster,
+        count=values.count,
+        fades_at=FOR_VERDICTS,
     ).interval(level)
     if own is None:
         return bounds
@@ -284,6 +294,7 @@ def direction_in(metric: Metric, pairs: PairedAnswers, confidence_level: float) 
         -values.base,
         values.checkpoint,
         cluster=values.cluster,
+        count=values.count,
         confidence_level=confidence_level,
     )
     if total.difference is None or total.pvalue is None or total.pvalue > 1 - confidence_level:
@@ -322,16 +333,20 @@ def difference_test(
         return _or_reason(replace(ratio, items=items_behind(key, pairs)))
     if kind == "counts":
         return _by_bootstrap(key, pairs, bootstrap(), confidence_level)
-    stated, right, stated_after, right_after = _stated(pairs)
-    options: _Options = {"cluster": _cluster(pairs), "confidence_level": confidence_level}
+    stated = pairs.stated
+    options: _Options = {
+        "cluster": stated.cluster,
+        "count": stated.count,
+        "confidence_level": confidence_level,
+    }
     if kind == "auroc":
-        test = auroc_difference(right, stated, right_after, stated_after, **options)
+        test = auroc_difference(*stated.models[0], *stated.models[1], **options)
         test = two_sided(key, pairs, test, constant=test.standard_error == 0)
         return _or_reason(test, "too few right or too few wrong answers")
     if kind == "aurc":
-        return _or_reason(aurc_difference(right, stated, right_after, stated_after, **options))
-    test = compare_std(stated, stated_after, **options).difference
-    if max(_commonest(stated), _commonest(stated_after)) >= COLLAPSED:
+        return _or_reason(aurc_difference(*stated.models[0], *stated.models[1], **options))
+    test = compare_std(stated.base, stated.checkpoint, **options).difference
+    if max(_commonest(*model, stated.count) for model in stated.models) >= COLLAPSED:
         return replace(test, pvalue=None, confidence_interval=None), (
             f"a model states one confidence on {COLLAPSED:.0%} of the items or more"
         )
@@ -371,37 +386,29 @@ def _by_bootstrap(
     return _or_reason(test)
 
 
-def _commonest(confidence: FloatArray) -> float:
+def _commonest(right: BoolArray, confidence: FloatArray, count: Count) -> float:
     """Proportion of the items that have the commonest confidence."""
-    return float(np.unique(confidence, return_counts=True)[1].max() / len(confidence))
+    levels = Levels.of(right, confidence, count)
+    return float(levels.items.max() / number_of(confidence, count))
 
 
 def test_of_values(values: PairedValues, metric: Metric, confidence_level: float) -> DifferenceTest:
     """The test of a proportion or a mean, which no few changes can fool."""
     base, checkpoint, cluster = values.base, values.checkpoint, values.cluster
     if metric.kind == "proportion":
-        test = proportion_difference(base, checkpoint, cluster, confidence_level)
+        test = proportion_difference(base, checkpoint, cluster, confidence_level, values.count)
         if cluster is None:
             return test
     else:
-        test = mean_difference(base, checkpoint, cluster=cluster, confidence_level=confidence_level)
+        test = mean_difference(
+            base,
+            checkpoint,
+            cluster=cluster,
+            count=values.count,
+            confidence_level=confidence_level,
+        )
     changes = checkpoint.astype(np.float64) - base.astype(np.float64)
-    return of_mean(test, changes, cluster, metric.bounds[1] - metric.bounds[0])
-
-
-def _stated(pairs: PairedAnswers) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Confidence and correctness of base and checkpoint where both stated a confidence."""
-    usable = pairs.both_confident
-    return (
-        pairs.base.confidence[usable],
-        pairs.base_correct[usable].astype(np.float64),
-        pairs.checkpoint.confidence[usable],
-        pairs.checkpoint_correct[usable].astype(np.float64),
-    )
-
-
-def _cluster(pairs: PairedAnswers) -> IntArray | None:
-    return None if pairs.cluster is None else pairs.cluster[pairs.both_confident]
+    return of_mean(test, changes, cluster, metric.bounds[1] - metric.bounds[0], values.count)
 
 
 def _percentile(

@@ -84,8 +84,7 @@ def missing_confidence(
 def _row(
     metric: str, treatment: Treatment, pairs: PairedAnswers, confidence_level: float
 ) -> MissingConfidence:
-    usable = pairs.both_confident
-    items = int(usable.sum())
+    stated = pairs.stated
     values = paired_values((metric, None), pairs)
     found: tuple[float | None, float | None]
     if values is not None:
@@ -93,21 +92,20 @@ def _row(
             values.base,
             values.checkpoint,
             cluster=values.cluster,
+            count=values.count,
             confidence_level=confidence_level,
         )
-        found = float(values.base.mean()), float(values.checkpoint.mean())
+        found = values.means
     else:
-        right, right_after = pairs.base_correct[usable], pairs.checkpoint_correct[usable]
-        stated, stated_after = (answers.confidence[usable] for answers in pairs.models)
         test = auroc_difference(
-            right,
-            stated,
-            right_after,
-            stated_after,
-            cluster=None if pairs.cluster is None else pairs.cluster[usable],
+            *stated.models[0],
+            *stated.models[1],
+            cluster=stated.cluster,
+            count=stated.count,
             confidence_level=confidence_level,
         )
-        found = auroc(right, stated), auroc(right_after, stated_after)
+        before, after = (auroc(*model, count=stated.count) for model in stated.models)
+        found = before, after
     return MissingConfidence(
-        metric, treatment, items, *found, test.difference, test.confidence_interval
+        metric, treatment, stated.items, *found, test.difference, test.confidence_interval
     )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers
-from saeval.stats._core.arrays import FloatArray
+from saeval.stats._core.arrays import BoolArray, FloatArray
+from saeval.stats._core.counted import Count, number_where, tally, those
 from saeval.stats._core.results import (
     ReliabilityBin,
     RiskCoverage,
@@ -60,9 +61,8 @@ class ModelResult:
 
 def model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float) -> ModelResult:
     k = len(pairs.labels)
-    confusion = np.bincount(
-        pairs.target * (k + 1) + answers.predicted, minlength=k * (k + 1)
-    ).reshape(k, k + 1)
+    place = pairs.target.astype(np.int64) * (k + 1) + answers.predicted
+    confusion = tally(place, pairs.count, k * (k + 1)).reshape(k, k + 1)
     abstained = (
         int(confusion[:, pairs.labels.index(pairs.abstention)].sum()) if pairs.abstention else 0
     )
@@ -70,37 +70,46 @@ def model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float
     # Of both models' items, as the metrics are, so that the pictures show what the tables say.
     both = pairs.both_confident
     confidence, predicted = answers.confidence[both], answers.predicted[both]
-    correct = (answers.predicted == pairs.target)[both]
+    correct, count = (answers.predicted == pairs.target)[both], those(pairs.count, both)
     some = len(confidence) > 0
-    brier = brier_decomposition(correct, confidence) if some else None
+    brier = brier_decomposition(correct, confidence, count=count) if some else None
+    stated = ~np.isnan(answers.confidence)
+
+    def histogram(rows: BoolArray) -> tuple[int, ...]:
+        return _histogram(confidence[rows], those(count, rows))
+
     return ModelResult(
         confusion=tuple(tuple(row) for row in confusion.tolist()),
-        answered=len(pairs) - abstained - invalid,
+        answered=pairs.items - abstained - invalid,
         abstained=abstained,
         invalid=invalid,
-        stated_confidence=int((~np.isnan(answers.confidence)).sum()),
-        reliability=reliability(correct, confidence, confidence_level=confidence_level)
+        stated_confidence=number_where(stated, pairs.count),
+        reliability=reliability(correct, confidence, count=count, confidence_level=confidence_level)
         if some
         else (),
         histogram=ConfidenceHistogram(
             by_outcome={
-                "correct": _histogram(confidence[correct]),
-                "wrong": _histogram(confidence[~correct]),
+                "correct": histogram(correct),
+                "wrong": histogram(~correct),
             },
             by_label={
-                label: _histogram(confidence[predicted == index])
+                label: histogram(predicted == index)
                 for index, label in enumerate(pairs.labels)
                 if pairs.wrong is None or label != pairs.abstention
             },
         ),
-        risk_coverage=risk_coverage(correct, confidence) if some else None,
-        auarc=auarc(correct, confidence) if some else None,
-        augrc=augrc(correct, confidence) if some else None,
+        risk_coverage=risk_coverage(correct, confidence, count=count) if some else None,
+        auarc=auarc(correct, confidence, count=count) if some else None,
+        augrc=augrc(correct, confidence, count=count) if some else None,
         brier_miscalibration=brier.miscalibration if brier else None,
         brier_discrimination=brier.discrimination if brier else None,
         brier_uncertainty=brier.uncertainty if brier else None,
-        ece_10=expected_calibration_error(correct, confidence, bins=10) if some else None,
-        ece_15=expected_calibration_error(correct, confidence, bins=15) if some else None,
+        ece_10=expected_calibration_error(correct, confidence, bins=10, count=count)
+        if some
+        else None,
+        ece_15=expected_calibration_error(correct, confidence, bins=15, count=count)
+        if some
+        else None,
     )
 
 
@@ -125,6 +134,6 @@ def only_scored(items: int) -> ModelResult:
     )
 
 
-def _histogram(confidence: FloatArray) -> tuple[int, ...]:
-    counts = np.bincount(np.minimum((confidence * 10 + 1e-9).astype(int), 9), minlength=10)
-    return tuple(counts.tolist())
+def _histogram(confidence: FloatArray, count: Count) -> tuple[int, ...]:
+    place = np.minimum((confidence * 10 + 1e-9).astype(np.int64), 9)
+    return tuple(tally(place, count, 10).tolist())

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
-from saeval.stats._core.arrays import IntArray
 from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.config import StatsConfig
@@ -54,13 +53,12 @@ def _own_row(
     test = test_of_values(values, metric, confidence_level)
     row = secondary_row(
         key,
-        float(values.base.mean()),
-        float(values.checkpoint.mean()),
+        *values.means,
         test,
         higher_is_better,
     )
     base, checkpoint = (
-        _own_interval(metric.kind, side, values.cluster, confidence_level)
+        _own_interval(metric.kind, side, values, confidence_level)
         for side in (values.base, values.checkpoint)
     )
     return replace(
@@ -84,11 +82,13 @@ def _equivalence(
 
 
 def _own_interval(
-    kind: Kind, values: npt.NDArray[Any], cluster: IntArray | None, confidence_level: float
+    kind: Kind, side: npt.NDArray[Any], values: PairedValues, confidence_level: float
 ) -> Interval | None:
+    cluster, count = values.cluster, values.count
     if kind == "proportion":
-        return proportion_interval(values, cluster=cluster, confidence_level=confidence_level)
-    zeros = np.zeros(len(values))
+        return proportion_interval(
+            side, cluster=cluster, count=count, confidence_level=confidence_level
+        )
     return mean_difference(
-        zeros, values, cluster=cluster, confidence_level=confidence_level
+        np.zeros(len(side)), side, cluster=cluster, count=count, confidence_level=confidence_level
     ).confidence_interval

@@ -8,6 +8,7 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray
+from saeval.stats._core.cells import unique_cells
 from saeval.stats._core.interval import Interval
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.config import StatsConfig
@@ -177,10 +178,11 @@ def _abstained(pairs: PairedSamples, model: ItemSamples) -> BoolArray:
 def _of_confidence(
     source: PairedAnswers, config: StatsConfig, rng: np.random.Generator
 ) -> tuple[MetricComparison, ...]:
-    bootstrap = paired_bootstrap(source, n_resamples=config.n_resamples, rng=rng)
+    cells = unique_cells(source)
+    bootstrap = paired_bootstrap(cells, n_resamples=config.n_resamples, rng=rng)
     return tuple(
         replace(row, headline=False, pvalue_max_t=None)
-        for row in metric_rows(source, bootstrap, config)
+        for row in metric_rows(cells, bootstrap, config)
         if get_metric(row.metric).needs_confidence
     )
 

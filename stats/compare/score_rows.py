@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from saeval.stats._core.answers import Answers, PairedAnswers
-from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.arrays import FloatArray, IntArray, dense_codes
+from saeval.stats._core.counted import Count, mean, number_of, tally
 from saeval.stats._core.influence import DifferenceTest, wald_test
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.compare.metric_comparison import (
@@ -78,19 +79,16 @@ def normalised_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[Metr
         values = paired_values((name, None), answers)
         assert values is not None
         test = test_of_values(values, metric, confidence_level)
-        means = float(values.base.mean()), float(values.checkpoint.mean())
         better = direction_in(metric, answers, confidence_level)
-        rows.append(secondary_row((f"{name}_normalised", None), *means, test, better))
-    right = answers.base_correct.astype(np.float64), answers.checkpoint_correct.astype(np.float64)
-    stated = answers.base.confidence, answers.checkpoint.confidence
-    areas = auroc(right[0], stated[0]), auroc(right[1], stated[1])
+        rows.append(secondary_row((f"{name}_normalised", None), *values.means, test, better))
+    stated = answers.stated
+    areas = [auroc(*model, count=stated.count) for model in stated.models]
     if areas[0] is not None and areas[1] is not None:
         test = auroc_difference(
-            right[0],
-            stated[0],
-            right[1],
-            stated[1],
-            cluster=answers.cluster,
+            *stated.models[0],
+            *stated.models[1],
+            cluster=stated.cluster,
+            count=stated.count,
             confidence_level=confidence_level,
         )
         key = "auroc_normalised", None
@@ -111,13 +109,12 @@ def _row(metric: ScoreMetric, pairs: PairedAnswers, confidence_level: float) -> 
     test = _test(metric, values, stratum, confidence_level)
     row = secondary_row(
         (metric.name, None),
-        float(values.base.mean()),
-        float(values.checkpoint.mean()),
+        *values.means,
         test,
         metric.higher_is_better,
     )
     base, checkpoint = (
-        value_interval(metric, side, values.cluster, confidence_level)
+        value_interval(metric, side, values, confidence_level)
         for side in (values.base, values.checkpoint)
     )
     reason = None
@@ -153,6 +150,7 @@ def _test(
             values.checkpoint.astype(np.float64),
             stratum=stratum,
             cluster=values.cluster,
+            count=values.count,
             confidence_level=confidence_level,
         )
     if test is None and metric.is_bounded:
@@ -162,13 +160,14 @@ def _test(
             values.base,
             values.checkpoint,
             cluster=values.cluster,
+            count=values.count,
             confidence_level=confidence_level,
         )
     if not metric.is_bounded:
         return test
     changes = values.checkpoint.astype(np.float64) - values.base.astype(np.float64)
     span = metric.bounds[1] - metric.bounds[0]
-    return of_mean(test, changes, values.cluster, span)
+    return of_mean(test, changes, values.cluster, span, values.count)
 
 
 def stratified_difference(
@@ -177,6 +176,7 @@ def stratified_difference(
     *,
     stratum: IntArray,
     cluster: IntArray | None = None,
+    count: Count = None,
     confidence_level: float = 0.95,
 ) -> DifferenceTest | None:
     """Test and interval of a mean difference over items whose number per stratum is fixed.
@@ -189,6 +189,8 @@ def stratified_difference(
         Shape (n,): the part of the group (a subject of mmlu) that the item is of.
     cluster
         Shape (n,): items that are not independent, each within one stratum; None if all are.
+    count
+        Shape (n,): how many items each row stands for, where `cluster` is None; None for one each.
     confidence_level
         Of the interval.
 
@@ -220,23 +222,29 @@ def stratified_difference(
     0.0
     """
     change = checkpoint - base
-    unit = np.arange(len(change)) if cluster is None else cluster
-    _, strata = np.unique(stratum, return_inverse=True)
-    joint, unit_of = np.unique(np.stack([strata, unit]), axis=1, return_inverse=True)
-    unit_of = unit_of.reshape(-1)
-    units = np.bincount(joint[0])
+    items, strata = number_of(change, count), dense_codes(stratum)
+    weighted = change if count is None else change * count
+    size = tally(strata, count)
+    away = change - (np.bincount(strata, weights=weighted) / size)[strata]
+    if cluster is None:
+        units, of_stratum = size, strata
+        squares = away**2 if count is None else away**2 * count
+    else:
+        unit = dense_codes(strata * (int(cluster.max()) + 1) + cluster)
+        of_stratum = np.zeros(int(unit.max()) + 1, dtype=np.int64)
+        of_stratum[unit] = strata
+        units = np.bincount(of_stratum)
+        squares = np.asarray(np.bincount(unit, weights=away) ** 2, dtype=np.float64)
     if units.min() < 2:
         return None
-    means = np.bincount(strata, weights=change) / np.bincount(strata)
-    sums = np.bincount(unit_of, weights=change - means[strata])
-    inflate = (units / (units - 1))[joint[0]]
-    error = math.sqrt(float(inflate @ sums**2)) / len(change)
+    inflate = (units / (units - 1))[of_stratum]
+    error = math.sqrt(float(inflate @ squares)) / items
     return wald_test(
-        float(change.mean()),
+        mean(change, count),
         error,
         scale=float(np.abs(change).max()),
         degrees_of_freedom=float(units.sum() - len(units)),
-        items=len(change),
+        items=items,
         clusters=None if cluster is None else int(units.sum()),
         method="stratified-t" if cluster is None else "stratified-cluster-t",
         confidence_level=confidence_level,
@@ -245,15 +253,18 @@ def stratified_difference(
 
 def value_interval(
     metric: ScoreMetric,
-    values: npt.NDArray[Any],
-    cluster: IntArray | None,
+    side: npt.NDArray[Any],
+    values: PairedValues,
     confidence_level: float,
 ) -> Interval | None:
     """Of one model's own value: Wilson's of a proportion, t of a mean, within its bounds."""
+    cluster, count = values.cluster, values.count
     if metric.kind == "proportion":
-        return proportion_interval(values, cluster=cluster, confidence_level=confidence_level)
+        return proportion_interval(
+            side, cluster=cluster, count=count, confidence_level=confidence_level
+        )
     interval = mean_difference(
-        np.zeros(len(values)), values, cluster=cluster, confidence_level=confidence_level
+        np.zeros(len(side)), side, cluster=cluster, count=count, confidence_level=confidence_level
     ).confidence_interval
     if interval is None:
         return None

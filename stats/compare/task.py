@@ -11,6 +11,8 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray, count_groups
+from saeval.stats._core.cells import unique_cells
+from saeval.stats._core.counted import mean, number_where, tally
 from saeval.stats.bootstrap.paired import paired_bootstrap
 from saeval.stats.compare.alike import alike_rows, own_probability_rows
 from saeval.stats.compare.confidence_std import paired_std
@@ -33,9 +35,7 @@ from saeval.stats.compare.score_rows import normalised_rows, score_rows
 from saeval.stats.compare.transitions import label_transitions
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.inference.proportions import mcnemar
-from saeval.stats.metrics.confidence import (
-    levene,
-)
+from saeval.stats.metrics.confidence import CENTERS, levene
 
 
 def compare_task(
@@ -83,60 +83,60 @@ def compare_task(
             groups=_groups(pairs, groups, config.confidence_level),
         )
     rng = np.random.default_rng([config.seed, zlib.crc32(task.encode())])
-    bootstrap = paired_bootstrap(pairs, n_resamples=config.n_resamples, rng=rng)
-    confident = pairs.both_confident
-    both_changed = pairs.base.predicted != pairs.checkpoint.predicted
-    metrics = metric_rows(pairs, bootstrap, config)
+    cells = unique_cells(pairs)
+    bootstrap = paired_bootstrap(cells, n_resamples=config.n_resamples, rng=rng)
+    stated = cells.stated
+    changed = cells.base.predicted != cells.checkpoint.predicted
+    metrics = metric_rows(cells, bootstrap, config)
     probed = compare_label_probabilities(pairs, config, rng)
     return TaskComparison(
         task=task,
-        items=len(pairs),
+        items=pairs.items,
         clusters=None if pairs.cluster is None else count_groups(pairs.cluster),
         labels=pairs.labels,
-        targets=tuple(np.bincount(pairs.target, minlength=len(pairs.labels)).tolist()),
+        targets=tuple(tally(cells.target, cells.count, len(pairs.labels)).tolist()),
         metrics=_rows_with_margins(
             config,
             (
-                *score_rows(pairs, config.confidence_level),
+                *score_rows(cells, config.confidence_level),
                 *metrics,
                 *own_probability_rows(probed),
                 *alike_rows(pairs, config.confidence_level),
-                *normalised_rows(pairs, config.confidence_level),
+                *normalised_rows(cells, config.confidence_level),
                 *own_metric_rows(pairs, config),
                 *_process_correct(pairs, right_in_reasoning, config.confidence_level),
             ),
         ),
         mcnemar=mcnemar(*pairs.discordant),
         levene=tuple(
-            levene(
-                pairs.base.confidence[confident], pairs.checkpoint.confidence[confident], center=c
-            )
-            for c in ("median", "mean")
+            levene(stated.base, stated.checkpoint, center=center, count=(stated.count,) * 2)
+            for center in CENTERS
         )
-        if confident.any()
+        if stated.items
         else (),
-        std=paired_std(pairs, config.confidence_level),
+        std=paired_std(cells, config.confidence_level),
         label_probabilities=probed,
-        transitions=label_transitions(pairs, config.confidence_level),
+        transitions=label_transitions(cells, config.confidence_level),
         invalid_treatments=invalid_treatments(
-            pairs.target,
-            (pairs.base.predicted, pairs.checkpoint.predicted),
+            cells.target,
+            (cells.base.predicted, cells.checkpoint.predicted),
             valid=(
-                pairs.base.predicted != len(pairs.labels),
-                pairs.checkpoint.predicted != len(pairs.labels),
+                cells.base.predicted != len(pairs.labels),
+                cells.checkpoint.predicted != len(pairs.labels),
             ),
             abstention=None if pairs.abstention is None else pairs.labels.index(pairs.abstention),
             confidence_level=config.confidence_level,
+            count=cells.count,
         ),
-        missing_confidence=missing_confidence(pairs, config.confidence_level),
-        base=model_result(pairs, pairs.base, config.confidence_level),
-        checkpoint=model_result(pairs, pairs.checkpoint, config.confidence_level),
+        missing_confidence=missing_confidence(cells, config.confidence_level),
+        base=model_result(cells, cells.base, config.confidence_level),
+        checkpoint=model_result(cells, cells.checkpoint, config.confidence_level),
         published=published,
         evidence_shortcut=_evidence_shortcut(pairs, has_evidence),
         unpaired=unpaired or Unpaired(0, 0, (), ()),
-        n_changed_items=int(both_changed.sum()),
+        n_changed_items=number_where(changed, cells.count),
         changed_items=changed_items,
-        warnings=_warnings(pairs, samples),
+        warnings=_warnings(cells, samples),
         abstention=pairs.abstention,
         repeated=None if samples is None else compare_samples(samples, config, rng),
         groups=_groups(pairs, groups, config.confidence_level),
@@ -165,26 +165,27 @@ def _scored_task(
     groups: tuple[GroupComparison, ...],
 ) -> TaskComparison:
     """Of answers that have scores alone: their rows, and nothing about right and wrong."""
+    cells = unique_cells(pairs)
     return TaskComparison(
         task=task,
-        items=len(pairs),
+        items=pairs.items,
         clusters=None if pairs.cluster is None else count_groups(pairs.cluster),
         labels=(),
         targets=(),
-        metrics=_rows_with_margins(config, score_rows(pairs, config.confidence_level)),
+        metrics=_rows_with_margins(config, score_rows(cells, config.confidence_level)),
         mcnemar=None,
         levene=(),
         std=None,
         label_probabilities=None,
         transitions=None,
         invalid_treatments=(),
-        base=only_scored(len(pairs)),
-        checkpoint=only_scored(len(pairs)),
+        base=only_scored(pairs.items),
+        checkpoint=only_scored(pairs.items),
         published=None,
         evidence_shortcut=None,
         unpaired=unpaired,
-        n_changed_items=_differing_scores(pairs),
-        warnings=(*_few_items(len(pairs)), *_few_clusters(pairs)),
+        n_changed_items=_differing_scores(cells),
+        warnings=(*_few_items(pairs.items), *_few_clusters(pairs)),
         groups=groups,
         primary=pairs.scores[0].name,
     )
@@ -200,7 +201,7 @@ def _differing_scores(pairs: PairedAnswers) -> int:
     differs = np.zeros(len(pairs), dtype=np.bool_)
     for score in pairs.scores:
         differs |= pairs.base.scores[score.name] != pairs.checkpoint.scores[score.name]
-    return int(differs.sum())
+    return number_where(differs, pairs.count)
 
 
 def adjust_family(tasks: Sequence[TaskComparison]) -> tuple[TaskComparison, ...]:
@@ -232,7 +233,12 @@ def _process_correct(
         return ()
     return (
         proportion_row(
-            ("process_correct_rate", None), *happened, pairs.cluster, confidence_level, None
+            ("process_correct_rate", None),
+            *happened,
+            pairs.cluster,
+            confidence_level,
+            None,
+            pairs.count,
         ),
     )
 
@@ -240,11 +246,12 @@ def _process_correct(
 def _evidence_shortcut(pairs: PairedAnswers, has_evidence: BoolArray | None) -> float | None:
     if has_evidence is None or pairs.abstention is None or has_evidence.all():
         return None
-    return float(((pairs.target == pairs.labels.index(pairs.abstention)) == ~has_evidence).mean())
+    is_na = pairs.target == pairs.labels.index(pairs.abstention)
+    return mean(is_na == ~has_evidence, pairs.count)
 
 
 def _warnings(pairs: PairedAnswers, samples: PairedSamples | None) -> tuple[str, ...]:
-    n = len(pairs)
+    n = pairs.items
     sentences = _few_items(n)
     missing = [
         label for index, label in enumerate(pairs.labels) if not (pairs.target == index).any()
@@ -259,7 +266,7 @@ def _warnings(pairs: PairedAnswers, samples: PairedSamples | None) -> tuple[str,
             f"Each of {items:,} items was asked {k} times: the tables count answers as items, and "
             "take the answers to one item together."
         )
-    confident = int(pairs.both_confident.sum())
+    confident = number_where(pairs.both_confident, pairs.count)
     stated = "stated a confidence" if pairs.wrong is None else "gave an answer with a confidence"
     if 0 < confident < n:
         sentences.append(
@@ -278,7 +285,7 @@ def _few_items(items: int) -> list[str]:
 
 
 def _few_clusters(pairs: PairedAnswers) -> list[str]:
-    if pairs.cluster is None or count_groups(pairs.cluster) >= min(200, len(pairs) - 1):
+    if pairs.cluster is None or count_groups(pairs.cluster) >= min(200, pairs.items - 1):
         return []
     return [
         f"Only {count_groups(pairs.cluster)} clusters: "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
+from saeval.stats._core.counted import tally
 from saeval.stats._core.interval import Proportion
 from saeval.stats._core.wilson import wilson_proportion
 from saeval.stats.inference.symmetry import bowker, stuart_maxwell
@@ -34,18 +35,17 @@ class Transitions:
 
 def label_transitions(pairs: PairedAnswers, confidence_level: float) -> Transitions:
     size = len(pairs.labels) + 1
-    counts = np.bincount(
-        pairs.base.predicted * size + pairs.checkpoint.predicted, minlength=size * size
-    ).reshape(size, size)
+    place = pairs.base.predicted.astype(np.int64) * size + pairs.checkpoint.predicted
+    counts = tally(place, pairs.count, size * size).reshape(size, size)
     worse, better = pairs.discordant
     return Transitions(
         labels=(*pairs.labels, INVALID_LABEL),
         counts=tuple(tuple(row) for row in counts.tolist()),
         negative_flip_rate=wilson_proportion(
-            "negative_flip_rate", worse, len(pairs), confidence_level=confidence_level
+            "negative_flip_rate", worse, pairs.items, confidence_level=confidence_level
         ),
         positive_flip_rate=wilson_proportion(
-            "positive_flip_rate", better, len(pairs), confidence_level=confidence_level
+            "positive_flip_rate", better, pairs.items, confidence_level=confidence_level
         ),
         bowker_pvalue=bowker(counts).pvalue,
         stuart_maxwell_pvalue=stuart_maxwell(counts).pvalue,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, IntArray
+from saeval.stats._core.counted import Count, those
 from saeval.stats._core.interval import Interval
 from saeval.stats.inference.auroc import auroc_interval
 from saeval.stats.inference.means import proportion_interval
@@ -33,48 +36,57 @@ def value_intervals(
     has it, which never draws an error that the data lack.
     """
     if key == ("auroc", None):
-        cluster = None if pairs.cluster is None else pairs.cluster[pairs.both_confident]
+        stated = pairs.stated
         first, second = (
             auroc_interval(
-                right[pairs.both_confident],
-                answers.confidence[pairs.both_confident],
-                cluster=cluster,
+                *model,
+                cluster=stated.cluster,
+                count=stated.count,
                 confidence_level=confidence_level,
             ).confidence_interval
-            for right, answers in zip(
-                (pairs.base_correct, pairs.checkpoint_correct), pairs.models, strict=True
-            )
+            for model in stated.models
         )
         return first, second
     first, second = (
         None
-        if happened is None or not len(happened[0])
+        if outcome is None or not len(outcome.happened)
         else proportion_interval(
-            happened[0], cluster=happened[1], confidence_level=confidence_level
+            outcome.happened,
+            cluster=outcome.cluster,
+            count=outcome.count,
+            confidence_level=confidence_level,
         )
-        for happened in _outcomes(key, pairs)
+        for outcome in _outcomes(key, pairs)
     )
     return first, second
 
 
-def _outcomes(
-    key: MetricKey, pairs: PairedAnswers
-) -> list[tuple[BoolArray, IntArray | None] | None]:
-    """What happened on each item that counts for either model, and the items' clusters."""
+@dataclass(frozen=True)
+class _Outcome:
+    """What happened on the rows that count for a model."""
+
+    happened: BoolArray
+    cluster: IntArray | None
+    count: Count
+
+
+def _outcomes(key: MetricKey, pairs: PairedAnswers) -> list[_Outcome | None]:
+    """Of base and checkpoint."""
     if get_metric(key[0]).kind == "proportion":
         values = paired_values(key, pairs)
         if values is None:
             return [None, None]
-        return [(happened, values.cluster) for happened in (values.base, values.checkpoint)]
+        return [
+            _Outcome(happened, values.cluster, values.count)
+            for happened in (values.base, values.checkpoint)
+        ]
     return [_among_answers(key, pairs, answers) for answers in pairs.models]
 
 
-def _among_answers(
-    key: MetricKey, pairs: PairedAnswers, answers: Answers
-) -> tuple[BoolArray, IntArray | None] | None:
+def _among_answers(key: MetricKey, pairs: PairedAnswers, answers: Answers) -> _Outcome | None:
     """Whether each of the answers that a precision is of is right."""
     ratio = ratio_of(key, pairs, answers)
     if ratio is None or ratio.is_dice:
         return None
     cluster = None if pairs.cluster is None else pairs.cluster[ratio.counts]
-    return ratio.hits[ratio.counts], cluster
+    return _Outcome(ratio.hits[ratio.counts], cluster, those(pairs.count, ratio.counts))

@@ -30,7 +30,7 @@ from dataclasses import replace
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
-from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.counted import mean, number_where
 from saeval.stats._core.interval import FEWEST_ITEMS
 from saeval.stats.bootstrap.paired import PairedBootstrap
 from saeval.stats.gate.value_tests import auroc_against, mean_against, ratio_against
@@ -125,13 +125,12 @@ def value_against(
     if values is not None and len(values.checkpoint):
         return mean_against(metric, values, limit, confidence_level)
     if metric.kind == "auroc" and pairs.both_confident.any():
-        _, _, stated, right, cluster = _stated(pairs)
-        return auroc_against(right, stated, cluster, limit, confidence_level)
+        return auroc_against(pairs.stated, limit, confidence_level)
     if (reason := _why_none(metric, pairs)) is not None:
         return untested(None, limit, confidence_level, 0, reason)
     ratio = ratio_of(key, pairs, pairs.checkpoint)
     if ratio is not None and ratio.counts.any():
-        return ratio_against(ratio, pairs.cluster, limit, confidence_level)
+        return ratio_against(ratio, pairs, limit, confidence_level)
     if pairs.cluster is not None and key in (own := clustered_ratios(pairs, confidence_level)):
         return by_t(replace(own[key], items=items_behind(key, pairs)), limit, confidence_level)
     drawn = bootstrap()
@@ -145,7 +144,6 @@ def value_against(
 
 
 _NONE_STATED = "no item has a stated confidence from both models"
-_Stated = tuple[FloatArray, FloatArray, FloatArray, FloatArray, IntArray | None]
 
 
 def _why_none(metric: Metric, pairs: PairedAnswers) -> str | None:
@@ -155,36 +153,25 @@ def _why_none(metric: Metric, pairs: PairedAnswers) -> str | None:
     return "no item counts for it" if metric.values is not None else None
 
 
-def _stated(pairs: PairedAnswers) -> _Stated:
-    """Confidence and correctness of both models where both stated one, and the items' clusters."""
-    usable = pairs.both_confident
-    return (
-        pairs.base.confidence[usable],
-        pairs.base_correct[usable].astype(np.float64),
-        pairs.checkpoint.confidence[usable],
-        pairs.checkpoint_correct[usable].astype(np.float64),
-        None if pairs.cluster is None else pairs.cluster[usable],
-    )
-
-
 def _mean_difference(
     metric: Metric, values: PairedValues, limit: float, confidence_level: float
 ) -> LimitTest:
-    base, after, cluster = values.base, values.checkpoint, values.cluster
-    items, span = len(base), metric.bounds[1] - metric.bounds[0]
+    base, after, cluster, count = values.base, values.checkpoint, values.cluster, values.count
+    items, span = values.items, metric.bounds[1] - metric.bounds[0]
     change = after.astype(np.float64) - base.astype(np.float64)
     if items < FEWEST_ITEMS:
-        return too_few(float(change.mean()), limit, confidence_level, items)
+        return too_few(mean(change, count), limit, confidence_level, items)
+    test = mean_difference(
+        base, after, cluster=cluster, count=count, confidence_level=2 * confidence_level - 1
+    )
     if not math.isfinite(span):
-        test = mean_difference(
-            base, after, cluster=cluster, confidence_level=2 * confidence_level - 1
-        )
         return by_t(test, limit, confidence_level)
-    bounded = bounded_mean(change, lower=-span, upper=span, cluster=cluster, fades_at=FOR_VERDICTS)
+    bounded = bounded_mean(
+        change, lower=-span, upper=span, cluster=cluster, count=count, fades_at=FOR_VERDICTS
+    )
     if metric.kind == "proportion" and cluster is None:
-        lost, won = int((change < 0).sum()), int((change > 0).sum())
+        lost, won = number_where(change < 0, count), number_where(change > 0, count)
         return guarded(by_tango(lost, won, items, limit, confidence_level), bounded)
-    test = mean_difference(base, after, cluster=cluster, confidence_level=2 * confidence_level - 1)
     return guarded(by_t(test, limit, confidence_level), bounded)
 
 
@@ -198,10 +185,14 @@ def _difference(
     """Of a metric that is no mean, as if enough items differed to show how much it varies."""
     kind, level = get_metric(key[0]).kind, 2 * confidence_level - 1
     if kind in ("auroc", "aurc"):
-        stated, right, stated_after, right_after, cluster = _stated(pairs)
+        stated = pairs.stated
         compare = auroc_difference if kind == "auroc" else aurc_difference
         test = compare(
-            right, stated, right_after, stated_after, cluster=cluster, confidence_level=level
+            *stated.models[0],
+            *stated.models[1],
+            cluster=stated.cluster,
+            count=stated.count,
+            confidence_level=level,
         )
         return by_t(test, limit, confidence_level)
     if (ratio := difference_of_ratios(key, pairs)) is not None:

@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers, lacks_confidence
+from saeval.stats._core.cells import unique_cells
+from saeval.stats._core.counted import mean
 from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
 from saeval.stats.gate.margins import Bootstrap, difference_against, value_against
 from saeval.stats.gate.rules import Rule
@@ -99,14 +101,14 @@ def rule_test(
             rule.key, answers, rule.threshold, confidence_level=confidence_level, bootstrap=draw
         )
 
-    stated = test(pairs, bootstrap)
+    stated = test(unique_cells(pairs), bootstrap)
     if not is_bounded(rule, pairs):
         return RuleTest(rule, stated)
-    missing = tuple(float(lacks_confidence(pairs, answers).mean()) for answers in pairs.models)
+    missing = [mean(lacks_confidence(pairs, answers), pairs.count) for answers in pairs.models]
     pvalues = [1.0, 1.0]
     if can_be_bounded(rule.key):
         for place, speaks in enumerate(VERDICTS):
-            extreme = extreme_answers(rule, pairs, speaks)
+            extreme = unique_cells(extreme_answers(rule, pairs, speaks))
             pvalue = _pvalues(rule, test(extreme, bootstrap_of(extreme)))[place]
             pvalues[place] = 1.0 if pvalue is None else pvalue
     return RuleTest(rule, stated, (pvalues[0], pvalues[1]), (missing[0], missing[1]))
@@ -156,7 +158,7 @@ def bootstrap_of(task: str, pairs: PairedAnswers | None, n_resamples: int, seed:
         if pairs is None:
             raise ValueError("`pairs` are needed to draw from")
         rng = np.random.default_rng([seed, zlib.crc32(task.encode())])
-        return paired_bootstrap(pairs, n_resamples=n_resamples, rng=rng)
+        return paired_bootstrap(unique_cells(pairs), n_resamples=n_resamples, rng=rng)
 
     return draw
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import betainc, betaincc, betaincinv, expit, logit, stdtrit
 
-from saeval.stats._core.arrays import FloatArray, IntArray
-from saeval.stats._core.influence import lower_tail, quantile
+from saeval.stats._core.answers import PairedAnswers, StatedAnswers
+from saeval.stats._core.arrays import FloatArray, IntArray, count_groups
+from saeval.stats._core.counted import Count, mean, number_of, those
+from saeval.stats._core.influence import DifferenceTest, lower_tail, quantile
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.auroc import auroc_interval
-from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
+from saeval.stats.inference.bounded_mean import FOR_VERDICTS, BoundedMean, bounded_mean
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.one_sided import (
     LimitTest,
@@ -24,6 +26,43 @@ from saeval.stats.inference.one_sided import (
 from saeval.stats.metrics.item_values import PairedValues
 from saeval.stats.metrics.metric import Metric
 from saeval.stats.metrics.ratios import Ratio
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The checkpoint's own values, shape (n,), and the rows' clusters and counts."""
+
+    values: FloatArray
+    cluster: IntArray | None
+    count: Count
+
+    @property
+    def items(self) -> int:
+        return number_of(self.values, self.count)
+
+    @property
+    def mean(self) -> float:
+        return mean(self.values, self.count)
+
+    def test(self, confidence_level: float = 0.95) -> DifferenceTest:
+        """Of the mean against 0."""
+        return mean_difference(
+            np.zeros(len(self.values)),
+            self.values,
+            cluster=self.cluster,
+            count=self.count,
+            confidence_level=confidence_level,
+        )
+
+    def bounded(self, lower: float, upper: float) -> BoundedMean:
+        return bounded_mean(
+            self.values,
+            lower=lower,
+            upper=upper,
+            cluster=self.cluster,
+            count=self.count,
+            fades_at=FOR_VERDICTS,
+        )
 
 
 def mean_against(
@@ -38,59 +77,49 @@ def mean_against(
     limit, confidence_level
         As `saeval.stats.gate.margins.value_against`.
     """
-    own, cluster = values.checkpoint.astype(np.float64), values.cluster
+    own = Rows(values.checkpoint.astype(np.float64), values.cluster, values.count)
     if metric.kind == "proportion":
-        return _proportion_against(own, cluster, limit, confidence_level)
-    if len(own) < FEWEST_ITEMS:
-        return too_few(float(own.mean()), limit, confidence_level, len(own))
-    mean = mean_difference(
-        np.zeros(len(own)), own, cluster=cluster, confidence_level=2 * confidence_level - 1
-    )
+        return _proportion_against(own, limit, confidence_level)
+    if own.items < FEWEST_ITEMS:
+        return too_few(own.mean, limit, confidence_level, own.items)
+    test = own.test(2 * confidence_level - 1)
     lower, upper = metric.bounds
     if not math.isfinite(upper - lower):
-        return by_t(mean, limit, confidence_level)
+        return by_t(test, limit, confidence_level)
     return guarded(
-        by_t(mean, limit, confidence_level),
-        bounded_mean(own, lower=lower, upper=upper, cluster=cluster, fades_at=FOR_VERDICTS),
+        by_t(test, limit, confidence_level),
+        own.bounded(lower, upper),
     )
 
 
 def ratio_against(
-    ratio: Ratio, cluster: IntArray | None, limit: float, confidence_level: float
+    ratio: Ratio, pairs: PairedAnswers, limit: float, confidence_level: float
 ) -> LimitTest:
     """A precision or an F1 of the checkpoint alone: a proportion of the items that count."""
-    hits = ratio.hits[ratio.counts].astype(np.float64)
-    groups = None if cluster is None else cluster[ratio.counts]
-    test = _proportion_against(hits, groups, ratio.proportion(limit), confidence_level)
+    hits = Rows(
+        ratio.hits[ratio.counts].astype(np.float64),
+        None if pairs.cluster is None else pairs.cluster[ratio.counts],
+        those(pairs.count, ratio.counts),
+    )
+    test = _proportion_against(hits, ratio.proportion(limit), confidence_level)
     ends = test.interval
     if ends is not None:
         low, high = ratio.metric(np.array([ends.low, ends.high]))
         ends = Interval(float(low), float(high), ends.method)
-    value = float(ratio.metric(np.array(hits.mean())))
+    value = float(ratio.metric(np.array(hits.mean)))
     return replace(test, estimate=value, limit=limit, interval=ends)
 
 
-def _proportion_against(
-    own: FloatArray, cluster: IntArray | None, limit: float, confidence_level: float
-) -> LimitTest:
-    if len(own) < FEWEST_ITEMS:
-        return too_few(float(own.mean()), limit, confidence_level, len(own))
-    error = mean_difference(np.zeros(len(own)), own, cluster=cluster).standard_error
-    test = _proportion(own, cluster, error, limit, confidence_level)
-    if cluster is None:  # which is the test of a bounded mean
+def _proportion_against(own: Rows, limit: float, confidence_level: float) -> LimitTest:
+    if own.items < FEWEST_ITEMS:
+        return too_few(own.mean, limit, confidence_level, own.items)
+    test = _proportion(own, limit, confidence_level)
+    if own.cluster is None:  # which is the test of a bounded mean
         return test
-    return guarded(
-        test, bounded_mean(own, lower=0, upper=1, cluster=cluster, fades_at=FOR_VERDICTS)
-    )
+    return guarded(test, own.bounded(0, 1))
 
 
-def _proportion(
-    happened: FloatArray,
-    cluster: IntArray | None,
-    error: float | None,
-    limit: float,
-    confidence_level: float,
-) -> LimitTest:
+def _proportion(own: Rows, limit: float, confidence_level: float) -> LimitTest:
     """Exact binomial test and interval; with clusters, of the effective number of items.
 
     Notes
@@ -105,12 +134,12 @@ def _proportion(
     .. [2] Korn, Graubard (1998), Confidence intervals for proportions with small expected number of
        positive counts estimated from survey data, Survey Methodology 24:193.
     """
-    items, count = len(happened), int(happened.sum())
-    proportion, units = count / items, float(items)
+    items, proportion, cluster = own.items, own.mean, own.cluster
+    units = float(items)
     if cluster is not None:
-        clusters = len(np.unique(cluster))
+        clusters = count_groups(cluster)
         units = float(clusters)
-        if error:
+        if error := own.test().standard_error:
             lowered = stdtrit(items - 1, confidence_level) / stdtrit(clusters - 1, confidence_level)
             units = min(proportion * (1 - proportion) / error**2 * float(lowered) ** 2, items)
     hits, misses = proportion * units, units - proportion * units
@@ -128,13 +157,7 @@ def _proportion(
     )
 
 
-def auroc_against(
-    right: FloatArray,
-    stated: FloatArray,
-    cluster: IntArray | None,
-    limit: float,
-    confidence_level: float,
-) -> LimitTest:
+def auroc_against(stated: StatedAnswers, limit: float, confidence_level: float) -> LimitTest:
     """The checkpoint's AUROC by DeLong's standard error on the logit scale.
 
     References
@@ -143,14 +166,19 @@ def auroc_against(
        under the ROC curve of a continuous-scale diagnostic test, Statistical Methods in Medical
        Research 17:207 (the logit keeps its level near 1, where the plain one does not).
     """
-    own = auroc_interval(right, stated, cluster=cluster, confidence_level=2 * confidence_level - 1)
+    own = auroc_interval(
+        *stated.models[1],
+        cluster=stated.cluster,
+        count=stated.count,
+        confidence_level=2 * confidence_level - 1,
+    )
     centre = own.centre
     if centre is None or own.confidence_interval is None or own.standard_error is None:
         return untested(
             own.value,
             limit,
             confidence_level,
-            len(stated),
+            stated.items,
             "too few right or too few wrong answers",
         )
     freedom = None if own.clusters is None else own.clusters - 1
@@ -165,7 +193,7 @@ def auroc_against(
         Interval(float(low), float(high), method),
         lower_tail(-z, freedom),
         lower_tail(z, freedom),
-        len(stated),
+        stated.items,
         method,
         confidence_level,
     )

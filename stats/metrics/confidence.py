@@ -18,6 +18,8 @@ from saeval.stats.metrics.aurc import CoverageCurve
 
 _ROUNDING = 1e-24
 """A variance this small is rounding."""
+Center = Literal["median", "mean"]
+CENTERS: tuple[Center, Center] = ("median", "mean")
 VERBAL_LEVELS = 20
 """Up to this many distinct confidences are taken as the levels of a verbal scale."""
 
@@ -246,8 +248,8 @@ def levene(
     base: npt.ArrayLike,
     checkpoint: npt.ArrayLike,
     *,
-    center: Literal["median", "mean"],
-    count: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+    center: Center,
+    count: tuple[npt.ArrayLike | None, npt.ArrayLike | None] = (None, None),
 ) -> Levene:
     """Levene's test of equal spread, as papers report it for two models' confidences.
 
@@ -281,11 +283,11 @@ def levene(
        and Statistics, 278.
     .. [2] Brown, Forsythe (1974), Robust tests for the equality of variances, JASA 69:364.
     """
-    check.one_of("center", center, ("median", "mean"))
+    check.one_of("center", center, CENTERS)
     sizes, distances = [], []
     find_centre = median if center == "median" else mean
     for name, values, counted in zip(
-        ("base", "checkpoint"), (base, checkpoint), count or (None, None), strict=True
+        ("base", "checkpoint"), (base, checkpoint), count, strict=True
     ):
         sample = check.numbers(name, values)
         _, number = check.clusters_or_counts(None, counted, **{name: sample})

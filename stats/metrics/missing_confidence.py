@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers, lacks_confidence
-from saeval.stats._core.arrays import BoolArray, FloatArray
+from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.counted import mean, number_where, those
 from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 
@@ -79,28 +80,51 @@ def excess_at_worst(
     out of its wrong answers stays out where the metric is a loss or calibration: without them it
     looks better, not worse.
     """
-    worst = at_worst(key, pairs, against=against, higher_is_better=higher_is_better)
     base, checkpoint = (lacks_confidence(pairs, answers) for answers in pairs.models)
     alone = {"base": base & ~checkpoint, "checkpoint": checkpoint & ~base}
     right = {"base": pairs.base_correct, "checkpoint": pairs.checkpoint_correct}
     stated = {side: answers.confidence for side, answers in _sides(pairs)}
     cluster = np.zeros(len(pairs)) if pairs.cluster is None else pairs.cluster
-    confidence = []
-    for side, answers in _sides(pairs):
+    put_in: dict[Side, IntArray] = {}
+    for side, _ in _sides(pairs):
         other: Side = "checkpoint" if side == "base" else "base"
         loss = (stated[other] - right[other]) ** 2
-        values = answers.confidence.copy()
+        put_in[side] = np.zeros(len(pairs), dtype=np.int64)
         for outcome in (True, False):
             if not outcome and side != against and key[0] not in ("auroc", "aurc"):
                 continue
             mine = np.flatnonzero(alone[side] & (right[side] == outcome))
-            theirs = int((alone[other] & (right[other] == outcome)).sum())
+            theirs = number_where(alone[other] & (right[other] == outcome), pairs.count)
             # The better the other model did, the more it hurts this one, and the reverse.
             order = loss[mine] if side == against else -loss[mine]
-            chosen = mine[np.lexsort((cluster[mine], order))][: max(len(mine) - theirs, 0)]
-            values[chosen] = getattr(worst, side).confidence[chosen]
-        confidence.append(values)
-    return _put_in(pairs, *confidence)
+            ranked = mine[np.lexsort((cluster[mine], order))]
+            items = np.ones(len(ranked), np.int64) if pairs.count is None else pairs.count[ranked]
+            excess = items.sum() - theirs - (np.cumsum(items) - items)
+            put_in[side][ranked] = np.clip(excess, 0, items)
+    rows, pairs = _split(pairs, put_in["base"], put_in["checkpoint"])
+    worst = at_worst(key, pairs, against=against, higher_is_better=higher_is_better)
+    base_chosen, chosen = rows
+    return _put_in(
+        pairs,
+        np.where(base_chosen, worst.base.confidence, pairs.base.confidence),
+        np.where(chosen, worst.checkpoint.confidence, pairs.checkpoint.confidence),
+    )
+
+
+def _split(
+    pairs: PairedAnswers, base: IntArray, checkpoint: IntArray
+) -> tuple[tuple[BoolArray, BoolArray], PairedAnswers]:
+    """Whether a row is put in for the base and the checkpoint, and the rows, of which one that
+    stands for more items than are put in is two. No row is put in for both."""
+    if pairs.count is None:
+        return (base > 0, checkpoint > 0), pairs
+    put_in = base + checkpoint
+    left = pairs.count - put_in
+    rows = np.concatenate([np.flatnonzero(put_in), np.flatnonzero(left)])
+    count = np.concatenate([put_in[put_in > 0], left[left > 0]])
+    is_put_in = np.arange(len(rows)) < np.count_nonzero(put_in)
+    chosen = is_put_in & (base[rows] > 0), is_put_in & (checkpoint[rows] > 0)
+    return chosen, replace(pairs.subset(rows), count=count)
 
 
 def value_at_worst(key: MetricKey, pairs: PairedAnswers, *, high: bool) -> PairedAnswers:
@@ -120,9 +144,10 @@ def at_model_mean(pairs: PairedAnswers) -> PairedAnswers:
     """The answers with every missing confidence at the mean of what its model stated."""
     confidence = []
     for answers in pairs.models:
-        values = answers.confidence.copy()
-        if not np.isnan(values).all():
-            values[lacks_confidence(pairs, answers)] = float(np.nanmean(values))
+        values, stated = answers.confidence.copy(), ~np.isnan(answers.confidence)
+        if stated.any():
+            average = mean(values[stated], those(pairs.count, stated))
+            values[lacks_confidence(pairs, answers)] = average
         confidence.append(values)
     return _put_in(pairs, *confidence)
 
