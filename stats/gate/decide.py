@@ -22,6 +22,7 @@ from scipy.special import ndtri
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
+from saeval.stats._core.cells import unique_cells
 from saeval.stats.gate.margins import Bootstrap
 from saeval.stats.gate.results import CHANCE, RuleResult, Verdict
 from saeval.stats.gate.rule_tests import (
@@ -60,7 +61,7 @@ class GatedTask:
     @property
     def complete(self) -> bool:
         """Whether all items have been answered."""
-        return self.pairs is not None and len(self.pairs) >= self.planned
+        return self.pairs is not None and self.pairs.items >= self.planned
 
 
 def decide_rules(
@@ -96,9 +97,10 @@ def decide_rules(
     means are tested once, at the full size.
     """
     tests = [
-        (task, number, _test(task, rule, confidence_level, n_resamples, seed, bootstrap))
+        (task, number, _test(task, cells, rule, confidence_level, n_resamples, seed, bootstrap))
         for task in tasks
-        for bootstrap in [bootstrap_of(task.task, task.pairs, n_resamples, seed)]
+        for cells in [None if task.pairs is None else unique_cells(task.pairs)]
+        for bootstrap in [bootstrap_of(task.task, cells, n_resamples, seed)]
         for number, rule in enumerate(task.rules)
     ]
     alpha = (1 - confidence_level) * (0.5 if sequential else 1.0)
@@ -270,13 +272,14 @@ def overall_verdict(results: Sequence[RuleResult]) -> Verdict:
 
 def _test(
     task: GatedTask,
+    cells: PairedAnswers | None,
     rule: Rule,
     confidence_level: float,
     n_resamples: int,
     seed: int,
     bootstrap: Bootstrap,
 ) -> RuleTest:
-    if task.pairs is None:
+    if task.pairs is None or cells is None:
         test = LimitTest(
             None, rule.threshold, None, None, None, 0, "", confidence_level, "not asked"
         )
@@ -284,6 +287,7 @@ def _test(
     return rule_test(
         rule,
         task.pairs,
+        cells,
         confidence_level=confidence_level,
         bootstrap=bootstrap,
         bootstrap_of=lambda pairs: bootstrap_of(task.task, pairs, n_resamples, seed),
@@ -306,4 +310,4 @@ def _items_to_decide(
     factor = (needed * error / gap) ** 2
     if factor > _LARGEST_FACTOR:
         return None
-    return max(math.ceil(len(task.pairs) * factor), len(task.pairs) + 1)
+    return max(math.ceil(task.pairs.items * factor), task.pairs.items + 1)

@@ -24,6 +24,7 @@ from saeval.stats.metrics.missing_confidence import (
     is_confidence_missing_in_one,
     value_at_worst,
 )
+from saeval.stats.metrics.registry import own_metrics
 
 Speaks = Literal["PASS", "REGRESSION"]
 VERDICTS: tuple[Speaks, Speaks] = ("PASS", "REGRESSION")
@@ -78,6 +79,7 @@ class RuleTest:
 def rule_test(
     rule: Rule,
     pairs: PairedAnswers,
+    cells: PairedAnswers,
     *,
     confidence_level: float,
     bootstrap: Bootstrap,
@@ -89,6 +91,9 @@ def rule_test(
     ----------
     rule, pairs, confidence_level
         What is tested, on which answers, at which one-sided level.
+    cells
+        The unique cells of the answers, which serve all metrics but a user's own: that may look at
+        anything.
     bootstrap
         Of these answers.
     bootstrap_of
@@ -101,14 +106,17 @@ def rule_test(
             rule.key, answers, rule.threshold, confidence_level=confidence_level, bootstrap=draw
         )
 
-    stated = test(unique_cells(pairs), bootstrap)
+    is_own = rule.metric in own_metrics()
+    stated = test(pairs if is_own else cells, bootstrap)
     if not is_bounded(rule, pairs):
         return RuleTest(rule, stated)
     missing = [mean(lacks_confidence(pairs, answers), pairs.count) for answers in pairs.models]
     pvalues = [1.0, 1.0]
     if can_be_bounded(rule.key):
         for place, speaks in enumerate(VERDICTS):
-            extreme = unique_cells(extreme_answers(rule, pairs, speaks))
+            extreme = extreme_answers(rule, pairs, speaks)
+            if not is_own:
+                extreme = unique_cells(extreme)
             pvalue = _pvalues(rule, test(extreme, bootstrap_of(extreme)))[place]
             pvalues[place] = 1.0 if pvalue is None else pvalue
     return RuleTest(rule, stated, (pvalues[0], pvalues[1]), (missing[0], missing[1]))
