@@ -25,6 +25,14 @@ import pyarrow.json as arrow_json
 
 from saeval.errors import InputError
 from saeval.evalsuite.store import columns as store_columns
+from saeval.evalsuite.store.certain import (
+    columns_of,
+    fields_of,
+    flat_scores,
+    is_certain,
+    with_texts_hashed,
+)
+from saeval.evalsuite.store.columns import one_array
 from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_line
 from saeval.evalsuite.store.table import PredictionTable, Source
 from saeval.evalsuite.store.texts import to_texts
@@ -33,7 +41,6 @@ from saeval.stats._core.arrays import IntArray
 
 _BLOCK = 1 << 24
 """Bytes that are read at a time."""
-_LARGEST_COUNT = 2**53
 _BOM = b"\xef\xbb\xbf"
 _CHECKSUM = re.compile(rb', "checksum": "([0-9a-f]{64})"\}$')
 _CHECKSUM_LENGTH = len(', "checksum": ""}') + 64
@@ -78,9 +85,6 @@ _FIELDS = {
 }
 _TEXT_FIELDS = pa.schema([("response", pa.string()), ("document", _DOCUMENT)])
 _NOT_FOR_ARROW = (UnicodeDecodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError)
-_NEEDED = ("task", "item_id", "target", "status", "correct", "response", "document", "target_hash")
-_STATUS = ("answered", "abstained", "invalid", "scored")
-_WITHOUT_LABEL = ("invalid", "scored")
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class JsonLines(Source):
             return super().read_texts(rows)
         if read.num_rows != len(rows):
             return super().read_texts(rows)
-        document = _field_by_name(read["document"])
+        document = fields_of(read["document"])
         columns = (document("claim"), document("evidence"), document("answers"))
         texts = to_texts(*columns, read["response"].combine_chunks())
         return texts.take(pa.array(np.argsort(order, kind="stable")))
@@ -311,9 +315,28 @@ def _read_certain(content: bytes, names: _Names, lines: int) -> pa.Table | None:
         read = _read_json(content, names.schema(), "error")
     except _NOT_FOR_ARROW:
         return None
-    if read.num_rows != lines:
+    if read.num_rows != lines or not _says_all(read):
         return None
-    return _columns(read) if _is_certain(read) else None
+    scores = flat_scores(one_array(read["scores"]))
+    read = read.set_column(read.schema.get_field_index("scores"), "scores", scores)
+    return columns_of(with_texts_hashed(read)) if is_certain(read) else None
+
+
+def _says_all(read: pa.Table) -> bool:
+    """Whether nothing is absent, which cannot be told from null here, where the two differ."""
+    document = fields_of(read["document"])
+    evidence, scores = document("evidence"), one_array(read["scores"])
+    texts = (read["response"], document("claim"), evidence, evidence.flatten())
+    if any(own.null_count for own in (*texts, document("answers").flatten())):
+        return False
+    for name in store_columns.field_names(scores):
+        score = store_columns.field(scores, name)
+        limits = store_columns.field(score, "range").filter(pc.is_valid(score))
+        if limits.null_count or limits.flatten().null_count:
+            return False  # without bounds, or not said
+        if (np.asarray(pc.list_value_length(limits)) != 2).any():
+            return False
+    return True
 
 
 def _read_json(content: bytes, schema: pa.Schema, otherwise: str) -> pa.Table:
@@ -326,215 +349,3 @@ def _read_json(content: bytes, schema: pa.Schema, otherwise: str) -> pa.Table:
             explicit_schema=schema, unexpected_field_behavior=otherwise
         ),
     ).combine_chunks()
-
-
-def _columns(read: pa.Table) -> pa.Table:
-    document = _field_by_name(read["document"])
-    claims, evidence = document("claim"), document("evidence")
-    text, empty = store_columns.text_digests(claims, evidence)
-    columns = {
-        "item_id": read["item_id"],
-        "cluster_id": read["cluster_id"],
-        "sample_index": pc.fill_null(read["sample_index"], 0),
-        "confidence": read["confidence"],
-        "confidence_normalised": read["confidence_normalised"],
-        "label_probabilities": read["label_probabilities"],
-        "scores": _flat_scores(read["scores"]),
-        "usage": _filled_usage(read["usage"]),
-        "published": read["published"],
-        "right_in_reasoning": pc.fill_null(read["right_in_reasoning"], False),
-        "has_evidence": pc.greater(pc.list_value_length(evidence), 0),
-        "popularity": document("popularity"),
-        "text_hash": pa.array(text, mask=empty),
-    }
-    for name in ("task", "target", "prediction", "status", "group"):
-        columns[name] = read[name].combine_chunks().dictionary_encode()
-    columns["topic"] = document("topic").dictionary_encode()
-    for name in store_columns.HASHES:
-        found, missing = store_columns.digests(read[name])
-        columns[name] = pa.array(found, mask=missing)
-    empty_columns = [name for name, own in columns.items() if own.null_count == len(own)]
-    for name in empty_columns:
-        if name not in store_columns.ENCODED:
-            columns[name] = pa.nulls(read.num_rows)
-    order = store_columns.from_predictions(()).column_names
-    return pa.table({name: columns[name] for name in order})
-
-
-def _filled_usage(column: Any) -> Any:
-    """With the defaults of what a line may leave out."""
-    usage = column.combine_chunks()
-    values = [store_columns.field(usage, own.name) for own in store_columns.USAGE]
-    defaults: list[Any] = [None, 0, None, False]
-    filled = [
-        value if default is None else pc.fill_null(value, default)
-        for value, default in zip(values, defaults, strict=True)
-    ]
-    return pa.StructArray.from_arrays(
-        filled, fields=list(store_columns.USAGE), mask=pc.is_null(usage)
-    )
-
-
-def _flat_scores(column: Any) -> Any:
-    if column.type == pa.null():
-        return column
-    scores = column.combine_chunks()
-    arrays = []
-    for place in range(scores.type.num_fields):
-        score = pc.struct_field(scores, [place])
-        limits = store_columns.field(score, "range")
-        arrays.append(
-            pa.StructArray.from_arrays(
-                [
-                    store_columns.field(score, "value"),
-                    pc.list_element(limits, 0),
-                    pc.list_element(limits, 1),
-                    store_columns.field(score, "higher_is_better"),
-                ],
-                fields=[pa.field(*own) for own in store_columns.SCORE_FIELDS],
-                mask=pc.is_null(score),
-            )
-        )
-    names = store_columns.field_names(scores)
-    return pa.StructArray.from_arrays(
-        arrays,
-        fields=[pa.field(n, pa.struct(store_columns.SCORE_FIELDS)) for n in names],
-        mask=pc.is_null(scores),
-    )
-
-
-def _is_certain(read: pa.Table) -> bool:
-    """Whether every row is a prediction as `Prediction` would have it.
-
-    What is absent cannot be told from null here: where the two mean different things, nothing is
-    certain.
-    """
-    if any(read[name].null_count for name in (*_NEEDED, "document_hash")):
-        return False
-    return (
-        _document_is_certain(read["document"])
-        and _usage_is_certain(read["usage"])
-        and _is_in(read["sample_index"], 0, _LARGEST_COUNT)
-        and _is_in(read["confidence"], 0, 1)
-        and _is_in(read["confidence_normalised"], 0, 1)
-        and _published_is_certain(read["published"])
-        and _probabilities_are_certain(read["label_probabilities"])
-        and _scores_are_certain(read["scores"])
-        and _label_is_certain(read)
-    )
-
-
-def _label_is_certain(read: pa.Table) -> bool:
-    status, prediction = read["status"], read["prediction"]
-    if not _all(pc.is_in(status, value_set=pa.array(_STATUS))):
-        return False
-    without = pc.is_in(status, value_set=pa.array(_WITHOUT_LABEL))
-    if not _all(pc.equal(without, pc.is_null(prediction))):
-        return False
-    correct = pc.fill_null(pc.equal(prediction, read["target"]), False)
-    if not _all(pc.equal(correct, read["correct"])):
-        return False
-    scores = read["scores"].combine_chunks()
-    if scores.type == pa.null():
-        return _none(pc.equal(status, "scored"))
-    if _any(pc.and_(pc.equal(status, "scored"), pc.is_null(scores))):
-        return False
-    first = pc.coalesce(
-        *(
-            store_columns.field(pc.struct_field(scores, [place]), "value")
-            for place in range(scores.type.num_fields)
-        )
-    )
-    is_one = pc.equal(first, 1)
-    checked = pc.and_(pc.equal(status, "answered"), pc.is_valid(scores))
-    agrees = pc.equal(pc.fill_null(is_one, False), read["correct"])
-    return _all(pc.or_(pc.invert(checked), agrees))
-
-
-def _document_is_certain(column: Any) -> bool:
-    document = _field_by_name(column)
-    evidence, answers = document("evidence"), document("answers")
-    return (
-        document("claim").null_count == 0
-        and evidence.null_count == 0
-        and evidence.flatten().null_count == 0
-        and answers.flatten().null_count == 0
-        and _is_in(document("popularity"), -_LARGEST_COUNT, _LARGEST_COUNT)
-    )
-
-
-def _usage_is_certain(column: Any) -> bool:
-    usage = column.combine_chunks()
-    field = _field_by_name(column)
-    for name in ("prompt_tokens", "probe_tokens", "response_tokens"):
-        if not _is_in(field(name), 0, _LARGEST_COUNT):
-            return False
-    needed = (field("prompt_tokens"), field("response_tokens"))
-    return all(own.null_count == usage.null_count for own in needed)
-
-
-def _published_is_certain(column: Any) -> bool:
-    published = column.combine_chunks()
-    field = _field_by_name(column)
-    return field("valid").null_count == published.null_count and _is_in(field("confidence"), 0, 1)
-
-
-def _probabilities_are_certain(column: Any) -> bool:
-    probabilities = column.combine_chunks()
-    if probabilities.type == pa.null():
-        return True
-    given = np.asarray(pc.is_valid(probabilities))
-    values = np.column_stack(
-        [
-            store_columns.floats(pc.struct_field(probabilities, [place]))[given]
-            for place in range(probabilities.type.num_fields)
-        ]
-    )
-    # A label that a line leaves out is NaN here, and fails.
-    is_in_range = ((values >= 0) & (values <= 1)).all()
-    return bool(is_in_range and (np.abs(values.sum(axis=1) - 1) < 0.9e-6).all())
-
-
-def _scores_are_certain(column: Any) -> bool:
-    scores = column.combine_chunks()
-    if scores.type == pa.null():
-        return True
-    for place in range(scores.type.num_fields):
-        score = pc.struct_field(scores, [place])
-        given = np.asarray(pc.is_valid(score))
-        limits = store_columns.field(score, "range")
-        if not _all(pc.equal(pc.list_value_length(limits).filter(pa.array(given)), 2)):
-            return False  # without bounds, or not said
-        value = store_columns.floats(store_columns.field(score, "value"))[given]
-        low = store_columns.floats(pc.list_element(limits.filter(pa.array(given)), 0))
-        high = store_columns.floats(pc.list_element(limits.filter(pa.array(given)), 1))
-        direction = store_columns.field(score, "higher_is_better")
-        if direction.null_count != len(given) - given.sum():
-            return False
-        fits = (low < high) & (low <= value) & (value <= high) & (low >= -1e100) & (high <= 1e100)
-        if not fits.all():
-            return False
-    return True
-
-
-def _is_in(column: Any, low: float, high: float) -> bool:
-    """Whether every number that is there is within the limits; NaN is not."""
-    return _all(pc.and_(pc.greater_equal(column, low), pc.less_equal(column, high)))
-
-
-def _all(column: Any) -> bool:
-    """Whether none is false; null is not."""
-    return bool(pc.all(column, min_count=0).as_py())
-
-
-def _any(column: Any) -> bool:
-    return bool(pc.any(column, min_count=0).as_py())
-
-
-def _none(column: Any) -> bool:
-    return not _any(column)
-
-
-def _field_by_name(column: Any) -> Any:
-    struct = column.combine_chunks()
-    return lambda name: store_columns.field(struct, name)
