@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +39,7 @@ COLUMNS = pa.schema(
 )
 """A row is one item of one task, with what both models made of it."""
 _AT_A_TIME = 1024
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,14 @@ class ChangedPredictions:
 
     def read(self, rows: IntArray) -> Iterator[pa.Table]:
         """Some rows as `COLUMNS`, a few at a time."""
-        for start in range(0, len(rows), _AT_A_TIME):
-            yield self._table(rows[start : start + _AT_A_TIME])
+        pending: deque[Future[pa.Table]] = deque()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for start in range(0, len(rows), _AT_A_TIME):
+                pending.append(pool.submit(self._table, rows[start : start + _AT_A_TIME]))
+                if len(pending) > _THREADS:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
 
     def read_all(self, kind: KindOfChange | None = None) -> pa.Table:
         """All rows in the order of the pairs, of one kind of change or of any."""

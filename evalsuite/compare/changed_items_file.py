@@ -1,9 +1,9 @@
 """``changed_items.parquet`` beside ``comparison.json``: every item whose label changed.
 
 It is written a few rows at a time and read no further than is wanted: the first row group holds
-what the page shows, those behind it the rest, by task, by kind of change and in the order of the
-ids. The metadata of the file, under ``saeval``, say what comparison its rows are of, so that those
-of another are never shown with it.
+what the page shows, those behind it the rest, by task and in the order of the ids. The metadata of
+the file, under ``saeval``, say what comparison its rows are of, so that those of another are never
+shown with it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write_changed_items(
 ) -> Path:
     """Write the changed items of all tasks, in one step and in bounded memory."""
     shown = [table for own in changed for table in own.read(own.rows.shown)]
-    rest = (table for own in changed for part in own.rows.not_shown for table in own.read(part))
+    rest = (table for own in changed for table in own.read(own.rows.not_shown))
     return _write(path, comparison, shown, rest)
 
 

@@ -41,6 +41,8 @@ from saeval.stats._core.arrays import IntArray
 
 _BLOCK = 1 << 24
 """Bytes that are read at a time."""
+_NEAR = 256
+"""Lines that are read at once where they stand near each other."""
 _BOM = b"\xef\xbb\xbf"
 _CHECKSUM = re.compile(rb', "checksum": "([0-9a-f]{64})"\}$')
 _CHECKSUM_LENGTH = len(', "checksum": ""}') + 64
@@ -115,14 +117,9 @@ class JsonLines(Source):
     def read_texts(self, rows: IntArray) -> pa.Table:
         """See `saeval.evalsuite.store.table.Source`."""
         order = np.argsort(rows, kind="stable")
-        lines = []
-        with open_file(self.path) as file:
-            for start in self.starts[rows[order]].tolist():
-                file.seek(start)
-                lines.append(file.readline())
         try:
-            read = _read_json(b"".join(lines), _TEXT_FIELDS, "ignore")
-        except _NOT_FOR_ARROW:
+            read = _read_json(b"".join(self._lines(rows[order])), _TEXT_FIELDS, "ignore")
+        except (*_NOT_FOR_ARROW, FileNotFoundError):
             return super().read_texts(rows)
         if read.num_rows != len(rows):
             return super().read_texts(rows)
@@ -130,6 +127,25 @@ class JsonLines(Source):
         columns = (document("claim"), document("evidence"), document("answers"))
         texts = to_texts(*columns, read["response"].combine_chunks())
         return texts.take(pa.array(np.argsort(order, kind="stable")))
+
+    def _lines(self, rows: IntArray) -> Iterator[bytes]:
+        """Lines in the order of the file; those that stand near each other are read at once."""
+        with open_file(self.path) as file:
+            starts = self.starts[rows]
+            ends = np.append(self.starts[1:], file.seek(0, os.SEEK_END))[rows]
+            ends = np.maximum(starts, ends)  # of a file that was cut meanwhile
+            for piece in range(0, len(rows), _NEAR):
+                at = slice(piece, piece + _NEAR)
+                first, size = int(starts[at][0]), int(ends[at][-1] - starts[at][0])
+                is_near = size <= 16 * int((ends[at] - starts[at]).sum())
+                file.seek(first)
+                content = memoryview(file.read(size)) if is_near else b""
+                for start, end in zip(starts[at].tolist(), ends[at].tolist(), strict=True):
+                    if is_near:
+                        yield content[start - first : end - first]
+                    else:
+                        file.seek(start)
+                        yield file.read(end - start)
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,9 @@ class ChangedRows:
         return np.array(select_shown(*parts), dtype=np.int64)
 
     @property
-    def not_shown(self) -> tuple[IntArray, IntArray, IntArray]:
-        """The others, by the kind of the change."""
-        shown = self.shown
-        parts = (self.broken, self.fixed, self.other)
-        broken, fixed, other = (part[~np.isin(part, shown)] for part in parts)
-        return broken, fixed, other
+    def not_shown(self) -> IntArray:
+        """The others, ascending."""
+        return np.setdiff1d(self.all, self.shown)
 
 
 def find_changed(pairs: PairedAnswers) -> ChangedRows:
