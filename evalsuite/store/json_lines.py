@@ -128,7 +128,7 @@ class JsonLines(Source):
         texts = to_texts(*columns, read["response"].combine_chunks())
         return texts.take(pa.array(np.argsort(order, kind="stable")))
 
-    def _lines(self, rows: IntArray) -> Iterator[bytes]:
+    def _lines(self, rows: IntArray) -> Iterator[bytes | memoryview]:
         """Lines in the order of the file; those that stand near each other are read at once."""
         with open_file(self.path) as file:
             starts = self.starts[rows]
