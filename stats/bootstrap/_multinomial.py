@@ -155,7 +155,7 @@ def weights(
         word = mix(keys[column] + (TOP_UP + place.astype(np.uint64)) * GOLDEN)
         item = ((word >> np.uint64(11)) * 2.0**-53 * total).astype(np.int64)
         flat = original[before + item] * np.int64(len(number)) + column
-        np.add.at(drawn.reshape(-1), flat, drawn.dtype.type(1))
+        drawn += np.bincount(flat, minlength=drawn.size).reshape(drawn.shape).astype(drawn.dtype)
         before += total
     return drawn
 

@@ -18,21 +18,29 @@ from scipy import sparse
 
 from saeval.stats._core import arrays as check
 from saeval.stats._core.answers import JointAnswers, PairedAnswers
-from saeval.stats._core.arrays import FloatArray
+from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.counted import tally
 from saeval.stats.bootstrap._multinomial import Units, poisson_tables, weights
 from saeval.stats.bootstrap._units import Entries, units_of
 from saeval.stats.metrics.from_counts import (
+    Scale,
+    Sums,
     classification_metrics,
     confidence_metrics,
     ece_bias,
     rows_of_tables,
     sums_of_rows,
 )
+from saeval.stats.metrics.metric import MetricKey
 
-Metrics = dict[tuple[str, str | None], FloatArray]
+Metrics = dict[MetricKey, FloatArray]
 
+_OF_LEVELS: tuple[MetricKey, ...] = (("auroc", None), ("brier", None), ("confidence_std", None))
+"""Metrics that differ a little where neighbouring confidences are drawn as one level: their
+replicates are shifted to the value on the data."""
 _COMPILED_FROM = 40_000_000
-"""Numbers to draw and count from which compiled code saves more time than it takes to load."""
+"""Numbers to draw and count from which compiled code saves more time than it takes to load; one
+that is drawn by itself counts for three."""
 _BATCH = 200_000
 """Numbers in one array of a batch."""
 
@@ -131,24 +139,43 @@ def resampled_metrics(
     """
     check.whole("n_resamples", n_resamples, 1)
     seed = np.random.default_rng(rng).integers(0, 2**64, dtype=np.uint64)
-    units, models = units_of(answers)
+    resampling = units_of(answers)
     classes = len(answers.labels)
-    cells = table_cells(models, classes)
-    resampled = _resampled_rows(units, models, cells, seed, n_resamples)
+    cells = table_cells(resampling.models, classes)
+    resampled = _resampled_rows(resampling.units, resampling.models, cells, seed, n_resamples)
     metrics = []
-    for model, rows in zip(models, resampled, strict=True):
-        tables = _Tables(units, model, cells)
-        data = sums_of_rows(tables.rows(units.counts[:, None]), classes, cells, model.scale)
-        values, drawn = (
-            classification_metrics(
+    for exact, model, rows in zip(resampling.exact, resampling.models, resampled, strict=True):
+
+        def metrics_of(rows: FloatArray, scale: Scale) -> tuple[Metrics, Sums]:
+            sums = sums_of_rows(rows, classes, cells, scale)
+            found = classification_metrics(
                 sums.confusion, answers.labels, answers.abstention, answers.wrong
             )
-            | confidence_metrics(sums)
-            for sums in (data, sums_of_rows(rows, classes, cells, model.scale))
-        )
+            return found | confidence_metrics(sums), sums
+
+        values, data = metrics_of(_rows_of(exact, resampling.count, cells), exact.scale)
+        drawn, _ = metrics_of(rows, model.scale)
         drawn["ece_squared_debiased", None] -= ece_bias(data)
+        if exact is not model:
+            weights = resampling.units.counts[model.unit]
+            coarse, _ = metrics_of(_rows_of(model, weights, cells), model.scale)
+            for key in _OF_LEVELS:
+                drawn[key] += values[key] - coarse[key]
         metrics.append(ResampledMetrics(values, drawn))
     return metrics
+
+
+def _rows_of(model: Entries, count: IntArray, cells: int) -> FloatArray:
+    """`saeval.stats.metrics.from_counts.rows_of_tables` of the data, from entries that stand for
+    so many items."""
+    stated, levels = model.level >= 0, len(model.scale.levels)
+    of_cells = tally(model.cell, count, cells)
+    right, wrong = (
+        tally(model.level[rows], count[rows], levels)
+        for rows in (stated & model.right, stated & ~model.right)
+    )
+    tables = [table.astype(np.float64)[:, None] for table in (of_cells, right, wrong)]
+    return rows_of_tables(tables[0], tables[1], tables[2], model.scale)
 
 
 def table_cells(models: list[Entries], classes: int) -> int:
@@ -161,9 +188,8 @@ def _resampled_rows(
     units: Units, models: list[Entries], cells: int, seed: np.uint64, n_resamples: int
 ) -> list[FloatArray]:
     """`saeval.stats.metrics.from_counts.rows_of_tables` of every replicate for each model."""
-    originals = int(units.counts.sum())
     height = len(models[0].unit) + sum(len(model.scale.levels) for model in models)
-    if n_resamples * (height + 3 * np.sqrt(originals)) > _COMPILED_FROM:
+    if n_resamples * (height + 3 * _topped_up(units)) > _COMPILED_FROM:
         try:
             from saeval.stats.bootstrap import _numba
         except (ImportError, RuntimeError):  # no Numba for this platform, no place for its cache
@@ -171,6 +197,11 @@ def _resampled_rows(
         else:
             return _numba.resampled_rows(units, models, cells, seed, n_resamples)
     return resampled_rows(units, models, cells, seed, n_resamples)
+
+
+def _topped_up(units: Units) -> int:
+    """About how many draws of a resample are made one by one."""
+    return int(3 * np.sqrt(np.add.reduceat(units.counts, units.strata[:-1])).sum())
 
 
 def resampled_rows(
@@ -184,7 +215,7 @@ def resampled_rows(
     """The same with NumPy alone, so many replicates at a time as fit a processor's cache."""
     poisson = poisson_tables(units)
     tables = [_Tables(units, model, cells) for model in models]
-    highest = max(len(units.counts), *(table.height for table in tables))
+    highest = max(len(units.counts), _topped_up(units), *(table.height for table in tables))
     size = batch or max(1, _BATCH // highest)
     # Having freed a large block once, glibc keeps the memory of the many small batches instead of
     # fetching it anew from the system for every one, which took half the time.

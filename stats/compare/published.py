@@ -8,6 +8,8 @@ import numpy as np
 
 from saeval.stats._core.answers import Answers, paired_answers
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.cells import Column, unique_cells, unique_rows
+from saeval.stats._core.counted import Count, mean, number_where, std, those
 from saeval.stats._core.results import (
     McNemar,
 )
@@ -100,8 +102,11 @@ def published_convention(
     n_resamples, rng
         Of the paired bootstrap, whose p value here is 2·min(proportion beyond 0), which can be 0.
     """
-    calibration = _calibration_rows(target, base, checkpoint)
+    items = len(target)
+    target, base, checkpoint, count = _cells(target, base, checkpoint)
+    calibration = _calibration_rows(target, base, checkpoint, count)
     both = base.valid & checkpoint.valid
+    valid_items, unsure = number_where(both, count), np.full(len(target), np.nan)
     significance: tuple[PublishedRow, ...] = ()
     discordant = (0, 0)
     if both.any():
@@ -109,10 +114,11 @@ def published_convention(
             labels,
             abstention,
             target[both],
-            Answers(base.predicted[both], np.full(int(both.sum()), np.nan)),
-            Answers(checkpoint.predicted[both], np.full(int(both.sum()), np.nan)),
+            Answers(base.predicted[both], unsure[both]),
+            Answers(checkpoint.predicted[both], unsure[both]),
+            count=those(count, both),
         )
-        bootstrap = paired_bootstrap(pairs, n_resamples=n_resamples, rng=rng)
+        bootstrap = paired_bootstrap(unique_cells(pairs), n_resamples=n_resamples, rng=rng)
         rows = []
         for name, key in (
             ("macro_f1", ("macro_f1", None)),
@@ -124,16 +130,19 @@ def published_convention(
                 continue
             change = bootstrap.checkpoint_replicates[key] - bootstrap.base_replicates[key]
             pvalue = min(1.0, 2 * min(float((change <= 0).mean()), float((change >= 0).mean())))
-            n = len(pairs)
-            rows.append(PublishedRow(name, first, second, second - first, pvalue, n, n))
+            rows.append(
+                PublishedRow(name, first, second, second - first, pvalue, valid_items, valid_items)
+            )
         significance = tuple(rows)
         discordant = pairs.discordant
-    base_invalid, checkpoint_invalid = int((~base.valid).sum()), int((~checkpoint.valid).sum())
+    base_invalid, checkpoint_invalid = (
+        number_where(~model.valid, count) for model in (base, checkpoint)
+    )
     return PublishedConvention(
         source="the file's own fields" if own_reading else "this parser",
         calibration=calibration,
         significance=significance,
-        treatments=_treatments(target, base, checkpoint, labels.index(abstention))
+        treatments=_treatments(target, base, checkpoint, count, labels.index(abstention))
         if own_reading
         else (),
         mcnemar=mcnemar(*discordant),
@@ -143,23 +152,36 @@ def published_convention(
         checkpoint_invalid_here=invalid_here[1],
         explanation=_explain(
             calibration,
-            int(both.sum()),
-            len(target),
+            valid_items,
+            items,
             (base_invalid, checkpoint_invalid),
             invalid_here,
         ),
     )
 
 
-def _calibration_rows(
+def _cells(
     target: IntArray, base: PublishedAnswers, checkpoint: PublishedAnswers
+) -> tuple[IntArray, PublishedAnswers, PublishedAnswers, Count]:
+    """The distinct rows, and how many items each stands for."""
+    columns: list[Column] = [target]
+    for answers in (base, checkpoint):
+        columns += [answers.predicted, answers.confidence, answers.valid]
+    if (found := unique_rows(columns)) is None:
+        return target, base, checkpoint, None
+    (target, *models), count = found
+    return target, PublishedAnswers(*models[:3]), PublishedAnswers(*models[3:]), count
+
+
+def _calibration_rows(
+    target: IntArray, base: PublishedAnswers, checkpoint: PublishedAnswers, count: Count
 ) -> tuple[PublishedRow, ...]:
     sides = []
     for answers in (base, checkpoint):
         own = ~np.isnan(answers.confidence)
-        sides.append((answers.confidence[own], (answers.predicted == target)[own]))
-    (stated, right), (stated_after, right_after) = sides
-    n, n_after = len(stated), len(stated_after)
+        right, counts = (answers.predicted == target)[own], those(count, own)
+        sides.append((answers.confidence[own], right, counts, number_where(own, count)))
+    (stated, right, counts, n), (stated_after, right_after, counts_after, n_after) = sides
     if n == 0 or n_after == 0:
         return ()
 
@@ -169,17 +191,31 @@ def _calibration_rows(
         change = second - first if first is not None and second is not None else None
         return PublishedRow(name, first, second, change, pvalue, n, n_after)
 
-    spread = levene(stated, stated_after, center="median")
+    spread = levene(stated, stated_after, center="median", count=(counts, counts_after))
     return (
-        row("accuracy", float(right.mean()), float(right_after.mean()), None),
-        row("auroc", auroc(right, stated), auroc(right_after, stated_after), None),
-        row("brier", brier_score(right, stated), brier_score(right_after, stated_after), None),
-        row("confidence_std", float(stated.std()), float(stated_after.std()), spread.pvalue),
+        row("accuracy", mean(right, counts), mean(right_after, counts_after), None),
+        row(
+            "auroc",
+            auroc(right, stated, count=counts),
+            auroc(right_after, stated_after, count=counts_after),
+            None,
+        ),
+        row(
+            "brier",
+            brier_score(right, stated, count=counts),
+            brier_score(right_after, stated_after, count=counts_after),
+            None,
+        ),
+        row("confidence_std", std(stated, counts), std(stated_after, counts_after), spread.pvalue),
     )
 
 
 def _treatments(
-    target: IntArray, base: PublishedAnswers, checkpoint: PublishedAnswers, abstention: int
+    target: IntArray,
+    base: PublishedAnswers,
+    checkpoint: PublishedAnswers,
+    count: Count,
+    abstention: int,
 ) -> tuple[InvalidTreatment, ...]:
     """The three treatments by the study's validity, and the labels just as the file has them.
 
@@ -192,10 +228,15 @@ def _treatments(
         predicted,
         valid=(np.ones_like(base.valid), np.ones_like(checkpoint.valid)),
         abstention=None,
+        count=count,
     )[0]
     return (
         *invalid_treatments(
-            target, predicted, valid=(base.valid, checkpoint.valid), abstention=abstention
+            target,
+            predicted,
+            valid=(base.valid, checkpoint.valid),
+            abstention=abstention,
+            count=count,
         ),
         replace(as_filed, treatment="labels as filed"),
     )

@@ -123,7 +123,8 @@ def test_neighbouring_replicates_and_seeds_are_unrelated():
 
 def test_large_kinds_are_split_so_that_weights_stay_narrow():
     pairs = simulated(30_000, 0)
-    result, (base, _) = units_of(pairs)
+    found = units_of(pairs)
+    result, (base, _) = found.units, found.models
     assert result.counts.sum() == 30_000
     assert result.counts.max() <= 60_000
     cell = (np.isnan(pairs.base.confidence) * 3 + pairs.target) * 4 + pairs.base.predicted

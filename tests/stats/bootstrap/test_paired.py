@@ -142,7 +142,8 @@ def test_metrics_of_every_resample_agree_with_sklearn(engine, shape):
             checkpoint=Answers(pairs.checkpoint.predicted, rng.random(80)),
         )
     bootstrap = paired_bootstrap(pairs, n_resamples=40, rng=6)
-    units, models = units_of(pairs)
+    found = units_of(pairs)
+    units, models = found.units, found.models
     seed = np.random.default_rng(6).integers(0, 2**64, dtype=np.uint64)
     drawn = weights(units, poisson_tables(units), seed, range(40))
     for model, replicates in zip(
@@ -235,7 +236,8 @@ def test_neither_item_order_nor_cluster_names_change_anything(engine, clusters):
 @given(small_pairs())
 @settings(max_examples=40)
 def test_both_engines_agree_on_any_small_data(pairs):
-    units, models = units_of(pairs)
+    found = units_of(pairs)
+    units, models = found.units, found.models
     seed = np.uint64(5)
     one = resampling.resampled_rows(units, models, resampling.table_cells(models, 3), seed, 70)
     other = _numba.resampled_rows(units, models, resampling.table_cells(models, 3), seed, 70)
@@ -258,7 +260,8 @@ def test_both_engines_agree_however_the_compiled_one_reads_its_rows(
             base=Answers(pairs.base.predicted, rng.random(900)),
             checkpoint=Answers(pairs.checkpoint.predicted, rng.random(900)),
         )
-    units, models = units_of(pairs)
+    found = units_of(pairs)
+    units, models = found.units, found.models
     one = resampling.resampled_rows(
         units, models, resampling.table_cells(models, 3), np.uint64(5), 100
     )
@@ -280,7 +283,7 @@ def test_identical_models_have_identical_replicates(compiled, monkeypatch):
 
 def test_data_around_the_switch_and_a_missing_numba_change_nothing(monkeypatch):
     pairs = simulated(400, 3)
-    _, models = units_of(pairs)
+    models = units_of(pairs).models
     height = len(models[0].unit) + sum(len(model.scale.levels) for model in models)
     numbers = 100 * (height + 60)
     results = []
