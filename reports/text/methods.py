@@ -22,6 +22,12 @@ METHODS: dict[str, str] = {
     "smoothed-delong-cr3-t": "DeLong with four pseudo-items, as confidence hardly varies, "
     "cluster-robust (CR3)",
     "jackknife-t": "jackknife t",
+    "mover-auroc": "MOVER of beta limits, as errors are few",
+    "mover-auroc-cr3": "MOVER of beta limits, as errors or clusters are few",
+    "smoothed-mover-auroc": "MOVER of beta limits with four pseudo-items, as confidence hardly "
+    "varies and errors are few",
+    "smoothed-mover-auroc-cr3": "MOVER of beta limits with four pseudo-items, as confidence hardly "
+    "varies and errors or clusters are few",
     "mover-beta": "MOVER of beta limits",
     "mover-korn-graubard": "MOVER of Korn–Graubard limits (clusters)",
     "jackknife-cr3-t": "jackknife t, cluster-robust (CR3)",

@@ -16,7 +16,7 @@ from saeval.stats._core.cells import unique_cells
 from saeval.stats._core.counted import those
 from saeval.stats.compare.label_probabilities import LabelProbabilities, with_own_confidence
 from saeval.stats.compare.metric_comparison import MetricComparison, mean_row, secondary_row
-from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.auroc_few_errors import auroc_test
 from saeval.stats.metrics.confidence import auroc
 
 _OWN = {"auroc": "own_auroc", "brier": "own_brier"}
@@ -78,7 +78,7 @@ def _auroc(name: str, answers: PairedAnswers, confidence_level: float) -> Metric
     values = [auroc(*model, count=stated.count) for model in stated.models]
     if values[0] is None or values[1] is None:
         return None
-    test = auroc_difference(
+    test = auroc_test(
         *stated.models[0],
         *stated.models[1],
         cluster=stated.cluster,

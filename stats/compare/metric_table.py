@@ -42,7 +42,7 @@ from saeval.stats.compare.metric_comparison import (
 )
 from saeval.stats.compare.value_intervals import value_intervals
 from saeval.stats.inference.aurc import aurc_difference
-from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.auroc_few_errors import auroc_test
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
 from saeval.stats.inference.few_changes import of_mean, two_sided
 from saeval.stats.inference.means import mean_difference
@@ -340,7 +340,7 @@ def difference_test(
         "confidence_level": confidence_level,
     }
     if kind == "auroc":
-        test = auroc_difference(*stated.models[0], *stated.models[1], **options)
+        test = auroc_test(*stated.models[0], *stated.models[1], **options)
         test = two_sided(key, pairs, test, constant=test.standard_error == 0)
         return _or_reason(test, "too few right or too few wrong answers")
     if kind == "aurc":

@@ -9,7 +9,7 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers, lacks_confidence
 from saeval.stats._core.interval import Interval
-from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.auroc_few_errors import auroc_test
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.metrics.confidence import auroc
 from saeval.stats.metrics.item_values import paired_values
@@ -97,7 +97,7 @@ def _row(
         )
         found = values.means
     else:
-        test = auroc_difference(
+        test = auroc_test(
             *stated.models[0],
             *stated.models[1],
             cluster=stated.cluster,

@@ -15,7 +15,7 @@ from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.majority import CONSISTENCY, ItemSamples, PairedSamples, majority_answers
 from saeval.stats.compare.metric_comparison import MetricComparison, mean_row, proportion_row
 from saeval.stats.compare.metric_table import metric_rows
-from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.auroc_few_errors import auroc_test
 from saeval.stats.inference.symmetry import stuart_maxwell
 from saeval.stats.metrics.pass_at_k import OUTCOMES, pass_at_k, repeat_outcomes
 from saeval.stats.metrics.registry import get_metric
@@ -199,7 +199,7 @@ def _source_differences(
             ("base", source.base, majority.base, majority.base_correct),
             ("checkpoint", source.checkpoint, majority.checkpoint, majority.checkpoint_correct),
         ):
-            test = auroc_difference(
+            test = auroc_test(
                 right,
                 by_source.confidence,
                 right,

@@ -20,7 +20,7 @@ from saeval.stats.compare.metric_comparison import (
     secondary_row,
 )
 from saeval.stats.compare.metric_table import NOTHING_VARIES, direction_in, test_of_values
-from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.auroc_few_errors import auroc_test
 from saeval.stats.inference.few_changes import of_mean
 from saeval.stats.inference.means import mean_difference, proportion_interval
 from saeval.stats.metrics.confidence import auroc
@@ -84,7 +84,7 @@ def normalised_rows(pairs: PairedAnswers, confidence_level: float) -> tuple[Metr
     stated = answers.stated
     areas = [auroc(*model, count=stated.count) for model in stated.models]
     if areas[0] is not None and areas[1] is not None:
-        test = auroc_difference(
+        test = auroc_test(
             *stated.models[0],
             *stated.models[1],
             cluster=stated.cluster,

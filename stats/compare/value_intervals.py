@@ -9,7 +9,9 @@ from saeval.stats._core.arrays import BoolArray, IntArray
 from saeval.stats._core.counted import Count, those
 from saeval.stats._core.interval import Interval
 from saeval.stats.inference.auroc import auroc_interval
+from saeval.stats.inference.auroc_few_errors import few_errors_value
 from saeval.stats.inference.means import proportion_interval
+from saeval.stats.inference.smoothing import Model
 from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.ratios import ratio_of
@@ -19,7 +21,7 @@ from saeval.stats.metrics.registry import get_metric
 def value_intervals(
     key: MetricKey, pairs: PairedAnswers, confidence_level: float
 ) -> tuple[Interval | None, Interval | None]:
-    """Of base and checkpoint: Wilson's for proportions, DeLong's for the AUROC; None for others.
+    """Of base and checkpoint: Wilson's for proportions, the AUROC's; None for others.
 
     Parameters
     ----------
@@ -38,12 +40,7 @@ def value_intervals(
     if key == ("auroc", None):
         stated = pairs.stated
         first, second = (
-            auroc_interval(
-                *model,
-                cluster=stated.cluster,
-                count=stated.count,
-                confidence_level=confidence_level,
-            ).confidence_interval
+            _of_auroc(model, stated.cluster, stated.count, confidence_level)
             for model in stated.models
         )
         return first, second
@@ -59,6 +56,17 @@ def value_intervals(
         for outcome in _outcomes(key, pairs)
     )
     return first, second
+
+
+def _of_auroc(
+    model: Model, cluster: IntArray | None, count: Count, confidence_level: float
+) -> Interval | None:
+    few = few_errors_value(model, cluster, count)
+    if few is not None:
+        return few.interval(confidence_level)
+    return auroc_interval(
+        *model, cluster=cluster, count=count, confidence_level=confidence_level
+    ).confidence_interval
 
 
 @dataclass(frozen=True)

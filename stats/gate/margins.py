@@ -10,6 +10,7 @@ the other side of the limit, and the interval's ends are the two one-sided confi
 | the same with clusters | cluster-robust t * | Korn–Graubard * |
 | Brier score, mean confidence | paired t, cluster-robust with clusters * | the same * |
 | AUROC | influence functions (DeLong) | DeLong, on the logit scale |
+| the same with few errors or clusters | MOVER of beta limits | beta limits |
 | AURC | jackknife | – |
 | F1 and precision of a label | MOVER of beta limits | exact binomial |
 | the same with clusters | MOVER, Korn–Graubard | Korn–Graubard * |
@@ -36,13 +37,14 @@ from saeval.stats.bootstrap.paired import PairedBootstrap
 from saeval.stats.gate.value_tests import auroc_against, mean_against, ratio_against
 from saeval.stats.inference.aurc import aurc_difference
 from saeval.stats.inference.auroc import auroc_difference
+from saeval.stats.inference.auroc_few_errors import few_errors_difference
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
 from saeval.stats.inference.few_changes import few_changes
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.one_sided import (
     LimitTest,
     by_changes,
-    by_ratio,
+    by_mover,
     by_replicates,
     by_t,
     by_tango,
@@ -186,6 +188,10 @@ def _difference(
     kind, level = get_metric(key[0]).kind, 2 * confidence_level - 1
     if kind in ("auroc", "aurc"):
         stated = pairs.stated
+        if kind == "auroc":
+            few = few_errors_difference(*stated.models, stated.cluster, stated.count)
+            if few is not None:
+                return by_mover(few, limit, confidence_level)
         compare = auroc_difference if kind == "auroc" else aurc_difference
         test = compare(
             *stated.models[0],
@@ -196,7 +202,7 @@ def _difference(
         )
         return by_t(test, limit, confidence_level)
     if (ratio := difference_of_ratios(key, pairs)) is not None:
-        return by_ratio(ratio, limit, confidence_level)
+        return by_mover(ratio, limit, confidence_level)
     if pairs.cluster is not None and key in (tests := clustered_ratio_differences(pairs, level)):
         test = replace(tests[key], items=items_behind(key, pairs))
         return by_t(test, limit, confidence_level)

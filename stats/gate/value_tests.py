@@ -14,10 +14,12 @@ from saeval.stats._core.counted import Count, mean, number_of, those
 from saeval.stats._core.influence import DifferenceTest, lower_tail, quantile
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.auroc import auroc_interval
+from saeval.stats.inference.auroc_few_errors import few_errors_value
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, BoundedMean, bounded_mean
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.one_sided import (
     LimitTest,
+    by_mover,
     by_t,
     guarded,
     too_few,
@@ -104,9 +106,8 @@ def ratio_against(
     test = _proportion_against(hits, ratio.proportion(limit), confidence_level)
     ends = test.interval
     if ends is not None:
-        low, high = ratio.metric(np.array([ends.low, ends.high]))
-        ends = Interval(float(low), float(high), ends.method)
-    value = float(ratio.metric(np.array(hits.mean)))
+        ends = Interval(ratio.metric(ends.low), ratio.metric(ends.high), ends.method)
+    value = ratio.metric(hits.mean)
     return replace(test, estimate=value, limit=limit, interval=ends)
 
 
@@ -160,12 +161,17 @@ def _proportion(own: Rows, limit: float, confidence_level: float) -> LimitTest:
 def auroc_against(stated: StatedAnswers, limit: float, confidence_level: float) -> LimitTest:
     """The checkpoint's AUROC by DeLong's standard error on the logit scale.
 
+    Where errors are few, by `saeval.stats.inference.auroc_few_errors.few_errors_value`.
+
     References
     ----------
     .. [1] Qin, Hotilovac (2008), Comparison of non-parametric confidence intervals for the area
        under the ROC curve of a continuous-scale diagnostic test, Statistical Methods in Medical
        Research 17:207 (the logit keeps its level near 1, where the plain one does not).
     """
+    few = few_errors_value(stated.models[1], stated.cluster, stated.count)
+    if few is not None:
+        return by_mover(few, limit, confidence_level)
     own = auroc_interval(
         *stated.models[1],
         cluster=stated.cluster,

@@ -11,8 +11,8 @@ from saeval.stats._core.influence import DifferenceTest, lower_tail
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.bounded_mean import BoundedMean
 from saeval.stats.inference.few_changes import METHOD, FewChanges
+from saeval.stats.inference.mover import MoverDifference
 from saeval.stats.inference.proportions import tango_interval, tango_score
-from saeval.stats.inference.ratio_difference import RatioDifference
 
 _ROUNDING = 1e-12
 
@@ -86,18 +86,19 @@ def by_t(test: DifferenceTest, limit: float, confidence_level: float) -> LimitTe
     )
 
 
-def by_ratio(ratio: RatioDifference, limit: float, confidence_level: float) -> LimitTest:
-    """Of two proportions, each of items that its model picks."""
-    if ratio.items < FEWEST_ITEMS:
-        return too_few(ratio.difference, limit, confidence_level, ratio.items)
+def by_mover(difference: MoverDifference, limit: float, confidence_level: float) -> LimitTest:
+    """Of two proportions by the limits of each."""
+    found = difference.difference
+    if difference.items < FEWEST_ITEMS:
+        return too_few(found, limit, confidence_level, difference.items)
     return LimitTest(
-        ratio.difference,
+        found,
         limit,
-        ratio.interval(2 * confidence_level - 1),
-        ratio.pvalue_above(limit),
-        ratio.pvalue_below(limit),
-        ratio.items,
-        ratio.method,
+        difference.interval(2 * confidence_level - 1),
+        difference.pvalue_above(limit),
+        difference.pvalue_below(limit),
+        difference.items,
+        difference.method,
         confidence_level,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saeval.stats._core.answers import Answers, PairedAnswers
-from saeval.stats._core.arrays import BoolArray, FloatArray
+from saeval.stats._core.arrays import BoolArray
 from saeval.stats.metrics.metric import MetricKey
 
 
@@ -28,7 +28,7 @@ class Ratio:
     hits: BoolArray
     is_dice: bool
 
-    def metric(self, proportion: FloatArray) -> FloatArray:
+    def metric(self, proportion: float) -> float:
         """From the proportion; it rises with it."""
         return 2 * proportion / (1 + proportion) if self.is_dice else proportion
 

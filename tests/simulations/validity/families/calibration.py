@@ -60,7 +60,6 @@ def calibrated(items: int, levels: np.ndarray, over: float = 0.0, quick: bool = 
             Promise(name_of(ECE), TYPE_I, 0.04, 0.06, may_be_untested=True),
         ),
         quick,
-        share=0.5,
     )
 
 

@@ -54,7 +54,6 @@ def case(
         partial(simulate, items, shares, lost),
         (at_most(BUILT_IN, "PASS", 0.055),),
         quick,
-        share=0.4,
     )
 
 

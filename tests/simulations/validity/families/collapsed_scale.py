@@ -34,7 +34,6 @@ def case(items: int, common: float, dependent: bool = False, quick: bool = False
         partial(simulate, items, common, dependent),
         (Promise(name_of(SPREAD), TYPE_I, at_most=0.06, may_be_untested=True),),
         quick,
-        share=0.5,
     )
 
 

@@ -52,9 +52,7 @@ def name_of(design: Design, share: float) -> str:
 def case(items: int, share: float, clusters: int = 0, quick: bool = False) -> Case:
     design = Design(items, clusters, invalid=0.0)
     promises = tuple(at_most(what, "PASS", 0.055) for what in MUST_IMPROVE)
-    return Case(
-        name_of(design, share), partial(simulate, design, share), promises, quick, share=0.5
-    )
+    return Case(name_of(design, share), partial(simulate, design, share), promises, quick)
 
 
 def built_in(items: int, share: float) -> Case:
@@ -63,7 +61,6 @@ def built_in(items: int, share: float) -> Case:
         name_of(design, share),
         partial(simulate_built_in, design, share),
         (at_most(BUILT_IN, "PASS", 0.055),),
-        share=0.25,
     )
 
 

@@ -97,7 +97,6 @@ def coverage_case(clusters: int, largest: int = 50, quick: bool = False) -> Case
             )
         ),
         quick,
-        share=0.5,
     )
 
 
@@ -113,7 +112,6 @@ def gate_case(clusters: int, worse: float = 0.3) -> Case:
                 at_most(name_of(key), "REGRESSION", 0.055),
             )
         ),
-        share=0.5,
     )
 
 
