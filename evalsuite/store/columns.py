@@ -16,8 +16,8 @@ pairing and checks need, and no texts. A row is one prediction::
     document_hash, prompt_hash, target_hash               uint64 digest of the hash (`digests`)
     text_hash              uint64 digest of claim and evidence; null where both are empty
 
-A column that holds nothing has the type null. Digests live in memory alone: they are compared with
-those of the other model and never kept.
+A column that holds nothing has the type null. Digests are those of one process: they are compared
+with those of the other model and never kept.
 """
 
 from __future__ import annotations
@@ -90,11 +90,10 @@ def text_digests(claims: Any, evidence: Any) -> tuple[Digests, BoolArray]:
     evidence
         Array of lists of strings, shape (n,).
     """
-    from pandas.util import hash_array
 
     def hashed(strings: Any) -> Digests:
-        texts = one_array(strings).to_numpy(zero_copy_only=False)
-        return np.asarray(hash_array(texts.astype(object), categorize=False))
+        texts = one_array(strings).to_pylist()
+        return np.fromiter(map(hash, texts), np.int64, len(texts)).view(np.uint64)
 
     lists = one_array(evidence)
     found = hashed(claims)

@@ -39,7 +39,7 @@ from saeval.evalsuite.store.texts import to_texts
 from saeval.json_source import decode, open_file
 from saeval.stats._core.arrays import IntArray
 
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
 """Bytes that are read at a time."""
 _NEAR = 256
 """Lines that are read at once where they stand near each other."""

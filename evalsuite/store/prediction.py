@@ -38,7 +38,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -74,17 +74,24 @@ class _Record(BaseModel):
 class _NullIsAbsent(_Record):
     """A field that may be left out may as well be null."""
 
+    _defaults: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls._defaults = tuple(
+            name
+            for name, field in cls.model_fields.items()
+            if not field.is_required() and field.get_default(call_default_factory=True) is not None
+        )
+
     @model_validator(mode="before")
     @classmethod
     def _leave_out_nulls(cls, content: Any) -> Any:
-        if not isinstance(content, dict) or None not in content.values():
-            return content
-        fields = cls.model_fields
-        return {
-            key: value
-            for key, value in content.items()
-            if value is not None or key not in fields or fields[key].is_required()
-        }
+        if isinstance(content, dict):
+            nulls = [name for name in cls._defaults if content.get(name, ...) is None]
+            if nulls:
+                return {key: value for key, value in content.items() if key not in nulls}
+        return content
 
 
 class ShownDocument(_NullIsAbsent):
