@@ -346,7 +346,7 @@ def _stated(predictions: PredictionTable, task: Task) -> FloatArray:
 
 def _predicted(codes: IntArray, labels: Sequence[str]) -> IntArray:
     """Invalid answers, −1, as the number of labels."""
-    return np.where(codes < 0, len(labels), codes)
+    return np.where(codes < 0, codes.dtype.type(len(labels)), codes)
 
 
 def to_published_answers(predictions: PredictionTable, labels: tuple[str, ...]) -> PublishedAnswers:

@@ -193,18 +193,23 @@ def floats(column: Any) -> FloatArray:
 
 
 def codes(column: Any, values: Sequence[str]) -> IntArray:
-    """Where each string stands in `values`, shape (n,); −1 where it is null or none of them."""
+    """Where each string stands in `values`, shape (n,); −1 where it is null or none of them.
+
+    The numbers have the narrowest type that `values` needs.
+    """
     array = one_array(column)
+    kind = np.min_scalar_type(-len(values) - 1)
     if array.type == pa.null():
-        return np.full(len(array), -1)
+        return np.full(len(array), -1, dtype=kind)
     if not pa.types.is_dictionary(array.type):
         return np.asarray(
             pc.fill_null(pc.index_in(array, value_set=pa.array(values, pa.string())), -1),
-            dtype=np.int64,
+            dtype=kind,
         )
     places = {value: place for place, value in enumerate(values)}
-    known = np.array([places.get(value, -1) for value in array.dictionary.to_pylist()] + [-1])
-    return known[np.asarray(pc.fill_null(array.indices, len(known) - 1), dtype=np.int64)]
+    found = [places.get(value, -1) for value in array.dictionary.to_pylist()]
+    known = np.array([*found, -1], dtype=kind)
+    return np.asarray(known[np.asarray(pc.fill_null(array.indices, len(found)))])
 
 
 def distinct(column: Any) -> list[Any]:

@@ -150,11 +150,10 @@ class JsonLines(Source):
 
 @dataclass(frozen=True)
 class _Block:
-    """Whole lines of a file, where they start in it, and the number of the first."""
+    """Whole lines of a file, and where they start in it."""
 
     content: bytes
     offset: int
-    number: int
 
 
 def read_table(path: Path) -> PredictionTable:
@@ -168,7 +167,10 @@ def read_table(path: Path) -> PredictionTable:
     key = checksum_key(path)
     parts, starts = [], []
     names = _Names()
-    for columns, places in _in_order(path, key, names):
+    number = 1
+    for block, read in _in_order(path, key, names):
+        columns, places = read or _read_lines(path, block, number, key, names)
+        number += len(places) if read else block.content.count(b"\n")
         if columns.num_rows:
             parts.append(columns)
             starts.append(places)
@@ -207,54 +209,52 @@ class _Names:
         )
 
 
-def _in_order(path: Path, key: str | None, names: _Names) -> Iterator[tuple[pa.Table, IntArray]]:
-    """The columns of every block, and where its lines start; a few blocks at a time."""
+_Read = tuple[pa.Table, IntArray]
+"""The columns of a block, and where its lines start."""
+
+
+def _in_order(path: Path, key: str | None, names: _Names) -> Iterator[tuple[_Block, _Read | None]]:
+    """The blocks of a file, each with its columns if all its lines are certainly good."""
     workers = os.cpu_count() or 1
-    pending: deque[Future[tuple[pa.Table, IntArray]]] = deque()
+    pending: deque[tuple[_Block, Future[_Read | None]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
-            for number, block in enumerate(_blocks(path)):
-                if number == 0:
-                    yield _read_block(path, block, key, names)  # which teaches the names
+            for block in _blocks(path):
+                if block.offset == 0:  # which teaches the names
+                    yield block, _read_block(block, key, names)
                     continue
-                pending.append(pool.submit(_read_block, path, block, key, names))
+                pending.append((block, pool.submit(_read_block, block, key, names)))
                 if len(pending) > workers:
-                    yield pending.popleft().result()
+                    first, read = pending.popleft()
+                    yield first, read.result()
             while pending:
-                yield pending.popleft().result()
+                first, read = pending.popleft()
+                yield first, read.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _blocks(path: Path) -> Iterator[_Block]:
     with open_file(path) as file:
-        offset, number, rest = 0, 1, b""
-        while read := file.read(_BLOCK):
-            end = read.rfind(b"\n") + 1
-            if end == 0:
-                rest += read
-                continue
-            content, rest = rest + read[:end], read[end:]
-            yield _Block(content, offset, number)
+        offset = 0
+        while content := file.read(_BLOCK):
+            if not content.endswith(b"\n"):
+                content += file.readline()
+            yield _Block(content, offset)
             offset += len(content)
-            number += content.count(b"\n")
-        if rest:
-            yield _Block(rest, offset, number)
 
 
-def _read_block(
-    path: Path, block: _Block, key: str | None, names: _Names
-) -> tuple[pa.Table, IntArray]:
+def _read_block(block: _Block, key: str | None, names: _Names) -> _Read | None:
     content = block.content
     skipped = len(_BOM) if block.offset == 0 and content.startswith(_BOM) else 0
     starts = _line_starts(content, skipped)
-    if starts is not None and (key is None or _fit(content, starts, key)):
-        columns = _read_certain(content[skipped:], names, len(starts))
-        if columns is None and _teach(block, starts, names, key):
-            columns = _read_certain(content[skipped:], names, len(starts))
-        if columns is not None:
-            return columns, starts + block.offset
-    return _read_lines(path, block, key, names)
+    if starts is None or (key is not None and not _fit(content, starts, key)):
+        return None
+    certain = content[skipped:]
+    columns = _read_certain(certain, names, len(starts))
+    if columns is None and _teach(block, starts, names, key):
+        columns = _read_certain(certain, names, len(starts))
+    return None if columns is None else (columns, starts + block.offset)
 
 
 def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> bool:
@@ -272,13 +272,11 @@ def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> b
     return known != (names.labels, names.scores)
 
 
-def _read_lines(
-    path: Path, block: _Block, key: str | None, names: _Names
-) -> tuple[pa.Table, IntArray]:
+def _read_lines(path: Path, block: _Block, first: int, key: str | None, names: _Names) -> _Read:
     """Line by line: what is wrong is an error that says where."""
     predictions, starts = [], []
     place = 0
-    for number, line in enumerate(io.BytesIO(block.content), start=block.number):
+    for number, line in enumerate(io.BytesIO(block.content), start=first):
         where = f"{path}:{number}"
         if text := decode(line, where).strip():
             predictions.append(parse_line(text, where, key))
