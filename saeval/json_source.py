@@ -26,6 +26,7 @@ Content = TypeVar("Content", bound=BaseModel)
 
 _LARGEST = 2**63
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_HALF_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @contextmanager
@@ -115,7 +116,7 @@ def parse_json(
         raise error(f"{where}: is nested too deeply") from problem
     except ValueError as problem:
         raise error(f"{where}: not JSON ({problem})") from problem
-    return _whole(value) if "\\u" in text and not halves else value
+    return value if halves or not _HALF_ESCAPE.search(text) else _whole(value)
 
 
 def parse_object(

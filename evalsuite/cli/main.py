@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from saeval.command_line import run_command_line
@@ -22,6 +24,8 @@ _INTERRUPTED = "Interrupted. What is finished is kept; run the same command agai
 
 def main(arguments: list[str] | None = None) -> None:
     """Run ``saeval``; see `saeval.command_line` for its exit codes."""
+    # Arrow's own allocator keeps what is freed: a seventh of the memory of a comparison.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     run_command_line(cli, arguments, when_interrupted=_INTERRUPTED)
 
 

@@ -41,37 +41,50 @@ def cost_of(command: Sequence[str], *, codes: Sequence[int] = (0,)) -> Cost:
         assert process.stderr is not None
         os.set_blocking(process.stderr.fileno(), False)
         shared, most, said = 0.0, 1, b""
+        others: dict[int, float] = {}
         while True:
             ended, status, used = os.wait4(process.pid, os.WNOHANG)
             said = (said + (process.stderr.read() or b""))[-2000:]
             if ended:
                 break
-            together, count = _tree(process.pid)
-            shared, most = max(shared, together), max(most, count)
+            together, used_by = _tree(process.pid)
+            others |= used_by
+            shared, most = max(shared, together), max(most, 1 + len(used_by))
             time.sleep(_EVERY)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in codes:
         sys.exit(f"{' '.join(command)}\nended with {process.returncode}: {said.decode()}")
-    return Cost(wall, used.ru_utime + used.ru_stime, max(shared, used.ru_maxrss / 1024), most)
+    cpu = used.ru_utime + used.ru_stime + sum(others.values())
+    return Cost(wall, cpu, max(shared, used.ru_maxrss / 1024), most)
 
 
-def _tree(pid: int) -> tuple[float, int]:
-    """Memory of a process and its descendants, where it has any, and how many they are."""
+def _tree(pid: int) -> tuple[float, dict[int, float]]:
+    """Memory of a process and the others that it started to compute, and their processor time.
+
+    The kernel knows the peak of a single process, and the time of those that it waited for: what is
+    short or stands at a pipe is none of these others.
+    """
     try:
         root = psutil.Process(pid)
-        processes = [root, *root.children(recursive=True)]
+        others = [process for process in root.children(recursive=True) if _computes(process)]
     except psutil.Error:
-        return 0.0, 1
-    if len(processes) == 1:  # its peak is known to the kernel
-        return 0.0, 1
-    total = 0.0
-    for process in processes:
+        return 0.0, {}
+    if not others:
+        return 0.0, {}
+    total, used = 0.0, {}
+    for process in (root, *others):
         try:
             total += process.memory_full_info().pss
+            if process != root:
+                used[process.pid] = sum(process.cpu_times()[:2])
         except psutil.Error:
             continue
-    return total / 2**20, len(processes)
+    return total / 2**20, used
+
+
+def _computes(process: psutil.Process) -> bool:
+    return process.name().startswith("python") and "resource_tracker" not in str(process.cmdline())
 
 
 def fastest(run: Callable[[], Cost], seconds: float = 20.0) -> Cost:
