@@ -33,6 +33,7 @@ MOST_IN_A_BYTE, MOST_IN_TWO_BYTES = 80, 60_000
 _30, _27, _31 = np.uint64(30), np.uint64(27), np.uint64(31)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _COMPARED = 16
+_GUIDE_BITS = 18
 
 
 def mix(z: Any) -> Any:
@@ -61,22 +62,38 @@ class Poisson(NamedTuple):
     """Tables for drawing the Poisson counts of all units by inversion.
 
     Units of one stratum and count make a class. A count is `low` plus the number of `thresholds`
-    not above a 32-bit number; `guide` tells how many to skip from that number's leading bits.
+    below a 32-bit number; `guide` tells how many to skip from that number's leading bits.
     """
 
     first: IntArray
     """Shape (classes + 1,): the first unit of each class, and m."""
     low: IntArray
     start: IntArray
-    """Where the thresholds of each class start; they end with 2³², which nothing reaches."""
-    thresholds: Words
+    """Where the thresholds of each class start; they end with 2³² − 1, which nothing exceeds."""
+    thresholds: npt.NDArray[np.uint32]
     guide_start: IntArray
     guide_shift: npt.NDArray[np.uint32]
+    guide: npt.NDArray[np.uint16]
+
+
+class Originals(NamedTuple):
+    """Which unit each of the N originals is of, stratum after stratum.
+
+    Attributes
+    ----------
+    ends
+        Shape (m,): originals up to and with each unit.
+    guide, shift
+        The unit of original i·2^shift; that of the others follows within a few.
+    """
+
+    ends: IntArray
     guide: npt.NDArray[np.int32]
+    shift: int
 
 
 def poisson_tables(units: Units) -> Poisson:
-    """Thresholds round(2³²·P(X ≤ x)) of Poisson(λn) for every stratum and count n."""
+    """Thresholds round(2³²·P(X ≤ x)) − 1 of Poisson(λn) for every stratum and count n."""
     stratum = np.repeat(np.arange(len(units.strata) - 1), np.diff(units.strata))
     new = np.append(True, (np.diff(units.counts) != 0) | (np.diff(stratum) != 0))
     first = np.flatnonzero(new)
@@ -93,10 +110,10 @@ def poisson_tables(units: Units) -> Poisson:
         levels = np.round(levels).astype(np.uint64)
         low[index] += int((levels == 0).sum())
         kept = np.append(levels[(levels > 0) & (levels < 2**32)], np.uint64(2**32))
-        bits = min(16, int(4 * len(kept)).bit_length())
+        bits = min(16, int(2 * len(kept)).bit_length())
         corners = np.arange(1 << bits, dtype=np.uint64) << np.uint64(32 - bits)
-        thresholds.append(kept)
-        guides.append(np.searchsorted(kept, corners, side="right"))
+        thresholds.append((kept - np.uint64(1)).astype(np.uint32))
+        guides.append(np.searchsorted(kept, corners, side="right").astype(np.uint16))
         shifts.append(32 - bits)
     return Poisson(
         first=np.append(first, len(units.counts)),
@@ -105,7 +122,7 @@ def poisson_tables(units: Units) -> Poisson:
         thresholds=np.concatenate(thresholds),
         guide_start=_starts(guides),
         guide_shift=np.array(shifts, dtype=np.uint32),
-        guide=np.concatenate(guides).astype(np.int32),
+        guide=np.concatenate(guides),
     )
 
 
@@ -113,9 +130,12 @@ def _starts(parts: list[Any]) -> IntArray:
     return np.cumsum([0, *(len(part) for part in parts)])[:-1].astype(np.int64)
 
 
-def unit_of_draw(units: Units) -> npt.NDArray[np.int32]:
-    """The unit of each of the N originals, stratum after stratum."""
-    return np.repeat(np.arange(len(units.counts), dtype=np.int32), units.counts)
+def originals_of(units: Units) -> Originals:
+    """The unit of each of the N originals."""
+    ends = np.cumsum(units.counts)
+    shift = max(0, int(ends[-1]).bit_length() - _GUIDE_BITS)
+    starts = np.arange(0, ends[-1], 1 << shift)
+    return Originals(ends, np.searchsorted(ends, starts, side="right").astype(np.int32), shift)
 
 
 def weight_type(units: Units) -> type[np.uint8] | type[np.uint16]:
@@ -136,7 +156,7 @@ def weights(
     """How often each unit occurs in each of the replicates, shape (units, replicates)."""
     drawn = np.empty((len(units.counts), len(replicates)), dtype=weight_type(units))
     number = np.asarray(replicates, dtype=np.uint64)
-    original, before = unit_of_draw(units), 0
+    ends, before = np.cumsum(units.counts), 0
     for index in range(len(units.strata) - 1):
         first, last = int(units.strata[index]), int(units.strata[index + 1])
         total = int(units.counts[first:last].sum())
@@ -154,7 +174,7 @@ def weights(
         place = np.arange(len(column)) - np.repeat(np.cumsum(lack) - lack, lack)
         word = mix(keys[column] + (TOP_UP + place.astype(np.uint64)) * GOLDEN)
         item = ((word >> np.uint64(11)) * 2.0**-53 * total).astype(np.int64)
-        flat = original[before + item] * np.int64(len(number)) + column
+        flat = np.searchsorted(ends, before + item, side="right") * len(number) + column
         drawn += np.bincount(flat, minlength=drawn.size).reshape(drawn.shape).astype(drawn.dtype)
         before += total
     return drawn
@@ -174,13 +194,13 @@ def _poisson(
         rows = slice(int(tables.first[index]) - first, int(tables.first[index + 1]) - first)
         start = int(tables.start[index])
         end = int(tables.start[index + 1]) if index + 1 < len(tables.start) else None
-        thresholds = tables.thresholds[start:end][:-1].astype(np.uint32)
+        thresholds = tables.thresholds[start:end][:-1]
         if len(thresholds) > _COMPARED:
-            counts[rows] = np.searchsorted(thresholds, uniform[rows], side="right")
+            counts[rows] = np.searchsorted(thresholds, uniform[rows], side="left")
         else:
             small = np.zeros(counts[rows].shape, dtype=np.uint8)
             for threshold in thresholds:
-                small += uniform[rows] >= threshold
+                small += uniform[rows] > threshold
             counts[rows] = small
         counts[rows] += np.uint32(tables.low[index])
     return counts

@@ -21,8 +21,8 @@ from saeval.stats.bootstrap._multinomial import (
     GOLDEN,
     TOP_UP,
     Units,
+    originals_of,
     poisson_tables,
-    unit_of_draw,
     weight_type,
 )
 from saeval.stats.bootstrap._units import Entries
@@ -30,7 +30,7 @@ from saeval.stats.bootstrap._units import Entries
 TILE = 64
 _SHORT = 12
 _CACHE = 2**22
-_END = np.uint64(1 << 32)
+_END = np.uint32(0xFFFFFFFF)
 
 _mix = njit(inline="always")(_multinomial.mix)
 
@@ -59,12 +59,12 @@ def resampled_rows(
 ) -> list[FloatArray]:
     """`saeval.stats.metrics.from_counts.rows_of_tables` of every replicate for each model."""
     sizes = np.add.reduceat(units.counts, units.strata[:-1])
-    poisson, original = poisson_tables(units), unit_of_draw(units)
+    poisson, originals = poisson_tables(units), originals_of(units)
     weights = np.empty((len(units.counts), TILE), dtype=weight_type(units))
     views = [_View(weights, _sweep(model, cells)) for model in models]
     rows: list[list[FloatArray]] = [[] for _ in models]
     for start in range(0, n_resamples, TILE):
-        _draw(weights, start, seed, units.strata, sizes, poisson, original)
+        _draw(weights, start, seed, units.strata, sizes, poisson, originals)
         for parts, view, model in zip(rows, views, models, strict=True):
             bins = int(model.scale.bins.max(initial=-1)) + 1
             parts.append(_sum(view.rows(), view.sweep, cells, bins, model.scale.centre))
@@ -141,13 +141,12 @@ def _move_rows(weights: Any, unit: Any, row: Any, copy: Any) -> None:
 
 @njit(cache=True)
 def _draw(
-    weights: Any, start: Any, seed: Any, strata: Any, sizes: Any, poisson: Any, original: Any
+    weights: Any, start: Any, seed: Any, strata: Any, sizes: Any, poisson: Any, originals: Any
 ) -> None:
     """Fills `weights`, shape (units, TILE), for the replicates from `start` on."""
     keys = np.empty(TILE, np.uint64)
     totals = np.empty(TILE, np.int64)
     attempts = np.empty(TILE, np.int64)
-    items = np.empty(sizes.max(), np.int64)
     first_class, before = 0, 0
     for s in range(len(sizes)):
         attempts[:] = 0
@@ -165,9 +164,11 @@ def _draw(
             for place in range(lack):
                 word = _mix(keys[r] + (TOP_UP + np.uint64(place)) * GOLDEN)
                 uniform = np.float64(word >> np.uint64(11)) * 2.0**-53
-                items[place] = before + np.int64(uniform * sizes[s])
-            for place in range(lack):
-                weights[original[items[place]], r] += 1
+                item = before + np.int64(uniform * sizes[s])
+                unit = originals.guide[item >> originals.shift]
+                while originals.ends[unit] <= item:
+                    unit += 1
+                weights[unit, r] += 1
         first_class = following
         before += sizes[s]
 
@@ -192,18 +193,17 @@ def _poisson(
     while unit < last:
         start, low = poisson.start[of_class], poisson.low[of_class]
         shift, guide = poisson.guide_shift[of_class], poisson.guide_start[of_class]
-        # "u > t − 1" rather than "u ≥ t", so that filling up with the largest number adds nothing.
         length = 0
         short[:] = 0xFFFFFFFF
         while length < _SHORT and poisson.thresholds[start + length] < _END:
-            short[length] = poisson.thresholds[start + length] - np.uint64(1)
+            short[length] = poisson.thresholds[start + length]
             length += 1
         compare = poisson.thresholds[start + length] == _END
         for i in range(unit, poisson.first[of_class + 1]):
             if (i - first) % 2 == 0:
-                step = np.uint64((i - first) // 2) * GOLDEN
+                place = np.uint64((i - first) // 2) * GOLDEN
                 for r in range(TILE):
-                    word = _mix(keys[r] + step)
+                    word = _mix(keys[r] + place)
                     even[r] = np.uint32(word)
                     odd[r] = np.uint32(word >> np.uint64(32))
             uniform = even if (i - first) % 2 == 0 else odd
@@ -215,10 +215,10 @@ def _poisson(
                     weights[i, r] = count + low
             else:
                 for r in range(TILE):
-                    k = poisson.guide[guide + np.int64(uniform[r] >> shift)]
-                    while np.uint64(uniform[r]) >= poisson.thresholds[start + k]:
-                        k += 1
-                    weights[i, r] = low + k
+                    step = np.int64(poisson.guide[guide + np.int64(uniform[r] >> shift)])
+                    while uniform[r] > poisson.thresholds[start + step]:
+                        step += 1
+                    weights[i, r] = low + step
             for r in range(TILE):
                 totals[r] += weights[i, r]
         unit = poisson.first[of_class + 1]

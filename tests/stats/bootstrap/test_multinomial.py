@@ -8,8 +8,8 @@ from strategies import simulated
 from saeval.stats.bootstrap import _numba
 from saeval.stats.bootstrap._multinomial import (
     Units,
+    originals_of,
     poisson_tables,
-    unit_of_draw,
     weight_type,
     weights,
 )
@@ -41,7 +41,7 @@ def by_numpy(which, replicates):
 def compiled(which, replicates):
     sizes = np.add.reduceat(which.counts, which.strata[:-1])
     tile = np.empty((len(which.counts), _numba.TILE), dtype=weight_type(which))
-    tables, original, tiles = poisson_tables(which), unit_of_draw(which), []
+    tables, original, tiles = poisson_tables(which), originals_of(which), []
     for start in range(0, replicates, _numba.TILE):
         _numba._draw(tile, start, SEED, which.strata, sizes, tables, original)
         tiles.append(tile.copy())
