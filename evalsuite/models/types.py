@@ -123,8 +123,11 @@ class SavedPredictions:
         if not self.files:
             lines = (p.to_line() for items in self.predictions.values() for p in items.values())
             return hash_text("".join(lines))
-        files = "".join(hash_files(path.parent, [path.name]) for path in self.files)
-        return hash_text(files + self.columns)
+        known: dict[Path, str] = {}
+        for predictions in self.predictions.values():
+            known.update(predictions.file_hashes())
+        hashes = (known.get(path) or hash_files(path.parent, [path.name]) for path in self.files)
+        return hash_text("".join(hashes) + self.columns)
 
 
 AskableModel = LocalModel | ServedModel

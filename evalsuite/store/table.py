@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,10 @@ class Source(ABC):
         """Their texts alone, as `saeval.evalsuite.store.texts.TEXTS`."""
         return texts_of(self.read(rows))
 
+    def file_hashes(self) -> Mapping[Path, str]:
+        """`saeval.hub.hash_files` of the files that were read whole, as they were then."""
+        return {}
+
 
 @dataclass(frozen=True)
 class InMemory(Source):
@@ -55,6 +60,9 @@ class _Joined(Source):
 
     sources: Sequence[Source]
     starts: IntArray
+
+    def file_hashes(self) -> Mapping[Path, str]:
+        return {path: sha for one in self.sources for path, sha in one.file_hashes().items()}
 
     def read(self, rows: IntArray) -> list[Prediction]:
         which = np.searchsorted(self.starts, rows, side="right") - 1
@@ -84,6 +92,9 @@ class _InGroup(Source):
     source: Source
     task: str
     scores: tuple[str, ...]
+
+    def file_hashes(self) -> Mapping[Path, str]:
+        return self.source.file_hashes()
 
     def read(self, rows: IntArray) -> list[Prediction]:
         return [self._rename(prediction) for prediction in self.source.read(rows)]
@@ -167,6 +178,10 @@ class PredictionTable(Mapping[Key, Prediction]):
             return self
         places = rows if self._rows is None else self._rows[rows]
         return PredictionTable(self.columns.take(pa.array(rows)), self._source, places)
+
+    def file_hashes(self) -> Mapping[Path, str]:
+        """See `Source`."""
+        return self._source.file_hashes()
 
     def ids(self) -> list[str]:
         """The ids of the items, one for each row."""
@@ -338,6 +353,9 @@ class _Rows(Source):
     """A table as a source."""
 
     table: PredictionTable
+
+    def file_hashes(self) -> Mapping[Path, str]:
+        return self.table.file_hashes()
 
     def read(self, rows: IntArray) -> list[Prediction]:
         return self.table.read(rows)
