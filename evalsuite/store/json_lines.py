@@ -203,6 +203,11 @@ class _Names:
             scores.update(dict.fromkeys(prediction.scores))
         self.labels, self.scores = tuple(labels), tuple(scores)
 
+    @property
+    def known(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """All of them."""
+        return self.labels, self.scores
+
     def schema(self) -> Any:
         """What a line may hold."""
         probabilities = pa.struct([(label, pa.float64()) for label in self.labels])
@@ -258,15 +263,17 @@ def _read_block(block: _Block, key: str | None, names: _Names) -> _Read | None:
     if starts is None or (key is not None and not _fit(content, starts, key)):
         return None
     certain = content[skipped:]
+    known = names.known
     columns = _read_certain(certain, names, len(starts))
-    if columns is None and _teach(block, starts, names, key):
-        columns = _read_certain(certain, names, len(starts))
+    if columns is None:
+        _teach(block, starts, names, key)
+        if names.known != known:  # by this block, or by another meanwhile
+            columns = _read_certain(certain, names, len(starts))
     return None if columns is None else (columns, starts + block.offset)
 
 
-def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> bool:
-    """Learn the labels and scores of some of a block's lines; whether there was one to learn."""
-    known = (names.labels, names.scores)
+def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> None:
+    """Learn the labels and scores of some of a block's lines."""
     seen: list[Prediction] = []
     for row in dict.fromkeys((0, len(starts) // 2, len(starts) - 1)):
         end = block.content.find(b"\n", int(starts[row]))
@@ -274,9 +281,8 @@ def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> b
         try:
             seen.append(parse_line(decode(line, "").strip(), "", key))
         except InputError:
-            return False
+            return
     names.learn(seen)
-    return known != (names.labels, names.scores)
 
 
 def _read_lines(path: Path, block: _Block, first: int, key: str | None, names: _Names) -> _Read:
