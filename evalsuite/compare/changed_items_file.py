@@ -27,7 +27,7 @@ from saeval.evalsuite.compare.changed_items import (
     to_items,
     to_table,
 )
-from saeval.evalsuite.importers.parquet import open_parquet
+from saeval.evalsuite.store.parquet_file import open_parquet
 from saeval.evalsuite.store.texts import encodable
 from saeval.files import replace_file
 from saeval.stats.compare.changed_items import KindOfChange

@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from saeval.errors import InputError
 from saeval.evalsuite.importers.kinds import ARROW
+from saeval.evalsuite.store.parquet_file import naming, open_parquet
 from saeval.json_source import open_file
-from saeval.terminal_text import one_line
 
 LARGEST_TABLE = 4 * 2**30
 """Bytes of a table when unpacked."""
@@ -89,20 +91,8 @@ def _check_size(path: Path, rows: int, size: int) -> None:
 
 
 @contextmanager
-def open_parquet(path: Path) -> Iterator[Any]:
-    """A Parquet file; what pyarrow says of a bad one becomes an `InputError` that names it."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    with open_file(path) as file, _named(path, "a Parquet file", pa.ArrowException):
-        yield parquet.ParquetFile(file, page_checksum_verification=True)
-
-
-@contextmanager
 def _arrow(path: Path) -> Iterator[Any]:
-    import pyarrow as pa
-
-    with open_file(path) as file, _named(path, "an Arrow file", pa.ArrowException):
+    with open_file(path) as file, naming(path, "an Arrow file"):
         is_stream = file.read(len(ARROW)) != ARROW
         file.seek(0)
         if is_stream:
@@ -112,18 +102,3 @@ def _arrow(path: Path) -> Iterator[Any]:
             whole = pa.ipc.open_file(file)
             batches = (whole.get_batch(number) for number in range(whole.num_record_batches))
             yield list(whole.schema.names), batches
-
-
-@contextmanager
-def _named(path: Path, what: str, error_of_arrow: type[Exception]) -> Iterator[None]:
-    """Let what pyarrow says of a bad file name it."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (error_of_arrow, OSError, ValueError, OverflowError, MemoryError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise InputError(
-            f"{path}: {what} that is cut off or damaged ({one_line(str(error), 200)})"
-        ) from error

@@ -33,8 +33,16 @@ from saeval.evalsuite.importers.imported import (
     Importer,
     NotReadError,
 )
-from saeval.evalsuite.importers.kinds import describe_file, first_line, head_text, read_head
+from saeval.evalsuite.importers.kinds import (
+    PARQUET,
+    describe_file,
+    first_line,
+    head_text,
+    read_head,
+)
+from saeval.evalsuite.store import parquet_predictions
 from saeval.evalsuite.store.json_lines import read_table
+from saeval.evalsuite.store.parquet_predictions import is_predictions
 from saeval.json_source import parse_json, read_bytes
 from saeval.terminal_text import quoted
 
@@ -60,6 +68,10 @@ def _read_ours(path: Path) -> ImportedPredictions:
     return ImportedPredictions(path.stem, read_table(path))
 
 
+def _is_parquet_of_ours(path: Path, _: str) -> bool:
+    return read_head(path).startswith(PARQUET) and is_predictions(path)
+
+
 _importers = [
     Importer(
         "lm-eval samples",
@@ -75,6 +87,11 @@ _importers = [
         "a study's JSON",
         study.recognises,
         lambda path: ImportedPredictions(*study.read_study(path), is_named=True),
+    ),
+    Importer(
+        "saeval predictions in Parquet",
+        _is_parquet_of_ours,
+        lambda path: ImportedPredictions(path.stem, parquet_predictions.read_table(path)),
     ),
     _TABLE,
     Importer("saeval predictions", lambda _, line: tables.is_ours(line), _read_ours),

@@ -38,7 +38,7 @@ def columns_of(read: pa.Table) -> pa.Table:
         "confidence_normalised": read["confidence_normalised"],
         "label_probabilities": read["label_probabilities"],
         "scores": read["scores"],
-        "usage": _filled_usage(read["usage"]),
+        "usage": filled_usage(read["usage"]),
         "published": read["published"],
         "right_in_reasoning": pc.fill_null(read["right_in_reasoning"], False),
         "has_evidence": read["has_evidence"],
@@ -119,7 +119,7 @@ def fields_of(column: Any) -> Callable[[str], Any]:
     return lambda name: store_columns.field(struct, name)
 
 
-def _filled_usage(column: Any) -> Any:
+def filled_usage(column: Any) -> Any:
     """With the defaults of what a line may leave out."""
     usage = one_array(column)
     values = [store_columns.field(usage, own.name) for own in store_columns.USAGE]

@@ -281,16 +281,17 @@ def _array(values: list[Any], kind: Any) -> Any:
     try:
         return pa.array(values, kind)
     except UnicodeEncodeError:
-        return pa.array([_escaped(value) for value in values], kind)
+        return pa.array([escaped(value) for value in values], kind)
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
+    """Texts within without halves of surrogate pairs, which stand as escapes."""
     if isinstance(value, str):
         return value.encode("utf-8", errors="backslashreplace").decode()
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
+    if isinstance(value, (list, tuple)):
+        return [escaped(item) for item in value]
     if isinstance(value, dict):
-        return {_escaped(key): _escaped(item) for key, item in value.items()}
+        return {escaped(key): escaped(item) for key, item in value.items()}
     return value
 
 

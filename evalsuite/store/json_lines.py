@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from saeval.evalsuite.store.certain import (
     with_texts_hashed,
 )
 from saeval.evalsuite.store.columns import one_array
+from saeval.evalsuite.store.parquet_rows import rows_of, rows_of_certain
 from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_line
 from saeval.evalsuite.store.table import PredictionTable, Source
 from saeval.evalsuite.store.texts import to_texts
@@ -171,13 +173,9 @@ def read_table(path: Path) -> PredictionTable:
     """
     key = checksum_key(path)
     parts, starts = [], []
-    names = _Names()
-    number = 1
     digest = hashlib.sha256(path.name.encode() + b"\0")  # as `saeval.hub.hash_files` has it
-    for block, read in _in_order(path, key, names):
-        digest.update(block.content)
-        columns, places = read or _read_lines(path, block, number, key, names)
-        number += len(places) if read else block.content.count(b"\n")
+    for content, (columns, places) in _in_order(path, key, _COLUMNS):
+        digest.update(content)
         if columns.num_rows:
             parts.append(columns)
             starts.append(places)
@@ -185,6 +183,38 @@ def read_table(path: Path) -> PredictionTable:
         return PredictionTable.of(())
     source = JsonLines(path, np.concatenate(starts), key, digest.hexdigest())
     return PredictionTable(store_columns.concat(parts), source)
+
+
+def read_rows(path: Path) -> Iterator[pa.Table]:
+    """The predictions of a file of JSON lines as `saeval.evalsuite.store.parquet_rows.SCHEMA`.
+
+    Raises
+    ------
+    InputError
+        As `read_table`.
+    """
+    made = _Made(_rows_of_certain, rows_of)
+    for _, (rows, _) in _in_order(path, checksum_key(path), made):
+        yield rows
+
+
+def _rows_of_certain(read: pa.Table, content: bytes) -> pa.Table | None:
+    """Rows of lines whose labels and scores all stand in the order in which they were read."""
+    labels = store_columns.field_names(read["label_probabilities"])
+    scores = store_columns.field_names(read["scores"])
+    of_labels = b", ".join(rb"%s: [^,{}]+" % _json_string(label) for label in labels)
+    of_scores = b"".join(rb"(?:%s: \{[^{}]*\}(?:, )?)?" % _json_string(own) for own in scores)
+    for name, entries in (("label_probabilities", of_labels), ("scores", of_scores)):
+        pattern = rb'"%s": \{%s\}' % (name.encode(), entries)
+        given = len(read) - read[name].null_count
+        if given and sum(1 for _ in re.finditer(pattern, content)) != given:
+            return None
+    return rows_of_certain(read)
+
+
+def _json_string(text: str) -> bytes:
+    """As saeval writes it, for a pattern."""
+    return re.escape(json.dumps(text, ensure_ascii=False).encode())
 
 
 class _Names:
@@ -222,20 +252,50 @@ class _Names:
 
 
 _Read = tuple[pa.Table, IntArray]
-"""The columns of a block, and where its lines start."""
+"""A table of a block, and where its lines start."""
 
 
-def _in_order(path: Path, key: str | None, names: _Names) -> Iterator[tuple[_Block, _Read | None]]:
-    """The blocks of a file, each with its columns if all its lines are certainly good."""
+@dataclass(frozen=True)
+class _Made:
+    """What tables are made of lines.
+
+    Attributes
+    ----------
+    of_certain
+        Makes one of what Arrow read and the bytes that it read; None where it cannot.
+    of_predictions
+        Makes one of objects.
+    """
+
+    of_certain: Callable[[pa.Table, bytes], pa.Table | None]
+    of_predictions: Callable[[Sequence[Prediction]], pa.Table]
+
+
+_COLUMNS = _Made(lambda read, _: columns_of(read), store_columns.from_predictions)
+
+
+def _in_order(path: Path, key: str | None, made: _Made) -> Iterator[tuple[bytes, _Read]]:
+    """The content of every block, a table of it, and where its lines start."""
+    names = _Names()
+    number = 1
+    for block, read in _read_blocks(path, key, names, made):
+        yield block.content, read or _read_lines(path, block, number, key, names, made)
+        number += len(read[1]) if read else block.content.count(b"\n")
+
+
+def _read_blocks(
+    path: Path, key: str | None, names: _Names, made: _Made
+) -> Iterator[tuple[_Block, _Read | None]]:
+    """The blocks of a file, each with its table if all its lines are certainly good."""
     workers = os.cpu_count() or 1
     pending: deque[tuple[_Block, Future[_Read | None]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:
             for block in _blocks(path):
                 if block.offset == 0:  # which teaches the names
-                    yield block, _read_block(block, key, names)
+                    yield block, _read_block(block, key, names, made)
                     continue
-                pending.append((block, pool.submit(_read_block, block, key, names)))
+                pending.append((block, pool.submit(_read_block, block, key, names, made)))
                 if len(pending) > workers:
                     first, read = pending.popleft()
                     yield first, read.result()
@@ -256,7 +316,7 @@ def _blocks(path: Path) -> Iterator[_Block]:
             offset += len(content)
 
 
-def _read_block(block: _Block, key: str | None, names: _Names) -> _Read | None:
+def _read_block(block: _Block, key: str | None, names: _Names, made: _Made) -> _Read | None:
     content = block.content
     skipped = len(_BOM) if block.offset == 0 and content.startswith(_BOM) else 0
     starts = _line_starts(content, skipped)
@@ -264,12 +324,12 @@ def _read_block(block: _Block, key: str | None, names: _Names) -> _Read | None:
         return None
     certain = content[skipped:]
     known = names.known
-    columns = _read_certain(certain, names, len(starts))
-    if columns is None:
+    table = _read_certain(certain, names, len(starts), made)
+    if table is None:
         _teach(block, starts, names, key)
         if names.known != known:  # by this block, or by another meanwhile
-            columns = _read_certain(certain, names, len(starts))
-    return None if columns is None else (columns, starts + block.offset)
+            table = _read_certain(certain, names, len(starts), made)
+    return None if table is None else (table, starts + block.offset)
 
 
 def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> None:
@@ -285,7 +345,9 @@ def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> N
     names.learn(seen)
 
 
-def _read_lines(path: Path, block: _Block, first: int, key: str | None, names: _Names) -> _Read:
+def _read_lines(
+    path: Path, block: _Block, first: int, key: str | None, names: _Names, made: _Made
+) -> _Read:
     """Line by line: what is wrong is an error that says where."""
     predictions, starts = [], []
     place = 0
@@ -296,7 +358,7 @@ def _read_lines(path: Path, block: _Block, first: int, key: str | None, names: _
             starts.append(block.offset + place)
         place += len(line)
     names.learn(predictions)
-    return store_columns.from_predictions(predictions), np.array(starts, dtype=np.int64)
+    return made.of_predictions(predictions), np.array(starts, dtype=np.int64)
 
 
 def _line_starts(content: bytes, skipped: int) -> IntArray | None:
@@ -337,8 +399,8 @@ def _fit(content: bytes, starts: IntArray, key: str) -> bool:
     return True
 
 
-def _read_certain(content: bytes, names: _Names, lines: int) -> pa.Table | None:
-    """The columns of lines that are all good beyond doubt; None otherwise."""
+def _read_certain(content: bytes, names: _Names, lines: int, made: _Made) -> pa.Table | None:
+    """A table of lines that are all good beyond doubt; None otherwise."""
     try:
         read = _read_json(content, names.schema(), "error")
     except _NOT_FOR_ARROW:
@@ -347,7 +409,7 @@ def _read_certain(content: bytes, names: _Names, lines: int) -> pa.Table | None:
         return None
     scores = flat_scores(one_array(read["scores"]))
     read = read.set_column(read.schema.get_field_index("scores"), "scores", scores)
-    return columns_of(with_texts_hashed(read)) if is_certain(read) else None
+    return made.of_certain(with_texts_hashed(read), content) if is_certain(read) else None
 
 
 def _says_all(read: pa.Table) -> bool:
