@@ -153,10 +153,40 @@ def from_predictions(predictions: Sequence[Prediction]) -> pa.Table:
     return pa.table(columns)
 
 
-def concat(parts: Sequence[pa.Table]) -> pa.Table:
-    """Tables of columns one after the other, with one dictionary for each column."""
-    joined = pa.concat_tables(parts, promote_options="permissive")
-    return joined.unify_dictionaries().combine_chunks()
+def concat(parts: list[pa.Table]) -> pa.Table:
+    """Tables of columns one after the other, with one dictionary for each column.
+
+    The list is emptied, so that no more than a column is in memory twice, and whole numbers get the
+    narrowest type that holds them.
+    """
+    chunked = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
+    parts.clear()
+    joined = {}
+    for name in chunked.column_names:
+        joined[name] = _narrow(one_array(chunked[name]))
+        chunked = chunked.drop_columns([name])
+    return pa.table(joined)
+
+
+def _narrow(array: Any) -> Any:
+    """With whole numbers in as few bytes as hold them all, also those of dictionaries and usage."""
+    if pa.types.is_dictionary(array.type):
+        return pa.DictionaryArray.from_arrays(_narrow(array.indices), array.dictionary)
+    if pa.types.is_struct(array.type) and array.type.get_field_index("prompt_tokens") >= 0:
+        fields = [
+            _narrow(pc.struct_field(array, [place])) for place in range(array.type.num_fields)
+        ]
+        mask = pc.is_null(array) if array.null_count else None
+        return pa.StructArray.from_arrays(fields, names=field_names(array), mask=mask)
+    if pa.types.is_signed_integer(array.type):
+        limits = pc.min_max(array)
+        for kind in (pa.int8(), pa.int16(), pa.int32()):
+            try:
+                limits.cast(pa.struct([("min", kind), ("max", kind)]))
+            except pa.ArrowInvalid:
+                continue
+            return array.cast(kind)
+    return array
 
 
 def drop_nulls_of_structs(table: pa.Table) -> pa.Table:
@@ -209,7 +239,7 @@ def codes(column: Any, values: Sequence[str]) -> IntArray:
     places = {value: place for place, value in enumerate(values)}
     found = [places.get(value, -1) for value in array.dictionary.to_pylist()]
     known = np.array([*found, -1], dtype=kind)
-    return np.asarray(known[np.asarray(pc.fill_null(array.indices, len(found)))])
+    return np.asarray(known[np.asarray(pc.fill_null(array.indices.cast(pa.int64()), len(found)))])
 
 
 def distinct(column: Any) -> list[Any]:

@@ -204,7 +204,7 @@ def certain_layout(rows: pa.Table) -> pa.Table | None:
 
 def predictions_of(rows: pa.Table, places: Iterable[str]) -> list[Prediction]:
     """Predictions of rows; each place starts the message of the `InputError` if it is none."""
-    read = zip(places, rows.to_pylist(maps_as_pydicts="strict"), strict=True)
+    read = zip(places, rows.to_pylist(), strict=True)
     return [_prediction(row, where) for where, row in read]
 
 
@@ -235,6 +235,11 @@ _OF_OBJECTS = pa.schema(
 def _prediction(row: dict[str, Any], where: str) -> Prediction:
     has_evidence = row.pop("has_evidence")
     row.pop("text_hash")
+    if row["label_probabilities"] is not None:
+        pairs = row["label_probabilities"]
+        row["label_probabilities"] = dict(pairs)
+        if len(row["label_probabilities"]) < len(pairs):
+            raise InputError(f"{where}: `label_probabilities`: the same label stands twice")
     listed = row["scores"] or []
     scores = {
         score["name"]: {
