@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 
@@ -19,6 +20,8 @@ def satrain() -> None:
 
 
 def _start(module: str) -> None:
+    # Modules and predictions stay: to look through them for garbage is a tenth of a short command.
+    gc.set_threshold(100_000, 20, 20)
     try:
         main = import_module(module).main
     except KeyboardInterrupt:
