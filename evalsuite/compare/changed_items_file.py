@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -74,7 +75,7 @@ def _write(
             write_page_checksum=True,
         ) as writer,
     ):
-        for group in (shown, *_in_groups(rest)):
+        for group in chain([shown], _in_groups(rest)):
             if rows := sum(table.num_rows for table in group):
                 writer.write_table(pa.concat_tables(group).cast(schema), row_group_size=rows)
     return path

@@ -238,19 +238,27 @@ def test_rows_are_written_a_few_at_a_time(made, tmp_path, monkeypatch):
     """However many there are, no more are made at once, and the rows are the same."""
     from saeval.evalsuite.compare import changed_items_file
 
-    sizes = []
-    read = PredictionTable.read_texts
+    sizes: list[int] = []
+    read, write = PredictionTable.read_texts, parquet.ParquetWriter.write_table
+
+    def counted(table, rows):
+        sizes.append(len(rows))
+        return read(table, rows)
+
+    def noted(writer, table, **how):
+        sizes.append(-len(table))
+        return write(writer, table, **how)
+
     monkeypatch.setattr(changed_items, "_AT_A_TIME", 8)
     monkeypatch.setattr(changed_items_file, "_GROUP_ROWS", 20)
-    monkeypatch.setattr(
-        PredictionTable,
-        "read_texts",
-        lambda self, rows: sizes.append(len(rows)) or read(self, rows),
-    )
+    monkeypatch.setattr(PredictionTable, "read_texts", counted)
+    monkeypatch.setattr(parquet.ParquetWriter, "write_table", noted)
     comparison = saeval.compare(
         made / "base.jsonl", made / "checkpoint.jsonl", **FEW, out=tmp_path / "out"
     )
-    assert 0 < max(sizes) <= 8
+    assert max(sizes) <= 8
+    read_last = max(place for place, size in enumerate(sizes) if size > 0)
+    assert sum(size < 0 for size in sizes[:read_last]) >= 2  # row groups go before the last is read
     path = tmp_path / "out" / CHANGED_ITEMS
     file = parquet.ParquetFile(path)
     assert file.num_row_groups > 3
