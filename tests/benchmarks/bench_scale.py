@@ -21,6 +21,7 @@ import scale_data as data
 from rich.console import Console
 from scale_measure import Cost, by_hand, cost_of, evalsig, fastest, json_loads
 from scale_page import Point, Seen, console_table, draw, write_page
+from scale_parquet import make_parquet_pair
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "bench-data"
@@ -63,10 +64,13 @@ ROWS = (
     Row("verbal-1e6", "10⁶ pairs, JSONL, verbal confidence", 10**6, _pair(), 20, 1500),
     Row("continuous-1e6", "10⁶, continuous confidence", 10**6, _pair(continuous=True), 40, 2000),
     Row("clusters-1e6", "10⁶, 10⁵ clusters", 10**6, _clusters, 40, 2000),
+    Row("parquet-1e7", "10⁷, Parquet, verbal confidence", 10**7, make_parquet_pair, 90, 4000),
     Row("gate-1e6", "10⁶, gate with the built-in policy", 10**6, _pair(), 15, 1500, "gate"),
     Row("checkpoints", "50 checkpoints × 3 tasks × 1,000", 150_000, _series, 60, 1000),
     Row("published", "three published pairs, cold", 3000, _published, 2.5, 300),
 )
+
+PARQUET = next(row for row in ROWS if row.make is make_parquet_pair)
 
 
 def main() -> None:
@@ -76,7 +80,7 @@ def main() -> None:
     parser.add_argument(
         "--sizes",
         type=lambda text: [int(float(size)) for size in text.split(",") if size],
-        default=[10**4, 10**5, 10**6],
+        default=[10**4, 10**5, 10**6, 10**7],
         help="pairs of the picture of cost over size; empty for none",
     )
     parser.add_argument("--peers", default=sys.executable, help="a Python that has evalsig")
@@ -93,13 +97,14 @@ def main() -> None:
     if arguments.only:
         return
     points = [
-        Point("saeval, JSONL", size, compared(files(ROWS[0], size)))
+        Point(name, size, cost(files(row, size)))
+        for name, row, cost in (
+            ("saeval, JSONL", ROWS[0], compared),
+            ("saeval, Parquet", PARQUET, compared),
+            ("json.loads of the files", ROWS[0], json_loads),
+        )
         for size in arguments.sizes
-        if size <= limit
-    ] + [
-        Point("json.loads of the files", size, json_loads(files(ROWS[0], size)))
-        for size in arguments.sizes
-        if size <= limit
+        if size <= (limit if row is PARQUET else min(limit, 10**6))
     ]
     picture = DATA / "scale.png" if arguments.quick else ROOT / "docs/evidence/pictures/scale.png"
     slopes = draw(points, picture)
@@ -133,7 +138,8 @@ def measure(row: Row, pairs: int, peers: str) -> Seen:
     paths = files(row, pairs)
     print(f"{row.name}: {pairs:,} pairs", file=sys.stderr)
     cost = compared(paths, row.command)
-    of_json = None if row.make is _published else json_loads(paths)
+    is_json = row.make not in (_published, make_parquet_pair)
+    of_json = json_loads(paths) if is_json else None
     others: dict[str, Cost | None] = {}
     if row.name.startswith("verbal"):
         others = {"by hand": by_hand(paths), "evalsig": evalsig(peers, paths)}

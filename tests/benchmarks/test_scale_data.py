@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from scale_data import TASKS, kept, make_pair, make_series
+from scale_parquet import make_parquet_pair
 
-from saeval.evalsuite.store.prediction import read_predictions
+from saeval.evalsuite.store.parquet_predictions import read_rows
+from saeval.evalsuite.store.prediction import Prediction, read_predictions
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,18 @@ def test_lines_are_those_of_a_run(tmp_path: Path, options: dict[str, object]) ->
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         assert [prediction.to_line() for prediction in read_predictions(path)] == lines
         assert len(lines) == 200
+
+
+def test_rows_of_parquet_are_whole_predictions_that_fit_together(tmp_path: Path) -> None:
+    sides = [[p for _, p in read_rows(path)] for path in make_parquet_pair(tmp_path, 300)]
+    for predictions in sides:
+        assert [Prediction.model_validate(p.model_dump()) for p in predictions] == predictions
+        assert {p.status for p in predictions} == {"answered", "abstained", "invalid"}
+    for one, other in zip(*sides, strict=True):
+        assert (one.item_id, one.document, one.prompt_hash, one.target) == (
+            *(other.item_id, other.document, other.prompt_hash, other.target),
+        )
+        assert one.label_probabilities is None
 
 
 def test_a_series_asks_every_model_the_same(tmp_path: Path) -> None:
