@@ -138,10 +138,16 @@ class JsonLines(Source):
     def _lines(self, rows: IntArray) -> Iterator[bytes | memoryview]:
         """Lines in the order of the file; those that stand near each other are read at once."""
         with open_file(self.path) as file:
+            if not len(rows):
+                return
             starts = self.starts[rows]
-            ends = np.append(self.starts[1:], file.seek(0, os.SEEK_END))[rows]
+            last = len(self.starts) - 1
+            ends = self.starts[np.minimum(rows + 1, last)]
+            ends[rows == last] = file.seek(0, os.SEEK_END)
             ends = np.maximum(starts, ends)  # of a file that was cut meanwhile
-            for piece in range(0, len(rows), _NEAR):
+            breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
+            starts, ends = starts[[0, *breaks]], ends[[*(breaks - 1), -1]]  # of neighbours together
+            for piece in range(0, len(starts), _NEAR):
                 at = slice(piece, piece + _NEAR)
                 first, size = int(starts[at][0]), int(ends[at][-1] - starts[at][0])
                 is_near = size <= 16 * int((ends[at] - starts[at]).sum())
