@@ -327,6 +327,25 @@ def paired_answers(
     ValueError
         If the arrays differ in length or hold values out of range, or the labels do not fit; the
         message names the argument and the rule.
+
+    Notes
+    -----
+    Arrays are taken as they are, without a copy: whole numbers of any width, so that ``int8`` will
+    do for labels, and confidences in double precision.
+
+    Examples
+    --------
+    Five hundred thousand pairs, grouped by target, both labels and both confidences, are five rows.
+
+    >>> from saeval.stats import StatsConfig, compare_task
+    >>> base = Answers(np.array([0, 0, 1, 0, 2]), np.array([0.9, 0.8, 0.9, 0.9, 0.7]))
+    >>> checkpoint = Answers(np.array([0, 2, 1, 2, 2]), np.array([0.9, 0.5, 0.9, 0.6, 0.8]))
+    >>> count = np.array([200_000, 50_000, 100_000, 30_000, 120_000])
+    >>> target = np.array([0, 0, 1, 2, 2])
+    >>> pairs = paired_answers(("PASS", "FAIL", "NA"), "NA", target, base, checkpoint, count=count)
+    >>> result = compare_task("claims", pairs, StatsConfig(n_resamples=200))
+    >>> result.items, round(result.metric("accuracy").difference, 3)
+    (500000, -0.04)
     """
     if len(set(labels)) != len(labels) or len(labels) < 2:
         raise ValueError(f"`labels` must be two or more different classes, found {labels}")

@@ -45,7 +45,7 @@ def real(name: str, array: npt.NDArray[Any]) -> FloatArray:
             raise ValueError(f"`{name}` must hold numbers, found {strange[0]!r}")
     elif array.dtype.kind not in "biuf":
         raise ValueError(f"`{name}` must hold real numbers, found {array.dtype}")
-    return array.astype(np.float64)
+    return array.astype(np.float64, copy=False)
 
 
 def whole(name: str, value: float, least: int = 0) -> int:
@@ -87,7 +87,7 @@ def outcomes(name: str, values: npt.ArrayLike) -> BoolArray:
     array = vector(name, values)
     if array.dtype != np.bool_ and not np.isin(real(name, array), (0, 1)).all():
         raise ValueError(f"`{name}` must hold only True and False (or 1 and 0)")
-    return array.astype(np.bool_)
+    return array.astype(np.bool_, copy=False)
 
 
 def confidences(name: str, values: npt.ArrayLike, *, missing: bool = False) -> FloatArray:
@@ -122,7 +122,7 @@ def answers(
 
 
 def classes(name: str, values: npt.ArrayLike, count: int) -> IntArray:
-    """Class indices in 0 … count−1."""
+    """Class indices in 0 … count−1, as narrow as they are given."""
     array = vector(name, values)
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"`{name}` must hold integer class indices, found {array.dtype}")
@@ -133,7 +133,7 @@ def classes(name: str, values: npt.ArrayLike, count: int) -> IntArray:
             f"`{name}` must hold class indices 0 to {count - 1}, "
             f"found {array[index]} at index {index}"
         )
-    return array.astype(np.int64)
+    return array if array.dtype.kind == "i" else array.astype(np.int64)
 
 
 def confidence_level_in_range(confidence_level: float) -> None:

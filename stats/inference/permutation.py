@@ -193,7 +193,8 @@ def _units(pairs: PairedAnswers, width: int) -> tuple[_Units, IntArray]:
 
     Exchanging the models therefore changes no draw.
     """
-    cells = [pairs.target * (len(pairs.labels) + 1) + m.predicted for m in pairs.models]
+    row = pairs.target.astype(np.int64) * (len(pairs.labels) + 1)
+    cells = [row + m.predicted for m in pairs.models]
     if pairs.cluster is None:
         low, high = np.minimum(*cells), np.maximum(*cells)
         turned = cells[0] > cells[1]

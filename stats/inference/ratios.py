@@ -107,7 +107,7 @@ def _values(pairs: PairedAnswers, answers: Answers) -> dict[MetricKey, FloatArra
     """Every metric of all items, and of all but each cluster: shape (1 + C,)."""
     cluster = _clusters(pairs)
     k, clusters = len(pairs.labels), int(cluster.max()) + 1
-    cell = pairs.target * (k + 1) + answers.predicted
+    cell = pairs.target.astype(np.int64) * (k + 1) + answers.predicted
     each = np.bincount(cluster * k * (k + 1) + cell, minlength=clusters * k * (k + 1))
     each = each.reshape(clusters, k, k + 1)
     total = each.sum(axis=0)

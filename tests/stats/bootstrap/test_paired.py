@@ -18,7 +18,7 @@ from sklearn.metrics import (
 from strategies import LABELS, simulated, small_pairs
 
 from saeval.stats._core.answers import Answers, paired_answers
-from saeval.stats.bootstrap import _numba
+from saeval.stats.bootstrap import _numba, _units
 from saeval.stats.bootstrap import paired as resampling
 from saeval.stats.bootstrap._multinomial import poisson_tables, weights
 from saeval.stats.bootstrap._units import units_of
@@ -272,6 +272,30 @@ def test_both_engines_agree_however_the_compiled_one_reads_its_rows(
         np.testing.assert_allclose(rows, compiled, rtol=1e-12)
 
 
+@pytest.mark.parametrize("clusters", [None, 700])
+def test_confidences_of_many_levels_are_drawn_as_few_with_the_same_result(clusters, monkeypatch):
+    rng = np.random.default_rng(2)
+    pairs = simulated(3000, 4, clusters=clusters)
+    confident = [
+        Answers(answers.predicted, np.clip(answers.confidence + rng.normal(0, 0.05, 3000), 0, 1))
+        for answers in pairs.models
+    ]
+    pairs = dataclasses.replace(pairs, base=confident[0], checkpoint=confident[1])
+    every_level = paired_bootstrap(pairs, n_resamples=4000, rng=1)
+    monkeypatch.setattr(_units, "MOST_KINDS", 2000)
+    assert len(units_of(pairs).models[0].scale.levels) == 60
+    few_levels = paired_bootstrap(pairs, n_resamples=4000, rng=1)
+    for key, value in every_level.base.items():
+        np.testing.assert_allclose(few_levels.base[key], value, rtol=1e-12, atol=1e-12)
+        changes, others = (
+            drawn.checkpoint_replicates[key] - drawn.base_replicates[key]
+            for drawn in (every_level, few_levels)
+        )
+        spread = changes.std()
+        assert others.std() == pytest.approx(spread, rel=0.06, abs=1e-12), key
+        assert others.mean() == pytest.approx(changes.mean(), abs=0.06 * spread + 1e-12), key
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 def test_identical_models_have_identical_replicates(compiled, monkeypatch):
     monkeypatch.setattr(resampling, "_COMPILED_FROM", 0 if compiled else 10**18)
@@ -285,7 +309,7 @@ def test_data_around_the_switch_and_a_missing_numba_change_nothing(monkeypatch):
     pairs = simulated(400, 3)
     models = units_of(pairs).models
     height = len(models[0].unit) + sum(len(model.scale.levels) for model in models)
-    numbers = 100 * (height + 60)
+    numbers = 100 * (height + 3 * 60)
     results = []
     for limit, numba in ((numbers, True), (numbers - 1, True), (numbers - 1, False)):
         with monkeypatch.context() as patch:
