@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
 from saeval.evalsuite.compare.pairing import PairedPredictions, to_arrays
-from saeval.evalsuite.store.columns import number
+from saeval.evalsuite.store.columns import number, one_array
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.evalsuite.store.table import PredictionTable
 from saeval.stats._core.answers import Answers
 from saeval.stats._core.arrays import BoolArray
-from saeval.stats.compare.groups import SUBJECT, quarters
+from saeval.stats.compare.groups import SUBJECT, Grouping, quarters
 from saeval.stats.compare.majority import ItemSamples, PairedSamples
 from saeval.tasks.grading.normalize import normal_forms
 
@@ -23,17 +25,24 @@ def right_in_reasoning(pairs: PairedPredictions) -> tuple[BoolArray, BoolArray] 
     return pairs.base.flags("right_in_reasoning"), pairs.checkpoint.flags("right_in_reasoning")
 
 
-def item_groups(pairs: PairedPredictions) -> dict[str, list[str]]:
+def item_groups(pairs: PairedPredictions) -> dict[str, Grouping]:
     """Topic and quarter of popularity of every pair, where all have one."""
     base = pairs.base.columns
     if len(pairs.base.distinct("task")) > 1:
-        return {SUBJECT: base["task"].to_pylist()}
+        return {SUBJECT: _grouping(base["task"])}
     groups = {}
     if base["topic"].null_count == 0:
-        groups["topic"] = base["topic"].to_pylist()
+        groups["topic"] = _grouping(base["topic"])
     if base["popularity"].null_count == 0:
-        groups["popularity"] = quarters(pairs.base.floats("popularity").tolist())
+        groups["popularity"] = quarters(pairs.base.floats("popularity"))
     return groups
+
+
+def _grouping(column: Any) -> Grouping:
+    encoded = one_array(column)
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    return Grouping(tuple(encoded.dictionary.to_pylist()), np.asarray(encoded.indices))
 
 
 def to_paired_samples(pairs: PairedPredictions) -> PairedSamples | None:

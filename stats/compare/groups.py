@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy.typing as npt
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.cells import unique_cells
+from saeval.stats._core.counted import Count, tally
 from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
 from saeval.stats.compare.score_rows import score_rows
 from saeval.stats.inference.multiplicity import adjust_pvalues
@@ -40,8 +41,43 @@ class GroupComparison:
     metrics: tuple[MetricComparison, ...]
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """Which group each item is of.
+
+    Attributes
+    ----------
+    names
+        Of the groups.
+    code
+        Shape (n,): the place of each item's group among them.
+    """
+
+    names: tuple[str, ...]
+    code: IntArray
+
+    @classmethod
+    def of(cls, group: Sequence[str]) -> Grouping:
+        """From the name of each item's group."""
+        place: dict[str, int] = {}
+        code = [place.setdefault(name, len(place)) for name in group]
+        return cls(tuple(place), np.array(code, dtype=np.int64))
+
+    def sizes(self, count: Count) -> dict[int, int]:
+        """Items of each group in use by its code, in the order of their first."""
+        codes, first, row = np.unique(self.code, return_index=True, return_inverse=True)
+        sizes, order = tally(row, count), np.argsort(first)
+        return dict(zip(codes[order].tolist(), sizes[order].tolist(), strict=True))
+
+    def members(self, codes: Collection[int]) -> IntArray:
+        """The rows of some groups."""
+        wanted = np.zeros(len(self.names), dtype=np.bool_)
+        wanted[list(codes)] = True
+        return np.flatnonzero(wanted[self.code])
+
+
 def compare_groups(
-    pairs: PairedAnswers, dimension: str, group: Sequence[str], confidence_level: float
+    pairs: PairedAnswers, dimension: str, group: Grouping, confidence_level: float
 ) -> tuple[GroupComparison, ...]:
     """The proportions that matter in each group of items, with Holm's correction over all groups.
 
@@ -52,8 +88,8 @@ def compare_groups(
     dimension
         What the groups are of, for the report.
     group
-        Name of each item's group, n of them, in the order in which groups are to be shown if
-        they sort so; the smallest are taken together as ``others``.
+        The group of each item. Groups are shown in the order of their names; the smallest are taken
+        together as ``others``.
     confidence_level
         Confidence level.
 
@@ -64,17 +100,19 @@ def compare_groups(
     """
     if dimension == SUBJECT:
         return _adjusted(_subjects(pairs, group, confidence_level))
-    sizes = Counter(group)
-    kept = {name for name, items in sizes.most_common(MOST_GROUPS) if items >= SMALLEST_GROUP}
-    names = np.array([name if name in kept else OTHERS for name in group])
-    order = [*sorted(kept), *([OTHERS] if len(kept) < len(sizes) else [])]
-    if len(order) < 2:
+    sizes = group.sizes(pairs.count)
+    largest = sorted(sizes, key=lambda code: -sizes[code])[:MOST_GROUPS]
+    kept = [code for code in largest if sizes[code] >= SMALLEST_GROUP]
+    groups = [(group.names[code], [code]) for code in kept]
+    groups.sort()
+    if rest := sizes.keys() - set(kept):
+        groups.append((OTHERS, list(rest)))
+    if len(groups) < 2:
         return ()
     metrics = _OF_LABELS if pairs.wrong is None else _OF_QUESTIONS
     comparisons = []
-    for name in order:
-        members = np.flatnonzero(names == name)
-        group_pairs = pairs.subset(members)
+    for name, codes in groups:
+        group_pairs = unique_cells(pairs.subset(group.members(codes)))
         rows = []
         for metric in metrics:
             if (values := paired_values((metric, None), group_pairs)) is not None:
@@ -90,24 +128,22 @@ def compare_groups(
                         values.count,
                     )
                 )
-        comparisons.append(GroupComparison(dimension, name, len(members), tuple(rows)))
+        comparisons.append(GroupComparison(dimension, name, group_pairs.items, tuple(rows)))
     return _adjusted(comparisons)
 
 
 def _subjects(
-    pairs: PairedAnswers, group: Sequence[str], confidence_level: float
+    pairs: PairedAnswers, group: Grouping, confidence_level: float
 ) -> list[GroupComparison]:
     """Every score on each part of a group, however small; none is taken together with others."""
-    names = np.array(group)
     comparisons = []
-    for name in dict.fromkeys(group):
-        members = np.flatnonzero(names == name)
-        part = replace(pairs.subset(members), stratum=None)
+    for code in group.sizes(pairs.count):
+        part = unique_cells(replace(pairs.subset(group.members([code])), stratum=None))
         rows = [
             replace(row, headline=False, base_interval=None, checkpoint_interval=None)
             for row in score_rows(part, confidence_level)
         ]
-        comparisons.append(GroupComparison(SUBJECT, name, len(members), tuple(rows)))
+        comparisons.append(GroupComparison(SUBJECT, group.names[code], part.items, tuple(rows)))
     return comparisons
 
 
@@ -121,7 +157,7 @@ def _adjusted(comparisons: Sequence[GroupComparison]) -> tuple[GroupComparison, 
     )
 
 
-def quarters(values: npt.ArrayLike) -> list[str]:
+def quarters(values: npt.ArrayLike) -> Grouping:
     """Each item's quarter by a number such as popularity, named with its range.
 
     Parameters
@@ -131,16 +167,16 @@ def quarters(values: npt.ArrayLike) -> list[str]:
 
     Examples
     --------
-    >>> quarters([1, 2, 30, 40, 500, 600, 7000, 8000])[::2]
-    ['1st quarter, 1 to 2', '2nd quarter, 30 to 40', '3rd quarter, 500 to 600', '4th quarter, \
-7,000 to 8,000']
+    >>> found = quarters([1, 2, 30, 40, 500, 600, 7000, 8000])
+    >>> found.names[1], found.code.tolist()
+    ('2nd quarter, 30 to 40', [0, 0, 1, 1, 2, 2, 3, 3])
     """
     numbers: FloatArray = np.asarray(values, dtype=np.float64)
     edges = np.quantile(numbers, [0.25, 0.5, 0.75])
     which: IntArray = np.searchsorted(edges, numbers, side="left")
-    titles = {}
+    titles = []
     for quarter, ordinal in enumerate(("1st", "2nd", "3rd", "4th")):
         inside = numbers[which == quarter]
-        if len(inside):
-            titles[quarter] = f"{ordinal} quarter, {inside.min():,.0f} to {inside.max():,.0f}"
-    return [titles[quarter] for quarter in which.tolist()]
+        extent = f", {inside.min():,.0f} to {inside.max():,.0f}" if len(inside) else ""
+        titles.append(f"{ordinal} quarter{extent}")
+    return Grouping(tuple(titles), which)

@@ -19,7 +19,7 @@ from saeval.stats.compare.confidence_std import paired_std
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.contamination import Overlap
 from saeval.stats.compare.direction import with_margin
-from saeval.stats.compare.groups import GroupComparison, compare_groups
+from saeval.stats.compare.groups import GroupComparison, Grouping, compare_groups
 from saeval.stats.compare.invalid import invalid_treatments
 from saeval.stats.compare.label_probabilities import compare_label_probabilities
 from saeval.stats.compare.majority import PairedSamples
@@ -48,7 +48,7 @@ def compare_task(
     unpaired: Unpaired | None = None,
     changed_items: tuple[ChangedItem, ...] = (),
     right_in_reasoning: tuple[BoolArray, BoolArray] | None = None,
-    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    groups: Mapping[str, Grouping] = MappingProxyType({}),
     samples: PairedSamples | None = None,
     overlap: Overlap | None = None,
 ) -> TaskComparison:
@@ -70,7 +70,7 @@ def compare_task(
         Shape (n,) each: whether base and checkpoint had the right answer in their reasoning and
         gave another one; None if the task cannot tell.
     groups
-        Dimensions (``topic``) with the name of each item's group.
+        Dimensions (``topic``) with the group of each item.
     samples
         The same answers by item, where items have several samples.
     """
@@ -147,12 +147,12 @@ def compare_task(
 
 
 def _groups(
-    pairs: PairedAnswers, groups: Mapping[str, Sequence[str]], confidence_level: float
+    pairs: PairedAnswers, groups: Mapping[str, Grouping], confidence_level: float
 ) -> tuple[GroupComparison, ...]:
     return tuple(
         comparison
-        for dimension, names in groups.items()
-        for comparison in compare_groups(pairs, dimension, names, confidence_level)
+        for dimension, group in groups.items()
+        for comparison in compare_groups(pairs, dimension, group, confidence_level)
     )
 
 

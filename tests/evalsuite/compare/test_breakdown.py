@@ -70,8 +70,9 @@ def test_one_answer_per_item_is_no_sampling():
 def test_topics_count_only_where_every_item_has_one():
     some = [answered(n, "\\boxed{Lima}") for n in range(8)]
     found = item_groups(paired(some, some))
-    assert set(found["topic"]) == {"place", "work"}
-    assert found["popularity"][0].startswith("1st quarter")
+    assert set(found["topic"].names) == {"place", "work"}
+    popularity = found["popularity"]
+    assert popularity.names[popularity.code[0]].startswith("1st quarter")
     older = some[0].model_copy(update={"document": ShownDocument(claim="?", evidence=())})
     assert item_groups(paired([older, *some[1:]], [older, *some[1:]])) == {}
 
