@@ -2,8 +2,8 @@
 
 A line of the file, wrapped::
 
-    {"schema": "saeval.look/1", "data": "9f2c…", "sequence": "9f2c…", "number": 1, "model": "51aa…",
-     "base": "c0de…", "rules": "7b1e…", "run": null, "answers": {"fever": {"1c9a0f3e": "88b2…"}}}
+    {"schema": "saeval.look/2", "data": "9f2c…", "sequence": "9f2c…", "number": 1, "model": "51aa…",
+     "base": "c0de…", "rules": "7b1e…", "run": null, "answers": {"fever": {"1c9a0f3e…": "88b2…"}}}
 
 It holds hashes alone. A look is recognised by what was looked at: the same answers again are the
 same look, whatever the files are called and however they are ordered; a look at the same weights,
@@ -13,9 +13,9 @@ or at answers that hold those of an earlier look, is the next one.
 from __future__ import annotations
 
 import hashlib
-import heapq
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from saeval.errors import InputError, SaevalError
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.types import AnyModel, LocalModel, SavedPredictions
-from saeval.evalsuite.store.columns import characters, floats
+from saeval.evalsuite.store.columns import characters, floats, stable_hashes
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.evalsuite.store.table import PredictionTable, order_of
 from saeval.files import AppendOnlyLog
@@ -37,6 +37,9 @@ from saeval.json_source import first_problem
 from saeval.stats._core.interval import FEWEST_ITEMS
 
 VARIABLE = "SAEVAL_LOOKS"
+SCHEMA: Literal["saeval.look/2"] = "saeval.look/2"
+"""Lines of the schema before it named items by other hashes: they are known by the model alone."""
+_HASH = re.compile("[0-9a-f]{16}")
 _KEPT = 128
 """Answers of each task that a line keeps: those with the smallest hashes of their items."""
 _ENOUGH = 8
@@ -45,7 +48,7 @@ _ENOUGH = 8
 
 class _Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-    schema_: Literal["saeval.look/1"] = Field(default="saeval.look/1", alias="schema")
+    schema_: Literal["saeval.look/1", "saeval.look/2"] = Field(alias="schema")
     data: str
     sequence: str
     number: int = Field(ge=1)
@@ -175,8 +178,9 @@ def _next(lines: list[_Line], looked: Looked) -> _Line:
     )
     known: dict[str, set[str]] = {}
     for line in lines:
-        for task, kept in line.answers.items():
-            known.setdefault(task, set()).update(kept)
+        if line.schema_ == SCHEMA:
+            for task, kept in line.answers.items():
+                known.setdefault(task, set()).update(kept)
     found = {
         task: _some_answers(pairs.checkpoint, known.get(task, set()))
         for task, pairs in looked.pairs.items()
@@ -187,6 +191,7 @@ def _next(lines: list[_Line], looked: Looked) -> _Line:
         if line.data == data or (looked.run is not None and line.run == looked.run):
             return line
     return _Line(
+        schema=SCHEMA,
         data=data,
         sequence=earlier[0].sequence if earlier else data,
         number=1 + max((line.number for line in earlier), default=0),
@@ -256,13 +261,13 @@ def _buffers(strings: Any) -> Iterator[bytes]:
 
 def _some_answers(table: PredictionTable, known: Set[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Hashes of the answers to the items with the smallest hashes, and to those that are known."""
-    items = [_hash([item, str(sample)])[:12] for item, sample in table]
-    smallest = heapq.nsmallest(_KEPT, range(len(items)), key=items.__getitem__)
-    others = [row for row, item in enumerate(items) if item in known]
+    hashes = stable_hashes(table.keys_column(samples=True))
+    smallest = np.argsort(hashes, kind="stable")[:_KEPT]
+    wanted = np.array([int(item, 16) for item in known if _HASH.fullmatch(item)], dtype=np.uint64)
     found = []
-    for rows in (smallest, others):
-        read = table.read(np.array(rows, dtype=np.int64))
-        found.append({items[r]: _answer(p) for r, p in zip(rows, read, strict=True)})
+    for rows in (smallest, np.flatnonzero(np.isin(hashes, wanted))):
+        items = [f"{number:016x}" for number in hashes[rows].tolist()]
+        found.append(dict(zip(items, map(_answer, table.read(rows)), strict=True)))
     return found[0], found[1]
 
 

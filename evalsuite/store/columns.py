@@ -49,6 +49,9 @@ SCORE_FIELDS = (
 )
 _WORDS = 8
 _SHA256_DIGITS = 8 * _WORDS
+_LONGEST = 256
+_FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+_MURMUR = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 
@@ -78,6 +81,44 @@ def digests(strings: Any) -> tuple[Digests, BoolArray]:
         text = filled[int(row)].as_py().encode()
         found[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
     return found, missing
+
+
+def stable_hashes(strings: Any) -> Digests:
+    """FNV-1a of 64 bits of each string, with its bits mixed: the same on every machine.
+
+    Of strings longer than 256 bytes it is that of their BLAKE2b in hexadecimal digits.
+
+    Parameters
+    ----------
+    strings
+        Array of strings without nulls, shape (n,).
+
+    References
+    ----------
+    .. [1] Fowler, Noll, Vo, FNV-1a; the mixing is the last step of MurmurHash3 (Appleby).
+    """
+    array = one_array(strings)
+    lengths = np.asarray(pc.binary_length(array), dtype=np.int64)
+    if (lengths > _LONGEST).any():
+        texts = [text.encode() for text in array.to_pylist()]
+        for row in np.flatnonzero(lengths > _LONGEST):
+            texts[row] = hashlib.blake2b(texts[row]).hexdigest().encode()
+        array = pa.array(texts, pa.binary())
+        lengths = np.asarray(pc.binary_length(array), dtype=np.int64)
+    every = characters(array)
+    order = np.argsort(-lengths, kind="stable")
+    starts = (np.cumsum(lengths) - lengths)[order]
+    places = np.arange(lengths.max(initial=0))
+    longer = len(lengths) - np.searchsorted(lengths[order][::-1], places, side="right")
+    found = np.full(len(lengths), _FNV_START, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        for place, rows in enumerate(longer):
+            found[:rows] = (found[:rows] ^ every[starts[:rows] + place]) * _FNV_PRIME
+        for factor in _MURMUR:
+            found = (found ^ (found >> np.uint64(33))) * factor
+    hashes = np.empty_like(found)
+    hashes[order] = found ^ (found >> np.uint64(33))
+    return hashes
 
 
 def text_digests(claims: Any, evidence: Any) -> tuple[Digests, BoolArray]:

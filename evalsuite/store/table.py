@@ -248,6 +248,8 @@ class PredictionTable(Mapping[Key, Prediction]):
         ids = one_array(self.columns["item_id"])
         if not samples:
             return ids
+        if not self.has_samples:
+            return pc.binary_join_element_wise(ids, pa.scalar("0" * _PLACES), "\0")
         samples = one_array(self.columns["sample_index"].cast(pa.string()))
         padded = pc.utf8_lpad(samples, width=_PLACES, padding="0")
         return pc.binary_join_element_wise(ids, padded, "\0")

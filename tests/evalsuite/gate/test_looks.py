@@ -134,7 +134,7 @@ def test_too_few_answers_to_test_are_no_look(gate, looks):
 def test_a_record_of_nothing_but_hashes(gate, looks):
     gate(100)
     (line,) = map(json.loads, looks.read_text().splitlines())
-    assert line["schema"] == "saeval.look/1"
+    assert line["schema"] == "saeval.look/2"
     text = looks.read_text()
     assert not any(said in text for said in ("item-", "PASS", "Claim", "checkpoint", "0.8"))
 
@@ -172,3 +172,13 @@ def test_where_the_record_is(monkeypatch, tmp_path, capsys):
     assert named.exists()
     assert not (tmp_path / "saeval").exists()
     assert "--among" in fails(capsys, "gate", *files, "--among", 0)
+
+
+def test_a_look_of_the_schema_before_is_known_by_its_weights_alone(gate, looks):
+    gate(100)
+    line = json.loads(looks.read_text())
+    odd = line | {"schema": "saeval.look/1", "answers": {"fever": {"not hexadecimal": "x"}}}
+    looks.write_text(json.dumps(odd) + "\n")
+    assert place(gate(200))[0] == 1
+    looks.write_text(json.dumps(odd | {"schema": "saeval.look/2"}) + "\n")
+    assert place(gate(200))[0] == 1
