@@ -15,7 +15,7 @@ from saeval.evalsuite.compare.pairing import PairedPredictions, to_arrays
 from saeval.evalsuite.store.texts import STRINGS, encodable
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
-from saeval.stats.compare.changed_items import ChangedRows, KindOfChange, find_changed
+from saeval.stats.compare.changed_items import ITEMS_SHOWN, ChangedRows, KindOfChange, find_changed
 from saeval.stats.compare.results import ChangedItem
 from saeval.stats.compare.transitions import INVALID_LABEL
 
@@ -30,15 +30,17 @@ COLUMNS = pa.schema(
         pa.field("checkpoint_label", pa.string(), nullable=False),
         pa.field("base_confidence", pa.float64()),
         pa.field("checkpoint_confidence", pa.float64()),
-        pa.field("claim", pa.string(), nullable=False),
-        pa.field("evidence", STRINGS, nullable=False),
-        pa.field("answers", STRINGS, nullable=False),
-        pa.field("base_response", pa.string(), nullable=False),
-        pa.field("checkpoint_response", pa.string(), nullable=False),
+        pa.field("claim", pa.string()),
+        pa.field("evidence", STRINGS),
+        pa.field("answers", STRINGS),
+        pa.field("base_response", pa.string()),
+        pa.field("checkpoint_response", pa.string()),
     ]
 )
-"""A row is one item of one task, with what both models made of it."""
+"""A row is one item of one task, with what both models made of it; texts may be left out."""
+TEXTS = ("claim", "evidence", "answers", "base_response", "checkpoint_response")
 _AT_A_TIME = 1024
+_WITHOUT_TEXTS = 2**16
 _THREADS = 2
 
 
@@ -60,6 +62,15 @@ class ChangedPredictions:
             while pending:
                 yield pending.popleft().result()
 
+    def read_without_texts(self, rows: IntArray) -> Iterator[pa.Table]:
+        """Some rows as `COLUMNS`, null where texts stand otherwise."""
+        for start in range(0, len(rows), _WITHOUT_TEXTS):
+            columns = self._numbers(rows[start : start + _WITHOUT_TEXTS])
+            n_rows = len(columns["item_id"])
+            yield _in_order(
+                columns | {name: pa.nulls(n_rows, COLUMNS.field(name).type) for name in TEXTS}
+            )
+
     def read_all(self, kind: KindOfChange | None = None) -> pa.Table:
         """All rows in the order of the pairs, of one kind of change or of any."""
         rows = self.rows.all if kind is None else getattr(self.rows, kind)
@@ -67,9 +78,17 @@ class ChangedPredictions:
 
     def read_shown(self) -> tuple[ChangedItem, ...]:
         """Those that a page shows."""
-        return tuple(item for table in self.read(self.rows.shown) for item in to_items(table))
+        rows = self.rows.first(ITEMS_SHOWN)
+        return tuple(item for table in self.read(rows) for item in to_items(table))
 
     def _table(self, rows: IntArray) -> pa.Table:
+        base = _columns(self.pairs.base.read_texts(rows))  # what was shown, as the base has it
+        checkpoint = self.pairs.checkpoint.read_texts(rows)["response"].combine_chunks()
+        responses = {"base_response": base.pop("response"), "checkpoint_response": checkpoint}
+        return _in_order(self._numbers(rows) | base | responses)
+
+    def _numbers(self, rows: IntArray) -> dict[str, Any]:
+        """The columns that are no texts."""
         sides = {"base": self.pairs.base, "checkpoint": self.pairs.checkpoint}
         found: dict[str, Any] = {"task": pa.repeat(encodable(self.pairs.task.name), len(rows))}
         shown = self.pairs.base.columns.select(["item_id", "sample_index", "target"])
@@ -81,13 +100,13 @@ class ChangedPredictions:
             )
             found[f"{side}_label"] = read["prediction"].cast(pa.string()).fill_null(INVALID_LABEL)
             found[f"{side}_confidence"] = read["confidence"].cast(pa.float64())
-            texts = _columns(predictions.read_texts(rows))
-            found[f"{side}_response"] = texts.pop("response")
-            found = texts | found  # what was shown, as the base has it
         is_right = [pc.equal(found[f"{side}_label"], found["target"]) for side in sides]
         fixed = pc.if_else(is_right[1], "fixed", "other")
-        found["change"] = pc.if_else(is_right[0], "broken", fixed)
-        return pa.table([found[name] for name in COLUMNS.names], schema=COLUMNS)
+        return found | {"change": pc.if_else(is_right[0], "broken", fixed)}
+
+
+def _in_order(columns: dict[str, Any]) -> pa.Table:
+    return pa.table([columns[name] for name in COLUMNS.names], schema=COLUMNS)
 
 
 def _columns(table: pa.Table) -> dict[str, Any]:
@@ -118,9 +137,13 @@ def to_table(task: str, items: Sequence[ChangedItem]) -> pa.Table:
 
 
 def to_items(table: pa.Table) -> list[ChangedItem]:
-    """Rows of `COLUMNS`, one object each."""
-    rows = table.drop_columns(["task", "change"]).to_pylist()
+    """Rows of `COLUMNS` that have texts, one object each."""
+    return [ChangedItem(**row) for row in to_rows(table.drop_columns("change"))]
+
+
+def to_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows of `COLUMNS` but their task, with tuples for lists."""
     return [
-        ChangedItem(**row | {"evidence": tuple(row["evidence"]), "answers": tuple(row["answers"])})
-        for row in rows
+        {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+        for row in table.drop_columns("task").to_pylist()
     ]

@@ -1,9 +1,10 @@
 """``changed_items.parquet`` beside ``comparison.json``: every item whose label changed.
 
 It is written a few rows at a time and read no further than is wanted: the first row group holds
-what the page shows, those behind it the rest, by task and in the order of the ids. The metadata of
-the file, under ``saeval``, say what comparison its rows are of, so that those of another are never
-shown with it.
+what the page shows, those behind it the rest, by task and in the order of the ids: those with
+texts, and those without, of which a task has some if more than `TEXTS_KEPT` of its items changed.
+The metadata of the file, under ``saeval``, say what comparison its rows are of, so that those of
+another are never shown with it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
@@ -24,6 +26,7 @@ from pyarrow import parquet
 from saeval.errors import InputError
 from saeval.evalsuite.compare.changed_items import (
     COLUMNS,
+    TEXTS,
     ChangedPredictions,
     to_items,
     to_table,
@@ -31,11 +34,13 @@ from saeval.evalsuite.compare.changed_items import (
 from saeval.evalsuite.store.parquet_file import open_parquet
 from saeval.evalsuite.store.texts import encodable
 from saeval.files import replace_file
-from saeval.stats.compare.changed_items import KindOfChange
+from saeval.stats.compare.changed_items import ITEMS_SHOWN, KindOfChange
 from saeval.stats.compare.results import ChangedItem, Comparison
 
 CHANGED_ITEMS = "changed_items.parquet"
 CHANGED_ITEMS_SCHEMA = "saeval.changed_items/1"
+TEXTS_KEPT = 10_000
+"""Of a task, the items whose texts are kept; the predictions have those of the others."""
 _ABOUT = b"saeval"
 _FEW_VALUES = ["task", "change", "target", "base_label", "checkpoint_label"]
 _GROUP_ROWS, _GROUP_BYTES = 2**16, 2**25
@@ -48,9 +53,14 @@ def write_changed_items(
     path: Path, comparison: Comparison, changed: Sequence[ChangedPredictions]
 ) -> Path:
     """Write the changed items of all tasks, in one step and in bounded memory."""
-    shown = [table for own in changed for table in own.read(own.rows.shown)]
-    rest = (table for own in changed for table in own.read(own.rows.not_shown))
-    return _write(path, comparison, shown, rest)
+    shown = [table for own in changed for table in own.read(own.rows.first(ITEMS_SHOWN))]
+    return _write(path, comparison, shown, chain.from_iterable(map(_not_shown, changed)))
+
+
+def _not_shown(changed: ChangedPredictions) -> Iterator[pa.Table]:
+    shown, kept = (changed.rows.first(count) for count in (ITEMS_SHOWN, TEXTS_KEPT))
+    yield from changed.read(np.setdiff1d(kept, shown))
+    yield from changed.read_without_texts(np.setdiff1d(changed.rows.all, kept))
 
 
 def write_shown_items(path: Path, comparison: Comparison) -> Path:
@@ -104,6 +114,8 @@ def read_shown(path: Path, comparison: Compared) -> Compared:
     """
     with _open(path, comparison) as file:
         table = _read_group(path, file, 0) if file.num_row_groups else COLUMNS.empty_table()
+        if any(table[name].null_count for name in TEXTS):
+            raise InputError(f"{path}: texts are missing in its first row group")
         items: dict[str, list[ChangedItem]] = {}
         for task, item in zip(table["task"].to_pylist(), to_items(table), strict=True):
             items.setdefault(task, []).append(item)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from saeval.errors import InputError
-from saeval.evalsuite.compare.changed_items import find_changed_predictions
+from saeval.evalsuite.compare.changed_items import find_changed_predictions, to_rows
 from saeval.evalsuite.compare.changed_items_file import CHANGED_ITEMS, read_task
 from saeval.evalsuite.compare.grading import apply_grades
 from saeval.evalsuite.compare.group import merge_groups
@@ -171,7 +171,8 @@ class Comparison(results.Comparison):
         Returns
         -------
         pandas.DataFrame
-            One row per item, in the order of their ids. Texts are as the models wrote them.
+            One row per item, in the order of their ids. Texts are as the models wrote them; from
+            the file beside the reports they come for the first 10,000 items, and are None for more.
 
         Raises
         ------
@@ -182,12 +183,9 @@ class Comparison(results.Comparison):
 
         if kind not in ("broken", "fixed", "all"):
             raise InputError(f"`kind` must be broken, fixed or all, found {kind!r}")
-        table = self._read_changed(task, None if kind == "all" else kind).drop_columns("task")
-        rows = [
-            row | {"evidence": tuple(row["evidence"]), "answers": tuple(row["answers"])}
-            for row in table.to_pylist()
-        ]
-        return pd.DataFrame(rows, columns=table.column_names)
+        table = self._read_changed(task, None if kind == "all" else kind)
+        names = [name for name in table.column_names if name != "task"]
+        return pd.DataFrame(to_rows(table), columns=names)
 
     def _read_changed(self, task: str, kind: KindOfChange | None) -> pyarrow.Table:
         """From the predictions, or from the file beside the reports."""

@@ -29,7 +29,7 @@ from saeval.reports.document import (
 from saeval.reports.sanitize import clip
 from saeval.reports.text.numbers import format_count
 from saeval.stats.compare.abstention import is_question
-from saeval.stats.compare.changed_items import KINDS, KindOfChange, select_shown
+from saeval.stats.compare.changed_items import ITEMS_SHOWN, KINDS, KindOfChange, select_first
 from saeval.stats.compare.results import ChangedItem, Comparison, TaskComparison
 from saeval.terminal_text import one_line
 
@@ -55,8 +55,8 @@ def changed_items_section(comparison: Comparison) -> Iterator[Section]:
     note = (
         f"A response longer than {format_count(RESPONSE_HEAD + RESPONSE_TAIL)} characters shows "
         f"its first {format_count(RESPONSE_HEAD)} and its last {format_count(RESPONSE_TAIL)}, "
-        "where the answer stands. All changed items, with their whole texts, are in "
-        "changed_items.parquet."
+        "where the answer stands. All changed items are in changed_items.parquet, which holds "
+        "whole texts."
     )
     parts = (_part(task, PAGE_BYTES // len(tasks)) for task in tasks)
     yield Section("Items that changed", "flips", (Paragraph(note, "note"), *parts), only="html")
@@ -88,7 +88,7 @@ def broken_items(task: TaskComparison) -> Iterator[Block]:
 def _part(task: TaskComparison, room: int) -> Part:
     """A task's items, as many as there is room for."""
     items = []
-    for item in map(_cut, select_shown(*_by_kind(task).values())):
+    for item in map(_cut, select_first(ITEMS_SHOWN, *_by_kind(task).values())):
         room -= _size(item)
         if room < 0:
             break

@@ -37,16 +37,10 @@ class ChangedRows:
         """All of them, ascending."""
         return np.sort(np.concatenate((self.broken, self.fixed, self.other)))
 
-    @property
-    def shown(self) -> IntArray:
-        """Those that a page shows, in its order."""
-        parts = (part[:ITEMS_SHOWN].tolist() for part in (self.broken, self.fixed, self.other))
-        return np.array(select_shown(*parts), dtype=np.int64)
-
-    @property
-    def not_shown(self) -> IntArray:
-        """The others, ascending."""
-        return np.setdiff1d(self.all, self.shown)
+    def first(self, count: int) -> IntArray:
+        """The first of them, in the order of `select_first`."""
+        parts = (part[:count].tolist() for part in (self.broken, self.fixed, self.other))
+        return np.array(select_first(count, *parts), dtype=np.int64)
 
 
 def find_changed(pairs: PairedAnswers) -> ChangedRows:
@@ -57,14 +51,16 @@ def find_changed(pairs: PairedAnswers) -> ChangedRows:
     return ChangedRows(*map(np.flatnonzero, (broken, fixed, changed & ~broken & ~fixed)))
 
 
-def select_shown(broken: Sequence[T], fixed: Sequence[T], other: Sequence[T]) -> list[T]:
-    """The first `ITEMS_SHOWN`: broken ones in half of the places, then fixed, then the rest.
+def select_first(
+    count: int, broken: Sequence[T], fixed: Sequence[T], other: Sequence[T]
+) -> list[T]:
+    """The first `count`: broken ones in half of the places, then fixed ones, then the rest.
 
     Examples
     --------
-    >>> shown = select_shown(range(100), range(200, 215), range(300, 400))
-    >>> len(shown), shown[:2], shown[20:22], shown[35:]
+    >>> first = select_first(40, range(100), range(200, 215), range(300, 400))
+    >>> len(first), first[:2], first[20:22], first[35:]
     (40, [0, 1], [200, 201], [20, 21, 22, 23, 24])
     """
-    half = ITEMS_SHOWN // 2
-    return [*broken[:half], *fixed, *broken[half:], *other][:ITEMS_SHOWN]
+    half = count // 2
+    return [*broken[:half], *fixed, *broken[half:], *other][:count]

@@ -16,7 +16,7 @@ from pages import Page
 from pyarrow import parquet
 
 import saeval
-from saeval.evalsuite.compare import changed_items
+from saeval.evalsuite.compare import changed_items, changed_items_file
 from saeval.evalsuite.compare.changed_items import COLUMNS, find_changed_predictions
 from saeval.evalsuite.compare.changed_items_file import CHANGED_ITEMS, read_shown, read_task
 from saeval.evalsuite.compare.pairing import pair
@@ -124,9 +124,9 @@ def with_numbers_for_texts(path: Path) -> None:
     with_rows(path, table.set_column(9, "claim", pa.array(range(table.num_rows))))
 
 
-def with_lacking_texts(path: Path) -> None:
+def without_items(path: Path) -> None:
     table = parquet.read_table(path)
-    with_rows(path, table.set_column(9, "claim", pa.nulls(table.num_rows, pa.string())))
+    with_rows(path, table.set_column(1, "item_id", pa.nulls(table.num_rows, pa.string())))
 
 
 def with_too_much_confidence(path: Path) -> None:
@@ -164,7 +164,7 @@ SPOILT = {
     "any table": (lambda path: parquet.write_table(pa.table({"a": [1]}), path), "not a file of"),
     "a column less": (without_a_column, "not a file of schema"),
     "other types": (with_numbers_for_texts, "not a file of schema"),
-    "no texts": (with_lacking_texts, "not a file of schema"),
+    "no items": (without_items, "not a file of schema"),
     "no probabilities": (with_too_much_confidence, r"`base_confidence` must be in \[0, 1\]"),
 }  # fmt: skip
 
@@ -196,6 +196,33 @@ def test_what_cannot_be_used_is_written_again_where_the_predictions_are_there(
     assert typed(capsys, "report", folder)[0] == 0
     assert (folder / CHANGED_ITEMS).read_bytes() == whole
     assert (folder / "report.html").read_bytes() == (made / "out" / "report.html").read_bytes()
+
+
+def test_a_page_is_not_made_of_items_without_texts(alone, capsys):
+    path = alone / CHANGED_ITEMS
+    table = parquet.read_table(path)
+    with_rows(path, table.set_column(9, "claim", pa.nulls(table.num_rows, pa.string())))
+    code, _, err = typed(capsys, "report", alone)
+    assert code == 0
+    assert "texts are missing in its first row group" in err
+    assert "They are not shown" in page(alone).text
+    assert set(saeval.load_comparison(alone).changed_items("fever")["claim"]) == {None}
+
+
+def test_texts_are_kept_of_the_first_items_and_the_rest_of_all(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(changed_items_file, "TEXTS_KEPT", 60)
+    both = (made / "base.jsonl", made / "checkpoint.jsonl")
+    comparison = saeval.compare(*both, **FEW, out=tmp_path / "out")
+    kept = read_task(tmp_path / "out" / CHANGED_ITEMS, comparison, "fever").to_pandas()
+    whole = comparison.changed_items("fever")
+    assert len(kept) == len(whole) > 60
+    assert kept["claim"].notna().sum() == kept["checkpoint_response"].notna().sum() == 60
+    with_texts = kept["claim"].notna()
+    assert kept["claim"][with_texts].tolist() == whole["claim"][with_texts].tolist()
+    numbers = ["item_id", "change", "target", "base_label", "checkpoint_label", "base_confidence"]
+    assert kept[numbers].equals(whole[numbers])
+    changed = kept["change"]
+    assert (changed[with_texts] == "broken").sum() >= min(30, (changed == "broken").sum())
 
 
 def test_every_byte_that_is_lost_or_altered_is_noticed_or_harmless(alone):
@@ -236,8 +263,6 @@ def test_an_earlier_version_kept_the_first_items_in_its_result(alone, capsys):
 
 def test_rows_are_written_a_few_at_a_time(made, tmp_path, monkeypatch):
     """However many there are, no more are made at once, and the rows are the same."""
-    from saeval.evalsuite.compare import changed_items_file
-
     sizes: list[int] = []
     read, write = PredictionTable.read_texts, parquet.ParquetWriter.write_table
 
