@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from saeval.tasks.data.sampling import DEFAULT_SEED
 from saeval.tasks.registry import typed_task
 
+FileFormat = Literal["jsonl", "parquet"]
+"""Of the answers of finished tasks in a run folder; no answer depends on it."""
 _OF_HARNESS = ("num_fewshot", "fewshot_as_multiturn")
 """Settings of lm-eval's tasks; not in the identity of a run that does not give them."""
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from typing_extensions import TypedDict
 
 from saeval.errors import InputError
-from saeval.evalsuite.config import EngineConfig, RunConfig, ServerConfig
+from saeval.evalsuite.config import EngineConfig, FileFormat, RunConfig, ServerConfig
 from saeval.stats.compare.config import StatsConfig
 from saeval.suggest import closest
 from saeval.tasks.data.sampling import parse_per_label
@@ -62,6 +62,7 @@ class EngineOptions(TypedDict, total=False):
     patience: float
     max_response_mb: int
     cache: str | Path | None
+    file_format: FileFormat
 
 
 class FrontierOptions(SamplingOptions, EngineOptions, total=False):
@@ -155,6 +156,14 @@ def to_cache(options: Mapping[str, Any]) -> Path | None:
     """Folder of what is kept across runs."""
     cache = options.get("cache")
     return None if cache is None else Path(cache)
+
+
+def to_file_format(options: Mapping[str, Any]) -> FileFormat:
+    """Of the answers of finished tasks."""
+    given: FileFormat = options.get("file_format", "jsonl")
+    if given not in get_args(FileFormat):
+        raise InputError(f"`file_format` must be jsonl or parquet, found {given!r}")
+    return given
 
 
 def to_task_names(tasks: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from saeval.evalsuite.cli.options import (
     check_price,
     columns_option,
     equivalence_margin_option,
+    file_format_option,
     level_option,
     out_option,
     output_options,
@@ -31,6 +32,7 @@ from saeval.evalsuite.cli.options import (
 @tasks_option(required=False)
 @columns_option
 @question_options
+@file_format_option
 @system_option
 @seed_option
 @replicates_option

@@ -32,6 +32,8 @@ def to_keywords(options: Mapping[str, Any]) -> Any:
         "engine_config": to_engine_config(options),
         "cache": options["cache"],
     }
+    if options.get("file_format") is not None:
+        keywords["file_format"] = options["file_format"]
     if "level" in options and "replicates" in options:
         margin = options.get("equivalence_margin", StatsConfig.equivalence_margin)
         keywords["stats_config"] = StatsConfig(

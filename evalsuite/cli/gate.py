@@ -13,6 +13,7 @@ from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
     columns_option,
+    file_format_option,
     out_option,
     output_options,
     question_options,
@@ -78,6 +79,7 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
 @tasks_option(required=False)
 @columns_option
 @question_options
+@file_format_option
 @system_option
 @seed_option
 @replicates_option

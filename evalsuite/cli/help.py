@@ -20,13 +20,13 @@ _GROUPS = {
     "Verdict": ("until_decided", "looks", "among", "allow_inconclusive", "allow_missing", "strict"),
     "Models": ("engine", "model_args", "device", "dtype", "batch_size", "threads", "cache"),
     "Servers": ("concurrency", "request_timeout", "patience", "max_response_mb"),
-    "Output": ("out", "json", "brief", "quiet", "github", "help"),
+    "Output": ("out", "file_format", "json", "brief", "quiet", "github", "help"),
 }
 """Options by their heading; those that are not here come first."""
 _RARE = frozenset({
     "data_dir", "samples", "gen_kwargs", "num_fewshot", "fewshot_as_multiturn", "include_path",
     "label_probabilities", "no_plain", "seed", "allow_mismatch", "level", "replicates", "aa",
-    "equivalence_margin", "price", "judge", "jobs",
+    "equivalence_margin", "price", "judge", "jobs", "file_format",
     "looks", "among", "model_args", "device", "dtype", "batch_size", "threads",
     *_GROUPS["Servers"],
 })  # fmt: skip

@@ -86,6 +86,15 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+file_format_option = click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["jsonl", "parquet"]),
+    help="Of the answers kept in run folders: Parquet takes an eighth of the room.  "
+    "[default: jsonl]",
+)
+
+
 def question_options(command: Callable[..., None]) -> Callable[..., None]:
     options = [
         click.option(

@@ -10,6 +10,7 @@ import click
 from saeval.evalsuite.cli.help import AskingCommand
 from saeval.evalsuite.cli.options import (
     CONTEXT,
+    file_format_option,
     out_option,
     output_options,
     question_options,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.argument("model")
 @tasks_option(required=True)
 @question_options
+@file_format_option
 @system_option
 @seed_option
 @out_option("saeval-runs/MODEL-HASH")

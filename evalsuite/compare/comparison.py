@@ -35,10 +35,9 @@ from saeval.evalsuite.options import (
 )
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
 from saeval.evalsuite.run.tasks import LoadedTask
-from saeval.evalsuite.store.json_lines import read_table
 from saeval.evalsuite.store.prediction import Prediction
-from saeval.evalsuite.store.run_folder import PredictionFile, lock_run_folder, read_run
-from saeval.evalsuite.store.table import EMPTY
+from saeval.evalsuite.store.run_files import read_answers
+from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
 from saeval.extras import require_extra
 from saeval.progress import SILENT, Progress
 
@@ -110,9 +109,10 @@ def compare(
     **options
         What is asked of a model without predictions (``tasks``, ``limit``, ``per_label``, ``seed``,
         … or ``run_config=``: see `RunConfig`), how it is run (``engine``, ``device``, … or
-        ``engine_config=``: see `EngineConfig`), ``cache`` (folder of answers kept across runs) and
-        statistics (``confidence_level``, ``n_resamples``, ``equivalence_margin`` or
-        ``stats_config=``: see `StatsConfig`).
+        ``engine_config=``: see `EngineConfig`), ``cache`` (folder of answers kept across runs),
+        ``file_format`` (``"parquet"`` for the answers of finished tasks) and statistics
+        (``confidence_level``, ``n_resamples``, ``equivalence_margin`` or ``stats_config=``: see
+        `StatsConfig`).
         With predictions, ``tasks`` chooses among those that are there.
 
     Returns
@@ -244,6 +244,7 @@ def _ask_models(
         plan.config.engine,
         progress,
         cache=plan.config.cache,
+        file_format=plan.config.file_format,
         on_engine=check_prompts,
     )
     predictions: dict[str, PredictionsByTask] = {}
@@ -262,20 +263,15 @@ def _n_next_items(
     base = plan.existing.get(BASE)
     return stopping_rule.n_next_items(
         task,
-        _read_task(plan.run_folder(BASE), task.name) if base is None else base[task.name],
-        _read_task(plan.run_folder(CHECKPOINT), task.name),
+        read_answers(plan.run_folder(BASE), task.name) if base is None else base[task.name],
+        read_answers(plan.run_folder(CHECKPOINT), task.name),
     )
 
 
 def _read_answered(plan: ComparisonPlan, folder: Path) -> PredictionsByTask:
     """What a run that may have been stopped has answered, of the tasks that it got to."""
-    predictions = {task.name: _read_task(folder, task.name) for task in plan.loaded_tasks}
+    predictions = {task.name: read_answers(folder, task.name) for task in plan.loaded_tasks}
     return {name: items for name, items in predictions.items() if len(items)}
-
-
-def _read_task(folder: Path, task: str) -> TaskPredictions:
-    path = PredictionFile(folder, task).path
-    return read_table(path) if path.is_file() else EMPTY
 
 
 def _pair_all(

@@ -8,13 +8,14 @@ from pathlib import Path
 from saeval.errors import InputError
 from saeval.evalsuite.compare.best import SelectionMetric, parse_selection_metric
 from saeval.evalsuite.compare.describe import Price
-from saeval.evalsuite.config import EngineConfig, RunConfig
+from saeval.evalsuite.config import EngineConfig, FileFormat, RunConfig
 from saeval.evalsuite.judge.grades import Judge, parse_judge
 from saeval.evalsuite.options import (
     CompareOptions,
     check_keywords,
     to_cache,
     to_engine_config,
+    to_file_format,
     to_run_config,
     to_stats_config,
 )
@@ -42,6 +43,8 @@ class ComparisonConfig:
         Of a million tokens read and written, or None.
     cache
         Folder of answers and grades kept across runs, or None.
+    file_format
+        Of the answers of finished tasks.
     jobs
         The most processes that statistics and pages are made in; no number depends on it.
     """
@@ -55,6 +58,7 @@ class ComparisonConfig:
     allow_mismatch: bool = False
     price: Price = None
     cache: Path | None = None
+    file_format: FileFormat = "jsonl"
     jobs: int = 1
 
 
@@ -83,6 +87,7 @@ def to_comparison_config(
         allow_mismatch=allow_mismatch,
         price=price,
         cache=to_cache(options),
+        file_format=to_file_format(options),
         jobs=_to_jobs(jobs),
     )
 

@@ -310,6 +310,7 @@ def _check_nothing_ignored(config: ComparisonConfig) -> None:
     defaults: dict[str, Any] = {**LOADING_DEFAULTS, **ANSWERING_DEFAULTS}
     if config.judge is None:
         options["cache"], defaults["cache"] = config.cache, None
+    options["format"], defaults["format"] = config.file_format, "jsonl"
     if ignored := list_given_options(options, defaults):
         raise InputError(
             f"{ignored}: has no effect on answers that exist already; leave it out (in Python "
@@ -319,7 +320,7 @@ def _check_nothing_ignored(config: ComparisonConfig) -> None:
 
 def _keywords(flags: str) -> str:
     """``per_label=`` for ``--per-label``."""
-    keywords = {"gen_kwargs": "generation"}
+    keywords = {"gen_kwargs": "generation", "format": "file_format"}
     names = [flag.removeprefix("--").replace("-", "_") for flag in flags.split(", ")]
     return ", ".join(f"{keywords.get(name, name)}=" for name in names)
 

@@ -39,6 +39,7 @@ from saeval.evalsuite.options import (
     check_keywords,
     to_cache,
     to_engine_config,
+    to_file_format,
     to_out,
     to_run_config,
 )
@@ -145,6 +146,7 @@ def gate(
         ),
         allow_mismatch=allow_mismatch,
         cache=to_cache(options),
+        file_format=to_file_format(options),
     )
     plan = plan_comparison(base, [checkpoint], config, to_out(out), progress)
     looking = looking.at_models(plan, until_decided)

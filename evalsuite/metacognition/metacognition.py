@@ -41,6 +41,7 @@ from saeval.evalsuite.run.manifest import folder_manifest, run_identity
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
 from saeval.evalsuite.run.tasks import LoadedTask, load_tasks
 from saeval.evalsuite.store.paths import RUNS, folder_name
+from saeval.evalsuite.store.run_files import predictions_path
 from saeval.evalsuite.store.run_folder import lock_run_folder, read_run
 from saeval.progress import SILENT, Progress
 from saeval.stats.compare.config import StatsConfig
@@ -164,7 +165,7 @@ def _answer(
 
 
 def _files(run: Run, tasks: Sequence[LoadedTask]) -> tuple[str, ...]:
-    return tuple(str(run.folder / "predictions" / f"{task.name}.jsonl") for task in tasks)
+    return tuple(str(predictions_path(run.folder, task.name)) for task in tasks)
 
 
 def _own_answers(run: Run, tasks: Sequence[LoadedTask]) -> list[OwnAnswer]:

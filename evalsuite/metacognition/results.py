@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from saeval.evalsuite.store.prediction import Prediction, read_predictions
+from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.run_files import iterate_answers
 from saeval.stats._core.interval import FEWEST_ITEMS
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import MetricComparison
@@ -89,8 +90,7 @@ def read_self_knowledge(answers: Sequence[OwnAnswer], folder: Path) -> SelfKnowl
 
 
 def _replies(folder: Path, task: str) -> list[Prediction]:
-    path = folder / "predictions" / f"{task}.jsonl"
-    return list(read_predictions(path)) if path.is_file() else []
+    return list(iterate_answers(folder, task))
 
 
 def summarize_model(

@@ -14,6 +14,7 @@ from saeval.evalsuite.options import (
     check_keywords,
     to_cache,
     to_engine_config,
+    to_file_format,
     to_out,
     to_run_config,
 )
@@ -47,7 +48,8 @@ def run(
     **options
         What is asked (``tasks``, ``limit``, ``per_label``, ``seed``, … or ``run_config=``: see
         `RunConfig`), how the model is run (``engine``, ``device``, … or ``engine_config=``: see
-        `EngineConfig`), and ``cache``, a folder of answers kept across runs.
+        `EngineConfig`), ``cache``, a folder of answers kept across runs, and ``file_format``,
+        ``"parquet"`` to keep the answers of finished tasks in Parquet.
 
     Returns
     -------
@@ -81,6 +83,8 @@ def run(
     identity = run_identity(answering, config, engine) | {"tasks": facts}
     folder = to_out(out) or RUNS / folder_name(answering.name, identity)
     own = Run(answering, folder, tuple(tasks), config)
-    answer_runs([own], engine, progress, cache=to_cache(options))
+    answer_runs(
+        [own], engine, progress, cache=to_cache(options), file_format=to_file_format(options)
+    )
     log_throughput(own, progress)
     return read_run(folder)

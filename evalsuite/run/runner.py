@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from saeval.evalsuite.config import EngineConfig, RunConfig
+from saeval.evalsuite.config import EngineConfig, FileFormat, RunConfig
 from saeval.evalsuite.engines.adapter_check import EngineProof
 from saeval.evalsuite.engines.base import Engine
 from saeval.evalsuite.engines.registry import engine_identity
@@ -32,6 +32,7 @@ from saeval.evalsuite.run.tasks import LoadedTask
 from saeval.evalsuite.store.cache import AnswerCache
 from saeval.evalsuite.store.manifest import RunManifest, Session, read_manifest
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
+from saeval.evalsuite.store.run_files import to_parquet
 from saeval.evalsuite.store.run_folder import (
     PredictionFile,
     add_session,
@@ -92,6 +93,7 @@ def answer_runs(
     progress: Progress = SILENT,
     *,
     cache: Path | None = None,
+    file_format: FileFormat = "jsonl",
     on_engine: Callable[[Engine], None] = lambda engine: None,
 ) -> None:
     """Let every run's model answer what its folder does not have yet.
@@ -110,11 +112,17 @@ def answer_runs(
         Gets a bar per run, and a line on what an engine could not give.
     cache
         Folder of answers kept across runs, or None.
+    file_format
+        ``parquet`` to put the lines of finished tasks into Parquet at the end of a run.
     on_engine
         Meets every engine before its first request.
     """
     with progress.bars() as bars:
         _answer_open_runs(runs, engine_config, bars, progress, cache, on_engine)
+    if file_format == "parquet":
+        for run in runs:
+            with lock_run_folder(run.folder, run.manifest(engine_config)):
+                to_parquet(run.folder)
 
 
 def _answer_open_runs(

@@ -62,6 +62,8 @@ def answer_task(
     kept = file.finished(task.keys(config.samples))
     left = _open_batches(task, config, kept, engine.batch_size)
     n_from_cache = 0
+    if kept and not left:
+        return n_from_cache
     with file.open() as append:
         while left and (n_next := n_next_items(task)) != 0:
             n_items = min(n_next or REQUESTS_PER_CALL, REQUESTS_PER_CALL)

@@ -36,8 +36,8 @@ PREFIX = "baseline:"
 VARIABLE = "SAEVAL_BASELINES"
 DEFAULT_STORE = "saeval-baselines"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_VARYING = ("command", "sessions", "checksums")
-"""Of a run's manifest: what differs although the answers are the same. The record has checksums."""
+_VARYING = ("command", "sessions", "checksums", "parquet")
+"""Of a run's manifest: what differs although the answers are the same; the record has checksums."""
 
 _LOOKS = 50
 _LOOKS_FOR_NONE = 3

@@ -18,6 +18,7 @@ SAME = 1e-5
 
 FileName = Annotated[str, Field(pattern=r"^\w[\w.-]*$", max_length=100)]
 """What leads out of no folder."""
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Facts(BaseModel):
@@ -130,6 +131,8 @@ class RunManifest(Manifest):
         One per process that answered anything.
     checksums
         Of the lines of predictions; None in folders of saeval 0.1 and in baselines.
+    parquet
+        Of each task whose predictions are in Parquet, the checksum of that file.
     """
 
     SCHEMA: ClassVar[str] = "saeval.run/1"
@@ -147,6 +150,7 @@ class RunManifest(Manifest):
     proof: Proof | None = None
     sessions: list[Session] = Field(default_factory=list)
     checksums: Literal["sha256"] | None = None
+    parquet: dict[FileName, Sha256] = Field(default_factory=dict)
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> Self:

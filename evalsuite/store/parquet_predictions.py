@@ -22,6 +22,7 @@ from saeval.errors import InputError
 from saeval.evalsuite.store import columns as store_columns
 from saeval.evalsuite.store.certain import columns_of, fields_of, is_certain
 from saeval.evalsuite.store.columns import one_array
+from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.parquet_file import open_parquet
 from saeval.evalsuite.store.parquet_rows import (
     ABOUT,
@@ -33,11 +34,16 @@ from saeval.evalsuite.store.parquet_rows import (
     check_schema,
     predictions_of,
 )
-from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.prediction import (
+    Key,
+    Prediction,
+    checksum_key,
+    manifest_beside,
+)
 from saeval.evalsuite.store.table import PredictionTable, Source
 from saeval.evalsuite.store.texts import to_texts
 from saeval.files import replace_file
-from saeval.json_source import parse_json
+from saeval.json_source import open_file, parse_json
 from saeval.stats._core.arrays import IntArray
 from saeval.terminal_text import quoted
 
@@ -54,6 +60,7 @@ _READ = [
     *("document.topic", "document.popularity"),
 ]
 """What columns are made of."""
+_KEYS = ["item_id", "sample_index", "document_hash"]
 
 
 def write_rows(path: Path, tables: Iterable[pa.Table]) -> int:
@@ -125,13 +132,32 @@ def count_rows(path: Path) -> int:
         return int(file.metadata.num_rows)
 
 
-def content_checksum(path: Path, key: str) -> str:
-    """SHA-256 of a key and a file's content."""
-    digest = hashlib.sha256(key.encode())
-    with path.open("rb") as file:
+def content_checksum(path: Path) -> str:
+    """SHA-256 of a file's content, keyed as the checksums of lines are in a run folder."""
+    digest = hashlib.sha256((checksum_key(path) or "").encode())
+    with open_file(path) as file:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def pinned_checksum(path: Path) -> str | None:
+    """What the manifest says of a file in a run folder; None if it is not there or says nothing."""
+    if not path.is_file():
+        return None
+    manifest = manifest_beside(path)
+    return None if manifest is None else manifest.parquet.get(path.stem)
+
+
+def check_unaltered(path: Path) -> None:
+    """Refuse a file of a run folder that is not as it was written."""
+    pinned = pinned_checksum(path)
+    if pinned is not None and pinned != content_checksum(path):
+        raise InputError(
+            f"{path}: its checksum does not fit: the file or {MANIFEST} was altered after it was "
+            "written, or the file is of another run; restore the file, or remove it and run the "
+            "same command again"
+        )
 
 
 def read_table(path: Path) -> PredictionTable:
@@ -143,6 +169,7 @@ def read_table(path: Path) -> PredictionTable:
         If it is no such file, is cut off or damaged; of the first bad row: the file, the row, the
         field and what is wrong with it.
     """
+    check_unaltered(path)
     with open_parquet(path) as file:
         _check(path, file)
         starts = _starts(file)
@@ -157,6 +184,7 @@ def read_table(path: Path) -> PredictionTable:
 
 def read_rows(path: Path) -> Iterator[tuple[str, Prediction]]:
     """Every prediction with its place, made a few at a time; errors as those of `read_table`."""
+    check_unaltered(path)
     with open_parquet(path) as file:
         _check(path, file)
         number = 0
@@ -164,6 +192,16 @@ def read_rows(path: Path) -> Iterator[tuple[str, Prediction]]:
             places = [_place(path, number + row) for row in range(batch.num_rows)]
             yield from zip(places, predictions_of(as_ours(_table(batch)), places), strict=True)
             number += batch.num_rows
+
+
+def read_keys(path: Path) -> Iterator[tuple[Key, str | None]]:
+    """Of each prediction its key and the hash of its document."""
+    check_unaltered(path)
+    with open_parquet(path) as file:
+        _check(path, file)
+        for batch in file.iter_batches(_BATCH, columns=_KEYS):
+            ids, samples, hashes = (batch.column(name).to_pylist() for name in _KEYS)
+            yield from zip(zip(ids, samples, strict=True), hashes, strict=True)
 
 
 @dataclass(frozen=True)

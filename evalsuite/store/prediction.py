@@ -44,7 +44,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.hashing import hash_text
-from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
+from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
 from saeval.json_source import first_problem, read_lines
 from saeval.terminal_text import quoted
 
@@ -252,17 +252,22 @@ def checksum_key(path: Path) -> str | None:
     None where the file is in no run folder, or in one whose lines have no checksums: a baseline,
     which pins whole files, or a folder of saeval 0.1.
     """
+    manifest = manifest_beside(path)
+    if manifest is None or manifest.checksums is None or path.stem not in manifest.tasks:
+        return None
+    facts = manifest.tasks[path.stem].model_dump(mode="json", exclude_unset=True)
+    return hash_text(json.dumps([manifest.identity, path.stem, facts], sort_keys=True))
+
+
+def manifest_beside(path: Path) -> RunManifest | None:
+    """Of the run folder that a file of predictions is in; None if it is in none."""
     folder = path.parent.parent
     if path.parent.name != PREDICTIONS or not (folder / MANIFEST).is_file():
         return None
     try:
-        manifest = read_manifest(folder)
+        return read_manifest(folder)
     except InputError:  # of somebody else; whoever needs ours reads it and says what is wrong
         return None
-    if manifest.checksums is None or path.stem not in manifest.tasks:
-        return None
-    facts = manifest.tasks[path.stem].model_dump(mode="json", exclude_unset=True)
-    return hash_text(json.dumps([manifest.identity, path.stem, facts], sort_keys=True))
 
 
 def parse_line(text: str, where: str, key: str | None = None) -> Prediction:

@@ -3,7 +3,8 @@
 ::
 
     RUN/manifest.json              what answered, how, and which tasks; written before the answers
-    RUN/predictions/<task>.jsonl   one line per answer with its checksum, append-only
+    RUN/predictions/<task>.jsonl   one line per answer with its checksum, append-only; or
+    RUN/predictions/<task>.parquet the same in Parquet, once the task is finished
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from saeval.errors import InputError, RunFolderError
-from saeval.evalsuite.store.json_lines import read_table
 from saeval.evalsuite.store.manifest import MANIFEST, Proof, RunManifest, Session, read_manifest
-from saeval.evalsuite.store.prediction import (
-    PREDICTIONS,
-    Key,
-    Prediction,
-    checksum_key,
-    read_predictions,
+from saeval.evalsuite.store.prediction import Key, Prediction, checksum_key
+from saeval.evalsuite.store.run_files import (
+    count_answers,
+    keys_of_answers,
+    lines_path,
+    predictions_path,
+    read_answers,
+    write_manifest,
 )
 from saeval.evalsuite.store.table import PredictionTable, by_task
 from saeval.files import AppendOnlyLog, lock_folder, write_atomic
@@ -39,7 +41,7 @@ class RunPredictions:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files of predictions, in the order of the manifest's tasks."""
-        return tuple(prediction_path(self.folder, task) for task in self.manifest.tasks)
+        return tuple(predictions_path(self.folder, task) for task in self.manifest.tasks)
 
 
 def read_run(folder: Path, *, name: str | None = None) -> RunPredictions:
@@ -70,29 +72,15 @@ def read_run(folder: Path, *, name: str | None = None) -> RunPredictions:
         )
     predictions: list[PredictionTable] = []
     for task, facts in manifest.tasks.items():
-        path = prediction_path(folder, task)
-        n_answered = _count_lines(path)
+        n_answered = count_answers(folder, task)
         n_asked = facts.items * manifest.samples
         if n_answered < n_asked:
             raise InputError(
                 f"{name}: the run is not finished: {n_answered} of {n_asked} answers of "
                 f"task {task}; run the same command again to resume it"
             )
-        predictions.append(read_table(path))
+        predictions.append(read_answers(folder, task))
     return RunPredictions(folder, manifest, by_task(predictions, name))
-
-
-def _count_lines(path: Path) -> int:
-    """Whole lines of a file; 0 if it is not there."""
-    if not path.is_file():
-        return 0
-    with path.open("rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
-
-
-def prediction_path(folder: Path, task: str) -> Path:
-    """Where the predictions of a task are in a run folder."""
-    return folder / PREDICTIONS / f"{task}.jsonl"
 
 
 @contextmanager
@@ -121,25 +109,21 @@ def get_or_set_manifest_field(folder: Path, name: str, value: Any) -> Any:
     """A field of a locked folder's manifest; `value` is written if it is not set."""
     manifest = read_manifest(folder)
     if name not in manifest.model_fields_set:
-        _write_manifest(folder, manifest.model_copy(update={name: value}))
+        write_manifest(folder, manifest.model_copy(update={name: value}))
         return value
     return getattr(manifest, name)
 
 
 def set_proof(folder: Path, proof: Proof) -> None:
     """Say in the manifest of a locked folder what was proven of its model."""
-    _write_manifest(folder, read_manifest(folder).model_copy(update={"proof": proof}))
+    write_manifest(folder, read_manifest(folder).model_copy(update={"proof": proof}))
 
 
 def add_session(folder: Path, session: Session) -> None:
     """Add to the manifest of a locked folder what one process did and how long it took."""
     manifest = read_manifest(folder)
     sessions = [*manifest.sessions, session]
-    _write_manifest(folder, manifest.model_copy(update={"sessions": sessions}))
-
-
-def _write_manifest(folder: Path, manifest: RunManifest) -> None:
-    write_atomic(folder / MANIFEST, manifest.to_json())
+    write_manifest(folder, manifest.model_copy(update={"sessions": sessions}))
 
 
 def _begin_or_continue(folder: Path, manifest: RunManifest) -> None:
@@ -155,7 +139,7 @@ def _begin_or_continue(folder: Path, manifest: RunManifest) -> None:
                 f"{folder}: holds another run, which differs in {'; '.join(differences[:3])}; "
                 "choose another --out, or remove the folder to start afresh"
             )
-    _write_manifest(folder, manifest)
+    write_manifest(folder, manifest)
 
 
 def _deciding(manifest: RunManifest, other: RunManifest) -> dict[str, Any]:
@@ -206,10 +190,14 @@ def _shorten(value: object) -> str:
 
 
 class PredictionFile:
-    """The predictions of one task in a run folder, appended to and never rewritten."""
+    """The lines of one task in a run folder, appended to and never rewritten.
+
+    Of a task that is finished they may be in Parquet.
+    """
 
     def __init__(self, folder: Path, task: str) -> None:
-        self.path = prediction_path(folder, task)
+        self._folder, self._task = folder, task
+        self.path = lines_path(folder, task)
         self._log = AppendOnlyLog(self.path)
 
     def finished(self, expected: Mapping[Key, str]) -> set[Key]:
@@ -228,16 +216,17 @@ class PredictionFile:
             If a line is no answer that is asked for, or occurs twice.
         """
         keys: set[Key] = set()
-        if not self._log.read():
+        path = predictions_path(self._folder, self._task)
+        if path == self.path and not self._log.read():
             return keys
-        for prediction in read_predictions(self.path):
-            if expected.get(prediction.key) != prediction.document_hash or prediction.key in keys:
-                what = "occurs twice" if prediction.key in keys else "is not of this sample"
+        for key, document_hash in keys_of_answers(self._folder, self._task):
+            if expected.get(key) != document_hash or key in keys:
+                what = "occurs twice" if key in keys else "is not of this sample"
                 raise RunFolderError(
-                    f"{self.path}: item {prediction.item_id!r} {what}; the file was changed from "
-                    "outside, remove it to answer the task again"
+                    f"{path}: item {key[0]!r} {what}; the file was changed from outside, remove it "
+                    "to answer the task again"
                 )
-            keys.add(prediction.key)
+            keys.add(key)
         return keys
 
     def size(self) -> int:

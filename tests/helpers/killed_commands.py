@@ -32,6 +32,7 @@ def saeval_commands(base: Path, adapter: Path) -> list[Killed]:
 
     return [
         Killed("run", ("run", str(base), *_ASKED)),
+        Killed("run --format parquet", ("run", str(base), *_ASKED, "--format", "parquet")),
         Killed("run --cache", ("run", str(base), *_ASKED, "--cache", "cache")),
         Killed("compare", ("compare", str(base), str(adapter), *_ASKED, "--replicates", "1000")),
         Killed(

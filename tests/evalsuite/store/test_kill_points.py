@@ -10,7 +10,14 @@ from killed_commands import saeval_commands, satrain_command
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
 
-SAMPLES = {"run": 2, "run --cache": 3, "compare": 2, "gate": 2, "satrain run": 1}
+SAMPLES = {
+    "run": 2,
+    "run --cache": 3,
+    "run --format parquet": 3,
+    "compare": 2,
+    "gate": 2,
+    "satrain run": 1,
+}
 """Events to try; of the others, which ask no model, six."""
 
 
