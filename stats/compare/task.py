@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -13,7 +12,7 @@ from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray, count_groups
 from saeval.stats._core.cells import unique_cells
 from saeval.stats._core.counted import mean, number_where, tally
-from saeval.stats.bootstrap.paired import paired_bootstrap
+from saeval.stats.bootstrap.joint import generator_of, joint_bootstrap
 from saeval.stats.compare.alike import alike_rows, own_probability_rows
 from saeval.stats.compare.confidence_std import paired_std
 from saeval.stats.compare.config import StatsConfig
@@ -82,9 +81,10 @@ def compare_task(
             unpaired=unpaired or Unpaired(0, 0, (), ()),
             groups=_groups(pairs, groups, config.confidence_level),
         )
-    rng = np.random.default_rng([config.seed, zlib.crc32(task.encode())])
     cells = unique_cells(pairs)
-    bootstrap = paired_bootstrap(cells, n_resamples=config.n_resamples, rng=rng)
+    bootstrap = joint_bootstrap(task, cells, n_resamples=config.n_resamples, seed=config.seed)
+    rng = generator_of(task, config.seed)
+    rng.integers(0, 2**64, dtype=np.uint64)  # the first is the joint bootstrap's
     stated = cells.stated
     changed = cells.base.predicted != cells.checkpoint.predicted
     metrics = metric_rows(cells, bootstrap, config)

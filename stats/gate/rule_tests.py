@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-import numpy as np
-
 from saeval.stats._core.answers import PairedAnswers, lacks_confidence
 from saeval.stats._core.cells import unique_cells
 from saeval.stats._core.counted import mean
-from saeval.stats.bootstrap.paired import PairedBootstrap, paired_bootstrap
+from saeval.stats.bootstrap.joint import joint_bootstrap
+from saeval.stats.bootstrap.paired import PairedBootstrap
 from saeval.stats.gate.margins import Bootstrap, difference_against, value_against
 from saeval.stats.gate.rules import Rule
 from saeval.stats.inference.one_sided import LimitTest
@@ -165,8 +163,7 @@ def bootstrap_of(task: str, pairs: PairedAnswers | None, n_resamples: int, seed:
     def draw() -> PairedBootstrap:
         if pairs is None:
             raise ValueError("`pairs` are needed to draw from")
-        rng = np.random.default_rng([seed, zlib.crc32(task.encode())])
-        return paired_bootstrap(unique_cells(pairs), n_resamples=n_resamples, rng=rng)
+        return joint_bootstrap(task, unique_cells(pairs), n_resamples=n_resamples, seed=seed)
 
     return draw
 
