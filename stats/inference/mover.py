@@ -47,8 +47,12 @@ class EffectiveProportion:
 
     @property
     def smoothed_error(self) -> float:
-        """Standard error as if of a proportion with one hit and one miss more."""
-        share = (self.hits + 1) / (self.items + 2)
+        """Standard error as if of a proportion with three hits and three misses more.
+
+        With fewer an error in common could raise the correlation by so much that a limit of the
+        difference moved away from it.
+        """
+        share = (self.hits + 3) / (self.items + 6)
         return math.sqrt(share * (1 - share) / self.items)
 
     def reach(self, alpha: float) -> tuple[float, float]:

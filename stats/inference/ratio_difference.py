@@ -44,8 +44,8 @@ def ratio_difference(
     MOVER of beta limits (`saeval.stats.inference.mover.MoverDifference`). An F1 is Dice's
     index of the items that have a label and those that were given it, and so a function of
     Jaccard's, which is a proportion. ρ is the covariance over the standard errors, by the delta
-    method; the latter have a hit and a miss more, so that a few errors in common do not pass for
-    a high correlation.
+    method; the latter have three hits and three misses more, so that a few errors in common do not
+    pass for a high correlation.
 
     With clusters the number of items is the effective one, p(1 − p) over the CR3 variance of the
     ratio and at most n, times (z/t)² [1]_; without hits or misses it is the effective number of
@@ -65,7 +65,7 @@ def ratio_difference(
     >>> checkpoint = Ratio(item < 300, (item < 300) & (item > 9), is_dice=False)
     >>> found = ratio_difference(base, checkpoint).interval()
     >>> round(found.low, 3), round(found.high, 3)
-    (-0.044, 0.052)
+    (-0.045, 0.053)
     """
     models = (base, checkpoint)
     counted = [number_where(model.counts, count) for model in models]

@@ -8,6 +8,8 @@ import pytest
 from scipy import stats as scipy_stats
 from strategies import simulated
 
+from saeval.stats._core.arrays import IntArray
+from saeval.stats.inference.mover import MoverDifference
 from saeval.stats.inference.ratio_difference import difference_of_ratios, ratio_difference
 from saeval.stats.metrics.ratios import Ratio, ratio_of
 
@@ -132,3 +134,41 @@ def test_two_very_unequal_clusters_say_next_to_nothing():
 def test_without_an_answer_there_is_none():
     nothing = models(10, 0, 5, 0, 10, 0, 5, 0)
     assert ratio_difference(*nothing) is None
+
+
+def test_one_more_error_never_moves_a_limit_towards_the_checkpoint() -> None:
+    """Not even an error that the base makes too, which raises the correlation."""
+    rng = np.random.default_rng(0)
+    searched = 0
+    while searched < 150:
+        # Items that both models pick, by who is right, then those of one model alone.
+        counts = np.exp(rng.uniform(0, np.log([300, 9, 9, 9, 200, 9, 200, 9]))).astype(int) - 1
+        if min(counts[:6].sum(), counts[:4].sum() + counts[6:].sum()) < 40:
+            continue
+        before = _picked(counts).interval(0.9)
+        for hit, miss in ((0, 1), (2, 3), (6, 7)):
+            if counts[hit] > 0:
+                more = counts.copy()
+                more[hit] -= 1
+                more[miss] += 1
+                after = _picked(more).interval(0.9)
+                assert after.low <= before.low + 1e-9, counts
+                assert after.high <= before.high + 1e-9, counts
+        searched += 1
+
+
+def _picked(counts: IntArray) -> MoverDifference:
+    picked = [np.repeat(flags, counts).astype(bool) for flags in _FLAGS]
+    found = ratio_difference(
+        Ratio(picked[0], picked[1], is_dice=False), Ratio(picked[2], picked[3], is_dice=False)
+    )
+    assert found is not None
+    return found
+
+
+_FLAGS = (
+    (1, 1, 1, 1, 1, 1, 0, 0),  # the base picks it
+    (1, 1, 0, 0, 1, 0, 0, 0),  # and is right
+    (1, 1, 1, 1, 0, 0, 1, 1),  # the checkpoint
+    (1, 0, 1, 0, 0, 0, 1, 0),
+)
