@@ -83,6 +83,7 @@ class StatsOptions(TypedDict, total=False):
     confidence_level: float
     n_resamples: int
     equivalence_margin: float
+    equivalence_margins: Mapping[str, float]
 
 
 class CompareOptions(RunOptions, StatsOptions, total=False):
@@ -144,6 +145,7 @@ def to_stats_config(options: Mapping[str, Any], seed: int) -> StatsConfig:
         confidence_level=options.get("confidence_level", config.confidence_level),
         n_resamples=options.get("n_resamples", config.n_resamples),
         equivalence_margin=options.get("equivalence_margin", config.equivalence_margin),
+        equivalence_margins=options.get("equivalence_margins", config.equivalence_margins),
     )
 
 

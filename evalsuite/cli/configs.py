@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saeval.errors import InputError
@@ -17,6 +18,7 @@ from saeval.evalsuite.options import (
 from saeval.extras import require_extra
 from saeval.progress import ConsoleProgress, GuardedConsole
 from saeval.stats.compare.config import StatsConfig
+from saeval.terminal_text import quoted
 
 
 def stderr_progress() -> ConsoleProgress:
@@ -35,9 +37,13 @@ def to_keywords(options: Mapping[str, Any]) -> Any:
     if options.get("file_format") is not None:
         keywords["file_format"] = options["file_format"]
     if "level" in options and "replicates" in options:
-        margin = options.get("equivalence_margin", StatsConfig.equivalence_margin)
+        margin, margins = _parse_margins(options.get("equivalence_margin", ()))
         keywords["stats_config"] = StatsConfig(
-            options["level"], options["replicates"], run.seed, equivalence_margin=margin
+            options["level"],
+            options["replicates"],
+            run.seed,
+            equivalence_margin=margin,
+            equivalence_margins=margins or None,
         )
     return keywords
 
@@ -81,6 +87,27 @@ def to_engine_config(options: Mapping[str, Any]) -> EngineConfig:
             max_response_mb=options["max_response_mb"],
         ),
     )
+
+
+def _parse_margins(given: Sequence[str]) -> tuple[float, dict[str, float]]:
+    """``0.03`` for all metrics and ``auroc=0.02`` for one; of two for the same the last counts."""
+    general, of_metric = StatsConfig.equivalence_margin, {}
+    for text in given:
+        metric, separator, number = text.rpartition("=")
+        try:
+            margin = float(number)
+        except ValueError:
+            margin = math.nan
+        if not 0 < margin < (math.inf if metric else 1) or (separator and not metric):
+            raise InputError(
+                f"--equivalence-margin: cannot read {quoted(text)}; give a number between 0 and 1, "
+                "or METRIC=NUMBER"
+            )
+        if metric:
+            of_metric[metric] = margin
+        else:
+            general = margin
+    return general, of_metric
 
 
 def _parse_settings(option: str, text: str | None) -> dict[str, Any]:

@@ -307,10 +307,10 @@ level_option = click.option(
 
 equivalence_margin_option = click.option(
     "--equivalence-margin",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.05,
-    show_default=True,
-    help="What counts as equivalent, of proportions and AUROCs (squared errors: two fifths of it).",
+    metavar="[METRIC=]NUMBER",
+    multiple=True,
+    help="What counts as equivalent, of proportions and AUROCs (squared errors: two fifths of it), "
+    "or of one metric; repeatable.  [default: 0.05]",
 )
 
 

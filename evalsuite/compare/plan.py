@@ -21,6 +21,7 @@ from saeval.evalsuite.compare.compatibility import (
 from saeval.evalsuite.compare.config import ComparisonConfig
 from saeval.evalsuite.compare.describe import describe_model
 from saeval.evalsuite.compare.group import group_of
+from saeval.evalsuite.compare.margins import check_margins
 from saeval.evalsuite.compare.pairing import PredictionsByTask, TaskPredictions
 from saeval.evalsuite.config import (
     ANSWERING_DEFAULTS,
@@ -215,6 +216,7 @@ def plan_comparison(
             "--aa asks the base twice (in Python aa=True); give a BASE that can be asked, not "
             "predictions"
         )
+    check_margins(config.stats)
     engine = config.engine
     loaded: tuple[LoadedTask, ...] = ()
     if askable := _askable(models):

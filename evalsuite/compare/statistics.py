@@ -15,6 +15,7 @@ from saeval.evalsuite.compare.breakdown import item_groups, right_in_reasoning, 
 from saeval.evalsuite.compare.changed_items import find_changed_predictions
 from saeval.evalsuite.compare.contamination import compare_without_training_items
 from saeval.evalsuite.compare.grading import apply_grades
+from saeval.evalsuite.compare.margins import check_margins
 from saeval.evalsuite.compare.pairing import (
     PairedPredictions,
     find_shared_items,
@@ -99,6 +100,7 @@ class PreparedComparison:
             for task, agreement in zip(numbers[:n_tasks], self.agreements, strict=True)
         ]
         tasks = with_answers(adjust_family(judged), level)
+        check_margins(self.settings, {row.metric for task in tasks for row in task.metrics})
         warnings = list(self.cautions)
         if self.shared:
             warnings.append(

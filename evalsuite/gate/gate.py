@@ -142,7 +142,11 @@ def gate(
         run=run,
         engine=to_engine_config(options),
         stats=StatsConfig(
-            rules.level, n_resamples, run.seed, equivalence_margin=rules.equivalence_margin
+            rules.level,
+            n_resamples,
+            run.seed,
+            equivalence_margin=rules.equivalence_margin,
+            equivalence_margins=rules.equivalence_margins,
         ),
         allow_mismatch=allow_mismatch,
         cache=to_cache(options),

@@ -48,6 +48,8 @@ class Policy:
         Where each task is named, ``file:line``.
     equivalence_margin
         What its report calls equivalent; no rule rests on it.
+    equivalence_margins
+        The same of single metrics, by name; None for none.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Policy:
     of_task: Mapping[str, tuple[Rule, ...]]
     sources: Mapping[str, str]
     equivalence_margin: float = StatsConfig.equivalence_margin
+    equivalence_margins: Mapping[str, float] | None = None
 
     @property
     def is_built_in(self) -> bool:

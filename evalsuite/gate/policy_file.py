@@ -74,6 +74,7 @@ class _Policy(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     level: float = 0.95
     equivalence_margin: float = StatsConfig.equivalence_margin
+    equivalence_margins: dict[str, float] | None = None
     rules: list[_Rule] = Field(default_factory=list)
     tasks: dict[str, _Task] = Field(default_factory=dict)
 
@@ -132,6 +133,11 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
         raise InputError(
             f"{where(('equivalence_margin',))}: `equivalence_margin` must lie between 0 and 1"
         )
+    for metric, margin in (read.equivalence_margins or {}).items():
+        if not 0 < margin < math.inf:
+            raise InputError(
+                f"{where(('equivalence_margins', metric))}: an equivalence margin must be positive"
+            )
     mistakes: list[str] = []
     everywhere = [(("rules", number), rule) for number, rule in enumerate(read.rules)]
     of_all = [(key, rule) for key, rule in everywhere if rule.task is None]
@@ -161,7 +167,8 @@ def _to_policy(content: object, name: str, where: Where) -> Policy:
             f"{where(())}: every rule of the policy is advisory, so nothing could fail; leave out "
             "tier: advisory of one at least"
         )
-    return Policy(name, read.level, general, of_task, sources, read.equivalence_margin)
+    margins = read.equivalence_margin, read.equivalence_margins
+    return Policy(name, read.level, general, of_task, sources, *margins)
 
 
 def _rules(

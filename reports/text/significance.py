@@ -37,8 +37,16 @@ def equivalence_note(settings: StatsConfig) -> str:
     return (
         f"Equivalent: two one-sided tests show that changes are smaller than {points} or {score}, "
         f"{format_margin(settings.margin_of('brier'), 'score')} for squared errors. "
-        "Not detected: neither a change nor its absence is shown."
+        f"{_own_margins(settings)}Not detected: neither a change nor its absence is shown."
     )
+
+
+def _own_margins(settings: StatsConfig) -> str:
+    margins = settings.equivalence_margins or {}
+    if not margins:
+        return ""
+    named = (f"{metric} {format_margin(margin, 'score')}" for metric, margin in margins.items())
+    return f"By metric: {', '.join(named)}. "
 
 
 def has_aa(comparison: Comparison) -> bool:

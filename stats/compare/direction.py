@@ -21,6 +21,8 @@ def margin_of(row: MetricComparison, config: StatsConfig = _DEFAULTS) -> float |
     """
     if row.equivalence is not None:
         return row.equivalence.margin
+    if (own := config.own_margin(row.metric)) is not None:
+        return own
     limits = (0.0, 1.0) if row.declaration is None else row.declaration.range
     return None if limits is None else config.margin_of(row.metric) * (limits[1] - limits[0])
 

@@ -413,3 +413,9 @@ def test_the_margin_is_a_setting():
     assert StatsConfig(equivalence_margin=0.03).margin_of("brier") == 0.012
     with pytest.raises(ValueError, match="`equivalence_margin` must lie between 0 and 1"):
         StatsConfig(equivalence_margin=1.0)
+    own = StatsConfig(equivalence_margin=0.03, equivalence_margins={"brier": 0.01})
+    assert (own.margin_of("brier"), own.margin_of("accuracy")) == (0.01, 0.03)
+    with pytest.raises(
+        ValueError, match="`equivalence_margins` must be positive, found 0 of auroc"
+    ):
+        StatsConfig(equivalence_margins={"auroc": 0})
