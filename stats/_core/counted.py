@@ -65,6 +65,13 @@ def in_order(values: FloatArray, count: Count, place: int) -> float:
     return float(values[order][np.searchsorted(np.cumsum(count[order]), place, side="right")])
 
 
+def share_at_median(values: FloatArray, count: Count) -> float:
+    """Proportion of the items that have the median: of the commonest value if it is over half."""
+    items = number_of(values, count)
+    middle = in_order(values, count, (items - 1) // 2)
+    return number_where(values == middle, count) / items
+
+
 def tally(codes: IntArray, count: Count, minlength: int = 0) -> IntArray:
     """Number of items with each code."""
     if count is None:

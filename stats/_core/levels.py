@@ -9,6 +9,8 @@ import numpy as np
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.stats._core.counted import Count, tally, those
 
+_FEW, _PROBE = 256, 4096
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -32,7 +34,7 @@ class Levels:
     @classmethod
     def of(cls, correct: BoolArray, confidence: FloatArray, count: Count = None) -> Levels:
         """Those of rows that are right or wrong, which stand for `count` items each."""
-        values, of_row = np.unique(confidence, return_inverse=True)
+        values, of_row = _ranked(confidence)
         right = tally(of_row[correct], those(count, correct), len(values))
         return cls(values, of_row, tally(of_row, count, len(values)), right)
 
@@ -49,3 +51,13 @@ class Levels:
             return None
         below = np.cumsum(self.wrong) - self.wrong / 2
         return float(self.right @ below) / (right * wrong)
+
+
+def _ranked(values: FloatArray) -> tuple[FloatArray, IntArray]:
+    """The distinct values, ascending, and the place of each; of few ones without a full sort."""
+    if len(np.unique(values[:_PROBE])) <= _FEW:
+        levels = np.unique(values)
+        if len(levels) <= _FEW:
+            return levels, np.searchsorted(levels, values)
+    levels, place = np.unique(values, return_inverse=True)
+    return levels, place

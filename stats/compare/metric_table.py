@@ -27,11 +27,10 @@ from typing import TypedDict
 import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers, lacks_confidence
-from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray, count_groups
-from saeval.stats._core.counted import Count, number_of, number_where
+from saeval.stats._core.arrays import FloatArray, IntArray, count_groups
+from saeval.stats._core.counted import Count, number_where, share_at_median
 from saeval.stats._core.influence import DifferenceTest, at_level
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
-from saeval.stats._core.levels import Levels
 from saeval.stats.bootstrap.paired import PairedBootstrap, bootstrap_pvalue, percentile_interval
 from saeval.stats.compare.config import StatsConfig
 from saeval.stats.compare.metric_comparison import (
@@ -346,7 +345,7 @@ def difference_test(
     if kind == "aurc":
         return _or_reason(aurc_difference(*stated.models[0], *stated.models[1], **options))
     test = compare_std(stated.base, stated.checkpoint, **options).difference
-    if max(_commonest(*model, stated.count) for model in stated.models) >= COLLAPSED:
+    if max(share_at_median(own, stated.count) for _, own in stated.models) >= COLLAPSED:
         return replace(test, pvalue=None, confidence_interval=None), (
             f"a model states one confidence on {COLLAPSED:.0%} of the items or more"
         )
@@ -384,12 +383,6 @@ def _by_bootstrap(
             "no test of it holds where a model is calibrated; overconfidence is tested instead"
         )
     return _or_reason(test)
-
-
-def _commonest(right: BoolArray, confidence: FloatArray, count: Count) -> float:
-    """Proportion of the items that have the commonest confidence."""
-    levels = Levels.of(right, confidence, count)
-    return float(levels.items.max() / number_of(confidence, count))
 
 
 def test_of_values(values: PairedValues, metric: Metric, confidence_level: float) -> DifferenceTest:

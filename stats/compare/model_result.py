@@ -9,17 +9,18 @@ import numpy as np
 from saeval.stats._core.answers import Answers, PairedAnswers
 from saeval.stats._core.arrays import BoolArray, FloatArray
 from saeval.stats._core.counted import Count, number_where, tally, those
+from saeval.stats._core.levels import Levels
 from saeval.stats._core.results import (
     ReliabilityBin,
     RiskCoverage,
 )
-from saeval.stats.metrics.brier_decomposition import brier_decomposition
+from saeval.stats.metrics.aurc import CoverageCurve
+from saeval.stats.metrics.brier_decomposition import decomposition_of
 from saeval.stats.metrics.confidence import (
+    curve_of,
     expected_calibration_error,
-    reliability,
-    risk_coverage,
+    reliability_of,
 )
-from saeval.stats.metrics.selective import auarc, augrc
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,18 @@ def model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float
     both = pairs.both_confident
     confidence, predicted = answers.confidence[both], answers.predicted[both]
     correct, count = (answers.predicted == pairs.target)[both], those(pairs.count, both)
-    some = len(confidence) > 0
-    brier = brier_decomposition(correct, confidence, count=count) if some else None
+    levels = Levels.of(correct, confidence, count) if len(confidence) else None
+    brier = None if levels is None else decomposition_of(levels)
+    curve = None if levels is None else CoverageCurve(levels)
     stated = ~np.isnan(answers.confidence)
 
     def histogram(rows: BoolArray) -> tuple[int, ...]:
         return _histogram(confidence[rows], those(count, rows))
+
+    def calibration_error(bins: int) -> float | None:
+        if levels is None:
+            return None
+        return expected_calibration_error(correct, confidence, bins=bins, count=count)
 
     return ModelResult(
         confusion=tuple(tuple(row) for row in confusion.tolist()),
@@ -84,9 +91,9 @@ def model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float
         abstained=abstained,
         invalid=invalid,
         stated_confidence=number_where(stated, pairs.count),
-        reliability=reliability(correct, confidence, count=count, confidence_level=confidence_level)
-        if some
-        else (),
+        reliability=()
+        if levels is None
+        else reliability_of(levels, confidence_level=confidence_level),
         histogram=ConfidenceHistogram(
             by_outcome={
                 "correct": histogram(correct),
@@ -98,18 +105,14 @@ def model_result(pairs: PairedAnswers, answers: Answers, confidence_level: float
                 if pairs.wrong is None or label != pairs.abstention
             },
         ),
-        risk_coverage=risk_coverage(correct, confidence, count=count) if some else None,
-        auarc=auarc(correct, confidence, count=count) if some else None,
-        augrc=augrc(correct, confidence, count=count) if some else None,
+        risk_coverage=curve_of(curve) if curve else None,
+        auarc=1 - curve.aurc if curve else None,
+        augrc=curve.augrc if curve else None,
         brier_miscalibration=brier.miscalibration if brier else None,
         brier_discrimination=brier.discrimination if brier else None,
         brier_uncertainty=brier.uncertainty if brier else None,
-        ece_10=expected_calibration_error(correct, confidence, bins=10, count=count)
-        if some
-        else None,
-        ece_15=expected_calibration_error(correct, confidence, bins=15, count=count)
-        if some
-        else None,
+        ece_10=calibration_error(10),
+        ece_15=calibration_error(15),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
-from saeval.stats._core.counted import Count, number_of, number_where
+from saeval.stats._core.counted import Count, number_of, number_where, share_at_median
 from saeval.stats._core.levels import Levels
 
 SPARSE = 10
@@ -74,6 +74,10 @@ def _rarer(correct: BoolArray, count: Count) -> int:
 
 def _hardly_varies(correct: BoolArray, confidence: FloatArray, count: Count) -> bool:
     """Whether few strays from the usual confidence are expected among the right or the wrong."""
-    usual = Levels.of(correct, confidence, count).items.max()
-    strays = 1 - usual / number_of(confidence, count)
-    return bool(strays > 0 and strays * _rarer(correct, count) < SPARSE)
+    rarer = _rarer(correct, count)
+    if rarer >= 2 * SPARSE:  # then strays are few only beside a confidence of more than half
+        strays = 1 - share_at_median(confidence, count)
+    else:
+        usual = Levels.of(correct, confidence, count).items.max()
+        strays = 1 - usual / number_of(confidence, count)
+    return bool(strays > 0 and strays * rarer < SPARSE)

@@ -74,10 +74,10 @@ class CoverageCurve:
         return float(self.risks.sum() / self.total)
 
     @property
-    def sum_of_errors(self) -> float:
-        """Expected errors among the k most confident items, summed over k = 1 … n."""
+    def augrc(self) -> float:
+        """The area under the generalised risk, by the trapezoid rule."""
         steps = self.items * self.errors_before + self.errors * (self.items + 1) / 2
-        return float(steps.sum())
+        return float((steps.sum() - self.errors.sum() / 2) / self.total**2)
 
     def expected_errors(self, covered: IntArray) -> FloatArray:
         """Expected errors among the `covered` most confident items, over all orders of ties."""

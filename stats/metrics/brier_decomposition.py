@@ -88,7 +88,11 @@ def brier_decomposition(
     >>> round(parts.miscalibration, 7), round(parts.discrimination, 7), parts.uncertainty
     (0.0505833, 0.1733333, 0.24)
     """
-    of_level = Levels.of(*check.answers_and_counts(correct, confidence, count))
+    return decomposition_of(Levels.of(*check.answers_and_counts(correct, confidence, count)))
+
+
+def decomposition_of(of_level: Levels) -> BrierDecomposition:
+    """The same of the levels of confidence."""
     levels, items, hits = of_level.values, of_level.items, of_level.right
     recalibrated = isotonic_regression(hits / items, weights=items.astype(np.float64)).x
     weight, accuracy = items / items.sum(), hits / items

@@ -227,6 +227,13 @@ def reliability(
     """
     check.whole("bins", bins, 1)
     levels = Levels.of(*check.answers_and_counts(correct, confidence, count))
+    return reliability_of(levels, bins=bins, confidence_level=confidence_level)
+
+
+def reliability_of(
+    levels: Levels, *, bins: int = 10, confidence_level: float = 0.95
+) -> tuple[ReliabilityBin, ...]:
+    """`reliability` of the levels of confidence."""
     bin_of = calibration_bins(levels.values, levels.items.astype(np.float64), bins=bins)
     first = np.flatnonzero(np.diff(bin_of, prepend=-1))
     items, right, stated = (
@@ -352,7 +359,12 @@ def risk_coverage(
     >>> round(risk_coverage([1, 0, 1, 0, 1, 0], [.9, .9, .9, .5, .5, .1]).aurc, 7)
     0.3791667
     """
-    curve = CoverageCurve(Levels.of(*check.answers_and_counts(correct, confidence, count)))
+    levels = Levels.of(*check.answers_and_counts(correct, confidence, count))
+    return curve_of(CoverageCurve(levels), points=points)
+
+
+def curve_of(curve: CoverageCurve, *, points: int = 100) -> RiskCoverage:
+    """`risk_coverage` of the expected errors at every coverage."""
     n = curve.total
     covered = np.unique(np.linspace(0, n - 1, min(points, n)).round().astype(int)) + 1
     return RiskCoverage(

@@ -90,5 +90,4 @@ def augrc(
     >>> augrc([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1])
     0.125
     """
-    curve = CoverageCurve(Levels.of(*check.answers_and_counts(correct, confidence, count)))
-    return (curve.sum_of_errors - float(curve.errors.sum()) / 2) / curve.total**2
+    return CoverageCurve(Levels.of(*check.answers_and_counts(correct, confidence, count))).augrc
