@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from saeval.evalsuite.gate.policy import Policy
     from saeval.evalsuite.gate.results import Gate
     from saeval.evalsuite.metacognition.metacognition import metacognition
+    from saeval.evalsuite.models.convert import convert
     from saeval.evalsuite.models.predictions import read_predictions
     from saeval.evalsuite.run.model_run import run
     from saeval.evalsuite.store.prediction import Prediction
@@ -56,6 +57,7 @@ __all__ = [
     "__version__",
     "compare",
     "compare_checkpoints",
+    "convert",
     "export",
     "frontier",
     "gate",
@@ -85,6 +87,7 @@ _MODULES = {
     "saeval.evalsuite.gate.policy": ("Policy",),
     "saeval.evalsuite.gate.results": ("Gate",),
     "saeval.evalsuite.metacognition.metacognition": ("metacognition",),
+    "saeval.evalsuite.models.convert": ("convert",),
     "saeval.evalsuite.models.predictions": ("read_predictions",),
     "saeval.evalsuite.run.model_run": ("run",),
     "saeval.evalsuite.store.prediction": ("Prediction",),

@@ -9,6 +9,7 @@ import click
 from saeval.command_line import run_command_line
 from saeval.evalsuite.cli.baseline import baseline
 from saeval.evalsuite.cli.compare import compare
+from saeval.evalsuite.cli.convert import convert
 from saeval.evalsuite.cli.export import export
 from saeval.evalsuite.cli.frontier import frontier
 from saeval.evalsuite.cli.gate import gate
@@ -49,6 +50,7 @@ for command in (
     metacognition,
     gate,
     report,
+    convert,
     export,
     power,
     baseline,

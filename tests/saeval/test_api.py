@@ -23,8 +23,8 @@ from saeval.stats.metrics.registry import register_metric, unregister_metric
 PUBLIC = [
     "CheckpointSeries", "Comparison", "EngineConfig", "EngineError", "Gate", "InputError",
     "ModelError", "PairingError", "Policy", "Prediction", "RunConfig", "RunFolderError",
-    "SaevalError", "StatsConfig", "__version__", "compare", "compare_checkpoints", "export",
-    "frontier",
+    "SaevalError", "StatsConfig", "__version__", "compare", "compare_checkpoints", "convert",
+    "export", "frontier",
     "gate", "load_comparison", "metacognition", "read_predictions", "run",
 ]  # fmt: skip
 FUNCTIONS = [name for name in PUBLIC if name.islower() and not name.startswith("_")]
