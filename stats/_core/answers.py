@@ -253,11 +253,13 @@ def joint_answers(comparisons: Sequence[PairedAnswers]) -> JointAnswers:
     Raises
     ------
     ValueError
-        If `comparisons` is empty, or they are not of the same items and base answers.
+        If `comparisons` is empty, or they are not of the same items and base answers, or of counts.
     """
     if not comparisons:
         raise ValueError("`comparisons` must not be empty")
     first = comparisons[0]
+    if any(pairs.count is not None for pairs in comparisons):
+        raise ValueError("`comparisons` must have a row for each item, not counts of items")
     for pairs in comparisons[1:]:
         same = (
             pairs.labels == first.labels

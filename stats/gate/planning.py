@@ -121,6 +121,8 @@ def _size(task: GatedTask) -> int:
 def _drawn(task: GatedTask, items: int | None, rng: np.random.Generator) -> GatedTask:
     if task.pairs is None:
         raise ValueError(f"`tasks` must have answers, and {task.task!r} has none")
+    if task.pairs.count is not None:
+        raise ValueError(f"`tasks` must have a row for each item, and {task.task!r} has counts")
     pairs = _resample(task.pairs, items or len(task.pairs), rng)
     return replace(task, pairs=pairs, planned=len(pairs), decisions={})
 

@@ -95,6 +95,8 @@ def units_of(
     largest
         The most items of a unit, or of each.
     """
+    if pairs.count is not None:
+        raise ValueError("`pairs` must have a row for each item, not counts of items")
     values = paired_values(key, pairs)
     if values is None:
         raise ValueError(f"`key` must be of a mean over items, found {key[0]!r}")

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from saeval.stats._core import arrays as check
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
+from saeval.stats._core.counted import tally, those
 from saeval.stats.metrics.from_counts import classification_metrics
 from saeval.stats.metrics.metric import MetricKey
 
@@ -198,7 +199,8 @@ def _units(pairs: PairedAnswers, width: int) -> tuple[_Units, IntArray]:
     if pairs.cluster is None:
         low, high = np.minimum(*cells), np.maximum(*cells)
         turned = cells[0] > cells[1]
-        kinds, kind, counts = np.unique(low * width + high, return_inverse=True, return_counts=True)
+        kinds, kind = np.unique(low * width + high, return_inverse=True)
+        counts = tally(kind, pairs.count)
         first, second = np.eye(width)[kinds // width], np.eye(width)[kinds % width]
     else:
         names, unit = np.unique(pairs.cluster, return_inverse=True)
@@ -212,5 +214,5 @@ def _units(pairs: PairedAnswers, width: int) -> tuple[_Units, IntArray]:
             np.concatenate(added, axis=1), axis=0, return_inverse=True, return_counts=True
         )
         first, second = np.split(kinds, 2, axis=1)
-    lie = np.bincount(kind.reshape(-1)[turned], minlength=len(counts))
+    lie = tally(kind.reshape(-1)[turned], those(pairs.count, turned), len(counts))
     return _Units(pairs, first, second, counts), lie

@@ -13,8 +13,10 @@ from scipy import stats as scipy_stats
 
 from saeval import stats
 from saeval.stats import Answers, StatsConfig, compare_task, paired_answers
+from saeval.stats._core.answers import ScoreDeclaration, joint_answers
 from saeval.stats._core.cells import unique_cells
-from saeval.stats.gate.decide import GatedTask, decide_rules
+from saeval.stats.compare.groups import Grouping
+from saeval.stats.gate.decide import GatedTask, decide_rules, decide_sequentially
 from saeval.stats.gate.rules import Rule
 from saeval.stats.inference.bounded_mean import FOR_VERDICTS, bounded_mean
 
@@ -255,3 +257,79 @@ def test_items_of_a_cluster_need_rows_of_their_own():
         paired_answers(LABELS, "NA", [0, 1], answers, answers, cluster=[0, 0], count=[3, 4])
     with pytest.raises(ValueError, match="`count` must be positive, found 0 at index 1"):
         paired_answers(LABELS, "NA", [0, 1], answers, answers, count=[3, 0])
+
+
+def with_everything(answers, count, repeat):
+    """A task with all that answers can have beside labels and confidences."""
+    rows = len(count)
+    rng = np.random.default_rng(rows)
+    probabilities = rng.choice([0.2, 0.5, 1.0], (2, rows, 3))
+    probabilities /= probabilities.sum(axis=2, keepdims=True)
+    declared = (
+        ScoreDeclaration("acc_norm", (0, 1), True, True),
+        ScoreDeclaration("bleu", (0, 100), True, False),
+    )
+    values = {
+        "acc_norm": rng.integers(0, 2, (2, rows)).astype(float),
+        "bleu": rng.integers(0, 101, (2, rows)).astype(float),
+    }
+    normalised = rng.choice([0.3, 0.6, np.nan], (2, rows))
+    target, *_ = answers
+    models = [
+        Answers(
+            repeat(answers[1 + model]),
+            repeat(answers[3 + model]),
+            repeat(probabilities[model]),
+            {name: repeat(own[model]) for name, own in values.items()},
+            repeat(normalised[model]),
+        )
+        for model in range(2)
+    ]
+    pairs = paired_answers(
+        LABELS,
+        "NA",
+        repeat(target),
+        *models,
+        stratum=repeat(np.arange(rows) % 2),
+        scores=declared,
+        count=count if repeat(count) is count else None,
+    )
+    return compare_task(
+        "t",
+        pairs,
+        CONFIG,
+        has_evidence=repeat(np.arange(rows) % 3 > 0),
+        right_in_reasoning=(repeat(np.arange(rows) % 4 == 0), repeat(np.arange(rows) % 5 == 0)),
+        groups={"topic": Grouping(("art", "law", "war"), repeat(np.arange(rows) % 3))},
+    )
+
+
+@given(rows)
+@settings(max_examples=15, deadline=None)
+def test_all_that_a_task_can_have_is_the_same_from_counts(found):
+    *answers, count = columns(found)
+    assert_same(
+        with_everything(answers, count, lambda column: np.repeat(column, count, axis=0)),
+        with_everything(answers, count, lambda column: column),
+    )
+
+
+@given(rows)
+@settings(max_examples=15, deadline=None)
+def test_swaps_are_the_same_from_counts(found):
+    *answers, count = columns(found)
+    items = pairs_of(*(np.repeat(column, count) for column in answers))
+    assert_same(
+        stats.swap_tests(items, n_resamples=50),
+        stats.swap_tests(pairs_of(*answers, count=count), n_resamples=50),
+    )
+
+
+def test_what_needs_items_says_so():
+    pairs = pairs_of(*verbal(10), count=np.full(10, 3))
+    with pytest.raises(ValueError, match="`comparisons` must have a row for each item"):
+        joint_answers([pairs])
+    with pytest.raises(ValueError, match="`pairs` must have a row for each item"):
+        decide_sequentially(
+            RULES[:1], pairs, np.arange(10), largest=1, confidence_level=0.95, watched=1
+        )
