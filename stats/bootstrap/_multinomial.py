@@ -138,6 +138,14 @@ def originals_of(units: Units) -> Originals:
     return Originals(ends, np.searchsorted(ends, starts, side="right").astype(np.int32), shift)
 
 
+def _unit_of(originals: Originals, original: IntArray) -> IntArray:
+    """The unit of each of some originals."""
+    unit: IntArray = originals.guide[original >> originals.shift].astype(np.int64)
+    while (later := originals.ends[unit] <= original).any():
+        unit += later
+    return unit
+
+
 def weight_type(units: Units) -> type[np.uint8] | type[np.uint16]:
     """A type that holds all weights."""
     return np.uint8 if units.counts.max() <= MOST_IN_A_BYTE else np.uint16
@@ -156,7 +164,7 @@ def weights(
     """How often each unit occurs in each of the replicates, shape (units, replicates)."""
     drawn = np.empty((len(units.counts), len(replicates)), dtype=weight_type(units))
     number = np.asarray(replicates, dtype=np.uint64)
-    ends, before = np.cumsum(units.counts), 0
+    originals, before = originals_of(units), 0
     for index in range(len(units.strata) - 1):
         first, last = int(units.strata[index]), int(units.strata[index + 1])
         total = int(units.counts[first:last].sum())
@@ -174,7 +182,7 @@ def weights(
         place = np.arange(len(column)) - np.repeat(np.cumsum(lack) - lack, lack)
         word = mix(keys[column] + (TOP_UP + place.astype(np.uint64)) * GOLDEN)
         item = ((word >> np.uint64(11)) * 2.0**-53 * total).astype(np.int64)
-        flat = np.searchsorted(ends, before + item, side="right") * len(number) + column
+        flat = _unit_of(originals, before + item) * len(number) + column
         drawn += np.bincount(flat, minlength=drawn.size).reshape(drawn.shape).astype(drawn.dtype)
         before += total
     return drawn
