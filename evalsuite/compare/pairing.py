@@ -12,7 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from saeval.errors import InputError, PairingError
-from saeval.evalsuite.store.columns import codes, field, flags, floats, number, one_array
+from saeval.evalsuite.store.columns import (
+    NO_TEXT,
+    codes,
+    field,
+    flags,
+    floats,
+    number,
+    one_array,
+    text_numbers,
+)
 from saeval.evalsuite.store.general import RIGHT, WRONG, GeneralTask, task_of
 from saeval.evalsuite.store.table import PredictionTable, order_of
 from saeval.stats._core.answers import (
@@ -32,6 +41,8 @@ TaskPredictions = PredictionTable
 PredictionsByTask = Mapping[str, TaskPredictions]
 
 _EXAMPLES = 5
+_AT_A_TIME = 2**16
+"""Texts that are compared at a time."""
 _NAMES = {
     "document_hash": "documents",
     "prompt_hash": "prompts",
@@ -218,16 +229,19 @@ def _differ(hashed: str, base: PredictionTable, checkpoint: PredictionTable) -> 
     different = np.where(missing, is_hashed & only_one, both)
     if hashed == "document_hash" and missing.any():
         rows = np.flatnonzero(missing)
-        for row, one, two in zip(rows, base.read(rows), checkpoint.read(rows), strict=True):
-            shown = one.document, two.document
-            different[row] = any(
-                mine and other and mine != other
-                for mine, other in (
-                    (shown[0].claim, shown[1].claim),
-                    (shown[0].evidence, shown[1].evidence),
-                )
-            )
+        for place in range(0, len(rows), _AT_A_TIME):
+            part = rows[place : place + _AT_A_TIME]
+            different[part] = _texts_differ(base.read_texts(part), checkpoint.read_texts(part))
     return np.asarray(different, dtype=np.bool_)
+
+
+def _texts_differ(base: pa.Table, checkpoint: pa.Table) -> BoolArray:
+    """Which claims, or lists of evidence, are there on both sides and are not the same."""
+    different = np.zeros(base.num_rows, dtype=np.bool_)
+    for column in ("claim", "evidence"):
+        one, two = (text_numbers(side[column]) for side in (base, checkpoint))
+        different |= (one != two) & (one != NO_TEXT) & (two != NO_TEXT)
+    return different
 
 
 def pairing_caution(pairs: PairedPredictions) -> str | None:
@@ -235,10 +249,12 @@ def pairing_caution(pairs: PairedPredictions) -> str | None:
     base, checkpoint = pairs.base, pairs.checkpoint
     unsure = []
     if (base.is_null("document_hash") | checkpoint.is_null("document_hash")).any():
-        with_text = sum(
-            bool(one.document.claim and two.document.claim)
-            for one, two in zip(base.values(), checkpoint.values(), strict=True)
-        )
+        with_text = 0
+        for place in range(0, len(pairs), _AT_A_TIME):
+            rows = np.arange(place, min(place + _AT_A_TIME, len(pairs)))
+            sides = (own.read_texts(rows)["claim"] for own in (base, checkpoint))
+            one, two = (text_numbers(claims) != NO_TEXT for claims in sides)
+            with_text += int((one & two).sum())
         by = "item id and target alone" if with_text == 0 else "their texts"
         if 0 < with_text < len(pairs):
             by = "their texts, or by target alone where they have none"

@@ -22,6 +22,7 @@ from saeval.evalsuite.importers.imported import ImportedPredictions
 from saeval.evalsuite.importers.lm_eval_general import read_general_samples
 from saeval.evalsuite.store.general import task_of_kind
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
+from saeval.evalsuite.store.spool import spool
 from saeval.json_source import parse_object, read_lines, validate
 from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
 from saeval.tasks.lm_eval.logprobs import compute_label_probabilities
@@ -66,7 +67,7 @@ def import_samples(path: Path) -> ImportedPredictions:
     name, model = task_of(path), path.parent.name
     logged = path.stem.removeprefix(f"samples_{name}").removeprefix("_")
     if (task := _own_task(name, path)) is not None:
-        predictions = [_parse_sample(line, task, where) for where, line in read_lines(path)]
+        predictions = spool(_parse_sample(line, task, where) for where, line in read_lines(path))
         return ImportedPredictions(model, predictions, is_named=True, logged=logged)
     read = read_general_samples(path, name, logged)
     return ImportedPredictions(

@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from saeval.errors import InputError
 from saeval.evalsuite.importers.columns import SCORE, Columns
 from saeval.evalsuite.importers.imported import NotReadError
 from saeval.evalsuite.importers.scored import ScoreReader
+from saeval.evalsuite.store.columns import number
 from saeval.evalsuite.store.general import ABSTAINED, RIGHT, general_prediction, task_of_kind
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument
+from saeval.evalsuite.store.spool import Spool
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.json_source import first_problem
 from saeval.suggest import closest
 from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
@@ -36,6 +40,8 @@ Row = tuple[str, Mapping[str, Any]]
 """Where it stands, and its values by column."""
 FRAME = "the frame"
 """What a data frame is called in messages."""
+_MOST_LABELS = len(VERIFICATION_LABELS.names)
+"""More different targets are the labels of no kind of task that saeval has."""
 _SHOWN = ("claim", "question", "evidence", "answers", "topic", "popularity")
 _STATES = ("answered", "abstained", "invalid")
 _HINT_NA = (
@@ -45,14 +51,14 @@ _TRUE_FALSE = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 
 
 def predictions_by_model(
-    rows: Iterable[Row], columns: Columns, where: str, model: str
-) -> dict[str, list[Prediction]]:
+    rows: Callable[[], Iterable[Row]], columns: Columns, where: str, model: str
+) -> dict[str, PredictionTable]:
     """The predictions of each model in a table.
 
     Parameters
     ----------
     rows
-        Of the table, each with its place.
+        Of the table, each with its place; they are gone through twice.
     columns
         Bound to the table's columns.
     where
@@ -66,25 +72,79 @@ def predictions_by_model(
         If a column is missing or a value is not what it should be; it names the row.
     """
     _check_enough(columns, where)
-    read: list[tuple[str, str, dict[str, Any]]] = []
-    for place, row in rows:
-        values = {key: _plain(value) for key, value in columns.values(row).items()}
+    seen = _Seen(columns)
+    for place, values in _values(rows(), columns):
+        seen.see(place, values)
+    if not seen.rows:
+        raise InputError(f"{where}: has no rows; expected predictions")
+    own = seen.own_tasks()
+    models: dict[str, Spool] = {}
+    for place, values in _values(rows(), columns):
         name = _text(values.get("model")) if columns.has("model") else model
         if not name:
             raise InputError(f"{place}: the model is missing")
-        read.append((place, name, values))
-    if not read:
-        raise InputError(f"{where}: has no rows; expected predictions")
-    scores = _score_reader(columns, read)
-    for place, _, values in read:
-        check_task_name(_text(values.get("task")), place)
-    own = _own_tasks(columns, read)
-    models: dict[str, list[Prediction]] = {}
-    for place, name, values in read:
-        models.setdefault(name, []).append(_to_prediction(values, scores, own, place))
-    for name, predictions in models.items():
-        check_samples(predictions, where if len(models) == 1 else f"{where}#{name}")
-    return models
+        for key in seen.score_keys:
+            if values[key] is not None:
+                values[key] = _number(values[key])
+        prediction = _to_prediction(values, seen.scores, own, place)
+        models.setdefault(name, Spool()).add(prediction)
+    tables = {name: taken.table() for name, taken in models.items()}
+    for name, table in tables.items():
+        check_samples(table, where if len(tables) == 1 else f"{where}#{name}")
+    return tables
+
+
+def _values(rows: Iterable[Row], columns: Columns) -> Iterator[tuple[str, dict[str, Any]]]:
+    for place, row in rows:
+        yield place, {key: _plain(value) for key, value in columns.values(row).items()}
+
+
+class _Seen:
+    """What must be known of all rows before any is a prediction."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self.rows = 0
+        self.score_keys = [key for key in columns.named if key.startswith(SCORE)]
+        self.scores = ScoreReader(
+            {key.removeprefix(SCORE): better for key, better in columns.higher_is_better.items()}
+        )
+        self._targets: dict[str, set[str | None]] = {}
+
+    def see(self, place: str, values: Mapping[str, Any]) -> None:
+        """Take note of a row."""
+        self.rows += 1
+        for key in self.score_keys:
+            if (value := values[key]) is None:
+                continue
+            if (number := _number(value)) is None:
+                raise InputError(
+                    f"{place}: `{self._columns.named[key]}` must be a number, found {quoted(value)}"
+                )
+            self.scores.see(key.removeprefix(SCORE), number)
+        task = str(_text(values.get("task")))
+        if task not in self._targets:
+            check_task_name(_text(values.get("task")), place)
+            self._targets[task] = set()
+        targets = self._targets[task]
+        if len(targets) <= _MOST_LABELS:
+            targets.add(_text(values.get("target")))
+
+    def own_tasks(self) -> dict[str, Task]:
+        """Tasks that saeval does not know whose targets are the labels of a kind that it has.
+
+        The targets alone decide, since both models have the same.
+        """
+        if not self._columns.has("prediction") or self.score_keys:
+            return {}
+        verification = set(VERIFICATION_LABELS.names)
+        found = {}
+        for name in self._targets.keys() - set(list_tasks()):
+            if self._targets[name] <= verification and len(self._targets[name]) > 1:
+                found[name] = task_of_kind(name, VERIFICATION)
+            elif self._targets[name] <= {RIGHT, ABSTAINED}:
+                found[name] = task_of_kind(name, OPEN_QUESTION)
+        return found
 
 
 def check_task_name(name: str | None, where: str) -> None:
@@ -98,20 +158,24 @@ def check_task_name(name: str | None, where: str) -> None:
         )
 
 
-def check_samples(predictions: Iterable[Prediction], where: str) -> None:
+def check_samples(predictions: PredictionTable, where: str) -> None:
     """Stop if some items were answered more often than others."""
-    samples: dict[tuple[str, str], set[int]] = {}
-    for prediction in predictions:
-        numbers = samples.setdefault((prediction.task, prediction.item_id), set())
-        numbers.add(prediction.sample_index)
-    expected: dict[str, set[int]] = {}
-    for (task, _), numbers in samples.items():
-        expected[task] = expected.get(task, set()) | numbers
-    for (task, item), numbers in samples.items():
-        if missing := sorted(expected[task] - numbers):
+    if not predictions.has_samples:
+        return
+    for task in predictions.distinct("task"):
+        rows = np.flatnonzero(predictions.codes("task", [task]) == 0)
+        own = predictions.take(rows)
+        items, item = number(own.columns["item_id"])
+        samples, sample = np.unique(own.integers("sample_index"), return_inverse=True)
+        has = np.zeros((items, len(samples)), dtype=np.bool_)
+        has[item, sample] = True
+        if not has.all():
+            row = int(np.flatnonzero(~has[item].all(axis=1))[0])
+            missing = samples[int(np.flatnonzero(~has[item[row]])[0])]
             raise InputError(
-                f"{where}: item {quoted(item)} of task {quoted(task)} lacks sample {missing[0]}, "
-                f"which other items have; every item needs the same {len(expected[task])} samples"
+                f"{where}: item {quoted(own.ids()[row])} of task {quoted(task)} lacks sample "
+                f"{missing}, which other items have; every item needs the same {len(samples)} "
+                "samples"
             )
 
 
@@ -139,46 +203,6 @@ def _check_enough(columns: Columns, where: str) -> None:
             "prediction=COLUMN (or response=COLUMN, a text that the task's parser reads, or "
             "score.NAME=COLUMN)"
         )
-
-
-def _score_reader(columns: Columns, rows: Sequence[tuple[str, str, dict[str, Any]]]) -> ScoreReader:
-    names = [key for key in columns.named if key.startswith(SCORE)]
-    reader = ScoreReader(
-        {key.removeprefix(SCORE): better for key, better in columns.higher_is_better.items()}
-    )
-    for place, _, values in rows:
-        for key in names:
-            if (value := values[key]) is not None:
-                number = _number(value)
-                if number is None:
-                    raise InputError(
-                        f"{place}: `{columns.named[key]}` must be a number, found {quoted(value)}"
-                    )
-                values[key] = number
-                reader.see(key.removeprefix(SCORE), number)
-    return reader
-
-
-def _own_tasks(
-    columns: Columns, rows: Iterable[tuple[str, str, dict[str, Any]]]
-) -> dict[str, Task]:
-    """Tasks that saeval does not know whose targets are the labels of a kind that it has.
-
-    The targets alone decide, since both models have the same.
-    """
-    if not columns.has("prediction") or any(key.startswith(SCORE) for key in columns.named):
-        return {}
-    targets: dict[str, set[str | None]] = {}
-    for _, _, values in rows:
-        targets.setdefault(str(_text(values.get("task"))), set()).add(_text(values.get("target")))
-    verification = set(VERIFICATION_LABELS.names)
-    found = {}
-    for name in targets.keys() - set(list_tasks()):
-        if targets[name] <= verification and len(targets[name]) > 1:
-            found[name] = task_of_kind(name, VERIFICATION)
-        elif targets[name] <= {RIGHT, ABSTAINED}:
-            found[name] = task_of_kind(name, OPEN_QUESTION)
-    return found
 
 
 def _to_prediction(

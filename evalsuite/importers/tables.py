@@ -35,7 +35,7 @@ from saeval.evalsuite.importers.parquet import (
     read_parquet,
 )
 from saeval.evalsuite.importers.rows import FRAME, Row, predictions_by_model
-from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.json_source import open_file, parse_json, parse_object, read_bytes, read_lines
 from saeval.terminal_text import one_line, quoted
 
@@ -50,10 +50,10 @@ class Table:
     """The names of a table's columns, and its rows with only those that are asked for."""
 
     columns: list[str]
-    rows: Callable[[list[str]], Iterator[Row]]
+    rows: Callable[[list[str]], Iterable[Row]]
 
 
-def read_table(path: Path, columns: Columns) -> dict[str, list[Prediction]]:
+def read_table(path: Path, columns: Columns) -> dict[str, PredictionTable]:
     """The predictions of each model in a file or a saved data set.
 
     Raises
@@ -64,7 +64,7 @@ def read_table(path: Path, columns: Columns) -> dict[str, list[Prediction]]:
     table = _open_folder(path) if path.is_dir() else _open_file(path)
     bound = columns.bind(table.columns, str(path))
     wanted = list(dict.fromkeys(bound.named.values()))
-    return predictions_by_model(table.rows(wanted), bound, str(path), path.stem)
+    return predictions_by_model(lambda: table.rows(wanted), bound, str(path), path.stem)
 
 
 def is_frame(value: object) -> bool:
@@ -72,12 +72,12 @@ def is_frame(value: object) -> bool:
     return hasattr(value, "columns") and (hasattr(value, "to_dicts") or hasattr(value, "to_dict"))
 
 
-def read_frame(frame: Any, columns: Columns, name: str) -> dict[str, list[Prediction]]:
+def read_frame(frame: Any, columns: Columns, name: str) -> dict[str, PredictionTable]:
     """The predictions of each model in a data frame of pandas or Polars."""
     bound = columns.bind([str(column) for column in frame.columns], FRAME)
     records = frame.to_dicts() if hasattr(frame, "to_dicts") else frame.to_dict("records")
-    rows = ((f"row {n}", {str(k): v for k, v in row.items()}) for n, row in enumerate(records))
-    return predictions_by_model(rows, bound, FRAME, name)
+    rows = [(f"row {n}", {str(k): v for k, v in row.items()}) for n, row in enumerate(records)]
+    return predictions_by_model(lambda: rows, bound, FRAME, name)
 
 
 def is_saved_dataset(folder: Path) -> bool:
@@ -128,21 +128,21 @@ def _open_file(path: Path) -> Table:
     if not start:
         raise InputError(f"{path}: the file is empty; expected predictions")
     if start == "[":
-        return _of_records(_records(path))
+        rows = list(_records(path))
+        return _of_records(lambda: rows)
     if start == "{":
         try:
             next(_json_lines(path))
         except InputError as error:
             raise NotReadError(str(error)) from error
-        return _of_records(_json_lines(path))
+        return _of_records(lambda: _json_lines(path))
     return _open_csv(path)
 
 
-def _of_records(rows: Iterable[Row]) -> Table:
-    rows = iter(rows)
-    first = list(itertools.islice(rows, _LISTED))
+def _of_records(rows: Callable[[], Iterable[Row]]) -> Table:
+    first = itertools.islice(rows(), _LISTED)
     names = list(dict.fromkeys(str(name) for _, row in first for name in row))
-    return Table(names, lambda wanted: itertools.chain(first, rows))
+    return Table(names, lambda wanted: rows())
 
 
 def _records(path: Path) -> Iterator[Row]:
@@ -161,15 +161,16 @@ def _json_lines(path: Path) -> Iterator[Row]:
 
 
 def _open_csv(path: Path) -> Table:
-    lines = _csv_lines(path)
-    _, header = next(lines, ("", []))
+    _, header = next(_csv_lines(path), ("", []))
     names = [name.strip() for name in header]
     if len(names) < 2:
         raise NotReadError(
             f"{path}: {describe_file(read_head(path))}; a table in CSV begins with a line of at "
             "least two names of columns"
         )
-    return Table(names, lambda wanted: _csv_rows(lines, names))
+    return Table(
+        names, lambda wanted: _csv_rows(itertools.islice(_csv_lines(path), 1, None), names)
+    )
 
 
 def _csv_rows(lines: Iterator[tuple[str, list[str]]], names: list[str]) -> Iterator[Row]:

@@ -134,8 +134,7 @@ def frame_predictions(frame: Any, columns: Columns, name: str = "data frame") ->
     """A data frame's predictions."""
     models = read_frame(frame, columns, name)
     chosen = choose_model(list(models), None, FRAME)
-    table = PredictionTable.of(models[chosen])
-    return SavedPredictions(chosen, chosen, (), by_task([table], chosen))
+    return SavedPredictions(chosen, chosen, (), by_task([models[chosen]], chosen))
 
 
 def _resolve_folder(

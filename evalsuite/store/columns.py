@@ -16,8 +16,7 @@ pairing and checks need, and no texts. A row is one prediction::
     document_hash, prompt_hash, target_hash               uint64 digest of the hash (`digests`)
     text_hash              uint64 digest of claim and evidence; null where both are empty
 
-A column that holds nothing has the type null. Digests are those of one process: they are compared
-with those of the other model and never kept.
+A column that holds nothing has the type null.
 """
 
 from __future__ import annotations
@@ -52,6 +51,8 @@ _SHA256_DIGITS = 8 * _WORDS
 _LONGEST = 256
 _FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _MURMUR = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
+NO_TEXT = np.uint64(0)
+_SIPHASH_KEY = "0123456789123456"
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 
@@ -131,22 +132,37 @@ def text_digests(claims: Any, evidence: Any) -> tuple[Digests, BoolArray]:
     evidence
         Array of lists of strings, shape (n,).
     """
+    one, two = text_numbers(claims), text_numbers(evidence)
+    with np.errstate(over="ignore"):
+        return (one * _ODD) ^ two, (one == NO_TEXT) & (two == NO_TEXT)
 
-    def hashed(strings: Any) -> Digests:
-        texts = one_array(strings).to_pylist()
-        return np.fromiter(map(hash, texts), np.int64, len(texts)).view(np.uint64)
 
-    lists = one_array(evidence)
-    found = hashed(claims)
-    lengths = np.asarray(pc.list_value_length(lists))
-    parts = hashed(lists.flatten())
+def text_numbers(texts: Any) -> Digests:
+    """A number for each text or list of texts, `NO_TEXT` where it is empty; the same everywhere.
+
+    It is SipHash as pandas has it, since files of Parquet keep it.
+
+    Parameters
+    ----------
+    texts
+        Array of strings or of lists of strings, shape (n,).
+    """
+    from pandas.util import hash_array
+
+    array = one_array(texts)
+    if not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)):
+        objects = array.to_numpy(zero_copy_only=False).astype(object)
+        found = hash_array(objects, hash_key=_SIPHASH_KEY, categorize=False)
+        return np.where(np.asarray(pc.equal(pc.binary_length(array), 0)), NO_TEXT, found)
+    lengths = np.asarray(pc.list_value_length(array), dtype=np.int64)
+    parts = text_numbers(array.flatten())
+    starts = np.cumsum(lengths) - lengths
+    found = np.full(len(array), NO_TEXT, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for place in range(int(lengths.max(initial=0))):
             rows = np.flatnonzero(lengths > place)
-            starts = np.cumsum(lengths) - lengths
-            found[rows] = (found[rows] * _ODD) ^ parts[starts[rows] + place]
-    empty = np.asarray(pc.equal(pc.binary_length(one_array(claims)), 0)) & (lengths == 0)
-    return found, empty
+            found[rows] = (found[rows] * _ODD) ^ parts[starts[rows] + place] ^ _ODD
+    return found
 
 
 def from_predictions(predictions: Sequence[Prediction]) -> pa.Table:

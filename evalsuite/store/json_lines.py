@@ -35,7 +35,7 @@ from saeval.evalsuite.store.certain import (
 )
 from saeval.evalsuite.store.columns import one_array
 from saeval.evalsuite.store.parquet_rows import rows_of, rows_of_certain
-from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_line
+from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_kept_line, parse_line
 from saeval.evalsuite.store.table import PredictionTable, Source
 from saeval.evalsuite.store.texts import to_texts
 from saeval.json_source import decode, open_file
@@ -114,7 +114,7 @@ class JsonLines(Source):
                     file.seek(int(self.starts[row]))
                     where = f"{self.path}: prediction {row + 1}"
                     line = decode(file.readline(), where).strip()
-                    found[int(place)] = parse_line(line, where, self.key)
+                    found[int(place)] = parse_kept_line(line, where, self.key)
         except (FileNotFoundError, InputError) as error:
             raise InputError(
                 f"{self.path}: was changed while it was read ({error}); give the same command again"

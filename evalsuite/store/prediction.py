@@ -271,6 +271,14 @@ def manifest_beside(path: Path) -> RunManifest | None:
 
 
 def parse_line(text: str, where: str, key: str | None = None) -> Prediction:
+    """Read one line of a file that is given; errors as those of `parse_kept_line`."""
+    prediction = parse_kept_line(text, where, key)
+    if prediction.document_hash is None:
+        raise InputError(f"{where}: `document_hash` must be a text; pairing rests on it")
+    return prediction
+
+
+def parse_kept_line(text: str, where: str, key: str | None = None) -> Prediction:
     """Read one line; `where` (file and line) starts the message of the `InputError`.
 
     With the key of a run folder, its checksum must fit.
@@ -285,12 +293,9 @@ def parse_line(text: str, where: str, key: str | None = None) -> Prediction:
             "same command again"
         )
     try:
-        prediction = Prediction.model_validate_json(text)
+        return Prediction.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"{where}: {first_problem(error)}") from error
-    if prediction.document_hash is None:
-        raise InputError(f"{where}: `document_hash` must be a text; pairing rests on it")
-    return prediction
 
 
 def read_predictions(path: Path) -> Iterator[Prediction]:

@@ -111,7 +111,7 @@ def sample_line(**changed):
 def test_lm_eval_samples_are_read_with_their_label_probabilities(tmp_path):
     path = tmp_path / "samples_fever_2026-01-02T03-04-05.678901.jsonl"
     path.write_text(sample_line() + "\n")
-    (answer,) = import_predictions(path).predictions
+    (answer,) = import_predictions(path).table.values()
     assert (answer.task, answer.item_id, answer.prediction) == ("fever", "7", "NA")
     assert answer.label_probabilities["NA"] == pytest.approx(0.766, abs=1e-3)
     assert (answer.document_hash, answer.prompt_hash, answer.target_hash) == ("d", "p", "t")

@@ -1,0 +1,73 @@
+"""Predictions that are made one after the other: their columns in memory, their texts on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from saeval.evalsuite.store import columns as store_columns
+from saeval.evalsuite.store.json_lines import JsonLines
+from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.table import PredictionTable
+from saeval.evalsuite.store.texts import encodable
+
+_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class _SpooledLines(JsonLines):
+    """Lines in a temporary file, which is there as long as they are."""
+
+    file: Any = None
+
+    def file_hashes(self) -> Mapping[Path, str]:
+        return {}
+
+
+class Spool:
+    """Takes predictions and makes a table of them."""
+
+    def __init__(self) -> None:
+        self._made: list[Prediction] = []
+        self._columns: list[pa.Table] = []
+        self._starts: list[int] = []
+        self._file: Any = None
+
+    def add(self, prediction: Prediction) -> None:
+        """Take one more."""
+        self._made.append(prediction)
+        if len(self._made) == _BATCH:
+            self._write()
+
+    def table(self) -> PredictionTable:
+        """All that were taken, in their order."""
+        if self._file is None:  # so few that they may stay as they are
+            return PredictionTable.of(self._made)
+        self._write()
+        self._file.flush()
+        starts = np.array(self._starts)
+        source = _SpooledLines(Path(self._file.name), starts, None, "", self._file)
+        return PredictionTable(store_columns.concat(self._columns), source)
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._file = tempfile.NamedTemporaryFile(prefix="saeval-", suffix=".jsonl")  # noqa: SIM115
+        for prediction in self._made:
+            self._starts.append(self._file.tell())
+            self._file.write(encodable(prediction.to_line()).encode())
+        self._columns.append(store_columns.from_predictions(self._made))
+        self._made = []
+
+
+def spool(predictions: Iterable[Prediction]) -> PredictionTable:
+    """A table of predictions that are made while they are taken."""
+    taken = Spool()
+    for prediction in predictions:
+        taken.add(prediction)
+    return taken.table()
