@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from saeval.errors import InputError
 from saeval.evalsuite.store.prediction import Prediction
+from saeval.evalsuite.store.spool import spool
 from saeval.evalsuite.store.table import PredictionTable
 
 
@@ -46,11 +48,11 @@ class ImportedPredictions:
     also_read: tuple[Path, ...] = ()
     logged: str = ""
 
-    @property
+    @cached_property
     def table(self) -> PredictionTable:
         """The predictions as columns."""
         own = self.predictions
-        return own if isinstance(own, PredictionTable) else PredictionTable.of(own)
+        return own if isinstance(own, PredictionTable) else spool(own)
 
 
 @dataclass(frozen=True)
