@@ -333,3 +333,30 @@ def test_what_needs_items_says_so():
         decide_sequentially(
             RULES[:1], pairs, np.arange(10), largest=1, confidence_level=0.95, watched=1
         )
+
+
+SQUARES = tuple(
+    Rule(metric, None, kind, 0.1)
+    for metric, kind in (
+        ("brier", "not_worse_by"),
+        ("brier", "must_improve"),
+        ("brier", "at_most"),
+        ("confidence_missing", "not_worse_by"),
+        ("overconfidence", "at_most"),
+    )
+)
+
+
+@given(rows)
+@settings(max_examples=25, deadline=None)
+def test_confidences_left_out_count_at_their_worst_from_counts_as_from_items(found):
+    """Of the Brier score, to which it does not matter which of equally bad items are put in."""
+    *answers, count = columns(found)
+    items = pairs_of(*(np.repeat(column, count) for column in answers))
+    cells = pairs_of(*answers, count=count)
+    assert_same(
+        *(
+            decide_rules([GatedTask("t", pairs, SQUARES, pairs.items)], confidence_level=0.95)
+            for pairs in (items, cells)
+        )
+    )
