@@ -6,8 +6,8 @@ depends neither on the order of the items nor on the names of the clusters, nor 
 models is the base.
 
 Where there are very many kinds, as with continuous confidences, neighbouring confidences are drawn
-as one level, their mean: sixty levels keep all but 1/3,600 of a variance, and a resample costs no
-more than that of a verbal scale.
+as one level, their mean: thirty levels keep all but a thousandth of a variance, and a resample
+costs hardly more than that of a verbal scale.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from saeval.stats.metrics.from_counts import Scale
 
 MOST_KINDS = 2**16
 """Kinds of items from which on neighbouring confidences are drawn as one level."""
-_COARSE_LEVELS = 60
+_COARSE_LEVELS = 30
 """So many then, of about equal count; a multiple of the number of calibration bins."""
 _LARGEST = 2**62
 

@@ -283,7 +283,7 @@ def test_confidences_of_many_levels_are_drawn_as_few_with_the_same_result(cluste
     pairs = dataclasses.replace(pairs, base=confident[0], checkpoint=confident[1])
     every_level = paired_bootstrap(pairs, n_resamples=4000, rng=1)
     monkeypatch.setattr(_units, "MOST_KINDS", 2000)
-    assert len(units_of(pairs).models[0].scale.levels) == 60
+    assert len(units_of(pairs).models[0].scale.levels) == 30
     few_levels = paired_bootstrap(pairs, n_resamples=4000, rng=1)
     for key, value in every_level.base.items():
         np.testing.assert_allclose(few_levels.base[key], value, rtol=1e-12, atol=1e-12)
