@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_scale.py [--quick] [--only ROW]... [--sizes 10000,100000]
 
 Every figure is of the command itself with its pages, of the fastest of three runs where one is
-short. The predictions are made once and kept in `bench-data/`. A run of everything writes
-`docs/evidence/scale.md` and its picture.
+short. The predictions are made once and kept in `bench-data/`, as are the figures of each row: once
+all of them are there at full size, `docs/evidence/scale.md` and its picture are written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import scale_data as data
 from rich.console import Console
 from scale_measure import Cost, by_hand, cost_of, evalsig, fastest, json_loads
-from scale_page import Point, Seen, console_table, draw, write_page
+from scale_page import Figures, Point, Seen, console_table, draw, write_page
 from scale_parquet import make_parquet_pair
 
 ROOT = Path(__file__).parents[2]
@@ -88,30 +88,30 @@ def main() -> None:
     limit = QUICK if arguments.quick else 10**9
     compared(files(ROWS[0], 1000), runs=1)  # compiles what is imported, and fills Numba's cache
     console = Console(width=140)
-    seen = [
-        measure(row, min(row.pairs, limit), arguments.peers)
-        for row in ROWS
-        if not arguments.only or row.name in arguments.only
-    ]
-    console.print(console_table(seen))
-    if arguments.only:
+    kept = Figures.read(DATA / ("quick.json" if arguments.quick else "figures.json"))
+    for row in ROWS:
+        if not arguments.only or row.name in arguments.only:
+            kept.keep(measure(row, min(row.pairs, limit), arguments.peers))
+    console.print(console_table([kept.seen[row.name] for row in ROWS if row.name in kept.seen]))
+    for name, row, cost in (
+        ("saeval, JSONL", ROWS[0], compared),
+        ("saeval, Parquet", PARQUET, compared),
+        ("json.loads of the files", ROWS[0], json_loads),
+    ):
+        for size in () if arguments.only else arguments.sizes:
+            if size <= (limit if row is PARQUET else min(limit, 10**6)):
+                kept.keep(Point(name, size, cost(files(row, size))))
+    if arguments.quick or len(kept.seen) < len(ROWS) or not kept.points:
         return
-    points = [
-        Point(name, size, cost(files(row, size)))
-        for name, row, cost in (
-            ("saeval, JSONL", ROWS[0], compared),
-            ("saeval, Parquet", PARQUET, compared),
-            ("json.loads of the files", ROWS[0], json_loads),
-        )
-        for size in arguments.sizes
-        if size <= (limit if row is PARQUET else min(limit, 10**6))
-    ]
-    picture = DATA / "scale.png" if arguments.quick else ROOT / "docs/evidence/pictures/scale.png"
-    slopes = draw(points, picture)
+    slopes = draw(kept.all_points, ROOT / "docs/evidence/pictures/scale.png")
     for name, (time, memory) in slopes.items():
         console.print(f"{name}: time grows as size to the {time:.2f}, memory to the {memory:.2f}")
-    if not arguments.quick:
-        write_page(ROOT / "docs/evidence/scale.md", seen, points, slopes)
+    write_page(
+        ROOT / "docs/evidence/scale.md",
+        [kept.seen[row.name] for row in ROWS],
+        kept.all_points,
+        slopes,
+    )
 
 
 def files(row: Row, pairs: int) -> list[Path]:

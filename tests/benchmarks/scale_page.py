@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -44,6 +46,40 @@ class Point(NamedTuple):
     name: str
     pairs: int
     cost: Cost
+
+
+@dataclass
+class Figures:
+    """What was measured so far, kept in a file."""
+
+    path: Path
+    seen: dict[str, Seen] = field(default_factory=dict)
+    points: dict[tuple[str, int], Point] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Figures:
+        found = cls(path)
+        if path.is_file():
+            content = json.loads(path.read_text(encoding="utf-8"))
+            for *head, cost, of_json, others in content["seen"]:
+                costs = {name: own and Cost(*own) for name, own in others.items()}
+                seen = Seen(*head, Cost(*cost), of_json and Cost(*of_json), costs)
+                found.seen[seen.name] = seen
+            for name, pairs, cost in content["points"]:
+                found.points[name, pairs] = Point(name, pairs, Cost(*cost))
+        return found
+
+    @property
+    def all_points(self) -> list[Point]:
+        return sorted(self.points.values())
+
+    def keep(self, figure: Seen | Point) -> None:
+        if isinstance(figure, Seen):
+            self.seen[figure.name] = figure
+        else:
+            self.points[figure.name, figure.pairs] = figure
+        content = {"seen": list(self.seen.values()), "points": list(self.points.values())}
+        self.path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def rows(seen: Sequence[Seen]) -> list[tuple[str, ...]]:
