@@ -49,7 +49,8 @@ from saeval.terminal_text import quoted
 
 _GROUP_ROWS, _GROUP_BYTES = 2**16, 2**25
 _BATCH, _BATCH_OF_OBJECTS = 2**16, 2**12
-_MOST_ROWS = 200_000_000
+_LARGEST_GROUP = 4 * 2**30
+_MOST_ROWS, _ROWS_OF_ANY_SIZE = 200_000_000, 2**20
 _MOST_ROWS_IN_A_BYTE = 20
 _OURS = {"document", "document_hash", "target_hash"}
 """A file that has two of these columns is meant to be one of saeval's own."""
@@ -237,25 +238,41 @@ class ParquetRows(Source):
         places: list[IntArray] = []
         for group in np.unique(which).tolist():
             own = np.flatnonzero(which == group)
-            parts.append(self._group(group, texts).take(pa.array(rows[own] - self.starts[group])))
+            parts.append(self._pick(group, rows[own] - self.starts[group], texts))
             places.append(own)
         if not parts:
             return SCHEMA.empty_table()
         order = np.argsort(np.concatenate(places), kind="stable")
         return pa.concat_tables(parts).take(pa.array(order))
 
-    def _group(self, number: int, texts: bool) -> pa.Table:
-        """A row group, which is kept until another one is wanted."""
-        if (number, texts) not in self._last:
-            with open_parquet(self.path) as file:
-                if _state(self.path) != self.state:
-                    raise InputError(
-                        f"{self.path}: was changed while it was read; give the same command again"
-                    )
-                table = as_ours(file.read_row_group(number, columns=_TEXTS if texts else None))
-            self._last.clear()
-            self._last[number, texts] = table
-        return self._last[number, texts]
+    def _pick(self, number: int, rows: IntArray, texts: bool) -> pa.Table:
+        """Some rows of a row group, which is kept until another one is wanted if it is small."""
+        if (number, texts) in self._last:
+            return self._last[number, texts].take(pa.array(rows))
+        columns = _TEXTS if texts else None
+        with open_parquet(self.path) as file:
+            if _state(self.path) != self.state:
+                raise InputError(
+                    f"{self.path}: was changed while it was read; give the same command again"
+                )
+            if self.starts[number + 1] - self.starts[number] <= _GROUP_ROWS:
+                self._last.clear()
+                self._last[number, texts] = as_ours(file.read_row_group(number, columns=columns))
+                return self._last[number, texts].take(pa.array(rows))
+            order = np.argsort(rows, kind="stable")
+            batches = file.iter_batches(_BATCH_OF_OBJECTS, row_groups=[number], columns=columns)
+            parts = list(_rows_of_batches(batches, rows[order]))
+        return pa.concat_tables(parts).take(pa.array(np.argsort(order, kind="stable")))
+
+
+def _rows_of_batches(batches: Iterable[Any], rows: IntArray) -> Iterator[pa.Table]:
+    """Rows in ascending order, of batches that are read one by one."""
+    first = 0
+    for batch in batches:
+        start, end = np.searchsorted(rows, [first, first + batch.num_rows])
+        if start < end:
+            yield as_ours(_table(batch)).take(pa.array(rows[start:end] - first))
+        first += batch.num_rows
 
 
 def _read_group(path: Path, file: Any, number: int, start: int) -> Iterator[pa.Table]:
@@ -310,8 +327,14 @@ def _check(path: Path, file: Any) -> None:
             f"{path}: of schema {quoted(about, 60)}; this saeval reads {PREDICTIONS_SCHEMA}"
         )
     check_schema(path, file.schema_arrow)
+    for number in range(file.num_row_groups):
+        if (size := file.metadata.row_group(number).total_byte_size) > _LARGEST_GROUP:
+            raise InputError(
+                f"{path}: row group {number + 1} unpacks to {size / 2**30:.1f} GiB, and saeval "
+                f"reads up to {_LARGEST_GROUP // 2**30}; write it in smaller ones"
+            )
     rows = file.metadata.num_rows
-    if rows > _MOST_ROWS or rows > 2**20 + _MOST_ROWS_IN_A_BYTE * path.stat().st_size:
+    if rows > _MOST_ROWS or rows > _ROWS_OF_ANY_SIZE + _MOST_ROWS_IN_A_BYTE * path.stat().st_size:
         raise InputError(f"{path}: unpacks to {rows} rows, more than saeval reads from its size")
 
 

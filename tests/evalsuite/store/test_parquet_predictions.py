@@ -165,6 +165,40 @@ def test_files_that_others_wrote_anew_are_read(tmp_path: Path) -> None:
         assert list(found.table.values()) == predictions
 
 
+def test_rows_of_large_groups_are_read_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictions = [prediction(n) for n in range(50)]
+    write_rows(tmp_path / "p.parquet", [rows_of(predictions)])
+    monkeypatch.setattr(parquet_predictions, "_GROUP_ROWS", 10)
+    monkeypatch.setattr(parquet_predictions, "_BATCH_OF_OBJECTS", 7)
+    table = read_table(tmp_path / "p.parquet")
+    wanted = np.array([41, 0, 49, 6, 7, 0])
+    assert table.read(wanted) == [predictions[row] for row in wanted]
+    assert table.read_texts(wanted)["response"].to_pylist() == [
+        predictions[row].response for row in wanted
+    ]
+    monkeypatch.setattr(parquet_predictions, "_LARGEST_GROUP", 2**10)
+    with pytest.raises(InputError, match=r"row group 1 unpacks to 0.0 GiB"):
+        read_table(tmp_path / "p.parquet")
+
+
+def test_more_rows_than_a_file_of_its_size_can_hold_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p.parquet"
+    monkeypatch.setattr(parquet_predictions, "_ROWS_OF_ANY_SIZE", 100)
+    monkeypatch.setattr(parquet_predictions, "_MOST_ROWS_IN_A_BYTE", 0.1)
+    write_rows(path, [rows_of([prediction(0)]).take(pa.array(np.zeros(9000, dtype=np.int64)))])
+    with pytest.raises(InputError, match="unpacks to 9000 rows, more than"):
+        read_table(path)
+
+
+def test_digests_that_are_kept_in_files_stay_the_same() -> None:
+    """Another way to make them needs another schema of the files."""
+    assert rows_of([prediction(7)])["text_hash"].to_pylist() == [11931113674958967769]
+
+
 Change = Callable[[dict[str, Any]], object]
 BAD: dict[str, tuple[Change, str]] = {
     "nan": (lambda row: row.update(confidence=float("nan")), "`confidence`"),
