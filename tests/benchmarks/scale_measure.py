@@ -76,7 +76,12 @@ def _tree(pid: int) -> tuple[float, dict[int, float]]:
     """
     try:
         root = psutil.Process(pid)
-        others = [process for process in root.children(recursive=True) if _computes(process)]
+        others = [
+            process
+            for process in root.children(recursive=True)
+            if "multiprocessing" in str(process.cmdline())
+            and "resource_tracker" not in str(process.cmdline())
+        ]
     except psutil.Error:
         return 0.0, {}
     if not others:
@@ -90,10 +95,6 @@ def _tree(pid: int) -> tuple[float, dict[int, float]]:
         except psutil.Error:
             continue
     return total / 2**20, used
-
-
-def _computes(process: psutil.Process) -> bool:
-    return process.name().startswith("python") and "resource_tracker" not in str(process.cmdline())
 
 
 def fastest(run: Callable[[], Cost], runs: int, seconds: float = 20.0) -> Cost:
