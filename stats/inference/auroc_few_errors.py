@@ -31,7 +31,7 @@ MANY = 10_000
 FEWEST_INVERTED = 10
 """The same of answers that would be in the wrong order, were each in it wholly or not at all."""
 _ONE_OF = 50
-_OF_A_CLUSTER = {"difference": 0.15, "value": 0.5}
+_OF_A_CLUSTER = {"difference": 0.05, "value": 0.5}
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def few_errors_difference(
     leave-one-cluster-out jackknife's, and p(1 − p)/(k·min(k, 50)) more, with p = (kA + 1)/(k + 2)
     of k answers of the rarer kind: one of 50 of them that varies as much as it can, so that a
     variance that is small by chance is not believed. With clusters, p(1 − p)/C² of their effective
-    number is added, times 0.15 (0.5 for one model's value). The factors are by simulation. The
+    number is added, times 0.05 (0.5 for one model's value). The factors are by simulation. The
     reference is Student's t, with Satterthwaite's degrees of freedom of the two parts of DeLong's
     variance, or the effective number of clusters less one. Where confidence hardly varies, four
     items are added first (`saeval.stats.inference.smoothing`).
