@@ -61,8 +61,9 @@ def pages() -> dict[Path, str]:
     for path in sorted(DOCS.rglob("*.md")):
         if path not in found:
             text = path.read_text(encoding="utf-8")
-            if _PART.search(text):
-                found[path] = _PART.sub(lambda part: part[1] + quoted(part["name"]) + part[3], text)
+            if _PART.search(text) or "<!-- simulated -->" in text:
+                parts = _PART.sub(lambda part: part[1] + quoted(part["name"]) + part[3], text)
+                found[path] = with_measured_rows(parts)
     return found
 
 
@@ -194,6 +195,24 @@ def worked_example(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     _, start, rest = text.partition("# [example]\n")
     return block(rest.partition("\n# [end]")[0] if start else text, "python")
+
+
+def with_measured_rows(text: str) -> str:
+    """A page with the rows that it quotes of the simulations as evidence/validity.md has them."""
+    measured: dict[tuple[str, ...], str] = {}
+    for line in (DOCS / "evidence" / "validity.md").read_text(encoding="utf-8").splitlines():
+        measured.setdefault(tuple(line.split(" | ")[:2]), line)
+
+    def rows(match: re.Match[str]) -> str:
+        lines = match[0].splitlines(keepends=True)
+        return "".join(
+            measured.get(tuple(line.split(" | ")[:2]), line.rstrip("\n")) + "\n"
+            if re.search(r"% ± \d", line)
+            else line
+            for line in lines
+        )
+
+    return re.sub(r"<!-- simulated -->.*?<!-- /simulated -->\n", rows, text, flags=re.DOTALL)
 
 
 def json_keys_table() -> str:
