@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ def cost_of(command: Sequence[str], *, codes: Sequence[int] = (0,)) -> Cost:
     ):
         assert process.stderr is not None
         os.set_blocking(process.stderr.fileno(), False)
-        shared, most, said = 0.0, 1, b""
+        peak, most, said = 0.0, 1, b""
         others: dict[int, float] = {}
         while True:
             ended, status, used = os.wait4(process.pid, os.WNOHANG)
@@ -52,14 +53,23 @@ def cost_of(command: Sequence[str], *, codes: Sequence[int] = (0,)) -> Cost:
                 break
             together, used_by = _tree(process.pid)
             others |= used_by
-            shared, most = max(shared, together), max(most, 1 + len(used_by))
+            peak, most = max(peak, together, _peak(process.pid)), max(most, 1 + len(used_by))
             time.sleep(_EVERY if used_by else _EVERY / 10)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in codes:
         sys.exit(f"{' '.join(command)}\nended with {process.returncode}: {said.decode()}")
     cpu = used.ru_utime + used.ru_stime + sum(others.values())
-    return Cost(wall, cpu, max(shared, used.ru_maxrss / 1024), most)
+    return Cost(wall, cpu, peak, most)
+
+
+def _peak(pid: int) -> float:
+    """Of one process since it began; what the kernel says at its end counts what forked it, too."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
 
 
 def _environment() -> dict[str, str]:
@@ -71,8 +81,7 @@ def _environment() -> dict[str, str]:
 def _tree(pid: int) -> tuple[float, dict[int, float]]:
     """Memory of a process and the others that it started to compute, and their processor time.
 
-    The kernel knows the peak of a single process, and the time of those that it waited for: what is
-    short or stands at a pipe is none of these others.
+    Time of those that it waited for is known to the kernel: they are none of these others.
     """
     try:
         root = psutil.Process(pid)
