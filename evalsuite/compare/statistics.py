@@ -306,15 +306,18 @@ def _pool(arrays: Sequence[PairedAnswers]) -> PairedAnswers:
 
 
 def _stack(answers: Sequence[Answers], labels: int) -> Answers:
-    probabilities = [
-        np.full((len(a.predicted), labels), np.nan)
-        if a.label_probabilities is None
-        else a.label_probabilities
-        for a in answers
-    ]
-    stacked = np.concatenate(probabilities)
+    stacked = None
+    if any(a.label_probabilities is not None for a in answers):
+        stacked = np.concatenate(
+            [
+                np.full((len(a.predicted), labels), np.nan)
+                if a.label_probabilities is None
+                else a.label_probabilities
+                for a in answers
+            ]
+        )
     return Answers(
         np.concatenate([a.predicted for a in answers]),
         np.concatenate([a.confidence for a in answers]),
-        None if np.isnan(stacked).all() else stacked,
+        stacked,
     )
