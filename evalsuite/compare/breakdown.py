@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from saeval.evalsuite.compare.pairing import PairedPredictions, to_arrays
-from saeval.evalsuite.store.columns import number, one_array
+from saeval.evalsuite.store.arrow import number, one_array
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.evalsuite.store.table import PredictionTable
 from saeval.stats._core.answers import Answers

@@ -12,16 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from saeval.errors import InputError, PairingError
-from saeval.evalsuite.store.columns import (
-    NO_TEXT,
-    codes,
-    field,
-    flags,
-    floats,
-    number,
-    one_array,
-    text_numbers,
-)
+from saeval.evalsuite.store.arrow import codes, field, flags, floats, number, one_array
+from saeval.evalsuite.store.digests import NO_TEXT, text_numbers
 from saeval.evalsuite.store.general import RIGHT, WRONG, GeneralTask, task_of
 from saeval.evalsuite.store.table import PredictionTable, order_of
 from saeval.stats._core.answers import (

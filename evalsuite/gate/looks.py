@@ -29,7 +29,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from saeval.errors import InputError, SaevalError
 from saeval.evalsuite.compare.pairing import PairedPredictions
 from saeval.evalsuite.models.types import AnyModel, LocalModel, SavedPredictions
-from saeval.evalsuite.store.columns import characters, floats, stable_hashes
+from saeval.evalsuite.store.arrow import characters, floats
+from saeval.evalsuite.store.digests import stable_hashes
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.evalsuite.store.table import PredictionTable, order_of
 from saeval.files import AppendOnlyLog

@@ -22,7 +22,7 @@ from saeval.errors import InputError
 from saeval.evalsuite.importers.columns import SCORE, Columns
 from saeval.evalsuite.importers.imported import NotReadError
 from saeval.evalsuite.importers.scored import ScoreReader
-from saeval.evalsuite.store.columns import number
+from saeval.evalsuite.store.arrow import number
 from saeval.evalsuite.store.general import ABSTAINED, RIGHT, general_prediction, task_of_kind
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction, ShownDocument

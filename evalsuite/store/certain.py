@@ -17,8 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from saeval.evalsuite.store import arrow
 from saeval.evalsuite.store import columns as store_columns
-from saeval.evalsuite.store.columns import one_array
+from saeval.evalsuite.store.arrow import one_array
+from saeval.evalsuite.store.digests import digests, text_digests
 
 _LARGEST_COUNT = 2**53
 _LARGEST_SCORE = 1e100
@@ -49,7 +51,7 @@ def columns_of(read: pa.Table) -> pa.Table:
         columns[name] = one_array(read[name]).dictionary_encode()
     columns["topic"] = document("topic").dictionary_encode()
     for name in store_columns.HASHES:
-        found, missing = store_columns.digests(read[name])
+        found, missing = digests(read[name])
         columns[name] = pa.array(found, mask=missing)
     empty_columns = [name for name, own in columns.items() if own.null_count == len(own)]
     for name in empty_columns:
@@ -63,7 +65,7 @@ def with_texts_hashed(read: pa.Table) -> pa.Table:
     """With the two columns that stand for the texts."""
     document = fields_of(read["document"])
     claims, evidence = document("claim"), document("evidence")
-    text, empty = store_columns.text_digests(claims, evidence)
+    text, empty = text_digests(claims, evidence)
     hashed = read.append_column("text_hash", pa.array(text, mask=empty))
     return hashed.append_column("has_evidence", pc.greater(pc.list_value_length(evidence), 0))
 
@@ -75,20 +77,20 @@ def flat_scores(scores: Any) -> Any:
     arrays = []
     for place in range(scores.type.num_fields):
         score = pc.struct_field(scores, [place])
-        limits = store_columns.field(score, "range")
+        limits = arrow.field(score, "range")
         arrays.append(
             pa.StructArray.from_arrays(
                 [
-                    store_columns.field(score, "value"),
+                    arrow.field(score, "value"),
                     pc.list_element(limits, 0),
                     pc.list_element(limits, 1),
-                    store_columns.field(score, "higher_is_better"),
+                    arrow.field(score, "higher_is_better"),
                 ],
                 fields=[pa.field(*own) for own in store_columns.SCORE_FIELDS],
                 mask=pc.is_null(score),
             )
         )
-    names = store_columns.field_names(scores)
+    names = arrow.field_names(scores)
     return pa.StructArray.from_arrays(
         arrays,
         fields=[pa.field(n, pa.struct(store_columns.SCORE_FIELDS)) for n in names],
@@ -116,13 +118,13 @@ def is_certain(read: pa.Table) -> bool:
 def fields_of(column: Any) -> Callable[[str], Any]:
     """The fields of a column of structs, by name; nulls for one that it lacks."""
     struct = one_array(column)
-    return lambda name: store_columns.field(struct, name)
+    return lambda name: arrow.field(struct, name)
 
 
 def filled_usage(column: Any) -> Any:
     """With the defaults of what a line may leave out."""
     usage = one_array(column)
-    values = [store_columns.field(usage, own.name) for own in store_columns.USAGE]
+    values = [arrow.field(usage, own.name) for own in store_columns.USAGE]
     defaults: list[Any] = [None, 0, None, False]
     filled = [
         value if default is None else pc.fill_null(value, default)
@@ -150,7 +152,7 @@ def _label_is_certain(read: pa.Table) -> bool:
         return False
     first = pc.coalesce(
         *(
-            store_columns.field(pc.struct_field(scores, [place]), "value")
+            arrow.field(pc.struct_field(scores, [place]), "value")
             for place in range(scores.type.num_fields)
         )
     )
@@ -183,7 +185,7 @@ def _probabilities_are_certain(column: Any) -> bool:
     given = np.asarray(pc.is_valid(probabilities))
     values = np.column_stack(
         [
-            store_columns.floats(pc.struct_field(probabilities, [place]))[given]
+            arrow.floats(pc.struct_field(probabilities, [place]))[given]
             for place in range(probabilities.type.num_fields)
         ]
     )
@@ -200,14 +202,14 @@ def _scores_are_certain(column: Any) -> bool:
         score = pc.struct_field(scores, [place])
         given = pa.array(np.asarray(pc.is_valid(score)))
         value, low, high, direction = (
-            store_columns.field(score, name).filter(given) for name, _ in store_columns.SCORE_FIELDS
+            arrow.field(score, name).filter(given) for name, _ in store_columns.SCORE_FIELDS
         )
         if value.null_count or direction.null_count:
             return False
         if not _all(pc.equal(pc.is_null(low), pc.is_null(high))):
             return False
         low, high = pc.fill_null(low, -_LARGEST_SCORE), pc.fill_null(high, _LARGEST_SCORE)
-        numbers = [store_columns.floats(own) for own in (low, value, high)]
+        numbers = [arrow.floats(own) for own in (low, value, high)]
         fits = (numbers[0] < numbers[2]) & (numbers[0] <= numbers[1]) & (numbers[1] <= numbers[2])
         fits &= (numbers[0] >= -_LARGEST_SCORE) & (numbers[2] <= _LARGEST_SCORE)
         if not fits.all():

@@ -13,7 +13,7 @@ pairing and checks need, and no texts. A row is one prediction::
                            there is no bound
     usage                  struct of Usage; published: struct of PublishedReading
     right_in_reasoning, has_evidence                      bool
-    document_hash, prompt_hash, target_hash               uint64 digest of the hash (`digests`)
+    document_hash, prompt_hash, target_hash               uint64 digest of the hash
     text_hash              uint64 digest of claim and evidence; null where both are empty
 
 A column that holds nothing has the type null.
@@ -21,21 +21,19 @@ A column that holds nothing has the type null.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from saeval.evalsuite.store.arrow import field_names, one_array
+from saeval.evalsuite.store.digests import digests, text_digests
 from saeval.evalsuite.store.prediction import Prediction
 
 if TYPE_CHECKING:
-    from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+    pass
 
-Digests = npt.NDArray[np.uint64]
 
 ENCODED = ("task", "target", "prediction", "status", "group", "topic")
 """Columns of few different strings."""
@@ -46,123 +44,6 @@ SCORE_FIELDS = (
     ("high", pa.float64()),
     ("higher_is_better", pa.bool_()),
 )
-_WORDS = 8
-_SHA256_DIGITS = 8 * _WORDS
-_LONGEST = 256
-_FNV_START, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
-_MURMUR = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
-NO_TEXT = np.uint64(0)
-_SIPHASH_KEY = "0123456789123456"
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-_HALF = np.uint64(32)
-
-
-def digests(strings: Any) -> tuple[Digests, BoolArray]:
-    """A number for each string, the same for the same string, and which strings are null.
-
-    Strings of 64 characters, as SHA-256 is written, are mixed as eight words; for others it is the
-    start of their BLAKE2b.
-
-    Parameters
-    ----------
-    strings
-        Array or chunked array of strings, shape (n,).
-    """
-    array = one_array(strings)
-    missing = np.asarray(pc.is_null(array))
-    found = np.zeros(len(array), dtype=np.uint64)
-    if array.type == pa.null() or len(array) == 0:
-        return found, missing
-    filled = pc.fill_null(array, "")
-    usual = np.asarray(pc.equal(pc.binary_length(filled), _SHA256_DIGITS))
-    if usual.any():
-        chosen = filled if usual.all() else filled.filter(pa.array(usual))
-        found[usual] = _mix(characters(chosen).reshape(-1, _SHA256_DIGITS).view(np.uint64))
-    for row in np.flatnonzero(~usual & ~missing):
-        text = filled[int(row)].as_py().encode()
-        found[row] = int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-    return found, missing
-
-
-def stable_hashes(strings: Any) -> Digests:
-    """FNV-1a of 64 bits of each string, with its bits mixed: the same on every machine.
-
-    Of strings longer than 256 bytes it is that of their BLAKE2b in hexadecimal digits.
-
-    Parameters
-    ----------
-    strings
-        Array of strings without nulls, shape (n,).
-
-    References
-    ----------
-    .. [1] Fowler, Noll, Vo, FNV-1a; the mixing is the last step of MurmurHash3 (Appleby).
-    """
-    array = one_array(strings)
-    lengths = np.asarray(pc.binary_length(array), dtype=np.int64)
-    if (lengths > _LONGEST).any():
-        texts = [text.encode() for text in array.to_pylist()]
-        for row in np.flatnonzero(lengths > _LONGEST):
-            texts[row] = hashlib.blake2b(texts[row]).hexdigest().encode()
-        array = pa.array(texts, pa.binary())
-        lengths = np.asarray(pc.binary_length(array), dtype=np.int64)
-    every = characters(array)
-    order = np.argsort(-lengths, kind="stable")
-    starts = (np.cumsum(lengths) - lengths)[order]
-    places = np.arange(lengths.max(initial=0))
-    longer = len(lengths) - np.searchsorted(lengths[order][::-1], places, side="right")
-    found = np.full(len(lengths), _FNV_START, dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for place, rows in enumerate(longer):
-            found[:rows] = (found[:rows] ^ every[starts[:rows] + place]) * _FNV_PRIME
-        for factor in _MURMUR:
-            found = (found ^ (found >> np.uint64(33))) * factor
-    hashes = np.empty_like(found)
-    hashes[order] = found ^ (found >> np.uint64(33))
-    return hashes
-
-
-def text_digests(claims: Any, evidence: Any) -> tuple[Digests, BoolArray]:
-    """A number for each claim and its evidence, and which have neither.
-
-    Parameters
-    ----------
-    claims
-        Array of strings, shape (n,).
-    evidence
-        Array of lists of strings, shape (n,).
-    """
-    one, two = text_numbers(claims), text_numbers(evidence)
-    with np.errstate(over="ignore"):
-        return (one * _ODD) ^ two, (one == NO_TEXT) & (two == NO_TEXT)
-
-
-def text_numbers(texts: Any) -> Digests:
-    """A number for each text or list of texts, `NO_TEXT` where it is empty; the same everywhere.
-
-    It is SipHash as pandas has it, since files of Parquet keep it.
-
-    Parameters
-    ----------
-    texts
-        Array of strings or of lists of strings, shape (n,).
-    """
-    from pandas.util import hash_array
-
-    array = one_array(texts)
-    if not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)):
-        objects = array.to_numpy(zero_copy_only=False).astype(object)
-        found = hash_array(objects, hash_key=_SIPHASH_KEY, categorize=False)
-        return np.where(np.asarray(pc.equal(pc.binary_length(array), 0)), NO_TEXT, found)
-    lengths = np.asarray(pc.list_value_length(array), dtype=np.int64)
-    parts = text_numbers(array.flatten())
-    starts = np.cumsum(lengths) - lengths
-    found = np.full(len(array), NO_TEXT, dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for place in range(int(lengths.max(initial=0))):
-            rows = np.flatnonzero(lengths > place)
-            found[rows] = (found[rows] * _ODD) ^ parts[starts[rows] + place] ^ _ODD
-    return found
 
 
 def from_predictions(predictions: Sequence[Prediction]) -> pa.Table:
@@ -269,84 +150,6 @@ def drop_nulls_of_structs(table: pa.Table) -> pa.Table:
     return table
 
 
-def floats(column: Any) -> FloatArray:
-    """Numbers of shape (n,), NaN where there is none."""
-    array = one_array(column)
-    if array.type == pa.null():
-        return np.full(len(array), np.nan)
-    if array.type != pa.float64():
-        array = array.cast(pa.float64())
-    return np.asarray(pc.fill_null(array, np.nan), dtype=np.float64)
-
-
-def codes(column: Any, values: Sequence[str]) -> IntArray:
-    """Where each string stands in `values`, shape (n,); −1 where it is null or none of them.
-
-    The numbers have the narrowest type that `values` needs.
-    """
-    array = one_array(column)
-    kind = np.min_scalar_type(-len(values) - 1)
-    if array.type == pa.null():
-        return np.full(len(array), -1, dtype=kind)
-    if not pa.types.is_dictionary(array.type):
-        return np.asarray(
-            pc.fill_null(pc.index_in(array, value_set=pa.array(values, pa.string())), -1),
-            dtype=kind,
-        )
-    places = {value: place for place, value in enumerate(values)}
-    found = [places.get(value, -1) for value in array.dictionary.to_pylist()]
-    known = np.array([*found, -1], dtype=kind)
-    return np.asarray(known[np.asarray(pc.fill_null(array.indices.cast(pa.int64()), len(found)))])
-
-
-def distinct(column: Any) -> list[Any]:
-    """The different values, in the order of their first row; None for null."""
-    found: list[Any] = pc.unique(one_array(column)).to_pylist()
-    return found
-
-
-def number(column: Any) -> tuple[int, IntArray]:
-    """How many different strings there are, and the place of each among them in ascending order.
-
-    Parameters
-    ----------
-    column
-        Shape (n,), without nulls.
-    """
-    encoded = one_array(column).dictionary_encode()
-    order = np.asarray(pc.sort_indices(encoded.dictionary), dtype=np.int64)
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    return len(order), rank[np.asarray(encoded.indices)]
-
-
-def flags(column: Any) -> BoolArray:
-    """Truth values of shape (n,); false where null."""
-    array = one_array(column)
-    if array.type == pa.null():
-        return np.zeros(len(array), dtype=np.bool_)
-    return np.asarray(pc.fill_null(array, False), dtype=np.bool_)
-
-
-def is_null(column: Any) -> BoolArray:
-    """Shape (n,): where nothing stands."""
-    return np.asarray(pc.is_null(one_array(column)))
-
-
-def field(column: Any, name: str) -> Any:
-    """A field of a struct, null where the struct is; a column of nulls where it has none."""
-    array = one_array(column)
-    if array.type == pa.null() or array.type.get_field_index(name) < 0:
-        return pa.nulls(len(array))
-    return pc.struct_field(array, [array.type.get_field_index(name)])
-
-
-def field_names(column: Any) -> list[str]:
-    """Of a struct, in order; none of a column that holds nothing."""
-    kind = column.type
-    return [] if kind == pa.null() else [own.name for own in kind]
-
-
 def scores_type(names: Iterable[str]) -> Any:
     """Of the column of scores with these names."""
     return pa.struct([(name, pa.struct(SCORE_FIELDS)) for name in names])
@@ -396,28 +199,3 @@ def _scores(prediction: Prediction) -> dict[str, dict[str, Any]] | None:
         }
         for name, score in prediction.scores.items()
     } or None
-
-
-def one_array(column: Any) -> Any:
-    """A column as one array."""
-    if isinstance(column, pa.ChunkedArray):
-        return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
-    return column
-
-
-def characters(strings: Any) -> npt.NDArray[np.uint8]:
-    """The bytes of all strings, one after the other."""
-    offsets = np.frombuffer(strings.buffers()[1], dtype=np.int32)[
-        strings.offset : strings.offset + len(strings) + 1
-    ]
-    return np.frombuffer(strings.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
-
-
-def _mix(words: Digests) -> Digests:
-    """Rows of eight words as one number each."""
-    found = np.zeros(len(words), dtype=np.uint64)
-    with np.errstate(over="ignore"):
-        for place in range(_WORDS):
-            found = (found ^ words[:, place]) * _ODD
-            found ^= found >> _HALF
-    return found

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from saeval.errors import InputError
-from saeval.evalsuite.store.columns import floats
+from saeval.evalsuite.store.arrow import floats
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.prediction import Prediction, Score, ShownDocument, Usage
 from saeval.evalsuite.store.table import PredictionTable

@@ -25,7 +25,9 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from saeval.errors import InputError
+from saeval.evalsuite.store import arrow
 from saeval.evalsuite.store import columns as store_columns
+from saeval.evalsuite.store.arrow import one_array
 from saeval.evalsuite.store.certain import (
     columns_of,
     fields_of,
@@ -33,10 +35,10 @@ from saeval.evalsuite.store.certain import (
     is_certain,
     with_texts_hashed,
 )
-from saeval.evalsuite.store.columns import one_array
 from saeval.evalsuite.store.parquet_rows import rows_of, rows_of_certain
 from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_kept_line, parse_line
-from saeval.evalsuite.store.table import PredictionTable, Source
+from saeval.evalsuite.store.sources import Source
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.evalsuite.store.texts import to_texts
 from saeval.json_source import decode, open_file
 from saeval.stats._core.arrays import IntArray
@@ -101,11 +103,11 @@ class JsonLines(Source):
     sha256: str
 
     def file_hashes(self) -> Mapping[Path, str]:
-        """See `saeval.evalsuite.store.table.Source`."""
+        """See `saeval.evalsuite.store.sources.Source`."""
         return {self.path: self.sha256}
 
     def read(self, rows: IntArray) -> list[Prediction]:
-        """See `saeval.evalsuite.store.table.Source`."""
+        """See `saeval.evalsuite.store.sources.Source`."""
         found: dict[int, Prediction] = {}
         try:
             with open_file(self.path) as file:
@@ -122,7 +124,7 @@ class JsonLines(Source):
         return [found[place] for place in range(len(rows))]
 
     def read_texts(self, rows: IntArray) -> pa.Table:
-        """See `saeval.evalsuite.store.table.Source`."""
+        """See `saeval.evalsuite.store.sources.Source`."""
         order = np.argsort(rows, kind="stable")
         try:
             read = _read_json(b"".join(self._lines(rows[order])), _TEXT_FIELDS, "ignore")
@@ -206,8 +208,8 @@ def read_rows(path: Path) -> Iterator[pa.Table]:
 
 def _rows_of_certain(read: pa.Table, content: bytes) -> pa.Table | None:
     """Rows of lines whose labels and scores all stand in the order in which they were read."""
-    labels = store_columns.field_names(read["label_probabilities"])
-    scores = store_columns.field_names(read["scores"])
+    labels = arrow.field_names(read["label_probabilities"])
+    scores = arrow.field_names(read["scores"])
     of_labels = b", ".join(rb"%s: [^,{}]+" % _json_string(label) for label in labels)
     of_scores = b"".join(rb"(?:%s: \{[^{}]*\}(?:, )?)?" % _json_string(own) for own in scores)
     for name, entries in (("label_probabilities", of_labels), ("scores", of_scores)):
@@ -425,9 +427,9 @@ def _says_all(read: pa.Table) -> bool:
     texts = (read["response"], document("claim"), evidence, evidence.flatten())
     if any(own.null_count for own in (*texts, document("answers").flatten())):
         return False
-    for name in store_columns.field_names(scores):
-        score = store_columns.field(scores, name)
-        limits = store_columns.field(score, "range").filter(pc.is_valid(score))
+    for name in arrow.field_names(scores):
+        score = arrow.field(scores, name)
+        limits = arrow.field(score, "range").filter(pc.is_valid(score))
         if limits.null_count or limits.flatten().null_count:
             return False  # without bounds, or not said
         if (np.asarray(pc.list_value_length(limits)) != 2).any():

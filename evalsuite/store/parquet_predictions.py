@@ -20,8 +20,8 @@ from pyarrow import parquet
 
 from saeval.errors import InputError
 from saeval.evalsuite.store import columns as store_columns
+from saeval.evalsuite.store.arrow import one_array
 from saeval.evalsuite.store.certain import columns_of, fields_of, is_certain
-from saeval.evalsuite.store.columns import one_array
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.parquet_file import open_parquet
 from saeval.evalsuite.store.parquet_rows import (
@@ -40,7 +40,8 @@ from saeval.evalsuite.store.prediction import (
     checksum_key,
     manifest_beside,
 )
-from saeval.evalsuite.store.table import PredictionTable, Source
+from saeval.evalsuite.store.sources import Source
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.evalsuite.store.texts import to_texts
 from saeval.files import replace_file
 from saeval.json_source import open_file, parse_json
@@ -221,12 +222,12 @@ class ParquetRows(Source):
     _last: dict[tuple[int, bool], pa.Table] = field(default_factory=dict, compare=False)
 
     def read(self, rows: IntArray) -> list[Prediction]:
-        """See `saeval.evalsuite.store.table.Source`."""
+        """See `saeval.evalsuite.store.sources.Source`."""
         found = self._take(rows, texts=False)
         return predictions_of(found, [_place(self.path, row) for row in rows.tolist()])
 
     def read_texts(self, rows: IntArray) -> pa.Table:
-        """See `saeval.evalsuite.store.table.Source`."""
+        """See `saeval.evalsuite.store.sources.Source`."""
         found = self._take(rows, texts=True)
         document = fields_of(found["document"])
         columns = (document("claim"), document("evidence"), document("answers"))

@@ -20,9 +20,11 @@ import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from saeval.errors import InputError
+from saeval.evalsuite.store import arrow
 from saeval.evalsuite.store import columns as store_columns
+from saeval.evalsuite.store.arrow import one_array
 from saeval.evalsuite.store.certain import fields_of, filled_usage
-from saeval.evalsuite.store.columns import one_array
+from saeval.evalsuite.store.digests import text_digests
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.json_source import first_problem
 from saeval.stats._core.arrays import IntArray
@@ -159,7 +161,7 @@ def rows_of(predictions: Sequence[Prediction]) -> pa.Table:
     except UnicodeEncodeError:
         table = pa.Table.from_pylist(list(map(store_columns.escaped, rows)), schema=_OF_OBJECTS)
     document = fields_of(table["document"])
-    text, empty = store_columns.text_digests(document("claim"), document("evidence"))
+    text, empty = text_digests(document("claim"), document("evidence"))
     columns = {name: table[name] for name in table.column_names} | {
         "usage": _given_structs(one_array(table["usage"]), _USAGE),
         "published": _given_structs(one_array(table["published"]), _PUBLISHED),
@@ -269,7 +271,7 @@ def _given_structs(struct: Any, kind: Any) -> Any:
     """Structs of a type whose fields may not be null, which holds where the struct is none."""
     filled = []
     for own in kind:
-        array = store_columns.field(struct, own.name).cast(own.type)
+        array = arrow.field(struct, own.name).cast(own.type)
         otherwise = False if own.type == pa.bool_() else 0
         filled.append(array if own.nullable else pc.fill_null(array, otherwise))
     return pa.StructArray.from_arrays(filled, fields=list(kind), mask=pc.is_null(struct))
@@ -280,9 +282,9 @@ def _to_map(struct: Any) -> Any:
     kind = SCHEMA.field("label_probabilities").type
     if struct.type == pa.null():
         return pa.nulls(len(struct), kind)
-    labels = store_columns.field_names(struct)
+    labels = arrow.field_names(struct)
     given = np.asarray(pc.is_valid(struct))
-    values = [store_columns.floats(store_columns.field(struct, label))[given] for label in labels]
+    values = [arrow.floats(arrow.field(struct, label))[given] for label in labels]
     keys = pa.array(labels, pa.string()).take(
         pa.array(np.tile(np.arange(len(labels)), int(given.sum())))
     )
@@ -295,12 +297,12 @@ def _to_list(struct: Any) -> Any:
     kind = SCHEMA.field("scores").type
     if struct.type == pa.null():
         return pa.nulls(len(struct), kind)
-    names = store_columns.field_names(struct)
-    scores = [store_columns.field(struct, name) for name in names]
+    names = arrow.field_names(struct)
+    scores = [arrow.field(struct, name) for name in names]
     given = np.column_stack([np.asarray(pc.is_valid(score)) for score in scores])
 
     def entries(field: str) -> Any:
-        own = [store_columns.floats(store_columns.field(score, field)) for score in scores]
+        own = [arrow.floats(arrow.field(score, field)) for score in scores]
         return np.column_stack(own)[given]
 
     low, high = entries("low"), entries("high")
@@ -353,7 +355,7 @@ def _to_struct(lists: Any) -> Any:
         if is_map:
             arrays.append(pc.struct_field(entries, [1]).take(chosen))
             continue
-        own = [store_columns.field(entries, name) for name, _ in store_columns.SCORE_FIELDS]
+        own = [arrow.field(entries, name) for name, _ in store_columns.SCORE_FIELDS]
         arrays.append(
             pa.StructArray.from_arrays(
                 [array.take(chosen) for array in own],

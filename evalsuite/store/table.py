@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from saeval.errors import InputError
+from saeval.evalsuite.store import arrow
 from saeval.evalsuite.store import columns as store_columns
-from saeval.evalsuite.store.columns import Digests, one_array
+from saeval.evalsuite.store.arrow import one_array
+from saeval.evalsuite.store.digests import Digests
 from saeval.evalsuite.store.prediction import Key, Prediction
-from saeval.evalsuite.store.texts import TEXTS, texts_of
+from saeval.evalsuite.store.sources import InGroup, InMemory, Joined, Source
 from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
 from saeval.terminal_text import quoted
 
@@ -25,96 +26,6 @@ _BATCH = 4096
 """Predictions that are made at a time where all are asked for."""
 _PLACES = 10
 """Digits of the number of a sample in a key that sorts."""
-
-
-class Source(ABC):
-    """Where whole predictions are: in memory, or in a file that is read where they are wanted."""
-
-    @abstractmethod
-    def read(self, rows: IntArray) -> list[Prediction]:
-        """The predictions at these rows, in their order."""
-
-    def read_texts(self, rows: IntArray) -> pa.Table:
-        """Their texts alone, as `saeval.evalsuite.store.texts.TEXTS`."""
-        return texts_of(self.read(rows))
-
-    def file_hashes(self) -> Mapping[Path, str]:
-        """`saeval.hub.hash_files` of the files that were read whole, as they were then."""
-        return {}
-
-
-@dataclass(frozen=True)
-class InMemory(Source):
-    """Predictions that are objects already."""
-
-    predictions: Sequence[Prediction]
-
-    def read(self, rows: IntArray) -> list[Prediction]:
-        """See `Source`."""
-        return [self.predictions[row] for row in rows]
-
-
-@dataclass(frozen=True)
-class _Joined(Source):
-    """Several sources one after the other; `starts` has the first row of each, and the end."""
-
-    sources: Sequence[Source]
-    starts: IntArray
-
-    def file_hashes(self) -> Mapping[Path, str]:
-        return {path: sha for one in self.sources for path, sha in one.file_hashes().items()}
-
-    def read(self, rows: IntArray) -> list[Prediction]:
-        which = np.searchsorted(self.starts, rows, side="right") - 1
-        found: dict[int, Prediction] = {}
-        for number in np.unique(which):
-            places = np.flatnonzero(which == number)
-            read = self.sources[number].read(rows[places] - self.starts[number])
-            found.update(zip(places.tolist(), read, strict=True))
-        return [found[place] for place in range(len(rows))]
-
-    def read_texts(self, rows: IntArray) -> pa.Table:
-        which = np.searchsorted(self.starts, rows, side="right") - 1
-        places = [np.flatnonzero(which == number) for number in range(len(self.sources))]
-        read = [
-            source.read_texts(rows[own] - start)
-            for source, own, start in zip(self.sources, places, self.starts[:-1], strict=True)
-            if len(own)
-        ]
-        order = np.argsort(np.concatenate(places), kind="stable")
-        return pa.concat_tables([TEXTS.empty_table(), *read]).take(pa.array(order))
-
-
-@dataclass(frozen=True)
-class _InGroup(Source):
-    """Predictions of a task as items of its group."""
-
-    source: Source
-    task: str
-    scores: tuple[str, ...]
-
-    def file_hashes(self) -> Mapping[Path, str]:
-        return self.source.file_hashes()
-
-    def read(self, rows: IntArray) -> list[Prediction]:
-        return [self._rename(prediction) for prediction in self.source.read(rows)]
-
-    def read_texts(self, rows: IntArray) -> pa.Table:
-        return self.source.read_texts(rows)
-
-    def _rename(self, prediction: Prediction) -> Prediction:
-        cluster = prediction.cluster_id
-        return prediction.model_copy(
-            update={
-                "item_id": f"{self.task}/{prediction.item_id}",
-                "cluster_id": None if cluster is None else f"{self.task}/{cluster}",
-                "scores": {
-                    name: prediction.scores[name]
-                    for name in self.scores
-                    if name in prediction.scores
-                },
-            }
-        )
 
 
 class PredictionTable(Mapping[Key, Prediction]):
@@ -190,7 +101,7 @@ class PredictionTable(Mapping[Key, Prediction]):
 
     def floats(self, column: str) -> FloatArray:
         """Shape (n,), NaN where nothing stands."""
-        return store_columns.floats(self.columns[column])
+        return arrow.floats(self.columns[column])
 
     def integers(self, column: str) -> IntArray:
         """Shape (n,), of a column without nulls."""
@@ -198,49 +109,49 @@ class PredictionTable(Mapping[Key, Prediction]):
 
     def codes(self, column: str, values: Sequence[str]) -> IntArray:
         """Shape (n,): where each string stands in `values`, −1 where it does not."""
-        return store_columns.codes(self.columns[column], values)
+        return arrow.codes(self.columns[column], values)
 
     def flags(self, column: str) -> BoolArray:
         """Shape (n,), false where nothing stands."""
-        return store_columns.flags(self.columns[column])
+        return arrow.flags(self.columns[column])
 
     def is_null(self, column: str) -> BoolArray:
         """Shape (n,): where nothing stands."""
-        return store_columns.is_null(self.columns[column])
+        return arrow.is_null(self.columns[column])
 
     def distinct(self, column: str) -> list[Any]:
         """The different values in the order of their first row, None among them."""
-        return store_columns.distinct(self.columns[column])
+        return arrow.distinct(self.columns[column])
 
     @property
     def scores(self) -> list[str]:
         """Names of the scores, the primary one first; empty without."""
-        return store_columns.field_names(self.columns["scores"])
+        return arrow.field_names(self.columns["scores"])
 
     def score(self, name: str, field: str = "value") -> Any:
         """A field of a score on every row, null where it has none."""
-        return store_columns.field(store_columns.field(self.columns["scores"], name), field)
+        return arrow.field(arrow.field(self.columns["scores"], name), field)
 
     @property
     def labels(self) -> list[str]:
         """Those that any row has a probability of."""
-        return store_columns.field_names(self.columns["label_probabilities"])
+        return arrow.field_names(self.columns["label_probabilities"])
 
     def probabilities(self, labels: Sequence[str]) -> FloatArray | None:
         """Shape (n, k): of each label, rows of NaN where they were not probed; None if never."""
         column = self.columns["label_probabilities"]
         if column.null_count == len(column):
             return None
-        found = [store_columns.floats(store_columns.field(column, label)) for label in labels]
+        found = [arrow.floats(arrow.field(column, label)) for label in labels]
         return np.column_stack(found)
 
     def numbers(self, column: str, field: str) -> FloatArray:
         """A field of the column of `usage` or `published`, NaN where nothing stands."""
-        return store_columns.floats(store_columns.field(self.columns[column], field))
+        return arrow.floats(arrow.field(self.columns[column], field))
 
     def total(self, column: str, field: str) -> int:
         """The sum of a field of the column of `usage`."""
-        found = pc.sum(store_columns.field(self.columns[column], field)).as_py()
+        found = pc.sum(arrow.field(self.columns[column], field)).as_py()
         return int(found or 0)
 
     def keys_column(self, *, samples: bool) -> Any:
@@ -284,7 +195,7 @@ class PredictionTable(Mapping[Key, Prediction]):
             return self
         column = one_array(self.columns["scores"])
         struct = pa.StructArray.from_arrays(
-            [one_array(store_columns.field(column, name)) for name in order],
+            [one_array(arrow.field(column, name)) for name in order],
             names=order,
             mask=pc.is_null(column),
         )
@@ -304,11 +215,11 @@ class PredictionTable(Mapping[Key, Prediction]):
             changed = changed.set_column(changed.schema.get_field_index(name), name, column)
         column = changed["scores"]
         struct = pa.StructArray.from_arrays(
-            [one_array(store_columns.field(column, name)) for name in scores], names=list(scores)
+            [one_array(arrow.field(column, name)) for name in scores], names=list(scores)
         )
         place = changed.schema.get_field_index("scores")
         changed = changed.set_column(place, "scores", struct)
-        return PredictionTable(changed, _InGroup(self._source, task, tuple(scores)), self._rows)
+        return PredictionTable(changed, InGroup(self._source, task, tuple(scores)), self._rows)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} predictions of {', '.join(map(str, self.distinct('task')))}>"
@@ -347,7 +258,7 @@ def join(tables: Sequence[PredictionTable]) -> PredictionTable:
         return tables[0]
     starts = np.cumsum([0, *(len(table) for table in tables)])
     columns = store_columns.concat([table.columns for table in tables])
-    return PredictionTable(columns, _Joined([_Rows(table) for table in tables], starts))
+    return PredictionTable(columns, Joined([_Rows(table) for table in tables], starts))
 
 
 @dataclass(frozen=True)

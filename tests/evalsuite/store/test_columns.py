@@ -8,7 +8,8 @@ from builders import prediction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saeval.evalsuite.store.columns import codes, digests, stable_hashes
+from saeval.evalsuite.store.arrow import codes
+from saeval.evalsuite.store.digests import digests, stable_hashes
 from saeval.evalsuite.store.table import PredictionTable, by_task, join
 
 
