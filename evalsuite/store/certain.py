@@ -58,7 +58,7 @@ def columns_of(read: pa.Table) -> pa.Table:
         if name not in store_columns.ENCODED:
             columns[name] = pa.nulls(read.num_rows)
     order = store_columns.from_predictions(()).column_names
-    return pa.table({name: columns[name] for name in order})
+    return store_columns.narrow(pa.table({name: columns[name] for name in order}))
 
 
 def with_texts_hashed(read: pa.Table) -> pa.Table:

@@ -97,13 +97,27 @@ def concat(parts: list[pa.Table]) -> pa.Table:
     The list is emptied, so that no more than a column is in memory twice, and whole numbers get the
     narrowest type that holds them.
     """
-    chunked = pa.concat_tables(parts, promote_options="permissive").unify_dictionaries()
+    chunked = pa.concat_tables(parts, promote_options="permissive")
     parts.clear()
     joined = {}
     for name in chunked.column_names:
-        joined[name] = _narrow(one_array(chunked[name]))
+        joined[name] = _narrow(one_array(_with_one_dictionary(chunked[name])))
         chunked = chunked.drop_columns([name])
     return pa.table(joined)
+
+
+def narrow(table: pa.Table) -> pa.Table:
+    """With whole numbers in the narrowest type that holds them."""
+    return pa.table({name: _narrow(one_array(table[name])) for name in table.column_names})
+
+
+def _with_one_dictionary(column: Any) -> Any:
+    if not pa.types.is_dictionary(column.type):
+        return column
+    try:
+        return column.unify_dictionaries()
+    except pa.ArrowInvalid:  # more values than the narrow numbers of the parts can tell apart
+        return column.cast(pa.dictionary(pa.int32(), pa.string())).unify_dictionaries()
 
 
 def _narrow(array: Any) -> Any:

@@ -194,6 +194,16 @@ def test_more_rows_than_a_file_of_its_size_can_hold_are_refused(
         read_table(path)
 
 
+def test_parts_with_other_values_get_one_dictionary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_predictions, "_GROUP_ROWS", 100)
+    predictions = [prediction(n, group=f"group {n}") for n in range(300)]
+    write_rows(tmp_path / "p.parquet", [rows_of(predictions)])
+    groups = read_table(tmp_path / "p.parquet").columns["group"]
+    assert groups.to_pylist() == [own.group for own in predictions]
+
+
 def test_digests_that_are_kept_in_files_stay_the_same() -> None:
     """Another way to make them needs another schema of the files."""
     assert rows_of([prediction(7)])["text_hash"].to_pylist() == [11931113674958967769]
