@@ -13,16 +13,13 @@ import json
 import os
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.json as arrow_json
 
 from saeval.errors import InputError
 from saeval.evalsuite.store import arrow
@@ -30,137 +27,23 @@ from saeval.evalsuite.store import columns as store_columns
 from saeval.evalsuite.store.arrow import one_array
 from saeval.evalsuite.store.certain import (
     columns_of,
-    fields_of,
     flat_scores,
     is_certain,
     with_texts_hashed,
 )
+from saeval.evalsuite.store.json_schema import NOT_FOR_ARROW, Names, read_json, says_all
+from saeval.evalsuite.store.line_source import JsonLines
 from saeval.evalsuite.store.parquet_rows import rows_of, rows_of_certain
-from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_kept_line, parse_line
-from saeval.evalsuite.store.sources import Source
+from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_line
 from saeval.evalsuite.store.table import PredictionTable
-from saeval.evalsuite.store.texts import to_texts
 from saeval.json_source import decode, open_file
 from saeval.stats._core.arrays import IntArray
 
 _BLOCK = 1 << 22
 """Bytes that are read at a time."""
-_NEAR = 256
-"""Lines that are read at once where they stand near each other."""
 _BOM = b"\xef\xbb\xbf"
 _CHECKSUM = re.compile(rb', "checksum": "([0-9a-f]{64})"\}$')
 _CHECKSUM_LENGTH = len(', "checksum": ""}') + 64
-_DOCUMENT = pa.struct(
-    [
-        ("claim", pa.string()),
-        ("evidence", pa.list_(pa.string())),
-        ("answers", pa.list_(pa.string())),
-        ("topic", pa.string()),
-        ("popularity", pa.int64()),
-    ]
-)
-_SCORE = pa.struct(
-    [
-        ("value", pa.float64()),
-        ("range", pa.list_(pa.float64())),
-        ("higher_is_better", pa.bool_()),
-    ]
-)
-_FIELDS = {
-    "task": pa.string(),
-    "item_id": pa.string(),
-    "cluster_id": pa.string(),
-    "target": pa.string(),
-    "prediction": pa.string(),
-    "status": pa.string(),
-    "correct": pa.bool_(),
-    "confidence": pa.float64(),
-    "response": pa.string(),
-    "sample_index": pa.int64(),
-    "usage": store_columns.USAGE,
-    "document": _DOCUMENT,
-    "document_hash": pa.string(),
-    "prompt_hash": pa.string(),
-    "target_hash": pa.string(),
-    "answer": pa.string(),
-    "right_in_reasoning": pa.bool_(),
-    "published": store_columns.PUBLISHED,
-    "confidence_normalised": pa.float64(),
-    "group": pa.string(),
-    "checksum": pa.string(),
-}
-_TEXT_FIELDS = pa.schema([("response", pa.string()), ("document", _DOCUMENT)])
-_NOT_FOR_ARROW = (UnicodeDecodeError, pa.ArrowInvalid, pa.ArrowNotImplementedError)
-
-
-@dataclass(frozen=True)
-class JsonLines(Source):
-    """A file of JSON lines as a source of predictions; `starts` are the places of its lines."""
-
-    path: Path
-    starts: IntArray
-    key: str | None
-    sha256: str
-
-    def file_hashes(self) -> Mapping[Path, str]:
-        """See `saeval.evalsuite.store.sources.Source`."""
-        return {self.path: self.sha256}
-
-    def read(self, rows: IntArray) -> list[Prediction]:
-        """See `saeval.evalsuite.store.sources.Source`."""
-        found: dict[int, Prediction] = {}
-        try:
-            with open_file(self.path) as file:
-                for place in np.argsort(rows, kind="stable"):
-                    row = int(rows[place])
-                    file.seek(int(self.starts[row]))
-                    where = f"{self.path}: prediction {row + 1}"
-                    line = decode(file.readline(), where).strip()
-                    found[int(place)] = parse_kept_line(line, where, self.key)
-        except (FileNotFoundError, InputError) as error:
-            raise InputError(
-                f"{self.path}: was changed while it was read ({error}); give the same command again"
-            ) from error
-        return [found[place] for place in range(len(rows))]
-
-    def read_texts(self, rows: IntArray) -> pa.Table:
-        """See `saeval.evalsuite.store.sources.Source`."""
-        order = np.argsort(rows, kind="stable")
-        try:
-            read = _read_json(b"".join(self._lines(rows[order])), _TEXT_FIELDS, "ignore")
-        except (*_NOT_FOR_ARROW, FileNotFoundError):
-            return super().read_texts(rows)
-        if read.num_rows != len(rows):
-            return super().read_texts(rows)
-        document = fields_of(read["document"])
-        columns = (document("claim"), document("evidence"), document("answers"))
-        texts = to_texts(*columns, read["response"].combine_chunks())
-        return texts.take(pa.array(np.argsort(order, kind="stable")))
-
-    def _lines(self, rows: IntArray) -> Iterator[bytes | memoryview]:
-        """Lines in the order of the file; those that stand near each other are read at once."""
-        with open_file(self.path) as file:
-            if not len(rows):
-                return
-            starts = self.starts[rows]
-            last = len(self.starts) - 1
-            ends = self.starts[np.minimum(rows + 1, last)]
-            ends[rows == last] = file.seek(0, os.SEEK_END)
-            ends = np.maximum(starts, ends)  # of a file that was cut meanwhile
-            breaks = np.flatnonzero(starts[1:] != ends[:-1]) + 1
-            starts, ends = starts[[0, *breaks]], ends[[*(breaks - 1), -1]]  # of neighbours together
-            for piece in range(0, len(starts), _NEAR):
-                at = slice(piece, piece + _NEAR)
-                first, size = int(starts[at][0]), int(ends[at][-1] - starts[at][0])
-                is_near = size <= 16 * int((ends[at] - starts[at]).sum())
-                file.seek(first)
-                content = memoryview(file.read(size)) if is_near else b""
-                for start, end in zip(starts[at].tolist(), ends[at].tolist(), strict=True):
-                    if is_near:
-                        yield content[start - first : end - first]
-                    else:
-                        file.seek(start)
-                        yield file.read(end - start)
 
 
 @dataclass(frozen=True)
@@ -225,40 +108,6 @@ def _json_string(text: str) -> bytes:
     return re.escape(json.dumps(text, ensure_ascii=False).encode())
 
 
-class _Names:
-    """Labels and scores that lines have had so far, in their order, each of a good line."""
-
-    def __init__(self) -> None:
-        self.labels: tuple[str, ...] = ()
-        self.scores: tuple[str, ...] = ()
-
-    def learn(self, predictions: Sequence[Prediction]) -> None:
-        """Add those of some predictions."""
-        labels = dict.fromkeys(self.labels)
-        scores = dict.fromkeys(self.scores)
-        for prediction in predictions:
-            labels.update(dict.fromkeys(prediction.label_probabilities or ()))
-            scores.update(dict.fromkeys(prediction.scores))
-        self.labels, self.scores = tuple(labels), tuple(scores)
-
-    @property
-    def known(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """All of them."""
-        return self.labels, self.scores
-
-    def schema(self) -> Any:
-        """What a line may hold."""
-        probabilities = pa.struct([(label, pa.float64()) for label in self.labels])
-        scores = pa.struct([(name, _SCORE) for name in self.scores])
-        return pa.schema(
-            [
-                *_FIELDS.items(),
-                ("label_probabilities", probabilities if self.labels else pa.null()),
-                ("scores", scores if self.scores else pa.null()),
-            ]
-        )
-
-
 _Read = tuple[pa.Table, IntArray]
 """A table of a block, and where its lines start."""
 
@@ -284,7 +133,7 @@ _COLUMNS = _Made(lambda read, _: columns_of(read), store_columns.from_prediction
 
 def _in_order(path: Path, key: str | None, made: _Made) -> Iterator[tuple[bytes, _Read]]:
     """The content of every block, a table of it, and where its lines start."""
-    names = _Names()
+    names = Names()
     number = 1
     for block, read in _read_blocks(path, key, names, made):
         yield block.content, read or _read_lines(path, block, number, key, names, made)
@@ -292,7 +141,7 @@ def _in_order(path: Path, key: str | None, made: _Made) -> Iterator[tuple[bytes,
 
 
 def _read_blocks(
-    path: Path, key: str | None, names: _Names, made: _Made
+    path: Path, key: str | None, names: Names, made: _Made
 ) -> Iterator[tuple[_Block, _Read | None]]:
     """The blocks of a file, each with its table if all its lines are certainly good."""
     workers = os.cpu_count() or 1
@@ -324,7 +173,7 @@ def _blocks(path: Path) -> Iterator[_Block]:
             offset += len(content)
 
 
-def _read_block(block: _Block, key: str | None, names: _Names, made: _Made) -> _Read | None:
+def _read_block(block: _Block, key: str | None, names: Names, made: _Made) -> _Read | None:
     content = block.content
     skipped = len(_BOM) if block.offset == 0 and content.startswith(_BOM) else 0
     starts = _line_starts(content, skipped)
@@ -340,7 +189,7 @@ def _read_block(block: _Block, key: str | None, names: _Names, made: _Made) -> _
     return None if table is None else (table, starts + block.offset)
 
 
-def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> None:
+def _teach(block: _Block, starts: IntArray, names: Names, key: str | None) -> None:
     """Learn the labels and scores of some of a block's lines."""
     seen: list[Prediction] = []
     for row in dict.fromkeys((0, len(starts) // 2, len(starts) - 1)):
@@ -354,7 +203,7 @@ def _teach(block: _Block, starts: IntArray, names: _Names, key: str | None) -> N
 
 
 def _read_lines(
-    path: Path, block: _Block, first: int, key: str | None, names: _Names, made: _Made
+    path: Path, block: _Block, first: int, key: str | None, names: Names, made: _Made
 ) -> _Read:
     """Line by line: what is wrong is an error that says where."""
     predictions, starts = [], []
@@ -407,43 +256,14 @@ def _fit(content: bytes, starts: IntArray, key: str) -> bool:
     return True
 
 
-def _read_certain(content: bytes, names: _Names, lines: int, made: _Made) -> pa.Table | None:
+def _read_certain(content: bytes, names: Names, lines: int, made: _Made) -> pa.Table | None:
     """A table of lines that are all good beyond doubt; None otherwise."""
     try:
-        read = _read_json(content, names.schema(), "error")
-    except _NOT_FOR_ARROW:
+        read = read_json(content, names.schema(), "error")
+    except NOT_FOR_ARROW:
         return None
-    if read.num_rows != lines or not _says_all(read):
+    if read.num_rows != lines or not says_all(read):
         return None
     scores = flat_scores(one_array(read["scores"]))
     read = read.set_column(read.schema.get_field_index("scores"), "scores", scores)
     return made.of_certain(with_texts_hashed(read), content) if is_certain(read) else None
-
-
-def _says_all(read: pa.Table) -> bool:
-    """Whether nothing is absent, which cannot be told from null here, where the two differ."""
-    document = fields_of(read["document"])
-    evidence, scores = document("evidence"), one_array(read["scores"])
-    texts = (read["response"], document("claim"), evidence, evidence.flatten())
-    if any(own.null_count for own in (*texts, document("answers").flatten())):
-        return False
-    for name in arrow.field_names(scores):
-        score = arrow.field(scores, name)
-        limits = arrow.field(score, "range").filter(pc.is_valid(score))
-        if limits.null_count or limits.flatten().null_count:
-            return False  # without bounds, or not said
-        if (np.asarray(pc.list_value_length(limits)) != 2).any():
-            return False
-    return True
-
-
-def _read_json(content: bytes, schema: pa.Schema, otherwise: str) -> pa.Table:
-    """Lines of JSON; a field that is not in the schema is an ``error``, or ``ignore`` it."""
-    content.decode()
-    return arrow_json.read_json(
-        pa.BufferReader(content),
-        read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(content) + 1),
-        parse_options=arrow_json.ParseOptions(
-            explicit_schema=schema, unexpected_field_behavior=otherwise
-        ),
-    ).combine_chunks()

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from saeval.evalsuite.store import columns as store_columns
-from saeval.evalsuite.store.json_lines import JsonLines
+from saeval.evalsuite.store.line_source import JsonLines
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.evalsuite.store.table import PredictionTable
 from saeval.evalsuite.store.texts import encodable
