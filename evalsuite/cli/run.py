@@ -63,12 +63,12 @@ def summarize_run(predictions: RunPredictions) -> list[str]:
     """A line per task on what a run answered."""
     lines = []
     for task, facts in predictions.manifest.tasks.items():
-        answers, n_items = predictions.predictions[task].values(), facts.items
-        counts = {
-            "right": sum(answer.correct for answer in answers),
-            "abstained": sum(answer.status == "abstained" for answer in answers),
-            "invalid": sum(answer.status == "invalid" for answer in answers),
-        }
+        answers, n_items = predictions.predictions[task], facts.items
+        targets = [label for label in answers.distinct("target") if label is not None]
+        target = answers.codes("target", targets)
+        counts = {"right": int((target == answers.codes("prediction", targets)).sum())}
+        for status in ("abstained", "invalid"):
+            counts[status] = int((answers.codes("status", [status]) == 0).sum())
         proportions = ", ".join(f"{count / n_items:.1%} {what}" for what, count in counts.items())
         lines.append(f"{task}: {n_items} items, {proportions}")
     return lines
