@@ -352,7 +352,7 @@ def test_hostile_responses_and_replies_stay_text(judge, files, tmp_path, capsys)
     }  # fmt: skip
     for path in out.rglob("*"):
         if path.is_file():
-            assert KEY not in path.read_text()
+            assert KEY.encode() not in path.read_bytes()
     assert "<script>" not in (out / "report.html").read_text()
 
 

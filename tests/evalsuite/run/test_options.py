@@ -15,6 +15,7 @@ from saeval.evalsuite.compare.pairing import pair, to_arrays
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.store.manifest import read_manifest
 from saeval.evalsuite.store.prediction import Usage, read_predictions
+from saeval.evalsuite.store.table import PredictionTable
 from saeval.tasks.registry import get_task
 
 pytestmark = pytest.mark.xdist_group("tiny-models")
@@ -86,7 +87,7 @@ def test_samples_differ_come_again_and_are_clustered_by_item(tiny_base, tmp_path
         (found[0][3].item_id, 0)
     ]
     assert any(len({p.response for p in found[0][i : i + 3]}) == 3 for i in range(0, 18, 3))
-    keyed = {p.key: p for p in found[0]}
+    keyed = PredictionTable.of(found[0])
     arrays = to_arrays(pair(get_task("factworld"), keyed, keyed))
     assert len(arrays) == 18
     assert arrays.cluster is not None
@@ -151,7 +152,7 @@ def test_saved_runs_of_two_versions_of_a_task_are_refused():
 def test_a_prompt_cut_for_one_model_only_is_refused():
     def side(truncated):
         usage = Usage(prompt_tokens=9, response_tokens=1, truncated=truncated)
-        return {("item-000", 0): prediction(0, usage=usage)}
+        return PredictionTable.of([prediction(0, usage=usage)])
 
     with pytest.raises(PairingError, match=r"1 prompts were cut to fit one model and not the"):
         pair(get_task("fever"), side(True), side(False))
