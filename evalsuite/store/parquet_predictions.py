@@ -21,7 +21,7 @@ from pyarrow import parquet
 from saeval.errors import InputError
 from saeval.evalsuite.store import columns as store_columns
 from saeval.evalsuite.store.arrow import one_array
-from saeval.evalsuite.store.certain import columns_of, fields_of, is_certain
+from saeval.evalsuite.store.certain import columns_of, fields_of, is_certain, with_texts_hashed
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.parquet_file import open_parquet
 from saeval.evalsuite.store.parquet_rows import (
@@ -59,7 +59,7 @@ _OF_OURS = PREDICTIONS_SCHEMA.rpartition("/")[0]
 _TEXTS = ("response", "document")
 _READ = [
     *(name for name in SCHEMA.names if name not in ("response", "document", "answer")),
-    *("document.topic", "document.popularity"),
+    *("document.claim", "document.evidence", "document.topic", "document.popularity"),
 ]
 """What columns are made of."""
 _KEYS = ["item_id", "sample_index", "document_hash"]
@@ -282,12 +282,20 @@ def _read_group(path: Path, file: Any, number: int, start: int) -> Iterator[pa.T
     first = 0
     for batch in file.iter_batches(_BATCH, row_groups=[number], columns=_READ):
         layout = certain_layout(as_ours(_table(batch))) if texts_are_there else None
+        layout = None if layout is None or not _has_texts(layout) else with_texts_hashed(layout)
         if layout is not None and is_certain(layout):
             yield columns_of(layout)
         else:
             rows = range(first, first + batch.num_rows)
             yield store_columns.from_predictions(_by_objects(path, number, start, rows))
         first += batch.num_rows
+
+
+def _has_texts(layout: pa.Table) -> bool:
+    """Whether no claim, list of evidence or part of one is null."""
+    document = fields_of(layout["document"])
+    claims, evidence = document("claim"), document("evidence")
+    return not (claims.null_count or evidence.null_count or evidence.flatten().null_count)
 
 
 def _by_objects(path: Path, number: int, start: int, rows: range) -> list[Prediction]:

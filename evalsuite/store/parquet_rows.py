@@ -4,8 +4,6 @@ The fields are those of `Prediction` under their names, but that labels and scor
 
 - `label_probabilities` is a map, and `scores` a list whose first entry is the primary score; `low`
   and `high` are null where a score has no bound.
-- `has_evidence`, and `text_hash`, a digest of claim and evidence, stand beside the texts, so that
-  nothing that is computed has to read them.
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from saeval.evalsuite.store import arrow
 from saeval.evalsuite.store import columns as store_columns
 from saeval.evalsuite.store.arrow import one_array
 from saeval.evalsuite.store.certain import fields_of, filled_usage
-from saeval.evalsuite.store.digests import text_digests
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.json_source import first_problem
 from saeval.stats._core.arrays import IntArray
@@ -90,8 +87,6 @@ SCHEMA = pa.schema(
         pa.field("scores", pa.list_(_given("element", _SCORE))),
         pa.field("confidence_normalised", pa.float64()),
         pa.field("group", pa.string()),
-        _given("has_evidence", pa.bool_()),
-        pa.field("text_hash", pa.uint64()),
     ]
 )
 """Of a file of predictions."""
@@ -160,12 +155,9 @@ def rows_of(predictions: Sequence[Prediction]) -> pa.Table:
         table = pa.Table.from_pylist(rows, schema=_OF_OBJECTS)
     except UnicodeEncodeError:
         table = pa.Table.from_pylist(list(map(store_columns.escaped, rows)), schema=_OF_OBJECTS)
-    document = fields_of(table["document"])
-    text, empty = text_digests(document("claim"), document("evidence"))
     columns = {name: table[name] for name in table.column_names} | {
         "usage": _given_structs(one_array(table["usage"]), _USAGE),
         "published": _given_structs(one_array(table["published"]), _PUBLISHED),
-        "text_hash": pa.array(text, pa.uint64(), mask=empty),
     }
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
@@ -224,19 +216,14 @@ def _row(prediction: Prediction) -> dict[str, Any]:
     ] or None
     if prediction.label_probabilities is not None:
         row["label_probabilities"] = list(prediction.label_probabilities.items())
-    row["has_evidence"] = bool(prediction.document.evidence)
     return row
 
 
 _MAY_BE_NULL = {"usage": store_columns.USAGE, "published": store_columns.PUBLISHED}
-_OF_OBJECTS = pa.schema(
-    [own.with_type(_MAY_BE_NULL.get(own.name, own.type)) for own in SCHEMA][:-1]  # without a digest
-)
+_OF_OBJECTS = pa.schema([own.with_type(_MAY_BE_NULL.get(own.name, own.type)) for own in SCHEMA])
 
 
 def _prediction(row: dict[str, Any], where: str) -> Prediction:
-    has_evidence = row.pop("has_evidence")
-    row.pop("text_hash")
     if row["label_probabilities"] is not None:
         pairs = row["label_probabilities"]
         row["label_probabilities"] = dict(pairs)
@@ -256,15 +243,9 @@ def _prediction(row: dict[str, Any], where: str) -> Prediction:
     if len(scores) < len(listed):
         raise InputError(f"{where}: `scores`: the same score stands twice")
     try:
-        prediction = Prediction.model_validate({**row, "scores": scores})
+        return Prediction.model_validate({**row, "scores": scores})
     except ValidationError as error:
         raise InputError(f"{where}: {first_problem(error)}") from error
-    if has_evidence != bool(prediction.document.evidence):
-        raise InputError(
-            f"{where}: `has_evidence` must say whether `document` has any, found "
-            f"{quoted(has_evidence)}"
-        )
-    return prediction
 
 
 def _given_structs(struct: Any, kind: Any) -> Any:

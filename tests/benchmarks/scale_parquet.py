@@ -82,8 +82,6 @@ def _tables(items: Items, answers: Answers, task: str = "fever") -> Iterator[pa.
             "prompt_hash": pa.array([hashes[at : at + 64] for at in range(64, len(hashes), 128)]),
             "target_hash": _of([hash_text(name) for name in LABELS], target),
             "right_in_reasoning": pa.array(np.zeros(rows, dtype=bool)),
-            "has_evidence": pa.array(np.ones(rows, dtype=bool)),
-            "text_hash": pa.array(numbers.astype(np.uint64)),
         }
         columns = [
             fixed[field.name] if field.name in fixed else pa.array([None] * rows, field.type)

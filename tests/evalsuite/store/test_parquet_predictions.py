@@ -204,11 +204,6 @@ def test_parts_with_other_values_get_one_dictionary(
     assert groups.to_pylist() == [own.group for own in predictions]
 
 
-def test_digests_that_are_kept_in_files_stay_the_same() -> None:
-    """Another way to make them needs another schema of the files."""
-    assert rows_of([prediction(7)])["text_hash"].to_pylist() == [11931113674958967769]
-
-
 Change = Callable[[dict[str, Any]], object]
 BAD: dict[str, tuple[Change, str]] = {
     "nan": (lambda row: row.update(confidence=float("nan")), "`confidence`"),
@@ -235,7 +230,7 @@ BAD: dict[str, tuple[Change, str]] = {
     "score of one bound": (lambda row: row.update(scores=[_score(low=None)]), "`scores.acc.range"),
     "score twice": (lambda row: row.update(scores=[_score(), _score()]), "stands twice"),
     "scored": (lambda row: row.update(status="scored", prediction=None), "`scores` must hold"),
-    "evidence": (lambda row: row.update(has_evidence=False), "`has_evidence`"),
+    "evidence": (lambda row: row["document"].update(evidence=[None]), "`document.evidence.0`"),
 }
 
 
@@ -249,7 +244,7 @@ def _score(**changed: Any) -> dict[str, Any]:
     } | changed
 
 
-@pytest.mark.parametrize("kind", [kind for kind in BAD if kind != "evidence"])
+@pytest.mark.parametrize("kind", BAD)
 def test_the_bad_row_of_many_is_named(kind: str, tmp_path: Path) -> None:
     change, said = BAD[kind]
     rows = rows_of([prediction(n, LABELS[n % 3]) for n in range(200)]).to_pylist()
@@ -259,14 +254,6 @@ def test_the_bad_row_of_many_is_named(kind: str, tmp_path: Path) -> None:
         read_table(path)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_what_stands_for_the_texts_is_checked_with_them(tmp_path: Path) -> None:
-    rows = rows_of([prediction(0, "PASS")]).to_pylist()
-    BAD["evidence"][0](rows[0])
-    table = read_table(_write_anything(tmp_path / "p.parquet", rows))
-    with pytest.raises(InputError, match=r"row 1: `has_evidence` must say"):
-        table.read(np.array([0]))
 
 
 def _write_anything(path: Path, rows: list[dict[str, Any]]) -> Path:
