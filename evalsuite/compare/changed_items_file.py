@@ -110,10 +110,12 @@ def read_shown(path: Path, comparison: Compared) -> Compared:
     Raises
     ------
     InputError
-        If the file is missing, damaged or of another comparison.
+        If the file is missing, damaged anywhere, or of another comparison.
     """
     with _open(path, comparison) as file:
         table = _read_group(path, file, 0) if file.num_row_groups else COLUMNS.empty_table()
+        for number in range(1, file.num_row_groups):
+            _read_group(path, file, number)
         if any(table[name].null_count for name in TEXTS):
             raise InputError(f"{path}: texts are missing in its first row group")
         items: dict[str, list[ChangedItem]] = {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from saeval.errors import InputError
 from saeval.evalsuite.compare.changed_items import find_changed_predictions, to_rows
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow
     from matplotlib.figure import Figure
 
-Change = Literal["broken", "fixed", "all"]
+Change = Literal["broken", "fixed", "other", "all"]
 """Right with the base alone, right with the checkpoint alone, or any other label."""
 
 
@@ -165,8 +165,8 @@ class Comparison(results.Comparison):
         task
             Name of a task.
         kind
-            ``broken`` (right with the base alone), ``fixed`` (right with the checkpoint alone), or
-            ``all`` (any change of the label).
+            ``broken`` (right with the base alone), ``fixed`` (right with the checkpoint alone),
+            ``other`` (right with neither), or ``all`` (any change of the label).
 
         Returns
         -------
@@ -181,8 +181,8 @@ class Comparison(results.Comparison):
         """
         import pandas as pd
 
-        if kind not in ("broken", "fixed", "all"):
-            raise InputError(f"`kind` must be broken, fixed or all, found {kind!r}")
+        if kind not in get_args(Change):
+            raise InputError(f"`kind` must be broken, fixed, other or all, found {kind!r}")
         table = self._read_changed(task, None if kind == "all" else kind)
         names = [name for name in table.column_names if name != "task"]
         return pd.DataFrame(to_rows(table), columns=names)

@@ -39,6 +39,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "popularity": (),
     "document_hash": (),
     "prompt_hash": (),
+    "target_hash": (),
 }
 """What a column can hold, and the names that it is found by besides its own."""
 _CONSTANT = ("task", "model")

@@ -226,6 +226,7 @@ def _to_prediction(
         "response": _text(values.get("response")) or "",
         "document_hash": _text(values.get("document_hash")),
         "prompt_hash": _text(values.get("prompt_hash")),
+        "target_hash": _text(values.get("target_hash")),
     }
     try:
         if name in own:
@@ -274,7 +275,7 @@ def _of_known_task(
     else:
         raise InputError(f"{where}: task {task.name} needs a column `prediction` or `response`")
     return Prediction(
-        **common,
+        **common | {"target_hash": common["target_hash"] or hash_text(str(target))},
         target=target,
         correct=answer["prediction"] == target,
         label_probabilities=_mapping(values.get("label_probabilities"), where),
@@ -285,7 +286,6 @@ def _of_known_task(
             topic=_text(document.get("topic")),
             popularity=document.get("popularity"),
         ),
-        target_hash=hash_text(str(target)),
         **answer,
     )
 
@@ -405,6 +405,8 @@ def _sample_index(value: Any, where: str) -> int:
 
 
 def _mapping(value: Any, where: str) -> Any:
+    if isinstance(value, list) and all(len(pair) == 2 for pair in value):
+        return dict(value)  # a map of Arrow, as pandas has it
     if not isinstance(value, str):
         return value
     try:

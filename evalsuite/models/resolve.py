@@ -241,6 +241,11 @@ def _from_file(
 
 
 def _import_files(argument: str, files: list[Path], columns: Columns | None) -> SavedPredictions:
+    for path in files:
+        if path.is_dir() and not is_saved_dataset(path):
+            raise InputError(
+                f"{argument}: {path} is a folder; join files by commas, and give a folder alone"
+            )
     imported = [own for path in files for own in import_models(path, columns)]
     names = list(dict.fromkeys(file.model for file in imported))
     beside = [file for own in imported for file in own.also_read]

@@ -9,6 +9,7 @@ from saeval.reports.text.gate import format_rules, headline, measured, rule_name
 from saeval.reports.text.metacognition import in_sentences
 from saeval.reports.text.metric_names import metric_name, metric_of
 from saeval.reports.text.numbers import (
+    format_count,
     format_difference,
     format_interval,
     format_items,
@@ -54,7 +55,9 @@ def _of_comparison(comparison: Comparison, prefix: str) -> Iterator[str]:
     level = comparison.settings.confidence_level
     for task in comparison.tasks:
         parts = [f"{prefix}{task.task}: {VERDICT_NAMES[verdict(task, level)]}"]
-        parts[0] += f" ({format_items(task.items)})"
+        left = task.unpaired.base_only + task.unpaired.checkpoint_only
+        unpaired = f", {format_count(left)} unpaired" if left else ""
+        parts[0] += f" ({format_items(task.items)}{unpaired})"
         headline_rows = [row for row in task.metrics if row.headline]
         if headline_rows:
             parts.append(_values(headline_rows[0], task))

@@ -179,6 +179,10 @@ def dense_codes(group: IntArray) -> IntArray:
     return np.unique(group, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 
+MOST_ITEMS = 10**11
+"""Items that rows may stand for together: what a resample costs grows with their number."""
+
+
 def clusters_or_counts(
     cluster: npt.ArrayLike | None, count: npt.ArrayLike | None, **rows: npt.NDArray[Any]
 ) -> tuple[IntArray | None, IntArray | None]:
@@ -193,6 +197,8 @@ def clusters_or_counts(
         return None, None
     number = counts("count", count)
     same_length(**rows, count=number)
+    if (total := sum(number.tolist())) > MOST_ITEMS:
+        raise ValueError(f"`count` must sum to at most {MOST_ITEMS:,}, found {total:,}")
     return None, number
 
 

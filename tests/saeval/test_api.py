@@ -134,7 +134,7 @@ def test_changed_items_are_all_of_them_by_kind(tmp_path):
     assert set(broken["checkpoint_label"]) == {"PASS"}
     assert len(comparison.changed_items("fever", kind="fixed")) == 0
     assert list(comparison.changed_items("fever", kind="fixed").columns) == list(broken.columns)
-    with pytest.raises(saeval.InputError, match="`kind` must be broken, fixed or all"):
+    with pytest.raises(saeval.InputError, match="`kind` must be broken, fixed, other or all"):
         comparison.changed_items("fever", kind="mended")
     with pytest.raises(saeval.InputError, match="no task 'popqa' was compared"):
         comparison.changed_items("popqa")

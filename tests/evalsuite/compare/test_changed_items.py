@@ -238,6 +238,7 @@ def test_every_byte_that_is_lost_or_altered_is_noticed_or_harmless(alone):
             path.write_bytes(content)
             with suppress(saeval.InputError):
                 assert loaded.changed_items("fever").equals(rows), place
+                read_shown(path, loaded)  # a page is not made of what a user could not read
 
 
 def test_an_earlier_version_kept_the_first_items_in_its_result(alone, capsys):

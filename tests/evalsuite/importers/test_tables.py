@@ -330,3 +330,25 @@ def test_the_direction_of_a_score_is_said(tmp_path):
     assert {name: score.higher_is_better for name, score in scores.items()} == {
         "length": False, "wer": True}  # fmt: skip
     assert str(parse_columns(columns)) == columns
+
+
+def test_a_hash_of_the_target_is_taken_as_it_is(tmp_path):
+    lines = [{"id": n, "target": "PASS", "prediction": "PASS", "target_hash": "own"} for n in "abc"]
+    path = tmp_path / "t.csv"
+    pd.DataFrame(lines).assign(task="fever").to_csv(path, index=False)
+    answers = saeval.read_predictions(path).predictions["fever"].values()
+    assert {answer.target_hash for answer in answers} == {"own"}
+
+
+def test_a_map_of_arrow_is_label_probabilities(tmp_path):
+    pairs = [("PASS", 0.5), ("FAIL", 0.25), ("NA", 0.25)]
+    row = {"id": "a", "task": "fever", "target": "PASS", "prediction": "PASS"}
+    frame = pd.DataFrame([row | {"label_probabilities": pairs}])
+    (answer,) = saeval.read_predictions(frame).predictions["fever"].values()
+    assert answer.label_probabilities == dict(pairs)
+
+
+def test_folders_are_not_joined_by_commas(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(InputError, match=r"a is a folder; join files by commas"):
+        saeval.read_predictions(f"{tmp_path / 'a'},{tmp_path / 'a'}")
