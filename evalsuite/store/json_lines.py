@@ -39,7 +39,7 @@ from saeval.evalsuite.store.table import PredictionTable
 from saeval.json_source import decode, open_file
 from saeval.stats._core.arrays import IntArray
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 23
 """Bytes that are read at a time."""
 _BOM = b"\xef\xbb\xbf"
 _CHECKSUM = re.compile(rb', "checksum": "([0-9a-f]{64})"\}$')
