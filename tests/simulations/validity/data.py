@@ -24,6 +24,7 @@ from saeval.stats.gate.decide import GatedTask, decide_rules
 from saeval.stats.gate.results import RuleResult
 from saeval.stats.gate.rules import Rule
 from saeval.stats.inference.ratios import clustered_ratio_differences
+from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.metric import MetricKey
 from saeval.stats.metrics.registry import get_metric
 from validity.promises import Outcome
@@ -158,6 +159,9 @@ def compared(
     for key in keys:
         if get_metric(key[0]).needs_confidence and not pairs.both_confident.any():
             continue
+        values = paired_values(key, pairs)
+        if values is not None and not len(values.base):
+            continue  # of a class that no item has
         whole = pairs.cluster is not None and key in OF_WHOLE_TABLE
         ratios = clustered_ratio_differences(pairs, 0.95) if whole else {}
         test, _ = difference_test(key, pairs, bootstrap, ratios, 0.95)
