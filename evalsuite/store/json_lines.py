@@ -1,8 +1,8 @@
 """Files of predictions read as columns, a block of lines at a time.
 
-A block whose every line is certainly good is read by Arrow, which takes an eighth of the time of
-making `Prediction` objects. Any other block is read line by line (`parse_line`), which names the
-line and field of what is wrong; if nothing is, its columns are made from the objects.
+A block whose every line is certainly good is read by Arrow, in a fraction of the time of making
+`Prediction` objects. Any other block is read line by line (`parse_line`), which names the line and
+field of what is wrong; if nothing is, its columns are made from the objects.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +37,7 @@ from saeval.evalsuite.store.prediction import Prediction, checksum_key, parse_li
 from saeval.evalsuite.store.table import PredictionTable
 from saeval.json_source import decode, open_file
 from saeval.stats._core.arrays import IntArray
+from saeval.workers import usable_cores
 
 _BLOCK = 1 << 23
 """Bytes that are read at a time."""
@@ -144,7 +144,7 @@ def _read_blocks(
     path: Path, key: str | None, names: Names, made: _Made
 ) -> Iterator[tuple[_Block, _Read | None]]:
     """The blocks of a file, each with its table if all its lines are certainly good."""
-    workers = os.cpu_count() or 1
+    workers = usable_cores()
     pending: deque[tuple[_Block, Future[_Read | None]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -36,11 +38,14 @@ class JsonLines(Source):
         """See `saeval.evalsuite.store.sources.Source`."""
         return {self.path: self.sha256}
 
+    def _open(self) -> AbstractContextManager[BinaryIO]:
+        return open_file(self.path)
+
     def read(self, rows: IntArray) -> list[Prediction]:
         """See `saeval.evalsuite.store.sources.Source`."""
         found: dict[int, Prediction] = {}
         try:
-            with open_file(self.path) as file:
+            with self._open() as file:
                 for place in np.argsort(rows, kind="stable"):
                     row = int(rows[place])
                     file.seek(int(self.starts[row]))
@@ -69,7 +74,7 @@ class JsonLines(Source):
 
     def _lines(self, rows: IntArray) -> Iterator[bytes | memoryview]:
         """Lines in the order of the file; those that stand near each other are read at once."""
-        with open_file(self.path) as file:
+        with self._open() as file:
             if not len(rows):
                 return
             starts = self.starts[rows]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -20,14 +22,30 @@ from saeval.evalsuite.store.texts import encodable
 _BATCH = 4096
 
 
+class _TemporaryFile:
+    """A file without a name, which goes with the last who has it; threads take turns."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115
+        self.lock = Lock()
+
+    def __del__(self) -> None:
+        self.file.close()
+
+
 @dataclass(frozen=True)
 class _SpooledLines(JsonLines):
-    """Lines in a temporary file, which is there as long as they are."""
+    """Lines in a temporary file without a name, which no killed command leaves behind."""
 
-    file: Any = None
+    temporary: _TemporaryFile
 
     def file_hashes(self) -> Mapping[Path, str]:
         return {}
+
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        with self.temporary.lock:
+            yield self.temporary.file
 
 
 class Spool:
@@ -37,7 +55,7 @@ class Spool:
         self._made: list[Prediction] = []
         self._columns: list[pa.Table] = []
         self._starts: list[int] = []
-        self._file: Any = None
+        self._temporary: _TemporaryFile | None = None
 
     def add(self, prediction: Prediction) -> None:
         """Take one more."""
@@ -47,20 +65,20 @@ class Spool:
 
     def table(self) -> PredictionTable:
         """All that were taken, in their order."""
-        if self._file is None:  # so few that they may stay as they are
+        if self._temporary is None:  # so few that they may stay as they are
             return PredictionTable.of(self._made)
         self._write()
-        self._file.flush()
         starts = np.array(self._starts)
-        source = _SpooledLines(Path(self._file.name), starts, None, "", self._file)
+        source = _SpooledLines(Path("what was read"), starts, None, "", self._temporary)
         return PredictionTable(store_columns.concat(self._columns), source)
 
     def _write(self) -> None:
-        if self._file is None:
-            self._file = tempfile.NamedTemporaryFile(prefix="saeval-", suffix=".jsonl")  # noqa: SIM115
+        if self._temporary is None:
+            self._temporary = _TemporaryFile()
+        file = self._temporary.file
         for prediction in self._made:
-            self._starts.append(self._file.tell())
-            self._file.write(encodable(prediction.to_line()).encode())
+            self._starts.append(file.tell())
+            file.write(encodable(prediction.to_line()).encode())
         self._columns.append(store_columns.from_predictions(self._made))
         self._made = []
 

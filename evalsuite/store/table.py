@@ -24,7 +24,7 @@ from saeval.terminal_text import quoted
 
 _BATCH = 4096
 """Predictions that are made at a time where all are asked for."""
-_PLACES = 10
+_PLACES = 16
 """Digits of the number of a sample in a key that sorts."""
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -39,13 +39,21 @@ def test_half_a_surrogate_pair_is_replaced():
     assert {answer.response for answer in table.values()} == {"a\ufffdb"}
 
 
-def test_the_file_goes_with_the_table():
+def test_a_killed_command_leaves_no_file_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     table = spool(prediction(n) for n in range(9))
-    path = Path(table._source.path)
-    assert path.is_file()
+    assert list(tmp_path.iterdir()) == []
     assert table.file_hashes() == {}
-    del table
-    assert not path.exists()
+    assert table["item-008", 0] == prediction(8)
+
+
+def test_threads_read_one_file():
+    table = spool(prediction(n) for n in range(400))
+    rows = [np.arange(start, 400, 7) for start in range(7)]
+    with ThreadPoolExecutor(7) as pool:
+        found = list(pool.map(table.read_texts, rows * 20))
+    for own, texts in zip(rows * 20, found, strict=True):
+        assert texts["claim"].to_pylist() == [f"Claim {number}." for number in own]
 
 
 @pytest.mark.parametrize(
