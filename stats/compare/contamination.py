@@ -9,10 +9,9 @@ import numpy as np
 
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import BoolArray
-from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
+from saeval.stats.compare.metric_comparison import MetricComparison, row_of_values
 from saeval.stats.metrics.item_values import paired_values
 from saeval.stats.metrics.metric import MetricKey
-from saeval.stats.metrics.registry import get_metric
 
 KINDS = ("id", "text", "cluster")
 """What an item can share with the training data, the surest first."""
@@ -100,16 +99,5 @@ def _metrics(pairs: PairedAnswers, confidence_level: float) -> tuple[MetricCompa
     for key in names:
         values = paired_values(key, pairs)
         if values is not None and len(values.base):
-            good = get_metric(key[0]).higher_is_better
-            rows.append(
-                proportion_row(
-                    key,
-                    values.base,
-                    values.checkpoint,
-                    values.cluster,
-                    confidence_level,
-                    good,
-                    values.count,
-                )
-            )
+            rows.append(row_of_values(key, values, confidence_level))
     return tuple(rows)

@@ -12,11 +12,10 @@ from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats._core.cells import unique_cells
 from saeval.stats._core.counted import Count, tally
-from saeval.stats.compare.metric_comparison import MetricComparison, proportion_row
+from saeval.stats.compare.metric_comparison import MetricComparison, row_of_values
 from saeval.stats.compare.score_rows import score_rows
 from saeval.stats.inference.multiplicity import adjust_pvalues
 from saeval.stats.metrics.item_values import paired_values
-from saeval.stats.metrics.registry import get_metric
 
 SUBJECT = "subject"
 """The dimension whose groups are the tasks that a group of tasks consists of."""
@@ -116,18 +115,7 @@ def compare_groups(
         rows = []
         for metric in metrics:
             if (values := paired_values((metric, None), group_pairs)) is not None:
-                good = get_metric(metric).higher_is_better
-                rows.append(
-                    proportion_row(
-                        (metric, None),
-                        values.base,
-                        values.checkpoint,
-                        values.cluster,
-                        confidence_level,
-                        good,
-                        values.count,
-                    )
-                )
+                rows.append(row_of_values((metric, None), values, confidence_level))
         comparisons.append(GroupComparison(dimension, name, group_pairs.items, tuple(rows)))
     return _adjusted(comparisons)
 

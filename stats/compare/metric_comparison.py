@@ -10,7 +10,9 @@ from saeval.stats._core.influence import DifferenceTest
 from saeval.stats._core.interval import FEWEST_ITEMS, Interval
 from saeval.stats.inference.means import mean_difference
 from saeval.stats.inference.proportion_difference import proportion_difference
+from saeval.stats.metrics.item_values import PairedValues
 from saeval.stats.metrics.metric import MetricKey, Scale
+from saeval.stats.metrics.registry import get_metric
 
 
 def informative(interval: Interval | None) -> Interval | None:
@@ -200,6 +202,21 @@ def proportion_row(
     test = proportion_difference(base, checkpoint, cluster, confidence_level, count)
     means = mean(base, count), mean(checkpoint, count)
     return secondary_row(key, *means, test, higher_is_better)
+
+
+def row_of_values(
+    key: MetricKey, values: PairedValues, confidence_level: float
+) -> MetricComparison:
+    """A row of a registered metric that is a proportion, of its value on each item."""
+    return proportion_row(
+        key,
+        values.base,
+        values.checkpoint,
+        values.cluster,
+        confidence_level,
+        get_metric(key[0]).higher_is_better,
+        values.count,
+    )
 
 
 def mean_row(
