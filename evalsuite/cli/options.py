@@ -90,8 +90,7 @@ file_format_option = click.option(
     "--format",
     "file_format",
     type=click.Choice(["jsonl", "parquet"]),
-    help="Of the answers kept in run folders: Parquet takes an eighth of the room.  "
-    "[default: jsonl]",
+    help="Of the answers kept in run folders: Parquet takes a ninth of the room.  [default: jsonl]",
 )
 
 

@@ -57,7 +57,8 @@ def convert(
 
     Of a finished run folder the whole folder is written, with the same manifest: what decided the
     answers, what was proven of the model, and checksums of the answers. A file of another program
-    becomes predictions of saeval. What saeval wrote comes back byte for byte.
+    becomes predictions of saeval. Lines that saeval wrote, and run
+    folders, come back byte for byte.
 
     Parameters
     ----------
