@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -30,7 +30,8 @@ class _TemporaryFile:
         self.lock = Lock()
 
     def __del__(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # of a full disk, which writing has said already
+            self.file.close()
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,13 @@ class Spool:
         if self._temporary is None:
             self._temporary = _TemporaryFile()
         file = self._temporary.file
-        for prediction in self._made:
-            self._starts.append(file.tell())
-            file.write(encodable(prediction.to_line()).encode())
+        try:
+            for prediction in self._made:
+                self._starts.append(file.tell())
+                file.write(encodable(prediction.to_line()).encode())
+            file.flush()
+        except OSError as error:  # a full disk: say where, since the file has no name
+            raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from error
         self._columns.append(store_columns.from_predictions(self._made))
         self._made = []
 
