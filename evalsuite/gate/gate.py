@@ -25,8 +25,8 @@ from saeval.evalsuite.gate.collect import CountedAnswers, collect_task, count_an
 from saeval.evalsuite.gate.early_stopping import (
     SequentialGate,
 )
+from saeval.evalsuite.gate.look_record import LookRecord, find_record
 from saeval.evalsuite.gate.looking import Looking
-from saeval.evalsuite.gate.looks import looks_path
 from saeval.evalsuite.gate.missing import Side, find_missing
 from saeval.evalsuite.gate.one_model import withhold_improvement
 from saeval.evalsuite.gate.policy import Policy
@@ -68,7 +68,7 @@ def gate(
     until_decided: bool = False,
     allow_inconclusive: bool = False,
     allow_missing: bool = False,
-    looks: str | Path | None = None,
+    looks: str | Path | LookRecord | None = None,
     among: int = 1,
     allow_mismatch: bool = False,
     n_resamples: int = 10_000,
@@ -94,9 +94,9 @@ def gate(
         Whether a checkpoint may pass although one of the two, whose answers are given, lacks items
         that the other answered.
     looks
-        File that records the looks at checkpoints. A checkpoint that is gated again after more
-        answers has what its earlier looks have left of α; None is ``SAEVAL_LOOKS``, or a file in
-        the user's state folder.
+        File that records the looks at checkpoints, or another record of them. A checkpoint that is
+        gated again after more answers has what its earlier looks have left of α; None is
+        ``SAEVAL_LOOKS``, or a file in the user's state folder.
     among
         Number of checkpoints of which one that passes will be taken: they share α.
     allow_mismatch, out, progress, **options
@@ -124,7 +124,7 @@ def gate(
     rules = policy if isinstance(policy, Policy) else load_policy(policy)
     if among < 1:
         raise InputError(f"`among` must be 1 or more, found {among}")
-    looking = Looking(looks_path(looks), among)
+    looking = Looking(find_record(looks), among)
     if isinstance(base, results.Comparison) and not isinstance(base, Comparison):
         base = Comparison.from_result(base)
     if isinstance(base, Comparison):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from saeval.evalsuite.compare.plan import CHECKPOINT, ComparisonPlan
 from saeval.evalsuite.compare.results import ComparedPredictions
 from saeval.evalsuite.gate.collect import CountedAnswers
+from saeval.evalsuite.gate.look_record import LookRecord
 from saeval.evalsuite.gate.looks import Looked, answers_key, expected_look, model_key, take_look
 from saeval.evalsuite.gate.policy import Policy
 from saeval.evalsuite.store.hashing import hash_text
@@ -22,8 +22,8 @@ class Looking:
 
     Attributes
     ----------
-    path
-        File of the record.
+    record
+        Where looks are kept.
     among
         Checkpoints that share α.
     model, base
@@ -32,7 +32,7 @@ class Looking:
         Of a run that stops once it is decided.
     """
 
-    path: Path
+    record: LookRecord
     among: int
     model: str | None = None
     base: str | None = None
@@ -50,7 +50,7 @@ class Looking:
 
     def expected(self) -> int:
         """The number of the look that a run will be, before it has answers."""
-        return 1 if self.run is None else expected_look(self.path, self.model, self.run)
+        return 1 if self.run is None else expected_look(self.record, self.model, self.run)
 
     def alpha(self, level: float, number: int) -> float:
         """What a look may spend."""
@@ -63,7 +63,7 @@ class Looking:
         base = self.base or answers_key(predictions.base)
         pairs = {answers.task: answers.pairs for answers in counted if answers.pairs is not None}
         looked = Looked(pairs, self.model, base, _rules_key(policy), self.run)
-        place = take_look(self.path, looked)
+        place = take_look(self.record, looked)
         return Look(
             place.number,
             self.alpha(policy.level, place.number),

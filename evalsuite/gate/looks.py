@@ -1,63 +1,42 @@
-"""The record of the looks at checkpoints: gating again after more answers spends what is left of α.
+"""Looks at checkpoints: gating again after more answers spends what is left of α.
 
-A line of the file, wrapped::
-
-    {"schema": "saeval.look/2", "data": "9f2c…", "sequence": "9f2c…", "number": 1, "model": "51aa…",
-     "base": "c0de…", "rules": "7b1e…", "run": null, "answers": {"fever": {"1c9a0f3e…": "88b2…"}}}
-
-It holds hashes alone. A look is recognised by what was looked at: the same answers again are the
-same look, whatever the files are called and however they are ordered; a look at the same weights,
-or at answers that hold those of an earlier look, is the next one.
+A look is recognised by what was looked at: the same answers again are the same look, whatever the
+files are called and however they are ordered; a look at the same weights, or at answers that hold
+those of an earlier look, is the next one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
-from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from saeval.errors import InputError, SaevalError
 from saeval.evalsuite.compare.pairing import PairedPredictions
+from saeval.evalsuite.gate.look_record import (
+    SCHEMA,
+    LookLine,
+    LookRecord,
+    RecordUnavailableError,
+)
 from saeval.evalsuite.models.types import AnyModel, LocalModel, SavedPredictions
 from saeval.evalsuite.store.arrow import characters, floats
-from saeval.evalsuite.store.digests import stable_hashes
+from saeval.evalsuite.store.digests import Digests, stable_hashes
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.evalsuite.store.table import PredictionTable, order_of
-from saeval.files import AppendOnlyLog
-from saeval.json_source import first_problem
+from saeval.stats._core.arrays import IntArray
 from saeval.stats._core.interval import FEWEST_ITEMS
 
-VARIABLE = "SAEVAL_LOOKS"
-SCHEMA: Literal["saeval.look/2"] = "saeval.look/2"
-"""Lines of the schema before it named items by other hashes: they are known by the model alone."""
 _HASH = re.compile("[0-9a-f]{16}")
 _KEPT = 128
 """Answers of each task that a line keeps: those with the smallest hashes of their items."""
 _ENOUGH = 8
 """Answers in common that tell one checkpoint from another."""
-
-
-class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-    schema_: Literal["saeval.look/1", "saeval.look/2"] = Field(alias="schema")
-    data: str
-    sequence: str
-    number: int = Field(ge=1)
-    model: str | None
-    base: str
-    rules: str
-    run: str | None
-    answers: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -94,58 +73,50 @@ class Place:
     note: str | None = None
 
 
-def looks_path(path: str | Path | None) -> Path:
-    """Where looks are recorded: as given, as ``SAEVAL_LOOKS`` says, or in the user's state."""
-    if path is not None:
-        return Path(path)
-    if named := os.environ.get(VARIABLE):
-        return Path(named)
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(home) / "saeval" / "looks.jsonl"
-
-
-def expected_look(path: Path, model: str | None, run: str) -> int:
+def expected_look(record: LookRecord, model: str | None, run: str) -> int:
     """The number of the look that a run will be, by its weights alone: it has no answers yet."""
     try:
-        lines = _read(AppendOnlyLog(path, shared=True))
-    except OSError:
+        with record.open() as known:
+            lines = known.lines
+    except RecordUnavailableError:
         return 1
-    known = [line.number for line in lines if line.run == run]
-    if known:
-        return known[-1]
+    numbers = [line.number for line in lines if line.run == run]
+    if numbers:
+        return numbers[-1]
     return 1 + max((line.number for line in lines if model and line.model == model), default=0)
 
 
-def take_look(path: Path, looked: Looked) -> Place:
+def take_look(record: LookRecord, looked: Looked) -> Place:
     """Record a look and say which one it is.
 
-    Answers too few to test anything are no look. A file that cannot be written is no reason to
+    Answers too few to test anything are no look. A record that cannot be written is no reason to
     stop: `Place.note` then says that nothing is known of other looks.
 
     Raises
     ------
     InputError
-        If the file holds something else.
+        If the record is a file that holds something else.
     """
     if all(len(pairs.base) < FEWEST_ITEMS for pairs in looked.pairs.values()):
         return Place(
             1, note=f"fewer than {FEWEST_ITEMS} items test nothing, so that it was not counted"
         )
+    data = _hash(
+        f"{task} {_answers(pairs.base)} {_answers(pairs.checkpoint)}"
+        for task, pairs in sorted(looked.pairs.items())
+    )
+    answers = {task: _AnswersByHash(pairs.checkpoint) for task, pairs in looked.pairs.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.taking")):
-            log = AppendOnlyLog(path, shared=True)
-            lines = _read(log)
-            line = _next(lines, looked)
+        with record.open() as known:
+            lines = known.lines
+            line = _next(lines, looked, data, answers)
             if line not in lines:
-                log.append([line.model_dump_json(by_alias=True) + "\n"])
-    except InputError:
-        raise
-    except (OSError, NotImplementedError, SaevalError) as error:
+                known.append(line)
+    except RecordUnavailableError as error:
         return Place(
             1,
-            note=f"this look could not be recorded ({path}: {_reason(error)}), nor others be "
-            "known: the error rates are those of this look by itself",
+            note=f"this look could not be recorded ({error}), nor others be known: the error rates "
+            "are those of this look by itself",
         )
     same = {
         other.sequence
@@ -171,27 +142,46 @@ def answers_key(tasks: Mapping[str, PredictionTable]) -> str:
     return _hash(f"{name} {_answers(table)}" for name, table in sorted(tasks.items()))
 
 
-def _next(lines: list[_Line], looked: Looked) -> _Line:
+class _AnswersByHash:
+    """A checkpoint's answers to a task by the hashes of their items; hashed before it is looked up.
+
+    `smallest` are those to the items with the smallest hashes.
+    """
+
+    def __init__(self, table: PredictionTable) -> None:
+        self._table = table
+        self._hashes: Digests = stable_hashes(table.keys_column(samples=True))
+        self.smallest = self._read(np.argsort(self._hashes, kind="stable")[:_KEPT])
+
+    def with_known(self, known: Set[str]) -> dict[str, str]:
+        """The smallest, and those to items that are known."""
+        wanted = [int(item, 16) for item in known - self.smallest.keys() if _HASH.fullmatch(item)]
+        rows = np.flatnonzero(np.isin(self._hashes, np.array(wanted, dtype=np.uint64)))
+        return self.smallest | self._read(rows)
+
+    def _read(self, rows: IntArray) -> dict[str, str]:
+        items = [f"{number:016x}" for number in self._hashes[rows].tolist()]
+        return dict(zip(items, map(_answer, self._table.read(rows)), strict=True))
+
+
+def _next(
+    lines: Sequence[LookLine],
+    looked: Looked,
+    data: str,
+    answers: Mapping[str, _AnswersByHash],
+) -> LookLine:
     """The line of a look: an earlier one if it is that look again."""
-    data = _hash(
-        f"{task} {_answers(pairs.base)} {_answers(pairs.checkpoint)}"
-        for task, pairs in sorted(looked.pairs.items())
-    )
     known: dict[str, set[str]] = {}
     for line in lines:
         if line.schema_ == SCHEMA:
             for task, kept in line.answers.items():
                 known.setdefault(task, set()).update(kept)
-    found = {
-        task: _some_answers(pairs.checkpoint, known.get(task, set()))
-        for task, pairs in looked.pairs.items()
-    }
-    every = {task: some | others for task, (some, others) in found.items()}
+    every = {task: own.with_known(known.get(task, set())) for task, own in answers.items()}
     earlier = [line for line in lines if _is_same_checkpoint(line, looked.model, every)]
     for line in earlier:
         if line.data == data or (looked.run is not None and line.run == looked.run):
             return line
-    return _Line(
+    return LookLine(
         schema=SCHEMA,
         data=data,
         sequence=earlier[0].sequence if earlier else data,
@@ -200,12 +190,12 @@ def _next(lines: list[_Line], looked: Looked) -> _Line:
         base=looked.base,
         rules=looked.rules,
         run=looked.run,
-        answers={task: some for task, (some, _) in found.items()},
+        answers={task: own.smallest for task, own in answers.items()},
     )
 
 
 def _is_same_checkpoint(
-    line: _Line, model: str | None, answers: Mapping[str, Mapping[str, str]]
+    line: LookLine, model: str | None, answers: Mapping[str, Mapping[str, str]]
 ) -> bool:
     tasks = line.answers.keys() & answers.keys()
     if tasks and model is not None and line.model == model:
@@ -218,19 +208,6 @@ def _is_same_checkpoint(
         agreeing += sum(kept[item] == now[item] for item in shared)
         fewest += min(len(kept), len(now), _ENOUGH)
     return 0 < fewest <= common == agreeing
-
-
-def _read(log: AppendOnlyLog) -> list[_Line]:
-    lines = []
-    for number, text in enumerate(log.read(), start=1):
-        try:
-            lines.append(_Line.model_validate_json(text))
-        except ValidationError as error:
-            raise InputError(
-                f"{log.path}:{number}: no record of a look: {first_problem(error)}; move the file "
-                "away, or name another by --looks"
-            ) from None
-    return lines
 
 
 def _answers(table: PredictionTable) -> str:
@@ -260,18 +237,6 @@ def _buffers(strings: Any) -> Iterator[bytes]:
     yield characters(strings).tobytes()
 
 
-def _some_answers(table: PredictionTable, known: Set[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Hashes of the answers to the items with the smallest hashes, and to those that are known."""
-    hashes = stable_hashes(table.keys_column(samples=True))
-    smallest = np.argsort(hashes, kind="stable")[:_KEPT]
-    wanted = np.array([int(item, 16) for item in known if _HASH.fullmatch(item)], dtype=np.uint64)
-    found = []
-    for rows in (smallest, np.flatnonzero(np.isin(hashes, wanted))):
-        items = [f"{number:016x}" for number in hashes[rows].tolist()]
-        found.append(dict(zip(items, map(_answer, table.read(rows)), strict=True)))
-    return found[0], found[1]
-
-
 def _answer(prediction: Prediction) -> str:
     said = [prediction.prediction, prediction.confidence, prediction.response]
     return _hash([json.dumps(said)])[:12]
@@ -279,7 +244,3 @@ def _answer(prediction: Prediction) -> str:
 
 def _hash(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode("utf-8", errors="backslashreplace")).hexdigest()
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -12,7 +12,7 @@ from builders import LABELS, prediction, write_predictions
 from command_line import fails, typed
 
 import saeval
-from saeval.evalsuite.gate.looks import looks_path
+from saeval.evalsuite.gate.look_record import looks_path
 from saeval.stats.gate.looks import look_share
 
 POLICY = {"rules": [{"metric": "accuracy", "not_worse_by": 0.05}]}
