@@ -18,6 +18,7 @@ from saeval.evalsuite.cli.options import CONTEXT
 from saeval.evalsuite.cli.power import power
 from saeval.evalsuite.cli.report import report
 from saeval.evalsuite.cli.run import run
+from saeval.evalsuite.cli.serve import serve
 from saeval.evalsuite.cli.tasks import tasks
 
 _INTERRUPTED = "Interrupted. What is finished is kept; run the same command again to resume."
@@ -54,6 +55,7 @@ for command in (
     export,
     power,
     baseline,
+    serve,
     tasks,
 ):
     cli.add_command(command)

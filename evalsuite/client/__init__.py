@@ -1,0 +1,1 @@
+"""The record of a team from outside: what is sent over the wire, and who sends it."""

@@ -1,0 +1,55 @@
+"""How errors are answered: JSON for programs, a page for browsers."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from saeval.errors import DiskFullError, SaevalError
+from saeval.evalsuite.client.wire import Problem
+from saeval.evalsuite.service.errors import NotSignedInError, ServiceError
+from saeval.evalsuite.service.pages.rendering import render
+
+_INPUT, _NO_ROOM = 422, 507
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Let every error we expect be a sentence, for programs and on a page."""
+
+    @app.exception_handler(SaevalError)
+    def ours(request: Request, error: SaevalError) -> Response:
+        status = error.status if isinstance(error, ServiceError) else _INPUT
+        if isinstance(error, DiskFullError):
+            status = _NO_ROOM
+        detail = error.detail if isinstance(error, ServiceError) else None
+        if isinstance(error, NotSignedInError) and not _is_api(request):
+            return RedirectResponse("/signin", status_code=303)
+        return _answer(request, status, type(error).__name__, str(error), detail)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        problems = [{"where": list(e["loc"]), "what": e["msg"]} for e in error.errors()[:20]]
+        return _answer(request, 422, "InputError", f"{where}: {first['msg']}", problems)
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> Response:
+        answer = _answer(request, error.status_code, "HTTPError", str(error.detail), None)
+        answer.headers.update(error.headers or {})
+        return answer
+
+
+def _answer(request: Request, status: int, kind: str, message: str, detail: object) -> Response:
+    if not _is_api(request):
+        return render(request, "error.html", status=status, message=message)
+    problem = Problem(kind=kind, message=message, detail=detail)
+    headers = {"WWW-Authenticate": "Bearer"} if status == NotSignedInError.status else None
+    return JSONResponse({"error": problem.model_dump(mode="json")}, status, headers)
+
+
+def _is_api(request: Request) -> bool:
+    path = request.url.path
+    return path.startswith("/api/") or path in ("/health", "/metrics", "/openapi.json")

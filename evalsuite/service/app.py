@@ -1,0 +1,33 @@
+"""The server's application: routers, errors and middleware put together."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from saeval.evalsuite.service.answers import answer_errors
+from saeval.evalsuite.service.api import health
+from saeval.evalsuite.service.context import Service
+from saeval.evalsuite.service.pages import home, signin
+from saeval.evalsuite.service.pages.rendering import STATIC
+
+_ROUTERS = (health.router, signin.router, home.router)
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application that serves a record."""
+    app = FastAPI(
+        title="saeval",
+        version=version("saeval"),
+        description="A team's record of verdicts on checkpoints.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    answer_errors(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

@@ -1,0 +1,1 @@
+"""The tables of the record, on SQLite or PostgreSQL."""

@@ -1,0 +1,1 @@
+"""What is computed apart from requests, and goes on after a crash."""

@@ -1,0 +1,1 @@
+"""Backup, restore, retention: what keeps a record for years."""

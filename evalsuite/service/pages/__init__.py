@@ -1,0 +1,1 @@
+"""The pages: read without JavaScript, on a phone, by keyboard, in light and dark."""

@@ -1,0 +1,1 @@
+"""What the record says and does: plain functions with a session."""
