@@ -9,8 +9,10 @@ hashes of `saeval.tasks.data.fingerprint`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,7 +51,7 @@ class TrainingData:
 
     def shared(self, task: Task, prediction: Prediction) -> str | None:
         """What an answered item shares with it: ``id``, ``text``, ``cluster`` or nothing."""
-        fingerprint = fingerprint_item(
+        return self.shared_row(
             task,
             {
                 "id": prediction.item_id,
@@ -58,6 +60,10 @@ class TrainingData:
                 "evidence": prediction.document.evidence,
             },
         )
+
+    def shared_row(self, task: Task, row: Mapping[str, Any]) -> str | None:
+        """The same of an item's row, as `fingerprint_item` takes it."""
+        fingerprint = fingerprint_item(task, row)
         if fingerprint.id in self.ids:
             return "id"
         if fingerprint.text in self.texts:

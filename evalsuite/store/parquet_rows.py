@@ -176,7 +176,7 @@ def rows_of_certain(read: pa.Table) -> pa.Table:
         "usage": _given_structs(filled_usage(read["usage"]), _USAGE),
         "published": _given_structs(one_array(read["published"]), _PUBLISHED),
         "document": pa.StructArray.from_arrays(typed, fields=list(_DOCUMENT)),
-        "label_probabilities": _to_map(one_array(read["label_probabilities"])),
+        "label_probabilities": probabilities_map(one_array(read["label_probabilities"])),
         "scores": _to_list(one_array(read["scores"])),
     }
     return pa.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
@@ -258,7 +258,7 @@ def _given_structs(struct: Any, kind: Any) -> Any:
     return pa.StructArray.from_arrays(filled, fields=list(kind), mask=pc.is_null(struct))
 
 
-def _to_map(struct: Any) -> Any:
+def probabilities_map(struct: Any) -> Any:
     """A map of a struct with a number for each label, all of them or none."""
     kind = SCHEMA.field("label_probabilities").type
     if struct.type == pa.null():

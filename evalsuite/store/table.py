@@ -83,6 +83,11 @@ class PredictionTable(Mapping[Key, Prediction]):
         """The texts of some rows, as `saeval.evalsuite.store.texts.TEXTS`."""
         return self._source.read_texts(rows if self._rows is None else self._rows[rows])
 
+    @property
+    def source_rows(self) -> IntArray:
+        """Shape (n,): where each stands in its source; ascending rows are read fastest."""
+        return np.arange(len(self)) if self._rows is None else self._rows
+
     def take(self, rows: IntArray) -> PredictionTable:
         """Those of some rows, in that order."""
         if len(rows) == len(self) and (rows == np.arange(len(self))).all():

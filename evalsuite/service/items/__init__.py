@@ -1,0 +1,1 @@
+"""Paired items of a comparison: one Parquet file, queries over it, and pages."""
