@@ -6,19 +6,28 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from saeval.evalsuite.service.answers import answer_errors
 from saeval.evalsuite.service.api import health
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.pages import home, signin
 from saeval.evalsuite.service.pages.rendering import STATIC
+from saeval.evalsuite.service.security.stack import secure
 
 _ROUTERS = (health.router, signin.router, home.router)
 
 
+class _Application(FastAPI):
+    """Behind all limits, with what answers errors of ours too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return secure(super().build_middleware_stack(), self.state.service.settings)
+
+
 def create_app(service: Service) -> FastAPI:
     """The application that serves a record."""
-    app = FastAPI(
+    app = _Application(
         title="saeval",
         version=version("saeval"),
         description="A team's record of verdicts on checkpoints.",

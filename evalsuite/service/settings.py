@@ -27,6 +27,14 @@ class Limits:
         its MiB.
     requests_per_minute
         Of one token or session; of one address without either, a tenth.
+    sign_ins_per_minute
+        Attempts of one address.
+    header_bytes
+        Of the first line of a request with its headers.
+    header_seconds
+        Until they must have come.
+    connections
+        At once.
     """
 
     body_bytes: int = 2**20
@@ -34,6 +42,10 @@ class Limits:
     blob_bytes: int = 16 * 2**30
     body_seconds: float = 20.0
     requests_per_minute: int = 6000
+    sign_ins_per_minute: int = 10
+    header_bytes: int = 16 * 2**10
+    header_seconds: float = 10.0
+    connections: int = 500
 
 
 @dataclass(frozen=True)
@@ -53,10 +65,13 @@ class ServiceSettings:
     public_url
         As users reach it, for links; None for ``http://host:port``.
     proxy_user_header
-        Header in which a reverse proxy on this machine names the user that it signed in; None: no
-        header is believed.
+        Header in which a reverse proxy names the user that it signed in; None: no header is
+        believed.
     proxy_scope
         What such a user may do.
+    proxies
+        Addresses or networks of reverse proxies on other machines. One on this machine is believed
+        where `proxy_user_header` or `public_url` says that there is one.
     read_only
         Whether nothing can be written, as for ``saeval view``.
     """
@@ -69,6 +84,7 @@ class ServiceSettings:
     public_url: str | None = None
     proxy_user_header: str | None = None
     proxy_scope: Scope = "gate"
+    proxies: tuple[str, ...] = ()
     read_only: bool = False
     limits: Limits = Limits()
 

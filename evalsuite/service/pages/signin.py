@@ -21,7 +21,7 @@ from saeval.evalsuite.service.security.access import (
     open_sign_in,
     require,
 )
-from saeval.evalsuite.service.security.forms import check_form
+from saeval.evalsuite.service.security.forms import check_form, check_origin
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,6 +45,7 @@ def signin_page(request: Request, link: str | None = None) -> Response:
 @router.post("/signin")
 def signin(request: Request, token: Annotated[str, Form(max_length=200)]) -> Response:
     """By a token."""
+    check_origin(request)
     service: Service = request.app.state.service
     with service.database.writing() as session:
         found = find_token(session, token.strip())

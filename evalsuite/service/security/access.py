@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,13 +22,14 @@ from saeval.evalsuite.client.wire import SCOPES, Scope
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import SignIn, Token, now
 from saeval.evalsuite.service.errors import ForbiddenError, NotSignedInError
+from saeval.evalsuite.service.security.forms import check_form
+from saeval.evalsuite.service.security.proxy import proxy_csrf, proxy_user
 
 COOKIE = "saeval_session"
 PREFIX = "saeval_"
 """Of every token, so that scanners of secrets know it."""
 SESSION_HOURS = 12
 LINK_MINUTES = 15
-CSRF_FIELD = "csrf"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -130,18 +132,21 @@ def find_caller(request: Request) -> Caller | None:
             sign_in = find_sign_in(session, cookie, "cookie")
             if sign_in is not None:
                 return Caller(sign_in.who, _scope(sign_in.scope), csrf_of(cookie))
+    user = proxy_user(request.scope, service.settings)
+    if user is not None:
+        return Caller(f"{user} (by proxy)", service.settings.proxy_scope, proxy_csrf(user))
     return None
 
 
-def require(scope: Scope) -> Callable[[Request], Caller]:
+def require(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     """A dependency: the caller, who may do what needs a scope.
 
     Writes of a browser must carry what only our own pages know, in a form's field or the header
-    ``X-CSRF-Token``; `saeval.evalsuite.service.security.forms` checks the field.
+    ``X-CSRF-Token``: `saeval.evalsuite.service.security.forms.check_form`.
     """
 
-    def check(request: Request) -> Caller:
-        caller = find_caller(request)
+    async def check(request: Request) -> Caller:
+        caller = await run_in_threadpool(find_caller, request)
         if caller is None:
             raise NotSignedInError("a token is needed: Authorization: Bearer TOKEN, or sign in")
         if not caller.may(scope):
@@ -149,6 +154,8 @@ def require(scope: Scope) -> Callable[[Request], Caller]:
         if request.app.state.service.settings.read_only and request.method not in _SAFE:
             raise ForbiddenError("this record is read-only")
         request.state.caller = caller
+        if request.method not in _SAFE:
+            await check_form(request, caller)
         return caller
 
     return check

@@ -1,18 +1,26 @@
-"""Forms of signed-in browsers: only our own pages may send them."""
+"""Writes of signed-in browsers: only our own pages may send them."""
 
 from __future__ import annotations
 
 import hmac
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
 from saeval.evalsuite.service.errors import ForbiddenError
-from saeval.evalsuite.service.security.access import CSRF_FIELD, Caller
+
+if TYPE_CHECKING:
+    from saeval.evalsuite.service.security.access import Caller
+
+CSRF_FIELD = "csrf"
 
 
 async def check_form(request: Request, caller: Caller) -> None:
     """Stop a write that a browser was led to by another site.
+
+    `require` does so for every write; nothing is checked of a token, which no browser sends by
+    itself.
 
     Raises
     ------
@@ -21,11 +29,24 @@ async def check_form(request: Request, caller: Caller) -> None:
     """
     if not caller.csrf:
         return
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise ForbiddenError("the form was sent by a page of another site")
+    check_origin(request)
     given = request.headers.get("x-csrf-token")
     if given is None:
         given = str((await request.form()).get(CSRF_FIELD, ""))
-    if not hmac.compare_digest(given.encode(), caller.csrf.encode()):
+    if not hmac.compare_digest(given.encode("utf-8", "replace"), caller.csrf.encode()):
         raise ForbiddenError("the form is stale: open its page again and send it once more")
+
+
+def check_origin(request: Request) -> None:
+    """Stop a request of which the browser says that a page of another site sent it.
+
+    Raises
+    ------
+    ForbiddenError
+        If so.
+    """
+    ours = {request.headers.get("host"), urlsplit(request.app.state.service.settings.url).netloc}
+    origin = request.headers.get("origin")
+    is_foreign = origin is not None and origin.partition("://")[2] not in ours
+    if is_foreign or request.headers.get("sec-fetch-site") == "cross-site":
+        raise ForbiddenError("the form was sent by a page of another site")

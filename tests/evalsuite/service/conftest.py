@@ -75,7 +75,9 @@ def database_url(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str | None) -> ServiceSettings:
     """Of a new record."""
-    return ServiceSettings(data=tmp_path / "record", database=database_url)
+    return ServiceSettings(
+        data=tmp_path / "record", database=database_url, public_url="http://testserver"
+    )
 
 
 @pytest.fixture
