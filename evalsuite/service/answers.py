@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
 from saeval.errors import DiskFullError, SaevalError
@@ -12,7 +13,7 @@ from saeval.evalsuite.client.wire import Problem
 from saeval.evalsuite.service.errors import NotSignedInError, ServiceError
 from saeval.evalsuite.service.pages.rendering import render
 
-_INPUT, _NO_ROOM = 422, 507
+_INPUT, _OURS, _LATER, _NO_ROOM = 422, 500, 503, 507
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -40,6 +41,36 @@ def answer_errors(app: FastAPI) -> None:
         answer = _answer(request, error.status_code, "HTTPError", str(error.detail), None)
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(DBAPIError)
+    def database(request: Request, error: DBAPIError) -> Response:
+        status, message = _of_database(error)
+        answer = _answer(request, status, "DatabaseError", message, None)
+        if status == _LATER:
+            answer.headers["Retry-After"] = "2"
+        return answer
+
+    @app.exception_handler(UnicodeEncodeError)
+    def text(request: Request, error: UnicodeEncodeError) -> Response:
+        message = "a text of this request is no Unicode: it has half of a surrogate pair"
+        return _answer(request, _INPUT, "InputError", message, None)
+
+    @app.exception_handler(Exception)
+    def unexpected(request: Request, error: Exception) -> Response:
+        message = "an error of ours; the server's log says more"
+        return _answer(request, _OURS, "InternalError", message, None)
+
+
+def _of_database(error: DBAPIError) -> tuple[int, str]:
+    """Status and message of what a database says; what is a mistake of ours is raised again."""
+    if isinstance(error, DataError):
+        return _INPUT, "a number is too large, or a text has signs that are no text"
+    if "disk is full" in str(error.orig):
+        return _NO_ROOM, "the disk of the database is full"
+    is_mistake = "no such" in str(error.orig)
+    if isinstance(error, OperationalError | InterfaceError) and not is_mistake:
+        return _LATER, "the database does not answer; ask again in a moment"
+    raise error
 
 
 def _answer(request: Request, status: int, kind: str, message: str, detail: object) -> Response:

@@ -38,6 +38,9 @@ class BodyLimits:
         is_part = scope["method"] == "PATCH" and _PARTS.fullmatch(scope["path"]) is not None
         most = self._limits.part_bytes if is_part else self._limits.body_bytes
         said = header_values(scope, b"content-length")
+        if said and header_values(scope, b"transfer-encoding"):  # a proxy may believe the other one
+            await refuse(scope, receive, send, 400, "the body has two lengths")
+            return
         if said and _number(said[-1]) > most:
             await refuse(scope, receive, send, 413, _too_large(most))
             return
@@ -65,15 +68,17 @@ class _Body:
         steps = self.come // _MIB if self.grows else 0
         left = self.deadline + steps * self.seconds - clock()
         try:
-            message = await asyncio.wait_for(self.source(), max(left, 0))
+            event = await asyncio.wait_for(self.source(), max(left, 0))
         except asyncio.TimeoutError:
-            raise HTTPException(408, "the body of the request did not come in time", _CLOSE) from None
-        if message["type"] == "http.request":
-            self.come += len(message.get("body", b""))
+            raise HTTPException(
+                408, "the body of the request did not come in time", _CLOSE
+            ) from None
+        if event["type"] == "http.request":
+            self.come += len(event.get("body", b""))
             if self.come > self.most:
                 raise HTTPException(413, _too_large(self.most), _CLOSE)
-            self.whole = not message.get("more_body", False)
-        return message
+            self.whole = not event.get("more_body", False)
+        return event
 
 
 def _number(value: bytes) -> int:

@@ -72,6 +72,8 @@ class SecurityHeaders:
         if path.startswith("/static/"):
             headers.setdefault("Cache-Control", "public, max-age=300")
             return
-        headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
+        headers.setdefault(
+            "Cache-Control", "private, no-cache" if "etag" in headers else "no-store"
+        )
         headers.add_vary_header("Cookie")
         headers.add_vary_header("Authorization")
