@@ -1,0 +1,125 @@
+"""How pages write times, numbers, names and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from saeval.reports.text.numbers import format_count, format_value
+from saeval.stats.metrics.metric import Scale
+from saeval.stats.metrics.registry import find_metric
+from saeval.terminal_text import one_line, printable
+
+_HASH = 10
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_VERDICTS = {
+    "PASS": ("pass", "✓"),
+    "REGRESSION": ("regression", "✗"),
+    "INCONCLUSIVE": ("inconclusive", "~"),
+}
+_DECISIONS = {"ship": "shipped", "hold": "held back"}
+
+
+def time_element(value: datetime) -> Markup:
+    """A ``<time>`` in UTC to the minute, which the script makes relative."""
+    return Markup('<time datetime="{}">{}</time>').format(
+        value.isoformat(timespec="seconds").replace("+00:00", "Z"), f"{value:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def verdict_badge(result: str | None, state: str = "ready") -> Markup:
+    """``✓ PASS``; the state where there is no result yet."""
+    if result is None:
+        return state_badge(state)
+    name, sign = _VERDICTS.get(result, ("inconclusive", "~"))
+    return Markup('<span class="verdict {}"><span aria-hidden="true">{}</span> {}</span>').format(
+        name, sign, result
+    )
+
+
+def state_badge(state: str) -> Markup:
+    """The state of what is computed."""
+    return Markup('<span class="state {}">{}</span>').format(state, state)
+
+
+def override_badge(decision: str) -> Markup:
+    """What a person decided beside a verdict."""
+    return Markup('<span class="override {}">{} by override</span>').format(
+        decision, _DECISIONS.get(decision, decision)
+    )
+
+
+def decided_by(summary: str) -> str:
+    """What a verdict's first sentence says beside the verdict itself."""
+    head, sep, rest = summary.partition(": ")
+    return rest[:1].upper() + rest[1:] if sep and head in _VERDICTS else summary
+
+
+def short_hash(value: str | None) -> Markup:
+    """The first digits of a hash, with all of it as a title."""
+    if not value:
+        return Markup("–")
+    return Markup('<code class="hash" title="{}">{}</code>').format(value, value[:_HASH])
+
+
+def size(number: int) -> str:
+    """``3.4 MB``."""
+    amount = float(number)
+    for unit in _UNITS:
+        if amount < 1000 or unit == _UNITS[-1]:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError
+
+
+def proportion(number: float | None) -> str:
+    """``61.7%``."""
+    return format_value(number, "proportion")
+
+
+def scale_of(metric: str) -> Scale:
+    """Of a metric by its name; a score if it is not registered."""
+    known = find_metric(metric)
+    return known.scale if known is not None else "score"
+
+
+def setting(value: Any) -> str:
+    """A setting as a line."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return one_line(", ".join(f"{key} {setting(inner)}" for key, inner in value.items()))
+    if isinstance(value, list | tuple):
+        return one_line(", ".join(setting(inner) for inner in value))
+    return one_line(str(value))
+
+
+def breakable(text: str) -> Markup:
+    """A name that may be broken after a slash, a dash or an underscore."""
+    escaped = str(escape(one_line(text)))
+    for sign in ("/", "_", "-"):
+        escaped = escaped.replace(sign, f"{sign}<wbr>")
+    return Markup(escaped)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "line": one_line,
+    "printable": printable,
+    "time": time_element,
+    "verdict": verdict_badge,
+    "state": state_badge,
+    "override": override_badge,
+    "decided_by": decided_by,
+    "hash": short_hash,
+    "size": size,
+    "proportion": proportion,
+    "count_of": format_count,
+    "setting": setting,
+    "breakable": breakable,
+}
+"""By name in templates."""

@@ -1,0 +1,1 @@
+"""What pages list: few queries, of the columns that are shown alone."""
