@@ -273,6 +273,10 @@ class BaselineInfo(_Wire):
     history: tuple[BaselineVersion, ...]
 
 
+Scalar = str | int | float | bool | None
+Text = Annotated[str, StringConstraints(min_length=1, max_length=5000, pattern=r"^[^\x00]*$")]
+
+
 class EvaluationRequest(_Sent):
     """A model to be asked by a worker, and what becomes of its answers.
 
@@ -281,7 +285,10 @@ class EvaluationRequest(_Sent):
     model
         As a worker's machine knows it: a hub id, a folder, a model of a server.
     settings
-        Keywords of `saeval.run` that are JSON, such as ``{"limit": 500, "seed": 0}``.
+        Keywords of `saeval.run` that are JSON, such as ``{"limit": 500, "seed": 0}``; those that a
+        worker takes are in `saeval.evalsuite.client.evaluation_settings`.
+    name
+        Of the run that the answers become; None for that of the model.
     base
         A run or baseline that the answers are compared with, when they are there.
     policy
@@ -290,7 +297,10 @@ class EvaluationRequest(_Sent):
 
     model: Line
     tasks: tuple[TaskName, ...] = Field(min_length=1, max_length=100)
-    settings: Mapping[str, str | int | float | bool | None] = Field(default_factory=dict)
+    settings: Mapping[str, Scalar | Mapping[str, Scalar]] = Field(
+        default_factory=dict, max_length=50
+    )
+    name: Line | None = None
     base: Line | None = None
     policy: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     recipe: Line | None = None
@@ -302,7 +312,11 @@ EvaluationState = Literal["queued", "leased", "finished", "failed", "cancelled"]
 
 
 class EvaluationInfo(_Wire):
-    """A model that is asked, or waits for a worker."""
+    """A model that is asked, or waits for a worker.
+
+    `attempts` counts the workers that took it since an answer came last, but for those that gave
+    it back.
+    """
 
     id: str
     state: EvaluationState
@@ -329,6 +343,41 @@ class Lease(_Wire):
     token: str
     seconds: float
     files: Mapping[str, int]
+
+
+class LeaseRequest(_Sent):
+    """A worker that asks for an evaluation, but not for one of those that it declined."""
+
+    worker: Name
+    declined: tuple[Identifier, ...] = Field(default=(), max_length=1000)
+
+
+class FollowRequest(_Sent):
+    """A run that its owner answers and sends while it goes on.
+
+    Attributes
+    ----------
+    key
+        Hash of what tells the run from all others: the same key, the same evaluation.
+    request
+        What is answered; what becomes of it.
+    """
+
+    key: Sha256
+    request: EvaluationRequest
+
+
+class ReleaseRequest(_Sent):
+    """A lease that is given back, so that the next worker may begin at once."""
+
+    reason: Text | None = None
+
+
+class FailRequest(_Sent):
+    """Why a worker could not go on, and whether another one may try."""
+
+    reason: Text
+    retry: bool = False
 
 
 class TokenRequest(_Sent):

@@ -74,6 +74,10 @@ class ServiceSettings:
         where `proxy_user_header` or `public_url` says that there is one.
     read_only
         Whether nothing can be written, as for ``saeval view``.
+    lease_seconds
+        After which the evaluation of a worker that was not heard of is given to the next one.
+    evaluation_attempts
+        How many workers in a row may fail an evaluation, or vanish, without an answer.
     """
 
     data: Path
@@ -87,6 +91,8 @@ class ServiceSettings:
     proxies: tuple[str, ...] = ()
     read_only: bool = False
     limits: Limits = Limits()
+    lease_seconds: float = 60.0
+    evaluation_attempts: int = 5
 
     @property
     def database_url(self) -> str:

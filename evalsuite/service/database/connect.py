@@ -57,6 +57,12 @@ class Database:
             session.execute(update(Revision).values(number=Revision.number + 1))
             yield session
 
+    @contextmanager
+    def noting(self) -> Iterator[Session]:
+        """One transaction that leaves the revision as it is: of progress, which is not cached."""
+        with self._sessions.begin() as session:
+            yield session
+
     def revision(self) -> int:
         """How often the record was written to: what was rendered counts until it grows."""
         with self._sessions() as session:

@@ -270,7 +270,7 @@ class BaselineRow(Base):
 
 
 class Evaluation(Base):
-    """A model that a worker is to ask."""
+    """A model that a worker is to ask; with a `follow_key`, one that its owner asks."""
 
     __tablename__ = "evaluation"
     __table_args__ = (Index("ix_evaluation_state_created", "state", "created"),)
@@ -279,6 +279,7 @@ class Evaluation(Base):
     state: Mapped[str]
     reason: Mapped[str | None]
     request: Mapped[dict[str, Any]]
+    follow_key: Mapped[str | None] = mapped_column(unique=True)
     worker: Mapped[str | None]
     lease_hash: Mapped[str | None]
     lease_until: Mapped[datetime | None]
