@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from saeval.errors import InputError, PairingError
+from saeval.evalsuite.compare.differences import AT_A_TIME, find_different_pairs, first_ids
 from saeval.evalsuite.store.arrow import codes, field, flags, floats, number, one_array
 from saeval.evalsuite.store.digests import NO_TEXT, text_numbers
 from saeval.evalsuite.store.general import RIGHT, WRONG, GeneralTask, task_of
@@ -22,7 +23,7 @@ from saeval.stats._core.answers import (
     ScoreDeclaration,
     paired_answers,
 )
-from saeval.stats._core.arrays import BoolArray, FloatArray, IntArray
+from saeval.stats._core.arrays import FloatArray, IntArray
 from saeval.stats.compare.published import PublishedAnswers
 from saeval.stats.compare.results import Unpaired
 from saeval.tasks.task import Task
@@ -31,15 +32,6 @@ from saeval.terminal_text import quoted
 TaskPredictions = PredictionTable
 """One model's predictions of one task."""
 PredictionsByTask = Mapping[str, TaskPredictions]
-
-_EXAMPLES = 5
-_AT_A_TIME = 2**16
-"""Texts that are compared at a time."""
-_NAMES = {
-    "document_hash": "documents",
-    "prompt_hash": "prompts",
-    "target_hash": "targets",
-}
 
 
 @dataclass(frozen=True)
@@ -70,6 +62,20 @@ def pair_tasks(
         If no task is common, one asks each model about its own answers, or `pair` finds that the
         two were not asked the same.
     """
+    return [
+        pair(task, base[name], checkpoint[name], allow_mismatch=allow_mismatch)
+        for name, task in common_tasks(base, checkpoint).items()
+    ]
+
+
+def common_tasks(base: PredictionsByTask, checkpoint: PredictionsByTask) -> dict[str, Task]:
+    """The tasks that both sides have, in the order of the base.
+
+    Raises
+    ------
+    PairingError
+        If there is none, the two have other scores, or one asks each model about its own answers.
+    """
     names = [name for name in base if name in checkpoint]
     if not names:
         raise PairingError(
@@ -81,10 +87,7 @@ def pair_tasks(
             f"task {own[0]}: each model was asked about answers of its own, so their items are not "
             "the same; `saeval metacognition BASE CHECKPOINT` compares what they know of them"
         )
-    return [
-        pair(tasks[name], base[name], checkpoint[name], allow_mismatch=allow_mismatch)
-        for name in names
-    ]
+    return tasks
 
 
 def task_of_both(name: str, base: TaskPredictions, checkpoint: TaskPredictions) -> Task:
@@ -125,11 +128,7 @@ def pair(
     """
     rows = common_rows(base, checkpoint)
     if not len(rows[0]):
-        raise PairingError(
-            f"task {task.name}: base and checkpoint have no item in common "
-            f"({len(base)} and {len(checkpoint)} items, for example {next(iter(base))[0]!r} and "
-            f"{next(iter(checkpoint))[0]!r}); are they the same data set?"
-        )
+        raise PairingError(no_common_item(task.name, base, checkpoint))
     pairs = PairedPredictions(
         task,
         base.take(rows[0]),
@@ -137,27 +136,25 @@ def pair(
         Unpaired(
             len(base) - len(rows[0]),
             len(checkpoint) - len(rows[1]),
-            _left_over(base, rows[0]),
-            _left_over(checkpoint, rows[1]),
+            first_ids(base, left_over(base, rows[0])),
+            first_ids(checkpoint, left_over(checkpoint, rows[1])),
         ),
     )
-    for hashed in ("target_hash",) if allow_mismatch else _NAMES:
-        different = np.flatnonzero(_differ(hashed, pairs.base, pairs.checkpoint))
-        if len(different):
-            remedy = (
-                "run both models with the same task version, data and prompt"
-                if hashed == "target_hash"
-                else "run both with the same task version, data and prompt, or compare all the "
-                "same with --allow-mismatch (in Python allow_mismatch=True)"
-            )
-            raise PairingError(
-                f"task {task.name}: {_NAMES[hashed]} differ on {len(different)} of {len(pairs)} "
-                f"items ({', '.join(_examples(pairs.base, different))}"
-                f"{', …' if len(different) > _EXAMPLES else ''}); {remedy}"
-            )
-    if not allow_mismatch:
-        _check_truncation(pairs)
+    different = find_different_pairs(
+        task.name, pairs.base, pairs.checkpoint, allow_mismatch=allow_mismatch
+    )
+    if first := next(different, None):
+        raise PairingError(first.reason)
     return pairs
+
+
+def no_common_item(task: str, base: TaskPredictions, checkpoint: TaskPredictions) -> str:
+    """Why nothing of a task can be paired."""
+    return (
+        f"task {task}: base and checkpoint have no item in common "
+        f"({len(base)} and {len(checkpoint)} items, for example {next(iter(base))[0]!r} and "
+        f"{next(iter(checkpoint))[0]!r}); are they the same data set?"
+    )
 
 
 def common_rows(base: PredictionTable, checkpoint: PredictionTable) -> tuple[IntArray, IntArray]:
@@ -188,52 +185,14 @@ def _keys(base: PredictionTable, checkpoint: PredictionTable) -> tuple[Any, Any]
     return base.keys_column(samples=several), checkpoint.keys_column(samples=several)
 
 
-def _left_over(table: PredictionTable, paired: IntArray) -> tuple[str, ...]:
-    """Ids of the first items without a partner, in their order."""
-    if len(paired) == len(table):
-        return ()
+def left_over(table: PredictionTable, paired: IntArray) -> IntArray:
+    """The rows of items without a partner, in the order of their ids."""
     is_left = np.ones(len(table), dtype=np.bool_)
     is_left[paired] = False
     rows = np.flatnonzero(is_left)
-    left = table.take(rows)
-    return _examples(left, order_of(left.keys_column(samples=left.has_samples)))
-
-
-def _check_truncation(pairs: PairedPredictions) -> None:
-    cut = [table.numbers("usage", "truncated") for table in (pairs.base, pairs.checkpoint)]
-    different = np.flatnonzero(~np.isnan(cut[0]) & ~np.isnan(cut[1]) & (cut[0] != cut[1]))
-    if len(different):
-        raise PairingError(
-            f"task {pairs.task.name}: {len(different)} prompts were cut to fit one model and not "
-            f"the other ({', '.join(_examples(pairs.base, different))}); give both the same "
-            "length with --model-args max_length, or compare all the same with --allow-mismatch "
-            "(in Python allow_mismatch=True)"
-        )
-
-
-def _differ(hashed: str, base: PredictionTable, checkpoint: PredictionTable) -> BoolArray:
-    """Which pairs differ by hash; without one, as rows of a table are, by the texts both have."""
-    missing = base.is_null(hashed) | checkpoint.is_null(hashed)
-    hashes = [base.digests(hashed), checkpoint.digests(hashed)]
-    both = hashes[0] != hashes[1]
-    is_hashed = ~base.is_null("document_hash") & ~checkpoint.is_null("document_hash")
-    only_one = base.is_null(hashed) != checkpoint.is_null(hashed)
-    different = np.where(missing, is_hashed & only_one, both)
-    if hashed == "document_hash" and missing.any():
-        rows = np.flatnonzero(missing)
-        for place in range(0, len(rows), _AT_A_TIME):
-            part = rows[place : place + _AT_A_TIME]
-            different[part] = _texts_differ(base.read_texts(part), checkpoint.read_texts(part))
-    return np.asarray(different, dtype=np.bool_)
-
-
-def _texts_differ(base: pa.Table, checkpoint: pa.Table) -> BoolArray:
-    """Which claims, or lists of evidence, are there on both sides and are not the same."""
-    different = np.zeros(base.num_rows, dtype=np.bool_)
-    for column in ("claim", "evidence"):
-        one, two = (text_numbers(side[column]) for side in (base, checkpoint))
-        different |= (one != two) & (one != NO_TEXT) & (two != NO_TEXT)
-    return different
+    if not len(rows):
+        return rows
+    return rows[order_of(table.take(rows).keys_column(samples=table.has_samples))]
 
 
 def pairing_caution(pairs: PairedPredictions) -> str | None:
@@ -242,8 +201,8 @@ def pairing_caution(pairs: PairedPredictions) -> str | None:
     unsure = []
     if (base.is_null("document_hash") | checkpoint.is_null("document_hash")).any():
         with_text = 0
-        for place in range(0, len(pairs), _AT_A_TIME):
-            rows = np.arange(place, min(place + _AT_A_TIME, len(pairs)))
+        for place in range(0, len(pairs), AT_A_TIME):
+            rows = np.arange(place, min(place + AT_A_TIME, len(pairs)))
             sides = (own.read_texts(rows)["claim"] for own in (base, checkpoint))
             one, two = (text_numbers(claims) != NO_TEXT for claims in sides)
             with_text += int((one & two).sum())
@@ -259,10 +218,6 @@ def pairing_caution(pairs: PairedPredictions) -> str | None:
         f"Task {pairs.task.name}: {' and '.join(unsure)}, since not all predictions have their "
         "hashes."
     )
-
-
-def _examples(table: PredictionTable, rows: IntArray) -> tuple[str, ...]:
-    return tuple(table.take(rows[:_EXAMPLES]).ids())
 
 
 def find_shared_items(paired: Sequence[PairedPredictions]) -> tuple[str, str] | None:

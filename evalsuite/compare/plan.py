@@ -13,16 +13,13 @@ from typing import Any
 from saeval.errors import InputError
 from saeval.evalsuite.compare.best import DEFAULT_METRIC, SelectionMetric
 from saeval.evalsuite.compare.cautions import engine_cautions, left_out_notes, model_cautions
-from saeval.evalsuite.compare.compatibility import (
-    ExistingPredictions,
-    check_same_settings,
-    recorded_settings,
-)
+from saeval.evalsuite.compare.compatibility import ExistingPredictions
 from saeval.evalsuite.compare.config import ComparisonConfig
 from saeval.evalsuite.compare.describe import describe_model
 from saeval.evalsuite.compare.group import group_of
 from saeval.evalsuite.compare.margins import check_margins
 from saeval.evalsuite.compare.pairing import PredictionsByTask, TaskPredictions
+from saeval.evalsuite.compare.settings import check_same_settings, recorded_settings
 from saeval.evalsuite.config import (
     ANSWERING_DEFAULTS,
     LOADING_DEFAULTS,
@@ -351,11 +348,11 @@ def _check_existing(
     if not loaded:
         if is_strict:
             check_same_settings(
-                {
-                    m.argument: recorded_settings(m.manifest)
+                [
+                    (m.argument, recorded_settings(m.manifest))
                     for m in saved.values()
                     if m.manifest is not None
-                }
+                ]
             )
         return []
     typed = format_options({**to_run_options(config.run), **to_engine_options(config.engine)})

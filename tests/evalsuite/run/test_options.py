@@ -10,8 +10,8 @@ from builders import prediction, write_predictions
 from command_line import fails, typed
 
 from saeval.errors import PairingError
-from saeval.evalsuite.compare.compatibility import check_same_settings
 from saeval.evalsuite.compare.pairing import pair, to_arrays
+from saeval.evalsuite.compare.settings import check_same_settings
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.store.manifest import read_manifest
 from saeval.evalsuite.store.prediction import Usage, read_predictions
@@ -135,18 +135,18 @@ def test_runs_that_were_asked_differently_are_refused(tiny_base, tmp_path, capsy
 
 
 def test_unknown_settings_are_not_held_against_a_run():
-    check_same_settings({"a": {"identity": {"samples": 1}}, "b": {"identity": {}}})
-    check_same_settings({})
+    check_same_settings([("a", {"identity": {"samples": 1}}), ("b", {"identity": {}})])
+    check_same_settings([])
     with pytest.raises(PairingError, match="--system is not given there and x here"):
         check_same_settings(
-            {"a": {"identity": {"system": None}}, "b": {"identity": {"system": "x"}}}
+            [("a", {"identity": {"system": None}}), ("b", {"identity": {"system": "x"}})]
         )
 
 
 def test_saved_runs_of_two_versions_of_a_task_are_refused():
     one, two = ({"tasks": {"fever": {"version": number}}} for number in (1, 2))
     with pytest.raises(PairingError, match="task fever is version 1 there and version 2 here"):
-        check_same_settings({"a": one, "b": two})
+        check_same_settings([("a", one), ("b", two)])
 
 
 def test_a_prompt_cut_for_one_model_only_is_refused():
