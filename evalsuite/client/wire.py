@@ -19,6 +19,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,9
 TaskName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
 """A text of one line that a person wrote: a name, a reason, a search."""
+Seed = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Step = Annotated[int, Field(ge=0, le=2**53)]
 Scope = Literal["read", "write", "gate", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "write", "gate", "admin")
 """Each includes those before it."""
@@ -129,8 +131,8 @@ class RunUpload(_Sent):
     name: Line
     files: Mapping[Line, Sha256] = Field(min_length=1, max_length=2000)
     recipe: Line | None = None
-    seed: int | None = None
-    step: int | None = None
+    seed: Seed | None = None
+    step: Step | None = None
     training: Mapping[str, Any] | None = None
     """What the checkpoint was trained on, as ``data.json`` in its folder says."""
 
@@ -304,8 +306,8 @@ class EvaluationRequest(_Sent):
     base: Line | None = None
     policy: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     recipe: Line | None = None
-    seed: int | None = None
-    step: int | None = None
+    seed: Seed | None = None
+    step: Step | None = None
 
 
 EvaluationState = Literal["queued", "leased", "finished", "failed", "cancelled"]

@@ -43,6 +43,7 @@ from saeval.evalsuite.store.baselines import (
 from saeval.evalsuite.store.general import RIGHT, is_known
 from saeval.evalsuite.store.general import task_of as general_task_of
 from saeval.evalsuite.store.manifest import MANIFEST
+from saeval.evalsuite.store.parquet_predictions import read_table
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
 from saeval.evalsuite.store.table import PredictionTable, by_task
 from saeval.hub import ADAPTER_FILES, check_model_folder, download_model, is_hub_id
@@ -135,6 +136,27 @@ def frame_predictions(frame: Any, columns: Columns, name: str = "data frame") ->
     models = read_frame(frame, columns, name)
     chosen = choose_model(list(models), None, FRAME)
     return SavedPredictions(chosen, chosen, (), by_task([models[chosen]], chosen))
+
+
+def read_parquet_answers(argument: str, name: str, files: Sequence[Path]) -> SavedPredictions:
+    """A model's answers in files of Parquet that can be nothing else.
+
+    Parameters
+    ----------
+    argument
+        What to call them in messages.
+    name
+        Of the model.
+    files
+        Each of any tasks.
+
+    Raises
+    ------
+    InputError
+        If any of it is bad, or an item stands twice.
+    """
+    tables = by_task([read_table(file) for file in files], argument)
+    return _saved(SavedPredictions(argument, name, tuple(files), tables))
 
 
 def _resolve_folder(

@@ -9,13 +9,20 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from saeval.evalsuite.service.answers import answer_errors
-from saeval.evalsuite.service.api import evaluations, health
+from saeval.evalsuite.service.api import blobs, evaluations, health, runs
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.pages import home, signin
 from saeval.evalsuite.service.pages.rendering import STATIC
 from saeval.evalsuite.service.security.stack import secure
 
-_ROUTERS = (health.router, evaluations.router, signin.router, home.router)
+_ROUTERS = (
+    health.router,
+    blobs.router,
+    runs.router,
+    evaluations.router,
+    signin.router,
+    home.router,
+)
 
 
 class _Application(FastAPI):

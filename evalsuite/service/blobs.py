@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -13,7 +14,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from saeval.errors import InputError
-from saeval.files import make_folder, replace_file
+from saeval.files import make_folder, replace_file, sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 2**20
@@ -58,6 +59,23 @@ class BlobStore:
             # Object stores show a file when it is complete.
             self._fs.makedirs(self._path(sha256).rpartition("/")[0], exist_ok=True)
             self._fs.put_file(str(path), self._path(sha256))
+
+    def take(self, path: Path, sha256: str) -> None:
+        """`put` a local file that is no longer wanted where it is; on this disk it is moved."""
+        if self._is_local and not self.has(sha256):
+            target = Path(self._path(sha256))
+            make_folder(target.parent)
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            try:
+                os.replace(path, target)
+                sync_folder(target.parent)
+                return
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+        self.put(path, sha256)
+        path.unlink()
 
     def put_bytes(self, content: bytes) -> str:
         """Keep some bytes, and give their name."""

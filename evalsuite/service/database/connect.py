@@ -44,8 +44,7 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """A session in which nothing is written."""
         with self._sessions() as session:
-            yield session
-            session.rollback()
+            yield session  # closed then, which lets rows keep what was read of them
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -59,8 +58,9 @@ class Database:
 
     @contextmanager
     def noting(self) -> Iterator[Session]:
-        """One transaction that leaves the revision as it is: of progress, which is not cached."""
+        """`writing` of what no page shows, such as progress: what was rendered still counts."""
         with self._sessions.begin() as session:
+            session.execute(update(Revision).values(number=Revision.number))  # waits its turn
             yield session
 
     def revision(self) -> int:

@@ -153,6 +153,10 @@ def require(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
             raise ForbiddenError(f"the scope {scope} is needed; this is {caller.scope}")
         if request.app.state.service.settings.read_only and request.method not in _SAFE:
             raise ForbiddenError("this record is read-only")
+        if caller.csrf and request.method not in _SAFE and request.url.path.startswith("/api/"):
+            given = request.headers.get("x-csrf-token", "")
+            if not hmac.compare_digest(given.encode(), caller.csrf.encode()):
+                raise ForbiddenError("a browser's request needs the header X-CSRF-Token")
         request.state.caller = caller
         if request.method not in _SAFE:
             await check_form(request, caller)
