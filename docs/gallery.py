@@ -44,39 +44,41 @@ class Picture:
 def _only(inside: str) -> str:
     """Of the sections of a page, the one that holds something."""
     return (
-        f"main > :not(:has({inside})) {{ display: none }} main {{ padding: 1rem }} "
-        "section { margin: 0 }"
+        f".sa-contents, main > :not(:has({inside})) {{ display: none }} "
+        ".sa-columns { display: block !important } .sa-report { padding: 1rem !important } "
+        ".sa-report section { margin: 0 }"
     )
 
 
 def _figure(task: str, number: int) -> str:
     """Of a task's section, one picture with its caption."""
     return (
-        f"{_only(f'#{task}')} .task > :not(.pictures) {{ display: none }} "
-        f".task {{ border: 0 !important; padding: 0 !important }} "
-        f".pictures {{ display: block !important }} "
-        f".pictures > :not(:nth-child({number})) {{ display: none }}"
+        f"{_only(f'#{task}')} .sa-task > :not(.sa-pictures) {{ display: none }} "
+        f".sa-task {{ border: 0 !important; padding: 0 !important }} "
+        f".sa-pictures {{ display: block !important }} "
+        f".sa-pictures > :not(:nth-child({number})) {{ display: none }}"
     )
 
 
 SHOTS: Mapping[str, Picture] = {
     "report": Picture("report", "main > :nth-child(n+3) { display: none }", width=1200),
     "forest": Picture("report", _only("#forest"), width=1200),
-    "transitions": Picture("report", _figure("task-2", 3), width=620),
+    "transitions": Picture("report", _figure("task-factworld_measures", 3), width=620),
     "flips": Picture(
         "report",
-        f"{_only('#flips')} #flips ~ details, #flips ~ h3 {{ display: none }} "
-        "h3:nth-of-type(3), h3:nth-of-type(3) + details { display: block !important } "
-        "details .flip:nth-of-type(n+4) { display: none }",
+        f"{_only('#flips')} #flips ~ * {{ display: none }} .sa-jumps {{ display: none }} "
+        "#flips ~ .sa-part:last-child { display: block } "
+        ".sa-part > details:not(:first-of-type), .sa-item:nth-of-type(n+4) { display: none }",
         width=900,
         opened="<details",
     ),
-    "reliability": Picture("samples", _figure("task-0", 1), width=620),
-    "risk-coverage": Picture("samples", _figure("task-0", 4), width=620),
+    "reliability": Picture("samples", _figure("task-factworld_collections", 1), width=620),
+    "risk-coverage": Picture("samples", _figure("task-factworld_collections", 4), width=620),
     "samples": Picture(
         "samples",
-        f"{_only('#task-0')} .task {{ border: 0 !important; padding: 0 !important }} "
-        ".task > :not(details[open]) { display: none }",
+        f"{_only('#task-factworld_collections')} "
+        ".sa-task { border: 0 !important; padding: 0 !important } "
+        ".sa-task > :not(details[open]) { display: none }",
         width=1000,
     ),
     "run": Picture("run", "h1 { display: none } .picture ~ * { display: none }", width=1000),

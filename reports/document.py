@@ -57,7 +57,7 @@ class Column:
 
     `detail` is small print beside the title. On a terminal `short` replaces the title, `from_width`
     is the least width that shows the column, `limit` cuts its texts (a wide one has room for twice
-    as much), and `wrap` breaks them.
+    as much), and `wrap` breaks them. `target` is the anchor that the title links to on a page.
     """
 
     title: str = ""
@@ -67,6 +67,7 @@ class Column:
     from_width: int = 0
     limit: int = 0
     wrap: bool = False
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Cell:
         Small print under the value (in a matrix), before the interval.
     aside
         What only a page has room for.
+    target
+        Anchor of the section that it links to on a page, or nothing.
     """
 
     text: str = ""
@@ -93,6 +96,7 @@ class Cell:
     interval: str = ""
     detail: str = ""
     aside: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +191,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Quote:
-    """What a model wrote, as it wrote it; `head` and `tail` characters of it are shown."""
+    """What a model wrote, as it wrote it.
+
+    A page shows `head` and `tail` characters of it; what stands between is folded, or left out
+    where it is not shown `whole`. Without a `head` all of it is shown.
+    """
 
     text: str
     title: str = ""
@@ -195,14 +203,26 @@ class Quote:
     remark: str = ""
     head: int = 0
     tail: int = 0
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Jump:
+    """A link to a place on the page (``#anchor``), or to another page."""
+
+    text: str
+    address: str
 
 
 @dataclass(frozen=True)
 class Part:
-    """Blocks under a title of the third level."""
+    """Blocks under a title of the third level; one with an anchor is in the list of contents."""
 
     title: str
     blocks: tuple[Block, ...]
+    anchor: str = ""
+    short: str = ""
+    jumps: tuple[Jump, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -263,6 +283,10 @@ class Section:
         Whether Markdown folds it.
     only
         The one format that has it; None for all.
+    group
+        Title in the list of contents that it stands under, together with its neighbours.
+    jumps
+        Links after its heading, on a page.
     """
 
     title: str
@@ -273,6 +297,17 @@ class Section:
     ruled: bool = False
     folded: bool = False
     only: Format | None = None
+    group: str = ""
+    jumps: tuple[Jump, ...] = ()
+
+
+@dataclass(frozen=True)
+class ContentsEntry:
+    """A line of the list of contents: where it leads, and what stands under it."""
+
+    title: str
+    anchor: str
+    children: tuple[ContentsEntry, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,14 @@
-"""Texts cut to the room that a report has for them."""
+"""Texts cut to the room that a report has for them, and names as anchors."""
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Iterable
+
 from saeval.terminal_text import one_line, printable
+
+_LONGEST_ANCHOR = 60
 
 
 def shortened(text: str, limit: int) -> str:
@@ -31,3 +37,22 @@ def clip(text: str, head: int, tail: int) -> tuple[str, int, str]:
     if left_out <= 0:
         return shown, 0, ""
     return shown[:head], left_out, shown[-tail:]
+
+
+def anchors_of(names: Iterable[str], prefix: str) -> dict[str, str]:
+    """An anchor for each name, the same whatever other names there are.
+
+    Examples
+    --------
+    >>> anchors_of(["fever", "gsm8k (5-shot)"], "task")
+    {'fever': 'task-fever', 'gsm8k (5-shot)': 'task-gsm8k-5-shot-64d31f'}
+    """
+    anchors: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")[:_LONGEST_ANCHOR]
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+        anchor = plain if plain == name else f"{plain}-{digest[:6]}".lstrip("-")
+        if f"{prefix}-{anchor}" in anchors.values():
+            anchor = digest
+        anchors[name] = f"{prefix}-{anchor}"
+    return anchors

@@ -1,4 +1,4 @@
-"""The items whose label changed, with the texts of both models, a few at a time."""
+"""The items whose label changed or that both got wrong, with both models' texts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from saeval.evalsuite.compare.pairing import PairedPredictions, to_arrays
+from saeval.evalsuite.store.digests import stable_hashes
 from saeval.evalsuite.store.texts import STRINGS, encodable
 from saeval.stats._core.answers import PairedAnswers
 from saeval.stats._core.arrays import IntArray
-from saeval.stats.compare.changed_items import ITEMS_SHOWN, ChangedRows, KindOfChange, find_changed
+from saeval.stats.compare.changed_items import (
+    ITEMS_SHOWN,
+    WRONG_SHOWN,
+    ChangedRows,
+    KindOfChange,
+    find_changed,
+    find_wrong,
+)
 from saeval.stats.compare.results import ChangedItem
 from saeval.stats.compare.transitions import INVALID_LABEL
 
@@ -46,10 +55,11 @@ _THREADS = 2
 
 @dataclass(frozen=True)
 class ChangedPredictions:
-    """The pairs of one task, and which of their labels changed."""
+    """The pairs of one task, which of their labels changed, and some that both got wrong."""
 
     pairs: PairedPredictions
     rows: ChangedRows
+    wrong: IntArray
 
     def read(self, rows: IntArray) -> Iterator[pa.Table]:
         """Some rows as `COLUMNS`, a few at a time."""
@@ -80,6 +90,10 @@ class ChangedPredictions:
         """Those that a page shows."""
         rows = self.rows.first(ITEMS_SHOWN)
         return tuple(item for table in self.read(rows) for item in to_items(table))
+
+    def read_wrong(self) -> tuple[ChangedItem, ...]:
+        """Those that both got wrong and that a page shows."""
+        return tuple(item for table in self.read(self.wrong) for item in to_items(table))
 
     def _table(self, rows: IntArray) -> pa.Table:
         base = _columns(self.pairs.base.read_texts(rows))  # what was shown, as the base has it
@@ -117,7 +131,23 @@ def find_changed_predictions(
     pairs: PairedPredictions, answers: PairedAnswers | None = None
 ) -> ChangedPredictions:
     """The pairs whose label changed; `answers` are the same pairs as arrays, if they are made."""
-    return ChangedPredictions(pairs, find_changed(to_arrays(pairs) if answers is None else answers))
+    if answers is None:
+        answers = to_arrays(pairs)
+    wrong = _sample(pairs, find_wrong(answers), WRONG_SHOWN)
+    return ChangedPredictions(pairs, find_changed(answers), wrong)
+
+
+def _sample(pairs: PairedPredictions, rows: IntArray, count: int) -> IntArray:
+    """The rows whose items have the smallest hashes, one of each item, ascending.
+
+    The same items are chosen on every machine and, where they are wrong there too, of every
+    checkpoint.
+    """
+    if not len(rows):
+        return rows
+    ids = pairs.base.columns["item_id"].take(pa.array(rows)).combine_chunks().cast(pa.string())
+    _, first = np.unique(stable_hashes(ids), return_index=True)
+    return np.sort(rows[first[:count]])
 
 
 def to_table(task: str, items: Sequence[ChangedItem]) -> pa.Table:

@@ -1,5 +1,7 @@
 """``changed_items.parquet`` beside ``comparison.json``: every item whose label changed.
 
+``wrong_items.parquet`` holds a sample of those that both models got wrong, in the same columns.
+
 It is written a few rows at a time and read no further than is wanted: the first row group holds
 what the page shows, those behind it the rest, by task and in the order of the ids: those with
 texts, and those without, of which a task has some if more than `TEXTS_KEPT` of its items changed.
@@ -39,6 +41,8 @@ from saeval.stats.compare.results import ChangedItem, Comparison
 
 CHANGED_ITEMS = "changed_items.parquet"
 CHANGED_ITEMS_SCHEMA = "saeval.changed_items/1"
+WRONG_ITEMS = "wrong_items.parquet"
+WRONG_ITEMS_SCHEMA = "saeval.wrong_items/1"
 TEXTS_KEPT = 10_000
 """Of a task, the items whose texts are kept; the predictions have those of the others."""
 _ABOUT = b"saeval"
@@ -69,10 +73,20 @@ def write_shown_items(path: Path, comparison: Comparison) -> Path:
     return _write(path, comparison, shown, ())
 
 
+def write_wrong_items(path: Path, comparison: Comparison) -> Path:
+    """Write the sample of items that both models got wrong, as the comparison holds it."""
+    sample = [to_table(task.task, task.wrong_items) for task in comparison.tasks]
+    return _write(path, comparison, sample, (), WRONG_ITEMS_SCHEMA)
+
+
 def _write(
-    path: Path, comparison: Comparison, shown: Sequence[pa.Table], rest: Iterable[pa.Table]
+    path: Path,
+    comparison: Comparison,
+    shown: Sequence[pa.Table],
+    rest: Iterable[pa.Table],
+    schema_name: str = CHANGED_ITEMS_SCHEMA,
 ) -> Path:
-    about = {"schema": CHANGED_ITEMS_SCHEMA, "comparison": _identify(comparison)}
+    about = {"schema": schema_name, "comparison": _identify(comparison)}
     schema = COLUMNS.with_metadata({_ABOUT: json.dumps(about)})
     with (
         replace_file(path) as file,
@@ -112,23 +126,50 @@ def read_shown(path: Path, comparison: Compared) -> Compared:
     InputError
         If the file is missing, damaged anywhere, or of another comparison.
     """
-    with _open(path, comparison) as file:
+    return _with_items(comparison, _read_first(path, comparison, CHANGED_ITEMS_SCHEMA))
+
+
+def read_wrong_items(path: Path, comparison: Compared) -> Compared:
+    """The comparison with the sample of items that both models got wrong.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged anywhere, or of another comparison.
+    """
+    return _with_wrong(comparison, _read_first(path, comparison, WRONG_ITEMS_SCHEMA))
+
+
+def _read_first(path: Path, comparison: Comparison, schema: str) -> list[list[ChangedItem]]:
+    """The items in the first row group by task; the others are read only to know them whole."""
+    with _open(path, comparison, schema) as file:
         table = _read_group(path, file, 0) if file.num_row_groups else COLUMNS.empty_table()
         for number in range(1, file.num_row_groups):
             _read_group(path, file, number)
-        if any(table[name].null_count for name in TEXTS):
-            raise InputError(f"{path}: texts are missing in its first row group")
-        items: dict[str, list[ChangedItem]] = {}
-        for task, item in zip(table["task"].to_pylist(), to_items(table), strict=True):
-            items.setdefault(task, []).append(item)
-    return _with_items(
-        comparison, [items.get(encodable(task.task), []) for task in comparison.tasks]
-    )
+    if any(table[name].null_count for name in TEXTS):
+        raise InputError(f"{path}: texts are missing in its first row group")
+    items: dict[str, list[ChangedItem]] = {}
+    for task, item in zip(table["task"].to_pylist(), to_items(table), strict=True):
+        items.setdefault(task, []).append(item)
+    return [items.get(encodable(task.task), []) for task in comparison.tasks]
 
 
 def with_shown(comparison: Compared, changed: Sequence[ChangedPredictions]) -> Compared:
     """The comparison with the changed items that its page shows, from its predictions."""
     return _with_items(comparison, [own.read_shown() for own in changed])
+
+
+def with_wrong(comparison: Compared, changed: Sequence[ChangedPredictions]) -> Compared:
+    """The comparison with the sample of items that both got wrong, from its predictions."""
+    return _with_wrong(comparison, [own.read_wrong() for own in changed])
+
+
+def _with_wrong(comparison: Compared, items: Sequence[Sequence[ChangedItem]]) -> Compared:
+    tasks = (
+        replace(task, wrong_items=tuple(own))
+        for task, own in zip(comparison.tasks, items, strict=True)
+    )
+    return replace(comparison, tasks=tuple(tasks))
 
 
 def _with_items(comparison: Compared, items: Sequence[Sequence[ChangedItem]]) -> Compared:
@@ -168,26 +209,24 @@ def read_task(
 
 
 @contextmanager
-def _open(path: Path, comparison: Comparison) -> Iterator[parquet.ParquetFile]:
+def _open(
+    path: Path, comparison: Comparison, schema: str = CHANGED_ITEMS_SCHEMA
+) -> Iterator[parquet.ParquetFile]:
     """The file, if it is one of ours and of this comparison."""
     if not path.is_file():
         raise InputError(
-            f"{path}: is missing; it holds the items whose label changed, and the command of the "
-            "comparison writes it again"
+            f"{path}: is missing; it holds items for the report, and the command of the comparison "
+            "writes it again"
         )
     with open_parquet(path) as file:
         about = (file.schema_arrow.metadata or {}).get(_ABOUT, b"{}")
         if not file.schema_arrow.equals(COLUMNS):
-            raise InputError(f"{path}: not a file of schema {CHANGED_ITEMS_SCHEMA}")
-        if (
-            about
-            != json.dumps(
-                {"schema": CHANGED_ITEMS_SCHEMA, "comparison": _identify(comparison)}
-            ).encode()
-        ):
+            raise InputError(f"{path}: not a file of schema {schema}")
+        own = {"schema": schema, "comparison": _identify(comparison)}
+        if about != json.dumps(own).encode():
             raise InputError(
-                f"{path}: holds the changed items of another comparison; give the command of this "
-                "one again to write its own"
+                f"{path}: holds the items of another comparison; give the command of this one "
+                "again to write its own"
             )
         yield file
 

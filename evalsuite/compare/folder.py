@@ -6,6 +6,7 @@
     COMPARISON/base/, checkpoint/ run folders of the models that were asked
     COMPARISON/comparison.json    the numbers; report.md, report.html and metrics.csv show them
     COMPARISON/changed_items.parquet   every item whose label changed, with both responses
+    COMPARISON/wrong_items.parquet     a sample of the items that both models got wrong
     SERIES/family.json            of several checkpoints: each has a folder of its own below
     SERIES/unfinished.json        while they are compared: see `saeval.evalsuite.compare.unfinished`
 """
@@ -23,10 +24,14 @@ from saeval.errors import InputError, SaevalError
 from saeval.evalsuite.compare.changed_items import ChangedPredictions, find_changed_predictions
 from saeval.evalsuite.compare.changed_items_file import (
     CHANGED_ITEMS,
+    WRONG_ITEMS,
     read_shown,
+    read_wrong_items,
     with_shown,
+    with_wrong,
     write_changed_items,
     write_shown_items,
+    write_wrong_items,
 )
 from saeval.evalsuite.compare.pairing import PredictionsByTask
 from saeval.evalsuite.compare.plan import ComparisonPlan
@@ -86,6 +91,8 @@ def _write_items(folder: Path, comparison: Comparison, progress: Progress) -> No
         progress.log(f"Wrote {write_changed_items(path, comparison, _find_changed(comparison))}")
     elif not path.exists() and any(task.changed_items for task in comparison.tasks):
         progress.log(f"Wrote {write_shown_items(path, comparison)}")
+    if any(task.wrong_items for task in comparison.tasks):
+        progress.log(f"Wrote {write_wrong_items(folder / WRONG_ITEMS, comparison)}")
 
 
 def _write_pages(
@@ -234,25 +241,43 @@ def _with_changed_items(comparison: Comparison, folder: Path) -> Comparison:
         If neither is at hand, whole and of this comparison; the message is on the file.
     """
     try:
-        return read_shown(folder / CHANGED_ITEMS, comparison)
+        comparison = read_shown(folder / CHANGED_ITEMS, comparison)
     except InputError:
         if comparison.predictions is None:
             raise
-        return with_shown(comparison, _find_changed(comparison))
+        comparison = with_shown(comparison, _find_changed(comparison))
+    try:
+        return read_wrong_items(folder / WRONG_ITEMS, comparison)
+    except InputError:  # of an earlier version, or damaged
+        if comparison.predictions is None:
+            return comparison
+        return with_wrong(comparison, _find_changed(comparison))
 
 
 def _read_for_reports(folder: Path, progress: Progress) -> Comparison:
     """A comparison with what its page shows; predictions are read only where they are needed."""
     comparison = _read_comparison(folder)
     try:
-        return _with_changed_items(comparison, folder)
+        comparison = _with_changed_items(comparison, folder)
     except InputError as error:
         problem = error
+    else:
+        return _with_sample(comparison, folder)
     with suppress(SaevalError):
         predictions = _read_predictions(comparison, folder)
         return _with_changed_items(replace(comparison, predictions=predictions), folder)
     if not any(task.changed_items for task in comparison.tasks):  # else of an earlier version
         progress.log(f"The page shows no changed items: {problem}")
+    return comparison
+
+
+def _with_sample(comparison: Comparison, folder: Path) -> Comparison:
+    """With a sample of what both models got wrong, from the predictions if it has none."""
+    if any(len(task.wrong_items) < bool(task.n_wrong_items) for task in comparison.tasks):
+        with suppress(SaevalError):
+            predictions = _read_predictions(comparison, folder)
+            found = _find_changed(replace(comparison, predictions=predictions))
+            return with_wrong(comparison, found)
     return comparison
 
 

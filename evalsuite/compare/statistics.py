@@ -231,6 +231,7 @@ def _task_statistics(
     settings: StatsConfig,
     training: TrainingData | None,
 ) -> TaskStatistics:
+    changed = find_changed_predictions(pairs, arrays)
     compare = partial(
         compare_task,
         pairs.task.name,
@@ -238,7 +239,8 @@ def _task_statistics(
         settings,
         has_evidence=pairs.base.flags("has_evidence") if pairs.task.kind.has_evidence else None,
         unpaired=pairs.unpaired,
-        changed_items=find_changed_predictions(pairs, arrays).read_shown(),
+        changed_items=changed.read_shown(),
+        wrong_items=changed.read_wrong(),
         right_in_reasoning=right_in_reasoning(pairs),
         groups=item_groups(pairs),
         samples=to_paired_samples(pairs),

@@ -61,7 +61,7 @@ def difference_cell(difference: float | None, limits: Interval | None, scale: Sc
     return Cell(format_difference(difference, scale), interval=interval)
 
 
-def change_cell(row: MetricComparison, level: float) -> Cell:
+def change_cell(row: MetricComparison, level: float, target: str = "") -> Cell:
     """The difference, what it amounts to, and small the two values with the interval."""
     scale = metric_of(row).scale
     sign = sign_of(row, level)
@@ -72,6 +72,7 @@ def change_cell(row: MetricComparison, level: float) -> Cell:
         badge=badge_of(sign),
         detail=values if known else "",
         interval=format_interval(row.confidence_interval, scale) if known else "",
+        target=target,
     )
 
 

@@ -1,13 +1,14 @@
-"""The items whose label changed: some on a page, a few broken ones in Markdown.
+"""The items whose label changed or that both got wrong: some on a page, a few in Markdown.
 
-However many items were compared, a page shows `ITEMS_SHOWN` of a task, and of their texts no more
-than `PAGE_BYTES` in all.
+However many items were compared, a page shows `ITEMS_SHOWN` changed ones of a task and a sample of
+those wrong on both sides. Of their texts no more than `PAGE_BYTES` stand open in all, and no more
+than `WHOLE_BYTES` are folded: long responses between their beginning and their end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 from saeval.reports.build.cells import cells_of
@@ -16,6 +17,7 @@ from saeval.reports.document import (
     Column,
     Details,
     Grid,
+    Jump,
     Paragraph,
     Part,
     Quote,
@@ -26,17 +28,20 @@ from saeval.reports.document import (
     Table,
     Tone,
 )
-from saeval.reports.sanitize import clip
+from saeval.reports.sanitize import anchors_of, clip
 from saeval.reports.text.numbers import format_count
 from saeval.stats.compare.abstention import is_question
 from saeval.stats.compare.changed_items import ITEMS_SHOWN, KINDS, KindOfChange, select_first
 from saeval.stats.compare.results import ChangedItem, Comparison, TaskComparison
-from saeval.terminal_text import one_line
+from saeval.terminal_text import one_line, printable
 
 RESPONSE_HEAD, RESPONSE_TAIL = 300, 700
 BROKEN_SHOWN = 5
 CLAIM_SHOWN = 160
 PAGE_BYTES = 1_000_000
+WHOLE_BYTES = 2_000_000
+LONGEST_RESPONSE = 200_000
+"""Bytes of a response that are folded; of a longer one the page has its beginning and its end."""
 _CLAIM_HEAD, _CLAIM_TAIL = 1500, 1500
 _PASSAGES, _PASSAGE = 10, 1500
 _ANSWERS = 1000
@@ -47,19 +52,46 @@ _TITLES: dict[KindOfChange, str] = {
 }
 
 
-def changed_items_section(comparison: Comparison) -> Iterator[Section]:
-    """Some of the items of every task: broken first, then mended, then wrong before and after."""
-    tasks = [task for task in comparison.tasks if task.is_graded and task.n_changed_items]
+def changed_items_section(comparison: Comparison, anchors: Mapping[str, str]) -> Iterator[Section]:
+    """Some of the items of every task: broken first, then mended, then wrong on both sides.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+    anchors
+        Of each task's section.
+    """
+    tasks = _tasks_with_items(comparison)
     if not tasks:
         return
-    note = (
-        f"A response longer than {format_count(RESPONSE_HEAD + RESPONSE_TAIL)} characters shows "
-        f"its first {format_count(RESPONSE_HEAD)} and its last {format_count(RESPONSE_TAIL)}, "
-        "where the answer stands. All changed items are in changed_items.parquet, which holds "
-        "whole texts."
+    room = _Room(PAGE_BYTES // len(tasks), WHOLE_BYTES // len(tasks))
+    items = item_anchors(comparison)
+    parts = tuple(
+        _part(task, replace(room), items[task.task], anchors[task.task]) for task in tasks
     )
-    parts = (_part(task, PAGE_BYTES // len(tasks)) for task in tasks)
+    note = (
+        f"Responses are whole: of one longer than {format_count(RESPONSE_HEAD + RESPONSE_TAIL)} "
+        f"characters the first {format_count(RESPONSE_HEAD)} and the last "
+        f"{format_count(RESPONSE_TAIL)} stand open, and what is between them unfolds. Where a page "
+        "has no room for that, it says how many characters are left out. All changed items are in "
+        "changed_items.parquet, and those wrong on both sides that are shown in "
+        "wrong_items.parquet, with whole texts."
+    )
     yield Section("Items that changed", "flips", (Paragraph(note, "note"), *parts), only="html")
+
+
+def item_anchors(comparison: Comparison) -> dict[str, str]:
+    """Where the items of each task stand, of the tasks that have any to show."""
+    return anchors_of([task.task for task in _tasks_with_items(comparison)], "items")
+
+
+def _tasks_with_items(comparison: Comparison) -> list[TaskComparison]:
+    return [
+        task
+        for task in comparison.tasks
+        if task.is_graded and (task.n_changed_items or task.n_wrong_items)
+    ]
 
 
 def broken_items(task: TaskComparison) -> Iterator[Block]:
@@ -85,32 +117,86 @@ def broken_items(task: TaskComparison) -> Iterator[Block]:
     yield Part(title, (Table(tuple(Column(head, align="left") for head in heads), rows),))
 
 
-def _part(task: TaskComparison, room: int) -> Part:
-    """A task's items, as many as there is room for."""
-    items = []
-    for item in map(_cut, select_first(ITEMS_SHOWN, *_by_kind(task).values())):
-        room -= _size(item)
-        if room < 0:
-            break
-        items.append(item)
+@dataclass
+class _Room:
+    """Bytes of texts that there is still room for: as they stand open, and folded."""
+
+    open: int
+    folded: int
+
+    def admit(self, items: Iterable[ChangedItem]) -> Iterator[ChangedItem]:
+        """The first of the items, as many as there is room for."""
+        for item in map(_cut, items):
+            self.open -= _size(item)
+            if self.open < 0:
+                return
+            yield item
+
+    def has_for(self, response: str) -> bool:
+        """Whether there is room for what is folded of a response, which then is taken."""
+        shown = printable(response)
+        size = _bytes(shown[RESPONSE_HEAD:-RESPONSE_TAIL])
+        if size > min(self.folded, LONGEST_RESPONSE):
+            return False
+        self.folded -= size
+        return True
+
+
+def _part(task: TaskComparison, room: _Room, anchor: str, task_anchor: str) -> Part:
+    """A task's items, as many as there is room for; an eighth of it is for the sample."""
+    sample_room = _Room(room.open // 8, 0)
+    room.open -= sample_room.open
+    changed = tuple(room.admit(select_first(ITEMS_SHOWN, *_by_kind(task).values())))
+    sample = tuple(sample_room.admit(task.wrong_items))
     total = format_count(task.n_changed_items)
-    title = f"{task.task}: {format_count(len(items))} of {total} changed items"
-    if not task.changed_items:
-        missing = (
+    title = f"{task.task}: {format_count(len(changed))} of {total} changed items"
+    if not task.n_changed_items:
+        title = f"{task.task}: no changed items"
+    elif not task.changed_items:
+        title = f"{task.task}: {total} changed items"
+    blocks = (
+        *_missing(task),
+        *_groups(replace(task, changed_items=changed), room),
+        *_wrong_on_both_sides(task, sample, room),
+    )
+    jump = Jump("Its numbers", f"#{task_anchor}")
+    return Part(title, blocks, anchor=anchor, short=task.task, jumps=(jump,))
+
+
+def _missing(task: TaskComparison) -> Iterator[Block]:
+    if task.n_changed_items and not task.changed_items:
+        yield Paragraph(
             "They are not shown: changed_items.parquet is not at hand, cannot be read, or is not "
-            "of this comparison."
+            "of this comparison.",
+            "note",
         )
-        return Part(f"{task.task}: {total} changed items", (Paragraph(missing, "note"),))
-    return Part(title, tuple(_groups(replace(task, changed_items=tuple(items)))))
 
 
-def _groups(task: TaskComparison) -> Iterator[Block]:
+def _groups(task: TaskComparison, room: _Room) -> Iterator[Block]:
     question, totals = is_question(task), _totals(task)
     for kind, items in _by_kind(task).items():
         if items:
             of = f" of {format_count(totals[kind])}" if totals[kind] > len(items) else ""
-            blocks = tuple(_item(item, question) for item in items)
+            blocks = tuple(_item(item, question, room) for item in items)
             yield Details(f"{_TITLES[kind]}: {format_count(len(items))}{of}", blocks)
+
+
+def _wrong_on_both_sides(
+    task: TaskComparison, sample: Sequence[ChangedItem], room: _Room
+) -> Iterator[Block]:
+    """A sample of what neither model got right, whether or not the label changed."""
+    if not sample:
+        return
+    total = task.n_wrong_items
+    of = f" of {format_count(total)}" if total > len(sample) else ""
+    note = (
+        "Items that both models got wrong, whether or not the label changed: those whose ids have "
+        "the smallest hashes, a choice that no answer sways and that is the same for every "
+        "checkpoint."
+    )
+    blocks = tuple(_item(item, is_question(task), room) for item in sample)
+    title = f"Wrong on both sides: {format_count(len(sample))}{of}"
+    yield Details(title, (Paragraph(note, "note"), *blocks))
 
 
 def _by_kind(task: TaskComparison) -> dict[KindOfChange, list[ChangedItem]]:
@@ -145,10 +231,14 @@ def _size(item: ChangedItem) -> int:
     for response in (item.base_response, item.checkpoint_response):
         head, _, tail = clip(response, RESPONSE_HEAD, RESPONSE_TAIL)
         texts += [head, tail]
-    return sum(len(escape(text).encode("utf-8", "replace")) for text in texts)
+    return sum(map(_bytes, texts))
 
 
-def _item(item: ChangedItem, question: bool) -> Details:
+def _bytes(text: str) -> int:
+    return len(escape(text).encode("utf-8", "replace"))
+
+
+def _item(item: ChangedItem, question: bool, room: _Room) -> Details:
     title = (
         Span(f"{item.base_label} → {item.checkpoint_label}", "strong"),
         Span(f"target {item.target}", "muted"),
@@ -166,19 +256,22 @@ def _item(item: ChangedItem, question: bool) -> Details:
         else:
             blocks.append(Paragraph("No evidence was shown.", "note"))
     responses = (
-        _response("Base", "base", item.base_label, item.base_confidence, item.base_response),
+        _response("Base", "base", item.base_label, item.base_confidence, item.base_response, room),
         _response(
             "Checkpoint",
             "checkpoint",
             item.checkpoint_label,
             item.checkpoint_confidence,
             item.checkpoint_response,
+            room,
         ),
     )
     return Details(title, (*blocks, Grid(responses)), small=True)
 
 
-def _response(who: str, tone: Tone, label: str, confidence: float | None, text: str) -> Quote:
+def _response(
+    who: str, tone: Tone, label: str, confidence: float | None, text: str, room: _Room
+) -> Quote:
     return Quote(
         text=text,
         title=f"{who}: {label}",
@@ -186,4 +279,5 @@ def _response(who: str, tone: Tone, label: str, confidence: float | None, text: 
         remark="" if confidence is None else f", confidence {confidence:.2f}",
         head=RESPONSE_HEAD,
         tail=RESPONSE_TAIL,
+        whole=room.has_for(text),
     )

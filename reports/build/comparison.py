@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from saeval.reports.build.cells import (
     EMPTY,
@@ -12,7 +13,10 @@ from saeval.reports.build.cells import (
     draw_later,
     model_spans,
 )
-from saeval.reports.build.changed_items import changed_items_section
+from saeval.reports.build.changed_items import (
+    changed_items_section,
+    item_anchors,
+)
 from saeval.reports.build.gate import gate_notice
 from saeval.reports.build.task import task_section
 from saeval.reports.document import (
@@ -25,6 +29,7 @@ from saeval.reports.document import (
     Facts,
     Figure,
     Grid,
+    Jump,
     Paragraph,
     Row,
     Section,
@@ -33,7 +38,7 @@ from saeval.reports.document import (
     Tone,
 )
 from saeval.reports.figures.forest import forest_plot, forest_scales
-from saeval.reports.sanitize import shortened
+from saeval.reports.sanitize import anchors_of, shortened
 from saeval.reports.text.detectable import DETECTABLE_NOTE, format_detectable
 from saeval.reports.text.methods import definitions, methods, settings_lines
 from saeval.reports.text.metric_names import metric_name, metric_of
@@ -76,6 +81,7 @@ _TONES: dict[Verdict, Tone] = {
     "identical": "noise",
     "invalid": "worse",
 }
+_HEADLINE_METRICS, _POOLED = "headline", "pooled"
 _LONGEST_NAME = 18
 """Of a score in a terminal of 80 characters, where an interval must not be cut."""
 _ROOMY = 90
@@ -90,19 +96,21 @@ def comparison_report(comparison: Comparison, gate: Gate | None = None) -> Docum
     What `gate` decided stands before them, if one held the comparison to a policy.
     """
     texts = in_words(comparison)
+    anchors = anchors_of([task.task for task in comparison.tasks], "task")
     badges = {
         entry.task: Badge(
-            VERDICT_NAMES[entry.verdict], _TONES[entry.verdict], target=f"task-{index}"
+            VERDICT_NAMES[entry.verdict], _TONES[entry.verdict], target=anchors[entry.task]
         )
-        for index, entry in enumerate(texts.tasks)
+        for entry in texts.tasks
     }
     level = comparison.settings.confidence_level
+    items = item_anchors(comparison)
     tasks = [
-        task_section(task, level, f"task-{index}", badges[task.task])
-        for index, task in enumerate(comparison.tasks)
+        task_section(task, level, anchors[task.task], badges[task.task], tuple(_jumps(task, items)))
+        for task in comparison.tasks
     ]
     if comparison.pooled is not None:
-        tasks.append(task_section(comparison.pooled, level, f"task-{len(tasks)}", None))
+        tasks.append(task_section(comparison.pooled, level, _POOLED, None, tuple(_jumps())))
     return Document(
         title=f"{comparison.base.name} → {comparison.checkpoint.name}",
         models=model_spans(comparison.base.name, [comparison.checkpoint.name]),
@@ -113,10 +121,10 @@ def comparison_report(comparison: Comparison, gate: Gate | None = None) -> Docum
         badges=tuple(badges.items()),
         cautions=_cautions(texts, comparison),
         sections=(
-            _headline_section(comparison),
+            _headline_section(comparison, [*anchors.values(), _POOLED]),
             *_forest_section(comparison),
             *tasks,
-            *changed_items_section(comparison),
+            *changed_items_section(comparison, anchors),
             _settings_section(comparison),
         ),
     )
@@ -171,26 +179,39 @@ def _cautions(texts: Words, comparison: Comparison) -> Cautions | None:
     return Cautions(CAUTIONS if gained else CAUTIONS_WITHOUT_GAIN, texts.cautions)
 
 
-def _headline_section(comparison: Comparison) -> Section:
+def _jumps(
+    task: TaskComparison | None = None, items: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Jump]:
+    """From a task's section back up, and on to its items."""
+    yield Jump("Headline metrics", f"#{_HEADLINE_METRICS}")
+    if task is not None and task.task in items:
+        yield Jump("Items", f"#{items[task.task]}")
+
+
+def _headline_section(comparison: Comparison, anchors: Sequence[str]) -> Section:
     """Metrics × tasks."""
     level = comparison.settings.confidence_level
+    tasks = tasks_and_pooled(comparison)
     columns: list[dict[str, MetricComparison]] = [
         {metric_name(row, task.abstention): row for row in task.metrics if row.headline}
-        for task in tasks_and_pooled(comparison)
+        for task in tasks
     ]
     names = dict.fromkeys(name for column in columns for name in column)
     table = Table(
         columns=(
             Column("Metric"),
-            *(Column(t.task, detail=format_items(t.items)) for t in tasks_and_pooled(comparison)),
+            *(
+                Column(task.task, detail=format_items(task.items), target=anchor)
+                for task, anchor in zip(tasks, anchors, strict=False)
+            ),
         ),
         rows=tuple(
             Row(
                 (
                     Cell(name),
                     *(
-                        change_cell(column[name], level) if name in column else EMPTY
-                        for column in columns
+                        change_cell(column[name], level, anchor) if name in column else EMPTY
+                        for anchor, column in zip(anchors, columns, strict=False)
                     ),
                 )
             )
@@ -209,9 +230,8 @@ def _headline_section(comparison: Comparison) -> Section:
         *([UNADJUSTED_NOTE] if unadjusted else []),
         *([AA_NOTE] if has_aa(comparison) else []),
     ]
-    return Section(
-        "Headline metrics", "headline", (table, Paragraph(" ".join(filter(None, notes)), "note"))
-    )
+    note = Paragraph(" ".join(filter(None, notes)), "note")
+    return Section("Headline metrics", _HEADLINE_METRICS, (table, note))
 
 
 def _forest_section(comparison: Comparison) -> Iterator[Section]:

@@ -27,6 +27,7 @@ from saeval.reports.document import (
     Sentences,
     Table,
 )
+from saeval.reports.sanitize import anchors_of
 from saeval.reports.text.metacognition import HEADLINE, details, headline, in_sentences
 from saeval.reports.text.metric_names import metric_of
 from saeval.reports.text.numbers import (
@@ -60,6 +61,7 @@ Results = Sequence[tuple[ModelMetacognition, TaskMetacognition]]
 def metacognition_report(result: Metacognition) -> Document:
     """The words, the transfer table, the tables of every task, and what the metrics mean."""
     first, others = headline(result)
+    anchors = anchors_of(result.task_names, "task")
     base = result.base.model.name
     checkpoints = [model.model.name for model in result.checkpoints]
     cautions = Cautions("Before reading the numbers", result.warnings)
@@ -75,8 +77,10 @@ def metacognition_report(result: Metacognition) -> Document:
         sections=(
             *transfer_section(result),
             *(
-                Section(task, f"task-{index}", tuple(task_tables(result, task)), ruled=True)
-                for index, task in enumerate(result.task_names, start=1)
+                Section(
+                    task, anchors[task], tuple(task_tables(result, task)), ruled=True, group="Tasks"
+                )
+                for task in result.task_names
             ),
             Section(
                 "Definitions", "definitions", (Definitions(definitions), Paragraph(note, "note"))

@@ -21,6 +21,7 @@ from saeval.reports.document import (
     Details,
     Figure,
     Grid,
+    Jump,
     Only,
     Paragraph,
     Section,
@@ -41,7 +42,13 @@ from saeval.stats.compare.results import TaskComparison
 from saeval.terminal_text import one_line
 
 
-def task_section(task: TaskComparison, level: float, anchor: str, badge: Badge | None) -> Section:
+def task_section(
+    task: TaskComparison,
+    level: float,
+    anchor: str,
+    badge: Badge | None,
+    jumps: tuple[Jump, ...] = (),
+) -> Section:
     """Everything about one task, or about the pooled items, which have no verdict.
 
     Parameters
@@ -54,12 +61,16 @@ def task_section(task: TaskComparison, level: float, anchor: str, badge: Badge |
         Id of the section, which also starts the ids inside its pictures.
     badge
         The verdict.
+    jumps
+        Links after its heading.
     """
     return Section(
         title=task.task,
         anchor=anchor,
         badge=badge,
         subtitle=format_items(task.items),
+        group="Tasks",
+        jumps=jumps,
         ruled=True,
         folded=True,
         blocks=(

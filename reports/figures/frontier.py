@@ -109,7 +109,7 @@ def frontier_picture(frontier: Frontier) -> Drawing:
 
 def standalone(svg: str) -> str:
     """A picture for a file of its own: fixed colours, and paper under it."""
-    fixed = re.sub(r"var\(--[\w-]+,(#[0-9a-f]{6})\)", r"\1", svg)
+    fixed = re.sub(r" class=\"[^\"]*\"(?=[^<>]*>)", "", svg)
     # The label's own quotes are escaped, so this is the end of the element's head.
     head, end, body = fixed.partition('stroke-linecap="butt">')
     paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>'

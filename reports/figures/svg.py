@@ -1,8 +1,9 @@
 """From a matplotlib figure to a small SVG that follows the page's colours.
 
-Figures are drawn in the named colours below. In the SVG each becomes a CSS custom property with
-that colour as its fallback, so the page can restyle it for a dark screen and the SVG alone still
-shows. Text stays text: small, selectable and in the page's font.
+Figures are drawn in the named colours below. In the SVG an element has its colour as an attribute
+and as a class (``sa-fill-base``, ``sa-stroke-ink``), so that the page's style sheet can restyle it
+for a dark screen and the SVG alone still shows. It has no ``style`` attributes, which a strict
+Content-Security-Policy forbids. Text stays text: small, selectable and in the page's font.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ WRONG = "#c9679b"
 PAPER = "#ffffff"
 THIRD = "#b58900"
 
-_VARIABLES = {
+COLOUR_NAMES = {
     BASE: "base",
     CHECKPOINT: "checkpoint",
     INK: "ink",
@@ -40,6 +41,13 @@ _VARIABLES = {
     PAPER: "paper",
     THIRD: "third",
 }
+_ATTRIBUTES = {
+    "fill", "fill-opacity", "font-size", "font-style", "font-weight", "opacity", "stroke",
+    "stroke-dasharray", "stroke-dashoffset", "stroke-linecap", "stroke-linejoin",
+    "stroke-opacity", "stroke-width", "text-anchor",
+}  # fmt: skip
+"""What matplotlib says in ``style`` and an attribute can say, too; it says no more but the font."""
+_FONT = re.compile(r"(?:(?P<weight>\d{3}) )?(?P<size>[\d.]+px) ")
 _RENDERING = threading.Lock()
 """matplotlib's settings are global to the process; one thread draws at a time."""
 
@@ -84,15 +92,9 @@ def _clean(svg: str, name: str, label: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style type=\"text/css\">.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
-    svg = re.sub(r"; font-family: [^;\"]*", "", svg)
     used = set(re.findall(r"(?:href=\"#|url\(#)([^\")]+)", svg))
-    svg = re.sub(r" id=\"([^\"]+)\"", lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
-    svg = re.sub(r"(href=\"#|url\(#)", rf"\g<1>{name}-", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{variable},{colour})")
-    # Only inside tags: the digits of a text are its own.
-    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d\d)\d+", r"\1", tag[0]), svg)
+    # Only inside tags: a text is its own, whatever it holds.
+    svg = re.sub(r"<[^>]*>", lambda tag: _clean_tag(tag[0], name, used), svg)
     svg = re.sub(r" transform=\"rotate\(-0 [^\"]*\"", "", svg)
     svg = re.sub(r"(?<=[\d])\s*\n(?=[LMQCz])", " ", svg)
     svg = re.sub(r">\s*\n\s*<", ">\n<", svg)
@@ -102,6 +104,31 @@ def _clean(svg: str, name: str, label: str) -> str:
     title = label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'{size[0] if size else ""} role="img" aria-label="{title}" class="picture" '
+        f'{size[0] if size else ""} role="img" aria-label="{title}" class="sa-picture" '
         f'stroke-linejoin="round" stroke-linecap="butt">{body.strip()}'
     )
+
+
+def _clean_tag(tag: str, name: str, used: set[str]) -> str:
+    tag = re.sub(r" style=\"([^\"]*)\"", lambda m: _attributes(m[1]), tag)
+    tag = re.sub(r" id=\"([^\"]+)\"", lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", tag)
+    tag = re.sub(r"(href=\"#|url\(#)", rf"\g<1>{name}-", tag)
+    return re.sub(r"(\d+\.\d\d)\d+", r"\1", tag)
+
+
+def _attributes(style: str) -> str:
+    """The declarations of a ``style`` as attributes, and a class for each colour of the page's."""
+    declared = dict(part.split(": ", 1) for part in style.split("; ") if ": " in part)
+    if font := _FONT.match(declared.pop("font", "")):
+        declared["font-size"] = font["size"]
+        if font["weight"]:
+            declared["font-weight"] = font["weight"]
+    classes = [
+        f"sa-{name}-{COLOUR_NAMES[colour]}"
+        for name in ("fill", "stroke")
+        if (colour := declared.get(name)) in COLOUR_NAMES
+    ]
+    shown = {name: value for name, value in declared.items() if name in _ATTRIBUTES}
+    if classes:
+        shown["class"] = " ".join(classes)
+    return "".join(f' {name}="{value}"' for name, value in shown.items())

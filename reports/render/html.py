@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
+from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from saeval.reports.document import Document, Figure, Grid, Quote
+from saeval.reports.document import (
+    ContentsEntry,
+    Document,
+    Figure,
+    Grid,
+    Jump,
+    Part,
+    Quote,
+    Section,
+    Tone,
+)
 from saeval.reports.sanitize import clip
 from saeval.reports.text.numbers import format_count
 from saeval.terminal_text import one_line, printable
@@ -14,6 +28,8 @@ from saeval.terminal_text import one_line, printable
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+CONTENTS = "contents"
+"""Anchor of the list of contents, which sections link back to."""
 _COMMAND = re.compile(r"(?m)^([ \t]*)::")
 
 
@@ -22,8 +38,65 @@ def render_html(document: Document) -> str:
 
     No line of it begins with ``::``: a workflow that prints the page would run it.
     """
-    page = _environment().get_template("page.html").render(document=document)
+    from markupsafe import Markup
+
+    style = f"\n{style_sheet()}\n{page_style()}"
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            document=document,
+            contents=contents_of(document),
+            style=Markup(style),
+            style_hash=_hash(style),
+        )
+    )
     return _COMMAND.sub(r"\1&#58;:", page)
+
+
+def contents_of(document: Document) -> tuple[ContentsEntry, ...]:
+    """The sections that a page has, grouped as they say, with their parts that have an anchor."""
+    shown = [section for section in document.sections if section.only in (None, "html")]
+    entries: list[ContentsEntry] = []
+    for group, members in groupby(shown, key=lambda section: section.group):
+        own = [
+            ContentsEntry(section.title, section.anchor, tuple(_parts(section)))
+            for section in members
+        ]
+        if group and len(own) > 1:
+            own = [ContentsEntry(group, own[0].anchor, tuple(own))]
+        entries += own
+    return tuple(entries)
+
+
+def _parts(section: Section) -> Iterator[ContentsEntry]:
+    for block in section.blocks:
+        if isinstance(block, Part) and block.anchor:
+            yield ContentsEntry(block.short or block.title, block.anchor)
+
+
+@cache
+def style_sheet() -> str:
+    """The style sheet of every report: all its classes begin with ``sa-``."""
+    return _source("report.css")
+
+
+@cache
+def page_style() -> str:
+    """What a page of its own adds: its columns and its list of contents."""
+    return _source("page.css")
+
+
+def _source(name: str) -> str:
+    from importlib.resources import files
+
+    return (files("saeval.reports") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _hash(style: str) -> str:
+    """What a Content-Security-Policy allows the style by."""
+    digest = hashlib.sha256(style.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 @cache
@@ -42,6 +115,8 @@ def _environment() -> Environment:
         count=format_count,
         kind=lambda block: type(block).__name__,
         grid=_grid_class,
+        tone=_tone_class,
+        jumps=_jumps,
         line=one_line,
         printable=printable,
         clipped=_clipped,
@@ -50,15 +125,28 @@ def _environment() -> Environment:
     return environment
 
 
+def _tone_class(tone: Tone) -> str:
+    """After another class: `` sa-tone-not-detected``."""
+    return f" sa-tone-{tone.replace(' ', '-')}" if tone else ""
+
+
+def _jumps(section: Section) -> tuple[Jump, ...]:
+    return (Jump("Contents", f"#{CONTENTS}"), *section.jumps)
+
+
 def _grid_class(grid: Grid) -> str:
     """Pictures have a width of their own."""
     kinds = {type(block) for block in grid.blocks}
     if kinds == {Figure}:
-        return "pictures"
-    return "responses" if kinds == {Quote} else "tables"
+        return "sa-pictures"
+    return "sa-responses" if kinds == {Quote} else "sa-tables"
 
 
-def _clipped(quote: Quote) -> tuple[str, int, str]:
+def _clipped(quote: Quote) -> tuple[str, int, str, str]:
+    """Its beginning, the number of characters between, its end, and what is between if shown."""
+    text = printable(quote.text)
     if not quote.head:
-        return printable(quote.text), 0, ""
-    return clip(quote.text, quote.head, quote.tail)
+        return text, 0, "", ""
+    head, between, tail = clip(text, quote.head, quote.tail)
+    middle = text[quote.head : -quote.tail] if between and quote.whole else ""
+    return head, between, tail, middle

@@ -1,4 +1,4 @@
-"""Which items changed label, and which of them are shown."""
+"""Which items changed label or were answered wrongly by both, and which of them are shown."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from saeval.stats._core.arrays import IntArray
 
 ITEMS_SHOWN = 40
 """Of a task, on its page."""
+WRONG_SHOWN = 6
+"""Of the items of a task that both models got wrong, on its page."""
 
 KindOfChange = Literal["broken", "fixed", "other"]
 """Right with the base alone, right with the checkpoint alone, or wrong before and after."""
@@ -49,6 +51,14 @@ def find_changed(pairs: PairedAnswers) -> ChangedRows:
     broken = changed & (pairs.base.predicted == pairs.target)
     fixed = changed & (pairs.checkpoint.predicted == pairs.target)
     return ChangedRows(*map(np.flatnonzero, (broken, fixed, changed & ~broken & ~fixed)))
+
+
+def find_wrong(pairs: PairedAnswers) -> IntArray:
+    """The rows that both models got wrong, ascending; none where nothing is right or wrong."""
+    if not pairs.is_graded:
+        return np.array([], dtype=np.int64)
+    wrong = [answers.predicted != pairs.target for answers in (pairs.base, pairs.checkpoint)]
+    return np.flatnonzero(wrong[0] & wrong[1])
 
 
 def select_first(

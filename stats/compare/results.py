@@ -40,7 +40,7 @@ FIRST_SCHEMA_VERSION = "saeval.comparison/1"
 
 @dataclass(frozen=True)
 class ChangedItem:
-    """One item on which exactly one model was right, or whose label changed.
+    """One item with what both models made of it: its label changed, or both were wrong.
 
     An open question stands as the claim, with its right answers.
     """
@@ -111,6 +111,9 @@ class TaskComparison:
     n_changed_items, changed_items
         How many items changed label, and the ones that a page shows. These are for reading and no
         part of the result: ``comparison.json`` does not hold them.
+    wrong_items
+        A few of the items that both models got wrong, whether or not the label changed; for
+        reading, too.
     warnings
         Sentences a reader must see before the numbers.
     repeated
@@ -169,11 +172,22 @@ class TaskComparison:
     changed_items: tuple[ChangedItem, ...] = field(
         default=(), compare=False, metadata={"serialized": False}
     )
+    wrong_items: tuple[ChangedItem, ...] = field(
+        default=(), compare=False, metadata={"serialized": False}
+    )
 
     @property
     def is_graded(self) -> bool:
         """Whether answers are right or wrong, and have not only scores."""
         return self.mcnemar is not None
+
+    @property
+    def n_wrong_items(self) -> int:
+        """How many items both models got wrong."""
+        if self.mcnemar is None:
+            return 0
+        right = sum(row[index] for index, row in enumerate(self.base.confusion))
+        return self.items - right - self.mcnemar.checkpoint_only
 
     def metric(self, name: str, label: str | None = None) -> MetricComparison:
         """The row of a metric; raises KeyError if the task has none of that name.

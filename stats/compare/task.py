@@ -46,6 +46,7 @@ def compare_task(
     has_evidence: BoolArray | None = None,
     unpaired: Unpaired | None = None,
     changed_items: tuple[ChangedItem, ...] = (),
+    wrong_items: tuple[ChangedItem, ...] = (),
     right_in_reasoning: tuple[BoolArray, BoolArray] | None = None,
     groups: Mapping[str, Grouping] = MappingProxyType({}),
     samples: PairedSamples | None = None,
@@ -61,7 +62,7 @@ def compare_task(
         The paired answers.
     config
         Confidence level, number of resamples and seed.
-    published, unpaired, changed_items, overlap
+    published, unpaired, changed_items, wrong_items, overlap
         Parts of the result that the caller supplies.
     has_evidence
         Shape (n,): whether the item showed any evidence; None if the task has no evidence.
@@ -136,6 +137,7 @@ def compare_task(
         unpaired=unpaired or Unpaired(0, 0, (), ()),
         n_changed_items=number_where(changed, cells.count),
         changed_items=changed_items,
+        wrong_items=wrong_items,
         warnings=_warnings(cells, samples),
         abstention=pairs.abstention,
         repeated=None if samples is None else compare_samples(samples, config, rng),

@@ -77,8 +77,25 @@ def test_without_confidences_only_the_transitions_are_drawn():
 
 def test_both_models_have_the_same_colours_in_every_picture():
     for svg in task_pictures(task(), "t"):
-        assert "var(--base,#0072b2)" in svg
-        assert "var(--checkpoint,#c44e00)" in svg
+        for colour, name in (("#0072b2", "base"), ("#c44e00", "checkpoint")):
+            coloured = [tag for tag in re.findall("<[^>]*>", svg) if f'"{colour}"' in tag]
+            assert coloured
+            assert all(re.search(f"sa-(fill|stroke)-{name}", tag) for tag in coloured)
+
+
+@pytest.mark.parametrize("case", EVERY_CASE)
+def test_pictures_have_no_style_that_a_strict_policy_forbids(case):
+    for svg in pictures_of(EVERY_CASE[case]()):
+        for element in ET.fromstring(svg).iter():
+            assert "style" not in element.attrib
+            assert not element.tag.endswith("style")
+
+
+def test_a_text_that_looks_like_an_attribute_stays_a_text():
+    name = 'a style="fill: #0072b2" id="x"'
+    (svg,) = [svg for svg in forest_plots(comparison(task(name))) if "Accuracy" in svg]
+    texts = {text.text for text in ET.fromstring(svg).iter() if text.text}
+    assert any(text.startswith('a style="fill') for text in texts)
 
 
 def test_long_names_end_before_the_plot_begins():
@@ -100,6 +117,6 @@ def test_long_names_end_before_the_plot_begins():
     ]
     for text in texts:
         if text.text in cut:
-            size = float(re.search(r"font-size: ([\d.]+)px", text.get("style"))[1])
+            size = float(text.get("font-size").removesuffix("px"))
             left = float(text.get("x"))
             assert left + text_width(text.text, size) <= min(x for x in grid if x > 50)

@@ -19,7 +19,7 @@ def test_a_probability_of_a_choice_is_not_called_a_statement():
     page = to_html(comparison(own))
     assert "Probability of the choice, by outcome" in page
     assert "at each level of probability of the choice" in page
-    assert "stated confidence" not in page[page.index('id="task-0"') :]
+    assert "stated confidence" not in page[page.index('id="task-fever"') :]
 
 
 def test_of_both_kinds_each_has_its_definition():
