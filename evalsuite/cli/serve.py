@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -22,8 +23,20 @@ from saeval.extras import require_extra
     help="Where the record is kept.",
 )
 @click.option("--database", metavar="URL", help="PostgreSQL in place of SQLite in FOLDER.")
+@click.option(
+    "--only",
+    type=click.Choice(["web", "jobs"]),
+    help="Answer requests alone, or do jobs alone, where another process does the rest.",
+)
 @click.pass_context
-def serve(context: click.Context, host: str, port: int, data: Path, database: str | None) -> None:
+def serve(
+    context: click.Context,
+    host: str,
+    port: int,
+    data: Path,
+    database: str | None,
+    only: Literal["web", "jobs"] | None,
+) -> None:
     """Serve a team's record of runs, comparisons and verdicts."""
     require_extra("serve", "fastapi", "uvicorn", "sqlalchemy", "alembic", "dbos", "duckdb")
     from saeval.evalsuite.service.settings import ServiceSettings
@@ -32,4 +45,4 @@ def serve(context: click.Context, host: str, port: int, data: Path, database: st
     if context.invoked_subcommand is None:
         from saeval.evalsuite.service.server import serve as run_server
 
-        run_server(context.obj)
+        run_server(context.obj, only)

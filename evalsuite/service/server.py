@@ -2,27 +2,77 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+from contextlib import ExitStack
+from dataclasses import replace
+from threading import Event
+from typing import Literal
+
 import uvicorn
 
+from saeval.errors import InputError
 from saeval.evalsuite.service.app import create_app
 from saeval.evalsuite.service.context import Service
+from saeval.evalsuite.service.jobs.child import run_child
 from saeval.evalsuite.service.security.access import open_sign_in
 from saeval.evalsuite.service.settings import ServiceSettings
 
+Only = Literal["web", "jobs"]
+_GRACE = 5
+"""Seconds that requests have to end when the server does."""
 
-def serve(settings: ServiceSettings) -> None:
-    """Answer requests until a signal ends it."""
-    service = Service.open(settings)
-    with service.database.writing() as session:
-        link = open_sign_in(session, "link", "administrator", "admin")
-    print(f"Record: {settings.data}\nOpen {settings.url}/signin?link={link}", flush=True)
-    try:
-        uvicorn.run(
+
+def serve(settings: ServiceSettings, only: Only | None = None) -> None:
+    """Answer requests and do jobs until a signal ends it.
+
+    Parameters
+    ----------
+    settings
+        Of the record.
+    only
+        One of the two, where another machine does the other; None for both.
+
+    Raises
+    ------
+    InputError
+        If the address cannot be listened on.
+    """
+    if only == "jobs":
+        Service.open(settings).close()  # what is wrong with the settings shows at once
+        print(f"Record: {settings.data}\nDoing the jobs of {settings.url}", flush=True)
+        with run_child(settings):
+            Event().wait()
+        return
+    with ExitStack() as open_things:
+        listening = open_things.enter_context(_listen(settings.host, settings.port))
+        settings = replace(settings, port=listening.getsockname()[1])
+        service = Service.open(settings)
+        open_things.callback(service.close)
+        with service.database.writing() as session:
+            link = open_sign_in(session, "link", "administrator", "admin")
+        config = uvicorn.Config(
             create_app(service),
-            host=settings.host,
-            port=settings.port,
             log_level="warning",
             server_header=False,
+            timeout_graceful_shutdown=_GRACE,
         )
-    finally:
-        service.close()
+        if only is None:
+            open_things.enter_context(run_child(settings))
+        print(f"Record: {settings.data}\nOpen {settings.url}/signin?link={link}", flush=True)
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # Rebinding what a server that was killed has left is right; a running one keeps its port.
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            reason = "it is taken, perhaps by a server that runs already; choose another by --port"
+        else:
+            reason = f"{error.strerror or error}; choose others by --host and --port"
+        raise InputError(f"{host}:{port} cannot be listened on: {reason}") from error

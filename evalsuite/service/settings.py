@@ -120,6 +120,11 @@ class ServiceSettings:
         return self.data / "cache"
 
     @property
+    def log(self) -> Path:
+        """Folder of what the server's operator should know, such as tracebacks."""
+        return self.data / "log"
+
+    @property
     def url(self) -> str:
         """As users reach it."""
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -1,1 +1,1 @@
-"""What is computed apart from requests, and goes on after a crash."""
+"""What is computed: in a process of its own, again from where it was after a crash."""

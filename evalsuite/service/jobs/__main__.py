@@ -1,0 +1,9 @@
+"""``python -m saeval.evalsuite.service.jobs``, as the server starts it."""
+
+import os
+
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+
+from saeval.evalsuite.service.jobs.process import main
+
+main()
