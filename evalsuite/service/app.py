@@ -11,8 +11,8 @@ from starlette.types import ASGIApp
 from saeval.evalsuite.service.answers import answer_errors
 from saeval.evalsuite.service.api import blobs, evaluations, health, runs
 from saeval.evalsuite.service.context import Service
-from saeval.evalsuite.service.pages import home, signin
 from saeval.evalsuite.service.pages.rendering import STATIC
+from saeval.evalsuite.service.pages.routers import ROUTERS as PAGES
 from saeval.evalsuite.service.security.stack import secure
 
 _ROUTERS = (
@@ -20,8 +20,7 @@ _ROUTERS = (
     blobs.router,
     runs.router,
     evaluations.router,
-    signin.router,
-    home.router,
+    *PAGES,
 )
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from saeval.reports.text.numbers import format_count, format_value
+from saeval.evalsuite.service.record.overviews.leaderboard import Entry, Table
+from saeval.reports.text.numbers import (
+    format_count,
+    format_difference,
+    format_interval,
+    format_value,
+)
+from saeval.reports.text.significance import GLYPHS
+from saeval.stats._core.interval import Interval
 from saeval.stats.metrics.metric import Scale
 from saeval.stats.metrics.registry import find_metric
 from saeval.terminal_text import one_line, printable
@@ -86,6 +94,48 @@ def scale_of(metric: str) -> Scale:
     return known.scale if known is not None else "score"
 
 
+def metric_value(number: float | None, metric: str) -> str:
+    """``61.7%`` or ``0.449``."""
+    return format_value(number, scale_of(metric))
+
+
+def metric_change(number: float | None, metric: str) -> str:
+    """``+8.0 pp`` or ``−0.019``."""
+    return format_difference(number, scale_of(metric))
+
+
+def metric_limits(limits: tuple[float | None, float | None], metric: str) -> str:
+    """``[+5.7, +10.4]``, of a difference; nothing where there are none."""
+    low, high = limits
+    if low is None or high is None:
+        return ""
+    return format_interval(Interval(low, high, ""), scale_of(metric))
+
+
+def direction(verdict: str) -> Markup:
+    """``✓ better``."""
+    glyph = next((sign for name, sign in GLYPHS.items() if name == verdict), "")
+    tone = verdict if verdict in ("better", "worse", "higher", "lower") else "none"
+    return Markup('<span class="sign {}"><span aria-hidden="true">{}</span> {}</span>').format(
+        tone, glyph, verdict
+    )
+
+
+def interval_picture(entry: Entry, table: Table) -> Markup:
+    """An interval on the scale of its table, for the eye; the numbers stand beside it."""
+    low = min(other.low for other in table.entries)
+    span = max(other.high for other in table.entries) - low or 1.0
+
+    def x(value: float) -> float:
+        return round(3 + 154 * (value - low) / span, 1)
+
+    return Markup(
+        '<svg class="interval" viewBox="0 0 160 12" aria-hidden="true" focusable="false">'
+        '<path class="rule" d="M0 6H160"/><path class="bar" d="M{} 6H{}"/>'
+        '<circle class="dot" cx="{}" cy="6" r="3.5"/></svg>'
+    ).format(x(entry.low), x(entry.high), x(entry.accuracy))
+
+
 def setting(value: Any) -> str:
     """A setting as a line."""
     if value is None:
@@ -120,6 +170,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "proportion": proportion,
     "count_of": format_count,
     "setting": setting,
+    "value_of": metric_value,
+    "change_of": metric_change,
+    "limits_of": metric_limits,
+    "direction": direction,
+    "interval_picture": interval_picture,
     "breakable": breakable,
 }
 """By name in templates."""

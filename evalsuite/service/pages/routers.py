@@ -1,0 +1,29 @@
+"""The routers of all pages."""
+
+from __future__ import annotations
+
+from saeval.evalsuite.service.pages import (
+    baselines,
+    comparisons,
+    home,
+    jobs,
+    leaderboard,
+    models,
+    runs,
+    signin,
+    statistics,
+    verdicts,
+)
+
+ROUTERS = (
+    signin.router,
+    home.router,
+    models.router,
+    runs.router,
+    comparisons.router,
+    verdicts.router,
+    baselines.router,
+    leaderboard.router,
+    jobs.router,
+    statistics.router,
+)
