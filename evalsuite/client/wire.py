@@ -159,7 +159,11 @@ class ComparisonOptions(_Sent):
     allow_mismatch: bool = False
     confidence_level: float = Field(default=0.95, gt=0.5, lt=1)
     n_resamples: int = Field(default=10_000, ge=100, le=100_000)
-    seed: int = Field(default=0, ge=0, le=2**31)
+    seed: int = Field(default=43, ge=0, le=2**31)
+    equivalence_margin: float = Field(default=0.05, gt=0, lt=1)
+    equivalence_margins: Mapping[Line, Annotated[float, Field(gt=0, lt=1e9)]] | None = Field(
+        default=None, max_length=100
+    )
 
 
 class ComparisonRequest(_Sent):
@@ -193,11 +197,15 @@ class ComparisonInfo(_Wire):
 
 
 class VerdictRequest(_Sent):
-    """A comparison to hold to a policy: one that is there, or two runs."""
+    """A comparison to hold to a policy: one that is there, or two runs.
+
+    `options` say how two runs are compared.
+    """
 
     comparison: Identifier | None = None
     base: Line | None = None
     checkpoint: Line | None = None
+    options: ComparisonOptions = ComparisonOptions()
     policy: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     """The text of a policy file; None for the built-in policy."""
     policy_name: Line | None = None
@@ -205,11 +213,41 @@ class VerdictRequest(_Sent):
     allow_missing: bool = False
 
 
+class JobInfo(_Wire):
+    """What is computed, or waits to be, or could not be."""
+
+    kind: Literal["ingest", "compare", "gate", "evaluate"]
+    id: str
+    """Of the run, comparison, verdict or evaluation."""
+    title: str
+    state: str
+    reason: str | None = None
+    progress: Progress | None = None
+    created: datetime
+    created_by: str
+    page: str | None = None
+    """Path of its page on the server."""
+    worker: str | None = None
+    attempts: int | None = None
+
+
+class JobList(_Wire):
+    """What is under way, in the order in which it is done, and what ended without a result."""
+
+    active: tuple[JobInfo, ...]
+    ended: tuple[JobInfo, ...]
+
+
 class OverrideRequest(_Sent):
     """A person's decision against, or beside, a verdict."""
 
     decision: Literal["ship", "hold"]
-    reason: Annotated[str, StringConstraints(min_length=10, max_length=5000)]
+    reason: Annotated[
+        str,
+        StringConstraints(
+            strip_whitespace=True, min_length=10, max_length=5000, pattern=r"^[^\x00]*$"
+        ),
+    ]
 
 
 class OverrideInfo(_Wire):
@@ -243,6 +281,9 @@ class VerdictInfo(_Wire):
     """What the look may spend."""
     gate_file: str | None = None
     """SHA-256 of ``gate.json``."""
+    files: Mapping[str, str] = Field(default_factory=dict)
+    """SHA-256 by name: gate.json, gate.md, junit.xml."""
+    progress: Progress | None = None
     overrides: tuple[OverrideInfo, ...] = ()
     created: datetime
     created_by: str

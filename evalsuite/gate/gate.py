@@ -133,7 +133,7 @@ def gate(
                 "a comparison is gated as it is: leave out everything but it, `policy`, "
                 "`looks` and `among`"
             )
-        return _gate_comparison(base, rules, looking, allow_missing, progress)
+        return gate_comparison(base, rules, looking, allow_missing, progress)
     check_keywords("gate", options, RunOptions)
     if checkpoint is None:
         raise InputError("`checkpoint` is needed, unless a comparison is gated")
@@ -230,13 +230,24 @@ def _check_policy(
         policy.rules_for(name, task.labels.names, task)
 
 
-def _gate_comparison(
+def gate_comparison(
     comparison: Comparison,
     policy: Policy,
     looking: Looking,
-    allow_missing: bool,
-    progress: Progress,
+    allow_missing: bool = False,
+    progress: Progress = SILENT,
 ) -> Gate:
+    """Hold a comparison to a policy, as `gate` does.
+
+    Parameters
+    ----------
+    comparison
+        With its predictions.
+    policy, allow_missing, progress
+        As for `gate`.
+    looking
+        The record of looks, and the models where they are known.
+    """
     if comparison.predictions is None:
         raise missing_predictions(comparison)
     names = [task.task for task in comparison.tasks]

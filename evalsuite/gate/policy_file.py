@@ -46,7 +46,7 @@ from saeval.stats.metrics.registry import ENTRY_POINTS, get_metric
 from saeval.suggest import closest, did_you_mean
 from saeval.tasks.registry import list_tasks
 from saeval.terminal_text import quoted
-from saeval.yaml_source import KeyPath, read_yaml_file
+from saeval.yaml_source import KeyPath, parse_yaml, read_yaml_file
 
 BUILT_IN = Path(__file__).with_name("default_policy.yaml")
 _KINDS: tuple[Kind, ...] = ("must_improve", "not_worse_by", "at_most", "at_least")
@@ -99,15 +99,38 @@ def load_policy(path: str | Path | Mapping[str, Any] | None) -> Policy:
     name = BUILT_IN_NAME if path is None else str(path)
     path = None if path is None else Path(path)
     try:
-        content, lines = read_yaml_file(path or BUILT_IN)
+        read = read_yaml_file(path or BUILT_IN)
     except YamlError as error:
         raise InputError(str(error)) from error
     except FileNotFoundError:
         raise InputError(f"{path}: no such policy file") from None
+    return _read_policy(read, name, str(path or BUILT_IN.name))
+
+
+def parse_policy(text: str, name: str) -> Policy:
+    """Read and check the text of a policy file, whoever wrote it.
+
+    `BUILT_IN_NAME` as its name makes it the built-in policy, of this version or an earlier one.
+
+    Raises
+    ------
+    InputError
+        One line for each mistake, with name and line.
+    """
+    source = BUILT_IN.name if name == BUILT_IN_NAME else name
+    try:
+        read = parse_yaml(text, source)
+    except YamlError as error:
+        raise InputError(str(error)) from error
+    return _read_policy(read, name, source)
+
+
+def _read_policy(read: tuple[Any, Mapping[KeyPath, int]], name: str, source: str) -> Policy:
+    content, lines = read
 
     def where(key: KeyPath) -> str:
         at = next(lines[key[:end]] for end in range(len(key), -1, -1) if key[:end] in lines)
-        return f"{path or BUILT_IN.name}:{at}"
+        return f"{source}:{at}"
 
     return _to_policy(content, name, where)
 

@@ -93,16 +93,26 @@ def load_training_data(checkpoint: AnyModel) -> TrainingData | None:
                 f"{error}; satrain writes it to say what the checkpoint was trained on: restore "
                 "it, or remove it to compare without that check"
             ) from error
-        schema = content.get("schema") if isinstance(content, dict) else None
-        if not str(schema).startswith("satrain.data/"):
-            continue
-        if schema != SCHEMA:
-            raise InputError(f"{path}: schema {quoted(schema)} is not {SCHEMA!r}; update saeval")
-        hashes = validate(_Manifest, content, str(path)).training
-        return TrainingData(
-            frozenset(hashes.ids), frozenset(hashes.texts), frozenset(hashes.clusters)
-        )
+        if (training := parse_training_data(content, str(path))) is not None:
+            return training
     return None
+
+
+def parse_training_data(content: object, where: str) -> TrainingData | None:
+    """What the content of a ``data.json`` says; None of one that is something else.
+
+    Raises
+    ------
+    InputError
+        If it is one of ours that cannot be read; the message begins with `where`.
+    """
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if not str(schema).startswith("satrain.data/"):
+        return None
+    if schema != SCHEMA:
+        raise InputError(f"{where}: schema {quoted(schema)} is not {SCHEMA!r}; update saeval")
+    hashes = validate(_Manifest, content, where).training
+    return TrainingData(frozenset(hashes.ids), frozenset(hashes.texts), frozenset(hashes.clusters))
 
 
 def list_model_folders(model: AnyModel) -> list[Path]:

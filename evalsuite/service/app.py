@@ -9,7 +9,15 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from saeval.evalsuite.service.answers import answer_errors
-from saeval.evalsuite.service.api import blobs, evaluations, health, runs
+from saeval.evalsuite.service.api import (
+    blobs,
+    comparisons,
+    evaluations,
+    health,
+    jobs,
+    runs,
+    verdicts,
+)
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.pages.rendering import STATIC
 from saeval.evalsuite.service.pages.routers import ROUTERS as PAGES
@@ -19,7 +27,10 @@ _ROUTERS = (
     health.router,
     blobs.router,
     runs.router,
+    comparisons.router,
+    verdicts.router,
     evaluations.router,
+    jobs.router,
     *PAGES,
 )
 

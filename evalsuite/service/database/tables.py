@@ -220,6 +220,8 @@ class Verdict(Base):
     look: Mapped[int | None]
     alpha: Mapped[float | None]
     gate_file: Mapped[str | None] = mapped_column(ForeignKey("blob.sha256"))
+    files: Mapped[dict[str, Any] | None]
+    progress: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now, index=True)
     created_by: Mapped[str]
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import base64
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -10,8 +12,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from saeval.evalsuite.service.context import Service
+from saeval.evalsuite.service.database.connect import make_engine
 from saeval.evalsuite.service.jobs.process import SETTINGS
 from saeval.evalsuite.service.settings import ServiceSettings
 
@@ -131,6 +135,47 @@ def test_only_one_of_the_processes(settings: ServiceSettings) -> None:
             wait_for(lambda: begun(settings) == 1)
             jobs.terminate()
             assert jobs.wait(20) == 143
+
+
+class Exploit:
+    """Leaves a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, (f"touch {self.path}",)
+
+
+def test_a_pickled_job_is_not_read(
+    settings: ServiceSettings, service: Service, tmp_path: Path
+) -> None:
+    with jobs_running(settings):
+        wait_for(lambda: begun(settings))
+    mark = tmp_path / "unpickled"
+    payload = base64.b64encode(pickle.dumps(Exploit(mark))).decode()
+    engine = make_engine(settings.jobs_url)
+    table = "workflow_status" if service.database.kind == "sqlite" else "dbos.workflow_status"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                f"INSERT INTO {table} (workflow_uuid, status, name, executor_id, created_at, "
+                "updated_at, application_version, queue_name, inputs, serialization, priority, "
+                "recovery_attempts) VALUES ('comparison-evil', 'ENQUEUED', 'job', NULL, 1, 1, "
+                "'1', 'compare', :payload, 'py_pickle', 0, 0)"
+            ),
+            {"payload": payload},
+        )
+    with jobs_running(settings):
+
+        def read() -> bool:
+            with engine.connect() as connection:
+                query = f"SELECT status FROM {table} WHERE workflow_uuid = 'comparison-evil'"
+                return connection.scalar(text(query)) != "ENQUEUED"
+
+        wait_for(read)
+    engine.dispose()
+    assert not mark.exists()
 
 
 def test_settings_reach_the_jobs_process_whole(settings: ServiceSettings) -> None:
