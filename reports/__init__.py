@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from saeval.reports.api import to_brief as to_brief
     from saeval.reports.api import to_csv as to_csv
     from saeval.reports.api import to_html as to_html
+    from saeval.reports.api import to_html_parts as to_html_parts
     from saeval.reports.api import to_json as to_json
     from saeval.reports.api import to_markdown as to_markdown
+    from saeval.reports.document import Links as Links
     from saeval.reports.plots import plot_confidence as plot_confidence
     from saeval.reports.plots import plot_forest as plot_forest
     from saeval.reports.plots import plot_frontier as plot_frontier
@@ -23,11 +25,14 @@ if TYPE_CHECKING:
     from saeval.reports.plots import plot_risk_coverage as plot_risk_coverage
     from saeval.reports.plots import plot_steps as plot_steps
     from saeval.reports.plots import plot_transitions as plot_transitions
+    from saeval.reports.render.html import HtmlParts as HtmlParts
     from saeval.reports.render.json import from_json as from_json
     from saeval.reports.render.json import gate_from_json as gate_from_json
     from saeval.reports.render.junit import to_junit as to_junit
 
 _HOMES = {
+    "HtmlParts": "saeval.reports.render.html",
+    "Links": "saeval.reports.document",
     "from_json": "saeval.reports.render.json",
     "gate_from_json": "saeval.reports.render.json",
     "plot_confidence": "saeval.reports.plots",
@@ -42,6 +47,7 @@ _HOMES = {
     "to_brief": "saeval.reports.api",
     "to_csv": "saeval.reports.api",
     "to_html": "saeval.reports.api",
+    "to_html_parts": "saeval.reports.api",
     "to_json": "saeval.reports.api",
     "to_junit": "saeval.reports.render.junit",
     "to_markdown": "saeval.reports.api",

@@ -12,7 +12,7 @@ from saeval.reports.build.comparison import comparison_report, comparison_summar
 from saeval.reports.build.frontier import PICTURE, frontier_report, frontier_summary
 from saeval.reports.build.gate import gate_report, gate_summary
 from saeval.reports.build.metacognition import metacognition_report, metacognition_summary
-from saeval.reports.document import Document
+from saeval.reports.document import NO_LINKS, Document, Links
 from saeval.reports.figures.frontier import frontier_picture, standalone
 from saeval.reports.render.console import print_document
 from saeval.reports.render.csv import (
@@ -22,7 +22,7 @@ from saeval.reports.render.csv import (
     metacognition_csv,
     series_csv,
 )
-from saeval.reports.render.html import render_html
+from saeval.reports.render.html import HtmlParts, render_html, render_parts
 from saeval.reports.render.json import dump
 from saeval.reports.render.junit import to_junit
 from saeval.reports.render.markdown import render_markdown
@@ -50,6 +50,33 @@ def to_html(result: Result, *, folders: Mapping[str, str] | None = None) -> str:
         name and in their order. Without them their names link nowhere.
     """
     return render_html(build_report(result, folders))
+
+
+def to_html_parts(
+    result: Result,
+    *,
+    gate: Gate | None = None,
+    folders: Mapping[str, str] | None = None,
+    links: Links = NO_LINKS,
+    heading: bool = True,
+) -> HtmlParts:
+    """The parts of `to_html` for the page of another program, under a strict policy of its own.
+
+    Parameters
+    ----------
+    result, folders
+        As for `to_html`.
+    gate
+        For a comparison that was held to a policy: what came of it, which the lead says.
+    links
+        For a comparison: addresses of pages of that program.
+    heading
+        Whether the lead of a comparison begins with an ``<h1>`` that names the models.
+    """
+    document = build_report(result, folders)
+    if isinstance(result, Comparison):
+        document = comparison_report(result, gate, links)
+    return render_parts(document, heading=heading)
 
 
 def to_markdown(result: Result, *, folders: Mapping[str, str] | None = None) -> str:

@@ -57,7 +57,7 @@ class Column:
 
     `detail` is small print beside the title. On a terminal `short` replaces the title, `from_width`
     is the least width that shows the column, `limit` cuts its texts (a wide one has room for twice
-    as much), and `wrap` breaks them. `target` is the anchor that the title links to on a page.
+    as much), and `wrap` breaks them. `address` is what the title links to on a page.
     """
 
     title: str = ""
@@ -67,7 +67,7 @@ class Column:
     from_width: int = 0
     limit: int = 0
     wrap: bool = False
-    target: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Cell:
         Small print under the value (in a matrix), before the interval.
     aside
         What only a page has room for.
-    target
-        Anchor of the section that it links to on a page, or nothing.
+    address
+        What it links to on a page (``#anchor``), or nothing.
     """
 
     text: str = ""
@@ -96,7 +96,7 @@ class Cell:
     interval: str = ""
     detail: str = ""
     aside: str = ""
-    target: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -321,6 +321,99 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """A sentence that a verdict rests on, and what it links to, if anything."""
+
+    text: str
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question of the first screen, answered by a badge and one plain sentence.
+
+    Attributes
+    ----------
+    question, badge, sentence
+        What is asked, and the answer.
+    reasons
+        What it rests on, where that is not the numbers below.
+    more
+        Links to where it is told at length.
+    command
+        How to have it answered, where it is not.
+    """
+
+    question: str
+    badge: Badge
+    sentence: str
+    reasons: tuple[Reason, ...] = ()
+    more: tuple[Jump, ...] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class KeyNumber:
+    """A difference that an answer rests on.
+
+    Attributes
+    ----------
+    title, where
+        The metric, and the task where there are several.
+    change, interval, values
+        The difference, its interval, and what it goes from and to.
+    badge
+        What it amounts to.
+    address
+        Of the task's section.
+    page
+        Of what explains it.
+    items
+        Of the items behind it; nothing where no page has them.
+    """
+
+    title: str
+    where: str
+    change: str
+    interval: str
+    values: str
+    badge: Badge
+    address: str
+    page: Jump
+    items: str = ""
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The first screen of a page: the answers, and the few numbers that carry them."""
+
+    answers: tuple[Answer, ...]
+    numbers: tuple[KeyNumber, ...]
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses outside the page, of which only the caller knows.
+
+    Attributes
+    ----------
+    statistics
+        Of a page of ``docs/statistics`` by its name (``auroc``).
+    items
+        Of the items of a task by its name.
+    ask_gate
+        Of where a verdict is asked for.
+    """
+
+    statistics: Callable[[str], str] | None = None
+    items: Callable[[str], str] | None = None
+    ask_gate: str = ""
+
+
+NO_LINKS = Links()
+
+
+@dataclass(frozen=True)
 class Cautions:
     """What a reader must know before believing the numbers."""
 
@@ -338,6 +431,8 @@ class Document:
         Of the page and of the Markdown; also the heading where there is no headline.
     models
         The models, base first.
+    lead
+        What a page begins with; other formats say it by the questions.
     notice
         What stands before everything else, such as what a gate decided; or None.
     headline, summary
@@ -358,6 +453,7 @@ class Document:
 
     title: str
     models: tuple[Span, ...] = ()
+    lead: Lead | None = None
     notice: Paragraph | None = None
     headline: str = ""
     summary: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from saeval.reports.document import Badge, Cell, Column, Row, Span, Table
+from saeval.reports.document import NO_LINKS, Badge, Cell, Column, Links, Row, Span, Table
 from saeval.reports.figures.svg import Drawing
 from saeval.reports.text.detectable import format_detectable
 from saeval.reports.text.metric_names import format_change, metric_name, metric_of
@@ -18,6 +18,7 @@ from saeval.reports.text.numbers import (
     format_value_interval,
 )
 from saeval.reports.text.significance import Sign, sign_of
+from saeval.reports.text.statistics_pages import statistics_page
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
@@ -61,7 +62,7 @@ def difference_cell(difference: float | None, limits: Interval | None, scale: Sc
     return Cell(format_difference(difference, scale), interval=interval)
 
 
-def change_cell(row: MetricComparison, level: float, target: str = "") -> Cell:
+def change_cell(row: MetricComparison, level: float, address: str = "") -> Cell:
     """The difference, what it amounts to, and small the two values with the interval."""
     scale = metric_of(row).scale
     sign = sign_of(row, level)
@@ -72,7 +73,7 @@ def change_cell(row: MetricComparison, level: float, target: str = "") -> Cell:
         badge=badge_of(sign),
         detail=values if known else "",
         interval=format_interval(row.confidence_interval, scale) if known else "",
-        target=target,
+        address=address,
     )
 
 
@@ -95,6 +96,7 @@ def metric_table(
     *,
     label: str,
     family: bool = False,
+    links: Links = NO_LINKS,
 ) -> Table:
     """A row per metric; `family` adds the p that are adjusted and each model's own interval."""
     return Table(
@@ -110,7 +112,7 @@ def metric_table(
         rows=tuple(
             Row(
                 (
-                    Cell(metric_name(row, task.abstention)),
+                    metric_cell(row, task, links),
                     _value_cell(row, "base", own_interval=family),
                     _value_cell(row, "checkpoint", own_interval=family),
                     *change_cells(row, level),
@@ -125,6 +127,12 @@ def metric_table(
         layout="wide",
         label=label,
     )
+
+
+def metric_cell(row: MetricComparison, task: TaskComparison, links: Links) -> Cell:
+    """The name of a metric, with a link to what explains it."""
+    page = links.statistics(statistics_page(row)) if links.statistics else ""
+    return Cell(metric_name(row, task.abstention), address=page)
 
 
 def change_columns(level: float) -> tuple[Column, ...]:

@@ -13,11 +13,13 @@ from html import escape
 
 from saeval.reports.build.cells import cells_of
 from saeval.reports.document import (
+    NO_LINKS,
     Block,
     Column,
     Details,
     Grid,
     Jump,
+    Links,
     Paragraph,
     Part,
     Quote,
@@ -52,7 +54,9 @@ _TITLES: dict[KindOfChange, str] = {
 }
 
 
-def changed_items_section(comparison: Comparison, anchors: Mapping[str, str]) -> Iterator[Section]:
+def changed_items_section(
+    comparison: Comparison, anchors: Mapping[str, str], links: Links = NO_LINKS
+) -> Iterator[Section]:
     """Some of the items of every task: broken first, then mended, then wrong on both sides.
 
     Parameters
@@ -61,6 +65,8 @@ def changed_items_section(comparison: Comparison, anchors: Mapping[str, str]) ->
         The comparison.
     anchors
         Of each task's section.
+    links
+        To other pages.
     """
     tasks = _tasks_with_items(comparison)
     if not tasks:
@@ -68,7 +74,12 @@ def changed_items_section(comparison: Comparison, anchors: Mapping[str, str]) ->
     room = _Room(PAGE_BYTES // len(tasks), WHOLE_BYTES // len(tasks))
     items = item_anchors(comparison)
     parts = tuple(
-        _part(task, replace(room), items[task.task], anchors[task.task]) for task in tasks
+        replace(
+            _part(task, replace(room)),
+            anchor=items[task.task],
+            jumps=tuple(_jumps(task, anchors[task.task], links)),
+        )
+        for task in tasks
     )
     note = (
         f"Responses are whole: of one longer than {format_count(RESPONSE_HEAD + RESPONSE_TAIL)} "
@@ -142,7 +153,13 @@ class _Room:
         return True
 
 
-def _part(task: TaskComparison, room: _Room, anchor: str, task_anchor: str) -> Part:
+def _jumps(task: TaskComparison, anchor: str, links: Links) -> Iterator[Jump]:
+    yield Jump("Its numbers", f"#{anchor}")
+    if links.items is not None:
+        yield Jump("All items", links.items(task.task))
+
+
+def _part(task: TaskComparison, room: _Room) -> Part:
     """A task's items, as many as there is room for; an eighth of it is for the sample."""
     sample_room = _Room(room.open // 8, 0)
     room.open -= sample_room.open
@@ -159,8 +176,7 @@ def _part(task: TaskComparison, room: _Room, anchor: str, task_anchor: str) -> P
         *_groups(replace(task, changed_items=changed), room),
         *_wrong_on_both_sides(task, sample, room),
     )
-    jump = Jump("Its numbers", f"#{task_anchor}")
-    return Part(title, blocks, anchor=anchor, short=task.task, jumps=(jump,))
+    return Part(title, blocks, short=task.task)
 
 
 def _missing(task: TaskComparison) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
+from dataclasses import replace
 
 from saeval.reports.build.cells import (
     EMPTY,
@@ -11,6 +11,7 @@ from saeval.reports.build.cells import (
     cells_of,
     change_cell,
     draw_later,
+    metric_cell,
     model_spans,
 )
 from saeval.reports.build.changed_items import (
@@ -18,9 +19,12 @@ from saeval.reports.build.changed_items import (
     item_anchors,
 )
 from saeval.reports.build.gate import gate_notice
+from saeval.reports.build.lead import POOLED, comparison_lead
 from saeval.reports.build.task import task_section
 from saeval.reports.document import (
+    NO_LINKS,
     Badge,
+    Block,
     Cautions,
     Cell,
     Column,
@@ -30,6 +34,8 @@ from saeval.reports.document import (
     Figure,
     Grid,
     Jump,
+    Links,
+    Only,
     Paragraph,
     Row,
     Section,
@@ -81,7 +87,9 @@ _TONES: dict[Verdict, Tone] = {
     "identical": "noise",
     "invalid": "worse",
 }
-_HEADLINE_METRICS, _POOLED = "headline", "pooled"
+_HEADLINE_METRICS = "headline"
+_MANY_TASKS = 8
+"""As columns of a table that a page shows."""
 _LONGEST_NAME = 18
 """Of a score in a terminal of 80 characters, where an interval must not be cut."""
 _ROOMY = 90
@@ -90,10 +98,13 @@ _ROOMIER = 104
 """The same for what an interval detects."""
 
 
-def comparison_report(comparison: Comparison, gate: Gate | None = None) -> Document:
+def comparison_report(
+    comparison: Comparison, gate: Gate | None = None, links: Links = NO_LINKS
+) -> Document:
     """All of it: words first, then the headline metrics, then every task.
 
-    What `gate` decided stands before them, if one held the comparison to a policy.
+    What `gate` decided stands before them, if one held the comparison to a policy; `links` are to
+    other pages.
     """
     texts = in_words(comparison)
     anchors = anchors_of([task.task for task in comparison.tasks], "task")
@@ -106,14 +117,23 @@ def comparison_report(comparison: Comparison, gate: Gate | None = None) -> Docum
     level = comparison.settings.confidence_level
     items = item_anchors(comparison)
     tasks = [
-        task_section(task, level, anchors[task.task], badges[task.task], tuple(_jumps(task, items)))
+        task_section(
+            task,
+            level,
+            anchors[task.task],
+            badges[task.task],
+            tuple(_jumps(task, items, links)),
+            links,
+        )
         for task in comparison.tasks
     ]
     if comparison.pooled is not None:
-        tasks.append(task_section(comparison.pooled, level, _POOLED, None, tuple(_jumps())))
+        jumps = (Jump("Headline metrics", f"#{_HEADLINE_METRICS}"),)
+        tasks.append(task_section(comparison.pooled, level, POOLED, None, jumps, links))
     return Document(
         title=f"{comparison.base.name} → {comparison.checkpoint.name}",
         models=model_spans(comparison.base.name, [comparison.checkpoint.name]),
+        lead=comparison_lead(comparison, gate, anchors, links),
         notice=None if gate is None else gate_notice(gate),
         headline=texts.headline,
         summary=texts.summary,
@@ -121,10 +141,10 @@ def comparison_report(comparison: Comparison, gate: Gate | None = None) -> Docum
         badges=tuple(badges.items()),
         cautions=_cautions(texts, comparison),
         sections=(
-            _headline_section(comparison, [*anchors.values(), _POOLED]),
+            _headline_section(comparison, [*anchors.values(), POOLED], links),
             *_forest_section(comparison),
             *tasks,
-            *changed_items_section(comparison, anchors),
+            *changed_items_section(comparison, anchors, links),
             _settings_section(comparison),
         ),
     )
@@ -179,16 +199,16 @@ def _cautions(texts: Words, comparison: Comparison) -> Cautions | None:
     return Cautions(CAUTIONS if gained else CAUTIONS_WITHOUT_GAIN, texts.cautions)
 
 
-def _jumps(
-    task: TaskComparison | None = None, items: Mapping[str, str] = MappingProxyType({})
-) -> Iterator[Jump]:
+def _jumps(task: TaskComparison, items: Mapping[str, str], links: Links) -> Iterator[Jump]:
     """From a task's section back up, and on to its items."""
     yield Jump("Headline metrics", f"#{_HEADLINE_METRICS}")
-    if task is not None and task.task in items:
-        yield Jump("Items", f"#{items[task.task]}")
+    if task.task in items:
+        yield Jump("Changed items", f"#{items[task.task]}")
+    if links.items is not None:
+        yield Jump("All items", links.items(task.task))
 
 
-def _headline_section(comparison: Comparison, anchors: Sequence[str]) -> Section:
+def _headline_section(comparison: Comparison, anchors: Sequence[str], links: Links) -> Section:
     """Metrics × tasks."""
     level = comparison.settings.confidence_level
     tasks = tasks_and_pooled(comparison)
@@ -197,20 +217,25 @@ def _headline_section(comparison: Comparison, anchors: Sequence[str]) -> Section
         for task in tasks
     ]
     names = dict.fromkeys(name for column in columns for name in column)
+    heads = {
+        name: metric_cell(column[name], task, links)
+        for task, column in zip(reversed(tasks), reversed(columns), strict=True)
+        for name in column
+    }
     table = Table(
         columns=(
             Column("Metric"),
             *(
-                Column(task.task, detail=format_items(task.items), target=anchor)
+                Column(task.task, detail=format_items(task.items), address=f"#{anchor}")
                 for task, anchor in zip(tasks, anchors, strict=False)
             ),
         ),
         rows=tuple(
             Row(
                 (
-                    Cell(name),
+                    heads[name],
                     *(
-                        change_cell(column[name], level, anchor) if name in column else EMPTY
+                        change_cell(column[name], level, f"#{anchor}") if name in column else EMPTY
                         for anchor, column in zip(anchors, columns, strict=False)
                     ),
                 )
@@ -231,7 +256,20 @@ def _headline_section(comparison: Comparison, anchors: Sequence[str]) -> Section
         *([AA_NOTE] if has_aa(comparison) else []),
     ]
     note = Paragraph(" ".join(filter(None, notes)), "note")
-    return Section("Headline metrics", _HEADLINE_METRICS, (table, note))
+    shown: tuple[Block, ...] = (table,)
+    if len(tasks) > _MANY_TASKS:
+        shown = (Only("html", (_turned(table),)), Only("markdown", (table,)))
+    return Section("Headline metrics", _HEADLINE_METRICS, (*shown, note))
+
+
+def _turned(table: Table) -> Table:
+    """Tasks × metrics, which many tasks have room for."""
+    metrics = (Column(row.cells[0].text, address=row.cells[0].address) for row in table.rows)
+    rows = (
+        Row((Cell(task.title, address=task.address), *(row.cells[place] for row in table.rows)))
+        for place, task in enumerate(table.columns[1:], start=1)
+    )
+    return replace(table, columns=(Column("Task"), *metrics), rows=tuple(rows))
 
 
 def _forest_section(comparison: Comparison) -> Iterator[Section]:

@@ -16,12 +16,14 @@ from saeval.reports.build.task_details import (
 )
 from saeval.reports.build.task_tests import detail_parts, transition_table
 from saeval.reports.document import (
+    NO_LINKS,
     Badge,
     Block,
     Details,
     Figure,
     Grid,
     Jump,
+    Links,
     Only,
     Paragraph,
     Section,
@@ -48,6 +50,7 @@ def task_section(
     anchor: str,
     badge: Badge | None,
     jumps: tuple[Jump, ...] = (),
+    links: Links = NO_LINKS,
 ) -> Section:
     """Everything about one task, or about the pooled items, which have no verdict.
 
@@ -63,6 +66,8 @@ def task_section(
         The verdict.
     jumps
         Links after its heading.
+    links
+        To other pages.
     """
     return Section(
         title=task.task,
@@ -88,6 +93,7 @@ def task_section(
                         level,
                         label=f"All metrics of {task.task}",
                         family=True,
+                        links=links,
                     ),
                     Paragraph(UNADJUSTED_NOTE, "note"),
                 ),

@@ -6,10 +6,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from saeval.reports.build.lead import EVIDENCE
 from saeval.reports.document import (
     ContentsEntry,
     Document,
@@ -28,9 +30,9 @@ from saeval.terminal_text import one_line, printable
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-CONTENTS = "contents"
-"""Anchor of the list of contents, which sections link back to."""
-_COMMAND = re.compile(r"(?m)^([ \t]*)::")
+CONTENTS, ANSWERS = "contents", "answers"
+"""Anchors of the list of contents, which sections link back to, and of the first screen."""
+_COMMAND, _ESCAPED = re.compile(r"(?m)^([ \t]*)::"), r"\1&#58;:"
 
 
 def render_html(document: Document) -> str:
@@ -46,18 +48,23 @@ def render_html(document: Document) -> str:
         .get_template("page.html")
         .render(
             document=document,
+            heading=True,
             contents=contents_of(document),
             style=Markup(style),
             style_hash=_hash(style),
         )
     )
-    return _COMMAND.sub(r"\1&#58;:", page)
+    return _COMMAND.sub(_ESCAPED, page)
 
 
 def contents_of(document: Document) -> tuple[ContentsEntry, ...]:
     """The sections that a page has, grouped as they say, with their parts that have an anchor."""
-    shown = [section for section in document.sections if section.only in (None, "html")]
     entries: list[ContentsEntry] = []
+    if document.lead is not None:
+        entries.append(ContentsEntry("The two answers", ANSWERS))
+    if document.lead is not None and document.questions:
+        entries.append(ContentsEntry("Evidence, cost and cautions", EVIDENCE))
+    shown = [section for section in document.sections if section.only in (None, "html")]
     for group, members in groupby(shown, key=lambda section: section.group):
         own = [
             ContentsEntry(section.title, section.anchor, tuple(_parts(section)))
@@ -73,6 +80,59 @@ def _parts(section: Section) -> Iterator[ContentsEntry]:
     for block in section.blocks:
         if isinstance(block, Part) and block.anchor:
             yield ContentsEntry(block.short or block.title, block.anchor)
+
+
+@dataclass(frozen=True)
+class HtmlParts:
+    """A report for the page of another program.
+
+    The markup is safe: every text in it is escaped, and it has no script, no ``style`` and no
+    ``on…`` attribute, so that a Content-Security-Policy of ``style-src 'self'`` shows it rightly.
+
+    Attributes
+    ----------
+    title
+        Of the page, as plain text.
+    lead
+        The first screen, as HTML; empty of a result that has none.
+    body
+        The rest of the report, as HTML.
+    contents
+        What the page has, for its navigation. Sections link back to the anchor ``contents``.
+    style_sheet
+        CSS for a file that the page links to. Its classes begin with ``sa-``, its custom properties
+        with ``--sa-``, and its rules are about ``.sa-report``, the class of the outermost element.
+    """
+
+    title: str
+    lead: str
+    body: str
+    contents: tuple[ContentsEntry, ...]
+    style_sheet: str
+
+
+def render_parts(document: Document, *, heading: bool = True) -> HtmlParts:
+    """The document for the page of another program.
+
+    Parameters
+    ----------
+    document
+        The report.
+    heading
+        Whether the lead begins with an ``<h1>`` that names the models.
+    """
+
+    def render(name: str) -> str:
+        text = _environment().get_template(name).render(document=document, heading=heading)
+        return f'<div class="sa-report">\n{_COMMAND.sub(_ESCAPED, text)}</div>\n'
+
+    return HtmlParts(
+        title=one_line(document.title),
+        lead=render("lead.html") if document.lead is not None else "",
+        body=render("report.html"),
+        contents=contents_of(document),
+        style_sheet=style_sheet(),
+    )
 
 
 @cache

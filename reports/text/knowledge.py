@@ -40,7 +40,7 @@ ANSWERS: dict[Answer, str] = {
 }
 """The gravest first."""
 
-_TONES: dict[str, Tone] = {
+TONES: dict[str, Tone] = {
     "lost": "worse",
     "only says so": "worse",
     "only refuses more": "worse",
@@ -149,7 +149,7 @@ def answer_knowledge(comparison: Comparison) -> Question:
     evidence = [f"{title}: {sentence_of(said, tasks)}." for title, said in found.items() if said]
     evidence[2:2] = _left_out(tasks)
     doubts = list(dict.fromkeys(_doubts(tasks, level)))
-    tone = _TONES[groups[0][0]] if len(groups) == 1 else "mixed"
+    tone = TONES[groups[0][0]] if len(groups) == 1 else "mixed"
     return Question(KNOWS, f"{answer}.", (*evidence, *doubts), tone)
 
 

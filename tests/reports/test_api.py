@@ -30,6 +30,8 @@ def test_the_same_comparison_gives_the_same_texts():
 
 def test_the_public_face():
     assert saeval.reports.__all__ == [
+        "HtmlParts",
+        "Links",
         "from_json",
         "gate_from_json",
         "plot_confidence",
@@ -44,6 +46,7 @@ def test_the_public_face():
         "to_brief",
         "to_csv",
         "to_html",
+        "to_html_parts",
         "to_json",
         "to_junit",
         "to_markdown",
