@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from saeval.reports.text.significance import tasks_and_pooled
 from saeval.stats._core.interval import Interval
@@ -127,10 +128,13 @@ def metacognition_csv(result: Metacognition) -> str:
 
 def csv_text(columns: Sequence[str], rows: Iterable[tuple[Value, ...]]) -> str:
     """A table with a header line; text that a spreadsheet would run is made harmless."""
+    return csv_lines(chain([tuple(columns)], rows))
+
+
+def csv_lines(rows: Iterable[tuple[Value, ...]]) -> str:
+    """Lines of a table, as `csv_text` writes them."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    csv.writer(out, lineterminator="\n").writerows([_safe(cell) for cell in row] for row in rows)
     return out.getvalue()
 
 
