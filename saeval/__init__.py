@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         RunFolderError,
         SaevalError,
     )
+    from saeval.evalsuite.client.client import Client
     from saeval.evalsuite.compare.checkpoints import compare_checkpoints
     from saeval.evalsuite.compare.comparison import compare
     from saeval.evalsuite.compare.folder import load_comparison
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from saeval.evalsuite.metacognition.metacognition import metacognition
     from saeval.evalsuite.models.convert import convert
     from saeval.evalsuite.models.predictions import read_predictions
+    from saeval.evalsuite.models.push import pull, push
     from saeval.evalsuite.run.model_run import run
     from saeval.evalsuite.store.prediction import Prediction
     from saeval.stats.compare.config import StatsConfig as StatsConfig
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointSeries",
+    "Client",
     "Comparison",
     "EngineConfig",
     "EngineError",
@@ -63,6 +66,8 @@ __all__ = [
     "gate",
     "load_comparison",
     "metacognition",
+    "pull",
+    "push",
     "read_predictions",
     "run",
 ]
@@ -76,6 +81,7 @@ _MODULES = {
         "RunFolderError",
         "SaevalError",
     ),
+    "saeval.evalsuite.client.client": ("Client",),
     "saeval.evalsuite.compare.checkpoints": ("compare_checkpoints",),
     "saeval.evalsuite.compare.comparison": ("compare",),
     "saeval.evalsuite.compare.folder": ("load_comparison",),
@@ -89,6 +95,7 @@ _MODULES = {
     "saeval.evalsuite.metacognition.metacognition": ("metacognition",),
     "saeval.evalsuite.models.convert": ("convert",),
     "saeval.evalsuite.models.predictions": ("read_predictions",),
+    "saeval.evalsuite.models.push": ("pull", "push"),
     "saeval.evalsuite.run.model_run": ("run",),
     "saeval.evalsuite.store.prediction": ("Prediction",),
     "saeval.stats.compare.config": ("StatsConfig",),

@@ -16,6 +16,7 @@ from saeval.evalsuite.cli.gate import gate
 from saeval.evalsuite.cli.metacognition import metacognition
 from saeval.evalsuite.cli.options import CONTEXT
 from saeval.evalsuite.cli.power import power
+from saeval.evalsuite.cli.push import login, pull, push
 from saeval.evalsuite.cli.report import report
 from saeval.evalsuite.cli.run import run
 from saeval.evalsuite.cli.serve import serve
@@ -56,6 +57,9 @@ for command in (
     power,
     baseline,
     serve,
+    push,
+    pull,
+    login,
     tasks,
 ):
     cli.add_command(command)

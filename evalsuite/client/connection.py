@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json as json_module
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay
@@ -17,15 +15,16 @@ from tenacity.stop import stop_when_event_set
 from tenacity.wait import wait_exponential, wait_random
 from typing_extensions import Self
 
-from saeval.errors import InputError, SaevalError
+import saeval.errors
+from saeval.errors import SaevalError
+from saeval.evalsuite.client.tokens import find_access
 from saeval.files import replace_file
-from saeval.terminal_text import one_line, without_secrets
+from saeval.terminal_text import one_line
 
-TOKEN_VARIABLE = "SAEVAL_TOKEN"
 _SAFE_TO_REPEAT = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
-_AWAY = (429, 502, 503, 504)
+_NOT_DONE, _PERHAPS_DONE = (429, 503), (500, 502, 504)
 _LARGEST_ANSWER = 64 * 2**20
-_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+_SECONDS, _CONNECT_SECONDS = 30.0, 10.0
 
 
 class RequestError(SaevalError):
@@ -46,6 +45,14 @@ class RequestError(SaevalError):
         self.status, self.kind, self.detail = status, kind, detail
 
 
+def _class_of(kind: str) -> type[RequestError]:
+    """What to raise for an error of the server: it is also one of ours, if there is such a one."""
+    ours = getattr(saeval.errors, kind, None)
+    if not (isinstance(ours, type) and issubclass(ours, SaevalError)) or ours is SaevalError:
+        return RequestError
+    return type(kind, (RequestError, ours), {})
+
+
 class UnreachableError(SaevalError):
     """The server does not answer, or says that it is away or busy."""
 
@@ -63,10 +70,8 @@ class Connection:
 
     Parameters
     ----------
-    server
-        Its address, such as ``https://evals.example``.
-    token
-        Of its access tokens; None for that of ``SAEVAL_TOKEN``.
+    server, token, insecure
+        See `saeval.evalsuite.client.tokens.find_access`.
     patience
         Seconds for which a request is sent again to a server that does not answer.
     stopped
@@ -75,31 +80,30 @@ class Connection:
     Raises
     ------
     InputError
-        If the address is none, or there is no token.
+        If the address is none, there is no token, or it would go over plain http.
     """
 
     def __init__(
         self,
-        server: str,
+        server: str | None = None,
         token: str | None = None,
         *,
+        insecure: bool = False,
         patience: float = 60.0,
         stopped: Event | None = None,
     ) -> None:
-        self.server = check_address(server)
-        token = os.environ.get(TOKEN_VARIABLE, "").strip() if token is None else token
-        if not token:
-            raise InputError(
-                f"{self.server}: a token is needed: set {TOKEN_VARIABLE}, or give token=…"
-            )
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise InputError("a token holds letters, digits, _ and - alone")
+        access = find_access(server, token, insecure=insecure)
+        self.server = access.server
         self._patience = patience
         self._stopped = stopped or Event()
         self._http = httpx.Client(
             base_url=self.server,
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-            timeout=_TIMEOUT,
+            headers={
+                "Authorization": f"Bearer {access.token}",
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+            },
+            timeout=httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS),
             follow_redirects=False,
         )
 
@@ -123,6 +127,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         may_repeat: bool | None = None,
+        timeout: float = _SECONDS,
     ) -> httpx.Response:
         """The answer of the server, read whole.
 
@@ -132,6 +137,8 @@ class Connection:
             As httpx has them.
         may_repeat
             Whether doing it twice does no harm; None for yes unless it is a POST.
+        timeout
+            Seconds for which the server may be silent.
 
         Raises
         ------
@@ -146,7 +153,13 @@ class Connection:
             with (
                 attempt,
                 self._send(
-                    method, path, json=json, content=content, headers=headers, params=params
+                    method,
+                    path,
+                    json=json,
+                    content=content,
+                    headers=headers,
+                    params=params,
+                    timeout=httpx.Timeout(timeout, connect=_CONNECT_SECONDS),
                 ) as sent,
             ):
                 answer = _whole(sent)
@@ -154,9 +167,17 @@ class Connection:
         return answer
 
     def download(
-        self, path: str, target: Path, *, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        target: Path,
+        *,
+        headers: Mapping[str, str] | None = None,
+        heard: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """Write what the server answers into a file, which is there when all has come."""
+        """Write what the server answers into a file, which is there when all has come.
+
+        `heard` is told of so many bytes more.
+        """
         for attempt in self._attempts(repeatable=True):
             with (
                 attempt,
@@ -165,6 +186,7 @@ class Connection:
             ):
                 for block in answer.iter_bytes():
                     file.write(block)
+                    heard(len(block))
 
     @contextmanager
     def _send(self, method: str, path: str, **options: Any) -> Iterator[httpx.Response]:
@@ -176,7 +198,7 @@ class Connection:
                 self._raise_problem(_whole(answer))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise UnreachableError(f"{self.server}: does not answer ({error})") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _UnknownError(
                 f"{self.server}: the connection broke ({error or type(error).__name__})"
             ) from error
@@ -190,11 +212,12 @@ class Connection:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             pass  # a proxy answered
         message = f"{self.server}: {message}"
-        if answer.status_code in _AWAY:
-            raise UnreachableError(message, _seconds(answer.headers.get("Retry-After")))
+        if answer.status_code in _NOT_DONE + _PERHAPS_DONE:
+            away = UnreachableError if answer.status_code in _NOT_DONE else _UnknownError
+            raise away(message, _seconds(answer.headers.get("Retry-After")))
         if answer.is_redirect:
             message = f"{self.server}: leads elsewhere; give the address that it leads to"
-        raise RequestError(message, answer.status_code, kind, detail)
+        raise _class_of(kind)(message, answer.status_code, kind, detail)
 
     def _attempts(self, repeatable: bool) -> Retrying:
         def is_worth_it(error: BaseException) -> bool:
@@ -211,31 +234,6 @@ class Connection:
             sleep=sleep,
             reraise=True,
         )
-
-
-def check_address(server: str) -> str:
-    """A server's address without a slash at its end.
-
-    Raises
-    ------
-    InputError
-        If it is none, or holds a password.
-    """
-    try:
-        parts = urlsplit(server)
-        _ = parts.port
-    except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(
-            f"{one_line(without_secrets(server), 200)!r} is no address of a server; give "
-            "http://host:port"
-        )
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise InputError(
-            f"a server's address holds no password, query or fragment; set {TOKEN_VARIABLE} instead"
-        )
-    return server.rstrip("/")
 
 
 _EXPONENTIAL = wait_exponential(multiplier=0.2, max=5.0) + wait_random(0, 0.2)

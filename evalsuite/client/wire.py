@@ -125,7 +125,8 @@ class RunUpload(_Sent):
     ----------
     files
         SHA-256 of each file by its path in the run folder: ``manifest.json`` (left out for answers
-        of another program) and ``predictions/<task>.parquet``.
+        of another program), ``predictions/<task>.parquet``, and perhaps ``data.json``, which says
+        what the checkpoint was trained on.
     """
 
     name: Line
@@ -134,7 +135,7 @@ class RunUpload(_Sent):
     seed: Seed | None = None
     step: Step | None = None
     training: Mapping[str, Any] | None = None
-    """What the checkpoint was trained on, as ``data.json`` in its folder says."""
+    """What the checkpoint was trained on, in short: shown, and not compared with."""
 
 
 class MetricSummary(_Wire):

@@ -25,7 +25,6 @@ from saeval.evalsuite.importers.rows import FRAME
 from saeval.evalsuite.importers.tables import is_frame, is_saved_dataset, read_frame
 from saeval.evalsuite.models.adapter_config import read_adapter_config
 from saeval.evalsuite.models.types import (
-    TRAINING_DATA,
     AnyModel,
     LocalModel,
     Model,
@@ -44,6 +43,7 @@ from saeval.evalsuite.store.general import RIGHT, is_known
 from saeval.evalsuite.store.general import task_of as general_task_of
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.parquet_predictions import read_table
+from saeval.evalsuite.store.paths import TRAINING_DATA
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
 from saeval.evalsuite.store.table import PredictionTable, by_task
 from saeval.hub import ADAPTER_FILES, check_model_folder, download_model, is_hub_id

@@ -17,7 +17,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from saeval.errors import InputError
-from saeval.evalsuite.models.types import TRAINING_DATA, AnyModel, LocalModel, SavedPredictions
+from saeval.evalsuite.models.types import AnyModel, LocalModel, SavedPredictions
+from saeval.evalsuite.store.paths import TRAINING_DATA
 from saeval.evalsuite.store.prediction import Prediction
 from saeval.json_source import parse_json, read_bytes, validate
 from saeval.tasks.data.fingerprint import fingerprint_item
@@ -74,14 +75,26 @@ class TrainingData:
 def load_training_data(checkpoint: AnyModel) -> TrainingData | None:
     """What a checkpoint was trained on, or None where that is not known.
 
-    It is looked for in the model's or adapter's folder, also if a finished run names it, and
-    beside a file of predictions. A ``data.json`` that is something else is left alone.
+    It is looked for in the model's or adapter's folder, also if a finished run names it, in the
+    run folder, and beside a file of predictions. A ``data.json`` that is something else is left
+    alone.
 
     Raises
     ------
     InputError
         If one of ours cannot be read.
     """
+    found = _find(checkpoint)
+    return None if found is None else found[1]
+
+
+def find_training_data(checkpoint: AnyModel) -> Path | None:
+    """The file that says what a checkpoint was trained on; errors as `load_training_data`."""
+    found = _find(checkpoint)
+    return None if found is None else found[0]
+
+
+def _find(checkpoint: AnyModel) -> tuple[Path, TrainingData] | None:
     for folder in list_model_folders(checkpoint):
         path = folder / TRAINING_DATA
         if not path.is_file():
@@ -94,7 +107,7 @@ def load_training_data(checkpoint: AnyModel) -> TrainingData | None:
                 "it, or remove it to compare without that check"
             ) from error
         if (training := parse_training_data(content, str(path))) is not None:
-            return training
+            return path, training
     return None
 
 
@@ -123,5 +136,6 @@ def list_model_folders(model: AnyModel) -> list[Path]:
         return []
     source = model.manifest.model if model.manifest else None
     named = source and (source.adapter or source.folder)
-    beside = dict.fromkeys(path.parent for path in model.files)
+    runs = [path.parent.parent for path in model.files] if model.manifest else []
+    beside = dict.fromkeys([*runs, *(path.parent for path in model.files)])
     return [*([Path(named)] if named else []), *beside]

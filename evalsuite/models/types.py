@@ -18,9 +18,6 @@ from saeval.evalsuite.store.table import PredictionTable
 from saeval.hub import hash_files, model_content
 from saeval.weights import check_weights
 
-TRAINING_DATA = "data.json"
-"""In a checkpoint's folder: what it was trained on, as `satrain run` writes it."""
-
 
 @dataclass(frozen=True)
 class LocalModel:

@@ -12,6 +12,8 @@ from saeval.evalsuite.store.hashing import hash_text
 
 RUNS = Path("saeval-runs")
 """Where results go that were given no folder."""
+TRAINING_DATA = "data.json"
+"""In a checkpoint's folder: what it was trained on, as `satrain run` writes it."""
 
 
 def readable(name: str) -> str:

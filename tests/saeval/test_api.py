@@ -21,11 +21,11 @@ from saeval.stats.metrics.metric import Metric
 from saeval.stats.metrics.registry import register_metric, unregister_metric
 
 PUBLIC = [
-    "CheckpointSeries", "Comparison", "EngineConfig", "EngineError", "Gate", "InputError",
+    "CheckpointSeries", "Client", "Comparison", "EngineConfig", "EngineError", "Gate", "InputError",
     "ModelError", "PairingError", "Policy", "Prediction", "RunConfig", "RunFolderError",
     "SaevalError", "StatsConfig", "__version__", "compare", "compare_checkpoints", "convert",
     "export", "frontier",
-    "gate", "load_comparison", "metacognition", "read_predictions", "run",
+    "gate", "load_comparison", "metacognition", "pull", "push", "read_predictions", "run",
 ]  # fmt: skip
 FUNCTIONS = [name for name in PUBLIC if name.islower() and not name.startswith("_")]
 FEW = {"n_resamples": 1000}

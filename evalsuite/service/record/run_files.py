@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.compute as pc
 
 from saeval.errors import InputError
+from saeval.evalsuite.client.files import ANSWERS, is_run_file
 from saeval.evalsuite.models.resolve import read_parquet_answers, resolve_model
+from saeval.evalsuite.models.training_data import load_training_data
 from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.errors import RefusedError
-from saeval.evalsuite.store.manifest import MANIFEST
+from saeval.evalsuite.store.manifest import MANIFEST, RunManifest
 from saeval.evalsuite.store.parquet_file import open_parquet
+from saeval.evalsuite.store.paths import TRAINING_DATA
 from saeval.evalsuite.store.prediction import PREDICTIONS
 from saeval.evalsuite.store.run_folder import read_run
 from saeval.files import make_folder
 
-_ANSWERS = re.compile(rf"{PREDICTIONS}/(\w[\w.-]{{0,99}})\.parquet")
-_LONGEST_NAME = 200
-"""Bytes, which file systems count."""
+_LARGEST_TRAINING_DATA = 256 * 2**20
 
 
 def answers_of(files: Mapping[str, str]) -> dict[str, str]:
@@ -38,15 +39,13 @@ def answers_of(files: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, sha256 in files.items():
-        if name == MANIFEST:
-            continue
-        match = _ANSWERS.fullmatch(name)
-        if match is None or len(name.encode()) > _LONGEST_NAME:
+        if not is_run_file(name):
             raise RefusedError(
-                f"a run has no file {name[:100]!r}; its files are {MANIFEST} and "
+                f"a run has no file {name[:100]!r}; its files are {MANIFEST}, {TRAINING_DATA} and "
                 f"{PREDICTIONS}/TASK.parquet"
             )
-        found[match[1]] = sha256
+        if match := ANSWERS.fullmatch(name):
+            found[match[1]] = sha256
     if not found:
         raise RefusedError(f"a run needs answers: files named {PREDICTIONS}/TASK.parquet")
     return found
@@ -142,8 +141,20 @@ def tasks_in(path: Path) -> list[str]:
 
 
 def _read(folder: Path, files: Mapping[str, str], argument: str, name: str) -> SavedPredictions:
+    if TRAINING_DATA in files:
+        size = (folder / TRAINING_DATA).stat().st_size
+        if size > _LARGEST_TRAINING_DATA:
+            raise InputError(f"{TRAINING_DATA}: is of {size} bytes, which none is")
+    saved = _read_answers(folder, files, argument, name)
+    load_training_data(saved)
+    return saved
+
+
+def _read_answers(
+    folder: Path, files: Mapping[str, str], argument: str, name: str
+) -> SavedPredictions:
     if MANIFEST not in files:
-        paths = [folder / file for file in sorted(files)]
+        paths = [folder / file for file in sorted(files) if ANSWERS.fullmatch(file)]
         read = read_parquet_answers(argument, name, paths)
         if sorted(read.predictions) != sorted(task for path in paths for task in tasks_in(path)):
             raise InputError(f"{argument}: the answers to a task must be in one file")
@@ -160,4 +171,12 @@ def _read(folder: Path, files: Mapping[str, str], argument: str, name: str) -> S
         )
     found = resolve_model(run)
     assert isinstance(found, SavedPredictions)
-    return found
+    return replace(found, manifest=_without_paths(run.manifest))
+
+
+def _without_paths(manifest: RunManifest) -> RunManifest:
+    """Without folders of another machine, in which nothing must be looked for on this one."""
+    if manifest.model is None:
+        return manifest
+    source = manifest.model.model_copy(update={"folder": None, "adapter": None})
+    return manifest.model_copy(update={"model": source})

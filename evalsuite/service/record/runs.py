@@ -59,7 +59,7 @@ def create_run(service: Service, upload: RunUpload, who: str) -> tuple[RunInfo, 
     """A run of files that are there, to be checked; and whether it is new.
 
     The same answers of the same model, asked in the same way, are the same run: what else was said
-    of it is kept if nothing was said before.
+    of it is kept if nothing was said before, and one that was refused or failed is checked again.
 
     Raises
     ------
@@ -79,7 +79,11 @@ def create_run(service: Service, upload: RunUpload, who: str) -> tuple[RunInfo, 
         run = session.get(Run, declared.run_id)
         if run is not None:
             _add_to(run, upload)
-            return run_info(run), False
+            if run.state not in ("refused", "failed"):
+                return run_info(run), False
+            run.state, run.reason, run.files = "queued", None, dict(upload.files)
+            write_audit(session, who, "run.repeat", run.id, {"files": run.files})
+            return run_info(run), True
         run = Run(
             id=declared.run_id,
             name=upload.name,

@@ -14,12 +14,8 @@ from typing import Any
 import pytest
 
 from saeval.errors import InputError
-from saeval.evalsuite.client.connection import (
-    Connection,
-    RequestError,
-    UnreachableError,
-    check_address,
-)
+from saeval.evalsuite.client.addresses import check_address
+from saeval.evalsuite.client.connection import Connection, RequestError, UnreachableError
 
 
 class Scripted:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 pytest.importorskip("fastapi")
 
+import uvicorn
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
@@ -107,3 +110,16 @@ def http(service: Service, token: Callable[[Scope], str]) -> Iterator[TestClient
     headers = {"Authorization": f"Bearer {token('admin')}"}
     with TestClient(create_app(service), headers=headers, follow_redirects=False) as client:
         yield client
+
+
+@pytest.fixture
+def live(service: Service) -> Iterator[str]:
+    """Address of the application on a port of its own, over real HTTP."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="critical"))
+    thread = Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+    listening.close()
