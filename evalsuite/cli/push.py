@@ -61,7 +61,7 @@ def push(
     progress = progress_of({"quiet": quiet, "json": False, "brief": False})
     (given,) = with_columns((run,), columns)
     with Client(server, insecure=insecure) as client:
-        info = send(given, client, progress=progress, **said)
+        info = send(given, server=client, progress=progress, **said)
         print(f"{client.server}/runs/{info.id}")
 
 
@@ -94,7 +94,7 @@ def pull(address: str, out: Path | None, insecure: bool, quiet: bool) -> None:
     if found is None:
         raise click.BadParameter("give URL/runs/ID or URL/baselines/NAME", param_hint="URL/runs/ID")
     with Client(found.server, insecure=insecure) as client:
-        print(fetch(address, out, client=client, progress=progress))
+        print(fetch(address, out=out, client=client, progress=progress))
 
 
 @click.command(context_settings=CONTEXT)

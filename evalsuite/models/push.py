@@ -38,8 +38,8 @@ _LONGEST_LIST = 20
 
 def push(
     run: Model,
-    server: str | Client | None = None,
     *,
+    server: str | Client | None = None,
     name: str | None = None,
     recipe: str | None = None,
     seed: int | None = None,
@@ -76,7 +76,7 @@ def push(
 
     Examples
     --------
-    >>> saeval.push("runs/base", "https://evals.example").id              # doctest: +SKIP
+    >>> saeval.push("runs/base", server="https://evals.example").id       # doctest: +SKIP
     '1f0c9a5be2d84c07b1a3'
     """
     with (
@@ -99,8 +99,8 @@ def push(
 
 def pull(
     run: str,
-    out: str | Path | None = None,
     *,
+    out: str | Path | None = None,
     client: Client | None = None,
     progress: Progress = SILENT,
 ) -> Path:
@@ -132,14 +132,14 @@ def pull(
 
     Examples
     --------
-    >>> saeval.pull("https://evals.example/baselines/main", "main")       # doctest: +SKIP
+    >>> saeval.pull("https://evals.example/baselines/main", out="main")   # doctest: +SKIP
     """
     address = parse_record_address(run)
     if address is None:
         raise InputError(f"{run}: is no run of a server; give URL/runs/ID or URL/baselines/NAME")
     if client is None:
         with Client(address.server) as client:
-            return pull(run, out, client=client, progress=progress)
+            return pull(run, out=out, client=client, progress=progress)
     named = address.name
     info = client.run(named) if address.kind == "runs" else client.baseline(named).run
     folder = Path(out) if out is not None else RUNS / f"{readable(info.name)}-{info.id[:8]}"

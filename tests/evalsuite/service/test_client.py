@@ -71,15 +71,15 @@ def test_a_run_comes_back_byte_for_byte(
 ) -> None:
     packed = saeval.convert(run_folder(tmp_path / "run"), tmp_path / "packed", to="parquet")
     sent = count_parts(client, monkeypatch)
-    info = saeval.push(packed, client, recipe="mixed", seed=1, step=400)
+    info = saeval.push(packed, server=client, recipe="mixed", seed=1, step=400)
     assert (info.name, info.state, info.recipe, info.step, len(sent)) == (
         "qwen", "queued", "mixed", 400, 2,
     )  # fmt: skip
-    again = saeval.push(packed, client)
+    again = saeval.push(packed, server=client)
     assert (again.id, len(sent)) == (info.id, 2), "what is there is not sent again"
     check_run(service, info.id)
     assert client.wait_for(again).state == "ready"
-    pulled = saeval.pull(f"{client.server}/runs/{info.id}", tmp_path / "pulled", client=client)
+    pulled = saeval.pull(f"{client.server}/runs/{info.id}", out=tmp_path / "pulled", client=client)
     assert contents(pulled) == contents(packed)
     lines = saeval.convert(pulled, tmp_path / "lines", to="jsonl")
     assert (
@@ -87,7 +87,7 @@ def test_a_run_comes_back_byte_for_byte(
         == (tmp_path / "run/predictions/fever.jsonl").read_bytes()
     )
     with pytest.raises(InputError, match="is there already"):
-        saeval.pull(f"{client.server}/runs/{info.id}", pulled, client=client)
+        saeval.pull(f"{client.server}/runs/{info.id}", out=pulled, client=client)
 
 
 def test_a_run_in_lines_is_packed_alike_each_time(
@@ -95,8 +95,8 @@ def test_a_run_in_lines_is_packed_alike_each_time(
 ) -> None:
     folder = run_folder(tmp_path / "run")
     sent = count_parts(client, monkeypatch)
-    first = saeval.push(folder, client)
-    again = saeval.push(saeval.read_predictions(folder), client)
+    first = saeval.push(folder, server=client)
+    again = saeval.push(saeval.read_predictions(folder), server=client)
     assert (again.id, len(sent)) == (first.id, 2)
 
 
@@ -108,7 +108,7 @@ def test_a_baseline_is_packed_from_its_pinned_answers(
     saved = saeval.read_predictions(folder)
     assert saved.manifest is not None
     open_store(str(tmp_path / "store")).put(pin_run("main", saved.manifest, saved.predictions))
-    info = saeval.push("baseline:main", client)
+    info = saeval.push("baseline:main", server=client)
     check_run(service, info.id)
     run = client.run(info.id)
     assert (run.state, run.tasks[0].answers) == ("ready", 30)
@@ -120,8 +120,8 @@ def test_answers_of_other_programs_are_pushed(
     lines = [prediction(n, LABELS[n % 2], task=task) for task in ("fever", "vitaminc")
              for n in range(6)]  # fmt: skip
     (tmp_path / "answers.jsonl").write_text("".join(own.to_line() for own in lines))
-    info = saeval.push(str(tmp_path / "answers.jsonl"), client, name="of a script")
-    again = saeval.push(str(tmp_path / "answers.jsonl"), client, name="of a script")
+    info = saeval.push(str(tmp_path / "answers.jsonl"), server=client, name="of a script")
+    again = saeval.push(str(tmp_path / "answers.jsonl"), server=client, name="of a script")
     assert again.id == info.id
     check_run(service, info.id)
     run = client.run(info.id)
@@ -145,7 +145,7 @@ def test_what_a_checkpoint_was_trained_on_goes_along(
     content = json.loads((folder / "manifest.json").read_text())
     content["model"]["folder"] = str(model)
     (folder / "manifest.json").write_text(json.dumps(content))
-    info = saeval.push(folder, client)
+    info = saeval.push(folder, server=client)
     check_run(service, info.id)
     assert client.run(info.id).state == "ready"
     loaded = load_run(service, info.id)
@@ -155,7 +155,7 @@ def test_what_a_checkpoint_was_trained_on_goes_along(
     training = load_training_data(loaded)
     assert training is not None
     assert training.ids == set(hashes["ids"])
-    pulled = saeval.pull(f"{client.server}/runs/{info.id}", tmp_path / "out", client=client)
+    pulled = saeval.pull(f"{client.server}/runs/{info.id}", out=tmp_path / "out", client=client)
     assert (pulled / "data.json").read_bytes() == (model / "data.json").read_bytes()
 
 
@@ -230,7 +230,7 @@ def test_an_upload_goes_on_where_another_one_stopped(
 def test_files_of_a_hostile_server_lead_nowhere(
     client: saeval.Client, service: Service, tmp_path: Path
 ) -> None:
-    info = saeval.push(run_folder(tmp_path / "run"), client)
+    info = saeval.push(run_folder(tmp_path / "run"), server=client)
     content = next(iter(info.files.values()))
     for name in ("../evil", "/evil", "predictions/../../evil.parquet", "evil", "manifest.json\n"):
         forged = info.model_copy(update={"files": {name: content}})
@@ -247,7 +247,7 @@ def test_files_of_a_hostile_server_lead_nowhere(
 
 
 def test_lists_have_all_pages(client: saeval.Client, tmp_path: Path) -> None:
-    ids = [saeval.push(run_folder(tmp_path / str(n), items=n + 3, name=str(n)), client).id
+    ids = [saeval.push(run_folder(tmp_path / str(n), items=n + 3, name=str(n)), server=client).id
            for n in range(3)]  # fmt: skip
     pages = client.connection.pages(RunPage, "/api/runs", {"limit": 1, "q": None})
     assert [run.id for page in pages for run in page.runs] == ids[::-1]
