@@ -17,7 +17,7 @@ from saeval.evalsuite.compare.mismatch import find_mismatch
 from saeval.evalsuite.compare.plan import CHECKPOINT, plan_comparison, select_tasks
 from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
 from saeval.evalsuite.config import EngineConfig, RunConfig
-from saeval.evalsuite.models.training_data import TrainingData, parse_training_data
+from saeval.evalsuite.models.training_data import TrainingData, load_training_data
 from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.errors import RefusedError
@@ -70,10 +70,9 @@ def compute_comparison(service: Service, comparison_id: str, progress: Progress)
             find_named_run(session, run_id)
         options, who = ComparisonOptions.model_validate(row.options), row.created_by
         base_id, checkpoint_id = row.base_id, row.checkpoint_id
-        training = row.checkpoint.model.training
     with progress.status("reading answers"):
         base, checkpoint = _load(service, base_id), _load(service, checkpoint_id)
-    known = None if training is None else parse_training_data(training, "data.json")
+    known = load_training_data(checkpoint)
     comparison = compare_runs(base, checkpoint, options, known, progress)
     root = service.settings.cache / "comparing"
     make_folder(root)
@@ -134,7 +133,7 @@ def load_compared(service: Service, comparison_id: str) -> tuple[Comparison, Mod
     with service.database.reading() as session:
         row = find_comparison(session, comparison_id)
         base_id, checkpoint_id = row.base_id, row.checkpoint_id
-        training, files = row.checkpoint.model.training, row.files
+        files = row.files
         options = ComparisonOptions.model_validate(row.options)
     base, checkpoint = _load(service, base_id), _load(service, checkpoint_id)
     numbers = from_json(service.blobs.read(files[COMPARISON]).decode())
@@ -142,7 +141,7 @@ def load_compared(service: Service, comparison_id: str) -> tuple[Comparison, Mod
     predictions = ComparedPredictions(
         select_tasks(base.predictions, tasks, base.argument),
         select_tasks(checkpoint.predictions, tasks, checkpoint.argument),
-        training=None if training is None else parse_training_data(training, "data.json"),
+        training=load_training_data(checkpoint),
         allow_mismatch=options.allow_mismatch,
         base_proof=base.manifest.proof if base.manifest else None,
         checkpoint_proof=checkpoint.manifest.proof if checkpoint.manifest else None,
