@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from saeval.evalsuite.cli.options import CONTEXT
+from saeval.evalsuite.cli.serve_commands import COMMANDS
 from saeval.extras import require_extra
+
+
+def _check_networks(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        try:
+            ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            raise click.BadParameter(f"{value!r} is no address or network") from None
+    return values
 
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
@@ -22,27 +35,75 @@ from saeval.extras import require_extra
     show_default=True,
     help="Where the record is kept.",
 )
-@click.option("--database", metavar="URL", help="PostgreSQL in place of SQLite in FOLDER.")
+@click.option(
+    "--database",
+    metavar="URL",
+    envvar="SAEVAL_DATABASE",
+    help="PostgreSQL in place of SQLite in FOLDER (or set SAEVAL_DATABASE).",
+)
+@click.option(
+    "--blobs",
+    metavar="URL",
+    envvar="SAEVAL_BLOBS",
+    help="Where files are kept, as fsspec has it, in place of FOLDER.",
+)
+@click.option(
+    "--public-url", metavar="URL", help="As users reach it, such as https://record.example.org."
+)
+@click.option(
+    "--proxy-user-header",
+    metavar="NAME",
+    help="Header in which a reverse proxy names the user that it signed in (OIDC).  [default: none "
+    "is believed]",
+)
+@click.option(
+    "--proxy-scope",
+    type=click.Choice(["read", "write", "gate", "admin"]),
+    default="gate",
+    show_default=True,
+    help="What such a user may do.",
+)
+@click.option(
+    "--proxy",
+    "proxies",
+    metavar="ADDRESS",
+    multiple=True,
+    callback=_check_networks,
+    help="Address or network of a proxy on another machine that is believed; repeatable.",
+)
 @click.option(
     "--only",
     type=click.Choice(["web", "jobs"]),
     help="Answer requests alone, or do jobs alone, where another process does the rest.",
 )
+@click.option("--access-log", is_flag=True, help="A line on standard error for each request.")
 @click.pass_context
 def serve(
     context: click.Context,
-    host: str,
-    port: int,
-    data: Path,
-    database: str | None,
+    /,
     only: Literal["web", "jobs"] | None,
+    access_log: bool,
+    **given: Any,
 ) -> None:
-    """Serve a team's record of runs, comparisons and verdicts."""
+    """Serve a team's record of runs, comparisons and verdicts.
+
+    \b
+    saeval serve
+    saeval serve token create ci --scope gate
+    saeval serve --data record backup record.tar
+    """
     require_extra("serve", "fastapi", "uvicorn", "sqlalchemy", "alembic", "dbos", "duckdb")
     from saeval.evalsuite.service.settings import ServiceSettings
 
-    context.obj = ServiceSettings(data=data, database=database, host=host, port=port)
+    context.obj = ServiceSettings(**given)
     if context.invoked_subcommand is None:
+        from saeval.evalsuite.service.security.access_log import log_requests
         from saeval.evalsuite.service.server import serve as run_server
 
+        if access_log:
+            log_requests()
         run_server(context.obj, only)
+
+
+for command in COMMANDS:
+    serve.add_command(command)

@@ -15,16 +15,19 @@ from saeval.evalsuite.service.api import (
     evaluations,
     health,
     jobs,
+    metrics,
     runs,
     verdicts,
 )
 from saeval.evalsuite.service.context import Service
+from saeval.evalsuite.service.operations.metrics import CountRequests, ServiceMetrics
 from saeval.evalsuite.service.pages.rendering import STATIC
 from saeval.evalsuite.service.pages.routers import ROUTERS as PAGES
 from saeval.evalsuite.service.security.stack import secure
 
 _ROUTERS = (
     health.router,
+    metrics.router,
     blobs.router,
     runs.router,
     comparisons.router,
@@ -36,10 +39,11 @@ _ROUTERS = (
 
 
 class _Application(FastAPI):
-    """Behind all limits, with what answers errors of ours too."""
+    """Behind all limits, with what answers errors of ours too; every request is counted."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return secure(super().build_middleware_stack(), self.state.service.settings)
+        behind_limits = secure(super().build_middleware_stack(), self.state.service.settings)
+        return CountRequests(behind_limits, self.state.metrics)
 
 
 def create_app(service: Service) -> FastAPI:
@@ -52,6 +56,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.state.metrics = ServiceMetrics(service)
     answer_errors(app)
     for router in _ROUTERS:
         app.include_router(router)

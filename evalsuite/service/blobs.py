@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from saeval.files import make_folder, replace_file, sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _BLOCK = 2**20
+_FRESH_SECONDS = 3600
 
 
 class BlobStore:
@@ -47,7 +49,7 @@ class BlobStore:
 
         It is on the disk when this returns.
         """
-        if self.has(sha256):
+        if self._has_fresh(sha256):
             return
         if self._is_local:
             target = Path(self._path(sha256))
@@ -62,7 +64,7 @@ class BlobStore:
 
     def take(self, path: Path, sha256: str) -> None:
         """`put` a local file that is no longer wanted where it is; on this disk it is moved."""
-        if self._is_local and not self.has(sha256):
+        if self._is_local and not self._has_fresh(sha256):
             target = Path(self._path(sha256))
             make_folder(target.parent)
             with path.open("rb") as file:
@@ -80,7 +82,7 @@ class BlobStore:
     def put_bytes(self, content: bytes) -> str:
         """Keep some bytes, and give their name."""
         sha256 = hashlib.sha256(content).hexdigest()
-        if not self.has(sha256):
+        if not self._has_fresh(sha256):
             if self._is_local:
                 target = Path(self._path(sha256))
                 make_folder(target.parent)
@@ -131,10 +133,24 @@ class BlobStore:
             if _NAME.fullmatch(name):
                 yield name
 
+    def modified(self, sha256: str) -> float:
+        """When a file was last put, in seconds of the epoch."""
+        return float(self._fs.modified(self._path(sha256)).timestamp())
+
     def remove(self, sha256: str) -> None:
         """Let go of a file that nothing refers to."""
         if self.has(sha256):
             self._fs.rm_file(self._path(sha256))
+
+    def _has_fresh(self, sha256: str) -> bool:
+        """Whether it is there, and counts as put just now: what is old and unused is removed."""
+        if not self._is_local:
+            return self.has(sha256) and self.modified(sha256) > time.time() - _FRESH_SECONDS
+        try:
+            os.utime(self._path(sha256))
+        except FileNotFoundError:
+            return False
+        return True
 
     def _path(self, sha256: str) -> str:
         if not _NAME.fullmatch(sha256):

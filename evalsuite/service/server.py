@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from threading import Event
@@ -16,11 +17,12 @@ from saeval.evalsuite.service.app import create_app
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.jobs.child import run_child
 from saeval.evalsuite.service.security.access import open_sign_in
+from saeval.evalsuite.service.security.hosts import is_loopback
+from saeval.evalsuite.service.security.server_options import uvicorn_options
+from saeval.evalsuite.service.security.start import start_lines
 from saeval.evalsuite.service.settings import ServiceSettings
 
 Only = Literal["web", "jobs"]
-_GRACE = 5
-"""Seconds that requests have to end when the server does."""
 
 
 def serve(settings: ServiceSettings, only: Only | None = None) -> None:
@@ -49,18 +51,19 @@ def serve(settings: ServiceSettings, only: Only | None = None) -> None:
         settings = replace(settings, port=listening.getsockname()[1])
         service = Service.open(settings)
         open_things.callback(service.close)
-        with service.database.writing() as session:
-            link = open_sign_in(session, "link", "administrator", "admin")
-        config = uvicorn.Config(
-            create_app(service),
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=_GRACE,
-        )
+        config = uvicorn.Config(create_app(service), **uvicorn_options(settings))
         if only is None:
             open_things.enter_context(run_child(settings))
-        print(f"Record: {settings.data}\nOpen {settings.url}/signin?link={link}", flush=True)
+        print(*start_lines(settings, _link(service)), sep="\n", flush=True)
         uvicorn.Server(config).run(sockets=[listening])
+
+
+def _link(service: Service) -> str | None:
+    """Secret that signs in who started the server, if it was a person on this machine."""
+    if not (sys.stdout.isatty() and is_loopback(service.settings.host)):
+        return None
+    with service.database.writing() as session:
+        return open_sign_in(session, "link", "administrator", "admin")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -25,16 +25,24 @@ def upgrade(database: Database, revision: str = "head") -> None:
         If they are of a newer version of saeval.
     """
     with database.engine.begin() as connection:
-        known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-        there = current_revision(connection)
-        if there is not None and there not in known:
-            raise InputError(
-                f"the database has the schema {there} of a newer saeval; upgrade saeval"
-            )
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS))
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        upgrade_within(connection, revision)
+
+
+def upgrade_within(connection: Connection, revision: str = "head") -> None:
+    """`upgrade` in a transaction that is there.
+
+    Raises
+    ------
+    InputError
+        If the tables are of a newer version of saeval.
+    """
+    there = current_revision(connection)
+    if there is not None and there not in revisions():
+        raise InputError(f"the database has the schema {there} of a newer saeval; upgrade saeval")
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def current_revision(connection: Connection) -> str | None:

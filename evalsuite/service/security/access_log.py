@@ -14,6 +14,16 @@ LOGGER = "saeval.access"
 _LONGEST = 300
 
 
+def log_requests() -> None:
+    """Write a line for each request to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log = logging.getLogger(LOGGER)
+    log.handlers = [handler]
+    log.propagate = False
+    log.setLevel(logging.INFO)
+
+
 class AccessLog:
     """Logs method, path, status, time and caller of each request, never its query or headers."""
 
