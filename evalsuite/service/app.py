@@ -13,6 +13,7 @@ from saeval.evalsuite.service.api import (
     blobs,
     comparisons,
     evaluations,
+    events,
     health,
     jobs,
     metrics,
@@ -34,6 +35,7 @@ _ROUTERS = (
     verdicts.router,
     evaluations.router,
     jobs.router,
+    events.router,
     *PAGES,
 )
 

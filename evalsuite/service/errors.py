@@ -59,3 +59,9 @@ class RefusedError(ServiceError):
     """What was sent breaks a rule; `detail` says where."""
 
     status = 422
+
+
+class BusyError(ServiceError):
+    """It can be done later, when others are done."""
+
+    status = 503
