@@ -34,4 +34,9 @@ def statistics_page(row: MetricComparison) -> str:
     """Name of the page, without its ending: ``auroc``; of a score of another program ``scores``."""
     if row.declaration is not None:
         return "scores"
-    return _PAGE_OF.get(row.metric, ALL_METRICS)
+    return page_of_metric(row.metric)
+
+
+def page_of_metric(name: str) -> str:
+    """Name of the page of a metric, by the name of the metric."""
+    return _PAGE_OF.get(name, ALL_METRICS)

@@ -1,8 +1,8 @@
 """Rendered pages, kept until the record is written to; what is personal is put in afterwards.
 
 A page is rendered once for a state of the record and a scope, with marks where the header and the
-forms' CSRF token belong. Marks are random and of this process, so that no text of the record can
-hold one, and what is kept holds nothing of a caller.
+forms' CSRF token belong, or a large text that is kept elsewhere. Marks are random and of this
+process, so that no text of the record can hold one, and what is kept holds nothing of a caller.
 """
 
 from __future__ import annotations
@@ -53,11 +53,9 @@ class Rendered:
         """About the bytes that it takes in memory."""
         return sum(len(part) for part in self.parts) + 500
 
-    def fill(self, personal: Mapping[str, str]) -> bytes:
-        """The whole page of one caller."""
-        return b"".join(
-            personal[part].encode() if isinstance(part, str) else part for part in self.parts
-        )
+    def fill(self, texts: Mapping[str, bytes]) -> bytes:
+        """The whole page, with a text for each mark."""
+        return b"".join(texts[p] if isinstance(p, str) else p for p in self.parts)
 
 
 class PageCache:

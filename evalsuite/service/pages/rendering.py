@@ -60,6 +60,7 @@ def render_cached(
     values: Callable[[], Mapping[str, Any]],
     *,
     version: Hashable = None,
+    texts: Mapping[str, str] | None = None,
 ) -> Response:
     """A page that is kept until the record is written to, for all callers of a scope.
 
@@ -77,6 +78,8 @@ def render_cached(
         Makes what the template shows, if the page is not there.
     version
         Of what the page shows beside the record.
+    texts
+        Large ones of ours by the names of their `mark` in the page; `version` stands for them.
     """
     service: Service = request.app.state.service
     key = (
@@ -98,12 +101,15 @@ def render_cached(
         return Rendered.of(page)
 
     page = _cache_of(request).get(key, make)
-    who = hashlib.sha256(f"{caller.who}\0{caller.csrf}".encode(errors="replace")).hexdigest()[:16]
+    of_caller = f"{caller.who}\0{caller.csrf}\0{version if texts else ''}"
+    who = hashlib.sha256(of_caller.encode(errors="replace")).hexdigest()[:16]
     tag = f'"{page.digest}-{who}"'
     headers = {**_PRIVATE, "ETag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return HTMLResponse(page.fill(_personal(request, caller)), headers=headers)
+    filled = {**_personal(request, caller), **(texts or {})}
+    content = page.fill({name: text.encode(errors="replace") for name, text in filled.items()})
+    return HTMLResponse(content, headers=headers)
 
 
 def _cache_of(request: Request) -> PageCache:

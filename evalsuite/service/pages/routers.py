@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from saeval.evalsuite.service.pages import (
+    asking,
     baselines,
     comparisons,
     home,
@@ -26,4 +27,5 @@ ROUTERS = (
     leaderboard.router,
     jobs.router,
     statistics.router,
+    asking.router,
 )

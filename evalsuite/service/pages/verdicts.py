@@ -12,8 +12,8 @@ from saeval.errors import InputError
 from saeval.evalsuite.service.blobs import BlobStore
 from saeval.evalsuite.service.pages.reading import Reader, links, reading, service_of
 from saeval.evalsuite.service.pages.rendering import render_cached
-from saeval.evalsuite.service.record.overviews.comparisons import find_verdict
 from saeval.evalsuite.service.record.overviews.verdicts import list_verdicts, policy_names
+from saeval.evalsuite.service.record.verdicts import find_verdict
 from saeval.reports.render.json import gate_from_json
 from saeval.reports.text.gate import (
     demand,

@@ -83,7 +83,7 @@ def test_pages_are_for_no_shared_cache(
 
 def test_a_text_of_the_record_is_no_mark() -> None:
     page = Rendered.of(f"0123:csrf; csrf {mark('csrf')} end")
-    assert page.fill({"csrf": "X"}) == b"0123:csrf; csrf X end"
+    assert page.fill({"csrf": b"X"}) == b"0123:csrf; csrf X end"
 
 
 def test_the_cache_is_bounded() -> None:
