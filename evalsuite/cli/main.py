@@ -21,6 +21,7 @@ from saeval.evalsuite.cli.report import report
 from saeval.evalsuite.cli.run import run
 from saeval.evalsuite.cli.serve import serve
 from saeval.evalsuite.cli.tasks import tasks
+from saeval.evalsuite.cli.view import view
 
 _INTERRUPTED = "Interrupted. What is finished is kept; run the same command again to resume."
 
@@ -57,6 +58,7 @@ for command in (
     power,
     baseline,
     serve,
+    view,
     push,
     pull,
     login,

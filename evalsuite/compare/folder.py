@@ -52,6 +52,7 @@ from saeval.files import write_atomic
 from saeval.json_source import read_text
 from saeval.progress import SILENT, Progress, slow_steps
 from saeval.stats.checkpoints.series import checkpoint_series
+from saeval.stats.compare import results
 from saeval.stats.compare.results import ModelDescription
 from saeval.stats.gate.results import Gate
 from saeval.terminal_text import quoted
@@ -137,7 +138,7 @@ def rewrite_reports(folder: Path, progress: Progress = SILENT) -> Comparison | C
     """Make the reports of a finished comparison, or of several, once more."""
     if not (folder / INDEX).is_file():
         comparison = _read_for_reports(folder, progress)
-        write_reports(folder, comparison, _read_gate(folder, comparison), progress)
+        write_reports(folder, comparison, read_gate(folder, comparison), progress)
         return comparison
     series, folders = _read_series(folder, progress)
     _write_series(series, folders, folder, progress)
@@ -298,8 +299,14 @@ def _find_changed(comparison: Comparison) -> list[ChangedPredictions]:
     return changed
 
 
-def _read_gate(folder: Path, comparison: Comparison) -> Gate | None:
-    """What a gate found that wrote into this folder; None where none did, on these models."""
+def read_gate(folder: Path, comparison: results.Comparison) -> Gate | None:
+    """What a gate found that wrote into this folder; None where none did, on these models.
+
+    Raises
+    ------
+    InputError
+        If its file is bad.
+    """
     from saeval.reports import gate_from_json
 
     path = folder / GATE
@@ -334,8 +341,7 @@ def _read_series(folder: Path, progress: Progress) -> tuple[CheckpointSeries, Ma
 
 def _read_predictions(comparison: Comparison, folder: Path) -> ComparedPredictions | None:
     """What the comparison was computed from; None if any of it is not there any more."""
-    base = _find_predictions(comparison.base, [folder / "base", folder.parent / "base"])
-    checkpoint = _find_predictions(comparison.checkpoint, [folder / "checkpoint"])
+    base, checkpoint = find_compared(comparison, folder)
     if base is None or checkpoint is None:
         return None
     grades = _read_grades(folder)
@@ -350,6 +356,29 @@ def _read_predictions(comparison: Comparison, folder: Path) -> ComparedPredictio
         any("Pairing was forced" in warning for warning in comparison.warnings),
         base.manifest.proof if base.manifest else None,
         checkpoint.manifest.proof if checkpoint.manifest else None,
+    )
+
+
+def find_compared(
+    comparison: results.Comparison, folder: Path
+) -> tuple[SavedPredictions | None, SavedPredictions | None]:
+    """What a finished comparison was computed from, where it is still there and unchanged.
+
+    Parameters
+    ----------
+    comparison
+        As it was read from its folder.
+    folder
+        Of the comparison.
+
+    Returns
+    -------
+    tuple of SavedPredictions or None
+        Of the base and of the checkpoint.
+    """
+    return (
+        _find_predictions(comparison.base, [folder / "base", folder.parent / "base"]),
+        _find_predictions(comparison.checkpoint, [folder / "checkpoint"]),
     )
 
 

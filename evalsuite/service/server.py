@@ -47,7 +47,7 @@ def serve(settings: ServiceSettings, only: Only | None = None) -> None:
             Event().wait()
         return
     with ExitStack() as open_things:
-        listening = open_things.enter_context(_listen(settings.host, settings.port))
+        listening = open_things.enter_context(listen(settings.host, settings.port))
         settings = replace(settings, port=listening.getsockname()[1])
         service = Service.open(settings)
         open_things.callback(service.close)
@@ -66,7 +66,14 @@ def _link(service: Service) -> str | None:
         return open_sign_in(session, "link", "administrator", "admin")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 is any that is free.
+
+    Raises
+    ------
+    InputError
+        If the address cannot be had.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -79,12 +79,37 @@ def compute_comparison(service: Service, comparison_id: str, progress: Progress)
     with tempfile.TemporaryDirectory(dir=root) as name, progress.status("reports"):
         folder = Path(name)
         write_reports(folder, comparison, None)
+        return keep_comparison(service, comparison, folder, who)
+
+
+def keep_comparison(
+    service: Service, comparison: Comparison, folder: Path, who: str
+) -> dict[str, Any]:
+    """Keep the files of a comparison, and all its items where its predictions are at hand.
+
+    Parameters
+    ----------
+    service
+        Of the record.
+    comparison
+        What the files are of.
+    folder
+        With its reports; the file of items is written into it.
+    who
+        Asks for it.
+
+    Returns
+    -------
+    dict
+        For `saeval.evalsuite.service.record.comparisons.finish_comparison`; JSON.
+    """
+    if comparison.predictions is not None:
         write_items(folder / ITEMS, comparison)
-        files = {
-            path.name: {"sha256": keep_file(service, path, who)}
-            for path in sorted(folder.iterdir())
-            if not path.name.startswith(".")
-        }
+    files = {
+        path.name: {"sha256": keep_file(service, path, who)}
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.startswith(".")
+    }
     return {
         "answer": both_answers(comparison)[0].answer,
         "metrics": [metric.model_dump(mode="json") for metric in _summarize(comparison)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -24,11 +25,12 @@ from saeval.evalsuite.service.security.access import (
 from saeval.evalsuite.service.security.forms import check_form, check_origin
 
 router = APIRouter(include_in_schema=False)
+_OUR_PAGE = re.compile(r"/([a-z]+/[0-9a-z]+)?")
 
 
 @router.get("/signin")
-def signin_page(request: Request, link: str | None = None) -> Response:
-    """The form; with ``?link=`` the browser is signed in, once."""
+def signin_page(request: Request, link: str | None = None, to: str = "/") -> Response:
+    """The form; with ``?link=`` the browser is signed in, once, and led to one of our pages."""
     if link is None:
         return render(request, "signin.html", problem=None)
     service: Service = request.app.state.service
@@ -39,7 +41,7 @@ def signin_page(request: Request, link: str | None = None) -> Response:
             return render(request, "signin.html", status=401, problem=problem)
         session.delete(found)
         cookie = open_sign_in(session, "cookie", found.who, _scope(found.scope))
-    return _signed_in(request, cookie)
+    return _signed_in(request, cookie, to if _OUR_PAGE.fullmatch(to) else "/")
 
 
 @router.post("/signin")
@@ -79,8 +81,8 @@ async def signout(
     return answer
 
 
-def _signed_in(request: Request, cookie: str) -> Response:
-    answer = RedirectResponse("/", status_code=303)
+def _signed_in(request: Request, cookie: str, to: str = "/") -> Response:
+    answer = RedirectResponse(to, status_code=303)
     answer.set_cookie(
         COOKIE,
         cookie,
