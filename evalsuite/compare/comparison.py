@@ -85,7 +85,8 @@ def compare(
     ----------
     base, checkpoint
         Each a model folder, a PEFT adapter folder, a hub id, a model of a server
-        (``http://host:port/v1#model``), a run folder, ``baseline:NAME``, files of predictions, or
+        (``http://host:port/v1#model``), a run folder, ``baseline:NAME``, a run or baseline of
+        a server of the record (``URL/runs/ID``, ``URL/baselines/NAME``), files of predictions, or
         predictions as `run` and `read_predictions` return them.
     aa
         Ask the base twice, and report beside every difference how far the base differs from

@@ -31,7 +31,7 @@ def read_predictions(
     Parameters
     ----------
     source
-        A run folder, ``baseline:NAME``, files or a folder of predictions (ours, logs of lm-eval,
+        A run folder, ``baseline:NAME``, ``URL/runs/ID`` or ``URL/baselines/NAME``, files or a folder of predictions (ours, logs of lm-eval,
         Inspect, lighteval, HELM, NeMo Evaluator and Every Eval Ever, a published study's JSON),
         several files as a glob or joined with commas, ``FOLDER#model`` where there are several
         models; or a table with one row per answer: CSV, JSON, Parquet, a saved data set, or a data

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from saeval.errors import InputError, ModelError
+from saeval.evalsuite.client.addresses import parse_record_address
 from saeval.evalsuite.importers.columns import Columns
 from saeval.evalsuite.importers.folders import read_folder
 from saeval.evalsuite.importers.imported import ImportedPredictions, NotReadError
@@ -58,7 +59,8 @@ def resolve_model(
 
     Taken are a model folder, a PEFT adapter folder (its base is found from its config), a server
     (``http://host:port/v1#model``), a run folder, a pinned baseline (``baseline:NAME``, in the
-    store that ``SAEVAL_BASELINES`` names), a predictions file, several files as a glob or
+    store that ``SAEVAL_BASELINES`` names), a run or baseline of a server of the record
+    (``URL/runs/ID``, ``URL/baselines/NAME``), a predictions file, several files as a glob or
     joined with commas, a saved data set or folder of such files or of logs (with ``#model`` behind
     it where it has several), and a hub id. An adapter whose base is not where its config says (it
     was moved, say) is put on `base` if that is a plain model. `columns` are those of tables; what
@@ -85,6 +87,10 @@ def resolve_model(
             f"saeval.read_predictions return; found {type(argument).__name__}"
         )
     if re.match(r"https?://", argument, re.IGNORECASE):
+        if (address := parse_record_address(argument)) is not None:
+            from saeval.evalsuite.models.fetched import read_fetched_run
+
+            return read_fetched_run(argument, address)
         return parse_served_model(argument)
     if argument.startswith(PREFIX):
         name = argument.removeprefix(PREFIX)
@@ -108,8 +114,8 @@ def resolve_model(
         return _resolve_folder(argument, _download(argument))
     raise ModelError(
         f"{argument}: no such file or folder; give a model or adapter folder, a hub id, "
-        "a server (http://host:port/v1#model), a run folder, baseline:NAME or predictions (.json, "
-        ".jsonl, .csv, .parquet)"
+        "a server (http://host:port/v1#model), a run folder, baseline:NAME, URL/runs/ID or "
+        "predictions (.json, .jsonl, .csv, .parquet)"
     )
 
 

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from saeval.evalsuite.service.answers import answer_errors
 from saeval.evalsuite.service.api import (
+    baselines,
     blobs,
     comparisons,
     evaluations,
@@ -18,6 +19,7 @@ from saeval.evalsuite.service.api import (
     jobs,
     metrics,
     runs,
+    tokens,
     verdicts,
 )
 from saeval.evalsuite.service.context import Service
@@ -31,11 +33,13 @@ _ROUTERS = (
     metrics.router,
     blobs.router,
     runs.router,
+    baselines.router,
     comparisons.router,
     verdicts.router,
     evaluations.router,
     jobs.router,
     events.router,
+    tokens.router,
     *PAGES,
 )
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from saeval.evalsuite.client.wire import AuditEntry, AuditPage
 from saeval.evalsuite.service.database.tables import Audit
+from saeval.evalsuite.service.record.paging import DEFAULT_PAGE, read_page
 
 
 def write_audit(
@@ -28,3 +31,32 @@ def write_audit(
         What else should be known; never a secret.
     """
     session.add(Audit(who=who, action=action, object=thing, detail=detail))
+
+
+def list_audit(
+    session: Session,
+    *,
+    who: str | None = None,
+    action: str | None = None,
+    thing: str | None = None,
+    after: str | None = None,
+    limit: int = DEFAULT_PAGE,
+) -> AuditPage:
+    """Who wrote what, the newest first.
+
+    Parameters
+    ----------
+    session
+        Of the database.
+    who, action, thing
+        Only of these.
+    after, limit
+        See `saeval.evalsuite.service.record.paging.read_page`.
+    """
+    query = select(Audit)
+    for column, wanted in ((Audit.who, who), (Audit.action, action), (Audit.object, thing)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    rows, following = read_page(session, query, Audit.at, Audit.id, after, limit)
+    entries = tuple(AuditEntry.model_validate(row, from_attributes=True) for row in rows)
+    return AuditPage(entries=entries, next=following)

@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from saeval.errors import InputError, SaevalError
 from saeval.evalsuite.client.wire import Progress
+from saeval.evalsuite.models.run_files import file_of, read_run_files
 from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import ItemSet, RunTask
 from saeval.evalsuite.service.record.item_sets import write_items
-from saeval.evalsuite.service.record.run_files import file_of, read_files, temporary_run
+from saeval.evalsuite.service.record.run_files import temporary_run
 from saeval.evalsuite.service.record.runs import find_run
 from saeval.evalsuite.service.record.uploads import keep_file
 from saeval.evalsuite.store.manifest import MANIFEST
@@ -73,7 +74,7 @@ def compute_ingest(
         files, name, who = run.files, run.name, run.created_by
     with temporary_run(service, files) as folder:
         report(Progress(total=len(files), what="reading answers"))
-        saved = read_files(folder, files, name, name)
+        saved = read_run_files(folder, files, name, name)
         tasks = []
         for place, (task, table) in enumerate(saved.predictions.items()):
             report(Progress(done=place, total=len(saved.predictions), what=f"checking {task}"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from saeval.evalsuite.models.run_files import read_run_files
 from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.errors import ConflictError
-from saeval.evalsuite.service.record.run_files import kept_run, read_files
+from saeval.evalsuite.service.record.run_files import kept_run
 from saeval.evalsuite.service.record.runs import find_run
 
 
@@ -30,4 +29,4 @@ def load_run(service: Service, run_id: str) -> SavedPredictions:
         raise ConflictError(f"the run {run_id} is {state}, not ready")
     argument = f"{service.settings.url}/runs/{run_id}"
     folder = kept_run(service, run_id, files)
-    return replace(read_files(folder, files, argument, name), argument=argument)
+    return read_run_files(folder, files, argument, name)
