@@ -31,19 +31,20 @@ def read_predictions(
     Parameters
     ----------
     source
-        A run folder, ``baseline:NAME``, ``URL/runs/ID`` or ``URL/baselines/NAME``, files or a folder of predictions (ours, logs of lm-eval,
-        Inspect, lighteval, HELM, NeMo Evaluator and Every Eval Ever, a published study's JSON),
-        several files as a glob or joined with commas, ``FOLDER#model`` where there are several
-        models; or a table with one row per answer: CSV, JSON, Parquet, a saved data set, or a data
-        frame of pandas or Polars. A table needs the columns ``id``, ``target``, ``prediction``
-        and ``task``. Of a task that saeval knows, ``target`` and ``prediction`` (missing where the
-        answer is invalid) are its labels, and ``response`` may stand for ``prediction``: a text
-        that the task's parser reads. Of any other, an answer is right where the two are equal, or
-        there are scores (``score.f1``). Columns ``confidence``, ``label_probabilities``,
-        ``cluster``, ``sample``, ``status``, ``claim`` or ``question``, ``evidence``, ``answers``,
-        ``topic``, ``popularity``, ``document_hash``, ``prompt_hash`` and ``model`` are read if they
-        are there. Without the hashes, `compare` pairs documents by claim and evidence as far as
-        both sides have them, and by item id and target where they do not.
+        A run folder, ``baseline:NAME``, ``URL/runs/ID`` or ``URL/baselines/NAME``, files or a
+        folder of predictions (ours, logs of lm-eval, Inspect, lighteval, HELM, NeMo Evaluator and
+        Every Eval Ever, a published study's JSON), several files as a glob or joined with commas,
+        ``FOLDER#model`` where there are several models; or a table with one row per answer: CSV,
+        JSON, Parquet, a saved data set, or a data frame of pandas or Polars. A table needs the
+        columns ``id``, ``target``, ``prediction`` and ``task``. Of a task that saeval knows,
+        ``target`` and ``prediction`` (missing where the answer is invalid) are its labels, and
+        ``response`` may stand for ``prediction``: a text that the task's parser reads. Of any
+        other, an answer is right where the two are equal, or there are scores (``score.f1``).
+        Columns ``confidence``, ``label_probabilities``, ``cluster``, ``sample``, ``status``,
+        ``claim`` or ``question``, ``evidence``, ``answers``, ``topic``, ``popularity``,
+        ``document_hash``, ``prompt_hash`` and ``model`` are read if they are there. Without the
+        hashes, `compare` pairs documents by claim and evidence as far as both sides have them, and
+        by item id and target where they do not.
     task
         Of a table without a column ``task``.
     columns
