@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from saeval.evalsuite.cli.options import CONTEXT
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder")
 @click.option(
     "--to",
     metavar="TOOL",
@@ -32,7 +30,7 @@ from saeval.evalsuite.cli.options import CONTEXT
     help="Experiment of mlflow, project of wandb and trackio.",
 )
 @click.option("--replace", is_flag=True, help="Write an export anew that is there already.")
-def export(folder: Path, to: str, out: str | None, project: str, replace: bool) -> None:
+def export(folder: str, to: str, out: str | None, project: str, replace: bool) -> None:
     """Give a finished run, comparison or gate FOLDER to another tool.
 
     It gets metrics with intervals and p values, the verdict, every answer, and the reports, with

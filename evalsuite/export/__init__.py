@@ -29,11 +29,13 @@ def export(
     Parameters
     ----------
     folder
-        Of a run, a comparison or a gate.
+        Of a run, a comparison or a gate; or a run or baseline of a server of the record
+        (``URL/runs/ID``, ``URL/baselines/NAME``).
     to
         ``lm-eval``, ``inspect``, ``mlflow``, ``wandb``, ``trackio``, ``eee`` or ``parquet``.
     out
-        For files, the folder to write; ``folder/export/TARGET`` by default. For MLflow, the address
+        For files, the folder to write; ``folder/export/TARGET`` by default (of a server's run, in
+        ``saeval-runs``). For MLflow, the address
         of its store or server (by default ``MLFLOW_TRACKING_URI``); for Weights & Biases and
         Trackio, the folder of theirs.
     project
@@ -60,6 +62,7 @@ def export(
     """
     from dataclasses import replace as changed
 
+    from saeval.evalsuite.client.addresses import parse_record_address
     from saeval.evalsuite.export.record import read_record
     from saeval.evalsuite.export.registry import Destination, find_target
     from saeval.extras import require_extra
@@ -67,10 +70,18 @@ def export(
     target = find_target(to)
     if target.extra is not None:
         require_extra(target.extra, *target.needs)
-    folder = Path(folder)
-    record = read_record(folder)
+    if (address := parse_record_address(str(folder))) is not None:
+        from saeval.evalsuite.models.fetched import fetch_run
+        from saeval.evalsuite.store.paths import RUNS, readable
+
+        fetched, run = fetch_run(address)
+        place = RUNS / f"{readable(run.name)}-{run.id[:8]}"
+        record = changed(read_record(fetched), name=place.name)
+    else:
+        place = Path(folder)
+        record = read_record(place)
     destination = Destination(
-        None if out is None else str(out), folder / EXPORTS / target.name, project, replace
+        None if out is None else str(out), place / EXPORTS / target.name, project, replace
     )
     found = target.load()(record, destination)
     return changed(found, notes=(*record.left_out, *found.notes))

@@ -33,15 +33,20 @@ def read_fetched_run(argument: str, address: RecordAddress) -> SavedPredictions:
     SaevalError
         If there is no such run, or the server cannot be reached.
     """
+    folder, run = fetch_run(address)
+    return read_run_files(folder, run.files, argument, run.model.name)
+
+
+def fetch_run(address: RecordAddress) -> tuple[Path, RunInfo]:
+    """The folder of a run or baseline of a server, in the user's cache; errors as those above."""
     with Client(address.server) as client:
         if address.kind == "runs":
             run = client.run(address.name)
         else:
             run = client.baseline(address.name).run
         if run.state == "refused":
-            raise InputError(f"{argument}: the server refused the run: {run.reason}")
-        folder = _fetch(client, run)
-    return read_run_files(folder, run.files, argument, run.model.name)
+            raise InputError(f"{address}: the server refused the run: {run.reason}")
+        return _fetch(client, run), run
 
 
 def _fetch(client: Client, run: RunInfo) -> Path:

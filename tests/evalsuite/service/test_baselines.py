@@ -214,5 +214,8 @@ def test_the_commands_take_addresses(
     code, out, said = typed(capsys, "compare", *addresses, "--brief", *few)
     assert (code, "fever" in out) == (0, True), said
     assert typed(capsys, "gate", *addresses, *few)[0] == typed(capsys, "gate", *files, *few)[0] != 2
-    code, _, said = typed(capsys, "export", addresses[1], "--to", "parquet", "--out", "out")
-    assert code == 0, said
+    exported = saeval.export(
+        f"{client.server}/runs/{pushed(client, service, tmp_path / 'run')}", "parquet"
+    )
+    assert Path(exported.place).is_relative_to("saeval-runs")
+    assert Path(exported.place).exists()
