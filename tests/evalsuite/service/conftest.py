@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
@@ -29,17 +30,15 @@ ON_POSTGRESQL = bool(os.environ.get("SAEVAL_TEST_POSTGRESQL"))
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """URL of a server of our own, run by an unprivileged user."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
         pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
-    folder = tmp_path_factory.mktemp("postgresql")
+    # Not under pytest's folder: another pytest closes that to the user who runs the server.
+    folder = Path(tempfile.mkdtemp(prefix="saeval-postgresql-"))
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if user:
-        for above in (folder, *folder.parents[:3]):
-            if above != Path("/tmp"):
-                above.chmod(0o755)
         shutil.chown(folder, "postgres")
     data, programs_at = folder / "data", programs[-1]
     run = {"check": True, "capture_output": True, "cwd": folder}
@@ -59,6 +58,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         subprocess.run(
             [*user, programs_at / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **run
         )
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
