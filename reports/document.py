@@ -168,9 +168,10 @@ class Facts:
 
 @dataclass(frozen=True)
 class Definitions:
-    """Terms and what they mean."""
+    """Terms and what they mean; with a `prefix` each term has an anchor on a page."""
 
     items: tuple[tuple[str, str], ...]
+    prefix: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from saeval.reports.document import NO_LINKS, Badge, Cell, Column, Links, Row, Span, Table
+from saeval.reports.build.explain import Explain
+from saeval.reports.document import Badge, Cell, Column, Row, Span, Table
 from saeval.reports.figures.svg import Drawing
 from saeval.reports.text.detectable import format_detectable
 from saeval.reports.text.metric_names import format_change, metric_name, metric_of
@@ -18,7 +19,6 @@ from saeval.reports.text.numbers import (
     format_value_interval,
 )
 from saeval.reports.text.significance import Sign, sign_of
-from saeval.reports.text.statistics_pages import statistics_page
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import TaskComparison
@@ -96,9 +96,12 @@ def metric_table(
     *,
     label: str,
     family: bool = False,
-    links: Links = NO_LINKS,
+    explain: Explain | None = None,
 ) -> Table:
-    """A row per metric; `family` adds the p that are adjusted and each model's own interval."""
+    """A row per metric; `family` adds the p that are adjusted and each model's own interval.
+
+    `explain` says where the metrics are explained.
+    """
     return Table(
         columns=(
             Column("Metric"),
@@ -112,7 +115,7 @@ def metric_table(
         rows=tuple(
             Row(
                 (
-                    metric_cell(row, task, links),
+                    metric_cell(row, task, explain),
                     _value_cell(row, "base", own_interval=family),
                     _value_cell(row, "checkpoint", own_interval=family),
                     *change_cells(row, level),
@@ -129,10 +132,10 @@ def metric_table(
     )
 
 
-def metric_cell(row: MetricComparison, task: TaskComparison, links: Links) -> Cell:
+def metric_cell(row: MetricComparison, task: TaskComparison, explain: Explain | None) -> Cell:
     """The name of a metric, with a link to what explains it."""
-    page = links.statistics(statistics_page(row)) if links.statistics else ""
-    return Cell(metric_name(row, task.abstention), address=page)
+    address = "" if explain is None else explain(row, task)
+    return Cell(metric_name(row, task.abstention), address=address)
 
 
 def change_columns(level: float) -> tuple[Column, ...]:

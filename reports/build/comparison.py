@@ -18,6 +18,7 @@ from saeval.reports.build.changed_items import (
     changed_items_section,
     item_anchors,
 )
+from saeval.reports.build.explain import ALL_DEFINITIONS, DEFINITION, Explain, explainer
 from saeval.reports.build.gate import gate_notice
 from saeval.reports.build.lead import POOLED, comparison_lead
 from saeval.reports.build.task import task_section
@@ -116,6 +117,7 @@ def comparison_report(
     }
     level = comparison.settings.confidence_level
     items = item_anchors(comparison)
+    explain = explainer(comparison, links)
     tasks = [
         task_section(
             task,
@@ -123,17 +125,17 @@ def comparison_report(
             anchors[task.task],
             badges[task.task],
             tuple(_jumps(task, items, links)),
-            links,
+            explain,
         )
         for task in comparison.tasks
     ]
     if comparison.pooled is not None:
         jumps = (Jump("Headline metrics", f"#{_HEADLINE_METRICS}"),)
-        tasks.append(task_section(comparison.pooled, level, POOLED, None, jumps, links))
+        tasks.append(task_section(comparison.pooled, level, POOLED, None, jumps, explain))
     return Document(
         title=f"{comparison.base.name} → {comparison.checkpoint.name}",
         models=model_spans(comparison.base.name, [comparison.checkpoint.name]),
-        lead=comparison_lead(comparison, gate, anchors, links),
+        lead=comparison_lead(comparison, gate, anchors, explain, links),
         notice=None if gate is None else gate_notice(gate),
         headline=texts.headline,
         summary=texts.summary,
@@ -141,7 +143,7 @@ def comparison_report(
         badges=tuple(badges.items()),
         cautions=_cautions(texts, comparison),
         sections=(
-            _headline_section(comparison, [*anchors.values(), POOLED], links),
+            _headline_section(comparison, [*anchors.values(), POOLED], explain),
             *_forest_section(comparison),
             *tasks,
             *changed_items_section(comparison, anchors, links),
@@ -208,7 +210,7 @@ def _jumps(task: TaskComparison, items: Mapping[str, str], links: Links) -> Iter
         yield Jump("All items", links.items(task.task))
 
 
-def _headline_section(comparison: Comparison, anchors: Sequence[str], links: Links) -> Section:
+def _headline_section(comparison: Comparison, anchors: Sequence[str], explain: Explain) -> Section:
     """Metrics × tasks."""
     level = comparison.settings.confidence_level
     tasks = tasks_and_pooled(comparison)
@@ -218,7 +220,7 @@ def _headline_section(comparison: Comparison, anchors: Sequence[str], links: Lin
     ]
     names = dict.fromkeys(name for column in columns for name in column)
     heads = {
-        name: metric_cell(column[name], task, links)
+        name: metric_cell(column[name], task, explain)
         for task, column in zip(reversed(tasks), reversed(columns), strict=True)
         for name in column
     }
@@ -293,7 +295,7 @@ def _forest_section(comparison: Comparison) -> Iterator[Section]:
 def _settings_section(comparison: Comparison) -> Section:
     return Section(
         "Settings and definitions",
-        "settings",
+        ALL_DEFINITIONS,
         (
             Grid(
                 (
@@ -301,7 +303,7 @@ def _settings_section(comparison: Comparison) -> Section:
                     Sentences(tuple(methods(comparison))),
                 )
             ),
-            Definitions(tuple(definitions(comparison))),
+            Definitions(tuple(definitions(comparison)), DEFINITION),
         ),
         folded=True,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice, zip_longest
 
 from saeval.reports.build.cells import badge_of
+from saeval.reports.build.explain import Explain
 from saeval.reports.document import NO_LINKS, Answer, Badge, Jump, KeyNumber, Lead, Links, Reason
 from saeval.reports.text.knowledge import knowledge
 from saeval.reports.text.lead import (
@@ -20,7 +21,7 @@ from saeval.reports.text.lead import (
 from saeval.reports.text.metric_names import format_change, metric_name, metric_of
 from saeval.reports.text.numbers import format_interval, format_value
 from saeval.reports.text.significance import sign_of
-from saeval.reports.text.statistics_pages import THE_GATE, THE_TWO_ANSWERS, statistics_page
+from saeval.reports.text.statistics_pages import THE_GATE, THE_TWO_ANSWERS
 from saeval.stats.compare.abstention import find, main_row
 from saeval.stats.compare.cost import cost_of, weight_of_loss
 from saeval.stats.compare.findings import Source
@@ -28,8 +29,8 @@ from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison, TaskComparison
 from saeval.stats.gate.results import Gate
 
-POOLED, EVIDENCE, DEFINITIONS = "pooled", "evidence", "settings"
-"""Anchors of the pooled items, of what the first answer rests on, and of the definitions."""
+POOLED, EVIDENCE = "pooled", "evidence"
+"""Anchors of the pooled items, and of what the first answer rests on."""
 FEWEST, MOST = 4, 6
 """Numbers that are shown, where there are as many."""
 _SOURCES: tuple[Source, ...] = ("abstention", "stated confidence", "own probabilities")
@@ -41,6 +42,7 @@ def comparison_lead(
     comparison: Comparison,
     gate: Gate | None,
     anchors: Mapping[str, str],
+    explain: Explain,
     links: Links = NO_LINKS,
 ) -> Lead:
     """Does it know better what it does not know, and may it ship?
@@ -53,6 +55,8 @@ def comparison_lead(
         What held it to a policy, if anything did.
     anchors
         Of each task's section.
+    explain
+        Where metrics are explained.
     links
         To other pages.
     """
@@ -64,7 +68,10 @@ def comparison_lead(
     knows = Answer(KNOWS_BETTER, badge, said.sentence, more=tuple(more))
     return Lead(
         (knows, _may_ship(gate, anchors, links)),
-        tuple(_key_number(comparison, *found, anchors, links) for found in _pick(comparison, gate)),
+        tuple(
+            _key_number(comparison, *found, anchors, explain, links)
+            for found in _pick(comparison, gate)
+        ),
     )
 
 
@@ -163,13 +170,11 @@ def _key_number(
     task: TaskComparison,
     row: MetricComparison,
     anchors: Mapping[str, str],
+    explain: Explain,
     links: Links,
 ) -> KeyNumber:
     scale, level = metric_of(row).scale, comparison.settings.confidence_level
-    name = statistics_page(row)
-    page = Jump("Definition", f"#{DEFINITIONS}")
-    if links.statistics is not None:
-        page = Jump("How it is tested", links.statistics(name))
+    text = "Definition" if links.statistics is None else "How it is tested"
     is_pooled = task is comparison.pooled
     where = "all tasks, pooled" if is_pooled else task.task
     return KeyNumber(
@@ -180,6 +185,6 @@ def _key_number(
         values=f"{format_value(row.base, scale)} → {format_value(row.checkpoint, scale)}",
         badge=badge_of(sign_of(row, level)),
         address=f"#{POOLED if is_pooled else anchors[task.task]}",
-        page=page,
+        page=Jump(text, explain(row, task)),
         items="" if links.items is None or is_pooled else links.items(task.task),
     )

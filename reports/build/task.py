@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from saeval.reports.build.cells import draw_later, metric_table
 from saeval.reports.build.changed_items import broken_items
+from saeval.reports.build.explain import Explain
 from saeval.reports.build.task_details import (
     group_details,
     judge_details,
@@ -16,14 +17,12 @@ from saeval.reports.build.task_details import (
 )
 from saeval.reports.build.task_tests import detail_parts, transition_table
 from saeval.reports.document import (
-    NO_LINKS,
     Badge,
     Block,
     Details,
     Figure,
     Grid,
     Jump,
-    Links,
     Only,
     Paragraph,
     Section,
@@ -50,7 +49,7 @@ def task_section(
     anchor: str,
     badge: Badge | None,
     jumps: tuple[Jump, ...] = (),
-    links: Links = NO_LINKS,
+    explain: Explain | None = None,
 ) -> Section:
     """Everything about one task, or about the pooled items, which have no verdict.
 
@@ -66,8 +65,8 @@ def task_section(
         The verdict.
     jumps
         Links after its heading.
-    links
-        To other pages.
+    explain
+        Where metrics are explained.
     """
     return Section(
         title=task.task,
@@ -93,7 +92,7 @@ def task_section(
                         level,
                         label=f"All metrics of {task.task}",
                         family=True,
-                        links=links,
+                        explain=explain,
                     ),
                     Paragraph(UNADJUSTED_NOTE, "note"),
                 ),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from saeval.reports.build.lead import EVIDENCE
 from saeval.reports.document import (
     ContentsEntry,
+    Definitions,
     Document,
     Figure,
     Grid,
@@ -23,7 +24,7 @@ from saeval.reports.document import (
     Section,
     Tone,
 )
-from saeval.reports.sanitize import clip
+from saeval.reports.sanitize import anchors_of, clip
 from saeval.reports.text.numbers import format_count
 from saeval.terminal_text import one_line, printable
 
@@ -177,6 +178,7 @@ def _environment() -> Environment:
         grid=_grid_class,
         tone=_tone_class,
         jumps=_jumps,
+        anchors=_anchors,
         line=one_line,
         printable=printable,
         clipped=_clipped,
@@ -192,6 +194,15 @@ def _tone_class(tone: Tone) -> str:
 
 def _jumps(section: Section) -> tuple[Jump, ...]:
     return (Jump("Contents", f"#{CONTENTS}"), *section.jumps)
+
+
+def _anchors(block: Definitions) -> list[str]:
+    """Of each definition; of one term defined twice the first has it."""
+    names = [name for name, _ in block.items]
+    if not block.prefix:
+        return [""] * len(names)
+    anchors = anchors_of(names, block.prefix)
+    return [anchors[name] if name not in names[:at] else "" for at, name in enumerate(names)]
 
 
 def _grid_class(grid: Grid) -> str:

@@ -18,7 +18,9 @@ from comparisons import (
 from pages import Page
 
 from saeval.reports import report_files, to_html
+from saeval.reports.build.explain import explainer
 from saeval.reports.build.lead import FEWEST, MOST, comparison_lead
+from saeval.reports.document import NO_LINKS
 from saeval.reports.sanitize import anchors_of
 from saeval.reports.text.statistics_pages import ALL_METRICS, statistics_page
 from saeval.stats._core.interval import Interval
@@ -28,7 +30,8 @@ from saeval.stats.metrics.registry import list_metrics
 
 
 def lead(found, gate=None):
-    return comparison_lead(found, gate, anchors_of([t.task for t in found.tasks], "task"))
+    anchors = anchors_of([t.task for t in found.tasks], "task")
+    return comparison_lead(found, gate, anchors, explainer(found, NO_LINKS))
 
 
 def result(name="fever", metric="accuracy", label=None, verdict="PASS", tier="blocking", **parts):
@@ -133,6 +136,9 @@ def test_few_numbers_each_once_and_each_leads_to_a_section(case):
     assert len({(n.title, n.where) for n in numbers}) == len(numbers)
     page = Page(to_html(found))
     assert {number.address[1:] for number in numbers} <= set(page.ids)
+    definitions = {number.page.address[1:] for number in numbers}
+    assert definitions <= set(page.ids)
+    assert not numbers or any(anchor.startswith("definition-") for anchor in definitions)
     if case in ("ordinary", "several"):
         assert len(numbers) >= FEWEST
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from browser import VIEWS, browser, needs_browser, violations
 from comparisons import bare_comparison, comparison, hostile_comparison, simulated, task
+from frontiers import case as frontier_case
+from series import of_a_run
 
 from saeval.reports import to_html
 from saeval.stats.compare.results import ChangedItem
@@ -23,7 +25,13 @@ def with_items():
     return comparison(*tasks, pooled=task("pooled"))
 
 
-CASES = {"items": with_items, "hostile": hostile_comparison, "bare": bare_comparison}
+CASES = {
+    "items": with_items,
+    "hostile": hostile_comparison,
+    "bare": bare_comparison,
+    "series": of_a_run,
+    "frontier": lambda: frontier_case("hostile"),
+}
 
 
 @pytest.fixture(scope="module")
