@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
-VOID = {"meta", "br", "hr", "img", "input", "link"}
+VOID = {"meta", "br", "hr", "img", "input", "link", "wbr"}
 Attributes = list[tuple[str, str | None]]
 EMPTY_IN_SVG = {"path", "use", "rect", "circle", "line"}
 

@@ -50,6 +50,8 @@ class Made:
         Chance of NA where nothing is known, and of NA in vain.
     system
         System prompt; another one than the base's cannot be compared with it.
+    weights
+        A digit of the hash of the base's weights.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Made:
     invalid: float = 0.01
     adapter: bool = True
     system: str | None = None
+    weights: str = "c"
 
 
 BASE = Made("qwen3-8b", 0.78, (0.35, 0.04), adapter=False, invalid=0.04)
@@ -137,7 +140,7 @@ def _manifest(made: Made, items: int) -> dict[str, Any]:
         "schema": RunManifest.SCHEMA,
         "kind": "run",
         "identity": {
-            "model": {"name": made.name, "content": "c" * 64, "adapter_content": adapter},
+            "model": {"name": made.name, "content": made.weights * 64, "adapter_content": adapter},
             "engine": {"name": "transformers", "device": "cpu", "dtype": "float32"},
             "sampling": {"seed": 43, "per_label": None, "limit": items},
             "generation": {}, "samples": 1, "chat_template": False, "system": made.system,

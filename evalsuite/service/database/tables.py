@@ -171,7 +171,11 @@ class Comparison(Base):
     """Two runs compared by one version of the code, or refused."""
 
     __tablename__ = "comparison"
-    __table_args__ = (UniqueConstraint("base_id", "checkpoint_id", "options_hash", "code_version"),)
+    __table_args__ = (
+        UniqueConstraint("base_id", "checkpoint_id", "options_hash", "code_version"),
+        # With all that lists of checkpoints are found by: rows with their metrics are large.
+        Index("ix_comparison_lineage", "base_id", "state", "created", "checkpoint_id", "id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(index=True)

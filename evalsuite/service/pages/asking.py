@@ -1,4 +1,4 @@
-"""What people do on pages: compare, hold to a policy, override."""
+"""What people do on pages: compare, hold to a policy, override, name a baseline."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from saeval.evalsuite.client.wire import (
+    BaselineRequest,
     ComparisonOptions,
+    Name,
     OverrideRequest,
     VerdictRequest,
 )
 from saeval.evalsuite.service.database.tables import Policy
 from saeval.evalsuite.service.errors import NotFoundError, RefusedError
 from saeval.evalsuite.service.pages.reading import Gater, Writer, service_of
+from saeval.evalsuite.service.record.baselines import set_baseline
 from saeval.evalsuite.service.record.comparisons import create_comparison
 from saeval.evalsuite.service.record.verdicts import create_verdict, override_verdict
 
@@ -23,6 +26,7 @@ router = APIRouter(include_in_schema=False)
 Short = Annotated[str, Form(max_length=500)]
 Long = Annotated[str, Form(max_length=100_000)]
 _OWN_TEXT = "text"
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 @router.post("/comparisons")
@@ -81,6 +85,21 @@ def override(
     with service_of(request).database.writing() as session:
         override_verdict(session, verdict_id, checked, caller.who)
     return _go(f"/verdicts/{verdict_id}#overrides")
+
+
+@router.post("/runs/{run_id}/baseline")
+def name_baseline(
+    request: Request, caller: Gater, run_id: str, name: Short, reason: Short = ""
+) -> Response:
+    """Let a name stand for a run from now on."""
+    checked = _check(BaselineRequest, {"run": run_id, "reason": reason.strip() or None})
+    try:
+        name = _NAME.validate_python(name.strip())
+    except ValidationError as error:
+        raise RefusedError(f"name: {error.errors()[0]['msg']}") from error
+    with service_of(request).database.writing() as session:
+        set_baseline(session, name, checked, caller.who)
+    return _go(f"/baselines/{name}")
 
 
 def _check(model: type[Any], wanted: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -38,6 +39,7 @@ def time_element(value: datetime) -> Markup:
     )
 
 
+@cache
 def verdict_badge(result: str | None, state: str = "ready") -> Markup:
     """``✓ PASS``; the state where there is no result yet."""
     if result is None:
@@ -48,11 +50,13 @@ def verdict_badge(result: str | None, state: str = "ready") -> Markup:
     )
 
 
+@cache
 def state_badge(state: str) -> Markup:
     """The state of what is computed."""
     return Markup('<span class="state {}">{}</span>').format(state, state)
 
 
+@cache
 def override_badge(decision: str) -> Markup:
     """What a person decided beside a verdict."""
     return Markup('<span class="override {}">{} by override</span>').format(
@@ -88,6 +92,7 @@ def proportion(number: float | None) -> str:
     return format_value(number, "proportion")
 
 
+@cache
 def scale_of(metric: str) -> Scale:
     """Of a metric by its name; a score if it is not registered."""
     known = find_metric(metric)
@@ -112,6 +117,7 @@ def metric_limits(limits: tuple[float | None, float | None], metric: str) -> str
     return format_interval(Interval(low, high, ""), scale_of(metric))
 
 
+@cache
 def direction(verdict: str) -> Markup:
     """``✓ better``."""
     glyph = next((sign for name, sign in GLYPHS.items() if name == verdict), "")

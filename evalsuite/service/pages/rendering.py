@@ -61,6 +61,7 @@ def render_cached(
     *,
     version: Hashable = None,
     texts: Mapping[str, str] | None = None,
+    by_revision: bool = True,
 ) -> Response:
     """A page that is kept until the record is written to, for all callers of a scope.
 
@@ -80,13 +81,16 @@ def render_cached(
         Of what the page shows beside the record.
     texts
         Large ones of ours by the names of their `mark` in the page; `version` stands for them.
+    by_revision
+        False where `version` changes whenever the page does, so that a write to what it does not
+        show leaves it as it is.
     """
     service: Service = request.app.state.service
     key = (
         request.url.path,
         request.url.query,
         caller.scope,
-        service.database.revision(),
+        service.database.revision() if by_revision else None,
         version,
     )
 

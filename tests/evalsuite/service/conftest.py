@@ -64,6 +64,11 @@ def postgresql() -> Iterator[str]:
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str | None:
     """A database of this test's own; None for SQLite in the record's folder."""
+    return new_database(request)
+
+
+def new_database(request: pytest.FixtureRequest) -> str | None:
+    """URL of an empty database; None for SQLite in the record's folder."""
     if not ON_POSTGRESQL:
         return None
     server: str = request.getfixturevalue("postgresql")
@@ -81,6 +86,19 @@ def settings(tmp_path: Path, database_url: str | None) -> ServiceSettings:
     return ServiceSettings(
         data=tmp_path / "record", database=database_url, public_url="http://testserver"
     )
+
+
+@pytest.fixture(scope="module")
+def module_service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """A new record for all tests of a module."""
+    folder = tmp_path_factory.mktemp("record")
+    opened = Service.open(
+        ServiceSettings(data=folder, database=new_database(request), public_url="http://testserver")
+    )
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

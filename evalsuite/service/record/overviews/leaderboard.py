@@ -15,7 +15,7 @@ from saeval.evalsuite.service.database.tables import Comparison, Model, Run, Run
 from saeval.evalsuite.service.record.overviews.ties import PairedDifference, Ranked, rank
 from saeval.stats._core.wilson import wilson_interval
 
-_MOST = 200
+_MOST = 100
 """Models of one table."""
 _LEVEL = 0.95
 

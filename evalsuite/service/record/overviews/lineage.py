@@ -9,14 +9,17 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from saeval.evalsuite.service.database.tables import Comparison, Model, Run
+from saeval.evalsuite.service.database.tables import (
+    Comparison,
+    Run,
+)
 from saeval.evalsuite.service.record.overviews.verdicts import VerdictRow, verdicts_of
 
 _NUMBERS = ("base", "checkpoint", "difference", "low", "high")
-_MOST = 400
+_MOST = 60
 """Checkpoints of one page."""
 
 
@@ -51,7 +54,7 @@ class Point:
     seed: int | None
     step: int | None
     created: datetime
-    values: dict[tuple[str, str], Value]
+    values: dict[str, Value]
     verdict: VerdictRow | None
 
 
@@ -75,7 +78,7 @@ class Row:
     step: int | None
     points: tuple[Point, ...]
 
-    def value(self, key: tuple[str, str]) -> Value | None:
+    def value(self, key: str) -> Value | None:
         """Of the only checkpoint."""
         return self.points[0].values.get(key)
 
@@ -89,7 +92,7 @@ class Row:
                 found[result] = (*found.get(result, ()), (point.seed, point.verdict))
         return tuple(found.items())
 
-    def spread(self, key: tuple[str, str]) -> Spread | None:
+    def spread(self, key: str) -> Spread | None:
         """Over the seeds that have the metric."""
         values = [point.values[key] for point in self.points if key in point.values]
         known = [v for v in values if v.checkpoint is not None]
@@ -114,150 +117,100 @@ class Lineage:
 
     Attributes
     ----------
-    metrics
-        Task, metric and title of each headline metric, in the order of reports.
+    tasks
+        All of them, in the order of reports.
+    task, metrics
+        The one that is shown, and key and title of each of its headline metrics.
     rows
         By recipe, then step.
+    shown, total
+        Number of checkpoints, and of those that there are.
     """
 
-    metrics: tuple[tuple[str, str, str], ...]
+    tasks: tuple[str, ...]
+    task: str
+    metrics: tuple[tuple[str, str], ...]
     rows: tuple[Row, ...]
-
-    @property
-    def tasks(self) -> list[str]:
-        """In the order of reports."""
-        return list(dict.fromkeys(task for task, _, _ in self.metrics))
+    shown: int
+    total: int
 
 
-@dataclass(frozen=True)
-class ModelRow:
-    """A model in a list."""
+def lineage_of(
+    session: Session, model_id: str, *, task: str = "", recipe: str = "", limit: int = _MOST
+) -> Lineage:
+    """The newest checkpoints that were compared with runs of a model.
 
-    id: str
-    name: str
-    content: str | None
-    adapter_content: str | None
-    runs: int
-    newest: datetime | None
-    checkpoints: int
-    verdict: VerdictRow | None
-
-
-def list_models(session: Session, q: str = "", limit: int = 500) -> list[ModelRow]:
-    """Models, those that others were compared with first, each with its newest verdict."""
-    from saeval.evalsuite.service.record.overviews.paging import contains
-
-    base, checkpoint = aliased(Run), aliased(Run)
-    compared = (
-        select(base.model_id, func.count(checkpoint.model_id.distinct()).label("n"))
-        .select_from(Comparison)
+    Parameters
+    ----------
+    session
+        Of the database.
+    model_id
+        Of the base.
+    task
+        Whose metrics are read; the first one if no checkpoint has it.
+    recipe
+        Of the checkpoints; empty for all.
+    limit
+        Of the checkpoints.
+    """
+    checkpoint, base = aliased(Run), aliased(Run)
+    pairs = (
+        select(Comparison.id, checkpoint.id)
         .join(base, base.id == Comparison.base_id)
         .join(checkpoint, checkpoint.id == Comparison.checkpoint_id)
-        .where(base.model_id != checkpoint.model_id)
-        .group_by(base.model_id)
-        .subquery()
+        .where(base.model_id == model_id, checkpoint.model_id != model_id)
+        .where(Comparison.state == "ready")
+        .order_by(Comparison.created.desc(), Comparison.id)
     )
-    runs = (
-        select(Run.model_id, func.count().label("n"), func.max(Run.created).label("newest"))
-        .group_by(Run.model_id)
-        .subquery()
-    )
-    query = (
-        select(
-            Model.id,
-            Model.name,
-            Model.content,
-            Model.adapter_content,
-            func.coalesce(runs.c.n, 0),
-            runs.c.newest,
-            func.coalesce(compared.c.n, 0),
-        )
-        .outerjoin(runs, runs.c.model_id == Model.id)
-        .outerjoin(compared, compared.c.model_id == Model.id)
-        .order_by(func.coalesce(compared.c.n, 0).desc(), runs.c.newest.desc(), Model.name)
-        .limit(limit)
-    )
-    if q:
-        query = query.where(contains(Model.name, q))
-    rows = session.execute(query).all()
-    verdicts = _newest_verdicts(session, [row[0] for row in rows])
-    return [ModelRow(*(*row, verdicts.get(row[0]))) for row in rows]
-
-
-def lineage_of(session: Session, model_id: str) -> Lineage:
-    """All checkpoints that were compared with runs of a model."""
-    checkpoint, base = aliased(Run), aliased(Run)
+    if recipe:
+        pairs = pairs.where(checkpoint.recipe == recipe)
+    newest: dict[str, str] = {}
+    for comparison_id, run_id in session.execute(pairs):
+        newest.setdefault(run_id, comparison_id)
+    ids = list(newest.values())[:limit]
+    verdicts = verdicts_of(session, ids)
+    titles: dict[str, str] = {}
+    points = []
     query = (
         select(
             Comparison.id,
-            Comparison.created,
             Comparison.metrics,
-            checkpoint.id,
-            checkpoint.name,
-            checkpoint.model_id,
-            checkpoint.recipe,
-            checkpoint.seed,
-            checkpoint.step,
-            checkpoint.created,
+            Run.id,
+            Run.name,
+            Run.model_id,
+            Run.recipe,
+            Run.seed,
+            Run.step,
+            Run.created,
         )
-        .join(base, base.id == Comparison.base_id)
-        .join(checkpoint, checkpoint.id == Comparison.checkpoint_id)
-        .where(
-            base.model_id == model_id,
-            Comparison.state == "ready",
-            checkpoint.model_id != model_id,
-        )
+        .join(Run, Run.id == Comparison.checkpoint_id)
+        .where(Comparison.id.in_(ids))
         .order_by(Comparison.created.desc())
-        .limit(_MOST)
     )
-    newest: dict[str, Any] = {}
-    for row in session.execute(query):
-        newest.setdefault(row[3], row)
-    verdicts = verdicts_of(session, [row[0] for row in newest.values()])
-    metrics: dict[tuple[str, str], str] = {}
-    points = []
-    for row in newest.values():
+    rows = session.execute(query).all()
+    tasks = list(dict.fromkeys(metric["task"] for row in rows for metric in row[1] or ()))
+    task = task if task in tasks else next(iter(tasks), "")
+    for comparison_id, found, *run in rows:
         values = {}
-        for metric in row[2] or []:
-            key = (metric["task"], metric_key(metric))
-            metrics.setdefault(key, metric["title"])
-            known = [metric.get(name) for name in _NUMBERS]
-            values[key] = Value(*(*known, metric.get("verdict", "")))
-        held = next((v for v in verdicts.get(row[0], ()) if v.result), None)
-        points.append(Point(*(row[0], *row[3:], values, held)))
-    return Lineage(tuple((*key, title) for key, title in metrics.items()), _grouped(points))
-
-
-def bases_of(session: Session, model_id: str) -> list[tuple[str, str]]:
-    """Models that a model's runs were compared with: id and name."""
-    checkpoint, base = aliased(Run), aliased(Run)
-    query = (
-        select(Model.id, Model.name)
-        .join(base, base.model_id == Model.id)
-        .join(Comparison, Comparison.base_id == base.id)
-        .join(checkpoint, checkpoint.id == Comparison.checkpoint_id)
-        .where(checkpoint.model_id == model_id, Model.id != model_id)
-        .distinct()
+        for metric in found or ():
+            if metric["task"] == task:
+                key = metric_key(metric)
+                titles.setdefault(key, metric["title"])
+                values[key] = Value(*(*_numbers(metric), metric.get("verdict", "")))
+        held = next((v for v in verdicts.get(comparison_id, ()) if v.result), None)
+        points.append(Point(*(comparison_id, *run, values, held)))
+    return Lineage(
+        tuple(tasks), task, tuple(titles.items()), _grouped(points), len(points), len(newest)
     )
-    return [(identifier, name) for identifier, name in session.execute(query)]
-
-
-def adapters_of(session: Session, model: Model, limit: int = 100) -> list[tuple[str, str]]:
-    """Adapters on a model, or what else is on the base of an adapter: id and name."""
-    if model.content is None:
-        return []
-    query = (
-        select(Model.id, Model.name)
-        .where(Model.content == model.content, Model.id != model.id)
-        .order_by(Model.created.desc())
-        .limit(limit)
-    )
-    return [(identifier, name) for identifier, name in session.execute(query)]
 
 
 def metric_key(metric: dict[str, Any]) -> str:
     """What tells the metrics of a task apart: recalls of several labels differ in their titles."""
     return f"{metric['metric']} {metric['title']}"
+
+
+def _numbers(metric: dict[str, Any]) -> list[float | None]:
+    return [metric.get(name) for name in _NUMBERS]
 
 
 def _grouped(points: Sequence[Point]) -> tuple[Row, ...]:
@@ -276,37 +229,3 @@ def _grouped(points: Sequence[Point]) -> tuple[Row, ...]:
             key=lambda row: (row.recipe or "\uffff", row.step or 0, row.points[0].created),
         )
     )
-
-
-def _newest_verdicts(session: Session, model_ids: Sequence[str]) -> dict[str, VerdictRow]:
-    """By model, as the checkpoint."""
-    from saeval.evalsuite.service.database.tables import Verdict
-    from saeval.evalsuite.service.record.overviews.verdicts import (
-        Checkpoint,
-        verdict_query,
-        verdict_rows,
-    )
-
-    if not model_ids:
-        return {}
-    newest = (
-        select(Checkpoint.model_id, func.max(Verdict.created).label("created"))
-        .select_from(Verdict)
-        .join(Comparison, Comparison.id == Verdict.comparison_id)
-        .join(Checkpoint, Checkpoint.id == Comparison.checkpoint_id)
-        .where(Verdict.result.is_not(None))
-        .group_by(Checkpoint.model_id)
-        .subquery()
-    )
-    query = (
-        verdict_query()
-        .add_columns(Checkpoint.model_id)
-        .join(
-            newest,
-            and_(newest.c.model_id == Checkpoint.model_id, newest.c.created == Verdict.created),
-        )
-        .where(Checkpoint.model_id.in_(model_ids), or_(Verdict.result.is_not(None)))
-    )
-    rows = session.execute(query).all()
-    models = {row[0]: row[-1] for row in rows}
-    return {models[r.id]: r for r in verdict_rows(session, [row[:-1] for row in rows])}
