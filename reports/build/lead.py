@@ -8,6 +8,7 @@ from itertools import chain, islice, zip_longest
 from saeval.reports.build.cells import badge_of
 from saeval.reports.build.explain import Explain
 from saeval.reports.document import NO_LINKS, Answer, Badge, Jump, KeyNumber, Lead, Links, Reason
+from saeval.reports.text.cost import losses
 from saeval.reports.text.knowledge import knowledge
 from saeval.reports.text.lead import (
     HOW_TO_ASK,
@@ -23,7 +24,7 @@ from saeval.reports.text.numbers import format_interval, format_value
 from saeval.reports.text.significance import sign_of
 from saeval.reports.text.statistics_pages import THE_GATE, THE_TWO_ANSWERS
 from saeval.stats.compare.abstention import find, main_row
-from saeval.stats.compare.cost import cost_of, weight_of_loss
+from saeval.stats.compare.cost import weight_of_loss
 from saeval.stats.compare.findings import Source
 from saeval.stats.compare.metric_comparison import MetricComparison
 from saeval.stats.compare.results import Comparison, TaskComparison
@@ -141,14 +142,9 @@ def _of_gate(comparison: Comparison, gate: Gate) -> Iterator[Found]:
 
 def _cost(comparison: Comparison) -> Iterator[Found]:
     """The largest significant loss."""
-    level = comparison.settings.confidence_level
-    losses = [
-        (task, item)
-        for task in comparison.tasks
-        for item in (task.cost or cost_of(task, level)).fell[:1]
-    ]
-    if losses:
-        task, item = max(losses, key=lambda loss: weight_of_loss(*loss))
+    found = losses(comparison.tasks, comparison.settings.confidence_level)
+    if found:
+        task, item = max(found, key=lambda loss: weight_of_loss(*loss))
         yield task, task.metric(item.metric, item.label)
 
 

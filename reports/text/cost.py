@@ -26,14 +26,29 @@ def cost(task: TaskComparison, level: float) -> TaskCost:
 
 def cost_clause(tasks: Sequence[TaskComparison], level: float) -> str:
     """For the headline: what is significantly worse, with its values; nothing if nothing is."""
-    parts = []
-    for task in tasks:
-        for item in cost(task, level).fell:
-            row = task.metric(item.metric, item.label)
-            verb = "fell" if (row.difference or 0) < 0 else "rose"
-            where = f" on {task.task}" if len(tasks) > 1 else ""
-            parts.append(f"{name_in_sentence(task, row)} {verb}{where} ({from_to(row)})")
-    return join_words(parts)
+    return join_words([_fell(*loss, tasks) for loss in losses(tasks, level)])
+
+
+def worst_clause(tasks: Sequence[TaskComparison], level: float) -> str:
+    """The largest significant loss with its values, and how many more there are."""
+    found = sorted(losses(tasks, level), key=lambda loss: -weight_of_loss(*loss))
+    if not found:
+        return ""
+    more = len(found) - 1
+    others = f", and {more} more {'loss' if more == 1 else 'losses'}" if more else ""
+    return f"{_fell(*found[0], tasks)}{others}"
+
+
+def losses(tasks: Sequence[TaskComparison], level: float) -> list[tuple[TaskComparison, CostItem]]:
+    """What is significantly worse, task by task."""
+    return [(task, item) for task in tasks for item in cost(task, level).fell]
+
+
+def _fell(task: TaskComparison, item: CostItem, tasks: Sequence[TaskComparison]) -> str:
+    row = task.metric(item.metric, item.label)
+    verb = "fell" if (row.difference or 0) < 0 else "rose"
+    where = f" on {task.task}" if len(tasks) > 1 else ""
+    return f"{name_in_sentence(task, row)} {verb}{where} ({from_to(row)})"
 
 
 def answer_cost(comparison: Comparison) -> Question:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from saeval.reports.document import Tone
+from saeval.reports.text.cost import worst_clause
 from saeval.reports.text.gate import (
     advisory_note,
     finding,
@@ -45,7 +46,10 @@ class Said:
 
 
 def say_knowledge(comparison: Comparison) -> Said:
-    """Does it know better what it does not know? Over all tasks, the gravest first."""
+    """Does it know better what it does not know? Over all tasks, the gravest first.
+
+    What fell most stands in the same sentence, so that no gain is read without its price.
+    """
     tasks, level = comparison.tasks, comparison.settings.confidence_level
     answers = {task.task: knowledge(task, level).answer for task in tasks}
     names = {
@@ -53,12 +57,14 @@ def say_knowledge(comparison: Comparison) -> Said:
         for kind in _WORDS
         if kind != "not asked"
     }
+    fell = worst_clause(tasks, level)
     given = {kind: found for kind, found in names.items() if found}
     if not given:
         these = "This task measures" if len(tasks) == 1 else "These tasks measure"
-        return Said(_WORDS["not asked"], "", f"{these} neither abstention nor confidence.")
+        paid = f"; {fell}" if fell else ""
+        return Said(_WORDS["not asked"], "", f"{these} neither abstention nor confidence{paid}.")
     clauses = [f"{CLAUSES[kind]}{_where(found, len(tasks))}" for kind, found in given.items()]
-    sentence = "; ".join(clauses)
+    sentence = "; ".join([*clauses, *([fell] if fell else [])])
     first = next(iter(given))
     word, tone = (_WORDS[first], TONES[first]) if len(given) == 1 else ("Mixed", "mixed")
     return Said(word, tone, f"{sentence[0].upper()}{sentence[1:]}.")

@@ -83,6 +83,12 @@ def test_one_sentence_names_few_tasks_and_counts_many():
     assert len(sentence) < 250
 
 
+def test_what_fell_stands_in_the_first_sentence():
+    sentence = lead(comparison(better("a"), worse("b"), worse("c"))).answers[0].sentence
+    assert "it knows better what it does not know on a;" in sentence
+    assert sentence.endswith("; accuracy fell on b (60.0% → 40.0%), and 1 more loss.")
+
+
 def test_without_a_gate_it_says_how_to_ask():
     ship = lead(comparison()).answers[1]
     assert ship.badge.text == "Not asked"
