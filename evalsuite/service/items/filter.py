@@ -149,6 +149,10 @@ class ItemFilter:
         pairs += [(name, str(value)) for name, value in more.items() if value is not None]
         return urlencode(pairs)
 
+    def with_cell(self, was: str | None, now: str | None) -> ItemFilter:
+        """The same of another cell, row or column of the transition table."""
+        return replace(self, was=was, now=now)
+
     @property
     def without_cell(self) -> ItemFilter:
         """The same without a label of either side, in the order of the file."""

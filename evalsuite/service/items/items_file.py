@@ -27,6 +27,7 @@ from saeval.evalsuite.service.items.item import (
 )
 from saeval.evalsuite.service.items.schema import ABOUT, ITEMS_SCHEMA, SCHEMA
 from saeval.evalsuite.store.parquet_file import open_parquet
+from saeval.stats.compare.transitions import INVALID_LABEL
 from saeval.terminal_text import quoted
 
 PAGE_ITEMS = 50
@@ -114,11 +115,18 @@ class ItemsFile:
                 raise InputError(f"{path}: not a file of schema {ITEMS_SCHEMA}; compare anew")
             self._path = path
             self.total: int = file.metadata.num_rows
-        self.tasks: tuple[str, ...] = tuple(about["tasks"])
+        self._labels: dict[str, list[str]] = about["tasks"]
+        self.tasks = tuple(self._labels)
         self.training_is_known: bool = about["training_is_known"]
         self._connection = Connection(path, limits or QueryLimits())
         self._searches: OrderedDict[ItemFilter, pa.Table] = OrderedDict()
         self._searching = Lock()
+
+    def labels(self, task: str | None) -> tuple[str, ...]:
+        """The labels that a task's answers can have, of any task if None; none of scores alone."""
+        known = self._labels.values() if task is None else [self._labels.get(task, [])]
+        labels = dict.fromkeys(label for own in known for label in own if label != INVALID_LABEL)
+        return (*labels, INVALID_LABEL) if labels else ()
 
     def browse(self, wanted: ItemFilter, page: int = 1, size: int = PAGE_ITEMS) -> ItemPage:
         """One page of a selection; the last one where there are not so many.

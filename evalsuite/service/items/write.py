@@ -42,7 +42,10 @@ def write_items(path: Path, comparison: Comparison) -> int:
     """
     about = {
         "schema": ITEMS_SCHEMA,
-        "tasks": [task.task for task in comparison.tasks],
+        "tasks": {
+            task.task: [] if task.transitions is None else task.transitions.labels
+            for task in comparison.tasks
+        },
         "training_is_known": comparison.predictions is not None
         and comparison.predictions.training is not None,
     }
