@@ -22,6 +22,7 @@ from saeval.evalsuite.cli.run import run
 from saeval.evalsuite.cli.serve import serve
 from saeval.evalsuite.cli.tasks import tasks
 from saeval.evalsuite.cli.view import view
+from saeval.evalsuite.cli.worker import worker
 
 _INTERRUPTED = "Interrupted. What is finished is kept; run the same command again to resume."
 
@@ -62,6 +63,7 @@ for command in (
     push,
     pull,
     login,
+    worker,
     tasks,
 ):
     cli.add_command(command)
