@@ -22,8 +22,13 @@ from saeval.evalsuite.client.wire import (
     ReleaseRequest,
 )
 from saeval.evalsuite.service.context import Service
-from saeval.evalsuite.service.errors import NotFoundError, RefusedError, TooLargeError
-from saeval.evalsuite.service.record import evaluations
+from saeval.evalsuite.service.errors import (
+    ForbiddenError,
+    NotFoundError,
+    RefusedError,
+    TooLargeError,
+)
+from saeval.evalsuite.service.record import evaluations, leases
 from saeval.evalsuite.service.record.evaluation_lines import clear_files, write_part
 from saeval.evalsuite.service.security.access import Caller, require
 
@@ -40,6 +45,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {404: _PROBLEM, 409: _PROBLEM}
 @router.post("", status_code=201)
 def create(request: Request, caller: Writer, body: EvaluationRequest) -> EvaluationInfo:
     """Let a worker ask a model, and compare and gate its answers if the request says so."""
+    _check_may_gate(caller, body)
     with _service(request).database.writing() as session:
         row = evaluations.create_evaluation(session, body, caller.who)
         return evaluations.evaluation_info(row)
@@ -63,14 +69,15 @@ def index(
 )
 def lease(request: Request, caller: Writer, body: LeaseRequest) -> Lease | Response:
     """Take the oldest evaluation that is free, until the lease ends or is prolonged."""
-    taken = evaluations.take_lease(_service(request), body, caller.who)
+    taken = leases.take_lease(_service(request), body, caller.who)
     return Response(status_code=204) if taken is None else taken
 
 
 @router.post("/follow", responses={409: _PROBLEM})
 def follow(request: Request, caller: Writer, body: FollowRequest) -> Lease:
     """Begin, or go on, to send a run that the caller answers itself."""
-    return evaluations.follow(_service(request), body, caller.who)
+    _check_may_gate(caller, body.request)
+    return leases.follow(_service(request), body, caller.who)
 
 
 @router.get("/{evaluation}", responses=_RESPONSES)
@@ -91,7 +98,7 @@ def heartbeat(
     request: Request, caller: Writer, evaluation: Id, x_lease: LeaseToken
 ) -> EvaluationInfo:
     """Prolong a lease."""
-    return evaluations.prolong(_service(request), evaluation, x_lease)
+    return leases.prolong(_service(request), evaluation, x_lease)
 
 
 @router.post("/{evaluation}/release", responses=_RESPONSES)
@@ -100,13 +107,13 @@ def release(
 ) -> EvaluationInfo:
     """Give a lease back; the next worker goes on where this one stopped."""
     service = _service(request)
-    return evaluations.release(service, evaluation, x_lease, body.reason, caller.who)
+    return leases.release(service, evaluation, x_lease, body.reason, caller.who)
 
 
 @router.post("/{evaluation}/finish", responses=_RESPONSES)
 def finish(request: Request, caller: Writer, evaluation: Id, x_lease: LeaseToken) -> EvaluationInfo:
     """Say that all is answered: the lines become a run."""
-    return evaluations.finish(_service(request), evaluation, x_lease, caller.who)
+    return leases.finish(_service(request), evaluation, x_lease, caller.who)
 
 
 @router.post("/{evaluation}/fail", responses=_RESPONSES)
@@ -114,7 +121,7 @@ def fail(
     request: Request, caller: Writer, evaluation: Id, x_lease: LeaseToken, body: FailRequest
 ) -> EvaluationInfo:
     """Say why a worker cannot go on."""
-    return evaluations.fail(
+    return leases.fail(
         _service(request), evaluation, x_lease, body.reason, retry=body.retry, who=caller.who
     )
 
@@ -160,6 +167,11 @@ def read(request: Request, caller: Reader, evaluation: Id, name: FileName) -> Fi
     if not path.is_file():
         raise NotFoundError("nothing has come of this file")
     return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+
+
+def _check_may_gate(caller: Caller, body: EvaluationRequest) -> None:
+    if body.policy is not None and not caller.may("gate"):
+        raise ForbiddenError(f"the scope gate is needed for a verdict; this is {caller.scope}")
 
 
 async def _read_body(request: Request, limit: int) -> bytes:

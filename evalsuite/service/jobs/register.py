@@ -5,12 +5,16 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, select
 
 from saeval.evalsuite.service.context import Service
-from saeval.evalsuite.service.database.tables import Comparison, Run, Verdict
+from saeval.evalsuite.service.database.tables import Comparison, Evaluation, Run, Verdict
 from saeval.evalsuite.service.jobs.comparing import compute_comparison
 from saeval.evalsuite.service.jobs.gating import compute_verdict
 from saeval.evalsuite.service.jobs.kinds import ACTIVE, JobKind, Outcome, Report
 from saeval.evalsuite.service.jobs.progress import JobProgress
 from saeval.evalsuite.service.record.comparisons import finish_comparison
+from saeval.evalsuite.service.record.evaluation_runs import (
+    compute_evaluation_run,
+    finish_evaluation_run,
+)
 from saeval.evalsuite.service.record.ingest import compute_ingest, finish_ingest
 from saeval.evalsuite.service.record.verdicts import finish_verdict
 
@@ -21,6 +25,10 @@ def _compare(service: Service, comparison_id: str, report: Report) -> Outcome:
 
 def _gate(service: Service, verdict_id: str, report: Report) -> Outcome:
     return compute_verdict(service, verdict_id, JobProgress(report))
+
+
+def _is_answered() -> ColumnElement[bool]:
+    return and_(Evaluation.state == "finished", Evaluation.run_id.is_(None))
 
 
 def _runs_are_checked() -> ColumnElement[bool]:
@@ -42,6 +50,16 @@ _ALL = (
         _compare,
         finish_comparison,
         can_begin=_runs_are_checked,
+    ),
+    JobKind(
+        "evaluation",
+        Evaluation,
+        "ingest",
+        compute_evaluation_run,
+        finish_evaluation_run,
+        is_open=_is_answered,
+        running="finished",
+        refused="failed",
     ),
     JobKind("verdict", Verdict, "compare", _gate, finish_verdict, can_begin=_comparison_is_done),
 )

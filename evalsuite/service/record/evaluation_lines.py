@@ -10,7 +10,8 @@ from saeval.evalsuite.client.wire import Progress
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import Evaluation, now
 from saeval.evalsuite.service.errors import RefusedError
-from saeval.evalsuite.service.record.evaluations import evaluation_info, files_of, get_held
+from saeval.evalsuite.service.record.evaluations import evaluation_info, files_of
+from saeval.evalsuite.service.record.leases import get_held
 from saeval.evalsuite.service.security.access import hash_secret
 from saeval.evalsuite.store.manifest import MANIFEST
 

@@ -19,7 +19,8 @@ from sqlalchemy import update
 from saeval.evalsuite.client.wire import EvaluationRequest, LeaseRequest, Scope
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import Evaluation, now
-from saeval.evalsuite.service.record import evaluations
+from saeval.evalsuite.service.errors import ConflictError
+from saeval.evalsuite.service.record import evaluations, leases
 from saeval.evalsuite.service.record.evaluation_files import EvaluationFiles
 from saeval.evalsuite.service.settings import ServiceSettings
 
@@ -128,7 +129,7 @@ def test_a_lease_lasts_as_long_as_the_settings_say(settings: ServiceSettings) ->
     with service.database.writing() as session:
         request = EvaluationRequest.model_validate(REQUEST)
         evaluations.create_evaluation(session, request, "test")
-    taken = evaluations.take_lease(service, LeaseRequest(worker="one"), "test")
+    taken = leases.take_lease(service, LeaseRequest(worker="one"), "test")
     service.close()
     assert taken is not None
     assert taken.seconds == 7
@@ -144,7 +145,7 @@ def test_workers_that_ask_at_once_never_hold_the_same(service: Service) -> None:
 
     def work(number: int) -> list[str]:
         held = []
-        while taken := evaluations.take_lease(service, LeaseRequest(worker=f"w{number}"), "test"):
+        while taken := leases.take_lease(service, LeaseRequest(worker=f"w{number}"), "test"):
             held.append(taken.evaluation.id)
         return held
 
@@ -159,19 +160,17 @@ def test_a_lease_that_ended_is_taken_over_by_one_of_many(service: Service) -> No
         request = EvaluationRequest.model_validate(REQUEST)
         row = evaluations.create_evaluation(session, request, "test")
     for _ in range(3):
-        evaluations.take_lease(service, LeaseRequest(worker="dead"), "test")
+        leases.take_lease(service, LeaseRequest(worker="dead"), "test")
         let_lease_end(service)
         with ThreadPoolExecutor(8) as pool:
             tries = [
-                pool.submit(
-                    evaluations.take_lease, service, LeaseRequest(worker=f"w{number}"), "test"
-                )
+                pool.submit(leases.take_lease, service, LeaseRequest(worker=f"w{number}"), "test")
                 for number in range(8)
             ]
         held = [lease for own in tries if (lease := own.result()) is not None]
         assert len(held) == 1
-        evaluations.prolong(service, row.id, held[0].token)
-        evaluations.release(service, row.id, held[0].token, None, "test")
+        leases.prolong(service, row.id, held[0].token)
+        leases.release(service, row.id, held[0].token, None, "test")
 
 
 def test_what_cannot_be_answered_is_given_up_after_some_attempts(
@@ -372,7 +371,7 @@ def test_parts_sent_again_out_of_order_or_by_turns_leave_every_line_once(
             size = path.stat().st_size if path.exists() else 0
             part = whole[starts[first] : starts[last]]
             if starts[first] > size:
-                with pytest.raises(evaluations.ConflictError):
+                with pytest.raises(ConflictError):
                     files.append(LINES, starts[first], part)
             else:
                 counted += files.append(LINES, starts[first], part)
@@ -419,6 +418,22 @@ def test_settings_that_no_worker_takes_are_refused(http: TestClient, settings_: 
 )
 def test_a_request_that_contradicts_itself_is_refused(http: TestClient, changed: Any) -> None:
     assert http.post("/api/evaluations", json=REQUEST | changed).status_code == 422
+
+
+def test_a_base_that_is_not_there_is_refused(http: TestClient) -> None:
+    for base in ("baselines/none", "0" * 20):
+        answer = http.post("/api/evaluations", json=REQUEST | {"base": base})
+        assert answer.status_code == 404
+
+
+def test_whoever_may_not_gate_gets_no_verdict_by_a_worker(
+    http: TestClient, token: Callable[[Scope], str]
+) -> None:
+    http.headers["Authorization"] = f"Bearer {token('write')}"
+    body = REQUEST | {"base": "baselines/none", "policy": "rules: []"}
+    assert http.post("/api/evaluations", json=body).status_code == 403
+    body = {"key": "a" * 64, "request": body}
+    assert http.post("/api/evaluations/follow", json=body).status_code == 403
 
 
 def test_evaluations_are_listed_in_pages_the_newest_first(http: TestClient) -> None:
