@@ -10,17 +10,12 @@ from pathlib import Path
 import click
 
 from saeval.evalsuite.cli.options import CONTEXT
+from saeval.evalsuite.cli.push import insecure_option, server_option
 from saeval.extras import require_extra
 
 
 @click.command(context_settings=CONTEXT)
-@click.option(
-    "--server",
-    metavar="URL",
-    required=True,
-    envvar="SAEVAL_SERVER",
-    help="Of the record (or set SAEVAL_SERVER); its token is in SAEVAL_TOKEN.",
-)
+@server_option
 @click.option("--name", metavar="NAME", help="As the server shows it.  [default: HOST-PROCESS]")
 @click.option(
     "--allow-models",
@@ -45,21 +40,23 @@ from saeval.extras import require_extra
     envvar="SAEVAL_CACHE",
     help="Keep answers here across evaluations: a base is asked once for all.",
 )
+@insecure_option
 @click.option("--quiet", is_flag=True, help="Say nothing.")
 def worker(
-    server: str,
+    server: str | None,
     name: str | None,
     allow_models: tuple[str, ...],
     once: bool,
     poll: float,
     cache: Path | None,
+    insecure: bool,
     quiet: bool,
 ) -> None:
     """Answer the evaluations that a server's users post, with the models of this machine.
 
     A server can have it ask the models that are allowed, about registered tasks, and nothing else:
     no setting names a file, an address or code. It is stopped with Ctrl-C, and the next worker goes
-    on where it was.
+    on where it was. The token is that of SAEVAL_TOKEN, or the one that `saeval login` saved.
 
     \b
     saeval worker --server https://evals.example --allow-models '/checkpoints/*'
@@ -71,7 +68,7 @@ def worker(
 
     progress = SILENT if quiet else stderr_progress()
     settings = WorkerSettings(_check_name(name), allow_models, poll, cache)
-    own = Worker.open(server, settings, progress)
+    own = Worker.open(server, settings, progress, insecure=insecure)
     try:
         if not once:
             progress.log(f"Worker {settings.name} waits for evaluations of {own.connection.server}")

@@ -1,16 +1,17 @@
-"""What a client says to a server about evaluations; see `saeval.evalsuite.client.wire`."""
+"""What the holder of a lease says to a server; see `saeval.evalsuite.client.wire`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, TypeAdapter
+
 from saeval.evalsuite.client.connection import Connection, RequestError
+from saeval.evalsuite.client.typed import parse_answer
 from saeval.evalsuite.client.wire import (
     EvaluationInfo,
-    EvaluationPage,
     EvaluationRequest,
-    EvaluationState,
     FailRequest,
     FollowRequest,
     Lease,
@@ -20,6 +21,7 @@ from saeval.evalsuite.client.wire import (
 
 _AT = "/api/evaluations"
 _LONGEST_REASON = 5000
+_NOTHING = 204
 
 
 class LeaseLostError(RequestError):
@@ -41,50 +43,16 @@ class OffsetError(RequestError):
     is_same: bool
 
 
-class EvaluationCalls:
-    """Evaluations of a server."""
+def take_lease(connection: Connection, request: LeaseRequest) -> HeldEvaluation | None:
+    """Take the oldest evaluation that is free; None if there is none."""
+    return _held(connection, f"{_AT}/lease", request)
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
 
-    def create(self, request: EvaluationRequest) -> EvaluationInfo:
-        """Let a worker ask a model."""
-        return EvaluationInfo.model_validate_json(self._post(_AT, request).content)
-
-    def get(self, evaluation: str) -> EvaluationInfo:
-        """How far an evaluation is."""
-        answer = self.connection.request("GET", f"{_AT}/{evaluation}")
-        return EvaluationInfo.model_validate_json(answer.content)
-
-    def list(
-        self, state: EvaluationState | None = None, after: str | None = None, limit: int = 50
-    ) -> EvaluationPage:
-        """Evaluations, the newest first."""
-        given = {"state": state, "after": after, "limit": limit}
-        params = {name: value for name, value in given.items() if value is not None}
-        answer = self.connection.request("GET", _AT, params=params)
-        return EvaluationPage.model_validate_json(answer.content)
-
-    def cancel(self, evaluation: str) -> EvaluationInfo:
-        """Stop an evaluation."""
-        answer = self.connection.request("DELETE", f"{_AT}/{evaluation}", may_repeat=False)
-        return EvaluationInfo.model_validate_json(answer.content)
-
-    def lease(self, request: LeaseRequest) -> HeldEvaluation | None:
-        """Take the oldest evaluation that is free; None if there is none."""
-        answer = self._post(f"{_AT}/lease", request, may_repeat=True)
-        if answer.status_code == 204:
-            return None
-        return HeldEvaluation(self.connection, Lease.model_validate_json(answer.content))
-
-    def follow(self, request: FollowRequest) -> HeldEvaluation:
-        """Take the evaluation of a run that the caller answers itself."""
-        answer = self._post(f"{_AT}/follow", request, may_repeat=True)
-        return HeldEvaluation(self.connection, Lease.model_validate_json(answer.content))
-
-    def _post(self, path: str, body: Any, may_repeat: bool = False) -> Any:
-        content = body.model_dump(mode="json", exclude_unset=True)
-        return self.connection.request("POST", path, json=content, may_repeat=may_repeat)
+def follow(connection: Connection, request: FollowRequest) -> HeldEvaluation:
+    """Take the evaluation of a run that the caller answers itself."""
+    held = _held(connection, f"{_AT}/follow", request)
+    assert held is not None
+    return held
 
 
 class HeldEvaluation:
@@ -158,7 +126,7 @@ class HeldEvaluation:
     def _post(self, what: str, body: Any = None) -> EvaluationInfo:
         content = None if body is None else body.model_dump(mode="json")
         answer = self._call("POST", what, json=content, may_repeat=True)
-        return EvaluationInfo.model_validate_json(answer.content)
+        return parse_answer(TypeAdapter(EvaluationInfo), self.connection, answer)
 
     def _call(
         self, method: str, what: str, headers: dict[str, str] | None = None, **options: Any
@@ -169,6 +137,14 @@ class HeldEvaluation:
             )
         except RequestError as error:
             raise _particular(error) from error
+
+
+def _held(connection: Connection, path: str, body: BaseModel) -> HeldEvaluation | None:
+    content = body.model_dump(mode="json", exclude_unset=True)
+    answer = connection.request("POST", path, json=content, may_repeat=True)
+    if answer.status_code == _NOTHING:
+        return None
+    return HeldEvaluation(connection, parse_answer(TypeAdapter(Lease), connection, answer))
 
 
 def _particular(error: RequestError) -> RequestError:

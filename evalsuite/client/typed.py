@@ -62,10 +62,23 @@ class TypedConnection(Connection):
         return self._validate(TypeAdapter(kind), answer)
 
     def _validate(self, kind: TypeAdapter[Answer], answer: httpx.Response) -> Answer:
-        try:
-            return kind.validate_json(answer.content)
-        except ValidationError as error:
-            raise SaevalError(
-                f"{self.server}: its answer is not what this saeval expects "
-                f"({first_problem(error)}); is it a server of saeval, of the same version?"
-            ) from error
+        return parse_answer(kind, self, answer)
+
+
+def parse_answer(
+    kind: TypeAdapter[Answer], connection: Connection, answer: httpx.Response
+) -> Answer:
+    """What a server answered, as what it should be.
+
+    Raises
+    ------
+    SaevalError
+        If it is not.
+    """
+    try:
+        return kind.validate_json(answer.content)
+    except ValidationError as error:
+        raise SaevalError(
+            f"{connection.server}: its answer is not what this saeval expects "
+            f"({first_problem(error)}); is it a server of saeval, of the same version?"
+        ) from error

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from typing_extensions import Self
 
-from saeval.evalsuite.client.connection import TOKEN_VARIABLE
+from saeval.evalsuite.client.tokens import TOKEN_VARIABLE
 from saeval.evalsuite.worker.answering import Order, Outcome
 
 

@@ -9,12 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from saeval.errors import SaevalError
 from saeval.evalsuite.client.connection import Connection, UnreachableError
 from saeval.evalsuite.client.evaluation_settings import check_settings
-from saeval.evalsuite.client.evaluations import EvaluationCalls, HeldEvaluation, LeaseLostError
+from saeval.evalsuite.client.evaluations import HeldEvaluation, LeaseLostError, take_lease
 from saeval.evalsuite.client.wire import LeaseRequest
 from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.run_files import lines_path
@@ -86,14 +85,16 @@ class Worker:
     @classmethod
     def open(
         cls,
-        server: str,
+        server: str | None,
         settings: WorkerSettings,
         progress: Progress = SILENT,
-        **connecting: Any,
+        *,
+        token: str | None = None,
+        insecure: bool = False,
     ) -> Worker:
-        """A worker for a server; `connecting` are further arguments of `Connection`."""
-        patient = Connection(server, patience=PATIENCE, **connecting)
-        goodbye = Connection(server, patience=_GOODBYE, **connecting)
+        """A worker for a server, which is named as for `saeval.Client`."""
+        patient = Connection(server, token, insecure=insecure, patience=PATIENCE)
+        goodbye = Connection(server, token, insecure=insecure, patience=_GOODBYE)
         return cls(patient, goodbye, settings, progress)
 
     def close(self) -> None:
@@ -145,7 +146,7 @@ class Worker:
         now = time.monotonic()
         self._declined = {own: until for own, until in self._declined.items() if until > now}
         request = LeaseRequest(worker=self.settings.name, declined=tuple(self._declined)[-1000:])
-        return EvaluationCalls(self.connection).lease(request)
+        return take_lease(self.connection, request)
 
     def _answer(self, held: HeldEvaluation) -> None:
         request, evaluation = held.request, one_line(held.lease.evaluation.id, 40)

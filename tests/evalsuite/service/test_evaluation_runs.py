@@ -57,9 +57,8 @@ def test_its_lines_become_a_run_that_is_compared_and_gated(
     """By the real jobs process; the answers are those of the lines."""
     base = push(service, answered_run(tmp_path, "base"))
     checkpoint = saeval.convert(answered_run(tmp_path, "better", accuracy=0.9), tmp_path / "lines")
-    policy = POLICY
     identifier = answered(
-        service, checkpoint, base=base, policy=policy, recipe="grpo", step=7, name="Mine"
+        service, checkpoint, base=base, policy=POLICY, recipe="grpo", step=7, name="Mine"
     )
     with jobs_running(settings):
         wait_for(lambda: row_of(service, identifier).verdict_id, 120)
@@ -126,10 +125,7 @@ def _change_lines(change: Callable[[list[str]], list[str]]) -> Callable[[Path], 
     return mend
 
 
-POLICY = """
-rules:
-  - accuracy: no worse than 0.05 below
-"""
+POLICY = "rules:\n  - {metric: accuracy, not_worse_by: 0.05}\n"
 PROOF = {"prompts": "x", "scores": [], "base_moved": {}, "floor": 1e-5, "ended": False}
 
 

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,8 +16,7 @@ pytest.importorskip("fastapi")
 
 import uvicorn
 
-from saeval.evalsuite.client.connection import Connection
-from saeval.evalsuite.client.evaluations import EvaluationCalls
+from saeval.evalsuite.client.client import Client
 from saeval.evalsuite.client.wire import EvaluationInfo, EvaluationRequest, TokenRequest
 from saeval.evalsuite.service.app import create_app
 from saeval.evalsuite.service.context import Service
@@ -41,8 +39,7 @@ class Listening:
         self.token, self.port = info.secret, 0
         self.start()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.connection = Connection(self.url, self.token, patience=30)
-        self.calls = EvaluationCalls(self.connection)
+        self.client = Client(self.url, self.token, patience=30)
 
     def start(self) -> None:
         """Listen, on the port of the last time."""
@@ -61,18 +58,18 @@ class Listening:
 
     def close(self) -> None:
         """Go away for good."""
-        self.connection.close()
+        self.client.close()
         self.stop()
         self.service.close()
 
     def post(self, model: object, tasks: tuple[str, ...] = ("factworld",), **settings: Any) -> str:
         """Post an evaluation."""
         request = EvaluationRequest(model=str(model), tasks=tasks, settings=SETTINGS | settings)
-        return self.calls.create(request).id
+        return self.client.evaluate(request).id
 
     def info(self, evaluation: str) -> EvaluationInfo:
         """How far it is."""
-        return self.calls.get(evaluation)
+        return self.client.evaluation(evaluation)
 
     def lines(self, evaluation: str, number: int = 0) -> bytes:
         """What has come of the answers to a task."""
@@ -118,10 +115,3 @@ def start_worker(server: Listening, tmp_path: Path) -> Iterator[Callable[..., su
     for process in begun:
         process.kill()
         process.wait()
-
-
-@contextmanager
-def nothing_left(folder: Path) -> Iterator[None]:
-    """That no folder of a worker is left behind."""
-    yield
-    assert not [*folder.glob("saeval-worker-*")]
