@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ from saeval.evalsuite.client.wire import EvaluationInfo, EvaluationRequest, Toke
 from saeval.evalsuite.service.app import create_app
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.record.tokens import create_token
-from saeval.evalsuite.service.server import _listen
 from saeval.evalsuite.service.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +43,7 @@ class Listening:
 
     def start(self) -> None:
         """Listen, on the port of the last time."""
-        self._socket = _listen("127.0.0.1", self.port)
+        self._socket = socket.create_server(("127.0.0.1", self.port), backlog=128)
         self.port = self._socket.getsockname()[1]
         config = uvicorn.Config(create_app(self.service), log_level="critical", lifespan="off")
         self._server = uvicorn.Server(config)
