@@ -22,6 +22,10 @@ class Limits:
         Of one part of an upload.
     blob_bytes
         Of one uploaded file.
+    run_answers
+        Of one run.
+    check_bytes, check_seconds
+        Of memory and time for the process that checks a run.
     body_seconds
         Until the body of a request must have come; a part of an upload has as long for each of
         its MiB.
@@ -40,6 +44,9 @@ class Limits:
     body_bytes: int = 2**20
     part_bytes: int = 32 * 2**20
     blob_bytes: int = 16 * 2**30
+    run_answers: int = 10_000_000
+    check_bytes: int = 8 * 2**30
+    check_seconds: float = 900.0
     body_seconds: float = 20.0
     requests_per_minute: int = 6000
     sign_ins_per_minute: int = 10

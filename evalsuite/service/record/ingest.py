@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from saeval.errors import InputError, SaevalError
+from saeval.errors import SaevalError
 from saeval.evalsuite.client.wire import Progress
-from saeval.evalsuite.models.run_files import file_of, read_run_files
-from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import ItemSet, RunTask
-from saeval.evalsuite.service.record.item_sets import write_items
+from saeval.evalsuite.service.record.checks import describe_run
+from saeval.evalsuite.service.record.confined import run_confined
 from saeval.evalsuite.service.record.run_files import temporary_run
 from saeval.evalsuite.service.record.runs import find_run
 from saeval.evalsuite.service.record.uploads import keep_file
-from saeval.evalsuite.store.manifest import MANIFEST
-from saeval.evalsuite.store.table import PredictionTable
-from saeval.terminal_text import one_line
-
-_LONGEST_TASK = 200
 
 
 def check_run(service: Service, run_id: str) -> None:
@@ -72,16 +63,21 @@ def compute_ingest(
     with service.database.reading() as session:
         run = find_run(session, run_id)
         files, name, who = run.files, run.name, run.created_by
+    report(Progress(total=len(files), what="checking answers"))
+    limits = service.settings.limits
     with temporary_run(service, files) as folder:
-        report(Progress(total=len(files), what="reading answers"))
-        saved = read_run_files(folder, files, name, name)
-        tasks = []
-        for place, (task, table) in enumerate(saved.predictions.items()):
-            report(Progress(done=place, total=len(saved.predictions), what=f"checking {task}"))
-            path = file_of(saved, task)
-            facts = _describe(service, saved, task, table, path, who)
-            facts["file"] = files[str(path.relative_to(folder))]
-            tasks.append(facts)
+        out = folder.with_name("items")
+        out.mkdir()
+        tasks = run_confined(
+            describe_run,
+            (str(folder), list(files), name, str(out), limits.run_answers),
+            preload=[describe_run.__module__],
+            max_bytes=limits.check_bytes,
+            seconds=limits.check_seconds,
+        )
+        for number, facts in enumerate(tasks):
+            facts["item_file"] = keep_file(service, out / f"{number}.parquet", who)
+            facts["file"] = files[facts.pop("path")]
     return {"tasks": tasks}
 
 
@@ -107,48 +103,3 @@ def finish_ingest(session: Session, run_id: str, result: dict[str, Any]) -> None
     session.flush()
     session.expire(run, ["tasks"])
     run.state, run.reason, run.progress = "ready", None, None
-
-
-def _describe(
-    service: Service,
-    saved: SavedPredictions,
-    task: str,
-    table: PredictionTable,
-    path: Path,
-    who: str,
-) -> dict[str, Any]:
-    if len(task) > _LONGEST_TASK or one_line(task, _LONGEST_TASK) != task:
-        raise InputError("a task's name must be one line of at most 200 characters")
-    facts = saved.manifest.tasks.get(task) if saved.manifest is not None else None
-    version = None if facts is None or facts.version is None else one_line(str(facts.version), 100)
-    with tempfile.TemporaryDirectory(dir=service.settings.cache) as place:
-        file = Path(place) / "items.parquet"
-        items = write_items(path, task, version, file)
-        item_file = keep_file(service, file, who)
-    if facts is not None and facts.items != items.n:
-        raise InputError(
-            f"{MANIFEST}: task {task} is of {facts.items} items, and {items.n} were answered"
-        )
-    return {
-        "task": task,
-        "version": version,
-        "items": items.n,
-        "answers": len(table),
-        "items_hash": items.hash,
-        "item_file": item_file,
-        "bytes": path.stat().st_size,
-        **_rates(table),
-    }
-
-
-def _rates(table: PredictionTable) -> dict[str, float | None]:
-    """Of all answers; no accuracy where nothing is right or wrong."""
-    labels = [label for label in table.distinct("target") if label is not None]
-    target, prediction = table.codes("target", labels), table.codes("prediction", labels)
-    is_graded = table.codes("status", ["scored"]) < 0
-    correct = (target == prediction) & (target >= 0)
-    return {
-        "accuracy": float(np.mean(correct[is_graded])) if is_graded.any() else None,
-        "abstention_rate": float(np.mean(table.codes("status", ["abstained"]) >= 0)),
-        "invalid_rate": float(np.mean(table.codes("status", ["invalid"]) >= 0)),
-    }
