@@ -68,11 +68,11 @@ def changed_items_section(
     links
         To other pages.
     """
-    tasks = _tasks_with_items(comparison)
+    tasks = _tasks_with_items(comparison, links)
     if not tasks:
         return
     room = _Room(PAGE_BYTES // len(tasks), WHOLE_BYTES // len(tasks))
-    items = item_anchors(comparison)
+    items = item_anchors(comparison, links)
     parts = tuple(
         replace(
             _part(task, replace(room)),
@@ -92,16 +92,18 @@ def changed_items_section(
     yield Section("Items that changed", "flips", (Paragraph(note, "note"), *parts), only="html")
 
 
-def item_anchors(comparison: Comparison) -> dict[str, str]:
+def item_anchors(comparison: Comparison, links: Links = NO_LINKS) -> dict[str, str]:
     """Where the items of each task stand, of the tasks that have any to show."""
-    return anchors_of([task.task for task in _tasks_with_items(comparison)], "items")
+    return anchors_of([task.task for task in _tasks_with_items(comparison, links)], "items")
 
 
-def _tasks_with_items(comparison: Comparison) -> list[TaskComparison]:
+def _tasks_with_items(comparison: Comparison, links: Links) -> list[TaskComparison]:
+    """Those with items to show; without any at hand too, unless another page has them all."""
     return [
         task
         for task in comparison.tasks
         if task.is_graded and (task.n_changed_items or task.n_wrong_items)
+        if links.items is None or task.changed_items or task.wrong_items
     ]
 
 

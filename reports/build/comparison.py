@@ -116,7 +116,7 @@ def comparison_report(
         for entry in texts.tasks
     }
     level = comparison.settings.confidence_level
-    items = item_anchors(comparison)
+    items = item_anchors(comparison, links)
     explain = explainer(comparison, links)
     tasks = [
         task_section(

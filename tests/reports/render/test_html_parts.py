@@ -82,6 +82,15 @@ def test_numbers_lead_to_statistics_and_items_and_the_verdict_to_where_it_is_ask
     assert not [link for link in Page(to_html(comparison())).links if not link.startswith("#")]
 
 
+def test_items_that_another_page_has_are_not_missed_here():
+    found = comparison(task("fever"))
+    parts = to_html_parts(found, links=LINKS)
+    assert "not at hand" in Page(to_html_parts(found).body).text
+    assert "not at hand" not in Page(parts.body).text
+    assert "/items?task=fever" in Page(parts.body).links
+    assert not [entry for entry in all_entries(parts.contents) if entry.anchor == "items-fever"]
+
+
 def test_the_heading_is_left_to_the_page_where_it_wishes():
     found = comparison()
     assert Page(to_html_parts(found).lead).headings[0] == 1
