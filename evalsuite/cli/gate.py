@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -22,11 +23,14 @@ from saeval.evalsuite.cli.options import (
     system_option,
     tasks_option,
 )
+from saeval.evalsuite.cli.push import insecure_option
 
 if TYPE_CHECKING:
+    from saeval.evalsuite.client.client import Client
     from saeval.evalsuite.gate.results import Gate
 
 _SUMMARY = "GITHUB_STEP_SUMMARY"
+_VERDICT = "verdict.json"
 _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
 
 
@@ -76,6 +80,12 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
     is_flag=True,
     help="Print annotations of a GitHub workflow and append to its job summary.",
 )
+@click.option(
+    "--push",
+    metavar="URL",
+    help="Push both runs to a server of the record, and let it give the verdict, which counts.",
+)
+@insecure_option
 @tasks_option(required=False)
 @columns_option
 @question_options
@@ -109,7 +119,11 @@ def gate(
     saeval gate baseline:main ./checkpoint --tasks fever,vitaminc --until-decided
     saeval gate base.jsonl checkpoint.jsonl --allow-inconclusive
     saeval gate base.jsonl seed-3.jsonl --among 10
+    saeval gate base.jsonl checkpoint.jsonl --push https://evals.example
     saeval gate --explain --policy gate.yaml
+
+    With --push the exit code is that of the record's verdict: it knows the looks of everybody. The
+    folder gets verdict.json, which says where its page is.
     """
     if explain:
         _explain(policy)
@@ -117,35 +131,113 @@ def gate(
     if base is None or checkpoint is None:
         raise click.UsageError("BASE and CHECKPOINT are needed (or --explain)")
 
+    if options["push"] and options["until_decided"]:
+        raise click.UsageError(
+            "--push and --until-decided: give one of them; the record holds all answers to the "
+            "policy at once, and would break what --until-decided promises of a run that stops "
+            "early"
+        )
+    if options["push"]:
+        from saeval.evalsuite.client.client import Client
+
+        with Client(options["push"], insecure=options["insecure"]) as client:
+            result = _gate(base, checkpoint, policy, out, options, client)
+    else:
+        result = _gate(base, checkpoint, policy, out, options, None)
+    if result.verdict == "INCONCLUSIVE" and options["allow_inconclusive"]:
+        return
+    if code := _CODES[result.verdict]:
+        click.get_current_context().exit(code)
+
+
+def _gate(
+    base: str,
+    checkpoint: str,
+    policy: Path | None,
+    out: Path | None,
+    options: dict[str, Any],
+    client: Client | None,
+) -> Gate:
+    """Hold the two to the policy, here and by a server of the record if there is one; show it."""
     from saeval.evalsuite.cli.configs import to_keywords
     from saeval.evalsuite.cli.output import progress_of, show_result
     from saeval.evalsuite.gate.gate import gate as hold_to_policy
     from saeval.evalsuite.models.predictions import with_columns
 
-    allowed = options["allow_inconclusive"]
+    progress = progress_of(options)
     given, other = with_columns((base, checkpoint), options["columns"])
+    if client is not None:
+        from saeval.evalsuite.gate.record import check_record, fetch_addressed
+
+        check_record(client)
+        given, other = fetch_addressed(given), fetch_addressed(other)
+    keywords = to_keywords(options)
     result = hold_to_policy(
         given,
         other,
         policy=policy,
         until_decided=options["until_decided"],
-        allow_inconclusive=allowed,
+        allow_inconclusive=options["allow_inconclusive"],
         allow_missing=options["allow_missing"],
         looks=options["looks"],
         among=options["among"],
         allow_mismatch=options["allow_mismatch"],
         n_resamples=options["replicates"],
         out=out or "auto",
-        progress=progress_of(options),
-        **to_keywords(options),
+        progress=progress,
+        **keywords,
     )
+    if (folder := result.comparison.folder) is not None:
+        (folder / _VERDICT).unlink(missing_ok=True)  # of an earlier gate
     show_result(result, options)
+    address = None
+    if client is not None:
+        result, address = _ask_record(client, result, given, other, policy, options)
     if options["github"]:
-        _annotate(result, allowed, aside=options["json"] or options["brief"])
-    if result.verdict == "INCONCLUSIVE" and allowed:
-        return
-    if code := _CODES[result.verdict]:
-        click.get_current_context().exit(code)
+        _annotate(result, options, address)
+    return result
+
+
+def _ask_record(
+    client: Client,
+    local: Gate,
+    base: Any,
+    checkpoint: Any,
+    policy: Path | None,
+    options: dict[str, Any],
+) -> tuple[Gate, str]:
+    """The gate of the record and the address of its page, which are said and kept in the folder."""
+    from saeval.evalsuite.cli.output import progress_of
+    from saeval.evalsuite.gate.record import gate_by_record
+    from saeval.files import write_atomic
+
+    recorded = gate_by_record(
+        client,
+        local,
+        base,
+        checkpoint,
+        policy=policy,
+        among=options["among"],
+        allow_missing=options["allow_missing"],
+        tasks=options["tasks"] or (),
+        allow_mismatch=options["allow_mismatch"],
+        n_resamples=options["replicates"],
+        seed=options["seed"],
+        progress=progress_of(options),
+    )
+    aside = options["json"] or options["brief"] or options["quiet"]
+    if difference := recorded.difference(local):
+        click.echo(difference, err=aside)
+    click.echo(f"{recorded.gate.verdict}: {recorded.address}", err=aside)
+    if (folder := local.comparison.folder) is not None:
+        said = {
+            "verdict": recorded.gate.verdict,
+            "address": recorded.address,
+            "look": recorded.verdict.look,
+            "verdict_here": local.verdict,
+        }
+        write_atomic(folder / _VERDICT, json.dumps(said, indent=2) + "\n")
+    return recorded.gate, recorded.address
 
 
 def _explain(path: Path | None) -> None:
@@ -161,14 +253,18 @@ def _explain(path: Path | None) -> None:
         GuardedConsole().print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _annotate(gate: Gate, allow_inconclusive: bool, *, aside: bool) -> None:
-    """For a GitHub workflow: annotations (`aside` of what is printed), and its job summary."""
+def _annotate(gate: Gate, options: dict[str, Any], address: str | None) -> None:
+    """For a GitHub workflow: annotations, aside of what is printed, and its job summary."""
     from saeval.reports import to_markdown
     from saeval.reports.render.github import github_annotations
     from saeval.terminal_text import print_workflow_command
 
-    for line in github_annotations(gate, allow_inconclusive=allow_inconclusive):
+    allowed = options["allow_inconclusive"]
+    aside = options["json"] or options["brief"]
+    for line in github_annotations(gate, allow_inconclusive=allowed, address=address):
         print_workflow_command(line, sys.stderr if aside else sys.stdout)
     if summary := os.environ.get(_SUMMARY):
         with open(summary, "a", encoding="utf-8") as file:
             file.write(to_markdown(gate))
+            if address is not None:
+                file.write(f"\n[The verdict in the record]({address})\n")

@@ -18,6 +18,7 @@ from saeval.evalsuite.client.wire import (
     AuditPage,
     BaselineInfo,
     BaselineRequest,
+    CallerInfo,
     ComparisonInfo,
     ComparisonOptions,
     ComparisonPage,
@@ -119,6 +120,14 @@ class Client:
         """That the server is there, and its version."""
         return self.connection.get(Health, "/health")
 
+    def caller(self) -> CallerInfo:
+        """Whose token this is, and what it allows."""
+        return self.connection.get(CallerInfo, "/api/caller")
+
+    def verdict_file(self, verdict: str, name: str) -> bytes:
+        """A file of a verdict, such as ``gate.json``."""
+        return self.connection.request("GET", f"/api/verdicts/{verdict}/files/{name}").content
+
     def upload_run(
         self,
         files: Mapping[str, Path],
@@ -214,8 +223,8 @@ class Client:
         return self.connection.request("GET", f"/api/comparisons/{comparison}/files/{name}").content
 
     def gate(self, request: VerdictRequest) -> VerdictInfo:
-        """Hold a comparison to a policy; each verdict may spend a look."""
-        return self.connection.post(VerdictInfo, "/api/verdicts", request)
+        """Hold a comparison to a policy, which may spend a look; the same again is the same one."""
+        return self.connection.post(VerdictInfo, "/api/verdicts", request, may_repeat=True)
 
     def verdict(self, verdict: str) -> VerdictInfo:
         """One verdict."""

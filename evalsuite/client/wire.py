@@ -156,7 +156,7 @@ class MetricSummary(_Wire):
 class ComparisonOptions(_Sent):
     """How two runs are compared; the defaults are those of ``saeval compare``."""
 
-    tasks: tuple[TaskName, ...] | None = None
+    tasks: tuple[Line, ...] | None = Field(default=None, min_length=1, max_length=1000)
     allow_mismatch: bool = False
     confidence_level: float = Field(default=0.95, gt=0.5, lt=1)
     n_resamples: int = Field(default=10_000, ge=100, le=100_000)
@@ -491,6 +491,13 @@ class AuditPage(Page):
     """Writes, the newest first."""
 
     entries: tuple[AuditEntry, ...]
+
+
+class CallerInfo(_Wire):
+    """Who asks, and what they may do."""
+
+    name: str
+    scope: Scope
 
 
 class Health(_Wire):

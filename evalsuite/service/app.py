@@ -12,6 +12,7 @@ from saeval.evalsuite.service.answers import answer_errors
 from saeval.evalsuite.service.api import (
     baselines,
     blobs,
+    caller,
     comparisons,
     evaluations,
     events,
@@ -31,6 +32,7 @@ from saeval.evalsuite.service.security.stack import secure
 _ROUTERS = (
     health.router,
     metrics.router,
+    caller.router,
     blobs.router,
     runs.router,
     baselines.router,

@@ -10,8 +10,12 @@ from saeval.stats.gate.results import Gate
 from saeval.terminal_text import one_line
 
 
-def github_annotations(gate: Gate, *, allow_inconclusive: bool) -> Iterator[str]:
+def github_annotations(
+    gate: Gate, *, allow_inconclusive: bool, address: str | None = None
+) -> Iterator[str]:
     """Workflow commands that GitHub shows on a run: an error or a warning per rule not passed.
+
+    `address` is that of the verdict's page in a record, if there is one.
 
     Values are escaped as the toolkit does (`@actions/core`, command.ts), so that no name can end a
     command or begin another.
@@ -27,6 +31,9 @@ def github_annotations(gate: Gate, *, allow_inconclusive: bool) -> Iterator[str]
         level = "warning" if missing.allowed or allow_inconclusive else "error"
         title = f"saeval gate: {missing.task}, items of one model only"
         yield f"::{level} title={_property(one_line(title))}::{_data(one_line(missing.reason))}"
+    if address is not None:
+        title = f"saeval gate: {gate.verdict}"
+        yield f"::notice title={_property(title)}::{_data(one_line(address, 500))}"
 
 
 def _data(text: str) -> str:

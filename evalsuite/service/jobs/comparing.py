@@ -14,10 +14,10 @@ from saeval.evalsuite.compare.comparison import compare_planned
 from saeval.evalsuite.compare.config import ComparisonConfig
 from saeval.evalsuite.compare.folder import write_reports
 from saeval.evalsuite.compare.mismatch import find_mismatch
-from saeval.evalsuite.compare.plan import CHECKPOINT, plan_comparison, select_tasks
+from saeval.evalsuite.compare.plan import plan_comparison, select_tasks
 from saeval.evalsuite.compare.results import ComparedPredictions, Comparison
 from saeval.evalsuite.config import EngineConfig, RunConfig
-from saeval.evalsuite.models.training_data import TrainingData, load_training_data
+from saeval.evalsuite.models.training_data import load_training_data
 from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.errors import RefusedError
@@ -72,8 +72,7 @@ def compute_comparison(service: Service, comparison_id: str, progress: Progress)
         base_id, checkpoint_id = row.base_id, row.checkpoint_id
     with progress.status("reading answers"):
         base, checkpoint = _load(service, base_id), _load(service, checkpoint_id)
-    known = load_training_data(checkpoint)
-    comparison = compare_runs(base, checkpoint, options, known, progress)
+    comparison = compare_runs(base, checkpoint, options, progress)
     root = service.settings.cache / "comparing"
     make_folder(root)
     with tempfile.TemporaryDirectory(dir=root) as name, progress.status("reports"):
@@ -121,7 +120,6 @@ def compare_runs(
     base: SavedPredictions,
     checkpoint: SavedPredictions,
     options: ComparisonOptions,
-    training: TrainingData | None,
     progress: Progress,
 ) -> Comparison:
     """Compare the answers of two runs.
@@ -145,7 +143,6 @@ def compare_runs(
     )
     try:
         plan = plan_comparison(base, [checkpoint], config, progress=progress)
-        plan = replace(plan, training={CHECKPOINT: training})
         (comparison,) = compare_planned(plan, progress=progress)
     except PairingError as error:
         mismatch = find_mismatch(base, checkpoint, allow_mismatch=options.allow_mismatch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,32 @@ def start_jobs(settings: ServiceSettings) -> subprocess.Popen[bytes]:
     process.stdin.write(SETTINGS.dump_json(settings) + b"\n")
     process.stdin.flush()
     return process
+
+
+@contextmanager
+def serving(settings: ServiceSettings) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """``saeval serve``, and its address."""
+    where = ["--data", str(settings.data), "--port", "0"]
+    if settings.database is not None:
+        where += ["--database", settings.database]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "saeval", "serve", *where],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        cwd=ROOT,
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        address = re.search(r"http://[^/\s;]+", process.stdout.readline())
+        assert address is not None
+        yield process, address[0]
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=20)
 
 
 @contextmanager

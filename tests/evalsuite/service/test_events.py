@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 
@@ -20,34 +17,8 @@ from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.record.comparisons import create_comparison
 from saeval.evalsuite.service.settings import ServiceSettings
 
-from .jobs_process import ENVIRONMENT, ROOT, wait_for
+from .jobs_process import serving, wait_for
 from .pushed import answered_run, push
-
-
-@contextmanager
-def serving(settings: ServiceSettings) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """``saeval serve``, and its address."""
-    where = ["--data", str(settings.data), "--port", "0"]
-    if settings.database is not None:
-        where += ["--database", settings.database]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "saeval", "serve", *where],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        cwd=ROOT,
-    )
-    try:
-        assert process.stdout is not None
-        process.stdout.readline()
-        address = re.search(r"http://[^/]+", process.stdout.readline())
-        assert address is not None
-        yield process, address[0]
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate(timeout=20)
 
 
 class Listener:
