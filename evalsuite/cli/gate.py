@@ -23,7 +23,6 @@ from saeval.evalsuite.cli.options import (
     system_option,
     tasks_option,
 )
-from saeval.evalsuite.cli.push import insecure_option
 
 if TYPE_CHECKING:
     from saeval.evalsuite.client.client import Client
@@ -78,14 +77,13 @@ _CODES = {"PASS": 0, "REGRESSION": 1, "INCONCLUSIVE": 3}
 @click.option(
     "--github",
     is_flag=True,
-    help="Print annotations of a GitHub workflow and append to its job summary.",
+    help="Annotate a GitHub workflow, and add to its job summary.",
 )
 @click.option(
     "--push",
     metavar="URL",
-    help="Push both runs to a server of the record, and let it give the verdict, which counts.",
+    help="Push both runs, and let a server's record judge.",
 )
-@insecure_option
 @tasks_option(required=False)
 @columns_option
 @question_options
@@ -117,13 +115,9 @@ def gate(
     \b
     saeval gate runs/base ./checkpoint --tasks fever,vitaminc --policy gate.yaml
     saeval gate baseline:main ./checkpoint --tasks fever,vitaminc --until-decided
-    saeval gate base.jsonl checkpoint.jsonl --allow-inconclusive
     saeval gate base.jsonl seed-3.jsonl --among 10
     saeval gate base.jsonl checkpoint.jsonl --push https://evals.example
     saeval gate --explain --policy gate.yaml
-
-    With --push the exit code is that of the record's verdict: it knows the looks of everybody. The
-    folder gets verdict.json, which says where its page is.
     """
     if explain:
         _explain(policy)
@@ -140,7 +134,7 @@ def gate(
     if options["push"]:
         from saeval.evalsuite.client.client import Client
 
-        with Client(options["push"], insecure=options["insecure"]) as client:
+        with Client(options["push"]) as client:
             result = _gate(base, checkpoint, policy, out, options, client)
     else:
         result = _gate(base, checkpoint, policy, out, options, None)
