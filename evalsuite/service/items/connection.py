@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
+from threading import BoundedSemaphore, Timer
 from typing import Any
 
 import duckdb
@@ -14,8 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from saeval.errors import InputError
+from saeval.evalsuite.service.errors import BusyError
 from saeval.stats._core.arrays import IntArray
 
+_AT_ONCE = BoundedSemaphore(24)
+"""Queries of the whole process, so that threads are left for everything else."""
 _SET = (
     "set parquet_metadata_cache = true",
     "set allow_community_extensions = false",
@@ -39,7 +42,7 @@ class QueryLimits:
     """
 
     threads: int = 2
-    memory: str = "512MB"
+    memory: str = "256MB"
     seconds: float = 10.0
     search_seconds: float = 30.0
 
@@ -91,6 +94,8 @@ class Connection:
         ------
         InputError
             If it takes longer, or more memory, than the limits allow.
+        BusyError
+            If too many queries are under way.
         """
         with self._cursor(hits) as cursor, self._within(cursor, self.limits.seconds):
             rows = cursor.execute(sql, list(values)).fetchall()
@@ -128,6 +133,8 @@ class Connection:
 
     @contextmanager
     def _within(self, cursor: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+        if not _AT_ONCE.acquire(blocking=False):
+            raise BusyError("many select items now; try again in a moment")
         timer = Timer(seconds, cursor.interrupt)
         timer.daemon = True
         timer.start()
@@ -139,6 +146,7 @@ class Connection:
             raise _too_much(f"more than {self.limits.memory} of memory") from error
         finally:
             timer.cancel()
+            _AT_ONCE.release()
 
 
 def _too_much(what: str) -> InputError:

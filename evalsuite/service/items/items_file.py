@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 
 import numpy as np
 import pyarrow as pa
 
 from saeval.errors import InputError
-from saeval.evalsuite.service.errors import NotFoundError
+from saeval.evalsuite.service.errors import BusyError, NotFoundError
 from saeval.evalsuite.service.items.conditions import Order, Sql, condition_of, search_of
 from saeval.evalsuite.service.items.connection import Connection, QueryLimits
 from saeval.evalsuite.service.items.filter import ItemFilter
@@ -32,6 +32,8 @@ from saeval.terminal_text import quoted
 
 PAGE_ITEMS = 50
 _FILES_KEPT_OPEN, _SEARCHES_KEPT = 16, 8
+_SEARCHES_AT_ONCE = BoundedSemaphore(4)
+"""Of the whole process: a search reads every text of a file."""
 _SUMMARY = ", ".join(SUMMARY_COLUMNS)
 
 
@@ -135,6 +137,8 @@ class ItemsFile:
         ------
         InputError
             If it takes too long.
+        BusyError
+            If too many select items at the same time.
         """
         cells = self._cells(wanted)
         total = self._count(wanted)
@@ -239,21 +243,25 @@ class ItemsFile:
 
     def _search(self, wanted: ItemFilter, text: str) -> pa.Table:
         """Numbers of the rows that hold a text; the last searches are kept."""
-        limit = self._connection.limits.search_seconds
-        if not self._searching.acquire(timeout=limit):
-            raise InputError("other searches are under way; try again in a minute")
+        if (known := self._searches.get(wanted)) is not None:
+            return known
+        if not _SEARCHES_AT_ONCE.acquire(blocking=False):
+            raise BusyError("others search through texts now; try again in a minute")
         try:
-            if wanted not in self._searches:
-                where = condition_of(wanted) & search_of(text)
-                sql = f"select number from items where {where.text}"
-                numbers = self._connection.fetch_numbers(sql, where.values, seconds=limit)
-                self._searches[wanted] = pa.table({"number": pa.array(numbers)})
-                while len(self._searches) > _SEARCHES_KEPT:
-                    self._searches.popitem(last=False)
-            self._searches.move_to_end(wanted)
-            return self._searches[wanted]
+            with self._searching:  # who asks for the same waits for it
+                if wanted not in self._searches:
+                    where = condition_of(wanted) & search_of(text)
+                    numbers = self._connection.fetch_numbers(
+                        f"select number from items where {where.text}",
+                        where.values,
+                        seconds=self._connection.limits.search_seconds,
+                    )
+                    self._searches[wanted] = pa.table({"number": pa.array(numbers)})
+                    while len(self._searches) > _SEARCHES_KEPT:
+                        self._searches.popitem(last=False)
+                return self._searches[wanted]
         finally:
-            self._searching.release()
+            _SEARCHES_AT_ONCE.release()
 
     def _no_item(self, number: int) -> NotFoundError:
         return NotFoundError(f"no item {number}; there are {self.total:,}, numbered from 0")

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import BoundedSemaphore, Event
 from typing import Any
 
 import duckdb
@@ -19,8 +21,9 @@ from paired_items import compared, generated, of_scores, of_several_tasks
 from pyarrow import parquet
 
 from saeval.errors import InputError
-from saeval.evalsuite.service.errors import NotFoundError
-from saeval.evalsuite.service.items import write
+from saeval.evalsuite.service.errors import BusyError, NotFoundError
+from saeval.evalsuite.service.items import connection as connection_module
+from saeval.evalsuite.service.items import items_file, write
 from saeval.evalsuite.service.items.connection import Connection, QueryLimits
 from saeval.evalsuite.service.items.export import EXPORTS
 from saeval.evalsuite.service.items.filter import SORTS, Band, ItemFilter, Sort
@@ -287,3 +290,41 @@ def test_pages_of_a_search_share_it(path: Path) -> None:
     assert items.browse(wanted, 2, 5).total == first.total > 5
     items.browse(ItemFilter(text="RIVER", base_confidence=Band(0.5), was="NA", sort="item"))
     assert open_items(path) is open_items(path)
+
+
+def test_no_more_are_served_at_once_than_leave_room_for_others(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, go_on = Event(), Event()
+    items = ItemsFile(path)
+    fetch_numbers = Connection.fetch_numbers
+
+    def slowly(self: Connection, *args: Any, **more: Any) -> Any:
+        started.set()
+        go_on.wait(10)
+        return fetch_numbers(self, *args, **more)
+
+    monkeypatch.setattr(items_file, "_SEARCHES_AT_ONCE", BoundedSemaphore(1))
+    monkeypatch.setattr(Connection, "fetch_numbers", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(items.browse, ItemFilter(text="river"))
+        assert started.wait(10)
+        with pytest.raises(BusyError, match="others search through texts now"):
+            items.browse(ItemFilter(text="other"))
+        assert items.browse(ItemFilter(was="NA")).total  # which needs no search
+        go_on.set()
+        assert first.result().total
+    assert items.browse(ItemFilter(text="other")).total == 0
+    monkeypatch.setattr(connection_module, "_AT_ONCE", none_left := BoundedSemaphore(1))
+    none_left.acquire()
+    with pytest.raises(BusyError, match="many select items now"):
+        items.item(3)
+    none_left.release()
+    assert items.item(3).number == 3
+
+
+def test_searches_are_forgotten_but_the_last(path: Path) -> None:
+    items = ItemsFile(path)
+    for number in range(20):
+        items.browse(ItemFilter(text=f"claim {number}"))
+    assert len(items._searches) == items_file._SEARCHES_KEPT
