@@ -24,6 +24,7 @@ from saeval.evalsuite.service.errors import RefusedError
 from saeval.evalsuite.service.items.write import write_items
 from saeval.evalsuite.service.record.comparisons import find_comparison, find_named_run
 from saeval.evalsuite.service.record.loading import load_run
+from saeval.evalsuite.service.record.report_parts import find_report
 from saeval.evalsuite.service.record.uploads import keep_file
 from saeval.files import make_folder
 from saeval.progress import Progress
@@ -78,7 +79,10 @@ def compute_comparison(service: Service, comparison_id: str, progress: Progress)
     with tempfile.TemporaryDirectory(dir=root) as name, progress.status("reports"):
         folder = Path(name)
         write_reports(folder, comparison, None)
-        return keep_comparison(service, comparison, folder, who)
+        outcome = keep_comparison(service, comparison, folder, who)
+        files = {name: file["sha256"] for name, file in outcome["files"].items()}
+        find_report(service, comparison_id, files, None)  # so that no reader waits for it
+    return outcome
 
 
 def keep_comparison(

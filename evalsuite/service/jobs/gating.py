@@ -14,8 +14,9 @@ from saeval.evalsuite.service.errors import RefusedError
 from saeval.evalsuite.service.jobs.comparing import load_compared
 from saeval.evalsuite.service.record.looks import DatabaseLooks
 from saeval.evalsuite.service.record.policies import read_policy
+from saeval.evalsuite.service.record.report_parts import find_report
 from saeval.evalsuite.service.record.uploads import keep_file
-from saeval.evalsuite.service.record.verdicts import find_verdict
+from saeval.evalsuite.service.record.verdicts import GATE, find_verdict
 from saeval.files import make_folder, write_atomic
 from saeval.progress import Progress
 from saeval.reports import report_files
@@ -47,6 +48,7 @@ def compute_verdict(service: Service, verdict_id: str, progress: Progress) -> di
     with service.database.reading() as session:
         row = find_verdict(session, verdict_id)
         comparison_id, who = row.comparison_id, row.created_by
+        of_comparison = dict(row.comparison.files)
         state, reason = row.comparison.state, row.comparison.reason
         among, allow_missing = row.among, row.allow_missing
         policy = read_policy(row.policy)
@@ -68,6 +70,7 @@ def compute_verdict(service: Service, verdict_id: str, progress: Progress) -> di
             own: keep_file(service, write_atomic(Path(name) / own, text), who)
             for own, text in report_files(gate).items()
         }
+    find_report(service, comparison_id, of_comparison, files[GATE])  # so that no reader waits
     return {
         "result": gate.verdict,
         "summary": headline(gate),

@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 _MARK = secrets.token_hex(16)
 _SPLIT = re.compile(rf"{_MARK}:([a-z]+);")
@@ -58,8 +59,19 @@ class Rendered:
         return b"".join(texts[p] if isinstance(p, str) else p for p in self.parts)
 
 
-class PageCache:
-    """Pages by key, the least recently used dropped first; a page is rendered once at a time.
+class Sized(Protocol):
+    """What a cache can hold."""
+
+    @property
+    def size(self) -> int:
+        """About the bytes that it takes in memory."""
+
+
+Page = TypeVar("Page", bound=Sized)
+
+
+class PageCache(Generic[Page]):
+    """Pages by key, the least recently used dropped first; a page is made once at a time.
 
     Parameters
     ----------
@@ -70,12 +82,15 @@ class PageCache:
     def __init__(self, limit: int = PAGE_BYTES) -> None:
         self._limit = limit
         self._bytes = 0
-        self._pages: OrderedDict[Hashable, Rendered] = OrderedDict()
+        self._pages: OrderedDict[Hashable, Page] = OrderedDict()
         self._under_way: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], Rendered]) -> Rendered:
-        """The page of a key, made if it is not there; who asks meanwhile waits for the same."""
+    def get(self, key: Hashable, make: Callable[[], Page | None]) -> Page | None:
+        """The page of a key, made if it is not there; who asks meanwhile waits for the same.
+
+        None is not kept.
+        """
         with self._lock:
             if (page := self._find(key)) is not None:
                 return page
@@ -86,8 +101,9 @@ class PageCache:
                     if (page := self._find(key)) is not None:
                         return page
                 page = make()
-                with self._lock:
-                    self._put(key, page)
+                if page is not None:
+                    with self._lock:
+                        self._put(key, page)
                 return page
             finally:
                 with self._lock:
@@ -98,13 +114,13 @@ class PageCache:
         """Bytes that all pages take together."""
         return self._bytes
 
-    def _find(self, key: Hashable) -> Rendered | None:
+    def _find(self, key: Hashable) -> Page | None:
         page = self._pages.get(key)
         if page is not None:
             self._pages.move_to_end(key)
         return page
 
-    def _put(self, key: Hashable, page: Rendered) -> None:
+    def _put(self, key: Hashable, page: Page) -> None:
         if page.size > self._limit // 4:
             return
         if (old := self._pages.pop(key, None)) is not None:

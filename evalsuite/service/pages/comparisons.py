@@ -9,13 +9,19 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from markupsafe import Markup
 
-from saeval.evalsuite.service.pages.cache import mark
+from saeval.evalsuite.service.database.tables import Comparison
+from saeval.evalsuite.service.pages.cache import PageCache, mark
 from saeval.evalsuite.service.pages.reading import Reader, reading, service_of
 from saeval.evalsuite.service.pages.rendering import render_cached
-from saeval.evalsuite.service.pages.report import find_report, style_digest
 from saeval.evalsuite.service.record.comparisons import find_comparison
 from saeval.evalsuite.service.record.overviews.comparisons import newest_gate, recent_policies
 from saeval.evalsuite.service.record.overviews.verdicts import verdicts_of
+from saeval.evalsuite.service.record.report_parts import (
+    Report,
+    find_report,
+    report_key,
+    style_digest,
+)
 from saeval.reports.render.html import style_sheet
 
 router = APIRouter(include_in_schema=False)
@@ -31,7 +37,7 @@ def comparison(request: Request, caller: Reader, comparison_id: str) -> Response
     if found.state in ("queued", "running"):
         report, version = None, str(int(time.time()))
     else:
-        report = find_report(service_of(request), comparison_id, found.files, gate)
+        report = _report(request, found, gate)
         version = report.key if report else ""
 
     def values() -> Mapping[str, Any]:
@@ -49,6 +55,18 @@ def comparison(request: Request, caller: Reader, comparison_id: str) -> Response
 
     texts = {"lead": report.lead, "report": report.body} if report else None
     return render_cached(request, caller, "comparison.html", values, version=version, texts=texts)
+
+
+def _report(request: Request, row: Comparison, gate: str | None) -> Report | None:
+    """Read from disk once, and made by one request if it is not there."""
+    key = report_key(row.id, row.files, gate)
+    if key is None:
+        return None
+    state = request.app.state
+    if not hasattr(state, "reports"):
+        state.reports = PageCache[Report]()
+    reports: PageCache[Report] = state.reports
+    return reports.get(key, lambda: find_report(service_of(request), row.id, row.files, gate))
 
 
 @router.get("/report.css")

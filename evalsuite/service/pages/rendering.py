@@ -60,7 +60,7 @@ def render_cached(
     values: Callable[[], Mapping[str, Any]],
     *,
     version: Hashable = None,
-    texts: Mapping[str, str] | None = None,
+    texts: Mapping[str, bytes] | None = None,
     by_revision: bool = True,
 ) -> Response:
     """A page that is kept until the record is written to, for all callers of a scope.
@@ -105,22 +105,23 @@ def render_cached(
         return Rendered.of(page)
 
     page = _cache_of(request).get(key, make)
+    assert page is not None
     of_caller = f"{caller.who}\0{caller.csrf}\0{version if texts else ''}"
     who = hashlib.sha256(of_caller.encode(errors="replace")).hexdigest()[:16]
     tag = f'"{page.digest}-{who}"'
     headers = {**_PRIVATE, "ETag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    filled = {**_personal(request, caller), **(texts or {})}
-    content = page.fill({name: text.encode(errors="replace") for name, text in filled.items()})
-    return HTMLResponse(content, headers=headers)
+    personal = _personal(request, caller).items()
+    encoded = {name: text.encode(errors="replace") for name, text in personal}
+    return HTMLResponse(page.fill({**encoded, **(texts or {})}), headers=headers)
 
 
-def _cache_of(request: Request) -> PageCache:
+def _cache_of(request: Request) -> PageCache[Rendered]:
     state = request.app.state
     if not hasattr(state, "pages"):
-        state.pages = PageCache()
-    pages: PageCache = state.pages
+        state.pages = PageCache[Rendered]()
+    pages: PageCache[Rendered] = state.pages
     return pages
 
 
@@ -139,7 +140,7 @@ def _personal(request: Request, caller: Caller | None) -> dict[str, str]:
         name=CSRF_FIELD, csrf=caller.csrf if caller else ""
     )  # fmt: skip
     header = _environment().get_template("_header.html").render(
-        caller=caller, path=request.url.path, csrf_field=Markup(field)
+        caller=caller, csrf_field=Markup(field), **_common(request)
     )  # fmt: skip
     return {"csrf": field, "header": header}
 

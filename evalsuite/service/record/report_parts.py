@@ -39,10 +39,24 @@ class Report:
         Of what it was made of.
     """
 
-    lead: str
-    body: str
+    lead: bytes
+    body: bytes
     contents: tuple[ContentsEntry, ...]
     key: str
+
+    @property
+    def size(self) -> int:
+        """About the bytes that it takes in memory."""
+        return len(self.lead) + len(self.body) + 2000
+
+
+def report_key(comparison_id: str, files: Mapping[str, str], gate: str | None) -> str | None:
+    """Of what a report is made of; None for a comparison without its numbers."""
+    numbers = files.get(COMPARISON)
+    if numbers is None:
+        return None
+    decides = (comparison_id, numbers, gate or "", version("saeval"), style_digest())
+    return hashlib.sha256(" ".join(decides).encode()).hexdigest()
 
 
 def find_report(
@@ -61,23 +75,21 @@ def find_report(
     gate
         SHA-256 of what held it to a policy, if anything did.
     """
-    numbers = files.get(COMPARISON)
-    if numbers is None:
+    key = report_key(comparison_id, files, gate)
+    if key is None:
         return None
-    decides = (comparison_id, numbers, gate or "", version("saeval"), style_digest())
-    key = hashlib.sha256(" ".join(decides).encode()).hexdigest()
     path = service.settings.cache / FOLDER / key[:2] / f"{key}.json"
     try:
         return _of_json(json.loads(path.read_text(encoding="utf-8")), key)
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         pass
     try:
-        comparison = from_json(service.blobs.read(numbers).decode())
+        comparison = from_json(service.blobs.read(files[COMPARISON]).decode())
         held = None if gate is None else gate_from_json(service.blobs.read(gate).decode())
     except (FileNotFoundError, InputError):
         return None
     parts = to_html_parts(comparison, gate=held, links=_links(comparison_id))
-    report = Report(parts.lead, parts.body, parts.contents, key)
+    report = Report(_encode(parts.lead), _encode(parts.body), parts.contents, key)
     make_folder(path.parent)
     write_atomic(path, json.dumps(_to_json(report)))
     return report
@@ -87,6 +99,10 @@ def find_report(
 def style_digest() -> str:
     """Of the style sheet of reports."""
     return hashlib.sha256(style_sheet().encode()).hexdigest()[:12]
+
+
+def _encode(text: str) -> bytes:
+    return text.encode(errors="replace")
 
 
 def _links(comparison_id: str) -> Links:
@@ -99,7 +115,7 @@ def _links(comparison_id: str) -> Links:
 
 def _to_json(report: Report) -> dict[str, Any]:
     contents = [_entry(entry) for entry in report.contents]
-    return {"lead": report.lead, "body": report.body, "contents": contents}
+    return {"lead": report.lead.decode(), "body": report.body.decode(), "contents": contents}
 
 
 def _entry(entry: ContentsEntry) -> dict[str, Any]:
@@ -109,7 +125,7 @@ def _entry(entry: ContentsEntry) -> dict[str, Any]:
 
 def _of_json(content: Mapping[str, Any], key: str) -> Report:
     contents = tuple(_read_entry(entry) for entry in content["contents"])
-    return Report(content["lead"], content["body"], contents, key)
+    return Report(_encode(content["lead"]), _encode(content["body"]), contents, key)
 
 
 def _read_entry(content: Mapping[str, Any]) -> ContentsEntry:
