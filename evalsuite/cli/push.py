@@ -21,6 +21,8 @@ insecure_option = click.option(
     is_flag=True,
     help="Let the token go over plain http to another machine, where others can read it.",
 )
+_FOLLOWS_FOR = 3600.0
+"""Seconds for which a server may be away while a run is sent to it."""
 _quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 
 
@@ -31,12 +33,18 @@ _quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--recipe", help="What the checkpoint was trained by.")
 @click.option("--seed", type=click.IntRange(-(2**31), 2**31 - 1), help="Of its training.")
 @click.option("--step", type=click.IntRange(0, 2**53), help="Of its training.")
+@click.option(
+    "--follow",
+    is_flag=True,
+    help="RUN is still being answered: send it as it grows, until it is finished.",
+)
 @columns_option
 @insecure_option
 @_quiet_option
 def push(
     run: str,
     server: str | None,
+    follow: bool,
     columns: str | None,
     insecure: bool,
     quiet: bool,
@@ -46,12 +54,14 @@ def push(
 
     RUN is a finished run folder, the base/ or checkpoint/ of a comparison, or predictions of any
     kind that `saeval compare` reads. They are packed into Parquet; what the server has is not sent
-    again, and the same answers are the same run. The token is that of SAEVAL_TOKEN, or the one that
-    `saeval login` saved.
+    again, and the same answers are the same run. With --follow, RUN is the folder of a run that is
+    still being answered, or soon will be; interrupted, the same command goes on. The token is that
+    of SAEVAL_TOKEN, or the one that `saeval login` saved.
 
     \b
     saeval push runs/base --server https://evals.example
     saeval push out/checkpoint --recipe mixed --seed 1 --step 400
+    saeval push runs/checkpoint --follow
     """
     from saeval.evalsuite.cli.output import progress_of
     from saeval.evalsuite.client.client import Client
@@ -59,6 +69,15 @@ def push(
     from saeval.evalsuite.models.push import push as send
 
     progress = progress_of({"quiet": quiet, "json": False, "brief": False})
+    if follow:
+        from saeval.evalsuite.worker.follow import follow_run
+
+        if columns is not None:
+            raise click.UsageError("--follow takes a run folder, which has no --columns")
+        with Client(server, insecure=insecure, patience=_FOLLOWS_FOR) as client:
+            evaluation = follow_run(Path(run), client, progress=progress, **said)
+            print(f"{client.server}/runs/{evaluation.run}")
+        return
     (given,) = with_columns((run,), columns)
     with Client(server, insecure=insecure) as client:
         info = send(given, server=client, progress=progress, **said)

@@ -41,7 +41,7 @@ class AnswerUpload:
         UnreachableError
             If the server does not answer.
         """
-        if any(self._size(task) < offset for task, offset in self._offsets.items()):
+        if any(self._is_cut(task) for task in self._tasks):
             self._start_afresh()
         self._send_manifest()
         if not self._manifest:
@@ -55,6 +55,11 @@ class AnswerUpload:
                         self._start_afresh()
                         return self.send()
                     self._offsets[task] = error.offset
+
+    def send_from(self, folder: Path) -> None:
+        """Send what is new from another folder that holds the same lines."""
+        self._folder = folder
+        self.send()
 
     def _send_manifest(self) -> None:
         try:
@@ -70,18 +75,22 @@ class AnswerUpload:
         self._manifest = b""
         self._offsets = dict.fromkeys(self._tasks, 0)
 
-    def _size(self, task: str) -> int:
+    def _is_cut(self, task: str) -> bool:
+        """Whether lines that were sent are not to count; a file that is gone is in Parquet now."""
         path = lines_path(self._folder, task)
-        return path.stat().st_size if path.is_file() else 0
+        try:
+            return path.stat().st_size < self._offsets[task]
+        except FileNotFoundError:
+            return False
 
     def _next_part(self, task: str) -> bytes:
         """Whole lines from the offset on; empty where there is none."""
-        path = lines_path(self._folder, task)
-        if not path.is_file():
+        try:
+            with lines_path(self._folder, task).open("rb") as file:
+                file.seek(self._offsets[task])
+                part = file.read(_PART)
+                if part and b"\n" not in part:
+                    part += file.readline()
+        except FileNotFoundError:
             return b""
-        with path.open("rb") as file:
-            file.seek(self._offsets[task])
-            part = file.read(_PART)
-            if part and b"\n" not in part:
-                part += file.readline()
         return part[: part.rfind(b"\n") + 1]

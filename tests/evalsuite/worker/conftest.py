@@ -17,10 +17,15 @@ pytest.importorskip("fastapi")
 
 import uvicorn
 
+import saeval
 from saeval.evalsuite.client.client import Client
 from saeval.evalsuite.client.wire import EvaluationInfo, EvaluationRequest, TokenRequest
 from saeval.evalsuite.service.app import create_app
 from saeval.evalsuite.service.context import Service
+from saeval.evalsuite.service.record.evaluation_runs import (
+    compute_evaluation_run,
+    finish_evaluation_run,
+)
 from saeval.evalsuite.service.record.tokens import create_token
 from saeval.evalsuite.service.settings import ServiceSettings
 
@@ -75,6 +80,22 @@ class Listening:
         """What has come of the answers to a task."""
         place = self.service.settings.uploads / "evaluations" / evaluation / f"{number}.jsonl"
         return place.read_bytes() if place.is_file() else b""
+
+    def make_run(self, evaluation: str) -> None:
+        """What the jobs process does with what is answered."""
+        result = compute_evaluation_run(self.service, evaluation, lambda _: None)
+        with self.service.database.writing() as session:
+            finish_evaluation_run(session, evaluation, result)
+
+    def answers(self, evaluation: str, folder: Path) -> bytes:
+        """The lines of the run that was made of an evaluation to one task."""
+        run = self.client.run(str(self.info(evaluation).run))
+        (folder / "predictions").mkdir(parents=True)
+        for name, sha256 in run.files.items():
+            (folder / name).write_bytes(self.service.blobs.read(sha256))
+        lines = saeval.convert(folder, folder.with_name(f"{folder.name}-lines"), to="jsonl")
+        (path,) = (lines / "predictions").iterdir()
+        return path.read_bytes()
 
 
 @pytest.fixture
