@@ -8,6 +8,7 @@ the others from the made-up models of the tests, whose knowledge is known. Needs
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,11 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _TALL = 2600
 _COLOURS = 128
 _MARGIN = 12
+_WITHOUT_NAVIGATION = (
+    ".sa-contents, .sa-task > .sa-jumps, .sa-part > .sa-jumps { display: none } "
+    ".sa-columns { display: block !important } "
+    ".sa-columns > .sa-report { padding: 1rem !important }"
+)
 
 sys.path.append(str(DOCS.parent / "tests" / "helpers"))
 
@@ -44,9 +50,8 @@ class Picture:
 def _only(inside: str) -> str:
     """Of the sections of a page, the one that holds something."""
     return (
-        f".sa-contents, main > :not(:has({inside})) {{ display: none }} "
-        ".sa-columns { display: block !important } .sa-report { padding: 1rem !important } "
-        ".sa-report section { margin: 0 }"
+        f"main > :not(:has({inside})) {{ display: none !important }} "
+        ".sa-report section { margin: 0 !important }"
     )
 
 
@@ -61,7 +66,11 @@ def _figure(task: str, number: int) -> str:
 
 
 SHOTS: Mapping[str, Picture] = {
-    "report": Picture("report", "main > :nth-child(n+3) { display: none }", width=1200),
+    "report": Picture(
+        "report",
+        "main > :not(.sa-head, .sa-headline, :has(#headline)) { display: none !important }",
+        width=1200,
+    ),
     "forest": Picture("report", _only("#forest"), width=1200),
     "transitions": Picture("report", _figure("task-factworld_measures", 3), width=620),
     "flips": Picture(
@@ -181,7 +190,10 @@ def take(browser: str, picture: Picture, page: Path, target: Path, folder: Path)
     if picture.opened:
         source = source.replace(picture.opened, f"{picture.opened} open")
     copy, shot = folder / "page.html", folder / "shot.png"
-    copy.write_text(source.replace("</head>", f"<style>{picture.style}</style></head>"), "utf-8")
+    # The page allows no style but its own.
+    source = re.sub(r"style-src '[^']*'", "style-src 'unsafe-inline'", source, count=1)
+    style = f"{_WITHOUT_NAVIGATION} {picture.style}"
+    copy.write_text(source.replace("</head>", f"<style>{style}</style></head>"), "utf-8")
     subprocess.run(
         [
             browser, "--headless", "--disable-gpu", "--hide-scrollbars",
