@@ -113,7 +113,8 @@ class ItemsFile:
         with open_parquet(path) as file:
             found = file.schema_arrow
             about = json.loads((found.metadata or {}).get(ABOUT, b"{}"))
-            if about.get("schema") != ITEMS_SCHEMA or not found.equals(SCHEMA):
+            is_whole = about.get("schema") == ITEMS_SCHEMA and "tasks" in about
+            if not is_whole or not found.equals(SCHEMA):
                 raise InputError(f"{path}: not a file of schema {ITEMS_SCHEMA}; compare anew")
             self._path = path
             self.total: int = file.metadata.num_rows

@@ -273,10 +273,14 @@ def test_what_takes_too_much_memory_is_ended(path: Path) -> None:
         connection.fetch("select list(hash(range)) from range(100000000)")
 
 
-def test_only_files_of_items_are_opened(tmp_path: Path) -> None:
+def test_only_files_of_items_are_opened(tmp_path: Path, items: ItemsFile) -> None:
     parquet.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
     with pytest.raises(InputError, match=r"not a file of schema saeval\.items/1"):
         ItemsFile(tmp_path / "other.parquet")
+    selection = b"".join(EXPORTS["parquet"](items.read(ItemFilter())))
+    (tmp_path / "selection.parquet").write_bytes(selection)
+    with pytest.raises(InputError, match=r"not a file of schema saeval\.items/1"):
+        ItemsFile(tmp_path / "selection.parquet")
     (tmp_path / "text.parquet").write_text("x")
     with pytest.raises(InputError, match="a Parquet file that is cut off or damaged"):
         ItemsFile(tmp_path / "text.parquet")

@@ -15,14 +15,20 @@ from paired_items import compared, generated, of_scores, of_several_tasks
 from pyarrow import parquet
 
 import saeval
+from saeval.evalsuite.client.wire import ComparisonOptions
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import Comparison
 from saeval.evalsuite.service.items.filter import ItemFilter
+from saeval.evalsuite.service.jobs.comparing import compute_comparison
 from saeval.evalsuite.service.pages.item_filters import presets
+from saeval.evalsuite.service.record.comparisons import create_comparison, finish_comparison
+from saeval.evalsuite.service.record.ingest import check_run
 from saeval.evalsuite.store.texts import encodable
+from saeval.progress import SILENT
 from saeval.terminal_text import printable
 
 from ..compared_items import keep_comparison
+from ..pushed import answered_run, push
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +266,30 @@ def test_items_that_are_not_there_yet_or_no_longer_are_not_found(
         assert row is not None
         row.files, row.state = {}, "running"
     assert "it is running" in show(http, items, 404).content
+
+
+def test_a_comparison_that_the_record_computes_has_its_items(
+    http: TestClient, service: Service, tmp_path: Path
+) -> None:
+    runs = {}
+    for name, accuracy in (("base", 0.4), ("checkpoint", 0.8)):
+        runs[name] = push(service, answered_run(tmp_path, name, accuracy=accuracy, items=60))
+        check_run(service, runs[name])
+    options = ComparisonOptions(n_resamples=100)
+    with service.database.writing() as session:
+        row, _ = create_comparison(session, runs["base"], runs["checkpoint"], options, "tester")
+        comparison_id = row.id
+    computed = compute_comparison(service, comparison_id, SILENT)
+    with service.database.writing() as session:
+        finish_comparison(session, comparison_id, computed)
+    items = f"/comparisons/{comparison_id}/items"
+    fixed = show(http, f"{items}?task=fever&base=wrong&checkpoint=right")
+    assert fixed.all("table", class_="cells")
+    numbered = numbers(fixed, items)
+    assert numbered
+    page = show(http, f"{items}/{numbered[0]}")
+    assert [pre.text[:6] for pre in page.all("pre")] == ["LABEL="] * 2
+    assert items in show(http, f"/comparisons/{comparison_id}").links
 
 
 def test_without_a_token_nothing_is_shown(http: TestClient, items: str) -> None:
