@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from typing_extensions import Self
 
 from saeval.errors import SaevalError
+from saeval.evalsuite.client.connection import RequestError
 from saeval.evalsuite.client.files import Heard, check_files, download_file, hash_file, upload_file
 from saeval.evalsuite.client.typed import TypedConnection
 from saeval.evalsuite.client.wire import (
@@ -157,11 +158,18 @@ class Client:
             Hears of so many bytes more that the server has.
         """
         hashes = {place: hash_file(path) for place, path in files.items()}
-        for place, path in files.items():
-            upload_file(self.connection, path, hashes[place], heard)
         upload = RunUpload(
             name=name, files=hashes, recipe=recipe, seed=seed, step=step, training=training
         )
+        for place, path in files.items():
+            upload_file(self.connection, path, hashes[place], heard)
+        try:
+            return self.connection.post(RunInfo, "/api/runs", upload, may_repeat=True)
+        except RequestError as error:
+            if not isinstance(error.detail, dict) or "missing" not in error.detail:
+                raise
+        for place, path in files.items():  # the server has just tidied up
+            upload_file(self.connection, path, hashes[place])
         return self.connection.post(RunInfo, "/api/runs", upload, may_repeat=True)
 
     def run(self, run: str) -> RunInfo:

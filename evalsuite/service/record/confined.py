@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from traceback import format_exc
 from typing import Any, Literal, TypeVar
@@ -19,9 +20,10 @@ from typing import Any, Literal, TypeVar
 from saeval.errors import InputError, SaevalError
 
 Result = TypeVar("Result")
-_Told = tuple[Literal["done", "refused", "memory", "failed"], Any]
+_Told = tuple[Literal["done", "refused", "memory", "late", "failed"], Any]
 
 _SPARE_SECONDS = 30
+_CRASHES = (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE)
 
 
 def run_confined(
@@ -61,7 +63,7 @@ def run_confined(
     process.start()
     there.close()
     try:
-        told = _wait(here, seconds)
+        told = _wait(here, process, seconds)
     finally:
         here.close()
         process.kill()
@@ -71,21 +73,28 @@ def run_confined(
     return result
 
 
-def _wait(here: Connection, seconds: float) -> _Told | None:
-    """What the process says; None if it has too little time."""
+def _wait(here: Connection, process: BaseProcess, seconds: float) -> _Told:
+    """What the process says, or what its end says of it."""
     if not here.poll(seconds):
-        return None
+        return ("late", None)
     try:
         told: _Told = here.recv()
-    except EOFError:  # it was ended, most likely by the kernel
+        return told
+    except EOFError:
+        process.join()
+    if process.exitcode == -signal.SIGKILL:  # by the kernel, which has no memory left
         return ("memory", None)
-    return told
+    if process.exitcode == -signal.SIGXCPU:
+        return ("late", None)
+    if process.exitcode in _CRASHES:
+        return ("refused", "reading it ended the process that did: it is damaged, or made to do so")
+    return ("failed", f"the process ended with the code {process.exitcode}")
 
 
-def _read(told: _Told | None, max_bytes: int, seconds: float) -> Any:
-    if told is None:
-        raise InputError(f"checking it takes longer than {seconds:.0f} seconds, which is the limit")
+def _read(told: _Told, max_bytes: int, seconds: float) -> Any:
     what, value = told
+    if what == "late":
+        raise InputError(f"checking it takes longer than {seconds:.0f} seconds, which is the limit")
     if what == "done":
         return value
     if what == "refused":

@@ -13,6 +13,7 @@ import pytest
 from builders import LABELS, prediction, run_folder
 from command_line import typed
 from fastapi.testclient import TestClient
+from sqlalchemy import delete
 
 import saeval
 from saeval.errors import InputError, PairingError, SaevalError
@@ -23,6 +24,7 @@ from saeval.evalsuite.client.wire import RunPage, Scope
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.training_data import load_training_data
 from saeval.evalsuite.service.context import Service
+from saeval.evalsuite.service.database.tables import Blob
 from saeval.evalsuite.service.record.ingest import check_run
 from saeval.evalsuite.service.record.loading import load_run
 from saeval.evalsuite.store.baseline_stores import open_store
@@ -319,3 +321,25 @@ def test_a_token_goes_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     tokens_file().write_text("{")
     with pytest.raises(InputError, match=r"tokens\.json"):
         find_access("https://evals.example", "saeval_mine")
+
+
+def test_files_that_were_tidied_up_are_sent_again(
+    client: saeval.Client, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = saeval.convert(run_folder(tmp_path / "run"), tmp_path / "packed", to="parquet")
+    post, calls = client.connection.post, []
+
+    def tidied(*arguments: object, **options: object) -> object:
+        if not calls:
+            with service.database.writing() as session:
+                session.execute(delete(Blob))
+            for name in service.blobs.names():
+                service.blobs.remove(name)
+        calls.append(arguments)
+        return post(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(client.connection, "post", tidied)
+    info = saeval.push(packed, server=client)
+    assert len(calls) == 2
+    check_run(service, info.id)
+    assert client.run(info.id).state == "ready"

@@ -51,6 +51,10 @@ def test_whatever_ends_the_process_is_one_sentence() -> None:
         confined(np.ones, 2**30)
     with pytest.raises(InputError, match="unpacks to more"):
         confined(end_itself, signal.SIGKILL)
+    with pytest.raises(InputError, match="ended the process that did"):
+        confined(end_itself, signal.SIGSEGV)
+    with pytest.raises(RuntimeError, match="ended with the code 3"):
+        confined(os._exit, 3)
     begun = time.monotonic()
     with pytest.raises(InputError, match="longer than 1 seconds"):
         confined(time.sleep, 60, seconds=1)
