@@ -72,7 +72,7 @@ def compute_comparison(service: Service, comparison_id: str, progress: Progress)
         options, who = ComparisonOptions.model_validate(row.options), row.created_by
         base_id, checkpoint_id = row.base_id, row.checkpoint_id
     with progress.status("reading answers"):
-        base, checkpoint = _load(service, base_id), _load(service, checkpoint_id)
+        base, checkpoint = load_run(service, base_id), load_run(service, checkpoint_id)
     comparison = compare_runs(base, checkpoint, options, progress)
     root = service.settings.cache / "comparing"
     make_folder(root)
@@ -161,7 +161,7 @@ def load_compared(service: Service, comparison_id: str) -> tuple[Comparison, Mod
         base_id, checkpoint_id = row.base_id, row.checkpoint_id
         files = row.files
         options = ComparisonOptions.model_validate(row.options)
-    base, checkpoint = _load(service, base_id), _load(service, checkpoint_id)
+    base, checkpoint = load_run(service, base_id), load_run(service, checkpoint_id)
     numbers = from_json(service.blobs.read(files[COMPARISON]).decode())
     tasks = options.tasks or ()
     predictions = ComparedPredictions(
@@ -173,17 +173,6 @@ def load_compared(service: Service, comparison_id: str) -> tuple[Comparison, Mod
         checkpoint_proof=checkpoint.manifest.proof if checkpoint.manifest else None,
     )
     return Comparison.from_result(numbers, predictions), (base, checkpoint)
-
-
-def _load(service: Service, run_id: str) -> SavedPredictions:
-    """A run; the folders of models that its manifest names are those of another machine."""
-    saved = load_run(service, run_id)
-    if saved.manifest is None:
-        return saved
-    source = saved.manifest.model
-    if source is not None:
-        source = source.model_copy(update={"folder": "", "adapter": None})
-    return replace(saved, manifest=saved.manifest.model_copy(update={"model": source}))
 
 
 def _summarize(comparison: Comparison) -> Iterator[MetricSummary]:

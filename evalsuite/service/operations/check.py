@@ -58,7 +58,9 @@ def referred_files(
     without_comparisons: Collection[str] = (),
 ) -> set[str]:
     """The SHA-256 of each file that a row refers to, but for those of some runs and comparisons."""
-    found = {file for file in session.scalars(select(Verdict.gate_file)) if file is not None}
+    found: set[str] = set()
+    for files in session.scalars(select(Verdict.files)):
+        found.update((files or {}).values())
     item_sets: dict[str, str] = {
         name: blob for name, blob in session.execute(select(ItemSet.hash, ItemSet.blob))
     }

@@ -14,6 +14,7 @@ from pyarrow import parquet
 import saeval
 from saeval.evalsuite.client.wire import Scope
 from saeval.evalsuite.service.context import Service
+from saeval.evalsuite.service.operations.check import referred_files
 from saeval.evalsuite.service.settings import ServiceSettings
 
 from .jobs_process import jobs_running, wait_for
@@ -148,6 +149,8 @@ def test_a_verdict_is_that_of_the_command(
         for own in theirs["results"]
     ]
     assert set(info["files"]) == {"gate.json", "gate.md", "junit.xml"}
+    with service.database.reading() as session:
+        assert set(info["files"].values()) <= referred_files(session)
 
     overrides = f"/api/verdicts/{info['id']}/overrides"
     writer = {"Authorization": f"Bearer {token('write')}"}
