@@ -92,7 +92,7 @@ SHOTS: Mapping[str, Picture] = {
     ),
     "run": Picture("run", "h1 { display: none } .picture ~ * { display: none }", width=1000),
     "frontier": Picture("frontier", "main > :not(header, :has(#picture)) { display: none }"),
-    "metacognition": Picture("metacognition", "dl, dl ~ * { display: none }"),
+    "metacognition": Picture("metacognition", "section:has(dl) { display: none }"),
 }
 
 
