@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fresh_environment import build_distributions, install_fresh
 
-EXTRAS = ("", "fast", "run", "train", "all")
+EXTRAS = ("", "fast", "serve", "run", "train", "all")
 NOT_OURS = ("pip", "pip-*", "setuptools", "setuptools-*", "_distutils_hack")
 
 
