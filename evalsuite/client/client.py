@@ -13,7 +13,7 @@ from typing_extensions import Self
 from saeval.errors import SaevalError
 from saeval.evalsuite.client.connection import RequestError
 from saeval.evalsuite.client.files import Heard, check_files, download_file, hash_file, upload_file
-from saeval.evalsuite.client.typed import TypedConnection
+from saeval.evalsuite.client.typed import TypedConnection, request_of
 from saeval.evalsuite.client.wire import (
     AuditEntry,
     AuditPage,
@@ -158,8 +158,14 @@ class Client:
             Hears of so many bytes more that the server has.
         """
         hashes = {place: hash_file(path) for place, path in files.items()}
-        upload = RunUpload(
-            name=name, files=hashes, recipe=recipe, seed=seed, step=step, training=training
+        upload = request_of(
+            RunUpload,
+            name=name,
+            files=hashes,
+            recipe=recipe,
+            seed=seed,
+            step=step,
+            training=training,
         )
         for place, path in files.items():
             upload_file(self.connection, path, hashes[place], heard)
@@ -212,8 +218,11 @@ class Client:
         options
             As `saeval.compare` has them.
         """
-        request = ComparisonRequest(
-            base=base, checkpoint=checkpoint, options=options or ComparisonOptions()
+        request = request_of(
+            ComparisonRequest,
+            base=base,
+            checkpoint=checkpoint,
+            options=options or ComparisonOptions(),
         )
         return self.connection.post(ComparisonInfo, "/api/comparisons", request, may_repeat=True)
 
@@ -260,7 +269,7 @@ class Client:
 
     def set_baseline(self, name: str, run: str, reason: str | None = None) -> BaselineInfo:
         """Let a name stand for a run from now on."""
-        request = BaselineRequest(run=run, reason=reason)
+        request = request_of(BaselineRequest, run=run, reason=reason)
         return self.connection.put(BaselineInfo, f"/api/baselines/{name}", request)
 
     def evaluate(self, request: EvaluationRequest) -> EvaluationInfo:
@@ -284,7 +293,7 @@ class Client:
     def create_token(self, name: str, scope: Scope = "read", days: int | None = 90) -> TokenInfo:
         """Make a token; its secret is said this once."""
         return self.connection.post(
-            TokenInfo, "/api/tokens", TokenRequest(name=name, scope=scope, days=days)
+            TokenInfo, "/api/tokens", request_of(TokenRequest, name=name, scope=scope, days=days)
         )
 
     def tokens(self) -> list[TokenInfo]:

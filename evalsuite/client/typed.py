@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from saeval.errors import SaevalError
+from saeval.errors import InputError, SaevalError
 from saeval.evalsuite.client.connection import Connection
 from saeval.evalsuite.client.wire import Page
 from saeval.json_source import first_problem
@@ -16,6 +16,20 @@ from saeval.json_source import first_problem
 Content = TypeVar("Content", bound=BaseModel)
 Answer = TypeVar("Answer")
 Listed = TypeVar("Listed", bound=Page)
+
+
+def request_of(kind: type[Content], **fields: Any) -> Content:
+    """A body to be sent.
+
+    Raises
+    ------
+    InputError
+        Naming the field that is not what it should be.
+    """
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        raise InputError(f"the server takes no such request: {first_problem(error)}") from error
 
 
 class TypedConnection(Connection):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,10 +31,12 @@ from saeval.evalsuite.store.run_files import parquet_path, pin, write_manifest
 from saeval.files import make_folder, sync_folder
 from saeval.json_source import parse_json, read_bytes
 from saeval.progress import SILENT, Progress
+from saeval.terminal_text import one_line
 
 _AT_ONCE = 4096
-_LONGEST_LIST = 20
+_LONGEST_LIST, _LONGEST_TEXT = 20, 50_000
 """Of what is said in short of a checkpoint's training data."""
+_LONGEST_NAME = 500
 
 
 def push(
@@ -88,7 +91,7 @@ def push(
         with _bar(progress, f"sending {saved.name}", total) as heard:
             return client.upload_run(
                 files,
-                name or saved.name,
+                name or one_line(saved.name, _LONGEST_NAME) or "run",
                 recipe=recipe,
                 seed=seed,
                 step=step,
@@ -250,7 +253,12 @@ def _in_short(path: Path | None) -> Mapping[str, Any] | None:
     if path is None:
         return None
     content = parse_json(read_bytes(path), str(path), nan=True)
-    return _shortened(content) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return None
+    short = {key: _shortened(own) for key, own in content.items()}
+    if len(json.dumps(short)) > _LONGEST_TEXT:
+        return {key: own for key, own in short.items() if isinstance(own, (int, float))}
+    return short
 
 
 def _shortened(content: Any) -> Any:

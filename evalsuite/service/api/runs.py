@@ -10,6 +10,7 @@ from saeval.evalsuite.client.wire import RunInfo, RunPage, RunUpload, State
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.record import runs
 from saeval.evalsuite.service.record.paging import DEFAULT_PAGE, LARGEST_PAGE
+from saeval.evalsuite.service.record.run_files import forget_run
 from saeval.evalsuite.service.security.access import Caller, require
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
@@ -72,6 +73,7 @@ def delete(
     """Remove a run that no verdict and no baseline needs."""
     with _service(request).database.writing() as session:
         runs.delete_run(session, run_id, caller.who)
+    forget_run(_service(request), run_id)
 
 
 def _service(request: Request) -> Service:

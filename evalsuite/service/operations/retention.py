@@ -25,6 +25,7 @@ from saeval.evalsuite.service.database.tables import (
 )
 from saeval.evalsuite.service.operations.check import referred_files
 from saeval.evalsuite.service.record.audit import write_audit
+from saeval.evalsuite.service.record.run_files import forget_run
 
 GRACE = timedelta(days=1)
 """A file that nothing refers to yet may belong to an upload under way for so long."""
@@ -86,6 +87,8 @@ def retain(service: Service, days: int, who: str, *, dry_run: bool = False) -> R
         counts = {"runs": removed.runs, "comparisons": removed.comparisons, "days": days}
         sizes = {"files": len(removed.files), "bytes": removed.bytes}
         write_audit(session, who, "record.retain", "record", counts | sizes)
+    for run_id in removed.runs:
+        forget_run(service, run_id)
     _remove_files(service, removed)
     return removed
 

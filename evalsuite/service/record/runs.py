@@ -40,7 +40,9 @@ from saeval.evalsuite.store.manifest import MANIFEST, RunManifest
 from saeval.terminal_text import one_line
 
 _ID_DIGITS = 20
-_LARGEST_MANIFEST = 16 * 2**20
+_LARGEST_MANIFEST = 2 * 2**20
+_LARGEST_PART = 2**16
+"""Characters of what lists of runs show of a manifest."""
 _LONGEST_NAME = 500
 _KEPT_ONCE_SAID = ("recipe", "seed", "step")
 
@@ -68,7 +70,7 @@ def create_run(service: Service, upload: RunUpload, who: str) -> tuple[RunInfo, 
     ConflictError
         If the run is there with another recipe, seed or step.
     """
-    _check_json(upload.training)
+    _check_small("`training`", upload.training)
     answers = answers_of(upload.files)
     with service.database.reading() as session:
         _check_there(session, upload.files)
@@ -264,13 +266,11 @@ def _read_declared(service: Service, upload: RunUpload, answers: Mapping[str, st
         for task, facts in manifest.tasks.items()
     }
     decides = {"identity": manifest.identity, "tasks": tasks, "answers": dict(answers)}
-    proof = manifest.proof
-    return _Declared(
-        _digest(decides),
-        _model_of(manifest.model_identity),
-        {key: value for key, value in manifest.identity.items() if key != "model"},
-        None if proof is None else proof.model_dump(mode="json"),
-    )
+    settings = {key: value for key, value in manifest.identity.items() if key != "model"}
+    proof = None if manifest.proof is None else manifest.proof.model_dump(mode="json")
+    _check_small(f"{MANIFEST}: `identity`", settings)
+    _check_small(f"{MANIFEST}: `proof`", proof)
+    return _Declared(_digest(decides), _model_of(manifest.model_identity), settings, proof)
 
 
 def _model_of(identity: Mapping[str, Any]) -> ModelInfo:
@@ -313,11 +313,13 @@ def _engine(settings: Mapping[str, Any]) -> dict[str, Any]:
     return engine if isinstance(engine, dict) else {}
 
 
-def _check_json(training: Mapping[str, Any] | None) -> None:
+def _check_small(what: str, content: Mapping[str, Any] | None) -> None:
     try:
-        json.dumps(training, allow_nan=False).encode()
+        size = len(json.dumps(content, allow_nan=False))
     except (ValueError, RecursionError) as error:
-        raise RefusedError("`training`: holds numbers or texts that no JSON has") from error
+        raise RefusedError(f"{what}: holds numbers or texts that no JSON has") from error
+    if size > _LARGEST_PART:
+        raise RefusedError(f"{what}: is of {size} characters; at most {_LARGEST_PART} are kept")
 
 
 def _digest(content: Mapping[str, Any]) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import socket
 import stat
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -343,3 +347,65 @@ def test_files_that_were_tidied_up_are_sent_again(
     assert len(calls) == 2
     check_run(service, info.id)
     assert client.run(info.id).state == "ready"
+
+
+def test_what_had_come_of_a_broken_upload_is_kept(
+    client: saeval.Client, token: Token, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(3_000_000))
+    name = hash_file(path)
+    host, _, port = client.server.removeprefix("http://").partition(":")
+    head = (
+        f"PATCH /api/blobs/{name} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+        f"Authorization: Bearer {token('write')}\r\nUpload-Offset: 0\r\n"
+        f"Upload-Length: 3000000\r\nContent-Length: 3000000\r\n\r\n"
+    )
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(head.encode() + path.read_bytes()[:2_000_000])
+        time.sleep(0.5)
+    for _ in range(100):  # until the server notices
+        try:
+            answer = client.connection.request("HEAD", f"/api/blobs/{name}")
+            break
+        except RequestError:
+            time.sleep(0.1)
+    came = int(answer.headers["Upload-Offset"])
+    assert 0 < came <= 2_000_000
+    assert upload_file(client.connection, path, name) <= 3_000_000 - came
+    assert client.connection.request("GET", f"/api/blobs/{name}").content == path.read_bytes()
+
+
+def test_what_no_server_takes_is_said_before_it_is_sent(
+    client: saeval.Client, live: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_folder(tmp_path / "run")
+    with pytest.raises(InputError, match="no such request: `name`"):
+        saeval.push(folder, server=client, name="two\nlines")
+    with pytest.raises(InputError, match="no such request: `recipe`"):
+        saeval.push(folder, server=client, recipe="x" * 501)
+    with pytest.raises(InputError, match="no such request: `days`"):
+        client.create_token("ci", days=0)
+    content = json.loads((folder / "manifest.json").read_text())
+    content["identity"]["engine"]["notes"] = "x" * 70_000
+    (folder / "manifest.json").write_text(json.dumps(content))
+    with pytest.raises(RequestError, match="`identity`: is of 70"):
+        saeval.push(folder, server=client)
+
+
+def test_many_may_load_a_run_at_once(
+    client: saeval.Client, service: Service, tmp_path: Path
+) -> None:
+    info = saeval.push(run_folder(tmp_path / "run"), server=client)
+    check_run(service, info.id)
+
+    def load(_: int) -> int:
+        table = load_run(service, info.id).predictions["fever"]
+        return len(list(table.values()))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(load, range(32))) == {30}
+    kept = service.settings.cache / "runs" / info.id
+    assert kept.is_dir()
+    client.delete_run(info.id)
+    assert not kept.exists()
