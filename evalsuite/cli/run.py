@@ -22,6 +22,7 @@ from saeval.terminal_text import one_line
 
 if TYPE_CHECKING:
     from saeval.evalsuite.store.run_folder import RunPredictions
+    from saeval.progress import Progress
 
 
 @click.command(cls=AskingCommand, context_settings=CONTEXT)
@@ -32,8 +33,13 @@ if TYPE_CHECKING:
 @system_option
 @seed_option
 @out_option("saeval-runs/MODEL-HASH")
+@click.option(
+    "--server",
+    metavar="URL",
+    help="Let a worker of this server ask MODEL; the run is there then, and in --out if given.",
+)
 @output_options
-def run(model: str, out: Path | None, **options: Any) -> None:
+def run(model: str, out: Path | None, server: str | None, **options: Any) -> None:
     """Answer tasks with one MODEL and keep its predictions in a run folder.
 
     MODEL is a model folder, a PEFT adapter folder, a hub id, or a model of a server
@@ -42,12 +48,16 @@ def run(model: str, out: Path | None, **options: Any) -> None:
     \b
     saeval run ./base --tasks vitaminc --limit 500 --out runs/base
     saeval compare runs/base ./checkpoint --tasks vitaminc --limit 500
+    saeval run /checkpoints/400 --tasks vitaminc --server https://evals.example
     """
     from saeval.evalsuite.cli.configs import to_keywords
     from saeval.evalsuite.cli.output import progress_of, show_json
     from saeval.evalsuite.run.model_run import run as answer
 
     progress = progress_of(options)
+    if server is not None:
+        _run_on_server(model, out, server, progress, options)
+        return
     predictions = answer(model, out=out or "auto", progress=progress, **to_keywords(options))
     if options["json"]:
         show_json(predictions.manifest.to_json())
@@ -57,6 +67,23 @@ def run(model: str, out: Path | None, **options: Any) -> None:
         else:
             progress.log(line)
     progress.log(f"Predictions: {predictions.folder}")
+
+
+def _run_on_server(
+    model: str, out: Path | None, server: str, progress: Progress, options: dict[str, Any]
+) -> None:
+    from saeval.evalsuite.cli.configs import to_engine_config, to_run_config
+    from saeval.evalsuite.client.client import Client
+    from saeval.evalsuite.models.push import pull
+    from saeval.evalsuite.worker.remote import run_on_server
+
+    with Client(server) as client:
+        run_config, engine_config = to_run_config(options), to_engine_config(options)
+        info = run_on_server(model, client, run_config, engine_config, progress)
+        address = f"{client.server}/runs/{info.run}"
+        if out is not None:
+            pull(address, out=out, client=client, progress=progress)
+        print(address)
 
 
 def summarize_run(predictions: RunPredictions) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from saeval.errors import SaevalError
 from saeval.evalsuite.client.connection import RequestError
+from saeval.evalsuite.client.evaluation_settings import make_request
 from saeval.evalsuite.client.files import Heard, check_files, download_file, hash_file, upload_file
 from saeval.evalsuite.client.typed import TypedConnection, request_of
 from saeval.evalsuite.client.wire import (
@@ -26,7 +27,6 @@ from saeval.evalsuite.client.wire import (
     ComparisonRequest,
     EvaluationInfo,
     EvaluationPage,
-    EvaluationRequest,
     Health,
     OverrideRequest,
     RunInfo,
@@ -272,8 +272,65 @@ class Client:
         request = request_of(BaselineRequest, run=run, reason=reason)
         return self.connection.put(BaselineInfo, f"/api/baselines/{name}", request)
 
-    def evaluate(self, request: EvaluationRequest) -> EvaluationInfo:
-        """Let a worker ask a model."""
+    def evaluate(
+        self,
+        model: str,
+        tasks: str | Sequence[str],
+        *,
+        settings: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        base: str | None = None,
+        policy: str | Path | None = None,
+        recipe: str | None = None,
+        seed: int | None = None,
+        step: int | None = None,
+    ) -> EvaluationInfo:
+        """Let a worker ask a model, and compare and gate its answers when they are there.
+
+        Parameters
+        ----------
+        model
+            As the worker's machine knows it: a hub id, a folder that it shares, a model of a
+            server.
+        tasks
+            Names.
+        settings
+            Keywords of `saeval.run`, such as ``{"limit": 500}``; see
+            `saeval.evalsuite.client.evaluation_settings`.
+        name
+            Of the run; None for the model's.
+        base
+            A run's id or ``baselines/NAME``, that the answers are compared with.
+        policy
+            A policy file, or its text, that they are held to; needs `base` and the scope gate.
+        recipe, seed, step
+            What the checkpoint was trained by.
+
+        Raises
+        ------
+        InputError
+            If a setting is none that workers take, or the policy is none.
+
+        Examples
+        --------
+        >>> asked = client.evaluate(                                      # doctest: +SKIP
+        ...     "/checkpoints/400", ["fever"], base="baselines/main", policy="gate.yaml"
+        ... )
+        >>> verdict = client.verdict(client.wait_for(asked).verdict)      # doctest: +SKIP
+        >>> client.wait_for(verdict).result                               # doctest: +SKIP
+        'PASS'
+        """
+        request = make_request(
+            model,
+            tasks,
+            settings=settings,
+            name=name,
+            base=base,
+            policy=policy,
+            recipe=recipe,
+            seed=seed,
+            step=step,
+        )
         return self.connection.post(EvaluationInfo, "/api/evaluations", request)
 
     def evaluation(self, evaluation: str) -> EvaluationInfo:
@@ -334,7 +391,7 @@ class Client:
         """
         end = None if timeout is None else time.monotonic() + timeout
         pause = _PAUSES[0]
-        while what.state in _UNDER_WAY:
+        while what.state in _UNDER_WAY or _is_not_yet_a_run(what):
             heard(what)
             if end is not None and time.monotonic() > end:
                 raise SaevalError(f"{self.server}: {what.id} is still {what.state}; ask again")
@@ -344,3 +401,7 @@ class Client:
             what = self.connection.get(type(what), f"/api/{_WHERE[type(what)]}/{what.id}")
         heard(what)
         return what
+
+
+def _is_not_yet_a_run(what: object) -> bool:
+    return isinstance(what, EvaluationInfo) and what.state == "finished" and what.run is None

@@ -6,13 +6,15 @@ written: a server that is not what it should be can make a worker evaluate, and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from saeval.evalsuite.client.wire import EvaluationRequest
 from saeval.evalsuite.options import to_run_config
-from saeval.json_source import validate
+from saeval.json_source import read_text, validate
 
 Count = Annotated[int, Field(ge=1, le=10**7)]
 
@@ -61,3 +63,36 @@ def check_settings(request: EvaluationRequest) -> dict[str, Any]:
     keywords = settings.model_dump(exclude_none=True)
     to_run_config(keywords)
     return keywords
+
+
+def make_request(
+    model: str,
+    tasks: str | Sequence[str],
+    *,
+    settings: Mapping[str, Any] | None = None,
+    policy: str | Path | None = None,
+    **said: Any,
+) -> EvaluationRequest:
+    """What `saeval.Client.evaluate` asks for, checked as far as it can be here.
+
+    Raises
+    ------
+    InputError
+        If a setting is none that workers take, or a value is not what it should be.
+    """
+    given = {
+        "model": model,
+        "tasks": tasks.split(",") if isinstance(tasks, str) else list(tasks),
+        "settings": settings,
+        "policy": None if policy is None else _policy_text(policy),
+        **said,
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    request = validate(EvaluationRequest, given, "evaluate")
+    check_settings(request)
+    return request
+
+
+def _policy_text(policy: str | Path) -> str:
+    is_file = isinstance(policy, Path) or ("\n" not in policy and Path(policy).is_file())
+    return read_text(Path(policy)) if is_file else str(policy)

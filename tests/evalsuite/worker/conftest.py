@@ -19,13 +19,14 @@ import uvicorn
 
 import saeval
 from saeval.evalsuite.client.client import Client
-from saeval.evalsuite.client.wire import EvaluationInfo, EvaluationRequest, TokenRequest
+from saeval.evalsuite.client.wire import EvaluationInfo, TokenRequest
 from saeval.evalsuite.service.app import create_app
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.record.evaluation_runs import (
     compute_evaluation_run,
     finish_evaluation_run,
 )
+from saeval.evalsuite.service.record.ingest import compute_ingest, finish_ingest
 from saeval.evalsuite.service.record.tokens import create_token
 from saeval.evalsuite.service.settings import ServiceSettings
 
@@ -69,8 +70,7 @@ class Listening:
 
     def post(self, model: object, tasks: tuple[str, ...] = ("factworld",), **settings: Any) -> str:
         """Post an evaluation."""
-        request = EvaluationRequest(model=str(model), tasks=tasks, settings=SETTINGS | settings)
-        return self.client.evaluate(request).id
+        return self.client.evaluate(str(model), tasks, settings=SETTINGS | settings).id
 
     def info(self, evaluation: str) -> EvaluationInfo:
         """How far it is."""
@@ -86,6 +86,9 @@ class Listening:
         result = compute_evaluation_run(self.service, evaluation, lambda _: None)
         with self.service.database.writing() as session:
             finish_evaluation_run(session, evaluation, result)
+        checked = compute_ingest(self.service, result["run"], lambda _: None)
+        with self.service.database.writing() as session:
+            finish_ingest(session, result["run"], checked)
 
     def answers(self, evaluation: str, folder: Path) -> bytes:
         """The lines of the run that was made of an evaluation to one task."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from saeval.evalsuite.client.connection import Connection
 from saeval.evalsuite.client.evaluations import take_lease
-from saeval.evalsuite.client.wire import EvaluationRequest, LeaseRequest
+from saeval.evalsuite.client.wire import LeaseRequest
 from saeval.evalsuite.worker.answering import Order
 from saeval.evalsuite.worker.process import AnsweringProcess
 from saeval.evalsuite.worker.upload import AnswerUpload
@@ -50,7 +50,7 @@ def test_the_server_has_the_whole_lines_of_the_folder_in_the_end(
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "predictions").mkdir(parents=True)
     (folder / "manifest.json").write_text(manifest(0))
-    identifier = server.client.evaluate(EvaluationRequest(model="m", tasks=TASKS)).id
+    identifier = server.client.evaluate("m", TASKS).id
     with Connection(server.url, server.token) as connection:
         held = take_lease(connection, LeaseRequest(worker="w"))
         assert held is not None
@@ -90,7 +90,7 @@ def test_a_line_longer_than_a_part_is_sent_whole(server: Listening, tmp_path: Pa
     (folder / "manifest.json").write_text(manifest(0))
     content = b"a" * 3_000_000 + b"\n" + b"b\n" * 1_000_000 + b"c" * 100
     (folder / "predictions" / "fever.jsonl").write_bytes(content)
-    identifier = server.client.evaluate(EvaluationRequest(model="m", tasks=TASKS)).id
+    identifier = server.client.evaluate("m", TASKS).id
     with Connection(server.url, server.token) as connection:
         held = take_lease(connection, LeaseRequest(worker="w"))
         assert held is not None
