@@ -136,10 +136,10 @@ def _open(request: Request, comparison_id: str) -> tuple[Comparison, ItemsFile]:
         comparison = find_comparison(session, comparison_id)
     sha256 = comparison.files.get(_ITEMS)
     if sha256 is None:
-        raise NotFoundError(
-            f"comparison {comparison_id} has no items: it is {comparison.state}; they are there "
-            "when it is ready"
-        )
+        why = f"it is {comparison.state}; they are there when it is ready"
+        if comparison.state == "ready":
+            why = "the answers that it rests on were not at hand when it was added"
+        raise NotFoundError(f"comparison {comparison_id} has no items: {why}")
     try:
         return comparison, open_items(service_of(request).blobs.local(sha256))
     except FileNotFoundError as error:
