@@ -6,7 +6,7 @@ VLLM ?= .venv-vllm
 EXPORT ?= .venv-export
 OUT ?= demo
 
-.PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-kills test-wheel test-vllm test-export \
+.PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-service test-kills test-wheel test-vllm test-export \
   install-sizes lint format requirements docs gallery release release-check bench bench-scale bench-engines bench-train \
   recipes-compared frontier-example validity validity-quick clean
 
@@ -42,6 +42,12 @@ test-robustness: setup
 # an hour and a half on a quiet core.
 test-kills: setup
 	PYTHONPATH=tests/helpers $(BIN)/python -W ignore tests/kills
+
+# The record on SQLite and on PostgreSQL, and its pages in Chromium; a quarter of an hour.
+SERVICE_TESTS := -n 2 --dist loadgroup -m 'not packaging and not robustness' tests/evalsuite/service
+test-service: setup
+	$(BIN)/python -m pytest $(SERVICE_TESTS)
+	SAEVAL_TEST_POSTGRESQL=1 $(BIN)/python -m pytest $(SERVICE_TESTS)
 
 # The wheel and the sdist: what is in them, and the wheel at work in a fresh environment.
 test-wheel: setup

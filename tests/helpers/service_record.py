@@ -257,3 +257,23 @@ def spread_over_time(service: Service, hours: float = 3.0) -> None:
             rows = session.scalars(select(table).order_by(table.created)).all()
             for number, row in enumerate(rows):
                 row.created = now() - timedelta(hours=hours * (len(rows) - number))
+
+
+def all_pages(service: Service, filled: Filled) -> list[str]:
+    """One page of each kind."""
+    return [
+        "/", "/runs", "/runs?q=sft&state=ready", "/models", "/verdicts", "/verdicts?result=PASS",
+        "/baselines", "/leaderboard", "/leaderboard/fever", "/jobs", "/statistics",
+        "/statistics/auroc", "/statistics/gate",
+        *(f"/runs/{run}" for run in list(filled.runs.values())[:2]),
+        *(model_page(service, run) for run in list(filled.runs)[:2]),
+        f"/comparisons/{filled.comparisons['qwen3-8b-grpo-800']}",
+        f"/comparisons/{filled.comparisons['qwen3-8b-asked-otherwise']}",
+        f"/verdicts/{filled.verdicts['qwen3-8b-grpo-800']}",
+    ]  # fmt: skip
+
+
+def model_page(service: Service, run: str) -> str:
+    """Address of the page of a run's model."""
+    with service.database.reading() as session:
+        return f"/models/{session.scalar(select(Run.model_id).where(Run.name == run))}"

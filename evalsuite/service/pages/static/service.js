@@ -39,6 +39,7 @@ function offerCopies(root) {
 function submitFilters() {
   for (const form of document.querySelectorAll("form.filters")) {
     for (const choice of form.querySelectorAll("select")) {
+      if (choice.closest("details")) continue;  // one of several conditions
       choice.addEventListener("change", () => form.requestSubmit());
     }
     form.addEventListener("submit", () => {
@@ -65,7 +66,7 @@ async function refresh() {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(part.id);
-    if (!fresh) { location.reload(); return; }
+    if (!fresh || !("live" in fresh.dataset)) { location.reload(); return; }  // it is done
     if (fresh.innerHTML === part.dataset.was) continue;
     part.dataset.was = fresh.innerHTML;
     part.replaceChildren(...fresh.childNodes);

@@ -13,12 +13,14 @@ from service_record import (
     RUNS,
     Filled,
     Made,
+    all_pages,
     fill,
     finish_jobs,
+    model_page,
     push,
     write_run,
 )
-from sqlalchemy import event, select, update
+from sqlalchemy import event, update
 
 from saeval.evalsuite.service.app import create_app
 from saeval.evalsuite.service.context import Service
@@ -196,23 +198,3 @@ def test_a_model_page_stays_while_others_are_pushed(
     made.clear()
     assert http.get(path, headers={"If-None-Match": tag}).status_code == 304
     assert not any("comparison.metrics" in statement for statement in made)
-
-
-def all_pages(service: Service, filled: Filled) -> list[str]:
-    """One page of each kind."""
-    return [
-        "/", "/runs", "/runs?q=sft&state=ready", "/models", "/verdicts", "/verdicts?result=PASS",
-        "/baselines", "/leaderboard", "/leaderboard/fever", "/jobs", "/statistics",
-        "/statistics/auroc", "/statistics/gate",
-        *(f"/runs/{run}" for run in list(filled.runs.values())[:2]),
-        *(model_page(service, run) for run in list(filled.runs)[:2]),
-        f"/comparisons/{filled.comparisons['qwen3-8b-grpo-800']}",
-        f"/comparisons/{filled.comparisons['qwen3-8b-asked-otherwise']}",
-        f"/verdicts/{filled.verdicts['qwen3-8b-grpo-800']}",
-    ]  # fmt: skip
-
-
-def model_page(service: Service, run: str) -> str:
-    """Address of the page of a run's model."""
-    with service.database.reading() as session:
-        return f"/models/{session.scalar(select(Run.model_id).where(Run.name == run))}"
