@@ -17,6 +17,7 @@ from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import Evaluation
 from saeval.evalsuite.service.errors import RefusedError
 from saeval.evalsuite.service.record.advance import advance_evaluation
+from saeval.evalsuite.service.record.confined import run_confined
 from saeval.evalsuite.service.record.evaluation_files import EvaluationFiles
 from saeval.evalsuite.service.record.evaluations import (
     evaluation_info,
@@ -60,7 +61,14 @@ def compute_evaluation_run(
     with tempfile.TemporaryDirectory(dir=service.settings.uploads, prefix="run-") as place:
         folder = Path(place)
         manifest = _lay_out(files, info, folder)
-        to_parquet(folder)
+        limits = service.settings.limits
+        run_confined(
+            pack_lines,
+            (place,),
+            preload=[pack_lines.__module__],
+            max_bytes=limits.check_bytes,
+            seconds=limits.check_seconds,
+        )
         kept = {MANIFEST: folder / MANIFEST}
         kept |= {
             f"{PREDICTIONS}/{task}.parquet": parquet_path(folder, task) for task in manifest.tasks
@@ -74,6 +82,14 @@ def compute_evaluation_run(
         )
     run, _ = create_run(service, upload, info.created_by)
     return {"run": run.id, "progress": info.progress.model_dump()}
+
+
+def pack_lines(place: str) -> None:
+    """Put the lines of a run folder into Parquet; no path of this machine is in its errors."""
+    try:
+        to_parquet(Path(place))
+    except InputError as error:
+        raise InputError(str(error).replace(f"{place}/", "")) from error
 
 
 def finish_evaluation_run(session: Session, evaluation_id: str, result: dict[str, Any]) -> None:

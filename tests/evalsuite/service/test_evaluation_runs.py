@@ -147,8 +147,9 @@ def test_what_is_no_finished_run_is_refused(
     folder = run_folder(tmp_path / "run")
     mend(folder)
     identifier = answered(service, folder)
-    with pytest.raises(saeval.SaevalError, match=sentence):
+    with pytest.raises(saeval.SaevalError, match=sentence) as caught:
         compute_evaluation_run(service, identifier, report)
+    assert str(service.settings.data) not in str(caught.value)
     assert not [path for path in service.settings.uploads.iterdir() if path.name != "evaluations"]
 
 
