@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from saeval.errors import InputError
 from saeval.evalsuite.cli.options import CONTEXT, columns_option
 
 server_option = click.option(
@@ -38,6 +39,7 @@ _quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
     is_flag=True,
     help="RUN is still being answered: send it as it grows, until it is finished.",
 )
+@click.option("--wait", is_flag=True, help="Until the server has checked it; fail if it refuses.")
 @columns_option
 @insecure_option
 @_quiet_option
@@ -45,6 +47,7 @@ def push(
     run: str,
     server: str | None,
     follow: bool,
+    wait: bool,
     columns: str | None,
     insecure: bool,
     quiet: bool,
@@ -81,7 +84,13 @@ def push(
     (given,) = with_columns((run,), columns)
     with Client(server, insecure=insecure) as client:
         info = send(given, server=client, progress=progress, **said)
-        print(f"{client.server}/runs/{info.id}")
+        address = f"{client.server}/runs/{info.id}"
+        if wait:
+            with progress.status("the server checks it"):
+                info = client.wait_for(info)
+            if info.state != "ready":
+                raise InputError(f"{address}: {info.state}: {info.reason}")
+        print(address)
 
 
 @click.command(context_settings=CONTEXT)

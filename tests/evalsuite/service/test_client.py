@@ -6,18 +6,20 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from builders import LABELS, prediction, run_folder
 from command_line import typed
 from fastapi.testclient import TestClient
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 import saeval
 from saeval.errors import InputError, PairingError, SaevalError
@@ -28,7 +30,7 @@ from saeval.evalsuite.client.wire import RunPage, Scope
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.training_data import load_training_data
 from saeval.evalsuite.service.context import Service
-from saeval.evalsuite.service.database.tables import Blob
+from saeval.evalsuite.service.database.tables import Blob, Run
 from saeval.evalsuite.service.record.ingest import check_run
 from saeval.evalsuite.service.record.loading import load_run
 from saeval.evalsuite.store.baseline_stores import open_store
@@ -409,3 +411,43 @@ def test_many_may_load_a_run_at_once(
     assert kept.is_dir()
     client.delete_run(info.id)
     assert not kept.exists()
+
+
+def test_push_may_wait_for_the_check(
+    live: str,
+    token: Token,
+    service: Service,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SAEVAL_TOKEN", token("write"))
+    bad = saeval.convert(run_folder(tmp_path / "lines"), tmp_path / "bad", to="parquet")
+    good = shutil.copytree(bad, tmp_path / "good")
+    checked: list[str] = []
+
+    def check() -> None:
+        while len(checked) < 2:
+            with service.database.reading() as session:
+                queued = list(session.scalars(select(Run.id).where(Run.state == "queued")))
+            for run in queued:
+                if not checked:  # what comes first is damaged on the way
+                    with service.database.writing() as session:
+                        row = session.get(Run, run)
+                        assert row is not None
+                        row.files = {
+                            **row.files,
+                            "manifest.json": row.files["predictions/fever.parquet"],
+                        }
+                check_run(service, run)
+                checked.append(run)
+            time.sleep(0.05)
+
+    checker = Thread(target=check, daemon=True)
+    checker.start()
+    code, out, said = typed(capsys, "push", bad, "--server", live, "--wait", "--quiet")
+    assert (code, out, "refused: manifest.json" in said) == (2, "", True), said
+    code, out, said = typed(capsys, "push", good, "--server", live, "--wait", "--quiet")
+    assert (code, out.startswith(live)) == (0, True), said
+    checker.join()
+    assert len(set(checked)) == 1, "what was refused is checked again"
