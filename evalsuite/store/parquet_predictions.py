@@ -248,8 +248,9 @@ class ParquetRows(Source):
 
     def _pick(self, number: int, rows: IntArray, texts: bool) -> pa.Table:
         """Some rows of a row group, which is kept until another one is wanted if it is small."""
-        if (number, texts) in self._last:
-            return self._last[number, texts].take(pa.array(rows))
+        kept = self._last.get((number, texts))  # another thread may replace it meanwhile
+        if kept is not None:
+            return kept.take(pa.array(rows))
         columns = _TEXTS if texts else None
         with open_parquet(self.path) as file:
             if _state(self.path) != self.state:
@@ -258,8 +259,9 @@ class ParquetRows(Source):
                 )
             if self.starts[number + 1] - self.starts[number] <= _GROUP_ROWS:
                 self._last.clear()
-                self._last[number, texts] = as_ours(file.read_row_group(number, columns=columns))
-                return self._last[number, texts].take(pa.array(rows))
+                group = as_ours(file.read_row_group(number, columns=columns))
+                self._last[number, texts] = group
+                return group.take(pa.array(rows))
             order = np.argsort(rows, kind="stable")
             batches = file.iter_batches(_BATCH_OF_OBJECTS, row_groups=[number], columns=columns)
             parts = list(_rows_of_batches(batches, rows[order]))
