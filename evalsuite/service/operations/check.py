@@ -72,6 +72,8 @@ def referred_files(
         found.update(() if run_id in without_runs else files.values())
     for comparison, files in session.execute(select(Comparison.id, Comparison.files)):
         found.update(() if comparison in without_comparisons else files.values())
+    for files in session.scalars(select(Verdict.files)):
+        found.update((files or {}).values())
     return found
 
 
