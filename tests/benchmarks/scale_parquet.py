@@ -28,11 +28,11 @@ def make_parquet_pair(folder: Path, n: int) -> list[Path]:
     ):
         answers = make_answers(items, accuracy, seed, continuous=False)
         paths.append(folder / f"{name}.parquet")
-        write_rows(paths[-1], _tables(items, answers))
+        write_rows(paths[-1], tables_of(items, answers))
     return paths
 
 
-def _tables(items: Items, answers: Answers, task: str = "fever") -> Iterator[pa.Table]:
+def tables_of(items: Items, answers: Answers, task: str = "fever") -> Iterator[pa.Table]:
     n = len(items.target)
     rng = np.random.default_rng([3, n])
     claims, evidence, reasons = (
