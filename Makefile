@@ -6,8 +6,9 @@ VLLM ?= .venv-vllm
 EXPORT ?= .venv-export
 OUT ?= demo
 
-.PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-service test-kills test-wheel test-vllm test-export \
-  install-sizes lint format requirements docs gallery release release-check bench bench-scale bench-engines bench-train \
+.PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-service test-kills kills-service fuzz-service \
+  test-wheel test-vllm test-export install-sizes lint format requirements docs gallery release release-check \
+  bench bench-scale bench-service bench-engines bench-train \
   recipes-compared frontier-example validity validity-quick clean
 
 # Everything that the demo, the tests, the lint and the documentation use.
@@ -48,6 +49,14 @@ SERVICE_TESTS := -n 2 --dist loadgroup -m 'not packaging and not robustness' tes
 test-service: setup
 	$(BIN)/python -m pytest $(SERVICE_TESTS)
 	SAEVAL_TEST_POSTGRESQL=1 $(BIN)/python -m pytest $(SERVICE_TESTS)
+
+# The service, its jobs, its upgrades and PostgreSQL killed a hundred times; half an hour.
+kills-service: setup
+	PYTHONPATH=tests/helpers $(BIN)/python -W ignore tests/kills/service.py
+
+# 10,000 requests made from the service's own schema, by who may and who may not; ten minutes.
+fuzz-service: setup
+	SAEVAL_FUZZ_REQUESTS=14000 $(BIN)/python -m pytest -s tests/evalsuite/service/attacks/test_generated_requests.py
 
 # The wheel and the sdist: what is in them, and the wheel at work in a fresh environment.
 test-wheel: setup
@@ -136,6 +145,10 @@ bench-scale: setup
 # Base and checkpoint on one vLLM engine beside two separate lm_eval runs, and our layers' share.
 bench-engines: setup-vllm
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_engines.py
+
+# The service with a thousand runs under twenty readers and an uploader: docs/evidence/service.md.
+bench-service: setup
+	PYTHONPATH=tests/helpers OMP_NUM_THREADS=1 $(BIN)/python -W ignore tests/benchmarks/bench_service.py
 
 # A training step beside plain TRL's with the same reward, without probing and with it; minutes.
 bench-train: setup
