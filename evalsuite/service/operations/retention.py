@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from saeval.evalsuite.service.database.tables import (
 )
 from saeval.evalsuite.service.operations.check import referred_files
 from saeval.evalsuite.service.record.audit import write_audit
+from saeval.evalsuite.service.record.evaluation_runs import sweep_evaluation_files
 from saeval.evalsuite.service.record.run_files import forget_run
 
 GRACE = timedelta(days=1)
@@ -151,14 +153,32 @@ def _remove_files(service: Service, removed: Retained) -> None:
 
     A file that was sent once more meanwhile has a row again, or is fresh, and stays.
     """
-    for sha256 in removed.uploads:
-        (service.settings.uploads / sha256).unlink(missing_ok=True)
+    _sweep_uploads(service)
     with service.database.reading() as session:
         recorded = set(session.scalars(select(Blob.sha256)))
     oldest = (now() - GRACE).timestamp()
     for sha256 in list(service.blobs.names()):
         if sha256 not in recorded and service.blobs.modified(sha256) < oldest:
             service.blobs.remove(sha256)
+
+
+def _sweep_uploads(service: Service) -> None:
+    """Parts of files that are given up, and what processes that were killed left there."""
+    sweep_evaluation_files(service)
+    with service.database.reading() as session:
+        under_way = set(session.scalars(select(Upload.sha256)))
+        ended = set(session.scalars(select(Evaluation.id).where(Evaluation.state == "failed")))
+    oldest = (now() - _ABANDONED).timestamp()
+    place = service.settings.uploads
+    evaluations = [path for path in place.glob("evaluations/*") if path.name in ended]
+    for path in [*place.iterdir(), *evaluations]:
+        is_kept = path.name in under_way or path.name == "evaluations"
+        if is_kept or path.stat().st_mtime > oldest:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _chunks(names: list[str]) -> Iterator[list[str]]:

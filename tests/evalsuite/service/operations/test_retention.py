@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
 import os
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from service_record import RUNS, fill
+from service_rows import all_rows
 from sqlalchemy import select
 
 from saeval.evalsuite.service.context import Service
@@ -25,7 +29,7 @@ from saeval.evalsuite.service.database.tables import (
     Verdict,
     now,
 )
-from saeval.evalsuite.service.operations.check import check_files
+from saeval.evalsuite.service.operations.check import check_files, referred_files
 from saeval.evalsuite.service.operations.retention import retain
 
 OLD, YOUNG = now() - timedelta(days=40), now() - timedelta(days=2)
@@ -178,14 +182,19 @@ def test_what_is_needed_stays(record: Record) -> None:
 def test_files_of_uploads_under_way_stay(record: Record) -> None:
     uploads = record.service.settings.uploads
     lately, given_up = "1" * 64, "2" * 64
+    (uploads / "run-left").mkdir()
+    (uploads / "run-left" / "file").write_bytes(b"of a process that was killed")
+    os.utime(uploads / "run-left", (OLD.timestamp(), OLD.timestamp()))
+    (uploads / "run-under-way").mkdir()
     for name, created in ((lately, YOUNG), (given_up, OLD)):
         (uploads / name).write_bytes(b"a part")
+        os.utime(uploads / name, (created.timestamp(), created.timestamp()))
         record.add(Upload(sha256=name, bytes=100, created=created, created_by="test"))
     not_yet_of_a_run = record.file("just uploaded", now() - timedelta(hours=20))
     forgotten = record.file("forgotten", OLD)
     removed = retain(record.service, 30, "test")
     assert (removed.uploads, removed.files) == ([given_up], [forgotten])
-    assert [path.name for path in uploads.iterdir()] == [lately]
+    assert {path.name for path in uploads.iterdir()} == {lately, "run-under-way"}
     assert record.ids(Blob.sha256) == {not_yet_of_a_run}
 
 
@@ -231,3 +240,18 @@ def test_many_runs_go_at_once(record: Record) -> None:
     assert len(retain(record.service, 30, "test").runs) == 1200
     assert time.monotonic() - begun < 20
     assert record.ids(Run.id) == set()
+
+
+def test_every_file_that_a_row_names_is_known_to_be_needed(
+    service: Service, tmp_path: Path
+) -> None:
+    """Whatever column names it: a column that is forgotten would lose what it names."""
+    fill(service, tmp_path / "runs", RUNS[:2], items=30)
+    with service.database.engine.connect() as connection:
+        rows = all_rows(connection)
+    blobs = {row["sha256"] for row in rows.pop("blob")}
+    text = json.dumps([rows[name] for name in rows if name not in ("audit", "upload")])
+    named = {sha256 for sha256 in blobs if sha256 in text}
+    with service.database.reading() as session:
+        assert referred_files(session) == named
+    assert len(named) > 8
