@@ -58,9 +58,7 @@ def referred_files(
     without_comparisons: Collection[str] = (),
 ) -> set[str]:
     """The SHA-256 of each file that a row refers to, but for those of some runs and comparisons."""
-    found: set[str] = set()
-    for files in session.scalars(select(Verdict.files)):
-        found.update((files or {}).values())
+    found = {file for file in session.scalars(select(Verdict.gate_file)) if file is not None}
     item_sets: dict[str, str] = {
         name: blob for name, blob in session.execute(select(ItemSet.hash, ItemSet.blob))
     }
