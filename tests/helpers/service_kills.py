@@ -184,6 +184,11 @@ class Uploader(threading.Thread):
                 time.sleep(0.05)
         self._client.close()
 
+    def wait_for_another(self) -> None:
+        """Wait until one more run than now was acknowledged."""
+        known = len(self.runs)
+        wait_for(lambda: len(self.runs) > known)
+
     def _send_run(self, number: int) -> None:
         source = self._sources[number % len(self._sources)]
         hashes = {}
@@ -259,8 +264,7 @@ def kill_uploads(folder: Path, kills: int, seed: int, postgresql: Postgresql | N
                 server.kill()
                 server.start()
             outcome.kills += 1
-            known = len(uploader.runs)
-            wait_for(lambda known=known: len(uploader.runs) > known)  # it goes on
+            uploader.wait_for_another()  # it goes on
             outcome.interrupted += uploader.interrupted > before
     finally:
         uploader.stop.set()
