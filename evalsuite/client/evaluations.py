@@ -108,6 +108,10 @@ class HeldEvaluation:
         """Replace the manifest."""
         self._put("manifest.json", 0, content)
 
+    def put_training_data(self, content: bytes) -> None:
+        """Replace what the checkpoint was trained on (``data.json``)."""
+        self._put("data.json", 0, content)
+
     def append(self, task: str, offset: int, content: bytes) -> int:
         """Add whole lines of a task; how many bytes there are then.
 

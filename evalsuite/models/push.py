@@ -95,7 +95,7 @@ def push(
                 recipe=recipe,
                 seed=seed,
                 step=step,
-                training=_in_short(files.get(TRAINING_DATA)),
+                training=training_in_short(files.get(TRAINING_DATA)),
                 heard=heard,
             )
 
@@ -248,7 +248,7 @@ def _write(path: Path, answers: Iterable[Prediction], heard: Heard) -> None:
     write_rows(path, rows())
 
 
-def _in_short(path: Path | None) -> Mapping[str, Any] | None:
+def training_in_short(path: Path | None) -> Mapping[str, Any] | None:
     """What a checkpoint was trained on, without the hashes of its items."""
     if path is None:
         return None

@@ -68,6 +68,8 @@ class Outcome(BaseModel):
     ----------
     kind, message
         Of the error; None if all is answered.
+    training_data
+        File that says what the checkpoint was trained on, if there is one.
     may_retry
         Whether it may go better elsewhere, or later.
     """
@@ -77,6 +79,7 @@ class Outcome(BaseModel):
     kind: str | None = None
     message: str = ""
     may_retry: bool = False
+    training_data: Path | None = None
 
     @classmethod
     def of(cls, error: Exception) -> Outcome:
@@ -98,11 +101,15 @@ def main() -> None:
 
 def answer(order: Order) -> Outcome:
     """Ask the model what is not answered yet."""
+    from saeval.evalsuite.models.resolve import resolve_model
+    from saeval.evalsuite.models.training_data import find_training_data
     from saeval.evalsuite.run.model_run import run
     from saeval.progress import SILENT, ConsoleProgress, GuardedConsole
 
     options: Any = order.settings
     try:
+        # Not by the run folder: a server may have written its manifest.
+        training = find_training_data(resolve_model(order.model))
         run(
             order.model,
             tasks=order.tasks,
@@ -113,7 +120,7 @@ def answer(order: Order) -> Outcome:
         )
     except Exception as error:
         return Outcome.of(error)
-    return Outcome()
+    return Outcome(training_data=training)
 
 
 def _end_with_the_worker() -> None:

@@ -17,11 +17,13 @@ from saeval.evalsuite.client.connection import RequestError
 from saeval.evalsuite.client.evaluations import HeldEvaluation, follow
 from saeval.evalsuite.client.wire import EvaluationInfo, EvaluationRequest, FollowRequest
 from saeval.evalsuite.models.convert import convert
+from saeval.evalsuite.models.resolve import resolve_model
+from saeval.evalsuite.models.training_data import find_training_data
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
 from saeval.evalsuite.store.run_files import count_answers
 from saeval.evalsuite.worker.heartbeat import Heartbeat
-from saeval.evalsuite.worker.upload import AnswerUpload
+from saeval.evalsuite.worker.upload import AnswerUpload, send_training_data
 from saeval.progress import SILENT, Progress
 from saeval.terminal_text import one_line
 
@@ -114,6 +116,7 @@ def _send(held: HeldEvaluation, folder: Path, look: float, stopped: Event) -> Ev
         if now.done != now.total:  # the lines are in Parquet already
             with tempfile.TemporaryDirectory(prefix="saeval-push-") as place:
                 upload.send_from(convert(folder, Path(place) / "run", to="jsonl"))
+        send_training_data(held, find_training_data(resolve_model(folder)))
         return held.finish()
 
 

@@ -10,6 +10,7 @@ from saeval.evalsuite.store.run_files import lines_path
 
 _PART = 2**20
 """Bytes that are sent at a time; more only where one line is longer."""
+_LARGEST_TRAINING_DATA = 32 * 2**20
 
 
 class AnswerUpload:
@@ -94,3 +95,9 @@ class AnswerUpload:
         except FileNotFoundError:
             return b""
         return part[: part.rfind(b"\n") + 1]
+
+
+def send_training_data(held: HeldEvaluation, path: Path | None) -> None:
+    """Send what a checkpoint was trained on, unless that is larger than any server takes."""
+    if path is not None and path.stat().st_size <= _LARGEST_TRAINING_DATA:
+        held.put_training_data(path.read_bytes())

@@ -21,7 +21,7 @@ from saeval.evalsuite.worker.answering import Order, Outcome
 from saeval.evalsuite.worker.heartbeat import Heartbeat
 from saeval.evalsuite.worker.permissions import AllowedModels, NotAllowedError, check_tasks
 from saeval.evalsuite.worker.process import AnsweringProcess
-from saeval.evalsuite.worker.upload import AnswerUpload
+from saeval.evalsuite.worker.upload import AnswerUpload, send_training_data
 from saeval.files import make_folder
 from saeval.progress import SILENT, Progress
 from saeval.terminal_text import one_line
@@ -155,6 +155,7 @@ class Worker:
         try:
             outcome = self._outcome(held)
             if outcome.kind is None:
+                send_training_data(held, outcome.training_data)
                 held.finish()
                 self._say(f"{evaluation}: finished in {time.monotonic() - begun:.0f} s")
                 return

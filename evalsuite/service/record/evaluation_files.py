@@ -1,7 +1,8 @@
 """The files of an evaluation under way: a manifest, and lines that are appended to by offset.
 
-They lie in a folder of the evaluation under names that the server makes: ``manifest.json``, and
-``0.jsonl``, ``1.jsonl``, … for the tasks in the order of the request. One process at a time works
+They lie in a folder of the evaluation under names that the server makes: ``manifest.json``,
+``data.json`` for what the checkpoint was trained on, and ``0.jsonl``, ``1.jsonl``, … for the tasks
+in the order of the request. One process at a time works
 in the folder, and what a crash tore is cut off before the next worker begins.
 """
 
@@ -26,10 +27,13 @@ from saeval.evalsuite.service.errors import (
     TooLargeError,
 )
 from saeval.evalsuite.store.manifest import MANIFEST, RunManifest
+from saeval.evalsuite.store.paths import TRAINING_DATA
 from saeval.files import LOCK, make_folder, sweep_temporary, sync_folder, write_atomic
 
 _LINES = re.compile(r"predictions/([^/]{1,200})\.jsonl")
 _BLOCK = 2**20
+WHOLE = (MANIFEST, TRAINING_DATA)
+"""Files that are not appended to."""
 
 
 class EvaluationFiles:
@@ -59,7 +63,7 @@ class EvaluationFiles:
 
     def sizes(self) -> dict[str, int]:
         """Bytes of each file that is there, by its path in a run folder."""
-        names = [MANIFEST, *(f"predictions/{task}.jsonl" for task in self._tasks)]
+        names = [*WHOLE, *(f"predictions/{task}.jsonl" for task in self._tasks)]
         return {name: path.stat().st_size for name in names if (path := self.path(name)).is_file()}
 
     def path(self, name: str) -> Path:
@@ -70,13 +74,13 @@ class EvaluationFiles:
         NotFoundError
             If the evaluation has no such file.
         """
-        if name == MANIFEST:
-            return self.folder / MANIFEST
+        if name in WHOLE:
+            return self.folder / name
         lines = _LINES.fullmatch(name)
         if lines is None or lines[1] not in self._tasks:
             raise NotFoundError(
-                "an evaluation has the files manifest.json and predictions/<task>.jsonl of its "
-                "own tasks"
+                "an evaluation has the files manifest.json, data.json and "
+                "predictions/<task>.jsonl of its own tasks"
             )
         return self.folder / f"{self._tasks.index(lines[1])}.jsonl"
 
@@ -91,6 +95,10 @@ class EvaluationFiles:
         n_asked = count_asked(content)
         write_atomic(self.folder / MANIFEST, content)
         return n_asked
+
+    def write_training_data(self, content: bytes) -> None:
+        """Replace what the checkpoint was trained on; the checks of the run read it."""
+        write_atomic(self.folder / TRAINING_DATA, content)
 
     def append(self, name: str, offset: int, chunk: bytes) -> int:
         """Add whole lines to a file; how many are new.

@@ -10,10 +10,12 @@ from saeval.evalsuite.client.wire import Progress
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import Evaluation, now
 from saeval.evalsuite.service.errors import RefusedError
+from saeval.evalsuite.service.record.evaluation_files import WHOLE
 from saeval.evalsuite.service.record.evaluations import evaluation_info, files_of
 from saeval.evalsuite.service.record.leases import get_held
 from saeval.evalsuite.service.security.access import hash_secret
 from saeval.evalsuite.store.manifest import MANIFEST
+from saeval.evalsuite.store.paths import TRAINING_DATA
 
 
 def write_part(
@@ -38,9 +40,11 @@ def write_part(
             row = get_held(session, evaluation_id, token)
             progress = Progress.model_validate(row.progress or {"what": "answers"})
         n_new = 0
-        if name == MANIFEST:
-            if offset:
-                raise RefusedError(f"{MANIFEST} is sent whole: its offset is 0")
+        if name in WHOLE and offset:
+            raise RefusedError(f"{name} is sent whole: its offset is 0")
+        if name == TRAINING_DATA:
+            files.write_training_data(chunk)
+        elif name == MANIFEST:
             progress = progress.model_copy(update={"total": files.write_manifest(chunk)})
         else:
             n_new = files.append(name, offset, chunk)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from saeval.errors import InputError
 from saeval.evalsuite.client.wire import EvaluationInfo, Progress, RunUpload
+from saeval.evalsuite.models.push import training_in_short
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import Evaluation
 from saeval.evalsuite.service.errors import RefusedError
@@ -27,6 +28,7 @@ from saeval.evalsuite.service.record.evaluations import (
 from saeval.evalsuite.service.record.runs import create_run
 from saeval.evalsuite.service.record.uploads import keep_file
 from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
+from saeval.evalsuite.store.paths import TRAINING_DATA
 from saeval.evalsuite.store.prediction import PREDICTIONS
 from saeval.evalsuite.store.run_files import (
     count_answers,
@@ -73,12 +75,16 @@ def compute_evaluation_run(
         kept |= {
             f"{PREDICTIONS}/{task}.parquet": parquet_path(folder, task) for task in manifest.tasks
         }
+        training = files.path(TRAINING_DATA)
+        if training.is_file():
+            kept[TRAINING_DATA] = training
         upload = RunUpload(
             name=_name(info, manifest),
             files={name: keep_file(service, path, info.created_by) for name, path in kept.items()},
             recipe=info.request.recipe,
             seed=info.request.seed,
             step=info.request.step,
+            training=training_in_short(kept.get(TRAINING_DATA)),
         )
     run, _ = create_run(service, upload, info.created_by)
     return {"run": run.id, "progress": info.progress.model_dump()}

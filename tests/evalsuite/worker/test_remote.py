@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,7 +30,11 @@ def access(server: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_command_posts_waits_and_fetches_what_a_local_run_would_be(
     server: Listening, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    worker = Worker.open(server.url, WorkerSettings("one", ["*"]))
+    """With what the checkpoint was trained on."""
+    checkpoint = Path(shutil.copytree(tiny_base, tmp_path / "models" / "step-3"))
+    trained = {"schema": "satrain.data/1", "training": {"ids": ["7"], "texts": [], "clusters": []}}
+    (checkpoint / "data.json").write_text(json.dumps(trained))
+    worker = Worker.open(server.url, WorkerSettings("one", [str(tmp_path / "models" / "*")]))
 
     def work() -> None:
         end = time.monotonic() + 120
@@ -39,7 +45,7 @@ def test_the_command_posts_waits_and_fetches_what_a_local_run_would_be(
         server.make_run(evaluation.id)
 
     command = (
-        "run", tiny_base, "--tasks", "factworld", "--limit", 12, "--batch-size", 1,
+        "run", checkpoint, "--tasks", "factworld", "--limit", 12, "--batch-size", 1,
         "--gen-kwargs", "max_gen_toks=8", "--server", server.url, "--out", tmp_path / "fetched",
     )  # fmt: skip
     with ThreadPoolExecutor() as pool:
@@ -51,10 +57,11 @@ def test_the_command_posts_waits_and_fetches_what_a_local_run_would_be(
     (evaluation,) = server.client.evaluations()
     assert out.strip() == f"{server.url}/runs/{evaluation.run}"
     assert server.client.run(str(evaluation.run)).state == "ready"
-    local = saeval.run(str(tiny_base), tasks="factworld", out=tmp_path / "local", **SETTINGS)
+    local = saeval.run(str(checkpoint), tasks="factworld", out=tmp_path / "local", **SETTINGS)
     lines = saeval.convert(tmp_path / "fetched", tmp_path / "lines", to="jsonl")
     name = "predictions/factworld.jsonl"
     assert (lines / name).read_bytes() == local.files[0].read_bytes()
+    assert json.loads((tmp_path / "fetched" / "data.json").read_text()) == trained
 
 
 @pytest.mark.parametrize(
