@@ -6,4 +6,5 @@ os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 from saeval.evalsuite.service.jobs.process import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -55,7 +55,11 @@ class _Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
-                env={**os.environ, "PYTHONSAFEPATH": "1"},  # modules of this folder are not ours
+                env={
+                    **os.environ,
+                    "PYTHONSAFEPATH": "1",  # modules of the current folder are not ours
+                    "MALLOC_ARENA_MAX": "2",  # what one thread frees, others use again
+                },
             )
         assert process.stdin is not None
         with suppress(OSError):

@@ -25,7 +25,7 @@ from saeval.evalsuite.service.settings import ServiceSettings
 
 SETTINGS = TypeAdapter(ServiceSettings)
 """As the parent writes them to the standard input of this process, on one line."""
-_NICENESS = 10
+_NICENESS = 5
 """Pages are answered first."""
 _CHECK = 1.0
 

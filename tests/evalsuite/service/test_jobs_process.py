@@ -81,7 +81,7 @@ def test_both_processes_end_together(
         wait_for(lambda: begun(settings))
         (child,) = jobs_of(server.pid)
         server.send_signal(number)
-        assert server.wait(20) == code
+        assert server.wait(60) == code
         wait_for(lambda: not is_running(child), 10)
         _, errors = server.communicate()
         if number != signal.SIGKILL:
@@ -134,7 +134,7 @@ def test_only_one_of_the_processes(settings: ServiceSettings) -> None:
         with serving(settings, "--only", "jobs") as jobs:
             wait_for(lambda: begun(settings) == 1)
             jobs.terminate()
-            assert jobs.wait(20) == 143
+            assert jobs.wait(60) == 143
 
 
 class Exploit:
