@@ -26,7 +26,13 @@ def _check_networks(
 
 @click.group(context_settings=CONTEXT, invoke_without_command=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8500, show_default=True, type=click.IntRange(0, 65535))
+@click.option(
+    "--port",
+    default=8500,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 is any that is free.",
+)
 @click.option(
     "--data",
     metavar="FOLDER",
