@@ -76,10 +76,12 @@ def test_a_selection_is_chosen_and_read_with_and_without_scripts(
         page.keyboard.press("ArrowRight")
         page.wait_for_function(f"document.body.innerText.includes('2 of {count}')")
         page.keyboard.press("ArrowLeft")
+        page.wait_for_function(f"document.body.innerText.includes('1 of {count}')")
     else:
         page.get_by_role("link", name="Next").first.click()
         page.get_by_role("link", name="Previous").first.click()
     page.wait_for_url("**was=NA**")
+    page.locator("pre.response").nth(1).wait_for()
     assert page.locator("pre.response").count() == 2
     page.get_by_role("link", name="Back to the list").first.click()
     page.wait_for_url("**/items?**was=NA**")
