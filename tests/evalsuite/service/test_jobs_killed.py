@@ -49,7 +49,7 @@ def test_jobs_outlive_their_process(
     seen = set()
     for _ in range(KILLS):
         before, process = begun(settings), start_jobs(settings)
-        wait_for(lambda before=before: begun(settings) > before)
+        wait_for(lambda before=before: begun(settings) > before, 180)
         time.sleep(chance.uniform(0, 1))
         process.kill()
         process.communicate()
