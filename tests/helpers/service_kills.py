@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,24 +71,41 @@ class Postgresql:
         self.url = f"postgresql://saeval@/postgres?host={self.folder}"
 
     def start(self) -> None:
-        """Start it, and wait until it has recovered."""
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder}"
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-l",
-                  str(self.folder / "log"), "-o", options, "start")  # fmt: skip
+        """Start it, and wait until it has recovered.
+
+        It is a child of ours, so that one that was killed does not stay as a zombie, which the next
+        one would take for a server that runs.
+        """
+        options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}"]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._bin / "postgres", "-D", self.folder / "data", *options],
+                cwd=self.folder, stdout=log, stderr=log,
+                user="postgres" if self._user else None,
+                group="postgres" if self._user else None,
+                extra_groups=[] if self._user else None,
+            )  # fmt: skip
+        asked: list[str | Path] = [
+            self._bin / "pg_isready",
+            "-q",
+            "-h",
+            self.folder,
+            "-U",
+            "saeval",
+        ]
+        wait_for(lambda: subprocess.run(asked).returncode == 0)
 
     def kill(self) -> None:
         """SIGKILL for the server and for all that it has begun, as when a machine loses power."""
-        parent = int((self.folder / "data/postmaster.pid").read_text().split()[0])
-        for pid in [parent, *children(parent)]:
-            try:
+        for pid in [self._process.pid, *children(self._process.pid)]:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        wait_for(lambda: not _runs(parent))
+        self._process.wait()
 
     def remove(self) -> None:
         """Stop it, and forget what it held."""
-        self._run("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "stop")
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
         shutil.rmtree(self.folder)
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -105,13 +122,6 @@ def children(pid: int) -> list[int]:
     """Ids of the processes that a process has begun."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
@@ -352,7 +362,8 @@ def kill_upgrades(folder: Path, kills: int, seed: int, postgresql: Postgresql | 
     rng = random.Random(seed)
     seconds = None
     while outcome.kills < kills:
-        settings = _settings(folder / str(outcome.kills), postgresql, upgraded=False)
+        place = folder / ("whole" if seconds is None else str(outcome.kills))
+        settings = _settings(place, postgresql, upgraded=False)
         settings.data.mkdir(parents=True)
         database = Database(settings.database_url)
         upgrade(database, revisions()[0])
