@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from sqlalchemy import Engine, create_engine, event, select, update
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session, sessionmaker
@@ -15,6 +15,8 @@ from saeval.errors import InputError
 from saeval.evalsuite.service.database.tables import Revision
 
 _BUSY_SECONDS = 30
+_ALONE = 0x5AE7A1
+"""Of the lock on PostgreSQL; the number is arbitrary."""
 
 
 class Database:
@@ -62,6 +64,14 @@ class Database:
         with self._sessions.begin() as session:
             session.execute(update(Revision).values(number=Revision.number))  # waits its turn
             yield session
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """One transaction on all tables, for which others of its kind wait."""
+        with self.engine.connect().execution_options(alone=True) as connection, connection.begin():
+            if self.kind == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_ALONE)))
+            yield connection
 
     def revision(self) -> int:
         """How often the record was written to: what was rendered counts until it grows."""
@@ -114,4 +124,5 @@ def _set_up_sqlite(connection: Any, _: Any) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN")
+    is_alone = connection.get_execution_options().get("alone", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_alone else "BEGIN")

@@ -19,12 +19,14 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 def upgrade(database: Database, revision: str = "head") -> None:
     """Make the tables, or bring them to this version, in one transaction.
 
+    Of several servers that start at once, one does it and the others wait.
+
     Raises
     ------
     InputError
         If they are of a newer version of saeval.
     """
-    with database.engine.begin() as connection:
+    with database.alone() as connection:
         upgrade_within(connection, revision)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from service_rows import N_ROWS, all_rows, fill_tables
@@ -34,6 +36,24 @@ def test_an_upgrade_from_every_revision_loses_nothing(database: Database, revisi
     for name, rows in before.items():
         kept = [{column: row[column] for column in rows[0]} for row in after[name]]
         assert kept == rows, name
+
+
+def test_of_servers_that_start_at_once_one_makes_the_tables(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    url = database_url or f"sqlite:///{tmp_path / 'record.sqlite'}"
+    start = Barrier(6)
+
+    def begin(_: int) -> int:
+        database = Database(url)
+        start.wait()
+        upgrade(database)
+        number = database.revision()
+        database.close()
+        return number
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(begin, range(6))) == [0] * 6
 
 
 def test_after_an_upgrade_rows_can_be_added(database: Database) -> None:
