@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 from builders import study, study_result
 from fresh_environment import ROOT, build_distributions, install_fresh
@@ -135,8 +137,11 @@ def test_the_commands_work_as_modules_too(installed, tmp_path):
         (("saeval", "compare", "model", "model", "--tasks", "factworld"), "run"),
         (("saeval", "tasks", "prefetch", "fever"), "run"),
         (("satrain", "run", "demo", "--base", "model", "--out", "checkpoint"), "train"),
+        (("saeval", "view", "model"), "serve"),
+        (("saeval", "serve", "--data", "record"), "serve"),
+        (("saeval", "worker", "--server", "http://127.0.0.1:9", "--once"), "run"),
     ],
-    ids=["run", "server", "compare", "prefetch", "train"],
+    ids=["run", "server", "compare", "prefetch", "train", "view", "serve", "worker"],
 )
 def test_a_missing_extra_is_one_sentence(installed, tmp_path, arguments, extra):
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
@@ -145,3 +150,34 @@ def test_a_missing_extra_is_one_sentence(installed, tmp_path, arguments, extra):
     output = run(installed, tmp_path, *arguments, path=None)
     assert output.startswith("2\n"), output
     assert f"saeval[{extra}]" in output
+
+
+def test_pages_are_shown_by_an_install_with_the_extra_serve(distributions, crowded, tmp_path):
+    _, wheel = distributions
+    installed = install_fresh(tmp_path / "venv", wheel, "serve")
+    files = ["fever_base.json", "fever_grpo.json"]
+    output = run(installed, crowded, "saeval", "compare", *files, "--out", "compared", path=None)
+    assert output.startswith("0\n"), output
+    command = [installed / "saeval", "view", "--no-browser", "compared"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with subprocess.Popen(
+        command,
+        cwd=crowded,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as viewing:
+        try:
+            assert viewing.stdout is not None
+            address = re.search(r"http://\S+", viewing.stdout.readline())
+            assert address is not None
+            with httpx.Client(follow_redirects=True, timeout=60) as client:
+                page = client.get(address[0])
+                assert (page.status_code, page.url.path.split("/")[1]) == (200, "comparisons")
+                assert client.get(f"{page.url}/items").status_code == 200
+                for linked in re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text):
+                    assert client.get(page.url.join(linked)).status_code == 200
+        finally:
+            viewing.terminate()
+            viewing.communicate(timeout=60)
