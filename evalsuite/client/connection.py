@@ -22,6 +22,7 @@ from saeval.files import replace_file
 from saeval.terminal_text import one_line
 
 _SAFE_TO_REPEAT = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
+_NO_TOKEN = 401
 _NOT_DONE, _PERHAPS_DONE = (429, 503), (500, 502, 504)
 _LARGEST_ANSWER = 64 * 2**20
 _SECONDS, _CONNECT_SECONDS = 30.0, 10.0
@@ -215,6 +216,12 @@ class Connection:
         if answer.status_code in _NOT_DONE + _PERHAPS_DONE:
             away = UnreachableError if answer.status_code in _NOT_DONE else _UnknownError
             raise away(message, _seconds(answer.headers.get("Retry-After")))
+        if answer.status_code == _NO_TOKEN:
+            if not kind:  # HEAD, or a proxy
+                message = (
+                    f"{self.server}: a token is needed that is known, and not expired or revoked"
+                )
+            message += f"; `saeval login {self.server}` keeps one, SAEVAL_TOKEN gives one"
         if answer.is_redirect:
             message = f"{self.server}: leads elsewhere; give the address that it leads to"
         raise _class_of(kind)(message, answer.status_code, kind, detail)

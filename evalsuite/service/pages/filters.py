@@ -27,7 +27,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 _VERDICTS = {
     "PASS": ("pass", "✓"),
     "REGRESSION": ("regression", "✗"),
-    "INCONCLUSIVE": ("inconclusive", "~"),
+    "INCONCLUSIVE": ("inconclusive", "?"),
 }
 _DECISIONS = {"ship": "shipped", "hold": "held back"}
 
@@ -44,7 +44,7 @@ def verdict_badge(result: str | None, state: str = "ready") -> Markup:
     """``✓ PASS``; the state where there is no result yet."""
     if result is None:
         return state_badge(state)
-    name, sign = _VERDICTS.get(result, ("inconclusive", "~"))
+    name, sign = _VERDICTS.get(result, ("inconclusive", "?"))
     return Markup('<span class="verdict {}"><span aria-hidden="true">{}</span> {}</span>').format(
         name, sign, result
     )

@@ -42,7 +42,9 @@ _TITLES = {
     "gate": "How a gate decides",
     "README": "All metrics",
 }
+_ANY_LABEL = "LABEL"
 _LEADS = {
+    "recall-and-f1": "LABEL stands for any class of a task, such as NA.",
     "knowledge": "Whether a checkpoint knows better what it does not know is answered by three "
     "kinds of evidence: when it abstains, how its stated confidence ranks and fits, and its own "
     "probabilities. Each speaks where its metrics are significantly better or worse on a task.",
@@ -88,6 +90,7 @@ def statistic(request: Request, caller: Reader, name: str) -> Response:
     """The metrics of a page; of a metric, its place there."""
     if name in _TITLES:
         return _page(request, caller, name)
+    name = name.rpartition(" ")[2]  # of a class: "NA recall"
     if find_metric(name) is None:
         raise NotFoundError(f"no metric is called {name}")
     return RedirectResponse(f"/statistics/{page_of_metric(name)}#{name}", status_code=307)
@@ -110,10 +113,11 @@ def _page(request: Request, caller: Reader, page: str) -> Response:
 def _explain(name: str) -> Explained:
     metric = find_metric(name)
     assert metric is not None
+    stands_for = "k" if "@" in metric.title else _ANY_LABEL
     return Explained(
         metric,
-        metric.title.replace("{label}", "label"),
-        metric.definition.replace("{label}", "the label"),
+        metric.title.replace("{label}", stands_for),
+        metric.definition.replace("{label}", stands_for),
         _TESTS[metric.kind],
         format_margin(StatsConfig().margin_of(name), metric.scale),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.parquet_file import open_parquet
 from saeval.evalsuite.store.parquet_rows import as_ours
 from saeval.files import replace_file
 
-_COLUMNS = ("item_id", "document_hash", "target_hash")
+_COLUMNS = ("item_id", "document_hash", "target_hash", "prompt_hash")
 _SCHEMA = pa.schema([(name, pa.string()) for name in _COLUMNS])
 _BATCH = 2**16
 
@@ -40,8 +42,9 @@ def write_items(answers: Path, task: str, version: str | None, target: Path) -> 
     task, version
         What they are questions of.
     target
-        The file to write, of Parquet with the columns ``item_id``, ``document_hash``
-        and ``target_hash``.
+        The file to write, of Parquet with the columns ``item_id``, ``document_hash``,
+        ``target_hash`` and ``prompt_hash``. Where another program gave no hash of a document, it
+        is that of what is shown of it.
     """
     table = _first_answers(_read(answers))
     ids = table["item_id"].chunk(0)
@@ -61,14 +64,28 @@ def write_items(answers: Path, task: str, version: str | None, target: Path) -> 
 
 
 def _read(path: Path) -> pa.Table:
-    with open_parquet(path) as file:
-        parts = [
-            as_ours(pa.Table.from_batches([batch]))
-            for batch in file.iter_batches(_BATCH, columns=list(_COLUMNS))
-        ]
-    joined = pa.concat_tables(parts)
+    joined = _columns(path, _COLUMNS)
+    if joined["document_hash"].null_count:
+        joined = _with_documents_hashed(path, joined)
     wide = pa.schema([(name, pa.large_string()) for name in _COLUMNS])
     return joined.select(_COLUMNS).cast(wide).combine_chunks()
+
+
+def _columns(path: Path, names: Sequence[str]) -> pa.Table:
+    with open_parquet(path) as file:
+        batches = file.iter_batches(_BATCH, columns=list(names))
+        return pa.concat_tables([as_ours(pa.Table.from_batches([batch])) for batch in batches])
+
+
+def _with_documents_hashed(path: Path, table: pa.Table) -> pa.Table:
+    hashes: list[str] = []
+    with open_parquet(path) as file:
+        for batch in file.iter_batches(_BATCH, columns=["document"]):
+            shown = as_ours(pa.Table.from_batches([batch]))["document"].to_pylist()
+            hashes += [hash_text(json.dumps(own, sort_keys=True)) for own in shown]
+    filled = pc.coalesce(table["document_hash"], pa.chunked_array([pa.array(hashes)]))
+    place = table.schema.get_field_index("document_hash")
+    return table.set_column(place, "document_hash", filled)
 
 
 def _first_answers(table: pa.Table) -> pa.Table:

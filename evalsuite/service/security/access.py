@@ -15,7 +15,7 @@ from typing import Literal
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from saeval.evalsuite.client.wire import SCOPES, Scope
@@ -30,6 +30,7 @@ PREFIX = "saeval_"
 """Of every token, so that scanners of secrets know it."""
 SESSION_HOURS = 12
 LINK_MINUTES = 15
+_USE_NOTED = timedelta(hours=1)
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -126,7 +127,10 @@ def find_caller(request: Request) -> Caller | None:
             return None
         with service.database.reading() as session:
             token = find_token(session, secret.strip())
-            return None if token is None else Caller(token.name, _scope(token.scope))
+        if token is None:
+            return None
+        _note_use(service, token)
+        return Caller(token.name, _scope(token.scope))
     if cookie := request.cookies.get(COOKIE):
         with service.database.reading() as session:
             sign_in = find_sign_in(session, cookie, "cookie")
@@ -136,6 +140,13 @@ def find_caller(request: Request) -> Caller | None:
     if user is not None:
         return Caller(f"{user} (by proxy)", service.settings.proxy_scope, proxy_csrf(user))
     return None
+
+
+def _note_use(service: Service, token: Token) -> None:
+    """When a token was last used, to the hour: a write for each request would be one too many."""
+    if token.last_used is None or token.last_used < now() - _USE_NOTED:
+        with service.database.noting() as session:
+            session.execute(update(Token).where(Token.id == token.id).values(last_used=now()))
 
 
 def require(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
@@ -148,6 +159,10 @@ def require(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
     async def check(request: Request) -> Caller:
         caller = await run_in_threadpool(find_caller, request)
         if caller is None:
+            if request.headers.get("authorization"):
+                raise NotSignedInError(
+                    "a token is needed that is valid: this one is unknown, expired or revoked"
+                )
             raise NotSignedInError("a token is needed: Authorization: Bearer TOKEN, or sign in")
         if not caller.may(scope):
             raise ForbiddenError(f"the scope {scope} is needed; this is {caller.scope}")

@@ -41,6 +41,18 @@ def test_a_token_that_expired_is_nobody(
     assert http.get("/", headers=secret).status_code == 303
 
 
+def test_a_token_says_when_it_was_last_used(
+    http: TestClient, service: Service, token: Callable[[Scope], str]
+) -> None:
+    secret = {"Authorization": f"Bearer {token('read')}"}
+    revision = service.database.revision()
+    for _ in range(2):
+        http.get("/", headers=secret)
+    assert service.database.revision() == revision  # what was rendered is kept
+    used = {own["name"]: own["last_used"] for own in http.get("/api/tokens").json()}
+    assert used["test-read"] is not None
+
+
 def test_a_link_signs_in_once(http: TestClient, service: Service) -> None:
     with service.database.writing() as session:
         link = open_sign_in(session, "link", "somebody", "read")

@@ -18,6 +18,7 @@ from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.database.tables import Audit, ItemSet
 from saeval.evalsuite.service.record.ingest import check_run
+from saeval.evalsuite.service.record.item_sets import write_items
 from saeval.evalsuite.service.record.loading import load_run
 
 
@@ -245,6 +246,36 @@ def test_runs_are_found_page_by_page(http: TestClient, service: Service, tmp_pat
     assert found(task="fever") == [ids[2]]
     assert found(state="queued", recipe="b") == [ids[4], ids[0]]
     assert http.get("/api/runs", params={"after": "x"}).status_code == 422
+
+
+@pytest.mark.parametrize("column", ["claim", "evidence", "prompt", "target"])
+def test_questions_of_a_table_that_differ_are_other_items(
+    service: Service, tmp_path: Path, column: str
+) -> None:
+    def write(name: str, **changed: str) -> Path:
+        rows = [
+            {"claim": "c", "evidence": "e", "prompt": "p", "target": "PASS"} | {"qid": str(number)}
+            for number in range(30)
+        ]
+        rows[7].update(changed)
+        path = tmp_path / f"{name}.csv"
+        names = ("qid", "claim", "evidence", "prompt", "target")
+        lines = [",".join((*names, "answer"))]
+        lines += [",".join(row[own] for own in names) + ",NA" for row in rows]
+        path.write_text("\n".join(lines))
+        columns = (
+            "id=qid,target=target,prediction=answer,claim=claim,evidence=evidence,"
+            "prompt_hash=prompt,task=:fever"
+        )
+        table = saeval.read_predictions(path, columns=columns)
+        return saeval.convert(table, tmp_path / f"{name}.parquet")
+
+    first, same = write("first"), write("same")
+    other = write("other", **{column: "FAIL" if column == "target" else "x"})
+    target = tmp_path / "items.parquet"
+    paths = (first, same, other)
+    found = [write_items(path, "fever", None, target).hash for path in paths]
+    assert found[0] == found[1] != found[2]
 
 
 def test_a_run_that_nothing_needs_is_removed(
