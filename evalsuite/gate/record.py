@@ -28,6 +28,7 @@ from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.json_source import read_text
 from saeval.progress import SILENT, Progress
 from saeval.reports import gate_from_json
+from saeval.reports.text.gate import headline
 from saeval.terminal_text import one_line
 
 NEEDED = "gate"
@@ -54,13 +55,15 @@ class RecordedGate:
 
     def difference(self, local: Gate) -> str | None:
         """A sentence on how it differs from what was computed here; None if it does not."""
-        if self.gate.verdict == local.verdict:
+        if [rule.verdict for rule in self.gate.results] == [rule.verdict for rule in local.results]:
             return None
         looks = [gate.look.number for gate in (self.gate, local) if gate.look is not None]
         why = ""
         if len(looks) == 2 and looks[0] != looks[1]:
             why = f", where it is look {looks[0]} at this checkpoint and here look {looks[1]}"
-        return f"The record's verdict counts: {self.gate.verdict}, not {local.verdict}{why}."
+        if self.gate.verdict != local.verdict:
+            return f"The record's verdict counts: {self.gate.verdict}, not {local.verdict}{why}."
+        return f"The record's rules count{why}: {headline(self.gate)}"
 
 
 def check_record(client: Client) -> None:

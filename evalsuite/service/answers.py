@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -26,7 +28,9 @@ def answer_errors(app: FastAPI) -> None:
             status = _NO_ROOM
         detail = error.detail if isinstance(error, ServiceError) else None
         if isinstance(error, NotSignedInError) and not _is_api(request):
-            return RedirectResponse("/signin", status_code=303)
+            wanted = request.url.path if request.method == "GET" else "/"
+            query = "" if wanted == "/" else f"?{urlencode({'to': wanted})}"
+            return RedirectResponse(f"/signin{query}", status_code=303)
         return _answer(request, status, type(error).__name__, str(error), detail)
 
     @app.exception_handler(RequestValidationError)

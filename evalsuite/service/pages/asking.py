@@ -61,8 +61,10 @@ def hold(
         "among": among or 1,
         "allow_missing": allow_missing == "yes",
     }
-    if policy == _OWN_TEXT:
+    if policy == _OWN_TEXT or (text.strip() and not policy):
         wanted["policy"] = text.replace("\r\n", "\n")
+    elif text.strip():
+        raise RefusedError("a policy was chosen and the text of another one given: leave out one")
     elif policy:
         with service.database.reading() as session:
             known = session.get(Policy, policy)

@@ -25,27 +25,31 @@ from saeval.evalsuite.service.security.access import (
 from saeval.evalsuite.service.security.forms import check_form, check_origin
 
 router = APIRouter(include_in_schema=False)
-_OUR_PAGE = re.compile(r"/([a-z]+/[0-9a-z]+)?")
+_OUR_PAGE = re.compile(r"/|(/[A-Za-z0-9][A-Za-z0-9._~-]{0,99}){1,4}")
 
 
 @router.get("/signin")
 def signin_page(request: Request, link: str | None = None, to: str = "/") -> Response:
     """The form; with ``?link=`` the browser is signed in, once, and led to one of our pages."""
     if link is None:
-        return render(request, "signin.html", problem=None)
+        return render(request, "signin.html", problem=None, to=_ours(to))
     service: Service = request.app.state.service
     with service.database.writing() as session:
         found = find_sign_in(session, link, "link")
         if found is None:
             problem = "This link was used, or is too old; sign in with a token."
-            return render(request, "signin.html", status=401, problem=problem)
+            return render(request, "signin.html", status=401, problem=problem, to=_ours(to))
         session.delete(found)
         cookie = open_sign_in(session, "cookie", found.who, _scope(found.scope))
-    return _signed_in(request, cookie, to if _OUR_PAGE.fullmatch(to) else "/")
+    return _signed_in(request, cookie, to)
 
 
 @router.post("/signin")
-def signin(request: Request, token: Annotated[str, Form(max_length=200)]) -> Response:
+def signin(
+    request: Request,
+    token: Annotated[str, Form(max_length=200)],
+    to: Annotated[str, Form(max_length=500)] = "/",
+) -> Response:
     """By a token."""
     check_origin(request)
     service: Service = request.app.state.service
@@ -53,7 +57,7 @@ def signin(request: Request, token: Annotated[str, Form(max_length=200)]) -> Res
         found = find_token(session, token.strip())
         if found is None:
             problem = "No such token, or it has expired."
-            return render(request, "signin.html", status=401, problem=problem)
+            return render(request, "signin.html", status=401, problem=problem, to=_ours(to))
         cookie = open_sign_in(
             session,
             "cookie",
@@ -62,7 +66,7 @@ def signin(request: Request, token: Annotated[str, Form(max_length=200)]) -> Res
             token_id=found.id,
             expires=found.expires,
         )
-    return _signed_in(request, cookie)
+    return _signed_in(request, cookie, to)
 
 
 @router.post("/signout")
@@ -81,8 +85,13 @@ async def signout(
     return answer
 
 
-def _signed_in(request: Request, cookie: str, to: str = "/") -> Response:
-    answer = RedirectResponse(to, status_code=303)
+def _ours(to: str) -> str:
+    """A path of ours; the first page in place of anything else."""
+    return to if _OUR_PAGE.fullmatch(to) else "/"
+
+
+def _signed_in(request: Request, cookie: str, to: str) -> Response:
+    answer = RedirectResponse(_ours(to), status_code=303)
     answer.set_cookie(
         COOKIE,
         cookie,

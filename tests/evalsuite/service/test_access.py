@@ -99,3 +99,37 @@ def test_the_schema_is_that_of_the_tables(service: Service) -> None:
         assert current_revision(connection) == revisions()[-1]
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for(
+    http: TestClient, token: Callable[[Scope], str]
+) -> None:
+    none = {"Authorization": ""}
+    asked = http.get("/verdicts/0a1b2c3d4e", headers=none).headers["location"]
+    assert asked == "/signin?to=%2Fverdicts%2F0a1b2c3d4e"
+    assert 'name="to" value="/verdicts/0a1b2c3d4e"' in http.get(asked, headers=none).text
+    form = {"token": token("read"), "to": "/verdicts/0a1b2c3d4e"}
+    assert http.post("/signin", data=form, headers=none).headers["location"] == form["to"]
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "//elsewhere.example",
+        "/\\elsewhere.example",
+        "https://elsewhere.example/",
+        "/a//elsewhere.example",
+        "/runs\r\nSet-Cookie: a=b",
+        "javascript:alert(1)",
+        '/"><script>alert(1)</script>',
+        "/../..",
+    ],
+)
+def test_signing_in_leads_nowhere_else(
+    http: TestClient, token: Callable[[Scope], str], to: str
+) -> None:
+    form = {"token": token("read"), "to": to}
+    answer = http.post("/signin", data=form, headers={"Authorization": ""})
+    assert answer.headers["location"] == "/"
+    http.cookies.clear()
+    assert "elsewhere" not in http.get("/signin", params={"to": to}).text

@@ -55,6 +55,11 @@ class Table:
     compared: int
     """Pairs whose difference is of a comparison."""
 
+    @property
+    def models(self) -> int:
+        """Those that are shown and those that are left out."""
+        return len(self.entries) + self.left_out
+
 
 def tasks_with_runs(session: Session) -> list[tuple[str, int, int]]:
     """Tasks with the number of runs and of models, by name."""

@@ -64,6 +64,8 @@ def test_a_verdict_by_a_policy_of_the_form(
     ("form", "status"),
     [
         ({"policy": "text", "text": "rules: 3"}, 422),
+        ({"policy": "", "text": "rules: 3"}, 422),
+        ({"policy": "f" * 64, "text": "rules: 3"}, 422),
         ({"policy": "f" * 64}, 404),
         ({"among": "0"}, 422),
         ({"among": "many"}, 422),
