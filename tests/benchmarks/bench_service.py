@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import numpy as np
 import service_data
 from service_figures import Filter, Latency, Memory, Seen, Sent, page_of, text_of
@@ -68,13 +69,14 @@ def measure(given: argparse.Namespace) -> Seen:
         filtered = filter_a_million(settings, given.million)
         pages = pages_of(settings)
         with serving(settings, folder) as (url, token, processes):
+            first = view_first(url, token, pages)
             loads = [
                 load(url, token, way, given.seconds, pages, folder, uploads=uploads)
                 for way, uploads in (("paced", False), ("paced", True), ("closed", True))
             ]
             sent = upload_a_million(url, token, folder, given.million)
             memory = watch_memory(url, token, pages, folder, processes, given.memory_minutes * 60)
-    return Seen(given.bases * 50, tuple(loads), sent, filtered, memory)
+    return Seen(given.bases * 50, first, tuple(loads), sent, filtered, memory)
 
 
 def copied(kept: Path, folder: Path, database: str | None) -> ServiceSettings:
@@ -131,6 +133,19 @@ def children(pid: int) -> list[int]:
     """Ids of the processes that a process has begun."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+def view_first(url: str, token: str, pages: Sequence[str]) -> Latency:
+    """Every page once, one after the other, before it was ever asked for."""
+    seen = []
+    with httpx.Client(base_url=url, timeout=60) as client:
+        for page in dict.fromkeys(pages):
+            kind, _, path = page.partition("=")
+            begun = time.perf_counter()
+            answer = client.get(path, headers={"Authorization": f"Bearer {token}"})
+            took = (time.perf_counter() - begun) * 1000
+            seen.append(Answered(kind, took, answer.status_code))
+    return Latency.of("first", 0, seen)
 
 
 def pages_of(settings: ServiceSettings) -> list[str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MEDIAN_GOAL, P99_GOAL, FILTER_GOAL, UPLOAD_GOAL = 100, 300, 500, 60
 _WAYS = {
+    ("first", False): "each page for the first time, one after the other",
     ("paced", False): "20 people, a click a second each",
     ("paced", True): "the same, while runs are uploaded",
     ("closed", True): "20 readers without pause, while runs are uploaded",
@@ -87,6 +88,7 @@ class Seen:
     """Every figure."""
 
     runs: int
+    first: Latency
     loads: Sequence[Latency]
     sent: Sent
     filtered: Filter
@@ -117,7 +119,7 @@ def text_of(seen: Seen) -> str:
 def _lines(seen: Seen) -> list[str]:
     rows = [
         (load.title, kind, f"{n:,}", f"{median:,.0f} ms", f"{p99:,.0f} ms", f"{slowest:,.0f} ms")
-        for load in seen.loads
+        for load in (seen.first, *seen.loads)
         for kind, (n, median, p99, slowest) in load.pages.items()
     ]
     lines = [
@@ -127,7 +129,8 @@ def _lines(seen: Seen) -> list[str]:
         "concurrent readers while uploads go on. A person who reads clicks now and then: the goal "
         "is read as 20 people with a click a second each, until the whole page is there. Readers "
         "without pause show the most that the server can do: there, time is what 20 requests at "
-        "once wait for each other.",
+        "once wait for each other. The report of a comparison is rendered when it is computed; of "
+        "those that came into this record otherwise, when somebody first opens it.",
         "",
         *table(("load", "page", "requests", "median", "99th percentile", "slowest"), rows),
         "",

@@ -36,7 +36,6 @@ from saeval.evalsuite.service.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-_UNDER_WAY = ("queued", "running")
 
 
 @dataclass
@@ -310,21 +309,20 @@ def kill_jobs(folder: Path, kills: int, seed: int, postgresql: Postgresql | None
     runs = [push(service, write_run(folder / each.name, each, 40), each) for each in made]
     server = Server(settings)
     rng = random.Random(seed)
-    compared: list[str] = []
     try:
         server.start()
         while outcome.kills < kills:
+            if _count(service, "queued", "running") < 2:
+                _ask_comparison(service, runs, outcome.kills)
+            wait_for(lambda: _count(service, "running"))
+            time.sleep(rng.uniform(0, 3))
+            is_running = _count(service, "running") > 0
             assert server.process is not None
-            wait_for(lambda: children(server.process.pid))  # type: ignore[union-attr]
-            time.sleep(rng.uniform(0.5, 5))
-            waiting = _under_way(service)
             for pid in children(server.process.pid):
                 os.kill(pid, signal.SIGKILL)
             outcome.kills += 1
-            outcome.interrupted += waiting > 0
-            if waiting < 2:
-                compared += _ask_comparison(service, runs, outcome.kills)
-        wait_for(lambda: _under_way(service) == 0, 600)
+            outcome.interrupted += is_running
+        wait_for(lambda: not _count(service, "queued", "running"), 600)
     finally:
         server.kill()
     with service.database.reading() as session:
@@ -337,21 +335,17 @@ def kill_jobs(folder: Path, kills: int, seed: int, postgresql: Postgresql | None
     return outcome
 
 
-def _ask_comparison(service: Service, runs: list[str], number: int) -> list[str]:
+def _ask_comparison(service: Service, runs: list[str], number: int) -> None:
+    """Of the first two runs, with another seed each time, so that it is another one."""
     options = ComparisonOptions(n_resamples=100, seed=number)
-    with service.database.reading() as session:
-        ready = set(session.scalars(select(Run.id).where(Run.state == "ready")))
-    pair = [run for run in runs if run in ready][:2]
-    if len(pair) < 2:
-        return []
     with service.database.writing() as session:
-        return [create_comparison(session, pair[0], pair[1], options, "kills")[0].id]
+        create_comparison(session, runs[0], runs[1], options, "kills")
 
 
-def _under_way(service: Service) -> int:
+def _count(service: Service, *states: str) -> int:
     with service.database.reading() as session:
         return sum(
-            len(session.scalars(select(kind.id).where(kind.state.in_(_UNDER_WAY))).all())
+            len(session.scalars(select(kind.id).where(kind.state.in_(states))).all())
             for kind in (Run, Comparison)
         )
 
