@@ -44,11 +44,11 @@ test-robustness: setup
 test-kills: setup
 	PYTHONPATH=tests/helpers $(BIN)/python -W ignore tests/kills
 
-# The record on SQLite and on PostgreSQL, and its pages in Chromium; a quarter of an hour.
-SERVICE_TESTS := -n 2 --dist loadgroup -m 'not packaging and not robustness' tests/evalsuite/service
+# The pages of the record in Chromium, then all of its tests on PostgreSQL (those on SQLite are in `make test`).
 test-service: setup
-	$(BIN)/python -m pytest $(SERVICE_TESTS)
-	SAEVAL_TEST_POSTGRESQL=1 $(BIN)/python -m pytest $(SERVICE_TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m browser tests/evalsuite/service
+	SAEVAL_TEST_POSTGRESQL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not packaging and not robustness' \
+	  tests/evalsuite/service
 
 # The service, its jobs, its upgrades and PostgreSQL killed a hundred times; half an hour.
 kills-service: setup
