@@ -94,8 +94,7 @@ def _recipes(lineage: Lineage) -> list[str]:
 def _pictures(lineage: Lineage) -> list[Picture]:
     pictures = []
     names = _recipes(lineage)
-    for key, title in lineage.metrics:
-        metric = key.partition(" ")[0]
+    for key, title, metric in lineage.metrics:
         scale = scale_of(metric)
         marks: dict[str, list[Mark]] = defaultdict(list)
         bases = []

@@ -120,7 +120,7 @@ class Lineage:
     tasks
         All of them, in the order of reports.
     task, metrics
-        The one that is shown, and key and title of each of its headline metrics.
+        The one that is shown, and of each of its headline metrics key, title and name.
     rows
         By recipe, then step.
     shown, total
@@ -129,7 +129,7 @@ class Lineage:
 
     tasks: tuple[str, ...]
     task: str
-    metrics: tuple[tuple[str, str], ...]
+    metrics: tuple[tuple[str, str, str], ...]
     rows: tuple[Row, ...]
     shown: int
     total: int
@@ -169,7 +169,7 @@ def lineage_of(
         newest.setdefault(run_id, comparison_id)
     ids = list(newest.values())[:limit]
     verdicts = verdicts_of(session, ids)
-    titles: dict[str, str] = {}
+    titles: dict[str, tuple[str, str]] = {}
     points = []
     query = (
         select(
@@ -195,13 +195,13 @@ def lineage_of(
         for metric in found or ():
             if metric["task"] == task:
                 key = metric_key(metric)
-                titles.setdefault(key, metric["title"])
+                name = metric["metric"].rpartition(" ")[2]  # "recall" of "NA recall"
+                titles.setdefault(key, (metric["title"], name))
                 values[key] = Value(*(*_numbers(metric), metric.get("verdict", "")))
         held = next((v for v in verdicts.get(comparison_id, ()) if v.result), None)
         points.append(Point(*(comparison_id, *run, values, held)))
-    return Lineage(
-        tuple(tasks), task, tuple(titles.items()), _grouped(points), len(points), len(newest)
-    )
+    metrics = tuple((key, *names) for key, names in titles.items())
+    return Lineage(tuple(tasks), task, metrics, _grouped(points), len(points), len(newest))
 
 
 def metric_key(metric: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -199,3 +200,14 @@ def test_a_model_page_stays_while_others_are_pushed(
     made.clear()
     assert http.get(path, headers={"If-None-Match": tag}).status_code == 304
     assert not any("comparison.metrics" in statement for statement in made)
+
+
+def test_metrics_of_a_class_are_proportions_too(
+    filled: Filled, browser: Browser, module_service: Service
+) -> None:
+    http, _ = browser
+    page = http.get(model_page(module_service, BASE.name)).text
+    cell = page.partition('data-label="NA recall"')[2].partition("</td>")[0]
+    assert re.search(r"<strong>[0-9.]+%</strong>", cell)
+    assert " pp" in cell
+    assert 'href="/statistics/recall"' in page
