@@ -15,8 +15,8 @@ from saeval.errors import InputError
 from saeval.evalsuite.service.database.tables import Revision
 
 _BUSY_SECONDS = 30
-_ALONE = 0x5AE7A1
-"""Of the lock on PostgreSQL; the number is arbitrary."""
+_ALONE = 0x5AE7A2
+"""Of the lock on PostgreSQL; the number is arbitrary, and other than that of the jobs."""
 
 
 class Database:
