@@ -30,9 +30,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skipif(EXECUTABLE is None, reason="no Chromium is found"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's."""
+    """The system's; no longer than a module, since other tests have event loops of their own."""
     with browser() as found:
         yield found
 
