@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,7 +38,10 @@ PUBLIC = {("GET", "/health"), ("GET", "/openapi.json")}
 OUTSIDE = {"nobody", "expired", "revoked"}
 REFUSED = {400, 401, 404, 405, 413, 415, 422}
 SAFE = {"GET", "HEAD", "OPTIONS"}
-OURS = re.compile(r"Traceback|site-packages|sqlalchemy|psycopg|sqlite3|\.py\b|/work/|/tmp/", re.I)
+PLACES = map(re.escape, (str(Path(__file__).parents[4]), sys.prefix, tempfile.gettempdir()))
+OURS = re.compile(
+    "|".join((r"Traceback|site-packages|sqlalchemy|psycopg|sqlite3|\.py\b", *PLACES)), re.I
+)
 """What no answer says: how the server is made and where it is."""
 
 
