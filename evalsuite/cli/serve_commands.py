@@ -45,10 +45,17 @@ def token() -> None:
 @click.pass_obj
 def create(settings: ServiceSettings, /, name: str, never_expires: bool, **given: Any) -> None:
     """Make a token; its secret is printed once and kept nowhere."""
+    from saeval.errors import InputError
     from saeval.evalsuite.client.wire import TokenRequest
     from saeval.evalsuite.service.record.tokens import create_token
+    from saeval.evalsuite.store.baselines import is_name
     from saeval.json_source import validate
 
+    if not is_name(name):
+        raise InputError(
+            f"token {name[:100]!r}: a name is of letters, digits, '.', '_' and '-', and begins "
+            "with a letter or digit"
+        )
     if never_expires:
         given["days"] = None
     request = validate(TokenRequest, {"name": name, **given}, "token")

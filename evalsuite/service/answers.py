@@ -37,8 +37,10 @@ def answer_errors(app: FastAPI) -> None:
     def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        is_form = first["type"] == "string_pattern_mismatch"
+        what = "has characters or a length that it cannot have" if is_form else first["msg"]
         problems = [{"where": list(e["loc"]), "what": e["msg"]} for e in error.errors()[:20]]
-        return _answer(request, 422, "InputError", f"{where}: {first['msg']}", problems)
+        return _answer(request, 422, "InputError", f"{where}: {what}", problems)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:

@@ -47,19 +47,31 @@ def read_page(
         If `after` is nothing that a page gave.
     """
     if after is not None:
-        query = query.where(_comes_after(created, key, after))
+        query = query.where(comes_after(created, key, after))
     ordered = query.order_by(created.desc(), key.desc()).limit(limit + 1)
     rows: list[Row] = list(session.scalars(ordered).unique())
     if len(rows) <= limit:
         return rows, None
     last = rows[limit - 1]
     when: datetime = getattr(last, created.key)
-    return rows[:limit], f"{when.isoformat()}_{getattr(last, key.key)}"
+    return rows[:limit], place_of(when, getattr(last, key.key))
 
 
-def _comes_after(
+def place_of(created: datetime, key: str | int) -> str:
+    """What asks for the rows after one."""
+    return f"{created.isoformat()}_{key}"
+
+
+def comes_after(
     created: InstrumentedAttribute[datetime], key: InstrumentedAttribute[Any], after: str
 ) -> ColumnElement[bool]:
+    """Whether a row comes after the one of `place_of`, the newest being the first.
+
+    Raises
+    ------
+    RefusedError
+        If `after` is nothing that a page gave.
+    """
     found = _CURSOR.fullmatch(after)
     convert: Callable[[str], Any] = int if key.type.python_type is int else str
     try:

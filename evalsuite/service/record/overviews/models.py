@@ -17,7 +17,6 @@ from saeval.evalsuite.service.database.tables import (
     Run,
     Verdict,
 )
-from saeval.evalsuite.service.record.overviews.paging import contains
 from saeval.evalsuite.service.record.overviews.verdicts import (
     Checkpoint,
     VerdictRow,
@@ -73,7 +72,7 @@ def list_models(session: Session, q: str = "", limit: int = 100) -> list[ModelRo
         .limit(limit)
     )
     if q:
-        query = query.where(contains(Model.name, q))
+        query = query.where(Model.name.icontains(q, autoescape=True))
     rows = session.execute(query).all()
     verdicts = _newest_verdicts(session, [row[0] for row in rows])
     return [ModelRow(*(*row, verdicts.get(row[0]))) for row in rows]

@@ -1,20 +1,16 @@
-"""Lists in parts, the newest first, each part found by where the one before ended."""
+"""Lists of some columns in parts; where a part begins is as in the lists of whole rows."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import and_, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from saeval.errors import InputError
+from saeval.evalsuite.service.record.paging import DEFAULT_PAGE, comes_after, place_of
 
-PAGE = 50
 Row = TypeVar("Row")
 
 
@@ -33,38 +29,18 @@ def newest_first(
     key: InstrumentedAttribute[str],
     after: str | None,
     make: Callable[[Sequence[Any]], tuple[Row, ...]],
-    page: int = PAGE,
+    page: int = DEFAULT_PAGE,
 ) -> Part[Row]:
     """A part of a list by time and id; the query's first columns must be the id and the time.
 
     Raises
     ------
-    InputError
+    RefusedError
         If `after` is not what a part before gave.
     """
     if after:
-        at, identifier = _read(after)
-        query = query.where(or_(created < at, and_(created == at, key < identifier)))
+        query = query.where(comes_after(created, key, after))
     rows = session.execute(query.order_by(created.desc(), key.desc()).limit(page + 1)).all()
     more = len(rows) > page
     last = rows[page - 1] if more else None
-    return Part(make(rows[:page]), _write(last[1], last[0]) if last else None)
-
-
-def contains(column: InstrumentedAttribute[Any], text: str) -> Any:
-    """Whether a column holds a text, in any case; no character of it is special."""
-    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return column.ilike(f"%{escaped}%", escape="\\")
-
-
-def _write(at: datetime, identifier: str) -> str:
-    return base64.urlsafe_b64encode(f"{at.isoformat()} {identifier}".encode()).decode().rstrip("=")
-
-
-def _read(after: str) -> tuple[datetime, str]:
-    try:
-        text = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode()
-        at, _, identifier = text.partition(" ")
-        return datetime.fromisoformat(at), identifier
-    except (binascii.Error, ValueError) as error:
-        raise InputError("`after` is no place in this list; begin at its start") from error
+    return Part(make(rows[:page]), place_of(last[1], last[0]) if last else None)

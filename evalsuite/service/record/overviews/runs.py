@@ -17,7 +17,7 @@ from saeval.evalsuite.service.database.tables import (
     Run,
     RunTask,
 )
-from saeval.evalsuite.service.record.overviews.paging import Part, contains, newest_first
+from saeval.evalsuite.service.record.overviews.paging import Part, newest_first
 from saeval.evalsuite.service.record.overviews.verdicts import (
     Base,
     Checkpoint,
@@ -93,7 +93,7 @@ def list_runs(
     ).join(Model, Model.id == Run.model_id)
     if q:
         columns = (Run.name, Model.name, Run.recipe, Run.id)
-        query = query.where(or_(*(contains(column, q) for column in columns)))
+        query = query.where(or_(*(column.icontains(q, autoescape=True) for column in columns)))
     if task:
         query = query.where(Run.id.in_(select(RunTask.run_id).where(RunTask.task == task)))
     if state:

@@ -17,7 +17,7 @@ from saeval.evalsuite.service.database.tables import (
     Run,
     Verdict,
 )
-from saeval.evalsuite.service.record.overviews.paging import Part, contains, newest_first
+from saeval.evalsuite.service.record.overviews.paging import Part, newest_first
 
 Base = aliased(Run)
 Checkpoint = aliased(Run)
@@ -97,7 +97,12 @@ def list_verdicts(
     """Verdicts by the name of either run, the result, the policy and whether one was overridden."""
     query = verdict_query()
     if q:
-        query = query.where(or_(contains(Base.name, q), contains(Checkpoint.name, q)))
+        query = query.where(
+            or_(
+                Base.name.icontains(q, autoescape=True),
+                Checkpoint.name.icontains(q, autoescape=True),
+            )
+        )
     if result:
         query = query.where(Verdict.result == result)
     if policy:
