@@ -39,7 +39,7 @@ def test_a_token_is_printed_once_and_revoked(capsys, tmp_path, serve):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["token", "create", "not a name"], "token: `name`"),
+        (["token", "create", "not a name"], "token 'not a name': a name is of letters, digits"),
         (["token", "revoke", "nobody"], "no token nobody"),
         (["restore", "missing.tar"], "there is a record already"),
         (["--database", "mysql://x/y", "check"], "not in mysql"),
