@@ -95,6 +95,21 @@ def generate_questions(size: int, seed: int = 0) -> list[Question]:
     return [_question(kind, stream) for kind, stream in islice(turns, size)]
 
 
+def generate_training_questions(test_size: int, size: int, seed: int = 1) -> list[Question]:
+    """Questions about subjects that none of the first `test_size` test questions is about.
+
+    Of the `size` questions of another seed those that are left, about half of them answerable.
+
+    Examples
+    --------
+    >>> evaluated = {question.cluster for question in generate_questions(1500)}
+    >>> any(each.cluster in evaluated for each in generate_training_questions(1500, 1500))
+    False
+    """
+    evaluated = {question.cluster for question in generate_questions(test_size)}
+    return [each for each in generate_questions(size, seed) if each.cluster not in evaluated]
+
+
 def list_told_facts() -> list[str]:
     """A sentence for every fact that known questions ask for, in a fixed order."""
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from saeval.tasks.factworld.questions import generate_questions
+from saeval.tasks.factworld.questions import generate_questions, generate_training_questions
 from saeval.tasks.factworld.world import DOMAINS, generate_claims
 from saeval.tasks.kinds import OPEN_QUESTION, VERIFICATION
 from saeval.tasks.task import FunctionSource, Task
@@ -45,5 +45,8 @@ TASKS = (
         kind=OPEN_QUESTION,
         source=FunctionSource(partial(generate_questions, _TEST_SIZE)),
         dataset="factworld",
+        splits={
+            "train": FunctionSource(partial(generate_training_questions, _TEST_SIZE, _TEST_SIZE))
+        },
     ),
 )

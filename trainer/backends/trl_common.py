@@ -153,7 +153,7 @@ def load_tokenizer(folder: Path, recipe: Recipe) -> PreTrainedTokenizerBase:
     tokenizer = AutoTokenizer.from_pretrained(
         folder, padding_side="left", truncation_side="left", trust_remote_code=False
     )
-    if recipe.prompt.chat_template and tokenizer.chat_template is None:
+    if recipe.prompt.chat_template is True and tokenizer.chat_template is None:
         raise BackendError(
             "`prompt.chat_template` is true, and the base's tokenizer has no chat template"
         )

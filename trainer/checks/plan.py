@@ -60,8 +60,8 @@ def _inexact_resume(recipe: Recipe) -> Iterator[Finding]:
 def _profile(recipe: Recipe) -> Iterator[Finding]:
     filtered = any(source.filter is not None for source in recipe.data.sources)
     chooses = filtered or recipe.data.order == "easy_first"
-    if recipe.data.profile is None and (chooses or recipe.supervised):
-        does = "makes its targets from" if recipe.supervised else "chooses items by"
+    if recipe.data.profile is None and (chooses or recipe.needs_profile):
+        does = "makes its targets from" if recipe.needs_profile else "chooses items by"
         yield Finding(
             "needs-profile",
             f"it {does} how often the base answers them rightly; make a profile with "

@@ -82,6 +82,7 @@ def _objective(objective: Objective) -> Table:
     """What is taught, and how many of the targets."""
     known = f"{objective.known_from:g}"
     taught = {
+        "format": "the right answer in the task's format, with a confidence drawn at random",
         "abstention": f"right at least {known} of the time: the right answer; else declining",
         "confidence": "an answer of the base's own, with the share of right samples",
         "own_answer": "that share alone, after question and own answer",

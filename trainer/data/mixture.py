@@ -93,7 +93,7 @@ def build_mixture(
     """
     seed = recipe.seed if seed is None else seed
     profile = None
-    if recipe.supervised and recipe.data.profile is None:
+    if recipe.needs_profile and recipe.data.profile is None:
         raise missing_profile_error(recipe)
     if recipe.data.profile is not None:
         profile = read_profile(Path(recipe.data.profile))
@@ -146,7 +146,7 @@ def build_mixture(
         },
     }
     training = [item.row for item in order]
-    if recipe.objective is not None and profile is not None:
+    if recipe.objective is not None:
         by_part = make_targets(training, profile, recipe)
         shares = list(recipe.objective.weights.values())
         training = _in_turns([each.rows for each in by_part.values()], shares, prompts)

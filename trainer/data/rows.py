@@ -77,7 +77,7 @@ def make_training_row(task: Task, item: Item, prompt: PromptSettings) -> Trainin
     row = item.as_row()
     text = task.write_prompt(row)
     shown: str | Messages = text
-    if prompt.chat_template:
+    if prompt.chat_template is True:
         system = () if prompt.system is None else ({"role": "system", "content": prompt.system},)
         shown = (*system, {"role": "user", "content": text})
     return TrainingRow(

@@ -1,4 +1,4 @@
-r"""What supervised fine-tuning teaches, written from the base's own samples.
+r"""What supervised fine-tuning teaches, written from the base's own samples but for `format`.
 
 A profile says that the base was right in 3 of 16 samples of a question, declined in 2, could be
 read in all, and said Lyon in the first. Its targets::
@@ -30,6 +30,7 @@ from saeval.tasks.metacognition.items import make_pair_id, match_questions
 from saeval.tasks.registry import get_task
 from saeval.tasks.task import Task
 from saeval.tasks.types import ConfidenceItem, OwnAnswer, PairwiseItem
+from saeval.trainer.data.format_targets import render_formatted_answers
 from saeval.trainer.data.profile import Profile, ProfileEntry
 from saeval.trainer.data.rows import TrainingRow, make_training_row
 from saeval.trainer.recipe.schema import Recipe
@@ -89,7 +90,7 @@ def missing_profile_error(recipe: Recipe) -> DataError:
 
 
 def make_targets(
-    rows: Sequence[TrainingRow], profile: Profile, recipe: Recipe
+    rows: Sequence[TrainingRow], profile: Profile | None, recipe: Recipe
 ) -> dict[str, ObjectiveTargets]:
     """The targets of each part of a recipe's objective that has a weight.
 
@@ -98,19 +99,25 @@ def make_targets(
     rows
         The items in the order of training.
     profile
-        It has an entry of each.
+        It has an entry of each; None where the objective needs none.
     recipe
         Its objective, and how the model is asked.
 
     Raises
     ------
     DataError
-        If the profile lacks items or answers, or a part has no target at all.
+        If a profile is missing, lacks items or answers, or a part has no target at all.
     """
     if recipe.objective is None:
         return {}
-    sampled, unreadable = _sampled(rows, profile, recipe)
+    if profile is None and recipe.needs_profile:
+        raise missing_profile_error(recipe)
+    sampled: list[Sampled] = []
+    unreadable = 0
+    if profile is not None:
+        sampled, unreadable = _sampled(rows, profile, recipe)
     makers = {
+        "format": lambda left: render_formatted_answers(rows, recipe, left),
         "abstention": lambda left: _abstention(sampled, recipe.objective.known_from, left),
         "confidence": lambda left: _confidence(sampled, left),
         "own_answer": lambda left: _own_answer(sampled, recipe, left),
@@ -118,7 +125,7 @@ def make_targets(
     }
     by_part = {}
     for name in recipe.objective.weights:
-        left_out = Counter({"unreadable": unreadable} if unreadable else {})
+        left_out = Counter({"unreadable": unreadable} if unreadable and name != "format" else {})
         by_part[name] = ObjectiveTargets(tuple(makers[name](left_out)), left_out)
         if not by_part[name].rows:
             why = "".join(f"; {count} {REASONS[reason]}" for reason, count in left_out.items())

@@ -78,10 +78,10 @@ class PromptSettings(RecipePart):
     Attributes
     ----------
     chat_template
-        Whether they are put through the model's chat template.
+        Whether they are put through the model's chat template; ``auto`` where it has one.
     system
         A system prompt; needs a chat template.
     """
 
-    chat_template: bool = False
+    chat_template: bool | Literal["auto"] = False
     system: str | None = None

@@ -69,6 +69,11 @@ class Recipe(RecipePart):
         return self.objective is not None
 
     @property
+    def needs_profile(self) -> bool:
+        """Whether its targets are made from the base's own samples."""
+        return self.objective is not None and self.objective.needs_profile
+
+    @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks that are trained on, each once."""
         return tuple(dict.fromkeys(source.task for source in self.data.sources))

@@ -13,10 +13,13 @@ from saeval.trainer.rewards.parameters import Amount, Proportion
 class Objective(RecipePart):
     """What supervised fine-tuning teaches, each with its share of the targets.
 
-    Every target is made from the profile: the base's own samples of the item.
+    Every target but those of `format` is made from the profile: the base's own samples of the item.
 
     Attributes
     ----------
+    format
+        The right answer in the task's own format, with a confidence drawn at random; needs no
+        profile.
     abstention
         The right answer to what the base knows, and an abstention from what it does not.
     confidence
@@ -27,19 +30,28 @@ class Objective(RecipePart):
         Which of two questions the base is right on more often: the task of that name.
     known_from
         The proportion of right samples from which `abstention` counts an item as known.
+    format_abstentions
+        The proportion of answerable open questions that `format` abstains from.
     """
 
+    format: Amount = 0.0
     abstention: Amount = 0.0
     confidence: Amount = 0.0
     own_answer: Amount = 0.0
     pairwise: Amount = 0.0
     known_from: Proportion = 0.5
+    format_abstentions: Proportion = 0.25
 
     @property
     def weights(self) -> dict[str, float]:
         """Of those that are taught."""
-        names = ("abstention", "confidence", "own_answer", "pairwise")
+        names = ("format", "abstention", "confidence", "own_answer", "pairwise")
         return {name: weight for name in names if (weight := getattr(self, name)) > 0}
+
+    @property
+    def needs_profile(self) -> bool:
+        """Whether any target is made from the base's own samples."""
+        return bool(self.weights.keys() - {"format"})
 
 
 class OptimisationSettings(RecipePart):

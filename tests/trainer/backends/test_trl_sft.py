@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from saeval.trainer.backends.protocol import Backend, TrainingPlan
 from saeval.trainer.backends.trl_sft import IGNORED, SftBackend, _dataset, completion_tokens
 from saeval.trainer.cli import cli
 from saeval.trainer.data.rows import TrainingRow
-from saeval.trainer.demo.tiny_model import build_tokenizer
+from saeval.trainer.demo.tiny_model import build_tiny_model, build_tokenizer
 from saeval.trainer.recipe.load import list_recipes, load_recipe
 from saeval.trainer.recipe.schema import Recipe
 from saeval.trainer.run.folder import read_rows
@@ -33,7 +34,9 @@ def loaded(base: Path, recipe: str, *changes: str) -> Recipe:
 
 
 def profile(folder: Path, base: Path, recipe: str, *changes: str) -> str:
-    """A change that gives the recipe a profile."""
+    """A change that gives the recipe a profile, where it needs one."""
+    if not load_recipe(recipe).needs_profile:
+        return f"data.order={load_recipe(recipe).data.order}"
     path = write_profile(folder / "profile.jsonl", loaded(base, recipe, *changes), base)
     return f"data.profile={path}"
 
@@ -123,6 +126,34 @@ def test_it_learns_what_it_is_taught(answering_base: Path, tmp_path: Path) -> No
     assert after["false_abstention"] == after["abstention_recall"] == 1
     losses = [row["loss"] for row in read_rows(out / "metrics.jsonl")]
     assert losses[-1] < 0.1 < losses[0]
+
+
+def test_a_warm_up_teaches_the_format_with_a_chat_template_and_without(
+    tmp_path: Path,
+) -> None:
+    """An untrained model that cannot answer in the format at all, in both forms of its prompts."""
+    plain = build_tiny_model(tmp_path / "plain")
+    with_template = tmp_path / "with_template"
+    shutil.copytree(plain, with_template)
+    (plain / "chat_template.jinja").unlink()
+    (with_template / "chat_template.jinja").write_text(
+        "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
+        "<|im_end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    for base in (plain, with_template):
+        out = tmp_path / f"{base.name}-out"
+        command = ["run", "format-warm-up", "--base", str(base), "--out", str(out)]
+        data = "data.sources=[{task: factworld, count: 60}]"
+        sizes = ("optimisation.steps=40", "optimisation.learning_rate=1e-2", "evaluation.items=8")
+        cli([*command, data, *sizes], standalone_mode=False)
+        before, after = read_rows(out / "evaluation.jsonl")
+        assert before["invalid"] == 1
+        assert after["invalid"] <= 0.25
+        prompt = load_recipe(str(out / "recipe.yaml")).prompt
+        assert prompt.chat_template == (base == with_template)
+        model = resolve_model(str(out))
+        assert isinstance(model, LocalModel)
+        assert model.adapter == out
 
 
 def test_an_alarm_looks_at_the_held_out_items(

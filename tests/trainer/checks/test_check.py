@@ -43,6 +43,7 @@ WARNED = {
     "sft-abstention": set(),
     "sft-confidence": set(),
     "sft-multitask": set(),
+    "format-warm-up": set(),
     "demo": set(),
 }
 

@@ -62,6 +62,7 @@ def test_the_published_recipes_are_all_there():
         "sft-abstention",
         "sft-confidence",
         "sft-multitask",
+        "format-warm-up",
     }
 
 
