@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saeval.errors import ModelError
-from saeval.hub import check_model_folder, has_chat_template, model_folder
-from saeval.trainer.recipe.schema import Recipe
+from saeval.hub import check_model_folder, model_folder
 
 
 def find_base_model(argument: str) -> Path:
@@ -28,11 +27,3 @@ def find_base_model(argument: str) -> Path:
         )
     check_model_folder(folder, f"--base {argument}")
     return folder
-
-
-def choose_prompt_form(recipe: Recipe, base_folder: Path) -> Recipe:
-    """The recipe with ``prompt.chat_template: auto`` replaced by whether the base has one."""
-    if recipe.prompt.chat_template != "auto":
-        return recipe
-    prompt = recipe.prompt.model_copy(update={"chat_template": has_chat_template(base_folder)})
-    return recipe.model_copy(update={"prompt": prompt})

@@ -11,7 +11,7 @@ from saeval.errors import DataError
 from saeval.extras import require_extra
 from saeval.files import AppendOnlyLog, write_atomic
 from saeval.hub import model_content
-from saeval.trainer.base_model import choose_prompt_form, find_base_model
+from saeval.trainer.base_model import find_base_model
 from saeval.trainer.data.base_sampler import BaseSampler, KeyedRow
 from saeval.trainer.data.holdout import load_evaluation_items
 from saeval.trainer.data.profile import (
@@ -69,7 +69,7 @@ def profile_base(
     """
     require_extra("train", "torch", "transformers")
     folder = find_base_model(base)
-    recipe = choose_prompt_form(recipe, folder)
+    recipe = recipe.for_base(folder)
     out = out or Path(f"{recipe.name}-{folder.name}.profile.jsonl")
     on_load("items")
     rows = _select_rows(recipe, pool, data_dir)

@@ -5,10 +5,12 @@ A recipe is a YAML file of these fields; `saeval.trainer.recipe.load` reads and 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from saeval.hub import has_chat_template
 from saeval.trainer.recipe.data_settings import DataSettings, PromptSettings
 from saeval.trainer.recipe.fields import FolderName, RecipePart
 from saeval.trainer.recipe.run_settings import AlarmSettings, EvaluationSettings, SavingSettings
@@ -57,6 +59,13 @@ class Recipe(RecipePart):
     alarms: AlarmSettings = AlarmSettings()
     seed: int = 0
     trackers: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...] = ()
+
+    def for_base(self, folder: Path) -> Recipe:
+        """This recipe with ``prompt.chat_template: auto`` as the model in `folder` has one."""
+        if self.prompt.chat_template != "auto":
+            return self
+        prompt = self.prompt.model_copy(update={"chat_template": has_chat_template(folder)})
+        return self.model_copy(update={"prompt": prompt})
 
     @property
     def terms(self) -> tuple[RewardTerm, ...]:

@@ -18,7 +18,7 @@ from saeval.errors import RecipeError, RunFolderError
 from saeval.extras import require_extra
 from saeval.hub import model_content
 from saeval.trainer.backends.protocol import Backend, Checkpoint, TrainingPlan, load_backend
-from saeval.trainer.base_model import choose_prompt_form, find_base_model
+from saeval.trainer.base_model import find_base_model
 from saeval.trainer.checks.plan import find_split_groups
 from saeval.trainer.data.mixture import Mixture, build_mixture
 from saeval.trainer.recipe.load import load_recipe
@@ -86,7 +86,7 @@ def train(
     out = RUNS / recipe.name if out is None else Path(out)
     base = str(base) if base is not None else _earlier_base(out)
     base_folder = find_base_model(base)
-    recipe = choose_prompt_form(recipe, base_folder)
+    recipe = recipe.for_base(base_folder)
     mixture = build_mixture(
         recipe,
         data_dir=None if data_dir is None else str(data_dir),
