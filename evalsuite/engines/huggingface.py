@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.engines.adapter_kinds import needs_own_base
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.quiet import quiet_libraries
 from saeval.evalsuite.store.hashing import hash_text
@@ -20,7 +21,6 @@ from saeval.extras import require_extra
 if TYPE_CHECKING:
     import torch
     from lm_eval.api.instance import Instance
-    from lm_eval.models.huggingface import HFLM
 
     from saeval.evalsuite.models.types import LocalModel
 
@@ -45,23 +45,25 @@ class TransformersEngine:
         require_extra("run", "torch", "transformers", "lm_eval", "peft")
         quiet_libraries()
         import torch
-        from lm_eval.models.huggingface import HFLM
+
+        from saeval.evalsuite.engines.shared_prefill import SharedPrefillLM
 
         try:
-            self.lm: HFLM = HFLM(
+            self.lm = SharedPrefillLM(
                 pretrained=str(model.folder),
                 device=config.device,
                 dtype=config.dtype,
                 batch_size=config.batch_size,
                 use_safetensors=True,
                 trust_remote_code=False,
-                **config.model_args,
+                **{"softmax_dtype": "float32", **config.model_args},
             )
         except Exception as error:  # of three libraries; all mean that this model cannot be used
             raise _cannot_load(model.folder, error) from error
         self._device = config.device
         self._names = {path: f"adapter_{index}" for index, path in enumerate(adapters)}
         self._loaded: set[Path] = set()
+        self._plain: set[Path] = set()
         self._base_names = [name for name, _ in self._tensors()]
         if config.device == "cpu":
             size = sum(parameter.numel() for parameter in self.lm.model.parameters())
@@ -100,6 +102,8 @@ class TransformersEngine:
             )
         self.lm._model = adapted.eval()
         self._loaded.add(path)
+        if needs_own_base(path) is None:  # nothing of it depends on where in a text a token stands
+            self._plain.add(path)
 
     def hash_base_weights(self) -> str:
         """SHA-256 over all weights of the base, wherever adapters have put them."""
@@ -129,7 +133,7 @@ class TransformersEngine:
             for start in range(0, len(of_adapter), self.batch_size):
                 batch = of_adapter[start : start + self.batch_size]
                 with self._using(adapter):
-                    self._answer(batch)
+                    self._answer(batch, shared=adapter is None or adapter in self._plain)
                 yield from batch
 
     def _using(self, adapter: Path | None) -> Any:
@@ -140,18 +144,44 @@ class TransformersEngine:
             return nullcontext()
         return self.lm._model.disable_adapter() if self._loaded else nullcontext()
 
-    def _answer(self, batch: Sequence[Request]) -> None:
+    def _answer(self, batch: Sequence[Request], *, shared: bool) -> None:
         import torch
 
         longest = max(batch, key=lambda request: len(request.seeds))
-        for sample, seed in enumerate(longest.seeds):
-            torch.manual_seed(seed)  # of the batch: transformers draws for all its rows together
-            asked = [request for request in batch if sample < len(request.generations)]
-            self._fill("generate_until", [request.generations[sample] for request in asked])
-        self._fill("loglikelihood", [instance for q in batch for instance in q.loglikelihoods])
+        if shared:
+            self.lm.expect(
+                [(q.generations[0].args[0], q.loglikelihoods) for q in batch if q.generations],
+                n_samples=len(longest.seeds),
+            )
+        try:
+            for sample, seed in enumerate(longest.seeds):
+                torch.manual_seed(
+                    seed
+                )  # of the batch: transformers draws for all its rows together
+                asked = [request for request in batch if sample < len(request.generations)]
+                self._fill("generate_until", [request.generations[sample] for request in asked])
+            left = [instance for request in batch for instance in self._take_scores(request)]
+            for request in batch:
+                self._count(request)
+        finally:
+            self.lm.forget()
+        self._fill("loglikelihood", left)
         self._fill("loglikelihood_rolling", [instance for q in batch for instance in q.rollings])
-        for request in batch:
-            self._count(request)
+
+    def _take_scores(self, request: Request) -> list[Instance]:
+        """Fill in what was scored beside the generations, and give what was not."""
+        left = []
+        for instance in request.loglikelihoods:
+            score = None
+            if request.generations:
+                score = self.lm.score_of(request.generations[0].args[0], instance)
+            if score is None:
+                left.append(instance)
+                request.probe_tokens += len(self.lm.tok_encode("".join(instance.args)))
+            else:
+                instance.resps.append(score.response)
+                request.probe_tokens += score.n_read
+        return left
 
     def _fill(self, kind: str, instances: Sequence[Instance]) -> None:
         if not instances:
@@ -175,7 +205,7 @@ class TransformersEngine:
             request.response_tokens += len(self.lm.tok_encode(instance.resps[0]))
             room = self.lm.max_length - settings.get("max_gen_toks", self.lm.max_gen_toks)
             request.truncated |= n_read > room
-        for instance in (*request.loglikelihoods, *request.rollings):
+        for instance in request.rollings:
             request.probe_tokens += len(self.lm.tok_encode("".join(instance.args)))
 
     def close(self) -> None:
