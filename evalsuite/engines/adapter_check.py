@@ -51,6 +51,8 @@ class EngineProof:
         once the adapter is loaded.
     ends
         Whether all is asked once more at the end of every run.
+    moved
+        How far the base's were from each other already, by occasion: those of its servers.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class EngineProof:
         alone: Scores | None = None,
         own_base: bool = False,
         ends: bool = True,
+        moved: Mapping[str, float] | None = None,
     ) -> None:
         self._engine = engine
         self._adapters = adapters
@@ -81,7 +84,7 @@ class EngineProof:
         self._prompts = hash_text(
             "".join(str(instance.args) for q in questions for instance in q.loglikelihoods)
         )
-        self._moved: dict[str, float] = {}
+        self._moved: dict[str, float] = dict(moved or {})
         self._weights = self._hash_weights()
         asked = label_scores(engine, questions) if alone is None else alone
         self._first: dict[Path | None, Scores] = {None: asked} if any(asked) else {}
@@ -160,7 +163,14 @@ class EngineProof:
         return distance(self._first[None], self._first[adapter])
 
     def _check_base(self, key: str, when: str) -> None:
-        self._compare_base(key, when, label_scores(self._engine, self._probe(None)))
+        each = getattr(self._engine, "scores_by_server", None)
+        if each is None:
+            self._compare_base(key, when, label_scores(self._engine, self._probe(None)))
+            return
+        first = self._first[None]
+        for address, now in each(self._probe).items():
+            check_model_unchanged(address, first, now)
+            self._moved[key] = max(distance(first, now), self._moved.get(key, 0.0))
 
     def _compare_base(self, key: str, when: str, now: Scores) -> None:
         apart = distance(self._first[None], now)
@@ -229,6 +239,48 @@ def check_models_differ(url: str, scores: Mapping[str, Scores]) -> None:
             )
 
 
+def check_one_model(argument: str, scores: Mapping[str, Scores]) -> float:
+    """Stop if servers of one model serve several.
+
+    Parameters
+    ----------
+    argument
+        That names them.
+    scores
+        What each gave, by its address.
+
+    Returns
+    -------
+    float
+        How far label log-probabilities of two are apart, at most; 0 where there are none.
+
+    Raises
+    ------
+    ModelError
+        If they are further apart than numbers of low precision explain, or some give none.
+    """
+    (first, expected), *others = scores.items()
+    apart = 0.0
+    for address, own in others:
+        if all(expected) != all(own):
+            gives, gives_none = (first, address) if all(expected) else (address, first)
+            raise ModelError(
+                f"{argument}: {gives} gives log-probabilities of prompts and {gives_none} gives "
+                "none; start all servers of one model in the same way"
+            )
+        if not all(expected):
+            continue
+        own_apart = distance(expected, own)
+        if own_apart > TOLERANCE["bfloat16"]:
+            raise ModelError(
+                f"{argument}: {first} and {address} serve two models: their label "
+                f"log-probabilities are {own_apart:.3g} apart on {len(own)} probe prompts; name "
+                "servers of one model"
+            )
+        apart = max(apart, own_apart)
+    return apart
+
+
 def check_model_unchanged(name: str, before: Scores, now: Scores) -> None:
     """Stop if a served model is not the one that began the run.
 
@@ -253,6 +305,11 @@ def label_scores(engine: Engine, requests: list[Request]) -> Scores:
     """Log-probabilities of every question's labels; none where the engine gives none."""
     for _ in engine.answer(requests):
         pass
+    return list_scores(requests)
+
+
+def list_scores(requests: Sequence[Request]) -> Scores:
+    """Log-probabilities of the labels of questions that are answered."""
     return [[r.resps[0][0] for r in request.loglikelihoods if r.resps] for request in requests]
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from saeval.errors import EngineError
-from saeval.evalsuite.config import ServerConfig
-from saeval.evalsuite.engines.openai_client import Server
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -17,11 +15,31 @@ Result = TypeVar("Result")
 _TICK = 0.2
 
 
+class Asked(Protocol):
+    """Whom jobs ask, and how it does."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds without any answer that are waited for one."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def last_answer(self) -> float:
+        """When a request was last answered."""
+
+    @property
+    def last_failure(self) -> str:
+        """Why one last was not."""
+
+
 def run_concurrently(
-    server: Server,
+    server: Asked,
     jobs: Sequence[Job],
     run_job: Callable[[Job, Event], Result],
-    config: ServerConfig,
+    concurrency: int,
 ) -> Iterator[Result]:
     """Do all jobs, `concurrency` at a time, and yield what each comes to in the order they end.
 
@@ -31,13 +49,13 @@ def run_concurrently(
         Whom the jobs ask.
     jobs, run_job
         What there is to do, and how: one job, and an event that is set when nobody waits any more.
-    config
-        For `concurrency` and `patience`.
+    concurrency
+        How many jobs are under way at once.
 
     Raises
     ------
     EngineError
-        If nothing at all was answered for `patience` seconds.
+        If nothing at all was answered for the server's `patience` in seconds.
     Exception
         Whatever `run_job` raises, at the first job that does.
     """
@@ -60,11 +78,11 @@ def run_concurrently(
 
     # Daemons, not a pool: the interpreter waits for the threads of a pool when it ends, and a
     # request that hangs would keep it from ending for minutes.
-    for _ in range(min(config.concurrency, len(jobs))):
+    for _ in range(min(concurrency, len(jobs))):
         Thread(target=work, daemon=True).start()
     try:
         for _ in jobs:
-            result, error = _wait_for_next(done, server, config.patience)
+            result, error = _wait_for_next(done, server)
             if error is not None:
                 raise error
             yield result  # type: ignore[misc]  # None only beside an error
@@ -73,13 +91,14 @@ def run_concurrently(
 
 
 def _wait_for_next(
-    done: SimpleQueue[tuple[Result | None, BaseException | None]], server: Server, patience: float
+    done: SimpleQueue[tuple[Result | None, BaseException | None]], server: Asked
 ) -> tuple[Result | None, BaseException | None]:
     """What is finished next.
 
     Silence is counted in ticks, so that a process that was stopped for a while (Ctrl-Z) does not
     blame the server.
     """
+    patience = server.patience
     silence, last_answer = 0.0, server.last_answer
     while silence < patience:
         tick = min(_TICK, patience - silence)
@@ -90,6 +109,6 @@ def _wait_for_next(
         if server.last_answer != last_answer:
             silence, last_answer = 0.0, server.last_answer
     raise EngineError(
-        f"{server.model.url}: has answered nothing for {patience:g} s ({server.last_failure}); "
+        f"{server.name}: has answered nothing for {patience:g} s ({server.last_failure}); "
         "what is finished is kept; run the same command again to resume"
     )

@@ -10,19 +10,35 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
 
-from saeval.errors import ModelError
+from saeval.errors import EngineError, ModelError
 from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.engines.adapter_check import (
+    Probe,
+    Scores,
+    check_model_unchanged,
+    list_scores,
+)
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.concurrency import run_concurrently
-from saeval.evalsuite.engines.openai_client import RequestRejected, Server, count_tokens, usage
+from saeval.evalsuite.engines.openai_client import (
+    RequestRejected,
+    Server,
+    TransientServerError,
+    count_tokens,
+    usage,
+)
+from saeval.evalsuite.engines.server_pool import Member, ServerPool
 from saeval.evalsuite.models.types import ServedModel
 from saeval.suggest import did_you_mean
 
 _MAX_STOPS = 4
+_TRIES_ON_ONE, _PAUSE_ON_ONE = 3, 1.0
 _FORBIDDEN = ("model", "prompt", "messages", "n", "best_of", "stream", "echo", "logprobs")
 _NO_LOGPROBS = "no log-probabilities of prompts, so there are no label probabilities."
 
@@ -35,16 +51,20 @@ class ChatPrompt(str):
 
 
 class ServerEngine:
-    """One model of a server; `notes` are sentences on what it could not give."""
+    """One model of a server, or of several servers that share the requests."""
 
     batch_size = 1
 
     def __init__(self, model: ServedModel, adapters: Sequence[Path], config: EngineConfig) -> None:
-        self.server = Server(model, config.server)
-        self.notes = self.server.notes
-        self._config = config.server
+        self.pool = ServerPool(model, config.server)
+        self._notes: list[str] = []
         self._gives_logprobs: bool | None = None
         self._probe_lock = Lock()
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what it could not give, and on servers that were not there."""
+        return [*self.pool.notes, *self._notes]
 
     def chat_template(
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
@@ -62,54 +82,122 @@ class ServerEngine:
         ModelError
             If the server rejects a request.
         """
-        return run_concurrently(self.server, requests, self._answer, self._config)
+        return run_concurrently(self.pool, requests, self._answer, self.pool.size)
+
+    def scores_by_server(self, probe: Probe) -> dict[str, Scores]:
+        """What each server that is not away gives for the same questions, by its address.
+
+        One question at a time, since batches of other prompts may show in the last bits. A server
+        that fails here is left out, unless it is the only one.
+
+        Raises
+        ------
+        EngineError
+            If nothing at all was answered for `patience` seconds, or no server is left.
+        ModelError
+            If a server rejects a request.
+        """
+        members = self.pool.present
+        questions = {member.address: probe(None) for member in members}
+
+        def score(member: Member, stopping: Event) -> tuple[Member, Scores | None]:
+            try:
+                return member, self._score_on(member, questions[member.address], stopping)
+            except TransientServerError as error:
+                if not self.pool.has_several or stopping.is_set():
+                    raise
+                self.pool.lead_back(member, str(error))
+                return member, None
+
+        scores = dict.fromkeys(questions, None) | {
+            member.address: own
+            for member, own in run_concurrently(self.pool, members, score, len(members))
+        }
+        given = {address: own for address, own in scores.items() if own is not None}
+        if not given:
+            raise EngineError(
+                f"{self.pool.name}: none of its servers answers ({self.pool.last_failure}); what "
+                "is finished is kept; run the same command again to resume"
+            )
+        return given
+
+    def admit(self, proven: Mapping[str, Scores], probe: Probe) -> None:
+        """Say which servers gave what; others are asked nothing before they give the same."""
+        questions = probe(None)
+        expected = next(iter(proven.values()))
+
+        def prove(member: Member) -> None:
+            fresh = [_unanswered(request) for request in questions]
+            check_model_unchanged(
+                member.address, expected, self._score_on(member, fresh, self.pool.closed)
+            )
+
+        self.pool.admit(proven, prove)
+
+    def _score_on(self, member: Member, questions: list[Request], stopping: Event) -> Scores:
+        """Of one server, which may fail a few times."""
+        for question in questions:
+            for left in reversed(range(_TRIES_ON_ONE)):
+                try:
+                    self._ask(question, member.server, stopping)
+                    break
+                except TransientServerError:
+                    if self.pool.has_several and (not left or stopping.wait(_PAUSE_ON_ONE)):
+                        raise
+        return list_scores(questions)
 
     def _answer(self, request: Request, stopping: Event) -> Request:
         request.refuse_rollings("a server")
+        return self.pool.run(partial(self._ask, request), stopping)
+
+    def _ask(self, request: Request, server: Server, stopping: Event) -> Request:
+        """All of a request that is not answered yet; another server may have begun."""
         for instance, seed in zip(request.generations, request.seeds, strict=True):
+            if instance.resps:
+                continue
             prompt, settings = instance.args
             body, stops = _translate_settings(settings)
-            body |= {"model": self.server.model.name, "seed": seed}
+            body |= {"model": server.model.name, "seed": seed}
             if isinstance(prompt, ChatPrompt):
-                answer = self.server.chat(stopping, messages=json.loads(prompt), **body)
+                answer = server.chat(stopping, messages=json.loads(prompt), **body)
                 text = answer["choices"][0]["message"]["content"] or ""
             else:
-                answer = self.server.complete(stopping, prompt=prompt, **body)
+                answer = server.complete(stopping, prompt=prompt, **body)
                 text = answer["choices"][0]["text"]
             for stop in stops:
                 text = text.partition(stop)[0]
-            instance.resps.append(self.server.without_key(text))
+            instance.resps.append(server.without_key(text))
             _count_usage(request, answer)
         if request.loglikelihoods:
-            self._score(request, stopping)
+            self._score(request, server, stopping)
         return request
 
-    def _score(self, request: Request, stopping: Event) -> None:
+    def _score(self, request: Request, server: Server, stopping: Event) -> None:
         if isinstance(request.loglikelihoods[0].args[0], ChatPrompt):
             self._add_note(f"chat completions give {_NO_LOGPROBS}")
             return
         if self._gives_logprobs is None:
             with self._probe_lock:
                 if self._gives_logprobs is None:
-                    self._gives_logprobs = self._score_labels(request, stopping)
+                    self._gives_logprobs = self._score_labels(request, server, stopping)
                     if not self._gives_logprobs:
                         self._add_note(f"this server gives {_NO_LOGPROBS}")
                     return
         if self._gives_logprobs:
-            self._score_labels(request, stopping)
+            self._score_labels(request, server, stopping)
 
     def _add_note(self, text: str) -> None:
-        note = f"{self.server.model.argument}: {text}"
-        if note not in self.notes:
-            self.notes.append(note)
+        note = f"{self.pool.model.argument}: {text}"
+        if note not in self._notes:
+            self._notes.append(note)
 
-    def _score_labels(self, request: Request, stopping: Event) -> bool:
+    def _score_labels(self, request: Request, server: Server, stopping: Event) -> bool:
         """Log-probabilities of all labels in one request; whether they could be had."""
         labels = [instance.args[1] for instance in request.loglikelihoods]
         try:
-            answer = self.server.complete(
+            answer = server.complete(
                 stopping,
-                model=self.server.model.name,
+                model=server.model.name,
                 prompt=["".join(instance.args) for instance in request.loglikelihoods],
                 echo=True,
                 logprobs=1,
@@ -129,8 +217,12 @@ class ServerEngine:
         return logprobs is not None
 
     def close(self) -> None:
-        """Leave the server."""
-        self.server.close()
+        """Leave the servers."""
+        self.pool.close()
+
+
+def _unanswered(request: Request) -> Request:
+    return Request([], [], [replace(own, resps=[]) for own in request.loglikelihoods])
 
 
 def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[float] | None:

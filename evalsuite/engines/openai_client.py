@@ -76,19 +76,23 @@ class TransientServerError(Exception):
 
 
 class Server:
-    """One model of one server.
+    """One model of one server; nothing is sent before `connect`.
 
     `last_answer` is when a request was last answered, `last_failure` why one last was not, `notes`
-    what is to be said about it.
+    what is to be said about it. A request is sent until it is answered, or `tries` times.
     """
 
-    def __init__(self, model: ServedModel, config: ServerConfig) -> None:
+    def __init__(
+        self, model: ServedModel, config: ServerConfig, *, tries: int | None = None
+    ) -> None:
         self.model = model
         self.patience = config.patience
+        self.tries = tries
         self.last_answer = 0.0
         self.last_failure = "requests are sent and stay unanswered"
         self.notes: list[str] = []
         self._config = config
+        self._start_patience = START_PATIENCE
         require_extra("run", "openai", "tenacity")
         import openai
 
@@ -105,14 +109,33 @@ class Server:
                 most_bytes=config.max_response_mb * MEBIBYTE,
             ),
         )
-        try:
-            self._check_serves_model(config.request_timeout)
-        except BaseException:
-            self.close()
-            raise
+
+    def connect(self, *, patience: float = START_PATIENCE) -> None:
+        """Stop unless the server has the model and answers.
+
+        Parameters
+        ----------
+        patience
+            Seconds that it is given, if that is less than its own patience.
+
+        Raises
+        ------
+        EngineError
+            If no server answers.
+        ModelError
+            If it has no such model, or rejects what it is asked.
+        """
+        self.notes.clear()
+        self._start_patience = min(self.patience, patience)
+        self._check_serves_model(self._config.request_timeout)
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.model.url
 
     def complete(self, stopping: Event, **request: Any) -> Answer:
-        """Ask ``/completions`` until it is answered or `stopping` is set."""
+        """Ask ``/completions`` until it is answered, `stopping` is set, or its tries failed."""
         create = self._client.completions.with_raw_response.create
         return self._send(create, _has_text, request, stopping)
 
@@ -194,10 +217,9 @@ class Server:
         )
 
     def _not_there(self, error: TransientServerError) -> EngineError:
-        patience = min(self.patience, START_PATIENCE)
         return EngineError(
-            f"no server answers at {self.model.url} (tried for {patience:g} s: {error}); start "
-            "it, or mend the address, which usually ends in /v1"
+            f"no server answers at {self.model.url} (tried for {self._start_patience:g} s: "
+            f"{error}); start it, or mend the address, which usually ends in /v1"
         )
 
     def _send_at_start(
@@ -206,7 +228,7 @@ class Server:
         """Ask for a while; a server that replies, and has no reason to, only a few times."""
         from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
-        given_up = stop_after_delay(min(self.patience, START_PATIENCE))
+        given_up = stop_after_delay(self._start_patience)
 
         def stop(state: RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
@@ -246,6 +268,7 @@ class Server:
             pause = error.pause if isinstance(error, TransientServerError) else 0.0
             return max(backoff(state), min(pause, self.patience))
 
+        tries = tries or self.tries
         stop = stop_when_event_set(stopping)
         retrying = Retrying(
             retry=retry_if_exception_type(TransientServerError),

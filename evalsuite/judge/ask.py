@@ -61,7 +61,11 @@ def check_judge(judge: Judge, folder: Path, cache: Path | None, config: ServerCo
     """Stop before any model is asked if the judge does not answer, unless it has judged before."""
     files = [folder / GRADES_FILE, *([] if cache is None else [judge.file_in(cache)])]
     if not any(path.exists() for path in files):
-        Server(judge.model, config).close()
+        server = Server(judge.model, config)
+        try:
+            server.connect()
+        finally:
+            server.close()
 
 
 def ask_judge(
@@ -118,9 +122,12 @@ def ask_judge(
         outcomes = []
         server = Server(judge.model, config)
         try:
+            server.connect()
             with progress.bars() as bars:
                 bar = bars.add(f"{judge.model.name} judges", total=len(requests), completed=n_known)
-                for outcome in run_concurrently(server, to_ask, partial(_grade, server), config):
+                for outcome in run_concurrently(
+                    server, to_ask, partial(_grade, server), config.concurrency
+                ):
                     outcomes.append(outcome)
                     if (record := outcome.record) is not None:
                         own.append(record)

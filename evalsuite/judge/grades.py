@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from saeval.errors import InputError, ModelError, RunFolderError
-from saeval.evalsuite.models.resolve import parse_served_model
+from saeval.evalsuite.models.served import parse_served_model
 from saeval.evalsuite.models.types import ServedModel
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.prediction import Prediction
@@ -94,9 +94,12 @@ def parse_judge(argument: str) -> Judge:
             "http://127.0.0.1:8000/v1#model"
         )
     try:
-        return Judge(parse_served_model(argument))
+        model = parse_served_model(argument)
     except ModelError as error:
         raise InputError(f"--judge: {error}") from error
+    if model.other_urls:
+        raise InputError(f"--judge {quoted(argument)}: a judge is asked on one server; name one")
+    return Judge(model)
 
 
 class GradeFile:

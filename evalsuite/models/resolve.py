@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from saeval.evalsuite.importers.registry import (
 from saeval.evalsuite.importers.rows import FRAME
 from saeval.evalsuite.importers.tables import is_frame, is_saved_dataset, read_frame
 from saeval.evalsuite.models.adapter_config import read_adapter_config
+from saeval.evalsuite.models.served import parse_served_model
 from saeval.evalsuite.models.types import (
     AnyModel,
     LocalModel,
@@ -58,13 +58,13 @@ def resolve_model(
     """Find out what a model argument names; what is no text or path is given back.
 
     Taken are a model folder, a PEFT adapter folder (its base is found from its config), a server
-    (``http://host:port/v1#model``), a run folder, a pinned baseline (``baseline:NAME``, in the
-    store that ``SAEVAL_BASELINES`` names), a run or baseline of a server of the record
-    (``URL/runs/ID``, ``URL/baselines/NAME``), a predictions file, several files as a glob or
-    joined with commas, a saved data set or folder of such files or of logs (with ``#model`` behind
-    it where it has several), and a hub id. An adapter whose base is not where its config says (it
-    was moved, say) is put on `base` if that is a plain model. `columns` are those of tables; what
-    is no file or folder of predictions is not taken with them.
+    (``http://host:port/v1#model``) or several of one model joined with commas, a run folder, a
+    pinned baseline (``baseline:NAME``, in the store that ``SAEVAL_BASELINES`` names), a run or
+    baseline of a server of the record (``URL/runs/ID``, ``URL/baselines/NAME``), a predictions
+    file, several files as a glob or joined with commas, a saved data set or folder of such files
+    or of logs (with ``#model`` behind it where it has several), and a hub id. An adapter whose
+    base is not where its config says (it was moved, say) is put on `base` if that is a plain model.
+    `columns` are those of tables; what is no file or folder of predictions is not taken with them.
 
     Raises
     ------
@@ -117,24 +117,6 @@ def resolve_model(
         "a server (http://host:port/v1#model), a run folder, baseline:NAME, URL/runs/ID or "
         "predictions (.json, .jsonl, .csv, .parquet)"
     )
-
-
-def parse_served_model(argument: str) -> ServedModel:
-    """The model that ``http(s)://host:port/v1#model`` names."""
-    url, _, name = argument.partition("#")
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise ModelError("a server's address cannot be read") from error
-    if "@" in parts.netloc or "?" in url:
-        raise ModelError(
-            "a server's address must hold no password and no query: it would be stored in every "
-            "report; set OPENAI_API_KEY instead"
-        )
-    if not parts.hostname or not name:
-        raise ModelError(f"{argument}: name the server and its model as http://host:port/v1#model")
-    return ServedModel(argument, url.rstrip("/"), name)
 
 
 def frame_predictions(frame: Any, columns: Columns, name: str = "data frame") -> SavedPredictions:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from saeval.errors import SaevalError
+from saeval.evalsuite.models.served import split_servers
 from saeval.evalsuite.models.training_data import list_model_folders
 from saeval.evalsuite.models.types import AnyModel, SavedPredictions
 from saeval.json_source import parse_object, read_bytes
@@ -88,8 +89,8 @@ def _place(checkpoint: AnyModel) -> tuple[str, str]:
     ):
         argument = checkpoint.manifest.model.argument
     if re.match(r"https?://", argument, re.IGNORECASE):
-        url, _, name = argument.partition("#")
-        return url, name
+        addresses = [address.partition("#") for address in split_servers(argument)]
+        return ",".join(sorted(url for url, _, _ in addresses)), addresses[0][2]
     path = Path(os.path.abspath(argument))
     return str(path.parent), path.stem if path.is_file() else path.name
 

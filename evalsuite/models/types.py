@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -71,19 +71,37 @@ class LocalModel:
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model behind an OpenAI-compatible server: ``http(s)://host:port/v1#model``."""
+    """A model behind an OpenAI-compatible server: ``http(s)://host:port/v1#model``.
+
+    `other_urls` are further servers of the same model.
+    """
 
     argument: str
     url: str
     name: str
+    other_urls: tuple[str, ...] = ()
     caution: str | None = None
     adapter: None = None
     adapter_content: None = None
 
     @property
+    def urls(self) -> tuple[str, ...]:
+        """Of all its servers."""
+        return (self.url, *self.other_urls)
+
+    @property
     def content(self) -> str:
-        """What can be known of it without asking: where it is and what it is called there."""
-        return hash_text(f"{self.url}#{self.name}")
+        """What can be known of it without asking: where it is and what it is called there.
+
+        Servers may be named in any order.
+        """
+        return hash_text("\n".join(sorted(f"{url}#{self.name}" for url in self.urls)))
+
+    def on_each_server(self) -> tuple[ServedModel, ...]:
+        """The model of each server alone."""
+        return tuple(
+            replace(self, argument=f"{u}#{self.name}", url=u, other_urls=()) for u in self.urls
+        )
 
 
 @dataclass(frozen=True)

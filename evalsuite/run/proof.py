@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,11 @@ from saeval.evalsuite.engines.adapter_check import (
     Scores,
     check_model_unchanged,
     check_models_differ,
+    check_one_model,
     label_scores,
 )
 from saeval.evalsuite.engines.base import Engine, Request
+from saeval.evalsuite.engines.openai_api import ServerEngine
 from saeval.evalsuite.engines.registry import engine_class, load_engine
 from saeval.evalsuite.models.types import ServedModel
 from saeval.evalsuite.run.tasks import build_probe_request
@@ -37,10 +39,24 @@ _LAZY = "loads_adapters_when_asked"
 
 @dataclass(frozen=True)
 class ServedScores:
-    """What served models gave before their runs, by argument; those that share a server."""
+    """What served models gave before their runs, by argument and address.
 
-    scores: Mapping[str, Scores] = field(default_factory=dict)
-    together: Set[str] = frozenset()
+    `apart` is how far the servers of one model are apart, `again` names those that are asked once
+    more at the end of their runs: they share a server, or have several.
+    """
+
+    scores: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
+    apart: Mapping[str, float] = field(default_factory=dict)
+    again: Set[str] = frozenset()
+
+    def first_of(self, argument: str) -> Scores | None:
+        """What the first server of a model gave; None of one that is not served."""
+        return next(iter(self.scores.get(argument, {}).values()), None)
+
+    def moved(self, argument: str) -> dict[str, float]:
+        """How far its servers are apart, for its proof."""
+        several = len(self.scores.get(argument, {})) > 1
+        return {"between_servers": self.apart[argument]} if several else {}
 
 
 @contextmanager
@@ -54,7 +70,7 @@ def proven_engine(
     """The engine of runs that share a base, and what it was proven to be."""
     model = group[0].model
     adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
-    alone = served.scores.get(model.argument)
+    alone = served.first_of(model.argument)
     if adapters and not getattr(engine_class(model, engine_config), _LAZY, False):
         base = load_engine(model, [], engine_config)
         try:
@@ -65,6 +81,8 @@ def proven_engine(
     on_phase("load")
     try:
         on_engine(engine)
+        if isinstance(engine, ServerEngine):
+            engine.admit(served.scores[model.argument], _probes(group[0], engine))
         proof = EngineProof(
             engine,
             adapters,
@@ -72,7 +90,8 @@ def proven_engine(
             engine_config.dtype,
             alone=alone,
             own_base=needs_own_base(group[0]),
-            ends=not isinstance(model, ServedModel) or model.argument in served.together,
+            ends=not isinstance(model, ServedModel) or model.argument in served.again,
+            moved=served.moved(model.argument),
         )
         on_phase("prove")
         yield engine, proof
@@ -107,34 +126,41 @@ def check_served_models(runs: Sequence[Run], engine_config: EngineConfig) -> Ser
     """Of served models: that two names are two models, and that each is still who it was.
 
     Each is asked before those that come after it, and where there are several, once more after
-    all.
+    all. Servers of one model must give the same.
     """
     served = {run.model.argument: run.model for run in runs if isinstance(run.model, ServedModel)}
-    # One at a time: batches of other prompts may show in the last bits.
-    config = replace(engine_config, server=replace(engine_config.server, concurrency=1))
 
-    def ask(model: ServedModel) -> Scores:
-        engine = load_engine(model, [], config)
+    def ask(model: ServedModel) -> dict[str, Scores]:
+        engine = ServerEngine(model, [], engine_config)
         try:
-            return label_scores(engine, _probes(runs[0], engine)(None))
+            return engine.scores_by_server(_probes(runs[0], engine))
         finally:
             engine.close()
 
-    together: set[str] = set()
     scores = {argument: ask(model) for argument, model in served.items()}
-    for url in {model.url for model in served.values()}:
-        named = {a: m for a, m in served.items() if m.url == url}
-        check_models_differ(url, {m.name: scores[a] for a, m in named.items()})
+    apart = {argument: check_one_model(argument, own) for argument, own in scores.items()}
+    again = {argument for argument, model in served.items() if model.other_urls}
+    for url in dict.fromkeys(url for model in served.values() for url in model.urls):
+        named = {
+            model.name: (argument, scores[argument][f"{url}#{model.name}"])
+            for argument, model in served.items()
+            if f"{url}#{model.name}" in scores[argument]
+        }
+        check_models_differ(url, {name: own for name, (_, own) in named.items()})
         if len(named) > 1:
-            together |= named.keys()
-            for argument, model in named.items():
-                check_model_unchanged(argument, scores[argument], ask(model))
+            again |= {argument for argument, _ in named.values()}
+    if len(served) > 1:
+        for argument in again:
+            for address, now in ask(served[argument]).items():
+                if (before := scores[argument].get(address)) is not None:
+                    check_model_unchanged(address, before, now)
     for run in runs:
-        if (now := scores.get(run.model.argument)) is not None:
+        if (own := scores.get(run.model.argument)) is not None:
             with lock_run_folder(run.folder, run.manifest(engine_config)):
-                before = get_or_set_manifest_field(run.folder, "probe", now)
-                check_model_unchanged(run.model.argument, before, now)
-    return ServedScores(scores, together)
+                first = next(iter(own.values()))
+                before = get_or_set_manifest_field(run.folder, "probe", first)
+                check_model_unchanged(run.model.argument, before, first)
+    return ServedScores(scores, apart, again)
 
 
 def _probes(run: Run, engine: Engine) -> Callable[[Path | None], list[Request]]:

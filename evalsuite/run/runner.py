@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from saeval.evalsuite.config import EngineConfig, FileFormat, RunConfig
 from saeval.evalsuite.engines.adapter_check import EngineProof
 from saeval.evalsuite.engines.base import Engine
+from saeval.evalsuite.engines.openai_api import ServerEngine
 from saeval.evalsuite.engines.registry import engine_identity
 from saeval.evalsuite.models.types import AskableModel, LocalModel
 from saeval.evalsuite.run.invalid_answers import (
@@ -219,7 +221,12 @@ def _answer_run(
             set_proof(run.folder, proof.record(adapter, ended=True))
         finally:
             clock.lap("answer")
-            session = Session(items=shown.items, from_cache=n_from_cache, seconds=clock.seconds)
+            session = Session(
+                items=shown.items,
+                from_cache=n_from_cache,
+                seconds=clock.seconds,
+                **_of_servers(engine),
+            )
             add_session(run.folder, session)
 
 
@@ -265,6 +272,13 @@ class _Shown:
         sentence = explain_invalid_answers(self._run.name, self._first, asked, first=True)
         if sentence is not None:
             self._progress.log(sentence)
+
+
+def _of_servers(engine: Engine) -> dict[str, Any]:
+    """What several servers of one model did, and which were left out."""
+    if not isinstance(engine, ServerEngine) or not engine.pool.has_several:
+        return {}
+    return {"servers": engine.pool.take_counts(), "notes": engine.notes}
 
 
 def _open_cache(

@@ -70,11 +70,17 @@ class ModelSource(_Facts):
 
 
 class Session(_Facts):
-    """What one process did, and the seconds that each phase took."""
+    """What one process did, and the seconds that each phase took.
+
+    Where several servers share a model, `servers` says how many items each answered, and `notes`
+    which was left out and why.
+    """
 
     items: int
     from_cache: int = 0
     seconds: dict[str, float]
+    servers: dict[str, int] = Field(default_factory=dict)
+    notes: list[str] = Field(default_factory=list)
 
 
 class Proof(_Facts):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from saeval.errors import InputError
 from saeval.evalsuite.client.wire import EvaluationRequest
+from saeval.evalsuite.models.served import split_servers
 from saeval.hub import is_hub_id
 from saeval.tasks.registry import list_tasks, unknown_tasks
 from saeval.terminal_text import quoted
@@ -56,7 +57,8 @@ is none that this worker may ask: it needs --allow-models
             If it is not.
         """
         if "://" in model or model.lower().startswith(("http:", "https:")):
-            is_allowed = self._matches(model)
+            # A pattern's star would reach over a comma, to a server that nobody allowed.
+            is_allowed = all(self._matches(address) for address in split_servers(model))
         elif _is_path(model) or Path(model).exists():
             is_allowed = self._is_allowed_folder(Path(model).expanduser())
         else:
