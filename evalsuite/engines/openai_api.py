@@ -106,7 +106,7 @@ class ServerEngine:
             except TransientServerError as error:
                 if not self.pool.has_several or stopping.is_set():
                     raise
-                self.pool.lead_back(member, str(error))
+                self.pool.leave_out(member, str(error))
                 return member, None
 
         scores = dict.fromkeys(questions, None) | {

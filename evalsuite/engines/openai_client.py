@@ -63,16 +63,24 @@ class TransientServerError(Exception):
     """No answer this time.
 
     `pause` is how long the server wants to be left alone, `busy` whether it says that it has too
-    much to do, whatever the request, `replied` whether it said anything at all.
+    much to do, whatever the request, `replied` whether it said anything at all, `disconnected`
+    whether it took no connection or broke it: it may be another when it is back.
     """
 
     def __init__(
-        self, reason: str, pause: float = 0.0, *, busy: bool = False, replied: bool = True
+        self,
+        reason: str,
+        pause: float = 0.0,
+        *,
+        busy: bool = False,
+        replied: bool = True,
+        disconnected: bool = False,
     ) -> None:
         super().__init__(reason)
         self.pause = pause
         self.busy = busy
         self.replied = replied
+        self.disconnected = disconnected
 
 
 class Server:
@@ -331,7 +339,9 @@ class Server:
             ) from None
         if isinstance(cause, TimeoutError):
             return TransientServerError(_LATE, replied=False)
-        return TransientServerError(self._shown(f"{type(cause).__name__}: {cause}"), replied=False)
+        return TransientServerError(
+            self._shown(f"{type(cause).__name__}: {cause}"), replied=False, disconnected=True
+        )
 
 
 def count_tokens(answer: Mapping[str, Any], which: str) -> int:

@@ -1,9 +1,9 @@
 """The servers of one model: the least loaded is asked, one that stops answering is left out.
 
 Every job goes to one server, so that all requests of an item find what that server has read of it.
-Where the server fails, the job goes on at another. One that has failed several times in a row is
-away: nothing is asked of it until it answers again and is proven to be the same model still. Where
-there is one server alone, it is asked until it answers.
+Where the server fails, the job goes on at another. One that breaks its connections, or fails
+several times in a row, is away: nothing is asked of it until it answers again and is proven to be
+the same model still. Where there is one server alone, it is asked until it answers.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ class ServerPool:
                 self._give_back(member, None)
                 return result
 
-    def lead_back(self, member: Member, reason: str) -> None:
-        """Ask nothing of a server until it answers and is proven."""
+    def leave_out(self, member: Member, reason: str) -> None:
+        """Ask a server nothing until it answers and is proven."""
         with self._changed:
             if member.is_away or self.closed.is_set():
                 return
@@ -183,7 +183,7 @@ class ServerPool:
         self._prove = prove
         for member in self.members:
             if member.address not in proven:
-                self.lead_back(member, "it was not there when its servers were proven to be one")
+                self.leave_out(member, "it was not there when its servers were proven to be one")
 
     def take_counts(self) -> dict[str, int]:
         """Jobs that each server has done since this was last asked, where there are several."""
@@ -236,7 +236,7 @@ class ServerPool:
                 f"{settled[absent[0].address]}"
             )
         for member in absent:
-            self.lead_back(member, member.server.last_failure)
+            self.leave_out(member, member.server.last_failure)
 
     def _take(self, stopping: Event) -> Member:
         """The server with the fewest jobs that may be asked now; waits until there is one."""
@@ -266,14 +266,15 @@ class ServerPool:
                 member.failures = 0
             elif isinstance(failure, TransientServerError):
                 rest = min(_REST * 2**member.failures, _LONGEST_REST)
+                rest = max(rest, min(failure.pause, self.config.patience))
+                member.rests_until = time.monotonic() + rest
                 member.failures += not failure.busy
-                member.rests_until = time.monotonic() + max(
-                    rest, min(failure.pause, self.config.patience)
-                )
             self._changed.notify_all()
-            is_lost = member.failures >= _MOST_FAILURES
+            is_lost = isinstance(failure, TransientServerError) and (
+                failure.disconnected or member.failures >= _MOST_FAILURES
+            )
         if is_lost and self.has_several:
-            self.lead_back(member, str(failure))
+            self.leave_out(member, str(failure))
 
     def _wait_for(self, member: Member, reason: str) -> None:
         """Until it answers and is proven, or is found to be another model."""
