@@ -3,17 +3,24 @@
 An open question is asked after five solved ones, in plain text; what is right is what the task's
 grader says, and the model's own confidence is the probability of the first token of its answer. A
 claim is asked as the task asks it, without examples and after one of each label, and its answer is
-the likeliest label. A group is a relation of PopQA, or a whole task.
+the likeliest label. A group is a relation of PopQA, or a whole task. Of PopQA only what is trained
+on is asked, as its relations are chosen by what is found here.
+
+::
+
+    $ PYTHONPATH=tests/simulations python -m study.knowledge ./smollm2 --questions popqa,triviaqa
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import click
 
 from saeval.files import write_atomic
 from saeval.stats import auroc_interval, wilson_interval
@@ -23,6 +30,7 @@ from saeval.tasks.format.prompts import write_verification_prompt
 from saeval.tasks.grading.match import matches_gold
 from saeval.tasks.registry import get_task
 from saeval.tasks.types import VERIFICATION_LABELS, Item
+from study.questions import is_trained
 from study.relations import find_relation
 
 SOLVED = (
@@ -102,11 +110,14 @@ class BaseModel:
         self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
         self._model.eval()
 
-    def complete(self, prompts: Sequence[str]) -> Iterator[tuple[str, float]]:
+    def complete(self, prompts: Sequence[str]) -> list[tuple[str, float]]:
         """The line that follows each prompt, greedily, and the probability of its first token."""
+        results: list[tuple[str, float]] = [("", 0.0)] * len(prompts)
+        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
         for start in range(0, len(prompts), _BATCH):
+            places = order[start : start + _BATCH]
             batch = self._tokenizer(
-                list(prompts[start : start + _BATCH]), padding=True, return_tensors="pt"
+                [prompts[place] for place in places], padding=True, return_tensors="pt"
             )
             with self._torch.inference_mode():
                 made = self._model.generate(
@@ -120,8 +131,9 @@ class BaseModel:
             texts = self._tokenizer.batch_decode(
                 made.sequences[:, batch.input_ids.shape[1] :], skip_special_tokens=True
             )
-            for text, probability in zip(texts, first, strict=True):
-                yield text.strip("\n").split("\n")[0].strip(), probability
+            for place, text, probability in zip(places, texts, first, strict=True):
+                results[place] = (text.strip("\n").split("\n")[0].strip(), probability)
+        return results
 
     def label_probabilities(self, prompts: Sequence[Any]) -> list[dict[str, float]]:
         """Of PASS, FAIL and NA after ``LABEL=``; a prompt is text or a conversation."""
@@ -181,45 +193,77 @@ def ask_claims(
     return answers
 
 
-def measure(
-    base: Path,
-    out: Path,
-    *,
-    data_dir: str | None,
-    limit: int,
-    dtype: str,
-    questions: Sequence[str],
-    claims: Sequence[str],
-    on_task: Callable[[str], None],
-) -> list[Knowledge]:
-    """Ask everything; what is known of a task is kept in `out` and not asked again."""
-    model: BaseModel | None = None
-    rows: list[Knowledge] = []
-    for kind, task in [("question", name) for name in questions] + [("claim", n) for n in claims]:
-        kept = out / f"{task}.json"
-        if not kept.is_file():
-            on_task(task)
-            model = model or BaseModel(base, dtype)
-            write_atomic(kept, json.dumps(_measure_task(model, kind, task, data_dir, limit)))
-        rows += [Knowledge(**row) for row in json.loads(kept.read_text(encoding="utf-8"))]
-    return rows
-
-
-def _measure_task(
+def measure_task(
     model: BaseModel, kind: str, task: str, data_dir: str | None, limit: int
-) -> list[dict[str, Any]]:
+) -> list[Knowledge]:
+    """Ask items of one task; `kind` is ``question`` or ``claim``."""
     items = sample_items(load_items(get_task(task), data_dir), seed=1)
     if kind == "question":
-        asked = items[: limit * (4 if task == "popqa" else 1)]
-        found = summarise(ask_questions(model, task, asked), len(SOLVED))
+        if task == "popqa":
+            items = [item for item in items if is_trained(item)]
+        asked = items[: limit * (8 if task == "popqa" else 1)]
+        rows = summarise(ask_questions(model, task, asked), len(SOLVED))
         if any(not item.as_row().get("answers") for item in asked):
-            found += summarise(ask_answerable(model, task, asked), len(SOLVED))
-    else:
-        solved = [
-            next(item for item in items if item.target == label)
-            for label in VERIFICATION_LABELS.names
-        ]
-        asked = [item for item in items if item not in solved][:limit]
-        found = summarise(ask_claims(model, task, asked, ()), 0)
-        found += summarise(ask_claims(model, task, asked[: limit // 2], solved), len(solved))
-    return [asdict(row) for row in found]
+            rows += summarise(ask_answerable(model, task, asked), len(SOLVED))
+        return rows
+    solved = [
+        next(item for item in items if item.target == label) for label in VERIFICATION_LABELS.names
+    ]
+    asked = [item for item in items if item not in solved][:limit]
+    rows = summarise(ask_claims(model, task, asked, ()), 0)
+    return rows + summarise(ask_claims(model, task, asked[: limit // 2], solved), len(solved))
+
+
+def names(text: str) -> list[str]:
+    """Names between commas."""
+    return [name for name in text.split(",") if name]
+
+
+@click.command()
+@click.argument("base", type=click.Path(exists=True, path_type=Path))
+@click.option("--questions", type=names, default="", help="Tasks of open questions.")
+@click.option("--claims", type=names, default="", help="Tasks of fact verification.")
+@click.option(
+    "--limit", default=200, show_default=True, help="Items of each; PopQA has eight times."
+)
+@click.option("--dtype", default="bfloat16", show_default=True)
+@click.option("--data-dir", envvar="SAEVAL_DATA", help="Data sets as local files.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def main(
+    base: Path,
+    questions: list[str],
+    claims: list[str],
+    limit: int,
+    dtype: str,
+    data_dir: str | None,
+    out: Path,
+) -> None:
+    """Measure where BASE knows anything; a task that is in --out is not asked again."""
+    out.mkdir(parents=True, exist_ok=True)
+    model: BaseModel | None = None
+    for kind, tasks in (("question", questions), ("claim", claims)):
+        for task in tasks:
+            kept = out / f"{task}.json"
+            if not kept.is_file():
+                model = model or BaseModel(base, dtype)
+                measured = measure_task(model, kind, task, data_dir, limit)
+                write_atomic(kept, json.dumps([asdict(row) for row in measured], indent=1) + "\n")
+            for row in read_knowledge(kept):
+                print(describe(row), flush=True)
+
+
+def read_knowledge(path: Path) -> list[Knowledge]:
+    """What was found of one task."""
+    return [Knowledge(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def describe(row: Knowledge) -> str:
+    """One line of a Markdown table: group, examples, items, accuracy, AUROC."""
+    low, high = row.accuracy[1:]
+    accuracy = f"{row.accuracy[0]:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
+    auroc = "–" if row.auroc is None else "{:.2f} [{:.2f}, {:.2f}]".format(*row.auroc)
+    return f"| {row.group} | {row.shots} | {row.items} | {accuracy} | {auroc} |"
+
+
+if __name__ == "__main__":
+    main()
