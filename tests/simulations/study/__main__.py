@@ -8,21 +8,24 @@ printed first; the same command goes on where it was broken off.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import click
+from packaging.version import Version
 
 from saeval.command_line import run_command_line
 from saeval.errors import SaevalError
 from saeval.files import Manifest, lock_folder, write_atomic
-from saeval.progress import format_duration
-from saeval.tasks.data.loading import find_data_folder
+from saeval.tasks.data.loading import DATA_VARIABLE, find_data_folder
 from study.page import write_page
 from study.selection import select
 from study.sizes import SIZES
 from study.steps import (
     HARDWARE,
     SYSTEM_PROMPTS,
+    Hardware,
     Step,
     plan_steps,
     read_outcome,
@@ -31,6 +34,9 @@ from study.steps import (
 )
 
 MANIFEST = "study.json"
+OLDEST_VLLM, NEWEST_VLLM = Version("0.22.0"), Version("0.31.0")
+"""Between which TRL 1.16 samples by vLLM beside its training."""
+_SAMPLER = "hardware.vllm."
 _MAY_FAIL = ("power", "frontier", "metacognition")
 """Steps without which the page can be written; it says that they failed."""
 
@@ -65,10 +71,14 @@ def main(
 ) -> None:
     """Run the study and write its page."""
     data = find_data_folder(data_dir)
+    if data is not None:  # for the commands of the steps
+        os.environ[DATA_VARIABLE] = str(data)
     chosen = SIZES[size]
     needed = chosen.grpo_steps * chosen.prompts_per_step
-    selection = select(data, out / "tasks", count=max(8, needed // 3))
-    steps = plan_steps(out, chosen, selection, HARDWARE[hardware], base=base, data_dir=data)
+    selection = select(data, out / "tasks", count=max(8, needed // 3), wide=size != "small")
+    steps = plan_steps(
+        out, chosen, selection, HARDWARE[hardware], base=base, has_data=data is not None
+    )
     print_plan(out, size, steps, has_data=data is not None)
     if dry_run:
         return
@@ -95,10 +105,29 @@ def print_plan(out: Path, size: str, steps: list[Step], *, has_data: bool) -> No
         click.echo("No real data (--data-dir or SAEVAL_DATA): made-up tasks only.")
     left = [step for step in steps if read_outcome(out, step) is None]
     for step in steps:
-        state = format_duration(step.seconds) if step in left else "finished"
+        state = minutes(step.seconds) if step in left else "finished"
         click.echo(f"{step.name:<22}{state:>10}  {step.command}")
-    total = format_duration(sum(step.seconds for step in left))
+    total = minutes(sum(step.seconds for step in left))
     click.echo(f"{size}: {total} expected on two quiet cores or one GPU; the same command resumes")
+
+
+def find_hardware(name: str) -> Hardware:
+    """What the study runs on; without vLLM as TRL's sampler where TRL does not know the version."""
+    hardware = HARDWARE[name]
+    try:
+        installed = Version(Version(version("vllm")).base_version)
+    except PackageNotFoundError:  # the plan can be looked at all the same
+        return hardware
+    if name == "cpu" or OLDEST_VLLM <= installed <= NEWEST_VLLM:
+        return hardware
+    click.echo(f"TRL does not know vLLM {installed}: transformers samples the completions.")
+    kept = tuple(change for change in hardware.training if not change.startswith(_SAMPLER))
+    return replace(hardware, training=kept)
+
+
+def minutes(seconds: float) -> str:
+    """As a plan shows them."""
+    return f"{seconds / 60:.1f} min"
 
 
 def check_hardware(hardware: str) -> None:
@@ -150,7 +179,7 @@ def run(out: Path, step: Step) -> None:
         return
     click.echo(f"\n== {step.name}\n{step.command}")
     outcome = run_step(out, step)
-    click.echo(f"== {step.name}: {format_duration(outcome.seconds)}")
+    click.echo(f"== {step.name}: {minutes(outcome.seconds)}")
     if outcome.exit_code and step.name not in _MAY_FAIL:
         raise SaevalError(f"the step {step.name} failed with exit code {outcome.exit_code}")
 

@@ -31,7 +31,7 @@ from saeval.tasks.grading.match import matches_gold
 from saeval.tasks.registry import get_task
 from saeval.tasks.types import VERIFICATION_LABELS, Item
 from study.questions import is_trained
-from study.relations import find_relation
+from study.relations import RELATIONS, find_relation
 
 SOLVED = (
     ("What is the capital of Portugal?", "Lisbon"),
@@ -199,9 +199,14 @@ def measure_task(
     """Ask items of one task; `kind` is ``question`` or ``claim``."""
     items = sample_items(load_items(get_task(task), data_dir), seed=1)
     if kind == "question":
+        asked = items[:limit]
         if task == "popqa":
-            items = [item for item in items if is_trained(item)]
-        asked = items[: limit * (8 if task == "popqa" else 1)]
+            asked = sample_items(
+                items,
+                limit=limit * len(RELATIONS) // 2,
+                group_of=lambda item: find_relation(item.as_row()["question"]),
+                accept=is_trained,
+            )
         rows = summarise(ask_questions(model, task, asked), len(SOLVED))
         if any(not item.as_row().get("answers") for item in asked):
             rows += summarise(ask_answerable(model, task, asked), len(SOLVED))
@@ -223,9 +228,7 @@ def names(text: str) -> list[str]:
 @click.argument("base", type=click.Path(exists=True, path_type=Path))
 @click.option("--questions", type=names, default="", help="Tasks of open questions.")
 @click.option("--claims", type=names, default="", help="Tasks of fact verification.")
-@click.option(
-    "--limit", default=200, show_default=True, help="Items of each; PopQA has eight times."
-)
+@click.option("--limit", default=200, show_default=True, help="Of each; half as many per relation.")
 @click.option("--dtype", default="bfloat16", show_default=True)
 @click.option("--data-dir", envvar="SAEVAL_DATA", help="Data sets as local files.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)

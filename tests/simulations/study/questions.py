@@ -81,7 +81,7 @@ def write_tables(folder: Path, items: Sequence[Item], relations: Sequence[str]) 
 
 @click.command()
 @click.option("--knowledge", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--data-dir", type=click.Path(exists=True), required=True)
+@click.option("--data-dir", envvar="SAEVAL_DATA", type=click.Path(exists=True), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(knowledge: Path, data_dir: str, out: Path) -> None:
     """Write the tables, and a task file for each by ``saeval tasks new``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _OTHER = "other"
-_RELATIONS = {
+RELATIONS = {
     "sport": r"What sport does .+ play\?",
     "country": r"In what country is .+\?",
     "place of birth": r"In what city was .+ born\?",
@@ -34,5 +34,5 @@ def find_relation(question: str) -> str:
     ('sport', 'other')
     """
     return next(
-        (name for name, pattern in _RELATIONS.items() if re.fullmatch(pattern, question)), _OTHER
+        (name for name, pattern in RELATIONS.items() if re.fullmatch(pattern, question)), _OTHER
     )

@@ -33,7 +33,7 @@ KNOWN, KNOWN_TRAIN = "popqa_known.yaml", "popqa_known_train.yaml"
 """Task files of the relations that the base knows something of, made by `study.questions`."""
 
 
-def select(data_dir: Path | None, tasks: Path, count: int) -> Selection:
+def select(data_dir: Path | None, tasks: Path, count: int, *, wide: bool) -> Selection:
     """The tasks of a study.
 
     Parameters
@@ -44,6 +44,8 @@ def select(data_dir: Path | None, tasks: Path, count: int) -> Selection:
         Folder of the task files that the study makes.
     count
         Items of a source to train on.
+    wide
+        Whether to ask further tasks, of which the base knows little.
     """
     if data_dir is None:
         return Selection(
@@ -55,10 +57,18 @@ def select(data_dir: Path | None, tasks: Path, count: int) -> Selection:
         )
     main = str(tasks / KNOWN)
     return Selection(
-        questions=("popqa", "selfaware", "kuq", "triviaqa", "simpleqa", "nq_open"),
-        claims=("fever", "vitaminc", "climatefever", "factworld"),
+        questions=(
+            "popqa",
+            "triviaqa",
+            "selfaware",
+            *(("kuq", "simpleqa", "nq_open") if wide else ()),
+        ),
+        claims=("vitaminc", "climatefever", *(("fever", "factworld") if wide else ())),
         main=main,
-        compared=(main, "selfaware", "triviaqa", "vitaminc", "climatefever", "fever", "retention"),
+        compared=(
+            *(main, "selfaware", "vitaminc", "climatefever", "retention"),
+            *(("triviaqa", "fever") if wide else ()),
+        ),
         sources=(
             f"[{{task: {tasks / KNOWN_TRAIN}, split: test, weight: 2}}, "
             f"{{task: kuq, split: test, count: {count}, weight: 1}}]"

@@ -96,7 +96,7 @@ def plan_steps(
     hardware: Hardware,
     *,
     base: Path | None,
-    data_dir: Path | None,
+    has_data: bool,
 ) -> list[Step]:
     """All steps in their order.
 
@@ -108,14 +108,13 @@ def plan_steps(
         How much, of what, on what.
     base
         Another base than SmolLM2-135M-Instruct.
-    data_dir
-        Folder of real data sets, if there is one.
+    has_data
+        Whether there are real data sets; the commands find them by ``SAEVAL_DATA``.
     """
     rates, model = hardware.rates, base or out / "base"
     warm_up, grpo = out / "warm-up", out / "grpo"
-    data = () if data_dir is None else ("--data-dir", str(data_dir))
     chat = ("--apply-chat-template", "--gen-kwargs", f"max_gen_toks={size.response_tokens}")
-    asked = (*chat, *data, *hardware.asking, "--quiet", "--brief")
+    asked = (*chat, *hardware.asking, "--quiet", "--brief")
     steps = []
     if base is None:
         arguments = ("saeval.trainer.study.base_model", "--out", str(model))
@@ -125,32 +124,37 @@ def plan_steps(
     steps.append(
         Step(
             "knowledge",
-            (*knowledge, *data, "--out", str(out / "knowledge")),
+            (*knowledge, "--out", str(out / "knowledge")),
             rates.start
             + size.knowledge_items
-            * ((len(selection.questions) + 7) * rates.short + 2 * len(selection.claims) * rates.long),
+            * (
+                (len(selection.questions) + 7) * rates.short
+                + 2 * len(selection.claims) * rates.long
+            ),
         )
     )
-    if data_dir is not None:
-        arguments = ("study.questions", "--knowledge", str(out / "knowledge"), *data)
+    if has_data:
+        arguments = ("study.questions", "--knowledge", str(out / "knowledge"))
         steps.append(Step("questions", (*arguments, "--out", str(out / "tasks")), rates.start))
     steps.append(
         Step(
             "warm-up",
             (
                 *("saeval.trainer", "run", "format-warm-up", "--base", str(model)),
-                *("--out", str(warm_up), f"optimisation.steps={size.warm_up_steps}"),
-                *("evaluation.items=4", *(change for change in hardware.training[1:])),
+                *("--out", str(out / "format"), f"optimisation.steps={size.warm_up_steps}"),
+                "evaluation.items=4",
             ),
             rates.start + 8 * size.warm_up_steps * rates.taught + 16 * rates.long,
         )
     )
+    merged = ("study.merge", "--adapter", str(out / "format"), "--out", str(warm_up))
+    steps.append(Step("merge", merged, rates.start))
     steps.append(
         Step(
             "grpo",
             (
                 *("saeval.trainer", "run", "recommended-questions", "--base", str(warm_up)),
-                *("--out", str(grpo), *data, f"data.sources={selection.sources}"),
+                *("--out", str(grpo), f"data.sources={selection.sources}"),
                 *("prompt.chat_template=true", f"optimisation.steps={size.grpo_steps}"),
                 f"optimisation.prompts_per_step={size.prompts_per_step}",
                 f"optimisation.group_size={size.group_size}",
@@ -162,7 +166,9 @@ def plan_steps(
             2 * rates.start + size.completions * rates.completion,
         )
     )
-    n_long = sum(task in ("fever", "vitaminc", "climatefever", "retention") for task in selection.compared)
+    n_long = sum(
+        task in ("fever", "vitaminc", "climatefever", "retention") for task in selection.compared
+    )
     n_short = len(selection.compared) - n_long
     steps.append(
         Step(
