@@ -135,6 +135,11 @@ class EngineConfig:
         Further arguments of lm-eval's model class, such as ``tensor_parallel_size``.
     server
         How a model behind a server is asked; the other settings are the server's own affair.
+    replicas
+        Copies of the engine that answer together, as actors of Ray; each has GPUs or a share of
+        the CPUs for itself. No answer depends on their number.
+    ray
+        ``host:port`` of a running cluster of Ray, or ``auto``; None for this machine.
     """
 
     name: str = "auto"
@@ -144,6 +149,13 @@ class EngineConfig:
     threads: int = 0
     model_args: Mapping[str, Any] = field(default_factory=dict)
     server: ServerConfig = ServerConfig()
+    replicas: int = 1
+    ray: str | None = None
+
+    @property
+    def is_replicated(self) -> bool:
+        """Whether Ray runs the engine."""
+        return self.replicas > 1 or self.ray is not None
 
 
 ANSWERING_DEFAULTS = {
@@ -167,6 +179,8 @@ LOADING_DEFAULTS = {
     "batch_size": 0,
     "threads": 0,
     "model_args": None,
+    "replicas": 1,
+    "ray": None,
 }
 """Options that a server decides for itself, and their defaults."""
 
@@ -199,6 +213,8 @@ def to_engine_options(config: EngineConfig) -> dict[str, Any]:
         "batch_size": config.batch_size,
         "threads": config.threads,
         "model_args": _join_settings(config.model_args),
+        "replicas": config.replicas,
+        "ray": config.ray,
     }
 
 

@@ -28,6 +28,8 @@ _DRAWING = ("temperature", "top_p", "top_k", "min_p")
 """Generation settings that only matter where tokens are drawn."""
 _FORBIDDEN = ("trust_remote_code", "pretrained", "peft", "lora_local_path")
 """Arguments of a model class that a model argument decides."""
+DATA_PARALLEL = "data_parallel_size"
+"""The argument of a model class that says how many replicas there are."""
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -57,6 +59,8 @@ class EngineOptions(TypedDict, total=False):
     batch_size: int
     threads: int
     model_args: Mapping[str, Any]
+    replicas: int
+    ray: str | None
     concurrency: int
     request_timeout: float
     patience: float
@@ -128,13 +132,30 @@ def to_engine_config(options: Mapping[str, Any]) -> EngineConfig:
     server = {
         field.name: options[field.name] for field in fields(ServerConfig) if field.name in options
     }
-    names = ("device", "dtype", "batch_size", "threads", "model_args")
+    names = ("device", "dtype", "batch_size", "threads", "model_args", "replicas", "ray")
     given = {name: options[name] for name in names if name in options}
     if "engine" in options:
         given["name"] = options["engine"]
     config = replace(config, **given, server=replace(config.server, **server))
     check_model_args(config.model_args)
-    return config
+    return _with_replicas(config)
+
+
+def _with_replicas(config: EngineConfig) -> EngineConfig:
+    """vLLM's and lm-eval's own word for replicas is one of ours, too."""
+    if not isinstance(config.replicas, int) or config.replicas < 1:
+        raise InputError(f"--replicas: must be a whole number from 1, found {config.replicas!r}")
+    if (count := config.model_args.get(DATA_PARALLEL)) is None:
+        return config
+    if not isinstance(count, int) or count < 1:
+        raise InputError(f"--model-args: {DATA_PARALLEL} must be a whole number, found {count!r}")
+    if config.replicas not in (1, count):
+        raise InputError(
+            f"--replicas {config.replicas}: --model-args {DATA_PARALLEL}={count} says another "
+            "number of the same; leave that out"
+        )
+    others = {name: value for name, value in config.model_args.items() if name != DATA_PARALLEL}
+    return replace(config, replicas=count, model_args=others)
 
 
 def to_stats_config(options: Mapping[str, Any], seed: int) -> StatsConfig:

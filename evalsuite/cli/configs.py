@@ -80,6 +80,8 @@ def to_engine_config(options: Mapping[str, Any]) -> EngineConfig:
         batch_size=options["batch_size"],
         threads=options["threads"],
         model_args=model_args,
+        replicas=options["replicas"],
+        ray=options["ray"],
         server=ServerConfig(
             concurrency=options["concurrency"],
             request_timeout=options["request_timeout"],

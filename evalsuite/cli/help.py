@@ -18,7 +18,10 @@ _GROUPS = {
     ),
     "Statistics": ("level", "equivalence_margin", "replicates", "aa", "price", "judge", "jobs"),
     "Verdict": ("until_decided", "looks", "among", "allow_inconclusive", "allow_missing", "strict"),
-    "Models": ("engine", "model_args", "device", "dtype", "batch_size", "threads", "cache"),
+    "Models": (
+        *("engine", "model_args", "device", "dtype", "batch_size", "threads", "replicas", "ray"),
+        "cache",
+    ),
     "Servers": ("concurrency", "request_timeout", "patience", "max_response_mb"),
     "Output": ("out", "file_format", "json", "brief", "quiet", "github", "help"),
 }
@@ -28,6 +31,7 @@ _RARE = frozenset({
     "label_probabilities", "no_plain", "seed", "allow_mismatch", "level", "replicates", "aa",
     "equivalence_margin", "price", "judge", "jobs", "file_format",
     "looks", "among", "model_args", "device", "dtype", "batch_size", "threads",
+    "replicas", "ray",
     *_GROUPS["Servers"],
 })  # fmt: skip
 """What ``--help`` names, and ``--help-all`` explains."""

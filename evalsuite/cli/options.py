@@ -190,6 +190,19 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             help="CPU threads.  [default: 1 for a small model, else all cores]",
         ),
         click.option(
+            "--replicas",
+            metavar="N",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Copies of the model that answer together, as actors of Ray.",
+        ),
+        click.option(
+            "--ray",
+            metavar="HOST:PORT",
+            help="A running cluster of Ray for the replicas, or auto.  [default: this machine]",
+        ),
+        click.option(
             "--concurrency",
             type=click.IntRange(min=1),
             default=16,

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from saeval.errors import InputError
 from saeval.evalsuite.config import (
@@ -50,7 +50,6 @@ _PLACEMENT = frozenset(
     {
         "tensor_parallel_size",
         "pipeline_parallel_size",
-        "data_parallel_size",
         "gpu_memory_utilization",
         "kv_cache_memory_bytes",
         "max_num_seqs",
@@ -115,7 +114,24 @@ def get_engine(name: str) -> EngineClass:
 
 def load_engine(model: AskableModel, adapters: Sequence[Path], config: EngineConfig) -> Engine:
     """Load a base model with the adapters that will be asked for, or connect to a server."""
-    return engine_class(model, config)(model, adapters, config)
+    make = engine_class(model, config)
+    if is_replicated(model, config):
+        from saeval.evalsuite.engines.replicas.engine import ReplicatedEngine
+
+        return ReplicatedEngine(make, model, adapters, config)
+    return make(model, adapters, config)
+
+
+def is_replicated(model: AskableModel, config: EngineConfig) -> TypeGuard[LocalModel]:
+    """Whether Ray runs copies of the engine of this model."""
+    return config.is_replicated and isinstance(model, LocalModel)
+
+
+def loads_adapters_when_asked(model: AskableModel, config: EngineConfig) -> bool:
+    """Whether the base can be scored before any adapter is there; a replica sees to that itself."""
+    return is_replicated(model, config) or getattr(
+        engine_class(model, config), "loads_adapters_when_asked", False
+    )
 
 
 def engine_class(model: AskableModel, config: EngineConfig) -> EngineClass:
@@ -135,13 +151,18 @@ def resolve_engine_config(config: EngineConfig) -> EngineConfig:
     import torch
 
     device = config.device
+    if config.is_replicated:
+        from saeval.evalsuite.engines.replicas.placement import check_placement, device_of_cluster
+
+        require_extra("ray", "ray")
+        if device == "auto" and config.ray is not None:
+            device = device_of_cluster(config.ray)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"--device {device}: torch cannot use it here ({reason})") from error
+    if config.ray is None:
+        _check_device(device)
+    if config.is_replicated:
+        check_placement(replace(config, device=device))
     if config.dtype != "auto" and not isinstance(getattr(torch, config.dtype, None), torch.dtype):
         raise InputError(f"--dtype {config.dtype}: no such type; give float32, bfloat16 or float16")
     on_cpu = device == "cpu"
@@ -163,6 +184,16 @@ def resolve_engine_config(config: EngineConfig) -> EngineConfig:
         dtype="float32" if config.dtype == "auto" and on_cpu else config.dtype,
         batch_size=config.batch_size or (16 if on_cpu else 64),
     )
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--device {device}: torch cannot use it here ({reason})") from error
 
 
 def configure_engine(config: EngineConfig, models: Iterable[AskableModel]) -> EngineConfig:

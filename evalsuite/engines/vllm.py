@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saeval.errors import InputError, ModelError
+from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.quiet import quiet_libraries
@@ -65,12 +65,6 @@ class VLLMEngine:
     loads_adapters_when_asked = True
 
     def __init__(self, model: LocalModel, adapters: Sequence[Path], config: EngineConfig) -> None:
-        if config.model_args.get("data_parallel_size", 1) != 1:
-            raise InputError(
-                "--model-args data_parallel_size: serve the model with `vllm serve … "
-                "--data-parallel-size N` and name it as http://host:port/v1#model; see "
-                "docs/how-to/choose-an-engine.md"
-            )
         quiet_libraries()
         for name, value in _ON_CPU.items() if config.device == "cpu" else ():
             os.environ.setdefault(name, value)

@@ -21,7 +21,9 @@ from saeval.evalsuite.engines.adapter_check import (
 )
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.engines.openai_api import ServerEngine
-from saeval.evalsuite.engines.registry import engine_class, load_engine
+from saeval.evalsuite.engines.registry import load_engine, loads_adapters_when_asked
+from saeval.evalsuite.engines.replicas.engine import ReplicatedEngine
+from saeval.evalsuite.engines.replicas.proof import ReplicasProof
 from saeval.evalsuite.models.types import ServedModel
 from saeval.evalsuite.run.tasks import build_probe_request
 from saeval.evalsuite.store.run_folder import (
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from saeval.evalsuite.run.runner import Run
 
 _PROBES = 4
-_LAZY = "loads_adapters_when_asked"
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ def proven_engine(
     served: ServedScores,
     on_phase: Callable[[str], None],
     on_engine: Callable[[Engine], None],
-) -> Iterator[tuple[Engine, EngineProof]]:
+) -> Iterator[tuple[Engine, EngineProof | ReplicasProof]]:
     """The engine of runs that share a base, and what it was proven to be."""
     model = group[0].model
     adapters = list(dict.fromkeys(run.model.adapter for run in group if run.model.adapter))
     alone = served.first_of(model.argument)
-    if adapters and not getattr(engine_class(model, engine_config), _LAZY, False):
+    if adapters and not loads_adapters_when_asked(model, engine_config):
         base = load_engine(model, [], engine_config)
         try:
             alone = label_scores(base, _probes(group[0], base)(None))
@@ -81,18 +82,23 @@ def proven_engine(
     on_phase("load")
     try:
         on_engine(engine)
+        probes, own_base = _probes(group[0], engine), needs_own_base(group[0])
         if isinstance(engine, ServerEngine):
-            engine.admit(served.scores[model.argument], _probes(group[0], engine))
-        proof = EngineProof(
-            engine,
-            adapters,
-            _probes(group[0], engine),
-            engine_config.dtype,
-            alone=alone,
-            own_base=needs_own_base(group[0]),
-            ends=not isinstance(model, ServedModel) or model.argument in served.again,
-            moved=served.moved(model.argument),
-        )
+            engine.admit(served.scores[model.argument], probes)
+        proof: EngineProof | ReplicasProof
+        if isinstance(engine, ReplicatedEngine):
+            proof = engine.prove(probes, engine_config.dtype, own_base=own_base)
+        else:
+            proof = EngineProof(
+                engine,
+                adapters,
+                probes,
+                engine_config.dtype,
+                alone=alone,
+                own_base=own_base,
+                ends=not isinstance(model, ServedModel) or model.argument in served.again,
+                moved=served.moved(model.argument),
+            )
         on_phase("prove")
         yield engine, proof
     finally:
@@ -106,7 +112,7 @@ def needs_own_base(run: Run) -> bool:
 
 
 def check_end(
-    proof: EngineProof,
+    proof: EngineProof | ReplicasProof,
     adapter: Path | None,
     files: Mapping[str, PredictionFile],
     sizes: Mapping[str, int],

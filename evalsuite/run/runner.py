@@ -14,6 +14,8 @@ from saeval.evalsuite.engines.adapter_check import EngineProof
 from saeval.evalsuite.engines.base import Engine
 from saeval.evalsuite.engines.openai_api import ServerEngine
 from saeval.evalsuite.engines.registry import engine_identity
+from saeval.evalsuite.engines.replicas.engine import ReplicatedEngine
+from saeval.evalsuite.engines.replicas.proof import ReplicasProof
 from saeval.evalsuite.models.types import AskableModel, LocalModel
 from saeval.evalsuite.run.invalid_answers import (
     FIRST_ANSWERS,
@@ -155,14 +157,14 @@ def _answer_open_runs(
         clock = _Clock()
         with proven_engine(group, engine_config, served, clock.lap, on_engine) as (engine, proof):
             bars.hide(loading)
+            notes = _Notes(engine, progress)
             for run in group:
-                shown = _Shown(run, engine_config, bars, bar_of[run.folder], progress)
+                shown = _Shown(run, notes, engine_config, bars, bar_of[run.folder], progress)
                 _answer_run(run, engine, proof, engine_config, cache, clock, shown)
                 # A terminal cuts off what is below its last line: the run at work stays on top.
                 if len(open_runs) > _BARS_KEPT:
                     bars.hide(bar_of[run.folder])
-        for note in getattr(engine, "notes", ()):
-            progress.log(note)
+        notes.log_new()
 
 
 def log_throughput(run: Run, progress: Progress) -> None:
@@ -182,7 +184,7 @@ def log_throughput(run: Run, progress: Progress) -> None:
 def _answer_run(
     run: Run,
     engine: Engine,
-    proof: EngineProof,
+    proof: EngineProof | ReplicasProof,
     engine_config: EngineConfig,
     cache: Path | None,
     clock: _Clock,
@@ -225,18 +227,47 @@ def _answer_run(
                 items=shown.items,
                 from_cache=n_from_cache,
                 seconds=clock.seconds,
-                **_of_servers(engine),
+                **_circumstances(engine, shown.end_notes()),
             )
             add_session(run.folder, session)
+
+
+class _Notes:
+    """What an engine has to say, logged as it comes; `status` stands beside the bar."""
+
+    def __init__(self, engine: Engine, progress: Progress) -> None:
+        self._engine = engine
+        self._progress = progress
+        self._n_logged = 0
+
+    @property
+    def status(self) -> str:
+        return getattr(self._engine, "status", "")
+
+    def log_new(self) -> list[str]:
+        """Log what has been noted since the last time, and give it back."""
+        new = list(getattr(self._engine, "notes", ())[self._n_logged :])
+        self._n_logged += len(new)
+        for note in new:
+            self._progress.log(note)
+        return new
 
 
 class _Shown:
     """What people see of a run: how far it is, and why its answers cannot be parsed."""
 
     def __init__(
-        self, run: Run, engine_config: EngineConfig, bars: Bars, bar: int, progress: Progress
+        self,
+        run: Run,
+        notes: _Notes,
+        engine_config: EngineConfig,
+        bars: Bars,
+        bar: int,
+        progress: Progress,
     ) -> None:
         self.items = 0
+        self._notes = notes
+        self._noted: list[str] = []
         self._run = run
         self._identity = run.manifest(engine_config).identity
         self._bars = bars
@@ -251,13 +282,21 @@ class _Shown:
         self.items += 1
         self._answers += len(answers)
         self._invalid += sum(answer.status == "invalid" for answer in answers)
+        self._noted += self._notes.log_new()
         if self._answers:
-            self._bars.note(self._bar, f"{self._invalid / self._answers:.0%} invalid so far")
+            status = f", {self._notes.status}" if self._notes.status else ""
+            invalid = f"{self._invalid / self._answers:.0%} invalid so far"
+            self._bars.note(self._bar, invalid + status)
         self._bars.advance(self._bar)
         if len(self._first) < FIRST_ANSWERS:
             self._first += answers
             if len(self._first) >= FIRST_ANSWERS:
                 self._explain(task)
+
+    def end_notes(self) -> list[str]:
+        """All that the engine noted during the run."""
+        self._noted += self._notes.log_new()
+        return self._noted
 
     def end_task(self, task: LoadedTask) -> None:
         """Say what is to be said of a task too short for its first answers."""
@@ -274,11 +313,11 @@ class _Shown:
             self._progress.log(sentence)
 
 
-def _of_servers(engine: Engine) -> dict[str, Any]:
-    """What several servers of one model did, and which were left out."""
-    if not isinstance(engine, ServerEngine) or not engine.pool.has_several:
-        return {}
-    return {"servers": engine.pool.take_counts(), "notes": engine.notes}
+def _circumstances(engine: Engine, noted: list[str]) -> dict[str, Any]:
+    """What several servers or replicas of one model did, and which were left out or lost."""
+    if isinstance(engine, ServerEngine) and engine.pool.has_several:
+        return {"servers": engine.pool.take_counts(), "notes": engine.notes}
+    return {"notes": noted} if noted and isinstance(engine, ReplicatedEngine) else {}
 
 
 def _open_cache(

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import overload
 
 from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Engine, Request
@@ -64,12 +66,17 @@ def answer_task(
     n_from_cache = 0
     if kept and not left:
         return n_from_cache
+    # Who takes requests as it goes needs no limit on how many are made at once.
+    is_stream = getattr(engine, "streams", False) and cache is None
+    most = len(left) if is_stream else REQUESTS_PER_CALL
     with file.open() as append:
         while left and (n_next := n_next_items(task)) != 0:
-            n_items = min(n_next or REQUESTS_PER_CALL, REQUESTS_PER_CALL)
+            n_items = min(n_next or most, most)
             size = math.ceil(n_items / engine.batch_size) * engine.batch_size
             indices, left = left[:size], left[size:]
-            requests = [build_request(task, index, engine, config, adapter) for index in indices]
+            requests: Sequence[Request] = _Requests(task, indices, engine, config, adapter)
+            if not is_stream:
+                requests = list(requests)
             if cache is not None:
                 known, requests = _split_by_cache(task, cache, requests, config, engine.batch_size)
                 n_from_cache += len(known)
@@ -84,6 +91,31 @@ def answer_task(
                 if new:
                     on_item(new)
     return n_from_cache
+
+
+@dataclass(frozen=True)
+class _Requests(Sequence[Request]):
+    """The requests of some documents, each made when it is looked at."""
+
+    task: LoadedTask
+    indices: Sequence[int]
+    engine: Engine
+    config: RunConfig
+    adapter: Path | None
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, at: int) -> Request: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Request]: ...
+
+    def __getitem__(self, at: int | slice) -> Request | Sequence[Request]:
+        if isinstance(at, slice):
+            return replace(self, indices=self.indices[at])
+        return build_request(self.task, self.indices[at], self.engine, self.config, self.adapter)
 
 
 def count_unanswered(task: LoadedTask, folder: Path, samples: int) -> int:

@@ -72,8 +72,8 @@ class ModelSource(_Facts):
 class Session(_Facts):
     """What one process did, and the seconds that each phase took.
 
-    Where several servers share a model, `servers` says how many items each answered, and `notes`
-    which was left out and why.
+    Where several servers share a model, `servers` says how many items each answered; `notes` are
+    sentences on servers left out and replicas lost.
     """
 
     items: int
