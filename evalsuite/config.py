@@ -12,8 +12,8 @@ from saeval.tasks.registry import typed_task
 
 FileFormat = Literal["jsonl", "parquet"]
 """Of the answers of finished tasks in a run folder; no answer depends on it."""
-_OF_HARNESS = ("num_fewshot", "fewshot_as_multiturn")
-"""Settings of lm-eval's tasks; not in the identity of a run that does not give them."""
+_OF_EXAMPLES = ("num_fewshot", "fewshot_as_multiturn")
+"""Settings of worked examples; not in the identity of a run that does not give them."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,9 @@ class RunConfig:
     system
         System prompt, or None.
     num_fewshot, fewshot_as_multiturn
-        Of tasks of lm-eval: solved examples in a prompt, None for the task's own number; and
-        whether they are turns of a conversation, None for so where a chat template is applied.
+        Worked examples in a prompt, None for the number of a task of lm-eval and none in saeval's
+        own; and whether they are turns of a conversation, None for so where a chat template is
+        applied.
     include_path
         Folder of further tasks for lm-eval, whose code may run.
     label_probabilities
@@ -79,17 +80,11 @@ class RunConfig:
             "samples": self.samples,
             "chat_template": self.apply_chat_template,
             "system": self.system,
-            **{name: value for name in _OF_HARNESS if (value := getattr(self, name)) is not None},
+            **{name: value for name in _OF_EXAMPLES if (value := getattr(self, name)) is not None},
             **({} if self.label_probabilities else {"label_probabilities": False}),
             **({"again": True} if self.again else {}),
             **({"shuffled": True} if self.shuffled else {}),
         }
-
-    def given_harness_options(self) -> str:
-        """Options that only lm-eval's tasks have, as a person types them; empty if none is."""
-        return list_given_options(
-            to_run_options(self), dict.fromkeys((*_OF_HARNESS, "include_path"))
-        )
 
 
 @dataclass(frozen=True)
@@ -236,7 +231,7 @@ def options_of_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
     if (generation := identity.get("generation")) is not None:
         options["gen_kwargs"] = _join_settings(generation)
     names = {"samples": "samples", "chat_template": "apply_chat_template", "system": "system"}
-    names |= {name: name for name in (*_OF_HARNESS, "label_probabilities")}
+    names |= {name: name for name in (*_OF_EXAMPLES, "label_probabilities")}
     return options | {option: identity[name] for name, option in names.items() if name in identity}
 
 
@@ -250,7 +245,7 @@ def format_options(options: Mapping[str, Any]) -> str:
         **LOADING_DEFAULTS,
     }.items():
         value = options.get(name, default)
-        if value == default or not (value or value is False or name in _OF_HARNESS):
+        if value == default or not (value or value is False or name in _OF_EXAMPLES):
             continue
         option = f"--{'no-' if value is False else ''}{name.replace('_', '-')}"
         text = ",".join(map(typed_task, value)) if isinstance(value, tuple) else str(value)

@@ -144,7 +144,7 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             "--num-fewshot",
             metavar="N",
             type=click.IntRange(min=0),
-            help="Solved examples in a prompt of lm-eval's tasks.  [default: the task's own]",
+            help="Worked examples before a question.  [default: none; lm-eval's tasks: their own]",
         ),
         click.option(
             "--fewshot-as-multiturn/--no-fewshot-as-multiturn",

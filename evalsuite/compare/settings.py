@@ -126,10 +126,15 @@ def _compare_task(
             "version",
             f"task {task} is version {there['version']} there and version {now['version']} {here}",
         )
-    if differs("num_fewshot"):
-        old, new = there["num_fewshot"], now["num_fewshot"]
-        text = f"task {task} has {old} examples there and {new} {here}"
-        add("num_fewshot", text, f"give --num-fewshot {old}")
+    counts = _count_examples(there), _count_examples(now)
+    if None not in counts and counts[0] != counts[1]:
+        text = f"task {task} has {counts[0]} examples there and {counts[1]} {here}"
+        fewer = f"give --num-fewshot {counts[0]}" if counts[0] else "leave out --num-fewshot"
+        differences.append(
+            DifferentSetting(
+                text, fewer, task=task, name="num_fewshot", there=counts[0], now=counts[1]
+            )
+        )
     elif differs("lm_eval"):
         add("lm_eval", f"lm-eval is {there['lm_eval']} there and {now['lm_eval']} {here}")
     elif differs("prompt"):
@@ -152,6 +157,14 @@ def _compare_task(
             )
         )
     return differences
+
+
+def _count_examples(task: Settings) -> int | None:
+    """Worked examples in a prompt; None where that is not known."""
+    given: int | None = task.get("num_fewshot")
+    # A task of saeval's own without any does not say so.
+    is_own = task.get("prompt") is not None and task.get("lm_eval") is None
+    return 0 if given is None and is_own else given
 
 
 def _join(generation: Settings) -> str:

@@ -180,7 +180,16 @@ def _about_answers(run: Run, tasks: Sequence[LoadedTask], config: RunConfig) -> 
         "pairwise": build_pairwise_items(answers, config.seed),
     }
     names = tuple(name for name, items in made.items() if items)
-    about = replace(config, tasks=names, answers=_files(run, tasks), limit=None, per_label=None)
+    # The tasks about answers have no worked examples.
+    about = replace(
+        config,
+        tasks=names,
+        answers=_files(run, tasks),
+        limit=None,
+        per_label=None,
+        num_fewshot=None,
+        fewshot_as_multiturn=None,
+    )
     return Run(run.model, run.folder.parent / ABOUT_ANSWERS, tuple(load_tasks(about)), config)
 
 

@@ -38,8 +38,6 @@ def load_foreign_tasks(
             raise InputError(
                 f"--per-label: lm-eval's tasks ({', '.join(names)}) have no labels; use --limit"
             )
-        if config.fewshot_as_multiturn and not config.apply_chat_template:
-            raise InputError("--fewshot-as-multiturn: has no effect without --apply-chat-template")
         from saeval.tasks.lm_eval.generated import is_generated
 
         harness = None

@@ -15,6 +15,7 @@ import numpy as np
 from saeval.errors import InputError
 from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.engines.base import Engine, Request
+from saeval.evalsuite.run.worked_examples import ShownExamples, check_example_options, show_examples
 from saeval.evalsuite.store.hashing import hash_document, hash_text
 from saeval.evalsuite.store.manifest import TaskFacts
 from saeval.evalsuite.store.prediction import Key, Prediction, ShownDocument, Usage
@@ -48,7 +49,7 @@ class LoadedTask:
     """A harness task with the documents of the sample.
 
     The first `sequential` of shuffled documents are of clusters drawn in proportion to size.
-    `group` is what it was asked for as a part of, if anything.
+    `group` is what it was asked for as a part of, if anything. `examples` stand before questions.
     """
 
     name: str
@@ -56,6 +57,7 @@ class LoadedTask:
     documents: tuple[dict[str, Any], ...]
     sequential: int = 0
     group: str | None = None
+    examples: ShownExamples | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -98,7 +100,16 @@ class LoadedTask:
             documents=hash_text("".join(self.hash_of(d) for d in self.documents)),
             **own_content(self.name),
             generation=dict(self.generation),
+            **self._shown,
         )
+
+    @property
+    def _shown(self) -> dict[str, Any]:
+        """For the manifest: how many worked examples there are, and whether they are turns."""
+        if self.examples is None:
+            return {}
+        turns = self.examples.turns
+        return {"num_fewshot": len(turns), "fewshot_as_multiturn": self.examples.multiturn}
 
     def speaker(self) -> dict[str, Any]:
         """What of it decides an answer beside the prompt, for the cache."""
@@ -112,6 +123,11 @@ class LoadedTask:
         self, document: dict[str, Any], config: RunConfig, chat_template: ChatTemplate | None
     ) -> str:
         """What a model is shown of a document; `chat_template` where it is to be used."""
+        if self.examples is not None:
+            text: str = self.harness_task.doc_to_text(document)
+            if config.apply_chat_template and chat_template is not None:
+                messages = self.examples.as_messages(text, config.system)
+                return str(chat_template(messages, add_generation_prompt=True))
         prompt: str = self.harness_task.fewshot_context(
             document,
             num_fewshot=0,
@@ -119,6 +135,8 @@ class LoadedTask:
             apply_chat_template=config.apply_chat_template,
             chat_template=chat_template,
         )
+        if self.examples is not None:
+            return prompt.removesuffix(text) + self.examples.as_text(text)
         return prompt
 
     def build_instances(
@@ -200,11 +218,9 @@ def load_tasks(config: RunConfig, progress: Progress = SILENT) -> list[LoadedTas
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     foreign = [name for name in config.tasks if _is_scored_by_harness(name)]
-    if not foreign and (options := config.given_harness_options()):
-        raise InputError(
-            f"{options}: has no effect on saeval's own tasks, which are asked without examples; "
-            "leave it out"
-        )
+    check_example_options(config)
+    if not foreign and config.include_path is not None:
+        raise InputError("--include-path: has no effect on saeval's own tasks; leave it out")
     sampling = {
         "seed": config.seed,
         "per_label": config.per_label,
@@ -221,9 +237,14 @@ def load_tasks(config: RunConfig, progress: Progress = SILENT) -> list[LoadedTas
 
         found.update(load_foreign_tasks(foreign, config, progress))
     for name, task in own.items():
+        examples = show_examples(name, config, task.eval_docs, task.doc_to_text, _BLANK)
+        if examples is not None and examples.opening and not config.apply_chat_template:
+            stops = [f"\n\n{examples.opening}"]  # a model may go on with another question
+            task.set_config("generation_kwargs", {"until": stops}, update=True)
         if config.generation:
             task.set_config("generation_kwargs", config.generation, update=True)
-        found[name] = [LoadedTask(name, task, tuple(task.eval_docs)[: config.limit])]
+        documents = tuple(task.eval_docs)[: config.limit]
+        found[name] = [LoadedTask(name, task, documents, examples=examples)]
     tasks: dict[str, LoadedTask] = {}
     for typed in config.tasks:
         for loaded in found[typed]:
