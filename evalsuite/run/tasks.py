@@ -127,7 +127,8 @@ class LoadedTask:
             text: str = self.harness_task.doc_to_text(document)
             if config.apply_chat_template and chat_template is not None:
                 messages = self.examples.as_messages(text, config.system)
-                return str(chat_template(messages, add_generation_prompt=True))
+                made: str = chat_template(messages, add_generation_prompt=True)
+                return made
         prompt: str = self.harness_task.fewshot_context(
             document,
             num_fewshot=0,

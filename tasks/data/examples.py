@@ -29,6 +29,9 @@ from saeval.tasks.registry import get_task
 from saeval.tasks.task import Row, Task
 from saeval.tasks.types import VERIFICATION_LABELS, Claim, make_question
 
+EXEMPLIFIED = frozenset({"verification", "question"})
+"""Kinds of tasks that have worked examples."""
+
 _CLAIMS = 600
 _CONFIDENCES = (0.97, 0.62, 0.88, 0.74, 0.93, 0.55)
 
@@ -96,8 +99,7 @@ def make_examples(task: Task, count: int, evaluated: Iterable[Row]) -> tuple[Wor
     LABEL=NA
     CONF=0.97
     """
-    makers = {"verification": _claims, "question": _questions}
-    if task.kind.name not in makers:
+    if task.kind.name not in EXEMPLIFIED:
         raise DataError(
             f"there are no worked examples for task {task.name}, which is of kind {task.kind.name}"
         )
@@ -108,7 +110,7 @@ def make_examples(task: Task, count: int, evaluated: Iterable[Row]) -> tuple[Wor
         texts.add(fingerprint.text)
         clusters.update(fingerprint.clusters)
     examples: list[WorkedExample] = []
-    for own, example in makers[task.kind.name](task):
+    for own, example in (_claims if task.kind.has_evidence else _questions)(task):
         if len(examples) == count:
             break
         fingerprint = fingerprint_item(own, example.row)

@@ -29,18 +29,38 @@ CASES = {
     ),
     "a chat template that was not applied": (
         invalid("The claim"), Asked(64, False, True), "chat template was not applied",
-        "--apply-chat-template",
+        "Apply it: --apply-chat-template; then show it worked examples: --num-fewshot 3; if it",
     ),
-    "nothing": (invalid("  "), Asked(64, True, True), "they are empty", "--system"),
+    "cut, with all the room of the task": (
+        invalid("Well, the claim says", 512), Asked(512, True, True),
+        "cut at the limit of 512 tokens", "Show it worked examples: --num-fewshot 3",
+    ),
+    "nothing": (
+        invalid("  "), Asked(64, True, True, base="./my base"), "they are empty",
+        "Show it worked examples: --num-fewshot 3; if it needs more, train it to keep to the form: "
+        "satrain run format-warm-up --base './my base' --out 'my base-warm-up'.",
+    ),
+    "examples were there": (
+        invalid("It passes."), Asked(64, True, True, num_fewshot=3, base="base"),
+        "they hold no answer such as LABEL=PASS CONF=0.72",
+        "Train it to keep to the form: satrain run format-warm-up --base base --out base-warm-up.",
+    ),
     "no label": (
         invalid("It passes."), Asked(64, True, True),
-        "they hold no answer such as LABEL=PASS CONF=0.72", "--system",
+        "they hold no answer such as LABEL=PASS CONF=0.72", "--num-fewshot 3",
     ),
     "a server's model": (
         invalid("It passes."), Asked(64, False, None), "no answer such as LABEL=PASS",
         "If it is a chat model, ask it as one: --apply-chat-template",
     ),
-    "no box": (invalid("Ulm", task="simpleqa"), Asked(), "they hold no \\boxed{…}", "--system"),
+    "no box": (
+        invalid("Ulm", task="simpleqa"), Asked(), "they hold no \\boxed{…}",
+        "satrain run format-warm-up --base BASE --out BASE-warm-up",
+    ),
+    "a task without examples": (
+        invalid("Ulm", task="pairwise"), Asked(64, True, True), "they hold no",
+        "Show it the form in a system prompt (--system), or train it to keep to it",
+    ),
 }  # fmt: skip
 
 
@@ -67,7 +87,7 @@ def test_examples_are_two_different_ones_on_one_line():
     assert sentence is not None
     assert sentence.isprintable()
     assert sentence.count("'") == 4
-    assert len(sentence) < 500
+    assert len(sentence) < 600
 
 
 def test_a_run_says_it_and_the_report_repeats_it(tiny_base, tmp_path, capsys):

@@ -266,8 +266,8 @@ def test_code_outside_the_named_folder_is_refused_too(data, tiny_base, tmp_path,
 
 
 def test_settings_of_lm_evals_tasks_are_refused_where_they_have_no_effect(tiny_base, capsys):
-    said = fails(capsys, "run", tiny_base, "--tasks", "factworld", "--num_fewshot", 3)
-    assert "--num-fewshot: has no effect on saeval's own tasks" in said
+    said = fails(capsys, "run", tiny_base, "--tasks", "factworld", "--include_path", ".")
+    assert "--include-path: has no effect on saeval's own tasks" in said
     said = fails(capsys, "run", tiny_base, "--tasks", "arc_eazy")
     multiturn = fails(capsys, "run", tiny_base, "--tasks", "arc_easy", "--fewshot_as_multiturn")
     assert "has no effect without --apply-chat-template" in multiturn
