@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from saeval.tasks.data.sampling import DEFAULT_SEED
@@ -14,6 +14,25 @@ FileFormat = Literal["jsonl", "parquet"]
 """Of the answers of finished tasks in a run folder; no answer depends on it."""
 _OF_EXAMPLES = ("num_fewshot", "fewshot_as_multiturn")
 """Settings of worked examples; not in the identity of a run that does not give them."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of the items: those of whole clusters, chosen by a hash of their names.
+
+    Attributes
+    ----------
+    number
+        1 for the first.
+    of
+        How many there are.
+    """
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"shard {self.number} of {self.of}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +72,8 @@ class RunConfig:
     shuffled
         Whether items are asked in an order that has nothing to do with how they were sampled,
         clusters whole, so that one may stop at any time.
+    shard
+        The part of the items that `run` asks; None for all.
     """
 
     tasks: tuple[str, ...]
@@ -71,6 +92,7 @@ class RunConfig:
     again: bool = False
     answers: tuple[str, ...] = ()
     shuffled: bool = False
+    shard: Shard | None = None
 
     def identity(self) -> dict[str, Any]:
         """What of it decides which prompts are asked and how, for the manifest."""
@@ -84,6 +106,7 @@ class RunConfig:
             **({} if self.label_probabilities else {"label_probabilities": False}),
             **({"again": True} if self.again else {}),
             **({"shuffled": True} if self.shuffled else {}),
+            **({} if self.shard is None else {"shard": asdict(self.shard)}),
         }
 
 

@@ -126,6 +126,21 @@ def to_run_config(options: Mapping[str, Any]) -> RunConfig:
     return config
 
 
+def check_asks_all(config: RunConfig) -> None:
+    """Stop where one shard is asked for, and answers to all items are needed.
+
+    Raises
+    ------
+    InputError
+        If it is.
+    """
+    if config.shard is not None:
+        raise InputError(
+            f"`run_config`: asks {config.shard} alone; `run` asks a shard, and the others take the "
+            "folder of all shards once they are there"
+        )
+
+
 def to_engine_config(options: Mapping[str, Any]) -> EngineConfig:
     """How models are run, as it was asked for."""
     config: EngineConfig = options.get("engine_config") or EngineConfig()

@@ -28,8 +28,9 @@ from saeval.evalsuite.cli.options import CONTEXT, columns_option
 def convert(source: str, out: Path, to: str | None, columns: str | None, quiet: bool) -> None:
     """Write predictions as Parquet, or as JSON lines, with nothing lost.
 
-    SOURCE is a finished run folder, which is converted whole with its manifest and checksums, or a
-    file of predictions of any kind that `saeval compare` reads. Parquet takes a ninth of the room
+    SOURCE is a finished run folder, which is converted whole with its manifest and checksums, the
+    folder of a run's shards, which become one run folder, or a file of predictions of any kind that
+    `saeval compare` reads. Parquet takes a ninth of the room
     and a quarter of the time to read. Lines that saeval wrote, and run folders, come back byte for
     byte.
 

@@ -38,8 +38,16 @@ if TYPE_CHECKING:
     metavar="URL",
     help="Let a worker of this server ask MODEL; the run is there then, and in --out if given.",
 )
+@click.option(
+    "--shard",
+    metavar="I/N|slurm",
+    help="Ask the I-th of N parts of the items alone, in --out/shard-I-of-N; compare and others "
+    "take --out once all are there. slurm: as the job of a Slurm array.",
+)
 @output_options
-def run(model: str, out: Path | None, server: str | None, **options: Any) -> None:
+def run(
+    model: str, out: Path | None, server: str | None, shard: str | None, **options: Any
+) -> None:
     """Answer tasks with one MODEL and keep its predictions in a run folder.
 
     MODEL is a model folder, a PEFT adapter folder, a hub id, or a model of a server
@@ -48,6 +56,7 @@ def run(model: str, out: Path | None, server: str | None, **options: Any) -> Non
     \b
     saeval run ./base --tasks vitaminc --limit 500 --out runs/base
     saeval compare runs/base ./checkpoint --tasks vitaminc --limit 500
+    saeval run ./checkpoint --tasks vitaminc --limit 500 --out runs/mine --shard 2/4
     saeval run /checkpoints/400 --tasks vitaminc --server https://evals.example
     """
     from saeval.evalsuite.cli.configs import to_keywords
@@ -56,9 +65,13 @@ def run(model: str, out: Path | None, server: str | None, **options: Any) -> Non
 
     progress = progress_of(options)
     if server is not None:
+        if shard is not None:
+            raise click.UsageError("--shard: a worker of a server asks all items; leave it out")
         _run_on_server(model, out, server, progress, options)
         return
-    predictions = answer(model, out=out or "auto", progress=progress, **to_keywords(options))
+    predictions = answer(
+        model, out=out or "auto", shard=shard, progress=progress, **to_keywords(options)
+    )
     if options["json"]:
         show_json(predictions.manifest.to_json())
     for line in summarize_run(predictions):
@@ -90,7 +103,11 @@ def summarize_run(predictions: RunPredictions) -> list[str]:
     """A line per task on what a run answered."""
     lines = []
     for task, facts in predictions.manifest.tasks.items():
-        answers, n_items = predictions.predictions[task], facts.items
+        n_items = facts.items
+        if not n_items:  # of a small shard
+            lines.append(f"{task}: 0 items")
+            continue
+        answers = predictions.predictions[task]
         targets = [label for label in answers.distinct("target") if label is not None]
         target = answers.codes("target", targets)
         counts = {"right": int((target == answers.codes("prediction", targets)).sum())}

@@ -12,6 +12,7 @@ from saeval.evalsuite.config import EngineConfig, FileFormat, RunConfig
 from saeval.evalsuite.judge.grades import Judge, parse_judge
 from saeval.evalsuite.options import (
     CompareOptions,
+    check_asks_all,
     check_keywords,
     to_cache,
     to_engine_config,
@@ -75,6 +76,7 @@ def to_comparison_config(
     """From the keywords of the public functions."""
     check_keywords("compare", options, CompareOptions)
     run = to_run_config(options)
+    check_asks_all(run)
     grader = parse_judge(judge) if isinstance(judge, str) else judge
     stats = to_stats_config(options, run.seed)
     return ComparisonConfig(

@@ -11,7 +11,6 @@ whether two of them differ at all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -20,9 +19,7 @@ from saeval.errors import ModelError, SaevalError
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import SAME, Proof
-
-TOLERANCE = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.25}
-"""How far log-probabilities of one model may differ between batches, by the type of its weights."""
+from saeval.evalsuite.store.probe_scores import TOLERANCE, distance
 
 Probe = Callable[[Path | None], list[Request]]
 """Makes the probe questions anew, for an adapter or the base."""
@@ -311,13 +308,3 @@ def label_scores(engine: Engine, requests: list[Request]) -> Scores:
 def list_scores(requests: Sequence[Request]) -> Scores:
     """Log-probabilities of the labels of questions that are answered."""
     return [[r.resps[0][0] for r in request.loglikelihoods if r.resps] for request in requests]
-
-
-def distance(first: Scores, second: Scores) -> float:
-    """The largest difference between log-probabilities; infinity where one side lacks any."""
-    if list(map(len, first)) != list(map(len, second)):
-        return math.inf
-    return max(
-        (abs(a - b) for x, y in zip(first, second, strict=True) for a, b in zip(x, y, strict=True)),
-        default=0.0,
-    )

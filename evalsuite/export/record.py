@@ -22,7 +22,9 @@ from saeval.evalsuite.compare.results import Comparison
 from saeval.evalsuite.export.texts import cleaned, cleaned_line
 from saeval.evalsuite.store.manifest import MANIFEST, RunManifest, read_manifest
 from saeval.evalsuite.store.prediction import Prediction
-from saeval.evalsuite.store.run_folder import read_run
+from saeval.evalsuite.store.run_folder import RunPredictions, read_run
+from saeval.evalsuite.store.sharded_run import read_shards
+from saeval.evalsuite.store.shards import check_is_whole, find_shards
 from saeval.json_source import read_bytes, read_text
 from saeval.stats._core.interval import Interval
 from saeval.stats.compare.metric_comparison import MetricComparison
@@ -154,6 +156,8 @@ def read_record(folder: Path) -> Record:
         raise InputError(f"{folder}: no such folder; give a finished run, comparison or gate")
     if (folder / COMPARISON).is_file() or (folder / "family.json").is_file():
         return _read_comparison(folder)
+    if shards := find_shards(folder):
+        return _read_run(folder, read_shards(shards, str(folder)))
     if not (folder / MANIFEST).is_file():
         raise InputError(
             f"{folder}: holds no finished run, comparison or gate ({MANIFEST}, {COMPARISON})"
@@ -167,11 +171,11 @@ def read_record(folder: Path) -> Record:
         raise InputError(
             f"{folder}: this is a {manifest.kind}; a run, a comparison or a gate is exported"
         )
-    return _read_run(folder)
+    check_is_whole(folder, str(folder))
+    return _read_run(folder, read_run(folder))
 
 
-def _read_run(folder: Path) -> Record:
-    run = read_run(folder)
+def _read_run(folder: Path, run: RunPredictions) -> Record:
     left_out: tuple[str, ...] = ()
     comparison = None
     try:

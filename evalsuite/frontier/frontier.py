@@ -19,6 +19,7 @@ from saeval.evalsuite.models.types import AskableModel, Model, SavedPredictions
 from saeval.evalsuite.options import (
     FrontierOptions,
     Out,
+    check_asks_all,
     check_keywords,
     to_cache,
     to_engine_config,
@@ -95,6 +96,7 @@ def frontier(
     prompts = _to_prompts(systems, plain)
     models = _resolve_models([model, *checkpoints])
     config = to_run_config({**options, "tasks": to_own_task_names(task), "system": None})
+    check_asks_all(config)
     engine = configure_engine(to_engine_config(options), models.values())
     tasks = tuple(load_tasks(config))
     check_samples(tasks, config)

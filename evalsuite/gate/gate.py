@@ -36,6 +36,7 @@ from saeval.evalsuite.models.types import Model, SavedPredictions
 from saeval.evalsuite.options import (
     Out,
     RunOptions,
+    check_asks_all,
     check_keywords,
     to_cache,
     to_engine_config,
@@ -138,6 +139,7 @@ def gate(
     if checkpoint is None:
         raise InputError("`checkpoint` is needed, unless a comparison is gated")
     run = replace(to_run_config(options), shuffled=until_decided)
+    check_asks_all(run)
     config = ComparisonConfig(
         run=run,
         engine=to_engine_config(options),

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from saeval.evalsuite.compare.pairing import common_rows
 from saeval.evalsuite.compare.results import ComparedPredictions
-from saeval.evalsuite.engines.adapter_check import distance
+from saeval.evalsuite.store.probe_scores import distance
 from saeval.evalsuite.store.table import EMPTY, PredictionTable
 from saeval.stats.gate.results import RuleResult
 

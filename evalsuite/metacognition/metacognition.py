@@ -30,6 +30,7 @@ from saeval.evalsuite.models.types import AskableModel, Model, SavedPredictions
 from saeval.evalsuite.options import (
     CompareOptions,
     Out,
+    check_asks_all,
     check_keywords,
     to_cache,
     to_engine_config,
@@ -98,6 +99,7 @@ def metacognition(
     check_keywords("metacognition", options, CompareOptions)
     models = _resolve_models(base, checkpoints)
     config = to_run_config(options)
+    check_asks_all(config)
     engine = configure_engine(to_engine_config(options), models.values())
     _check_config(config)
     tasks = tuple(load_tasks(config))

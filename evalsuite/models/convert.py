@@ -33,6 +33,8 @@ from saeval.evalsuite.store.run_files import (
     write_manifest,
 )
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
+from saeval.evalsuite.store.sharded_run import read_shards
+from saeval.evalsuite.store.shards import find_shards
 from saeval.evalsuite.store.table import by_task
 from saeval.evalsuite.store.texts import encodable
 from saeval.files import LOCK, make_folder, replace_file, sync_folder
@@ -56,14 +58,15 @@ def convert(
     """Write predictions in the other file format: Parquet or JSON lines.
 
     Of a finished run folder the whole folder is written, with the same manifest: what decided the
-    answers, what was proven of the model, and checksums of the answers. A file of another program
-    becomes predictions of saeval. Lines that saeval wrote, and run
+    answers, what was proven of the model, and checksums of the answers. The shards of a run become
+    one run folder, its answers in the order of the item ids. A file of another program becomes
+    predictions of saeval. Lines that saeval wrote, and run
     folders, come back byte for byte.
 
     Parameters
     ----------
     source
-        A run folder, or files of predictions as `compare` takes them.
+        A run folder, the folder of a run's shards, or files of predictions as `compare` takes them.
     out
         The folder of the run, or the file; it must not be there.
     to
@@ -93,7 +96,9 @@ def convert(
     if place.exists():
         raise InputError(f"{place}: is there already; choose another --out")
     folder = source.folder if isinstance(source, RunPredictions) else source
-    if isinstance(folder, (str, Path)) and (Path(folder) / MANIFEST).is_file():
+    if isinstance(folder, (str, Path)) and (shards := find_shards(Path(folder))):
+        _convert_shards(read_shards(shards, str(folder)), place, to, progress)
+    elif isinstance(folder, (str, Path)) and (Path(folder) / MANIFEST).is_file():
         _convert_run(Path(folder), place, to, progress)
     else:
         _convert_file(source, place, to, progress)
@@ -117,6 +122,26 @@ def _convert_run(folder: Path, out: Path, to: FileFormat | None, progress: Progr
         write_manifest(new, _without_files(folder))
         for task in tasks:
             _convert_task(folder, new, task, to, heard)
+
+
+def _convert_shards(
+    run: RunPredictions, out: Path, to: FileFormat | None, progress: Progress
+) -> None:
+    if to is None:
+        to = "jsonl" if all(path.suffix == ".parquet" for path in run.files) else "parquet"
+    total = sum(map(len, run.predictions.values()))
+    with _written_at_once(out) as new, _bar(progress, out, total) as heard:
+        (new / "predictions").mkdir(parents=True)
+        write_manifest(new, run.manifest)
+        for task, table in run.predictions.items():
+            answers = table.values()
+            if to == "parquet":
+                rows = _heard(_rows(answers), heard)
+                parquet_predictions.write_rows(parquet_path(new, task), rows)
+                pin(new, task)
+            else:
+                target = lines_path(new, task)
+                _write_lines(target, answers, checksum_key(target), heard)
 
 
 def _convert_task(folder: Path, new: Path, task: str, to: FileFormat, heard: _Heard) -> None:

@@ -15,6 +15,7 @@ from saeval.evalsuite.models.resolve import frame_predictions, resolve_model
 from saeval.evalsuite.models.types import SavedPredictions
 from saeval.evalsuite.store.baselines import RECORD
 from saeval.evalsuite.store.manifest import MANIFEST
+from saeval.evalsuite.store.shards import find_shards
 
 _NO_TABLES = ("config.json", "adapter_config.json", RECORD, MANIFEST)
 
@@ -31,9 +32,10 @@ def read_predictions(
     Parameters
     ----------
     source
-        A run folder, ``baseline:NAME``, ``URL/runs/ID`` or ``URL/baselines/NAME``, files or a
-        folder of predictions (ours, logs of lm-eval, Inspect, lighteval, HELM, NeMo Evaluator and
-        Every Eval Ever, a published study's JSON), several files as a glob or joined with commas,
+        A run folder, a folder that holds the shards of a run, ``baseline:NAME``, ``URL/runs/ID`` or
+        ``URL/baselines/NAME``, files or a folder of predictions (ours, logs of lm-eval, Inspect,
+        lighteval, HELM, NeMo Evaluator and Every Eval Ever, a published study's JSON), several
+        files as a glob or joined with commas,
         ``FOLDER#model`` where there are several models; or a table with one row per answer: CSV,
         JSON, Parquet, a saved data set, or a data frame of pandas or Polars. A table needs the
         columns ``id``, ``target``, ``prediction`` and ``task``. Of a task that saeval knows,
@@ -120,7 +122,7 @@ def _may_be_table(argument: str) -> bool:
     if not path.exists() and "#" in argument and "://" not in argument:
         path = Path(argument.rpartition("#")[0])
     if path.is_dir():
-        return not any((path / name).is_file() for name in _NO_TABLES)
+        return not any((path / name).is_file() for name in _NO_TABLES) and not find_shards(path)
     return (
         path.is_file()
         or bool(glob.has_magic(argument))

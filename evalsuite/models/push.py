@@ -189,6 +189,9 @@ def pack(
     if saved.manifest is None:
         _pack_answers(run, saved, folder, progress)
         files = run_files(folder)
+    elif saved.shards:
+        _pack_run(saved, saved.manifest, folder, progress)
+        files = run_files(folder)
     elif saved.files and all(path.suffix == ".parquet" for path in saved.files):
         own = saved.files[0].parent.parent
         files = {MANIFEST: own / MANIFEST}

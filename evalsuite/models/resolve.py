@@ -46,6 +46,8 @@ from saeval.evalsuite.store.manifest import MANIFEST
 from saeval.evalsuite.store.parquet_predictions import read_table
 from saeval.evalsuite.store.paths import TRAINING_DATA
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
+from saeval.evalsuite.store.sharded_run import read_shards
+from saeval.evalsuite.store.shards import check_is_whole, find_shards
 from saeval.evalsuite.store.table import PredictionTable, by_task
 from saeval.hub import ADAPTER_FILES, check_model_folder, download_model, is_hub_id
 from saeval.tasks.registry import list_tasks
@@ -59,12 +61,13 @@ def resolve_model(
 
     Taken are a model folder, a PEFT adapter folder (its base is found from its config), a server
     (``http://host:port/v1#model``) or several of one model joined with commas, a run folder, a
-    pinned baseline (``baseline:NAME``, in the store that ``SAEVAL_BASELINES`` names), a run or
-    baseline of a server of the record (``URL/runs/ID``, ``URL/baselines/NAME``), a predictions
-    file, several files as a glob or joined with commas, a saved data set or folder of such files
-    or of logs (with ``#model`` behind it where it has several), and a hub id. An adapter whose
-    base is not where its config says (it was moved, say) is put on `base` if that is a plain model.
-    `columns` are those of tables; what is no file or folder of predictions is not taken with them.
+    folder that holds the shards of a run (or a glob of them), a pinned baseline (``baseline:NAME``,
+    in the store that ``SAEVAL_BASELINES`` names), a run or baseline of a server of the record
+    (``URL/runs/ID``, ``URL/baselines/NAME``), a predictions file, several files as a glob or joined
+    with commas, a saved data set or folder of such files or of logs (with ``#model`` behind it
+    where it has several), and a hub id. An adapter whose base is not where its config says (it was
+    moved, say) is put on `base` if that is a plain model. `columns` are those of tables; what is no
+    file or folder of predictions is not taken with them.
 
     Raises
     ------
@@ -76,6 +79,8 @@ def resolve_model(
     if isinstance(argument, Path):
         argument = str(argument)
     if isinstance(argument, RunPredictions):
+        if not argument.shards:
+            check_is_whole(argument.folder, str(argument.folder))
         return _from_run(str(argument.folder), argument)
     if is_frame(argument):
         return frame_predictions(argument, columns or Columns())
@@ -109,6 +114,8 @@ def resolve_model(
     if path.is_file():
         return _from_file(argument, import_predictions(path, columns, model), path, columns)
     if files := _list_files(argument):
+        if shards := _list_shards(files):
+            return _from_run(argument, read_shards(shards, argument))
         return _import_files(argument, files, columns)
     if is_hub_id(argument) and path.suffix not in (".json", ".jsonl", ".csv", ".tsv", ".parquet"):
         return _resolve_folder(argument, _download(argument))
@@ -165,7 +172,10 @@ def _resolve_folder(
         if (folder / RECORD).is_file():
             return _resolve_baseline(argument, lambda: baseline_place(Path(argument)))
         if (folder / MANIFEST).is_file():
+            check_is_whole(folder, argument)
             return _from_run(argument, read_run(folder, name=argument))
+        if shards := find_shards(folder):
+            return _from_run(argument, read_shards(shards, argument))
     try:
         read = read_folder(folder, columns, model)
     except NotReadError as error:
@@ -231,7 +241,15 @@ def _resolve_baseline(
 def _from_run(argument: str, run: RunPredictions, baseline: str | None = None) -> SavedPredictions:
     _check_labels(argument, run.predictions)
     name = run.manifest.model_identity["name"]
-    return SavedPredictions(argument, name, run.files, run.predictions, run.manifest, baseline)
+    return SavedPredictions(
+        argument,
+        name,
+        run.files,
+        run.predictions,
+        run.manifest,
+        baseline,
+        shards=run.shards,
+    )
 
 
 def _from_file(
@@ -360,3 +378,14 @@ def _list_files(argument: str) -> list[Path]:
         return paths
     parts = argument.split(",")
     return [Path(part) for part in parts] if len(parts) > 1 else []
+
+
+def _list_shards(paths: Sequence[Path]) -> list[Path]:
+    """The run folders of shards that folders are or hold; none where any is something else."""
+    shards: list[Path] = []
+    for path in paths:
+        inside = [path] if (path / MANIFEST).is_file() else find_shards(path)
+        if not inside:
+            return []
+        shards += inside
+    return shards

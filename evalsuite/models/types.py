@@ -110,7 +110,7 @@ class SavedPredictions:
 
     `manifest` is that of a run folder, `baseline` the name of a pinned baseline. `notes` say of a
     folder or file of another program what was read; `cautions` what was not, and why. `columns` is
-    what was said of a table's columns.
+    what was said of a table's columns. `shards` are the folders of a run that is in several.
     """
 
     argument: str
@@ -122,6 +122,7 @@ class SavedPredictions:
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     columns: str = ""
+    shards: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         items = ", ".join(f"{task}: {len(own)}" for task, own in self.predictions.items())

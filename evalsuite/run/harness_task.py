@@ -100,12 +100,9 @@ class HarnessTask(LoadedTask):
         """As lm-eval's doc_hash."""
         return str(document["hash"])
 
-    def facts(self) -> TaskFacts:
-        """For the manifest: also what decides the prompts, and a hash of all of them."""
-        return self._facts
-
     @cached_property
-    def _facts(self) -> TaskFacts:
+    def _own_facts(self) -> TaskFacts:
+        """Also what decides the prompts, and a hash of all of them."""
         plain = RunConfig(tasks=())
         prompts = "".join(hash_text(self.write_prompt(d, plain, None)) for d in self.documents)
         return TaskFacts.model_validate(
@@ -181,7 +178,8 @@ class HarnessTask(LoadedTask):
         key = (config.system, config.apply_chat_template, chat_template)
         if self._contexts.get("key") != key:
             self.harness_task.set_fewshot_seed(seed=FEWSHOT_SEED)
-            ordered = sorted(self.documents, key=lambda document: int(document["id"]))
+            drawn = self.documents if self.whole is None else self.whole.documents
+            ordered = sorted(drawn, key=lambda document: int(document["id"]))
             self._contexts["texts"] = [
                 self._build_context(document["row"], config, chat_template) for document in ordered
             ]

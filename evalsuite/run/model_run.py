@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 from typing_extensions import Unpack
 
 from saeval.errors import InputError
+from saeval.evalsuite.config import RunConfig, Shard
 from saeval.evalsuite.engines.registry import configure_engine
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.types import Model, SavedPredictions
@@ -18,11 +24,13 @@ from saeval.evalsuite.options import (
     to_out,
     to_run_config,
 )
-from saeval.evalsuite.run.manifest import run_identity
+from saeval.evalsuite.run.manifest import run_identity, run_manifest
 from saeval.evalsuite.run.runner import Run, answer_runs, log_throughput
-from saeval.evalsuite.run.tasks import check_samples, load_tasks
+from saeval.evalsuite.run.slurm import SLURM, read_array_shard
+from saeval.evalsuite.run.tasks import LoadedTask, check_samples, load_tasks
 from saeval.evalsuite.store.paths import RUNS, folder_name
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
+from saeval.evalsuite.store.shards import check_new_shard, parse_shard, shard_folder
 from saeval.progress import SILENT, Progress
 
 
@@ -30,6 +38,7 @@ def run(
     model: Model,
     *,
     out: Out = None,
+    shard: str | Shard | None = None,
     progress: Progress = SILENT,
     **options: Unpack[RunOptions],
 ) -> RunPredictions:
@@ -42,7 +51,12 @@ def run(
         (``http://host:port/v1#model``).
     out
         The run folder; an unfinished one is resumed. None or ``"auto"`` is a folder under
-        ``saeval-runs/`` that is named after the model and what it is asked.
+        ``saeval-runs/`` that is named after the model and what it is asked. Of a shard, the folder
+        that holds the run folders of all shards.
+    shard
+        ``"2/4"`` asks the items of the second of four shards alone, in ``OUT/shard-2-of-4``; the
+        others can be asked on other machines. Items of one cluster are in one shard. ``"slurm"`` is
+        the shard of a job of a Slurm array. `compare` and others take ``OUT`` once all are there.
     progress
         Receives progress; silent by default.
     **options
@@ -71,7 +85,7 @@ def run(
     answering = resolve_model(model)
     if isinstance(answering, SavedPredictions):
         raise InputError(f"{answering.argument}: these are predictions; `run` needs a model to ask")
-    config = to_run_config(options)
+    config = _with_shard(to_run_config(options), shard, progress)
     if not config.tasks:
         raise InputError(
             "--tasks is needed to ask a model (in Python tasks=…); see `saeval tasks list`"
@@ -81,10 +95,40 @@ def run(
     check_samples(tasks, config)
     facts = {task.name: task.facts().model_dump() for task in tasks}
     identity = run_identity(answering, config, engine) | {"tasks": facts}
+    if config.shard is not None:
+        identity = _identity_of_all(identity, tasks, config.shard)
     folder = to_out(out) or RUNS / folder_name(answering.name, identity)
+    if config.shard is not None:
+        manifest = run_manifest(answering, tasks, config, engine)
+        check_new_shard(folder, config.shard, manifest)
+        folder = shard_folder(folder, config.shard)
+        for task in tasks:
+            n_all = len(task.whole.documents) if task.whole else 0
+            progress.log(f"{task.name}: {len(task.documents)} of {n_all} items are of this shard")
     own = Run(answering, folder, tuple(tasks), config)
     answer_runs(
         [own], engine, progress, cache=to_cache(options), file_format=to_file_format(options)
     )
     log_throughput(own, progress)
     return read_run(folder)
+
+
+def _with_shard(config: RunConfig, shard: str | Shard | None, progress: Progress) -> RunConfig:
+    if shard is None:
+        shard = config.shard
+    elif shard == SLURM:
+        shard, read = read_array_shard(os.environ)
+        progress.log(f"This is {shard}, by {read}")
+    elif isinstance(shard, str):
+        shard = parse_shard(shard)
+    else:
+        shard = parse_shard(f"{shard.number}/{shard.of}")
+    return replace(config, shard=shard)
+
+
+def _identity_of_all(
+    identity: dict[str, Any], tasks: Sequence[LoadedTask], shard: Shard
+) -> dict[str, Any]:
+    """What all shards have in common, so that all of them are in one folder."""
+    facts = {task.name: (task.whole or task).facts().model_dump() for task in tasks}
+    return {**identity, "shard": {"of": shard.of}, "tasks": facts}

@@ -171,7 +171,7 @@ def check_served_models(runs: Sequence[Run], engine_config: EngineConfig) -> Ser
 
 def _probes(run: Run, engine: Engine) -> Callable[[Path | None], list[Request]]:
     """The label log-probabilities of the first documents, without an answer in words."""
-    task = run.tasks[0]
+    task = run.tasks[0].whole or run.tasks[0]  # the same prompts in every shard
 
     def probes(adapter: Path | None) -> list[Request]:
         return [

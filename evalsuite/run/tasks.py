@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from saeval.errors import InputError
-from saeval.evalsuite.config import RunConfig
+from saeval.evalsuite.config import RunConfig, Shard
 from saeval.evalsuite.engines.base import Engine, Request
 from saeval.evalsuite.run.worked_examples import ShownExamples, check_example_options, show_examples
 from saeval.evalsuite.store.hashing import hash_document, hash_text
-from saeval.evalsuite.store.manifest import TaskFacts
+from saeval.evalsuite.store.manifest import TaskFacts, WholeFacts
 from saeval.evalsuite.store.prediction import Key, Prediction, ShownDocument, Usage
+from saeval.evalsuite.store.shards import shard_of
 from saeval.extras import require_extra
 from saeval.progress import SILENT, Progress
 from saeval.stats.gate.sequential import proportional_to_size
@@ -50,6 +51,7 @@ class LoadedTask:
 
     The first `sequential` of shuffled documents are of clusters drawn in proportion to size.
     `group` is what it was asked for as a part of, if anything. `examples` stand before questions.
+    `whole` is the task with all documents of the sample, where these are a shard of them.
     """
 
     name: str
@@ -58,6 +60,7 @@ class LoadedTask:
     sequential: int = 0
     group: str | None = None
     examples: ShownExamples | None = None
+    whole: LoadedTask | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -93,6 +96,19 @@ class LoadedTask:
 
     def facts(self) -> TaskFacts:
         """For the manifest: version, number of items, hashes of its prompt and of all documents."""
+        return self._own_facts if self.whole is None else self._facts_of_shard(self.whole.facts())
+
+    def _facts_of_shard(self, whole: TaskFacts) -> TaskFacts:
+        return whole.model_copy(
+            update={
+                "items": len(self.documents),
+                "documents": hash_text("".join(map(self.hash_of, self.documents))),
+                "whole": WholeFacts(items=whole.items, documents=whole.documents),
+            }
+        )
+
+    @property
+    def _own_facts(self) -> TaskFacts:
         return TaskFacts(
             version=self.harness_task.VERSION,
             prompt=hash_text(self.write_prompt(_BLANK, RunConfig(tasks=()), None)),
@@ -257,9 +273,21 @@ def load_tasks(config: RunConfig, progress: Progress = SILENT) -> list[LoadedTas
                 )
             if known is None or known.group is None:
                 tasks[loaded.name] = loaded
+    if config.shard is not None:
+        return [shard_task(task, config.shard) for task in tasks.values()]
     if not config.shuffled:
         return list(tasks.values())
     return [_in_drawn_order(task, config.seed) for task in tasks.values()]
+
+
+def shard_task(task: LoadedTask, shard: Shard) -> LoadedTask:
+    """A task with the documents of one shard, in their order."""
+    own = tuple(
+        document
+        for document in task.documents
+        if shard_of(_unit(document), shard.of) == shard.number
+    )
+    return replace(task, documents=own, whole=task)
 
 
 def _in_drawn_order(task: LoadedTask, seed: int) -> LoadedTask:

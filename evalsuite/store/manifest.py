@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import Self
 
+from saeval.evalsuite.config import Shard
 from saeval.files import Manifest
 from saeval.json_source import validate
 
@@ -35,6 +36,13 @@ class _Engine(_Facts):
     name: str
 
 
+class ShardFacts(_Facts):
+    """Which part of the items a run asked."""
+
+    number: int = Field(ge=1, le=10**6)
+    of: int = Field(ge=1, le=10**6)
+
+
 class _Asked(_Facts):
     """Who answered and how it was asked, of the identity in a run's manifest."""
 
@@ -45,12 +53,21 @@ class _Asked(_Facts):
     samples: int = Field(default=1, ge=1, le=10**6)
     chat_template: bool | None = None
     system: str | None = None
+    shard: ShardFacts | None = None
+
+
+class WholeFacts(_Facts):
+    """Of all items of a task, where a shard of them was asked: how many, and their hash."""
+
+    items: int = Field(ge=0, le=10**9)
+    documents: str | None = None
 
 
 class TaskFacts(_Facts):
     """What was asked of a task; `prompt` and `documents` are hashes.
 
     `content` is the hash of all items of a task file's data, which may be more than were asked.
+    `whole` is what the run is a shard of.
     """
 
     version: int | float | str | None = None
@@ -59,6 +76,7 @@ class TaskFacts(_Facts):
     documents: str | None = None
     content: str | None = None
     generation: dict[str, Any] = Field(default_factory=dict)
+    whole: WholeFacts | None = None
 
 
 class ModelSource(_Facts):
@@ -94,7 +112,8 @@ class Proof(_Facts):
         The model's own, by prompt and label; empty where the engine gives none.
     base_moved
         How far those of its base moved, at most, from the base alone: asked again, in a batch with
-        adapters, after adapters, at the end of the run.
+        adapters, after adapters, at the end of the run. Of a run in shards, also the model's own
+        between the shards.
     floor
         The largest of these, and no less than `SAME`: what no difference between two models means.
     distance_to_base
@@ -139,6 +158,8 @@ class RunManifest(Manifest):
         Of the lines of predictions; None in folders of saeval 0.1 and in baselines.
     parquet
         Of each task whose predictions are in Parquet, the checksum of that file.
+    shards
+        Of a run that was put together from its shards, how many there were.
     """
 
     SCHEMA: ClassVar[str] = "saeval.run/1"
@@ -157,6 +178,7 @@ class RunManifest(Manifest):
     sessions: list[Session] = Field(default_factory=list)
     checksums: Literal["sha256"] | None = None
     parquet: dict[FileName, Sha256] = Field(default_factory=dict)
+    shards: int | None = None
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> Self:
@@ -176,6 +198,12 @@ class RunManifest(Manifest):
     def samples(self) -> int:
         """Answers per item."""
         return int(self.identity.get("samples", 1))
+
+    @property
+    def shard(self) -> Shard | None:
+        """The part of the items that a run asked; None for all."""
+        found = self.identity.get("shard")
+        return None if found is None else Shard(found["number"], found["of"])
 
 
 def read_manifest(folder: Path) -> RunManifest:

@@ -26,22 +26,30 @@ from saeval.evalsuite.store.run_files import (
     read_answers,
     write_manifest,
 )
+from saeval.evalsuite.store.shards import differences
 from saeval.evalsuite.store.table import PredictionTable, by_task
 from saeval.files import AppendOnlyLog, lock_folder, write_atomic
 
 
 @dataclass(frozen=True)
 class RunPredictions:
-    """A finished run: its manifest, and its predictions by task and key."""
+    """A finished run: its manifest, and its predictions by task and key.
+
+    `shards` are the folders that it was put together from, if it was.
+    """
 
     folder: Path
     manifest: RunManifest
     predictions: Mapping[str, PredictionTable]
+    shards: tuple[Path, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
         """The files of predictions, in the order of the manifest's tasks."""
-        return tuple(predictions_path(self.folder, task) for task in self.manifest.tasks)
+        if not self.shards:
+            return tuple(predictions_path(self.folder, task) for task in self.manifest.tasks)
+        paths = [predictions_path(own, task) for task in self.manifest.tasks for own in self.shards]
+        return tuple(path for path in paths if path.is_file())  # an empty shard may have none
 
 
 def read_run(folder: Path, *, name: str | None = None) -> RunPredictions:
@@ -65,22 +73,24 @@ def read_run(folder: Path, *, name: str | None = None) -> RunPredictions:
         raise InputError(
             f"{name}: this is a {manifest.kind}, not a run; give its base/ or checkpoint/ folder"
         )
-    if manifest.proof is not None and not manifest.proof.ended:
+    if (reason := why_unfinished(folder, manifest)) is not None:
         raise InputError(
-            f"{name}: the run is not finished: it was cut short before its model was proven to be "
-            "the same at the end; run the same command again to resume it"
+            f"{name}: the run is not finished: {reason}; run the same command again to resume it"
         )
-    predictions: list[PredictionTable] = []
+    predictions = [read_answers(folder, task) for task in manifest.tasks]
+    return RunPredictions(folder, manifest, by_task(predictions, name))
+
+
+def why_unfinished(folder: Path, manifest: RunManifest) -> str | None:
+    """What a run still lacks; None if it is finished."""
+    if manifest.proof is not None and not manifest.proof.ended:
+        return "it was cut short before its model was proven to be the same at the end"
     for task, facts in manifest.tasks.items():
         n_answered = count_answers(folder, task)
         n_asked = facts.items * manifest.samples
         if n_answered < n_asked:
-            raise InputError(
-                f"{name}: the run is not finished: {n_answered} of {n_asked} answers of "
-                f"task {task}; run the same command again to resume it"
-            )
-        predictions.append(read_answers(folder, task))
-    return RunPredictions(folder, manifest, by_task(predictions, name))
+            return f"{n_answered} of {n_asked} answers of task {task}"
+    return None
 
 
 @contextmanager
@@ -128,15 +138,15 @@ def add_session(folder: Path, session: Session) -> None:
 
 def _begin_or_continue(folder: Path, manifest: RunManifest) -> None:
     if earlier := _earlier_manifest(folder):
-        differences = _differences(_deciding(earlier, manifest), _deciding(manifest, earlier))
-        if not differences:
+        differing = differences(_deciding(earlier, manifest), _deciding(manifest, earlier))
+        if not differing:
             if manifest.tasks.keys() <= earlier.tasks.keys():
                 return
             tasks = {**earlier.tasks, **manifest.tasks}
             manifest = earlier.model_copy(update={"tasks": tasks})
         elif _holds_results(folder):
             raise RunFolderError(
-                f"{folder}: holds another run, which differs in {'; '.join(differences[:3])}; "
+                f"{folder}: holds another run, which differs in {'; '.join(differing[:3])}; "
                 "choose another --out, or remove the folder to start afresh"
             )
     write_manifest(folder, manifest)
@@ -171,22 +181,6 @@ def _holds_results(folder: Path) -> bool:
         for path in folder.rglob("*")
         if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
     )
-
-
-def _differences(theirs: Mapping[str, Any], mine: Mapping[str, Any], at: str = "") -> list[str]:
-    differences = []
-    for key in theirs.keys() | mine.keys():
-        there, here = theirs.get(key), mine.get(key)
-        if isinstance(there, dict) and isinstance(here, dict):
-            differences += _differences(there, here, f"{at}{key}.")
-        elif there != here:
-            differences.append(f"{at}{key} ({_shorten(there)} there, {_shorten(here)} now)")
-    return sorted(differences)
-
-
-def _shorten(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:12]}…"
 
 
 class PredictionFile:

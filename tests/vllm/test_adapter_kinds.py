@@ -11,11 +11,12 @@ from settings_vllm import ON_TRANSFORMERS, ON_VLLM, local, probes
 pytest.importorskip("vllm")
 
 from saeval.errors import ModelError
-from saeval.evalsuite.engines.adapter_check import check_adapter_applied, distance, label_scores
+from saeval.evalsuite.engines.adapter_check import check_adapter_applied, label_scores
 from saeval.evalsuite.engines.huggingface import TransformersEngine
 from saeval.evalsuite.engines.registry import configure_engine
 from saeval.evalsuite.engines.vllm import VLLMEngine
 from saeval.evalsuite.models.types import LocalModel
+from saeval.evalsuite.store.probe_scores import distance
 
 TAKEN = ("plain", "rslora", "eva", "patterns")
 REFUSED = {

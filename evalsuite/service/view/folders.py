@@ -31,6 +31,7 @@ from saeval.evalsuite.service.record.uploads import keep_file
 from saeval.evalsuite.service.record.verdicts import GATE, finish_verdict
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
+from saeval.evalsuite.store.shards import find_shards
 from saeval.progress import SILENT, Progress
 from saeval.reports import report_files
 from saeval.reports.text.gate import headline
@@ -96,7 +97,7 @@ def _find(place: Path) -> Iterator[Path]:
     """The place itself, or the places in it that can be shown."""
     if not place.exists():
         raise InputError(f"{place}: no such file or folder")
-    if place.is_file() or _is_finished(place):
+    if place.is_file() or _is_finished(place) or find_shards(place):
         yield place
         return
     if (place / INDEX).is_file():
@@ -107,7 +108,7 @@ def _find(place: Path) -> Iterator[Path]:
         return
     inside = sorted((own for own in place.iterdir() if own.is_dir()), key=lambda own: own.name)
     for own in inside[:_MOST]:
-        if _is_finished(own):
+        if _is_finished(own) or find_shards(own):
             yield own
         elif (own / INDEX).is_file():
             yield from _find(own)
