@@ -189,7 +189,7 @@ def _read_run(folder: Path, run: RunPredictions) -> Record:
         {} if comparison is None else _facts(comparison.base.facts),
         {task: tuple(answers.values()) for task, answers in run.predictions.items()},
     )
-    created = _created(folder, run.manifest)
+    created = _created(next(iter(run.shards), folder), run.manifest)
     name = folder.resolve().name
     return Record(name, "run", comparison, None, (model,), {}, created, left_out)
 
