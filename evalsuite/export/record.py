@@ -171,7 +171,7 @@ def read_record(folder: Path) -> Record:
         raise InputError(
             f"{folder}: this is a {manifest.kind}; a run, a comparison or a gate is exported"
         )
-    check_is_whole(folder, str(folder))
+    check_is_whole(manifest, str(folder))
     return _read_run(folder, read_run(folder))
 
 

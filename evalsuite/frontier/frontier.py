@@ -93,10 +93,10 @@ def frontier(
     >>> [(point.system, point.right, point.wrong) for point in result.points]  # doctest: +SKIP
     """
     check_keywords("frontier", options, FrontierOptions)
-    prompts = _to_prompts(systems, plain)
-    models = _resolve_models([model, *checkpoints])
     config = to_run_config({**options, "tasks": to_own_task_names(task), "system": None})
     check_asks_all(config)
+    prompts = _to_prompts(systems, plain)
+    models = _resolve_models([model, *checkpoints])
     engine = configure_engine(to_engine_config(options), models.values())
     tasks = tuple(load_tasks(config))
     check_samples(tasks, config)

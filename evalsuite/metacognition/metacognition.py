@@ -97,9 +97,9 @@ def metacognition(
     'triviaqa'
     """
     check_keywords("metacognition", options, CompareOptions)
-    models = _resolve_models(base, checkpoints)
     config = to_run_config(options)
     check_asks_all(config)
+    models = _resolve_models(base, checkpoints)
     engine = configure_engine(to_engine_config(options), models.values())
     _check_config(config)
     tasks = tuple(load_tasks(config))

@@ -42,7 +42,7 @@ from saeval.evalsuite.store.baselines import (
 )
 from saeval.evalsuite.store.general import RIGHT, is_known
 from saeval.evalsuite.store.general import task_of as general_task_of
-from saeval.evalsuite.store.manifest import MANIFEST
+from saeval.evalsuite.store.manifest import MANIFEST, read_manifest
 from saeval.evalsuite.store.parquet_predictions import read_table
 from saeval.evalsuite.store.paths import TRAINING_DATA
 from saeval.evalsuite.store.run_folder import RunPredictions, read_run
@@ -80,7 +80,7 @@ def resolve_model(
         argument = str(argument)
     if isinstance(argument, RunPredictions):
         if not argument.shards:
-            check_is_whole(argument.folder, str(argument.folder))
+            check_is_whole(argument.manifest, str(argument.folder))
         return _from_run(str(argument.folder), argument)
     if is_frame(argument):
         return frame_predictions(argument, columns or Columns())
@@ -172,7 +172,7 @@ def _resolve_folder(
         if (folder / RECORD).is_file():
             return _resolve_baseline(argument, lambda: baseline_place(Path(argument)))
         if (folder / MANIFEST).is_file():
-            check_is_whole(folder, argument)
+            check_is_whole(read_manifest(folder), argument)
             return _from_run(argument, read_run(folder, name=argument))
         if shards := find_shards(folder):
             return _from_run(argument, read_shards(shards, argument))

@@ -57,13 +57,13 @@ def find_shards(parent: Path) -> list[Path]:
     )
 
 
-def check_is_whole(folder: Path, name: str) -> None:
-    """Stop at the run folder of a single shard where a whole run is needed.
+def check_is_whole(manifest: RunManifest, name: str) -> None:
+    """Stop at the run of a single shard where a whole run is needed.
 
     Parameters
     ----------
-    folder
-        Of a run.
+    manifest
+        Of the run.
     name
         What to call it in the message.
 
@@ -72,8 +72,7 @@ def check_is_whole(folder: Path, name: str) -> None:
     InputError
         If it holds one of several shards.
     """
-    shard = read_manifest(folder).shard
-    if shard is not None:
+    if (shard := manifest.shard) is not None:
         raise InputError(
             f"{name}: is {shard} alone; give the folder that holds all shards of the run"
         )

@@ -244,13 +244,14 @@ def test_folders_of_their_own_by_default(
     assert not parents & whole
 
 
-def test_other_commands_ask_all_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_commands_ask_all_items(capsys: pytest.CaptureFixture[str]) -> None:
     config = RunConfig(("factworld",), shard=Shard(1, 2))
     for use in (
         lambda: saeval.compare("base", "mine", run_config=config),
         lambda: saeval.compare_checkpoints("base", ["one", "two"], run_config=config),
         lambda: saeval.gate("base", "mine", run_config=config, until_decided=True),
-        lambda: saeval.frontier("base", "mine", task="factworld", run_config=config),
+        lambda: saeval.frontier("base", task="fever", systems={"A": "B"}, run_config=config),
+        lambda: saeval.metacognition("base", run_config=config),
     ):
         with pytest.raises(InputError, match="asks shard 1 of 2 alone; `run` asks a shard"):
             use()
