@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from saeval.errors import ModelError
-from saeval.evalsuite.engines.adapter_check import TOLERANCE, distance
 from saeval.evalsuite.engines.replicas.actor import Records
 from saeval.evalsuite.engines.replicas.pool import Member, ReplicaPool
 from saeval.evalsuite.store.manifest import SAME, Proof
+from saeval.evalsuite.store.probe_scores import TOLERANCE, distance
 
 _BETWEEN = "between_replicas"
 """In `Proof.base_moved`: how far one replica's base is from another's."""
