@@ -46,10 +46,11 @@ test-robustness: setup
 test-kills: setup
 	PYTHONPATH=tests/helpers $(BIN)/python -W ignore tests/kills
 
-# The pages of the record in Chromium, then all of its tests on PostgreSQL (those on SQLite are in `make test`).
+# The pages of the record in Chromium and its processes, then its tests on PostgreSQL; `make test` has the rest on SQLite.
 test-service: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m browser tests/evalsuite/service
-	SAEVAL_TEST_POSTGRESQL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not packaging and not robustness' \
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'browser or service' \
+	  tests/evalsuite/service tests/evalsuite/worker
+	SAEVAL_TEST_POSTGRESQL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not packaging and not robustness and not browser' \
 	  tests/evalsuite/service
 
 # The service, its jobs, its upgrades and PostgreSQL killed a hundred times; half an hour.

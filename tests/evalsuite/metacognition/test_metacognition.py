@@ -29,6 +29,9 @@ from saeval.tasks.types import OwnAnswer
 HOSTILE = "<script>alert(1)</script>"
 
 
+pytestmark = pytest.mark.xdist_group("metacognition")  # its server and models are made once
+
+
 @pytest.fixture(scope="module")
 def server():
     minds = {
@@ -308,7 +311,6 @@ def tiny_answerer(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("tiny-models")
 def test_a_tiny_transformer_and_its_adapter_from_answers_to_report(tiny_answerer, tmp_path, capsys):
     out = tmp_path / "out"
     code, printed, err = typed(
@@ -330,7 +332,6 @@ def test_a_tiny_transformer_and_its_adapter_from_answers_to_report(tiny_answerer
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("tiny-models")
 def test_plain_lm_eval_asks_the_same_and_scores_it(tiny_answerer, tmp_path, capsys):
     import lm_eval
     from lm_eval.tasks import TaskManager

@@ -114,6 +114,7 @@ def database(postgresql: str) -> str:
     return postgresql.replace("/postgres?", f"/{name}?")
 
 
+@pytest.mark.service
 def test_the_stated_commands_work(tmp_path: Path, database: str, postgresql: str) -> None:
     there = Deployment(tmp_path, database)
     for server in (there.start(), None):
@@ -140,6 +141,7 @@ def test_the_stated_commands_work(tmp_path: Path, database: str, postgresql: str
     assert "Warning" not in log  # https is said to be in front
 
 
+@pytest.mark.service
 def test_a_backup_of_one_project_is_restored_in_another(
     tmp_path: Path, database: str, request: pytest.FixtureRequest
 ) -> None:

@@ -51,6 +51,7 @@ def row_of(service: Service, identifier: str) -> Evaluation:
         return evaluations.get_evaluation(session, identifier)
 
 
+@pytest.mark.service
 def test_its_lines_become_a_run_that_is_compared_and_gated(
     service: Service, settings: ServiceSettings, tmp_path: Path
 ) -> None:

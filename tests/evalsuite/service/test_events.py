@@ -49,6 +49,7 @@ class Listener:
         return [data["state"] for name, data in self.heard if name == kind]
 
 
+@pytest.mark.service
 def test_many_hear_what_changes_and_all_end_with_the_server(
     settings: ServiceSettings, service: Service, tmp_path: Path, token: Callable[[Scope], str]
 ) -> None:

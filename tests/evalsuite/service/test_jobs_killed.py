@@ -7,6 +7,7 @@ import random
 import time
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 
 import saeval
@@ -28,6 +29,7 @@ def begun(settings: ServiceSettings) -> int:
     return path.read_text().count(" begins") if path.exists() else 0
 
 
+@pytest.mark.service
 def test_jobs_outlive_their_process(
     settings: ServiceSettings, service: Service, tmp_path: Path
 ) -> None:

@@ -58,6 +58,9 @@ def jobs_of(parent: int) -> list[int]:
     return sorted({int(child) for child in children})
 
 
+pytestmark = pytest.mark.service
+
+
 def is_running(pid: int) -> bool:
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()

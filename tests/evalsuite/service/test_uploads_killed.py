@@ -40,7 +40,7 @@ def start(service: Service, port: int) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.service
 def test_a_sender_outlives_the_server(
     service: Service,
     token: Callable[[Scope], str],

@@ -80,7 +80,7 @@ def _tables(service: Service) -> dict[str, object]:
     return rows
 
 
-@pytest.mark.slow
+@pytest.mark.service
 @pytest.mark.parametrize("caller", CALLERS)
 def test_no_request_breaks_the_server_or_gets_past_it(
     unlimited: Service, secrets: dict[str, str | None], filled: Filled, caller: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browser import VIEWS, browser, needs_browser, violations
+from browser import VIEWS, violations
 from comparisons import HOSTILE
 from paired_items import compared, generated
 
@@ -15,14 +15,6 @@ from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.store.texts import encodable
 
 from ..compared_items import keep_comparison
-
-pytestmark = [needs_browser, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    with browser() as found:
-        yield found
 
 
 @pytest.fixture
@@ -74,9 +66,9 @@ def test_a_selection_is_chosen_and_read_with_and_without_scripts(
     assert f"1 of {count}" in page.locator(".beside").first.inner_text()
     if scripts:
         page.keyboard.press("ArrowRight")
-        page.wait_for_function(f"document.body.innerText.includes('2 of {count}')")
+        page.get_by_text(f"2 of {count}").first.wait_for()
         page.keyboard.press("ArrowLeft")
-        page.wait_for_function(f"document.body.innerText.includes('1 of {count}')")
+        page.get_by_text(f"1 of {count}").first.wait_for()
     else:
         page.get_by_role("link", name="Next").first.click()
         page.get_by_role("link", name="Previous").first.click()
