@@ -61,7 +61,7 @@ def _wording(question: Question) -> str:
     return " ".join(question.question.split()[:3])
 
 
-def make(folder: Path, progress: Progress) -> None:
+def make(folder: Path, progress: Progress, steps: int = STEPS) -> None:
     """Train and save it with its tokenizer."""
     build_tiny_model(folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -82,12 +82,12 @@ def make(folder: Path, progress: Progress) -> None:
         )
         for question, answer, confidence in targets(generate_questions(QUESTIONS), rng)
     ]
-    bar = progress.add_task("base for questions", total=STEPS)
+    bar = progress.add_task("base for questions", total=steps)
     fit(
         model,
         sample_batches(examples, BATCH, rng),
         pad=tokenizer.pad_token_id,
-        steps=STEPS,
+        steps=steps,
         learning_rate=LEARNING_RATE,
         label_weight=ANSWER_WEIGHT,
         on_step=lambda: progress.advance(bar),

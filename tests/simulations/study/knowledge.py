@@ -189,7 +189,7 @@ def ask_claims(
     answers = []
     for item, probabilities in zip(items, model.label_probabilities(prompts), strict=True):
         label = max(VERIFICATION_LABELS.names, key=probabilities.__getitem__)
-        answers.append(Answered(task, label == item.target, probabilities[label], item.group))
+        answers.append(Answered(task, label == item.target, probabilities[label], item.cluster))
     return answers
 
 
