@@ -64,8 +64,8 @@ class RunConfig:
     label_probabilities
         Whether the model's own probability of each label is asked for, where a task has labels.
     again
-        Whether this is the second half of an A/A run: the same items in the opposite order, so in
-        other batches, and other seeds.
+        Whether this is the second half of an A/A run: the same items in another order, in other
+        batches, and with other seeds.
     answers
         Files of a model's own answers, for the tasks that ask about those; they are known by the
         documents that come of them.
@@ -143,12 +143,18 @@ class EngineConfig:
         Of a registered engine (see `saeval.evalsuite.engines.registry`), or ``auto``: vLLM where
         it and a GPU are present, else transformers.
     device, dtype
-        As torch names them; ``auto`` is the GPU where there is one, and float32 on a CPU.
+        As torch names them. ``auto`` is the GPU where there is one; and on a GPU the type that the
+        weights are stored in, on a CPU bfloat16 if the processor has instructions for it and every
+        model of the command is stored in 16 bits, else float32.
     batch_size
-        Prompts per forward pass of transformers; 0 chooses 16 on a CPU and 64 on a GPU. vLLM
-        batches by itself.
+        Most prompts per forward pass of transformers; 0 chooses by tokens. vLLM batches by itself.
+    batch_tokens
+        Most tokens, as far as lengths in bytes tell, that the prompts of a batch are padded to.
+        0 sets no limit where there is a `batch_size`, else it is 4,096 on a CPU and 32,768 on a
+        GPU, with no more than 64 prompts.
     threads
-        CPU threads of transformers; 0 chooses one for a small model and all cores for a larger one.
+        CPU threads of transformers; 0 chooses one for a model of fewer than 100 million parameters,
+        and for a larger one ``OMP_NUM_THREADS``, or else every core that the process may use.
     model_args
         Further arguments of lm-eval's model class, such as ``tensor_parallel_size``.
     server
@@ -164,6 +170,7 @@ class EngineConfig:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int = 0
+    batch_tokens: int = 0
     threads: int = 0
     model_args: Mapping[str, Any] = field(default_factory=dict)
     server: ServerConfig = ServerConfig()

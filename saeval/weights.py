@@ -10,8 +10,10 @@ and ends with the last of the tensors.
 
 from __future__ import annotations
 
+import math
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,26 @@ def read_tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         return {name: value["shape"] for name, value in _read_header(path).items()}
     except ValueError as error:
         raise _incomplete(str(path), str(error)) from error
+
+
+def stored_type(folder: Path) -> str | None:
+    """The type of most of the weights in a model's folder, as safetensors names it: ``BF16``.
+
+    None of a folder without files of that format.
+
+    Raises
+    ------
+    ModelError
+        If a file is not whole.
+    """
+    numbers: Counter[str] = Counter()
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            for tensor in _read_header(path).values():
+                numbers[str(tensor["dtype"])] += math.prod(tensor["shape"])
+        except (ValueError, KeyError) as error:
+            raise _incomplete(str(path), str(error)) from error
+    return max(numbers, key=numbers.__getitem__, default=None)
 
 
 def _read_header(path: Path) -> dict[str, Any]:

@@ -175,19 +175,20 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             "--dtype",
             default="auto",
             show_default=True,
-            help="float32, bfloat16, float16; auto is float32 on a CPU.",
+            help="float32, bfloat16, float16. auto on a CPU: bfloat16 if the processor has it and "
+            "all weights are stored in 16 bits, else float32; on a GPU: as stored.",
         ),
         click.option(
             "--batch-size",
             type=click.IntRange(min=0),
             default=0,
-            help="Prompts per forward pass.  [default: 16 on a CPU, 64 on a GPU]",
+            help="Prompts per forward pass.  [default: by tokens, 64 at most]",
         ),
         click.option(
             "--threads",
             type=click.IntRange(min=0),
             default=0,
-            help="CPU threads.  [default: 1 for a small model, else all cores]",
+            help="CPU threads.  [default: 1 below 100 million parameters, else all cores]",
         ),
         click.option(
             "--replicas",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
@@ -37,6 +38,9 @@ class Request:
         Tokens read for the labels' log-probabilities: how many depends on the engine's way.
     truncated
         Whether the prompt was cut to fit the model.
+    batch
+        Number of the batch: neighbours of one number and one adapter are answered together, by an
+        engine that answers several requests at a time.
     """
 
     generations: list[Instance]
@@ -48,6 +52,7 @@ class Request:
     probe_tokens: int = field(default=0, init=False)
     response_tokens: int = field(default=0, init=False)
     truncated: bool = field(default=False, init=False)
+    batch: int = field(default=0, init=False)
 
     def refuse_rollings(self, who: str) -> None:
         """Of an engine that has no way to read whole texts.
@@ -70,6 +75,14 @@ class Request:
         return sorted(every, key=lambda instance: instance.idx)
 
 
+def cut_batches(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
+    """Requests that are answered together: neighbours of one batch and adapter, `size` at most."""
+    for _, group in groupby(requests, key=lambda request: (request.batch, request.adapter)):
+        neighbours = list(group)
+        for start in range(0, len(neighbours), size):
+            yield neighbours[start : start + size]
+
+
 class Engine(Protocol):
     """A loaded base model that answers as itself or with one of its adapters.
 
@@ -85,12 +98,14 @@ class Engine(Protocol):
     Attributes
     ----------
     batch_size
-        How many requests are answered in one batch whose composition may show in the last bits of
-        a probability; 1 where every request is on its own.
+        How many requests at most are answered in one batch whose composition may show in the last
+        bits of a probability; 1 where every request is on its own. Batches are those of
+        `cut_batches`.
 
     Notes
     -----
-    Two further members prove more, where an engine has them: a class attribute
+    An attribute ``batch_tokens``, where an engine has one, limits the tokens that the prompts of a
+    batch are padded to. Two further members prove more: a class attribute
     ``loads_adapters_when_asked`` that is true, so that the base can be scored before any adapter is
     there without loading it twice, and a method ``hash_base_weights() -> str``.
     """
@@ -108,3 +123,17 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release the model."""
+
+
+class StreamingEngine(Engine, Protocol):
+    """An engine that takes requests one by one as it comes to them, however many there are."""
+
+    streams: bool
+
+    def answer(self, requests: Iterable[Request]) -> Iterator[Request]:
+        """As an engine does."""
+
+
+def is_streaming(engine: Engine) -> TypeGuard[StreamingEngine]:
+    """Whether an engine says so of itself."""
+    return getattr(engine, "streams", False)

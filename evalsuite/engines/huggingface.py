@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.adapter_kinds import needs_own_base
-from saeval.evalsuite.engines.base import Request
+from saeval.evalsuite.engines.base import Request, cut_batches
+from saeval.evalsuite.engines.hardware import count_threads
 from saeval.evalsuite.engines.quiet import quiet_libraries
 from saeval.evalsuite.store.hashing import hash_text
 from saeval.extras import require_extra
@@ -67,10 +67,10 @@ class TransformersEngine:
         self._base_names = [name for name, _ in self._tensors()]
         if config.device == "cpu":
             size = sum(parameter.numel() for parameter in self.lm.model.parameters())
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-            default = 1 if size < SMALL_MODEL else cores or os.cpu_count() or 1
+            default = 1 if size < SMALL_MODEL else count_threads()
             torch.set_num_threads(config.threads or default)
         self.batch_size = config.batch_size
+        self.batch_tokens = config.batch_tokens
         self.chat_template = self.lm.apply_chat_template
 
     def _load_adapter(self, path: Path) -> None:
@@ -128,13 +128,10 @@ class TransformersEngine:
 
     def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
         """Fill the responses batch by batch; a batch is of one adapter."""
-        for adapter in dict.fromkeys(request.adapter for request in requests):
-            of_adapter = [request for request in requests if request.adapter == adapter]
-            for start in range(0, len(of_adapter), self.batch_size):
-                batch = of_adapter[start : start + self.batch_size]
-                with self._using(adapter):
-                    self._answer(batch, shared=adapter is None or adapter in self._plain)
-                yield from batch
+        for batch in cut_batches(requests, self.batch_size):
+            with self._using(batch[0].adapter):
+                self._answer(batch)
+            yield from batch
 
     def _using(self, adapter: Path | None) -> Any:
         if adapter is not None:
@@ -144,11 +141,12 @@ class TransformersEngine:
             return nullcontext()
         return self.lm._model.disable_adapter() if self._loaded else nullcontext()
 
-    def _answer(self, batch: Sequence[Request], *, shared: bool) -> None:
+    def _answer(self, batch: Sequence[Request]) -> None:
         import torch
 
+        self.lm.batch_size_per_gpu = len(batch)  # what lm-eval takes at a time
         longest = max(batch, key=lambda request: len(request.seeds))
-        if shared:
+        if (adapter := batch[0].adapter) is None or adapter in self._plain:
             self.lm.expect(
                 [(q.generations[0].args[0], q.loglikelihoods) for q in batch if q.generations],
                 n_samples=len(longest.seeds),

@@ -27,6 +27,7 @@ from saeval.evalsuite.config import (
 )
 from saeval.evalsuite.engines.adapter_kinds import check_adapter_kind
 from saeval.evalsuite.engines.base import Engine
+from saeval.evalsuite.engines.hardware import choose_cpu_dtype
 from saeval.evalsuite.models.types import AskableModel, LocalModel, ServedModel
 from saeval.extras import require_extra
 from saeval.suggest import did_you_mean
@@ -45,6 +46,11 @@ _engines: dict[str, EngineClass | str] = {
     SERVER: "saeval.evalsuite.engines.openai_api:ServerEngine",
 }
 """Classes, or where to import them from."""
+
+LARGEST_BATCH = 64
+"""Requests of a batch where none are said."""
+_BATCH_TOKENS = {True: 4096, False: 32768}
+"""Tokens that prompts of a batch are padded to in all, on a CPU and on a GPU."""
 
 _PLACEMENT = frozenset(
     {
@@ -139,8 +145,15 @@ def engine_class(model: AskableModel, config: EngineConfig) -> EngineClass:
     return get_engine(SERVER if isinstance(model, ServedModel) else config.name)
 
 
-def resolve_engine_config(config: EngineConfig) -> EngineConfig:
+def resolve_engine_config(config: EngineConfig, folders: Iterable[Path] = ()) -> EngineConfig:
     """The configuration with every ``auto`` decided for this machine.
+
+    Parameters
+    ----------
+    config
+        With or without any.
+    folders
+        Of the models that it is for, all of which get the same type of numbers.
 
     Raises
     ------
@@ -181,8 +194,9 @@ def resolve_engine_config(config: EngineConfig) -> EngineConfig:
         config,
         name=name,
         device=device,
-        dtype="float32" if config.dtype == "auto" and on_cpu else config.dtype,
-        batch_size=config.batch_size or (16 if on_cpu else 64),
+        dtype=choose_cpu_dtype(folders) if config.dtype == "auto" and on_cpu else config.dtype,
+        batch_size=config.batch_size or LARGEST_BATCH,
+        batch_tokens=config.batch_tokens or (0 if config.batch_size else _BATCH_TOKENS[on_cpu]),
     )
 
 
@@ -207,9 +221,10 @@ def configure_engine(config: EngineConfig, models: Iterable[AskableModel]) -> En
         If a model is not complete, or an adapter is of a kind that the engine cannot have.
     """
     if local := [model for model in models if isinstance(model, LocalModel)]:
-        resolved = resolve_engine_config(config)
         for model in local:
             model.check_complete()
+        resolved = resolve_engine_config(config, [model.folder for model in local])
+        for model in local:
             if model.adapter is not None:
                 check_adapter_kind(model.adapter, resolved.name)
         return resolved

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from saeval.evalsuite.config import EngineConfig
-from saeval.evalsuite.engines.base import Request
+from saeval.evalsuite.engines.base import Request, cut_batches
 from saeval.evalsuite.engines.replicas.actor import ProofSettings, Setup
 from saeval.evalsuite.engines.replicas.chat import chat_template_of
 from saeval.evalsuite.engines.replicas.cluster import Cluster
@@ -75,6 +75,7 @@ class ReplicatedEngine:
             self.close()
             raise
         self.batch_size = self._loaded.batch_size
+        self.batch_tokens = config.batch_tokens
 
     @property
     def status(self) -> str:
@@ -94,25 +95,16 @@ class ReplicatedEngine:
         self._pool.prove(ProofSettings(probes, dtype, own_base))
         return self._proof
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
+    def answer(self, requests: Iterable[Request]) -> Iterator[Request]:
         """Fill the responses as batches come back; each is of one adapter."""
-        batches = self._cut(requests) if self.batch_size > 1 else self._hand_out(requests)
+        size = self.batch_size
+        batches = cut_batches(requests, size) if size > 1 else self._hand_out(requests)
         for batch, responses in self._pool.answer(batches, _pack):
             for request, response in zip(batch, responses, strict=True):
                 fill_request(request, response)
             yield from batch
 
-    def _cut(self, requests: Iterable[Request]) -> Iterator[list[Request]]:
-        """The batches that the engine itself would make of them."""
-        begun: dict[Path | None, list[Request]] = {}
-        for request in requests:
-            batch = begun.setdefault(request.adapter, [])
-            batch.append(request)
-            if len(batch) == self.batch_size:
-                yield begun.pop(request.adapter)
-        yield from begun.values()
-
-    def _hand_out(self, requests: Sequence[Request]) -> Iterator[list[Request]]:
+    def _hand_out(self, requests: Iterable[Request]) -> Iterator[list[Request]]:
         """For an engine that makes its own batches: many at a time, fewer towards the end."""
         left, batch = length_hint(requests), list[Request]()
         calls = _CALLS_LEFT * len(self._pool.members)

@@ -11,6 +11,7 @@ from command_line import fails, typed
 
 from saeval.errors import RunFolderError
 from saeval.evalsuite.engines.huggingface import TransformersEngine
+from saeval.evalsuite.run import open_requests
 from saeval.evalsuite.store.cache import AnswerCache
 from saeval.evalsuite.store.prediction import read_predictions
 from saeval.trainer.demo.tiny_model import build_tiny_model
@@ -73,6 +74,7 @@ def test_a_base_is_asked_once_and_never_speaks_for_another_model(
     tiny_base, tiny_adapter, tmp_path, capsys, monkeypatch
 ):
     asked = []
+    monkeypatch.setattr(open_requests, "DOCUMENTS_PER_WINDOW", 4)
     real = TransformersEngine._answer
     monkeypatch.setattr(
         TransformersEngine,
@@ -93,7 +95,7 @@ def test_a_base_is_asked_once_and_never_speaks_for_another_model(
     again, count = answers(tiny_base, "again", 10)
     assert (again, count) == (first, 0)
     more, count = answers(tiny_base, "more", 14)
-    assert count == 6, "the third batch was known in part, so it was asked whole"
+    assert count == 6, "the third window was known in part, so it was asked whole"
     assert more[:8] == first[:8]
     _, count = answers(tiny_adapter, "adapter", 10)
     assert count == 10
