@@ -63,7 +63,7 @@ def test_tokens_money_and_time_are_kept(asked_twice):
     read = sum(answer.usage.prompt_tokens for answer in answers)
     written = sum(answer.usage.response_tokens for answer in answers)
     probed = sum(answer.usage.probe_tokens for answer in answers)
-    assert probed > 3 * read
+    assert 0 < probed < read, "the prompt is read once"
     cost = json.loads((out / "comparison.json").read_text())["base"]["cost"]
     assert cost == {
         "items": 20, "prompt_tokens": read, "probe_tokens": probed, "response_tokens": written,
