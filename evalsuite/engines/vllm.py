@@ -2,9 +2,10 @@
 
 Two things are done otherwise than by lm-eval's own loop. Every request is handed to the engine's
 queue with the adapter it belongs to, and each document is given back as soon as it is done. And
-the log-probability of a label is read from the next-token distribution after each of its tokens,
-one token generated per distinct prefix, instead of from the log-probabilities of a whole prompt
-per label: the same numbers, several times faster, and the prefix cache stays in use.
+the log-probability of a label is read from the next-token distribution after each of its tokens
+(`saeval.evalsuite.engines.label_scoring`) instead of from the log-probabilities of a whole prompt
+per label: the same numbers, several times faster, and the prefix cache stays in use. These requests
+follow the generation in the queue, so that they find its prompt read, but for its last block.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from saeval.errors import ModelError
 from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request
+from saeval.evalsuite.engines.label_scoring import Step, Tokens, plan_steps, sum_label
 from saeval.evalsuite.engines.quiet import quiet_libraries
 from saeval.evalsuite.models.adapter_config import read_adapter_config
 
@@ -40,7 +43,10 @@ _ON_CPU = {
 }
 """Without the first, vLLM's CPU build misreads the memory and does not start."""
 
-Tokens = tuple[int, ...]
+_UNCOMPILED = "TORCHDYNAMO_DISABLE"
+"""In eager mode on a CPU vLLM still compiles the function that ranks a token, for 14 s."""
+_AHEAD = 2
+"""Requests in the engine's queue, in multiples of what it takes at once."""
 
 
 @dataclass
@@ -50,12 +56,12 @@ class _Pending:
     request: Request
     labels: list[tuple[Tokens, Tokens]]
     generations: dict[str, Instance] = field(default_factory=dict)
-    prefixes: dict[str, Tokens] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
     scores: dict[Tokens, dict[int, float]] = field(default_factory=dict)
-    greedy: dict[Tokens, int] = field(default_factory=dict)
+    greedy: dict[Tokens, int | None] = field(default_factory=dict)
 
     def left(self) -> bool:
-        return bool(self.generations or self.prefixes)
+        return bool(self.generations or self.steps)
 
 
 class VLLMEngine:
@@ -72,7 +78,8 @@ class VLLMEngine:
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         try:
             arguments = {**_arguments(adapters, config), **config.model_args}
-            with warnings.catch_warnings():
+            is_eager = config.device == "cpu" and bool(arguments["enforce_eager"])
+            with warnings.catch_warnings(), _uncompiled(is_eager):
                 warnings.simplefilter("ignore")  # of vLLM about its own libraries
                 self.lm: Any = _lm_eval_class()(
                     pretrained=str(model.folder),
@@ -90,15 +97,21 @@ class VLLMEngine:
         self._count = 0
         self.chat_template = self.lm.apply_chat_template
 
-    def answer(self, requests: Sequence[Request]) -> Iterator[Request]:
-        """Queue all requests and yield each request when its last one is done."""
+    def answer(self, requests: Iterable[Request]) -> Iterator[Request]:
+        """Keep the queue full and yield each request when its last part is done."""
         waiting: dict[str, _Pending] = {}
+        coming = iter(requests)
+        has_more = True
+        most = _AHEAD * self._engine.vllm_config.scheduler_config.max_num_seqs
         try:
-            for request in requests:
-                request.refuse_rollings("vLLM")
-                self._enqueue(request, waiting)
-            while waiting:
-                for output in self._engine.step():
+            while has_more or waiting:
+                while has_more and len(waiting) < most:
+                    if (request := next(coming, None)) is None:
+                        has_more = False
+                    else:
+                        request.refuse_rollings("vLLM")
+                        yield from self._enqueue(request, waiting)
+                for output in self._engine.step() if waiting else ():
                     if not output.finished:
                         continue
                     pending = waiting.pop(output.request_id)
@@ -110,18 +123,18 @@ class VLLMEngine:
             if waiting:
                 self._engine.abort_request(list(waiting))
 
-    def _enqueue(self, request: Request, waiting: dict[str, _Pending]) -> None:
+    def _enqueue(self, request: Request, waiting: dict[str, _Pending]) -> Iterator[Request]:
+        """Put all parts of a request into the queue; one without any is answered already."""
         try:
-            pending = _Pending(
-                request, [self._encoded(instance) for instance in request.loglikelihoods]
-            )
+            pending = _Pending(request, self._encode_labels(request.loglikelihoods))
             for instance, seed in zip(request.generations, request.seeds, strict=True):
                 key = self._generate(request, instance, seed)
                 pending.generations[key] = instance
                 waiting[key] = pending
-            for prefix, tokens in _distinct_prefixes(pending.labels).items():
-                key = self._score(request, prefix, sorted(tokens))
-                pending.prefixes[key] = prefix
+            # Beside a generation nobody asks whether a label is the likeliest text.
+            for step in plan_steps(pending.labels, may_force=bool(request.generations)):
+                key = self._score(request, step)
+                pending.steps[key] = step
                 waiting[key] = pending
         except Exception as error:  # vLLM's own kinds among them; all mean settings it rejects
             reason = " ".join(str(error).split())[:200]
@@ -129,6 +142,8 @@ class VLLMEngine:
                 "the model cannot answer with these settings (--gen-kwargs, --model-args): "
                 f"{reason}"
             ) from error
+        if not pending.left():
+            yield request
 
     def _generate(self, request: Request, instance: Instance, seed: int) -> str:
         from lm_eval.models.utils import maybe_truncate
@@ -151,14 +166,19 @@ class VLLMEngine:
         parameters = SamplingParams(max_tokens=room, stop=stop, seed=seed, **chosen)
         return self._queue(request, tuple(kept), parameters)
 
-    def _score(self, request: Request, prefix: Tokens, tokens: list[int]) -> str:
+    def _score(self, request: Request, step: Step) -> str:
         from vllm import SamplingParams
 
-        request.probe_tokens += len(prefix)
+        request.probe_tokens += len(step.prefixes[-1])
         parameters = SamplingParams(
-            temperature=0, max_tokens=1, detokenize=False, logprob_token_ids=tokens
+            temperature=0,
+            max_tokens=len(step.prefixes),
+            ignore_eos=True,
+            allowed_token_ids=None if step.forced is None else [step.forced],
+            detokenize=False,
+            logprob_token_ids=list(step.wanted),
         )
-        return self._queue(request, prefix, parameters)
+        return self._queue(request, step.prefix, parameters)
 
     def _queue(self, request: Request, tokens: Tokens, parameters: Any) -> str:
         from vllm import TokensPrompt
@@ -174,21 +194,33 @@ class VLLMEngine:
         self._engine.add_request(key, prompt, parameters, lora_request=adapter)
         return key
 
-    def _encoded(self, instance: Instance) -> tuple[Tokens, Tokens]:
+    def _encode_labels(self, instances: Sequence[Instance]) -> list[tuple[Tokens, Tokens]]:
         """Context and label as lm-eval's log-likelihood requests have them, cut from the left."""
-        context, label = self.lm._encode_pair(*instance.args)
-        room = self.lm.max_length - len(label)
-        return tuple(context[-room:]), tuple(label)
+        known: dict[str, list[int]] = {}
+        encoded = []
+        for instance in instances:
+            context, text = instance.args
+            if context in known:
+                before = known[context]
+                label = self.lm.tok_encode(context + text)[len(before) :]
+            else:
+                before, label = self.lm._encode_pair(context, text)
+                if context == context.rstrip():  # of others, it gives the spaces to the label
+                    known[context] = before
+            room = self.lm.max_length - len(label)
+            encoded.append((tuple(before[-room:]), tuple(label)))
+        return encoded
 
     def _receive(self, pending: _Pending, output: Any) -> None:
         from lm_eval.models.utils import handle_stop_sequences, postprocess_generated_text
 
         completion = output.outputs[0]
-        if (prefix := pending.prefixes.pop(output.request_id, None)) is not None:
-            pending.greedy[prefix] = completion.token_ids[0]
-            pending.scores[prefix] = {
-                token: entry.logprob for token, entry in completion.logprobs[0].items()
-            }
+        if (step := pending.steps.pop(output.request_id, None)) is not None:
+            given = zip(step.prefixes, completion.token_ids, completion.logprobs, strict=True)
+            for prefix, token, entries in given:
+                is_known = step.forced is None or entries[token].rank == 1
+                pending.greedy[prefix] = token if is_known else None
+                pending.scores[prefix] = {own: entry.logprob for own, entry in entries.items()}
         else:
             instance = pending.generations.pop(output.request_id)
             until = handle_stop_sequences(instance.args[1].get("until"), eos=self._end)
@@ -210,23 +242,24 @@ class VLLMEngine:
         cleanup_dist_env_and_memory()
 
 
-def _distinct_prefixes(labels: Sequence[tuple[Tokens, Tokens]]) -> dict[Tokens, set[int]]:
-    """Every prefix of every label, and the tokens whose probability is wanted after it."""
-    wanted: dict[Tokens, set[int]] = {}
-    for prefix, label in labels:
-        for position, token in enumerate(label):
-            wanted.setdefault(prefix + label[:position], set()).add(token)
-    return wanted
-
-
 def _fill_scores(pending: _Pending) -> None:
     for instance, (prefix, label) in zip(
         pending.request.loglikelihoods, pending.labels, strict=True
     ):
-        steps = [(prefix + label[:at], token) for at, token in enumerate(label)]
-        total = sum(pending.scores[before][token] for before, token in steps)
-        greedy = all(pending.greedy[before] == token for before, token in steps)
-        instance.resps.append((total, greedy))
+        instance.resps.append(sum_label(pending.scores, pending.greedy, prefix, label))
+
+
+@contextmanager
+def _uncompiled(is_wanted: bool) -> Iterator[None]:
+    """Let torch compile none of the functions that are defined meanwhile."""
+    if not is_wanted or _UNCOMPILED in os.environ:
+        yield
+        return
+    os.environ[_UNCOMPILED] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_UNCOMPILED]
 
 
 def _arguments(adapters: Sequence[Path], config: EngineConfig) -> dict[str, Any]:
