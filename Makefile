@@ -154,6 +154,7 @@ bench-scale: setup
 # Base and checkpoint on one vLLM engine beside two separate lm_eval runs, and our layers' share.
 bench-engines: setup-vllm
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_engines.py
+	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_vllm.py $(if $(MODEL),--model $(MODEL))
 
 # The service with a thousand runs under twenty readers and an uploader: docs/evidence/service.md.
 bench-service: setup
