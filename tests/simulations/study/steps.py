@@ -251,7 +251,7 @@ def run_step(out: Path, step: Step) -> Outcome:
     if process.returncode < 0 or process.returncode > 128:
         raise KeyboardInterrupt
     if step.output is not None:
-        write_atomic(step.output, process.stdout)
+        write_atomic(step.output, process.stdout + process.stderr)
     spent, earlier = round(time.monotonic() - started, 1), read_outcome(out, step)
     outcome = Outcome(step.command, process.returncode, spent + (earlier.seconds if earlier else 0))
     write_atomic(out / "steps" / f"{step.name}.json", json.dumps(vars(outcome), indent=1) + "\n")
