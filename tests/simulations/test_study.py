@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from study.knowledge import Answered, summarise
+from study.answers import answers
+from study.knowledge import Answered, Knowledge, summarise
 from study.questions import choose_relations, is_trained, write_tables
 from study.selection import KNOWN, KNOWN_TRAIN, select
 from study.sizes import SIZES
@@ -147,6 +148,41 @@ def test_a_row_of_the_page() -> None:
     empty = {**row, "metric": "auroc", "base": "", "checkpoint": ""}
     assert [found[:2] for found in compared_rows([row, empty], [("auroc", None)])] == []
     assert len(list(compared_rows([row, empty], [("accuracy", None)]))) == 1
+
+
+def a_row(**changed: str) -> dict[str, str]:
+    names = ("base", "base_low", "base_high", "checkpoint", "checkpoint_low", "checkpoint_high")
+    numbers = dict.fromkeys((*names, "difference", "difference_low", "difference_high"), "0.5")
+    told = {"headline": "true", "higher_is_better": "true", "p_holm": "0.01", "label": ""}
+    known = {"task": "t", "metric": "accuracy", "checkpoint_name": "checkpoint"}
+    return {**numbers, **told, **known, **changed}
+
+
+def test_answers_say_which_way_a_quantity_went() -> None:
+    rows = [
+        a_row(),
+        a_row(metric="brier"),
+        a_row(metric="invalid_rate", higher_is_better="false"),
+        a_row(metric="abstention_rate", higher_is_better=""),
+        a_row(metric="auroc", p_holm="0.6"),
+        a_row(metric="f1", p_holm=""),
+        a_row(metric="ece", headline="false"),
+    ]
+    told = Knowledge("told", 0, 50, 25, (0.5, 0.4, 0.6), (0.7, 0.6, 0.8))
+    chance = Knowledge("chance", 0, 50, 25, (0.5, 0.4, 0.6), (0.55, 0.45, 0.65))
+    text = "\n".join(answers(rows, rows, [told, chance]))
+    assert "1 of 5 headline quantities" in text
+    for word, metrics in (
+        ("Better", ("accuracy", "brier")),
+        ("Worse", ("invalid_rate",)),
+        ("Changed", ("abstention_rate",)),
+    ):
+        (line, _) = [line for line in text.splitlines() if line.startswith(f"- {word}:")]
+        assert [f"{metric} on t" in line for metric in metrics] == [True] * len(metrics)
+        assert line.count(" on t ") == len(metrics)
+    assert "- apart from .5: told (0 examples) 0.70 [0.60, 0.80];" in text
+    assert "- not told from .5: chance (0 examples) 0.55 [0.45, 0.65]." in text
+    assert "- t, checkpoint: 0.50 [0.50, 0.50], spread –" in text
 
 
 def test_without_a_gpu_the_gpu_study_says_so_and_begins_nothing(tmp_path: Path) -> None:
