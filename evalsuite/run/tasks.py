@@ -355,8 +355,9 @@ def build_request(
     """The harness requests of one document."""
     chat_template = engine.chat_template if config.apply_chat_template else None
 
+    built = task.build_instances(index, config, chat_template)
+
     def instances(kind: str) -> list[Instance]:
-        built = task.build_instances(index, config, chat_template)
         return [instance for instance in built if instance.request_type == kind]
 
     generations = [

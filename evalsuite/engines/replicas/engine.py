@@ -7,7 +7,6 @@ at the end of every run.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -19,11 +18,10 @@ from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request, cut_batches
 from saeval.evalsuite.engines.replicas.actor import ProofSettings, Setup
 from saeval.evalsuite.engines.replicas.chat import chat_template_of
-from saeval.evalsuite.engines.replicas.cluster import Cluster
-from saeval.evalsuite.engines.replicas.placement import gpus_of, share_cpus
 from saeval.evalsuite.engines.replicas.pool import ReplicaPool
 from saeval.evalsuite.engines.replicas.proof import ReplicasProof
-from saeval.evalsuite.engines.replicas.ray_transport import RayTransport
+from saeval.evalsuite.engines.replicas.ray_transport import start_on_ray
+from saeval.evalsuite.engines.replicas.transport import Transport
 from saeval.evalsuite.engines.replicas.wire import fill_request, to_probes, to_question
 from saeval.evalsuite.models.types import LocalModel
 
@@ -34,7 +32,7 @@ _CALLS_LEFT = 4
 
 
 class ReplicatedEngine:
-    """Replicas of one engine, as actors of Ray.
+    """Replicas of one engine, as actors of Ray unless `connect` reaches others.
 
     Attributes
     ----------
@@ -47,26 +45,23 @@ class ReplicatedEngine:
     streams = True
 
     def __init__(
-        self, make: Any, model: LocalModel, adapters: Sequence[Path], config: EngineConfig
+        self,
+        make: Any,
+        model: LocalModel,
+        adapters: Sequence[Path],
+        config: EngineConfig,
+        connect: Callable[[Setup, EngineConfig], Transport] = start_on_ray,
     ) -> None:
         self.notes: list[str] = []
         self._make, self._model, self._config = make, model, config
         self._adapters = tuple(adapters)
-        count = config.replicas
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        own_cpus = max(cores or 1, count * (config.threads or 1))
-        cluster = Cluster(config.ray, own_cpus)
-        try:
-            gpus = gpus_of(config)
-            cpus = 1 if gpus else config.threads or share_cpus(cluster.machines(), count)
-            setup = Setup(make, model, self._adapters, replace(config, replicas=1, ray=None))
-            transport = RayTransport(cluster, setup, count, cpus, gpus)
-        except BaseException:
-            cluster.close()
-            raise
+        setup = Setup(make, model, self._adapters, replace(config, replicas=1, ray=None))
         self._proof = ReplicasProof(config.dtype)
         self._pool = ReplicaPool(
-            transport, count, on_proven=self._proof.add, note=self.notes.append
+            connect(setup, config),
+            config.replicas,
+            on_proven=self._proof.add,
+            note=self.notes.append,
         )
         self._proof.pool = self._pool
         try:

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.replicas.actor import Place, Replica, Setup
 from saeval.evalsuite.engines.replicas.cluster import Cluster
+from saeval.evalsuite.engines.replicas.placement import gpus_of, share_cpus
 from saeval.evalsuite.engines.replicas.transport import Reply
+
+
+def start_on_ray(setup: Setup, config: EngineConfig) -> RayTransport:
+    """Begin the replicas of a configuration, here or on its cluster."""
+    count = config.replicas
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cluster = Cluster(config.ray, max(cores or 1, count * (config.threads or 1)))
+    try:
+        gpus = gpus_of(config)
+        cpus = 1 if gpus else config.threads or share_cpus(cluster.machines(), count)
+        return RayTransport(cluster, setup, count, cpus, gpus)
+    except BaseException:
+        cluster.close()
+        raise
 
 
 class RayTransport:
