@@ -9,8 +9,8 @@ SIZE ?= small
 STUDY ?= study-$(SIZE)
 
 .PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-service test-kills kills-service fuzz-service \
-  test-wheel test-vllm test-export test-study install-sizes lint format requirements docs gallery release release-check \
-  bench bench-scale bench-service bench-engines bench-train \
+  test-wheel test-vllm test-export test-study test-ray install-sizes lint format requirements docs gallery release release-check \
+  bench bench-scale bench-service bench-engines bench-cluster bench-train \
   study study-gpu recipes-compared frontier-example validity validity-quick clean
 
 # Everything that the demo, the tests, the lint and the documentation use.
@@ -122,6 +122,10 @@ lint: setup
 	$(BIN)/pyright
 	$(BIN)/actionlint
 
+# Replicas on real nodes of Ray: one killed, a node removed, commands ended; five minutes.
+test-ray: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray tests/replicas
+
 # What the GitHub Action installs: every version and the hashes of all its files, as PyPI has them.
 requirements: setup
 	$(BIN)/python -m pip install --quiet uv
@@ -155,6 +159,10 @@ bench-scale: setup
 bench-engines: setup-vllm
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_engines.py
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_vllm.py $(if $(MODEL),--model $(MODEL))
+
+# What the driver of many replicas can do, on a simulated cluster: docs/evidence/cluster.md; minutes.
+bench-cluster: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/bench_cluster.py
 
 # The service with a thousand runs under twenty readers and an uploader: docs/evidence/service.md.
 bench-service: setup

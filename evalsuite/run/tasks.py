@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ class LoadedTask:
     documents: tuple[dict[str, Any], ...]
     sequential: int = 0
     group: str | None = None
+    _hashes: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
     examples: ShownExamples | None = None
     whole: LoadedTask | None = None
 
@@ -91,8 +92,11 @@ class LoadedTask:
         return {}
 
     def hash_of(self, document: dict[str, Any]) -> str:
-        """Hash of a document, as its predictions have it."""
-        return hash_document(document)
+        """Hash of a document, as its predictions have it; made once of each."""
+        found = self._hashes.get(document["id"])
+        if found is None:
+            found = self._hashes[document["id"]] = hash_document(document)
+        return found
 
     def facts(self) -> TaskFacts:
         """For the manifest: version, number of items, hashes of its prompt and of all documents."""
@@ -198,7 +202,7 @@ class LoadedTask:
                     sample_index=sample,
                     usage=usage_of(request) if sample == 0 else None,
                     document=ShownDocument.of(document),
-                    document_hash=hash_document(document),
+                    document_hash=self.hash_of(document),
                     prompt_hash=hash_text(generation.args[0]),
                     target_hash=hash_text(target),
                     answer=reading.answer,

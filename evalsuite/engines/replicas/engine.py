@@ -18,7 +18,7 @@ from saeval.evalsuite.config import EngineConfig
 from saeval.evalsuite.engines.base import Request, cut_batches
 from saeval.evalsuite.engines.replicas.actor import ProofSettings, Setup
 from saeval.evalsuite.engines.replicas.chat import chat_template_of
-from saeval.evalsuite.engines.replicas.pool import ReplicaPool
+from saeval.evalsuite.engines.replicas.pool import PATIENCE, ReplicaPool
 from saeval.evalsuite.engines.replicas.proof import ReplicasProof
 from saeval.evalsuite.engines.replicas.ray_transport import start_on_ray
 from saeval.evalsuite.engines.replicas.transport import Transport
@@ -62,6 +62,7 @@ class ReplicatedEngine:
             config.replicas,
             on_proven=self._proof.add,
             note=self.notes.append,
+            patience=PATIENCE,
         )
         self._proof.pool = self._pool
         try:
