@@ -108,6 +108,7 @@ def test_relations_are_kept_where_the_base_knows_something() -> None:
         {"group": "popqa: sport", "items": 10, "right": 3},
         {"group": "popqa: country", "items": 10, "right": 1},
         {"group": "popqa: genre", "items": 60, "right": 5},
+        {"group": "popqa: all of these", "items": 80, "right": 40},
     ]
     assert choose_relations(rows) == ["sport"]
 

@@ -60,6 +60,7 @@ class StudyManifest(Manifest):
 @click.option("--base", type=click.Path(exists=True, path_type=Path), help="Another base model.")
 @click.option("--page", type=click.Path(path_type=Path), help="[default: study.md in --out]")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--page-only", is_flag=True, help="Write the page of what is finished and stop.")
 def main(
     size: str,
     hardware: str,
@@ -68,6 +69,7 @@ def main(
     base: Path | None,
     page: Path | None,
     dry_run: bool,
+    page_only: bool,
 ) -> None:
     """Run the study and write its page."""
     data = find_data_folder(data_dir)
@@ -82,7 +84,8 @@ def main(
     print_plan(out, size, steps, has_data=data is not None)
     if dry_run:
         return
-    check_hardware(hardware)
+    if not page_only:
+        check_hardware(hardware)
     manifest = StudyManifest(
         schema=StudyManifest.SCHEMA,
         size=size,
@@ -90,12 +93,16 @@ def main(
         base=None if base is None else str(base),
         data=data is not None,
     )
+    where = page or out / "study.md"
+    if page_only:
+        click.echo(f"Wrote {write_page(out, steps, where, manifest.model_dump())}")
+        return
     with lock_folder(out, manifest=MANIFEST, what="a study", busy="another process studies there"):
         begin(out, manifest)
         write_prompts(out / "prompts", list(SYSTEM_PROMPTS.items()))
         for step in steps:
             run(out, step)
-        written = write_page(out, steps, selection, page or out / "study.md", manifest.model_dump())
+        written = write_page(out, steps, where, manifest.model_dump())
     click.echo(f"Wrote {written}")
 
 

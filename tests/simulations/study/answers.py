@@ -17,8 +17,10 @@ def answers(
     """A paragraph for each question."""
     yield from _significant(to_base, to_warm_up)
     yield from _own_probabilities(knowledge)
-    yield from _stated(to_base)
-    yield from _format(to_base, to_warm_up)
+    if to_base:
+        yield from _stated(to_base)
+    if to_warm_up:
+        yield from _format(to_base, to_warm_up)
 
 
 def _significant(to_base: Sequence[Row], to_warm_up: Sequence[Row]) -> Iterator[str]:
@@ -26,6 +28,8 @@ def _significant(to_base: Sequence[Row], to_warm_up: Sequence[Row]) -> Iterator[
         ("From the base to the checkpoints", to_base),
         ("From the warm-up to GRPO", to_warm_up),
     ):
+        if not rows:
+            continue
         better, worse, other, untold = [], [], [], 0
         for row in rows:
             if row["headline"] != "true" or not row["p_holm"]:
@@ -43,7 +47,7 @@ def _significant(to_base: Sequence[Row], to_warm_up: Sequence[Row]) -> Iterator[
             else:
                 worse.append(shown)
         tested = len(better) + len(worse) + len(other) + untold
-        yield f"**{title}.** {untold} of {tested} headline quantities that could be tested show no "
+        yield f"**{title}.** {untold} of {tested} headline quantities that could be tested show no"
         yield "significant change (Holm's p at 5%).\n"
         for word, listed in (("Better", better), ("Worse", worse), ("Changed", other)):
             if listed:

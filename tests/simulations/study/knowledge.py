@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +207,11 @@ def measure_task(
                 group_of=lambda item: find_relation(item.as_row()["question"]),
                 accept=is_trained,
             )
-        rows = summarise(ask_questions(model, task, asked), len(SOLVED))
+        answers = ask_questions(model, task, asked)
+        rows = summarise(answers, len(SOLVED))
+        if len(rows) > 1:
+            together = [replace(answer, group=f"{task}: all of these") for answer in answers]
+            rows += summarise(together, len(SOLVED))
         if any(not item.as_row().get("answers") for item in asked):
             rows += summarise(ask_answerable(model, task, asked), len(SOLVED))
         return rows

@@ -19,7 +19,7 @@ from saeval.files import write_atomic
 from saeval.tasks.data.loading import load_items
 from saeval.tasks.registry import get_task
 from saeval.tasks.types import Item
-from study.relations import find_relation
+from study.relations import RELATIONS, find_relation
 from study.selection import KNOWN, KNOWN_TRAIN
 
 LEAST_RIGHT = 2
@@ -35,7 +35,7 @@ def is_trained(item: Item) -> bool:
 
 
 def choose_relations(rows: Iterable[dict[str, object]]) -> list[str]:
-    """Of the measured groups of PopQA, those that the base knows something of.
+    """Of the measured groups of PopQA, the relations that the base knows something of.
 
     Examples
     --------
@@ -47,8 +47,9 @@ def choose_relations(rows: Iterable[dict[str, object]]) -> list[str]:
     chosen = []
     for row in rows:
         right, items = int(str(row["right"])), int(str(row["items"]))
-        if right >= LEAST_RIGHT and right >= LEAST_ACCURACY * items:
-            chosen.append(str(row["group"]).removeprefix("popqa: "))
+        relation = str(row["group"]).removeprefix("popqa: ")
+        if relation in RELATIONS and right >= LEAST_RIGHT and right >= LEAST_ACCURACY * items:
+            chosen.append(relation)
     return chosen
 
 

@@ -33,6 +33,26 @@ def compared_rows(
                 yield task, metric, found
 
 
+def comparison_table(
+    rows: Sequence[Row], metrics: Sequence[tuple[str, str | None]]
+) -> Iterator[str]:
+    """A line per task and metric, a column per checkpoint; nothing without rows."""
+    checkpoints = list(dict.fromkeys(row["checkpoint_name"] for row in rows))
+    if not checkpoints:
+        return
+    yield "| task | metric | items | from | " + " | ".join(checkpoints) + " |"
+    yield "|:--|:--|--:|:--|" + ":--|" * len(checkpoints)
+    for task, metric, found in compared_rows(rows, metrics):
+        first = next(iter(found.values()))
+        cells = [metric_cell(found[name]) if name in found else "–" for name in checkpoints]
+        start = metric_cell(first, "base")
+        yield f"| {task} | {metric} | {first['items']} | {start} | " + " | ".join(cells) + " |"
+    yield (
+        "\nEach difference with its interval; \\* where Holm's p over all of the comparison is "
+        "below 5%. An invalid answer is no right one."
+    )
+
+
 def find_row(rows: Sequence[Row], task: str, metric: str, checkpoint: str) -> Row | None:
     """The row of one quantity."""
     key = (task, metric, "", checkpoint)
