@@ -84,7 +84,7 @@ def show_recipe(name: str) -> None:
 @click.option(
     "--base",
     metavar="MODEL",
-    help="Base model, a hub id or a folder: checks its tokens for probing, too.",
+    help="Base model: checks its tokens for probing, and asks one in a folder some items.",
 )
 @rewards_option
 @click.option("--strict", is_flag=True, help="Exit with 4 if there is any warning.")

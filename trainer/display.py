@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from saeval.trainer.run.manifest import TrainingManifest
 from saeval.trainer.run.observer import TrainingObserver
 
 _EVALUATED = {"accuracy": "accuracy", "abstention_recall": "abstention recall", "brier": "Brier"}
+_OF_COMPLETIONS = {"reward": "reward", "accuracy": "accuracy", "outcome/invalid": "invalid"}
 _COLUMNS = ("accuracy", "abstention_recall", "false_abstention", "invalid", "brier")
 
 
@@ -32,7 +35,9 @@ class TrainingDisplay(TrainingObserver):
         self._shown = ExitStack()
         self._bars: Bars | None = None
         self._bar = self._step = 0
-        self._numbers: tuple[str, ...] = ()
+        self._numbers: Mapping[str, str] = {}
+        self._total = 0
+        self._begun: tuple[int, float] | None = None
 
     def close(self) -> None:
         """Stop what moves on the console."""
@@ -53,8 +58,14 @@ class TrainingDisplay(TrainingObserver):
         begun = f"{len(plan.training)} training items, {len(plan.holdout)} held out"
         if resumed_step is not None:
             begun = f"goes on from step {resumed_step}"
-        self._console.print(f"{recipe.name} on {plan.base}: {begun} → {plan.out}", highlight=False)
-        self._numbers = ("loss",) if recipe.supervised else ("reward", "accuracy")
+        self._console.print(
+            f"{recipe.name} on {plan.base}: {begun} → {plan.out}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        self._numbers = {"loss": "loss"} if recipe.supervised else _OF_COMPLETIONS
+        self._total, self._begun = recipe.optimisation.steps, None
         self._bars = self._shown.enter_context(ConsoleProgress(self._console).bars())
         self._step = resumed_step or 0
         self._bar = self._bars.add(
@@ -72,10 +83,30 @@ class TrainingDisplay(TrainingObserver):
 
     def on_step(self, step: int, metrics: Mapping[str, Any]) -> None:
         if self._bars is not None:
-            shown = (f"{name} {metrics[name]:.3f}" for name in self._numbers if name in metrics)
-            self._bars.note(self._bar, "  ".join(shown))
+            shown = "  ".join(
+                f"{title} {metrics[name]:.3f}"
+                for name, title in self._numbers.items()
+                if name in metrics
+            )
+            self._bars.note(self._bar, shown)
             self._bars.advance(self._bar, step - self._step)
             self._step = step
+            if not self._console.is_terminal:
+                self._print_step(step, shown)
+
+    def _print_step(self, step: int, shown: str) -> None:
+        """One line, with the time left by the steps since the first that was seen."""
+        now = time.monotonic()
+        if self._begun is None:
+            self._begun = step, now
+        first, since = self._begun
+        left = ""
+        if step > first:
+            seconds = round((self._total - step) * (now - since) / (step - first))
+            left = f"  {timedelta(seconds=seconds)} left"
+        self._console.print(
+            f"step {step} of {self._total}: {shown}{left}", highlight=False, soft_wrap=True
+        )
 
     def on_evaluation(self, step: int, metrics: Mapping[str, Any]) -> None:
         shown = ", ".join(

@@ -21,6 +21,7 @@ SMALL = (
     "optimisation.learning_rate=1e-3",
     "evaluation.items=4",
     "evaluation.every=0",
+    "alarms.first_batch_parsable_below=null",
 )
 """Sizes for a tiny model, and a learning rate at which each step changes its weights."""
 

@@ -115,11 +115,36 @@ class PolicyModel:
 
     def generate_responses(self, prompts: Sequence[Prompt], max_new_tokens: int) -> list[str]:
         """Greedy responses."""
+        return self._generate(prompts, max_new_tokens=max_new_tokens, do_sample=False)
+
+    def sample_responses(
+        self,
+        prompts: Sequence[Prompt],
+        n_samples: int,
+        *,
+        temperature: float,
+        max_new_tokens: int,
+        seed: int,
+    ) -> list[list[str]]:
+        """Sampled responses of each prompt; random numbers drawn elsewhere stay the same."""
+        repeated = [prompt for prompt in prompts for _ in range(n_samples)]
+        device = self._model.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            texts = self._generate(
+                repeated,
+                max_new_tokens=max_new_tokens,
+                do_sample=True,
+                temperature=temperature,
+                top_k=0,
+            )
+        return [texts[start : start + n_samples] for start in range(0, len(texts), n_samples)]
+
+    def _generate(self, prompts: Sequence[Prompt], **how: Any) -> list[str]:
         responses = [""] * len(prompts)
         ends = {self._tokenizer.eos_token_id, *_listed(self._model.generation_config.eos_token_id)}
         settings = GenerationConfig(
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
+            **how,
             pad_token_id=self._tokenizer.pad_token_id,
             eos_token_id=sorted(end for end in ends if end is not None),
         )

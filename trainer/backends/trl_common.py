@@ -45,6 +45,7 @@ def run_trainer(
     make: Callable[[], Trainer],
     on_policy: Callable[[PolicyModel], None] = lambda policy: None,
     *,
+    find_problem: Callable[[PolicyModel], str | None] = lambda policy: None,
     unlogged: frozenset[str] = frozenset(),
 ) -> Checkpoint:
     """Train as planned; see `saeval.trainer.backends.protocol.Backend`.
@@ -57,6 +58,8 @@ def run_trainer(
         Makes TRL's trainer.
     on_policy
         Called with the policy before the first step.
+    find_problem
+        Called with the policy when a run begins, not when it resumes; what it returns stops it.
     unlogged
         Numbers of TRL's that are not passed on.
     """
@@ -79,7 +82,7 @@ def run_trainer(
             ),
         )
         on_policy(policy)
-        trainer.add_callback(_Progress(plan, callbacks, trainer, policy, unlogged))
+        trainer.add_callback(_Progress(plan, callbacks, trainer, policy, find_problem, unlogged))
         resume = None if plan.resume_from is None else str(plan.resume_from)
         trainer.train(resume_from_checkpoint=resume)
         _save(trainer, plan, plan.out)
@@ -169,9 +172,11 @@ class _Progress(TrainerCallback):
         callbacks: TrainingCallbacks,
         trainer: Trainer,
         policy: PolicyModel,
+        find_problem: Callable[[PolicyModel], str | None],
         unlogged: frozenset[str],
     ) -> None:
         self._plan, self._callbacks, self._trainer, self._policy = plan, callbacks, trainer, policy
+        self._find_problem = find_problem
         self._unlogged = unlogged
         self._stop = False
 
@@ -179,6 +184,11 @@ class _Progress(TrainerCallback):
         self, args: Any, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         if state.global_step == 0:
+            problem = self._find_problem(self._policy)
+            if self._trainer.accelerator.num_processes > 1:
+                (problem,) = broadcast_object_list([problem])
+            if problem is not None:
+                raise BackendError(problem)
             self._evaluate(0)
 
     def on_log(

@@ -9,6 +9,7 @@ from typing import Any
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
+from saeval.hub import has_chat_template
 from saeval.trainer.backends.group_rewards import GroupRewards
 from saeval.trainer.backends.policy_model import PolicyModel
 from saeval.trainer.backends.protocol import Checkpoint, TrainingCallbacks, TrainingPlan
@@ -20,6 +21,7 @@ from saeval.trainer.backends.trl_common import (
     run_trainer,
     trainer_arguments,
 )
+from saeval.trainer.checks.first_batch import PROMPTS, judge_answers
 from saeval.trainer.recipe.schema import Recipe
 
 
@@ -33,7 +35,42 @@ class GrpoBackend:
         def probe(policy: PolicyModel) -> None:
             rewards.policy = policy
 
-        return run_trainer(plan, callbacks, lambda: _trainer(plan, rewards), probe)
+        return run_trainer(
+            plan,
+            callbacks,
+            lambda: _trainer(plan, rewards),
+            probe,
+            find_problem=lambda policy: _judge_first_batch(plan, policy),
+        )
+
+
+def _judge_first_batch(plan: TrainingPlan, policy: PolicyModel) -> str | None:
+    """Why the policy's answers to the first prompts teach nothing; None if they do."""
+    recipe, rows = plan.recipe, plan.training[:PROMPTS]
+    least = recipe.alarms.first_batch_parsable_below
+    if least is None:
+        return None
+    responses = policy.sample_responses(
+        [row.prompt for row in rows],
+        recipe.optimisation.group_size,
+        temperature=recipe.optimisation.temperature,
+        max_new_tokens=recipe.optimisation.max_completion_length,
+        seed=recipe.seed,
+    )
+    finding = judge_answers(
+        recipe,
+        rows,
+        responses,
+        least_parsable=least,
+        base=plan.base,
+        has_chat_template=has_chat_template(plan.base_folder),
+    )
+    if finding is None:
+        return None
+    return (
+        f"training has not begun: {finding.text}; to begin all the same: "
+        "alarms.first_batch_parsable_below=null"
+    )
 
 
 def _trainer(plan: TrainingPlan, rewards: GroupRewards) -> GRPOTrainer:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from saeval.errors import ModelError, RecipeError
 from saeval.extras import require_extra
+from saeval.trainer.checks.ask_base import ask_base
 from saeval.trainer.checks.findings import Finding
 from saeval.trainer.checks.plan import check_plan, check_tokens
 from saeval.trainer.checks.reward import check_reward
@@ -33,14 +34,14 @@ def check(
     changes
         Each ``key=value``, as on the command line; only where `recipe` is a name or a file.
     base
-        Base model, a hub id or a folder: checks its tokens for probing, too.
+        Base model: checks its tokens for probing, and asks a model in a folder some items.
 
     Raises
     ------
     RecipeError
         If the recipe itself is wrong.
     ModelError
-        If `base` has no tokenizer.
+        If `base` has no tokenizer or cannot be loaded.
     """
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(str(recipe), changes)
@@ -49,6 +50,7 @@ def check(
     findings = [*check_reward(recipe), *check_plan(recipe)]
     if base is not None:
         findings += check_tokens(recipe, _load_tokenizer(str(base)))
+        findings += ask_base(recipe, str(base))
     return sorted(findings, key=lambda finding: finding.severity != "warning")
 
 

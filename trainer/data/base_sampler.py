@@ -71,13 +71,14 @@ class BaseSampler:
 
     def profile_batch(self, batch: Sequence[KeyedRow]) -> list[ProfileEntry]:
         """What the samples of each item did; the seed is the batch's, whatever came before it."""
-        groups = self._sample([row for _, row in batch], _seed_batch(self._sampling.seed, batch))
+        groups = self.sample([row for _, row in batch], _seed_batch(self._sampling.seed, batch))
         return [
             make_entry(key, row, responses)
             for (key, row), responses in zip(batch, groups, strict=True)
         ]
 
-    def _sample(self, rows: Sequence[TrainingRow], seed: int) -> list[list[str]]:
+    def sample(self, rows: Sequence[TrainingRow], seed: int) -> list[list[str]]:
+        """The samples of each row."""
         import torch
         from transformers import GenerationConfig
 

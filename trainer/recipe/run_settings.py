@@ -57,6 +57,9 @@ class AlarmSettings(RecipePart):
         Proportion of groups with any right answer.
     kl_above
         Divergence from the base, in nats per token; needs `kl_beta`.
+    first_batch_parsable_below
+        Proportion of valid answers to some prompts before the first step; below it, or where every
+        group's rewards are equal, training does not begin. Null does not ask.
     patience
         For so many steps in a row; so many evaluations, in supervised fine-tuning.
     stop
@@ -69,5 +72,6 @@ class AlarmSettings(RecipePart):
     confidence_spread_below: Amount | None = 0.01
     any_right_below: Proportion | None = 0.1
     kl_above: Positive | None = None
+    first_batch_parsable_below: Proportion | None = 0.2
     patience: Count = 5
     stop: bool = False

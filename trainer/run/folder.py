@@ -86,7 +86,7 @@ def lock_run_folder(
         may_hold=(RECIPE, DATA),
     ):
         earlier = read_training(folder)
-        if earlier is not None:
+        if earlier is not None and _has_begun(folder, earlier):
             _check_same_run(folder, earlier, recipe, training)
             training = training.resume(earlier)
         write_atomic(folder / RECIPE, recipe_to_yaml(recipe))
@@ -138,6 +138,13 @@ def append_row(path: Path, row: Mapping[str, Any]) -> None:
 
 def _to_line(row: Mapping[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _has_begun(folder: Path, training: TrainingManifest) -> bool:
+    """Whether a run has done a step; one that was refused before it leaves its folder free."""
+    return bool(
+        training.finished or read_rows(folder / METRICS) or list_checkpoints(folder / ".resume")
+    )
 
 
 def _check_same_run(
