@@ -118,7 +118,7 @@ def check(recipe: str, changes: tuple[str, ...], base: str | None, strict: bool)
 @click.option(
     "--base",
     metavar="MODEL",
-    help="Base model, a hub id or a folder; needed to begin, known when a run goes on.",
+    help="Base model, a hub id or folder, or a finished run to go on from its adapter.",
 )
 @click.option(
     "--out",

@@ -41,6 +41,8 @@ class TrainingPlan:
         Rows for evaluation during training, none of which is trained on.
     resume_from
         A checkpoint that an earlier run of the same plan saved in `out`, or None to begin.
+    adapter
+        Folder of the adapter on the base that training begins with; None for a new one.
     """
 
     recipe: Recipe
@@ -50,6 +52,7 @@ class TrainingPlan:
     training: Sequence[TrainingRow]
     holdout: Sequence[TrainingRow]
     resume_from: Path | None = None
+    adapter: Path | None = None
 
     @property
     def work(self) -> Path:

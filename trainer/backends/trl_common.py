@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from typing import Any
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
 from datasets import Dataset
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from transformers import (
+    AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedTokenizerBase,
     PrinterCallback,
@@ -94,8 +96,6 @@ def trainer_arguments(plan: TrainingPlan) -> dict[str, Any]:
     """The recipe in TRL's words, as far as every trainer takes them."""
     recipe = plan.recipe
     optimisation, on_cpu = recipe.optimisation, not torch.cuda.is_available()
-    # Only an adapter is small enough to be kept in full precision beside rounded weights.
-    dtype = "float32" if on_cpu or recipe.adapter is None else "bfloat16"
     return {
         "output_dir": str(plan.work),
         "run_name": recipe.name,
@@ -104,11 +104,7 @@ def trainer_arguments(plan: TrainingPlan) -> dict[str, Any]:
         "bf16": not on_cpu,
         "gradient_checkpointing": not on_cpu,
         "trust_remote_code": False,
-        "model_init_kwargs": {
-            "dtype": dtype,
-            "use_safetensors": True,
-            "trust_remote_code": False,
-        },
+        "model_init_kwargs": None if plan.adapter else _loading(recipe),
         "max_steps": optimisation.steps,
         "per_device_train_batch_size": recipe.completions_at_once,
         "gradient_accumulation_steps": accumulation_steps(recipe),
@@ -124,6 +120,25 @@ def trainer_arguments(plan: TrainingPlan) -> dict[str, Any]:
         "disable_tqdm": True,
         "report_to": _trackers(plan) or "none",
     }
+
+
+def _loading(recipe: Recipe) -> dict[str, Any]:
+    # Only an adapter is small enough to be kept in full precision beside rounded weights.
+    is_whole = not torch.cuda.is_available() or recipe.adapter is None
+    return {
+        "dtype": "float32" if is_whole else "bfloat16",
+        "use_safetensors": True,
+        "trust_remote_code": False,
+    }
+
+
+def model_arguments(plan: TrainingPlan) -> dict[str, Any]:
+    """What TRL trains: the base with a new adapter or none, or with the adapter to begin with."""
+    if plan.adapter is None:
+        return {"model": str(plan.base_folder), "peft_config": make_lora_config(plan.recipe)}
+    base = AutoModelForCausalLM.from_pretrained(plan.base_folder, **_loading(plan.recipe))
+    adapted = PeftModel.from_pretrained(base, str(plan.adapter), is_trainable=True)
+    return {"model": adapted, "peft_config": None}
 
 
 def accumulation_steps(recipe: Recipe) -> int:
@@ -261,6 +276,8 @@ def _save(trainer: Trainer, plan: TrainingPlan, folder: Path) -> None:
         return
     (folder / "training_args.bin").unlink()
     (folder / "README.md").unlink(missing_ok=True)
+    if (folder / "ref").is_dir():  # what TRL keeps of the adapter that training began with
+        shutil.rmtree(folder / "ref")
     config = folder / "adapter_config.json"
     if plan.recipe.adapter is not None:
         settings = json.loads(config.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from saeval.trainer.backends.protocol import Checkpoint, TrainingCallbacks, Trai
 from saeval.trainer.backends.trl_common import (
     accumulation_steps,
     load_tokenizer,
-    make_lora_config,
+    model_arguments,
     repeat_rows,
     run_trainer,
     trainer_arguments,
@@ -64,6 +64,7 @@ def _judge_first_batch(plan: TrainingPlan, policy: PolicyModel) -> str | None:
         least_parsable=least,
         base=plan.base,
         has_chat_template=has_chat_template(plan.base_folder),
+        is_warm=plan.adapter is not None,
     )
     if finding is None:
         return None
@@ -76,12 +77,11 @@ def _judge_first_batch(plan: TrainingPlan, policy: PolicyModel) -> str | None:
 def _trainer(plan: TrainingPlan, rewards: GroupRewards) -> GRPOTrainer:
     recipe = plan.recipe
     return GRPOTrainer(
-        model=str(plan.base_folder),
+        **model_arguments(plan),
         args=_settings(plan, rewards.weights),
         reward_funcs=rewards.functions,
         train_dataset=_dataset(plan),
         processing_class=load_tokenizer(plan.base_folder, recipe),
-        peft_config=make_lora_config(recipe),
     )
 
 

@@ -12,7 +12,7 @@ from saeval.trainer.backends.policy_model import TokenIds, tokenize_prompt
 from saeval.trainer.backends.protocol import Checkpoint, TrainingCallbacks, TrainingPlan
 from saeval.trainer.backends.trl_common import (
     load_tokenizer,
-    make_lora_config,
+    model_arguments,
     repeat_rows,
     run_trainer,
     trainer_arguments,
@@ -41,7 +41,7 @@ def _trainer(plan: TrainingPlan) -> SFTTrainer:
     recipe = plan.recipe
     tokenizer = load_tokenizer(plan.base_folder, recipe)
     return SFTTrainer(
-        model=str(plan.base_folder),
+        **model_arguments(plan),
         args=SFTConfig(
             **trainer_arguments(plan),
             train_sampling_strategy="sequential",
@@ -49,7 +49,6 @@ def _trainer(plan: TrainingPlan) -> SFTTrainer:
         ),
         train_dataset=_dataset(plan, tokenizer),
         processing_class=tokenizer,
-        peft_config=make_lora_config(recipe),
     )
 
 

@@ -35,6 +35,7 @@ def judge_answers(
     least_parsable: float,
     base: str,
     has_chat_template: bool,
+    is_warm: bool = False,
     compares_rewards: bool = True,
 ) -> Finding | None:
     """What is wrong with the answers of a base to some prompts; None if it can be trained.
@@ -51,6 +52,8 @@ def judge_answers(
         As it was named, for the command that mends it.
     has_chat_template
         Whether the base has one.
+    is_warm
+        Whether an earlier training made the adapter that this one begins with.
     compares_rewards
         Whether the rewards within groups are looked at, too.
 
@@ -59,6 +62,7 @@ def judge_answers(
     Finding or None
         ``unparsable-base`` or ``equal-rewards``, with two answers and what to do.
     """
+    remedy = _remedy(recipe, base, has_chat_template=has_chat_template, is_warm=is_warm)
     groups = [
         read_completions(
             row.task,
@@ -82,7 +86,7 @@ def judge_answers(
             "unparsable-base",
             f"the base answers {len(rows)} prompts in a form that can be parsed in {n_parsed} of "
             f"{len(every)} answers, fewer than {least_parsable:.0%}, so that rewards mean nothing: "
-            f"{_examples(invalid)}; {_remedy(recipe, base, has_chat_template)}",
+            f"{_examples(invalid)}; {remedy}",
         )
     if compares_rewards and all(_pays_the_same(recipe, group) for group in groups):
         return Finding(
@@ -92,7 +96,7 @@ def judge_answers(
             f"{_examples(texts)}; raise optimisation.temperature (now "
             f"{recipe.optimisation.temperature:g}), choose items that the base gets right "
             f"sometimes (`satrain profile {recipe.name}` and `filter`), or "
-            f"{_remedy(recipe, base, has_chat_template)}",
+            f"{remedy}",
         )
     return None
 
@@ -110,11 +114,16 @@ def _examples(texts: Sequence[str]) -> str:
     return " and ".join(list(dict.fromkeys(quoted(text, _SHOWN) for text in texts))[:2])
 
 
-def _remedy(recipe: Recipe, base: str, has_chat_template: bool) -> str:
+def _remedy(recipe: Recipe, base: str, *, has_chat_template: bool, is_warm: bool) -> str:
     """The chat template where it is not used, then the format warm-up."""
     warm = f"{Path(base).name}-warm-up"
     command = f"satrain run format-warm-up --base {shlex.quote(base)} --out {shlex.quote(warm)}"
-    teach = f"teach it the format ({command}) and train on from --base {shlex.quote(warm)}"
+    longer = "teach it the format for more steps (optimisation.steps of its warm-up)"
+    teach = (
+        longer
+        if is_warm
+        else f"teach it the format ({command}) and train on from --base {shlex.quote(warm)}"
+    )
     if has_chat_template and recipe.prompt.chat_template is not True:
         return f"apply its chat template (prompt.chat_template=true); if it needs more, {teach}"
     return teach

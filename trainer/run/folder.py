@@ -164,6 +164,7 @@ def _check_same_run(
         )
     for what, same in (
         ("base", earlier.base.content == training.base.content),
+        ("adapter to begin with", _start_content(earlier) == _start_content(training)),
         ("data", earlier.data.content == training.data.content),
         ("source of its own rewards", earlier.own_rewards == training.own_rewards),
     ):
@@ -172,6 +173,10 @@ def _check_same_run(
                 f"{folder}: holds a run on another {what}; choose another --out, or give the "
                 f"same {what} as before"
             )
+
+
+def _start_content(training: TrainingManifest) -> str | None:
+    return None if training.start is None else training.start.content
 
 
 def _fixed_part(recipe: Recipe) -> dict[str, Any]:

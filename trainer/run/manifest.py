@@ -38,6 +38,15 @@ class DataFacts(BaseModel):
     held_out: int
 
 
+class StartFacts(BaseModel):
+    """The adapter that a run began with, as it was named, and the hash of its files."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    argument: str
+    content: str
+
+
 class TrainingManifest(Manifest):
     """What ``training.json`` says.
 
@@ -49,6 +58,8 @@ class TrainingManifest(Manifest):
         Whether the folder holds an adapter or a whole model.
     base, data
         What it was trained from and on.
+    start
+        The adapter on the base that it began with, if any.
     reward_version, own_rewards
         `saeval.trainer.rewards.VERSION` at the time, and the hashes of components that are not
         saeval's.
@@ -79,6 +90,7 @@ class TrainingManifest(Manifest):
     alarms: list[dict[str, Any]]
     metrics: dict[str, Any]
     own_rewards: dict[str, str] = Field(default_factory=dict)
+    start: StartFacts | None = None
 
     def to_json(self, *, leave_out: Collection[str] = ()) -> str:
         """The content of the file, without the fields of these names."""

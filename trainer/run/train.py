@@ -18,7 +18,6 @@ from saeval.errors import RecipeError, RunFolderError
 from saeval.extras import require_extra
 from saeval.hub import model_content
 from saeval.trainer.backends.protocol import Backend, Checkpoint, TrainingPlan, load_backend
-from saeval.trainer.base_model import find_base_model
 from saeval.trainer.checks.plan import find_split_groups
 from saeval.trainer.data.mixture import Mixture, build_mixture
 from saeval.trainer.recipe.load import load_recipe
@@ -34,6 +33,7 @@ from saeval.trainer.run.manifest import TrainingManifest, package_versions, read
 from saeval.trainer.run.observer import TrainingObserver
 from saeval.trainer.run.page import write_run_page
 from saeval.trainer.run.recorder import Recorder
+from saeval.trainer.run.start import Start, find_start
 
 RUNS = Path("satrain-runs")
 _LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "peft", "trl")
@@ -55,7 +55,8 @@ def train(
     recipe
         A recipe, its name or its file.
     base
-        Base model, a hub id or a folder; needed to begin, known when a run resumes.
+        Base model, a hub id or a folder, or a finished run whose adapter is trained on; needed to
+        begin, known when a run resumes.
     out
         Folder for the checkpoint; else ``satrain-runs/`` and the recipe's name.
     changes
@@ -85,21 +86,30 @@ def train(
     _check_devices(recipe)
     out = RUNS / recipe.name if out is None else Path(out)
     base = str(base) if base is not None else _earlier_base(out)
-    base_folder = find_base_model(base)
-    recipe = recipe.for_base(base_folder)
+    start = find_start(base, recipe)
+    recipe = recipe.for_base(start.base_folder)
     mixture = build_mixture(
         recipe,
         data_dir=None if data_dir is None else str(data_dir),
-        base_content=model_content(base_folder) if recipe.data.profile else None,
+        base_content=model_content(start.base_folder) if recipe.data.profile else None,
         on_task=observer.on_load,
     )
     if not mixture.training:
         raise RunFolderError("the mixture has no items to train on; see `data.sources`")
-    plan = TrainingPlan(recipe, base, base_folder, out, mixture.training, mixture.holdout)
+    mixture = replace(mixture, manifest=start.add_trained(mixture.manifest))
+    plan = TrainingPlan(
+        recipe,
+        start.base,
+        start.base_folder,
+        out,
+        mixture.training,
+        mixture.holdout,
+        adapter=start.adapter,
+    )
     backend = load_backend(recipe.backend)
     if not is_first_process():
         return _follow(backend, plan)
-    return _lead(backend, plan, mixture, observer)
+    return _lead(backend, plan, mixture, start, observer)
 
 
 def is_first_process() -> bool:
@@ -119,11 +129,15 @@ def _check_devices(recipe: Recipe) -> None:
 
 
 def _lead(
-    backend: Backend, plan: TrainingPlan, mixture: Mixture, observer: TrainingObserver
+    backend: Backend,
+    plan: TrainingPlan,
+    mixture: Mixture,
+    start: Start,
+    observer: TrainingObserver,
 ) -> Checkpoint:
     """Train, and record it in the plan's folder."""
     recipe, out = plan.recipe, plan.out
-    initial = _initial_training(plan)
+    initial = _initial_training(plan, start)
     with lock_run_folder(out, recipe, initial, mixture.manifest) as training:
         if training.finished:
             shutil.rmtree(plan.work, ignore_errors=True)  # what a killed process left of it
@@ -186,10 +200,10 @@ def _earlier_base(out: Path) -> str:
     training = read_training(out)
     if training is None:
         raise RunFolderError("name the base model with --base (a hub id or a folder)")
-    return training.base.argument
+    return training.base.argument if training.start is None else training.start.argument
 
 
-def _initial_training(plan: TrainingPlan) -> TrainingManifest:
+def _initial_training(plan: TrainingPlan, start: Start) -> TrainingManifest:
     """What ``training.json`` says before the first step."""
     rows = [row.as_row() for row in (*plan.training, *plan.holdout)]
     training = TrainingManifest.model_validate(
@@ -215,6 +229,8 @@ def _initial_training(plan: TrainingPlan) -> TrainingManifest:
             "metrics": {},
         }
     )
+    if start.adapter is not None:
+        training = training.update(start=start.facts)
     components = [term.component for term in plan.recipe.terms]
     own = {it.name: it.source_hash for it in components if it.name not in COMPONENTS}
     return training.update(own_rewards=own) if own else training
