@@ -134,7 +134,8 @@ class TrainingDisplay(TrainingObserver):
         self.close()
         self._console.print(_tabulate_evaluations(training))
         if checkpoint.finished:
-            message = f"Next: saeval compare {plan.base} {plan.out}"
+            template = " --apply-chat-template" if plan.recipe.prompt.chat_template is True else ""
+            message = f"Next: saeval compare {plan.base} {plan.out}{template}"
         else:
             alarms = ", ".join(checkpoint.stopped_by)
             cause = f"an alarm ({alarms})" if alarms else "you"
@@ -142,7 +143,7 @@ class TrainingDisplay(TrainingObserver):
                 f"Stopped by {cause} at step {checkpoint.step} of {training.steps}; {plan.out} "
                 "holds the checkpoint as it is, and the same command goes on from there."
             )
-        self._console.print(message, highlight=False)
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 def _tabulate_evaluations(training: TrainingManifest) -> Table:
