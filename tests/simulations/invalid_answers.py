@@ -18,6 +18,7 @@ import click
 
 import saeval
 from saeval.stats._core.wilson import wilson_interval
+from saeval.trainer.run.manifest import TRAINING, TrainingManifest
 from saeval.trainer.run.train import train
 
 FORM: dict[str, dict[str, Any]] = {
@@ -35,7 +36,7 @@ FORM: dict[str, dict[str, Any]] = {
 @click.option("--task", "tasks", multiple=True, default=("vitaminc_dev", "popqa"))
 @click.option("--limit", type=int, default=16, show_default=True)
 @click.option("--tokens", type=int, default=48, show_default=True)
-@click.option("--skip-warm-up", is_flag=True)
+@click.option("--skip-warm-up", is_flag=True, help="Ask the model alone.")
 def main(
     model: str,
     out: Path,
@@ -51,10 +52,11 @@ def main(
     ways = [(name, model, form) for name, form in FORM.items()]
     if not skip_warm_up:
         checkpoint = out / "warm-up"
-        train("format-warm-up", model, checkpoint)
-        ways.append(
-            ("after format-warm-up", str(checkpoint), FORM["chat template"]),
-        )
+        if not (checkpoint / "adapter_model.safetensors").is_file():  # one that was stopped will do
+            train("format-warm-up", model, checkpoint)
+        training = TrainingManifest.read(checkpoint / TRAINING)
+        name = f"after format-warm-up, {training.step} of {training.steps} steps"
+        ways.append((name, str(checkpoint), FORM["chat template"]))
     for task in tasks:
         for name, answering, form in ways:
             folder = out / f"{task} {name}".replace(", ", " ").replace(" ", "-")

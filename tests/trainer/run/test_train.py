@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -185,9 +186,13 @@ def test_a_base_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_an_adapter_is_no_base(finished: Path, tmp_path: Path) -> None:
+def test_an_adapter_of_another_program_is_no_base(finished: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copyfile(finished / name, adapter / name)
     with pytest.raises(ModelError, match="is an adapter"):
-        train(finished, tmp_path / "out", "mixed")
+        train(adapter, tmp_path / "out", "mixed")
 
 
 def test_missing_data_leaves_nothing(answering_base: Path, tmp_path: Path) -> None:
