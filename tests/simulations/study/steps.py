@@ -141,14 +141,12 @@ def plan_steps(
             "warm-up",
             (
                 *("saeval.trainer", "run", "format-warm-up", "--base", str(model)),
-                *("--out", str(out / "format"), f"optimisation.steps={size.warm_up_steps}"),
+                *("--out", str(warm_up), f"optimisation.steps={size.warm_up_steps}"),
                 "evaluation.items=4",
             ),
             rates.start + 8 * size.warm_up_steps * rates.taught + 16 * rates.long,
         )
     )
-    merged = ("study.merge", "--adapter", str(out / "format"), "--out", str(warm_up))
-    steps.append(Step("merge", merged, rates.start))
     steps.append(
         Step(
             "grpo",
