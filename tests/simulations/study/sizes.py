@@ -46,7 +46,7 @@ SIZES = {
     "smoke": Size(4, 2, 2, 4, 2, 6, 4, 6, response_tokens=24),
     # Twenty minutes on two quiet cores, and two and a half hours.
     "small": Size(20, 16, 5, 8, 4, 20, 20, 20),
-    "full": Size(60, 32, 32, 12, 8, 150, 110, 110),
+    "full": Size(60, 32, 24, 12, 8, 150, 110, 110),
     # A quarter of an hour on one H200, its start included.
     "gpu": Size(200, 48, 120, 32, 8, 500, 300, 300),
 }
@@ -75,7 +75,7 @@ class Rates:
     completion: float
 
 
-CPU = Rates(start=15, short=0.5, long=1.0, taught=1.5, completion=1.5)
+CPU = Rates(start=15, short=0.5, long=1.0, taught=1.5, completion=2.0)
 """SmolLM2-135M on two cores with bfloat16 arithmetic, for answers, and float32, for training."""
 GPU = Rates(start=25, short=0.01, long=0.02, taught=0.01, completion=0.01)
 """Expected of one H200 and not measured."""
