@@ -66,6 +66,7 @@ def _own_probabilities(knowledge: Sequence[Knowledge]) -> Iterator[str]:
     yield "**Is the base's AUROC near .5?** By its own probabilities:\n"
     yield f"- apart from .5: {'; '.join(told) or 'nowhere'};"
     yield f"- not told from .5: {'; '.join(untold) or 'nowhere'}.\n"
+    yield "Over several relations together, part of it is which relation is asked.\n"
 
 
 def _stated(to_base: Sequence[Row]) -> Iterator[str]:
