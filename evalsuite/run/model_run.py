@@ -10,7 +10,7 @@ from typing import Any
 from typing_extensions import Unpack
 
 from saeval.errors import InputError
-from saeval.evalsuite.config import RunConfig, Shard
+from saeval.evalsuite.config import Shard
 from saeval.evalsuite.engines.registry import configure_engine
 from saeval.evalsuite.models.resolve import resolve_model
 from saeval.evalsuite.models.types import Model, SavedPredictions
@@ -82,10 +82,11 @@ def run(
     >>> saeval.compare(base, "./checkpoint", tasks="vitaminc", limit=500) # doctest: +SKIP
     """
     check_keywords("run", options, RunOptions)
+    config = to_run_config(options)
+    config = replace(config, shard=_to_shard(shard or config.shard, progress))
     answering = resolve_model(model)
     if isinstance(answering, SavedPredictions):
         raise InputError(f"{answering.argument}: these are predictions; `run` needs a model to ask")
-    config = _with_shard(to_run_config(options), shard, progress)
     if not config.tasks:
         raise InputError(
             "--tasks is needed to ask a model (in Python tasks=…); see `saeval tasks list`"
@@ -113,17 +114,14 @@ def run(
     return read_run(folder)
 
 
-def _with_shard(config: RunConfig, shard: str | Shard | None, progress: Progress) -> RunConfig:
-    if shard is None:
-        shard = config.shard
-    elif shard == SLURM:
+def _to_shard(given: str | Shard | None, progress: Progress) -> Shard | None:
+    if given is None:
+        return None
+    if given == SLURM:
         shard, read = read_array_shard(os.environ)
         progress.log(f"This is {shard}, by {read}")
-    elif isinstance(shard, str):
-        shard = parse_shard(shard)
-    else:
-        shard = parse_shard(f"{shard.number}/{shard.of}")
-    return replace(config, shard=shard)
+        return shard
+    return parse_shard(given if isinstance(given, str) else f"{given.number}/{given.of}")
 
 
 def _identity_of_all(
