@@ -59,6 +59,8 @@ evaluation:
   items: 1
 saving:
   every: 1000
+alarms:
+  first_batch_parsable_below: null
 """
 
 

@@ -36,6 +36,7 @@ FORM: dict[str, dict[str, Any]] = {
 @click.option("--task", "tasks", multiple=True, default=("vitaminc_dev", "popqa"))
 @click.option("--limit", type=int, default=16, show_default=True)
 @click.option("--tokens", type=int, default=48, show_default=True)
+@click.option("--dtype", default="auto", show_default=True)
 @click.option("--skip-warm-up", is_flag=True, help="Ask the model alone.")
 def main(
     model: str,
@@ -44,6 +45,7 @@ def main(
     tasks: tuple[str, ...],
     limit: int,
     tokens: int,
+    dtype: str,
     skip_warm_up: bool,
 ) -> None:
     """Ask MODEL in every way, and print how many answers could not be parsed."""
@@ -67,6 +69,7 @@ def main(
                 data_dir=data_dir,
                 generation={"max_gen_toks": tokens},
                 label_probabilities=False,
+                dtype=dtype,
                 out=folder,
                 **form,
             )

@@ -33,14 +33,6 @@ class Start:
     base_folder: Path
     adapter: Path | None = None
 
-    @property
-    def facts(self) -> StartFacts | None:
-        """Of the adapter, for ``training.json``."""
-        if self.adapter is None:
-            return None
-        content = hash_files(self.adapter, ADAPTER_FILES)
-        return StartFacts(argument=str(self.adapter), content=content)
-
     def add_trained(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The manifest of the items, with those that the adapter was trained on before."""
         if self.adapter is None:
@@ -52,6 +44,11 @@ class Start:
             for name, hashes in data["training"].items()
         }
         return {**data, "training": trained}
+
+
+def adapter_facts(adapter: Path) -> StartFacts:
+    """Of the adapter that a run begins with, for ``training.json``."""
+    return StartFacts(argument=str(adapter), content=hash_files(adapter, ADAPTER_FILES))
 
 
 def find_start(argument: str, recipe: Recipe) -> Start:

@@ -33,7 +33,7 @@ from saeval.trainer.run.manifest import TrainingManifest, package_versions, read
 from saeval.trainer.run.observer import TrainingObserver
 from saeval.trainer.run.page import write_run_page
 from saeval.trainer.run.recorder import Recorder
-from saeval.trainer.run.start import Start, find_start
+from saeval.trainer.run.start import adapter_facts, find_start
 
 RUNS = Path("satrain-runs")
 _LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "peft", "trl")
@@ -109,7 +109,7 @@ def train(
     backend = load_backend(recipe.backend)
     if not is_first_process():
         return _follow(backend, plan)
-    return _lead(backend, plan, mixture, start, observer)
+    return _lead(backend, plan, mixture, observer)
 
 
 def is_first_process() -> bool:
@@ -129,15 +129,11 @@ def _check_devices(recipe: Recipe) -> None:
 
 
 def _lead(
-    backend: Backend,
-    plan: TrainingPlan,
-    mixture: Mixture,
-    start: Start,
-    observer: TrainingObserver,
+    backend: Backend, plan: TrainingPlan, mixture: Mixture, observer: TrainingObserver
 ) -> Checkpoint:
     """Train, and record it in the plan's folder."""
     recipe, out = plan.recipe, plan.out
-    initial = _initial_training(plan, start)
+    initial = _initial_training(plan)
     with lock_run_folder(out, recipe, initial, mixture.manifest) as training:
         if training.finished:
             shutil.rmtree(plan.work, ignore_errors=True)  # what a killed process left of it
@@ -203,7 +199,7 @@ def _earlier_base(out: Path) -> str:
     return training.base.argument if training.start is None else training.start.argument
 
 
-def _initial_training(plan: TrainingPlan, start: Start) -> TrainingManifest:
+def _initial_training(plan: TrainingPlan) -> TrainingManifest:
     """What ``training.json`` says before the first step."""
     rows = [row.as_row() for row in (*plan.training, *plan.holdout)]
     training = TrainingManifest.model_validate(
@@ -229,8 +225,8 @@ def _initial_training(plan: TrainingPlan, start: Start) -> TrainingManifest:
             "metrics": {},
         }
     )
-    if start.adapter is not None:
-        training = training.update(start=start.facts)
+    if plan.adapter is not None:
+        training = training.update(start=adapter_facts(plan.adapter))
     components = [term.component for term in plan.recipe.terms]
     own = {it.name: it.source_hash for it in components if it.name not in COMPONENTS}
     return training.update(own_rewards=own) if own else training
