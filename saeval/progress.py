@@ -16,6 +16,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -23,6 +24,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as RichProgress
 from rich.segment import Segment
+from rich.text import Text
 
 from saeval.terminal_text import GuardedStream, message_line, one_line, printable
 
@@ -109,24 +111,6 @@ SILENT: Progress = _Silent()
 """Drops all progress."""
 
 
-class _ConsoleBars:
-    def __init__(self, bars: RichProgress) -> None:
-        self._bars = bars
-
-    def add(self, label: str, *, total: int | None = None, completed: int = 0) -> int:
-        text = escape(one_line(label))
-        return self._bars.add_task(text, total=total, completed=completed, note="")
-
-    def advance(self, bar: int, steps: int = 1) -> None:
-        self._bars.advance(TaskID(bar), steps)
-
-    def note(self, bar: int, text: str) -> None:
-        self._bars.update(TaskID(bar), note=escape(text))
-
-    def hide(self, bar: int) -> None:
-        self._bars.update(TaskID(bar), visible=False)
-
-
 @dataclass
 class _Bar:
     label: str
@@ -137,25 +121,29 @@ class _Bar:
     steps: int = 0
     hidden: bool = False
 
+    def seconds_left(self, now: float) -> float | None:
+        """At the speed of its steps so far; None before the first."""
+        if self.total is None or not self.steps:
+            return None
+        return (self.total - self.completed) * (now - self.since) / self.steps
+
     def line(self, now: float) -> str:
         """Where it stands: done, speed, time left, and what is to be said beside it."""
         spent = now - self.since
         if self.total is None:
             return f"{self.label}: {_format_duration(spent)} so far"
         parts = [f"{self.completed:,} of {self.total:,}"]
-        if self.steps:
-            left = (self.total - self.completed) * spent / self.steps
+        if (left := self.seconds_left(now)) is not None:
             parts += [format_rate(self.steps, spent), f"{_format_duration(left)} left"]
         else:
             parts.append(f"{_format_duration(spent)} so far")
         return f"{self.label}: " + ", ".join([*parts, *([self.note] if self.note else [])])
 
 
-class _Lines:
-    """Bars as lines, one every so often, for where nothing can be drawn over."""
+class _Ledger:
+    """How far every bar is, and since when."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self) -> None:
         self._bars: list[_Bar] = []
         self._latest = time.monotonic()
         self._at_work: _Bar | None = None
@@ -186,6 +174,56 @@ class _Lines:
             self._bars[bar].hidden = True
             self._latest = time.monotonic()
 
+
+class _ConsoleBars(_Ledger):
+    """The bars of rich, but for the time left.
+
+    Rich measures speed between steps. Answers come in batches, between whose members there is no
+    time at all: after a batch of sixteen it says that the rest takes a second.
+    """
+
+    def __init__(self, bars: RichProgress) -> None:
+        super().__init__()
+        self._shown = bars
+
+    def add(self, label: str, *, total: int | None = None, completed: int = 0) -> int:
+        bar = super().add(label, total=total, completed=completed)
+        self._shown.add_task(
+            escape(one_line(label)),
+            total=total,
+            completed=completed,
+            note="",
+            bar=self._bars[bar],
+        )
+        return bar
+
+    def advance(self, bar: int, steps: int = 1) -> None:
+        super().advance(bar, steps)
+        self._shown.advance(TaskID(bar), steps)
+
+    def note(self, bar: int, text: str) -> None:
+        super().note(bar, text)
+        self._shown.update(TaskID(bar), note=escape(text))
+
+    def hide(self, bar: int) -> None:
+        super().hide(bar)
+        self._shown.update(TaskID(bar), visible=False)
+
+
+class _TimeLeft(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        left = task.fields["bar"].seconds_left(time.monotonic())
+        text = "-:--:--" if left is None else _format_duration(left)
+        return Text(text, style="progress.remaining")
+
+
+class _Lines(_Ledger):
+    """Bars as lines, one every so often, for where nothing can be drawn over."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
+
     def say_where_it_stands(self) -> None:
         """One line: of the bar that moved last, or of the first that has not begun."""
         with self._lock:
@@ -214,7 +252,8 @@ class ConsoleProgress:
     @contextmanager
     def bars(self) -> Iterator[Bars]:
         if self.console.is_terminal:
-            with progress_bar(self.console, TextColumn("{task.fields[note]}")) as bars:
+            note = TextColumn("{task.fields[note]}")
+            with progress_bar(self.console, note, left=_TimeLeft()) as bars:
                 yield _ConsoleBars(bars)
             return
         lines, ended = _Lines(self.log), Event()
@@ -261,15 +300,17 @@ def slow_steps(progress: Progress, label: str, total: int) -> Iterator[Callable[
         yield advance
 
 
-def progress_bar(console: Console, *more: ProgressColumn) -> RichProgress:
-    """Steps done, time used, an estimate of the time left, and further columns."""
+def progress_bar(
+    console: Console, *more: ProgressColumn, left: ProgressColumn | None = None
+) -> RichProgress:
+    """Steps done, time used, an estimate of the time left (or `left`), and further columns."""
     return RichProgress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(),
+        left or TimeRemainingColumn(),
         *more,
         console=console,
     )

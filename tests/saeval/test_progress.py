@@ -77,3 +77,17 @@ def test_labels_are_no_markup(shown, written):
     with shown.bars() as bars:
         bars.add("[red]x[/red]", total=2)
         wait_for(written, "[red]x[/red]: 0 of 2")
+
+
+def test_answers_that_come_in_batches_leave_a_true_time(written, monkeypatch):
+    """On a terminal; rich by itself would say a second, since a batch comes all at once."""
+    clock = time.monotonic
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock() + offset)
+    offset = 0.0
+    console = Console(file=written, width=200, force_terminal=True)
+    with ConsoleProgress(console).bars() as bars:
+        answering = bars.add("base answers", total=1000)
+        offset = 10.0
+        for _ in range(4):
+            bars.advance(answering)
+    assert "0:41:3" in written.getvalue()  # 996 items at 2.5 s each
