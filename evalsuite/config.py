@@ -117,7 +117,7 @@ class ServerConfig:
     Attributes
     ----------
     concurrency
-        Requests sent at once.
+        Requests sent at once, to each server of a model.
     request_timeout
         Seconds after which one request is given up and sent again, however much of its answer has
         come by then.

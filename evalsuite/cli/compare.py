@@ -78,12 +78,13 @@ def compare(base: str, checkpoints: tuple[str, ...], out: Path | None, **options
     """Compare BASE with each CHECKPOINT on the same items, and report what changed.
 
     Each is a model folder, a PEFT adapter folder (its base is found and loaded once for both), a
-    hub id, a model of a server (http://host:port/v1#model), a finished run folder, a pinned
-    baseline (baseline:NAME, see `saeval baseline`), a run or baseline of a server of the record
-    (URL/runs/ID, URL/baselines/NAME, see `saeval push`), or predictions: saeval's, a file or folder
-    of logs of lm-eval, Inspect, lighteval, HELM, NeMo Evaluator or Every Eval Ever, or a table (see
-    --columns). Several files of one model are given as a quoted glob or joined with commas, one of
-    several models as FOLDER#MODEL. Tasks are needed where a model has to answer.
+    hub id, a model of a server (http://host:port/v1#model) or of several that share its items
+    (joined with commas), a finished run folder, a pinned baseline (baseline:NAME, see `saeval
+    baseline`), a run or baseline of a server of the record (URL/runs/ID, URL/baselines/NAME, see
+    `saeval push`), or predictions: saeval's, a file or folder of logs of lm-eval, Inspect,
+    lighteval, HELM, NeMo Evaluator or Every Eval Ever, or a table (see --columns). Several files of
+    one model are given as a quoted glob or joined with commas, one of several models as
+    FOLDER#MODEL. Tasks are needed where a model has to answer.
 
     \b
     saeval compare ./base ./checkpoint --tasks fever,vitaminc --per-label 500,250,250

@@ -208,7 +208,7 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.IntRange(min=1),
             default=16,
             show_default=True,
-            help="Requests sent to a server at once.",
+            help="Requests sent to a server at once, to each where there are several.",
         ),
         click.option(
             "--request-timeout",

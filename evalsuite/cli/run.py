@@ -51,7 +51,7 @@ def run(
     """Answer tasks with one MODEL and keep its predictions in a run folder.
 
     MODEL is a model folder, a PEFT adapter folder, a hub id, or a model of a server
-    (http://host:port/v1#model).
+    (http://host:port/v1#model) or of several that share its items (joined with commas).
 
     \b
     saeval run ./base --tasks vitaminc --limit 500 --out runs/base

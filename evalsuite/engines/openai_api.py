@@ -8,12 +8,11 @@ server does.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
 from saeval.errors import EngineError, ModelError
@@ -27,12 +26,11 @@ from saeval.evalsuite.engines.adapter_check import (
 from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.concurrency import run_concurrently
 from saeval.evalsuite.engines.openai_client import (
-    RequestRejected,
     Server,
     TransientServerError,
     count_tokens,
-    usage,
 )
+from saeval.evalsuite.engines.server_labels import LabelScorer
 from saeval.evalsuite.engines.server_pool import Member, ServerPool
 from saeval.evalsuite.models.types import ServedModel
 from saeval.suggest import did_you_mean
@@ -58,8 +56,7 @@ class ServerEngine:
     def __init__(self, model: ServedModel, adapters: Sequence[Path], config: EngineConfig) -> None:
         self.pool = ServerPool(model, config.server)
         self._notes: list[str] = []
-        self._gives_logprobs: bool | None = None
-        self._probe_lock = Lock()
+        self.labels: dict[str, LabelScorer] = {}
 
     @property
     def notes(self) -> list[str]:
@@ -121,8 +118,24 @@ class ServerEngine:
             )
         return given
 
-    def admit(self, proven: Mapping[str, Scores], probe: Probe) -> None:
-        """Say which servers gave what; others are asked nothing before they give the same."""
+    def admit(
+        self,
+        proven: Mapping[str, Scores],
+        probe: Probe,
+        labels: Mapping[str, LabelScorer],
+    ) -> None:
+        """Say which servers gave what; others are asked nothing before they give the same.
+
+        Parameters
+        ----------
+        proven
+            By address.
+        probe
+            Makes the questions.
+        labels
+            What was learnt of each server's ways, by its address.
+        """
+        self.labels = dict(labels)
         questions = probe(None)
         expected = next(iter(proven.values()))
 
@@ -142,7 +155,8 @@ class ServerEngine:
                     self._ask(question, member.server, stopping)
                     break
                 except TransientServerError:
-                    if self.pool.has_several and (not left or stopping.wait(_PAUSE_ON_ONE)):
+                    is_over = not self.pool.has_several or not left
+                    if is_over or stopping.wait(_PAUSE_ON_ONE):
                         raise
         return list_scores(questions)
 
@@ -152,6 +166,7 @@ class ServerEngine:
 
     def _ask(self, request: Request, server: Server, stopping: Event) -> Request:
         """All of a request that is not answered yet; another server may have begun."""
+        labels = self.labels.setdefault(server.model.argument, LabelScorer())
         for instance, seed in zip(request.generations, request.seeds, strict=True):
             if instance.resps:
                 continue
@@ -162,115 +177,46 @@ class ServerEngine:
                 answer = server.chat(stopping, messages=json.loads(prompt), **body)
                 text = answer["choices"][0]["message"]["content"] or ""
             else:
+                if is_open := _has_open_labels(request):
+                    body |= labels.beside(request, body)
                 answer = server.complete(stopping, prompt=prompt, **body)
                 text = answer["choices"][0]["text"]
+                if is_open:
+                    labels.take(request, prompt, answer["choices"][0])
             for stop in stops:
                 text = text.partition(stop)[0]
             instance.resps.append(server.without_key(text))
             _count_usage(request, answer)
-        if request.loglikelihoods:
-            self._score(request, server, stopping)
+        if _has_open_labels(request):
+            self._score(request, labels, server, stopping)
         return request
 
-    def _score(self, request: Request, server: Server, stopping: Event) -> None:
+    def _score(
+        self, request: Request, labels: LabelScorer, server: Server, stopping: Event
+    ) -> None:
         if isinstance(request.loglikelihoods[0].args[0], ChatPrompt):
             self._add_note(f"chat completions give {_NO_LOGPROBS}")
             return
-        if self._gives_logprobs is None:
-            with self._probe_lock:
-                if self._gives_logprobs is None:
-                    self._gives_logprobs = self._score_labels(request, server, stopping)
-                    if not self._gives_logprobs:
-                        self._add_note(f"this server gives {_NO_LOGPROBS}")
-                    return
-        if self._gives_logprobs:
-            self._score_labels(request, server, stopping)
+        labels.score(request, server, stopping)
+        if not labels.gives:
+            self._add_note(f"this server gives {_NO_LOGPROBS}")
 
     def _add_note(self, text: str) -> None:
         note = f"{self.pool.model.argument}: {text}"
         if note not in self._notes:
             self._notes.append(note)
 
-    def _score_labels(self, request: Request, server: Server, stopping: Event) -> bool:
-        """Log-probabilities of all labels in one request; whether they could be had."""
-        labels = [instance.args[1] for instance in request.loglikelihoods]
-        try:
-            answer = server.complete(
-                stopping,
-                model=server.model.name,
-                prompt=["".join(instance.args) for instance in request.loglikelihoods],
-                echo=True,
-                logprobs=1,
-                max_tokens=1,
-                temperature=0,
-            )
-        except RequestRejected as error:
-            if error.status in (400, 422, 501):
-                return False
-            raise
-        request.probe_tokens += count_tokens(answer, "prompt_tokens")
-        logprobs = label_logprobs(answer, labels)
-        for index, (instance, logprob) in enumerate(
-            zip(request.loglikelihoods, logprobs or [], strict=False)
-        ):
-            instance.resps.append((logprob, _is_likeliest(answer, index, labels[index])))
-        return logprobs is not None
-
     def close(self) -> None:
         """Leave the servers."""
         self.pool.close()
 
 
+def _has_open_labels(request: Request) -> bool:
+    return bool(request.loglikelihoods) and not request.loglikelihoods[0].resps
+
+
 def _unanswered(request: Request) -> Request:
     return Request([], [], [replace(own, resps=[]) for own in request.loglikelihoods])
-
-
-def label_logprobs(answer: Mapping[str, Any], labels: Sequence[str]) -> list[float] | None:
-    """Summed log-probabilities of labels that end echoed prompts, or None if any cannot be read.
-
-    The label's tokens are found from the end, before the one token that was generated. Offsets
-    into the text are no guide: some servers give none, and others count a beginning-of-sequence
-    token that the text does not have.
-    """
-    try:
-        choices = {choice["index"]: choice["logprobs"] for choice in answer["choices"]}
-        written = usage(answer).get("completion_tokens", len(labels)) // len(labels)
-        if not 0 <= written <= 1:  # one token was asked for
-            return None
-        logprobs = []
-        for index, label in enumerate(labels):
-            tokens, values = choices[index]["tokens"], choices[index]["token_logprobs"]
-            start = end = len(tokens) - written
-            missing = len(label)
-            while start > 0 and missing > 0:
-                start -= 1
-                missing -= len(tokens[start])
-            if "".join(tokens[start:end]) != label or len(tokens) != len(values):
-                return None
-            logprobs.append(math.fsum(values[start:end]))
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
-        return None
-    return logprobs if all(math.isfinite(value) and value <= 0 for value in logprobs) else None
-
-
-def _is_likeliest(answer: Mapping[str, Any], index: int, label: str) -> bool | None:
-    """Whether every token of a label is the likeliest at its place; None if nobody says so."""
-    try:
-        choice = next(own for own in answer["choices"] if own["index"] == index)["logprobs"]
-        written = usage(answer).get("completion_tokens", len(answer["choices"])) // len(
-            answer["choices"]
-        )
-        end = len(choice["tokens"]) - written
-        missing = len(label)
-        while missing > 0 and end > 0:
-            end -= 1
-            token, top = choice["tokens"][end], choice["top_logprobs"][end]
-            if max(top, key=top.__getitem__) != token:
-                return False
-            missing -= len(token)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, StopIteration):
-        return None
-    return True
 
 
 _SETTINGS = frozenset(

@@ -48,7 +48,7 @@ def run(
     ----------
     model
         A model folder, a PEFT adapter folder, a hub id, or a model of a server
-        (``http://host:port/v1#model``).
+        (``http://host:port/v1#model``), or of several that share its items (joined with commas).
     out
         The run folder; an unfinished one is resumed. None or ``"auto"`` is a folder under
         ``saeval-runs/`` that is named after the model and what it is asked. Of a shard, the folder

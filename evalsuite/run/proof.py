@@ -24,6 +24,7 @@ from saeval.evalsuite.engines.openai_api import ServerEngine
 from saeval.evalsuite.engines.registry import load_engine, loads_adapters_when_asked
 from saeval.evalsuite.engines.replicas.engine import ReplicatedEngine
 from saeval.evalsuite.engines.replicas.proof import ReplicasProof
+from saeval.evalsuite.engines.server_labels import LabelScorer
 from saeval.evalsuite.models.types import ServedModel
 from saeval.evalsuite.run.tasks import build_probe_request
 from saeval.evalsuite.store.run_folder import (
@@ -42,11 +43,13 @@ _PROBES = 4
 class ServedScores:
     """What served models gave before their runs, by argument and address.
 
-    `apart` is how far the servers of one model are apart, `again` names those that are asked once
-    more at the end of their runs: they share a server, or have several.
+    `labels` is how each gives log-probabilities of labels, `apart` how far the servers of one model
+    are apart, `again` names those that are asked once more at the end of their runs: they share a
+    server, or have several.
     """
 
     scores: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, LabelScorer]] = field(default_factory=dict)
     apart: Mapping[str, float] = field(default_factory=dict)
     again: Set[str] = frozenset()
 
@@ -84,7 +87,7 @@ def proven_engine(
         on_engine(engine)
         probes, own_base = _probes(group[0], engine), needs_own_base(group[0])
         if isinstance(engine, ServerEngine):
-            engine.admit(served.scores[model.argument], probes)
+            engine.admit(served.scores[model.argument], probes, served.labels[model.argument])
         proof: EngineProof | ReplicasProof
         if isinstance(engine, ReplicatedEngine):
             proof = engine.prove(probes, engine_config.dtype, own_base=own_base)
@@ -135,9 +138,11 @@ def check_served_models(runs: Sequence[Run], engine_config: EngineConfig) -> Ser
     all. Servers of one model must give the same.
     """
     served = {run.model.argument: run.model for run in runs if isinstance(run.model, ServedModel)}
+    labels: dict[str, dict[str, LabelScorer]] = {argument: {} for argument in served}
 
     def ask(model: ServedModel) -> dict[str, Scores]:
         engine = ServerEngine(model, [], engine_config)
+        engine.labels = labels[model.argument]
         try:
             return engine.scores_by_server(_probes(runs[0], engine))
         finally:
@@ -166,7 +171,7 @@ def check_served_models(runs: Sequence[Run], engine_config: EngineConfig) -> Ser
                 first = next(iter(own.values()))
                 before = get_or_set_manifest_field(run.folder, "probe", first)
                 check_model_unchanged(run.model.argument, before, first)
-    return ServedScores(scores, apart, again)
+    return ServedScores(scores, labels, apart, again)
 
 
 def _probes(run: Run, engine: Engine) -> Callable[[Path | None], list[Request]]:

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from email.utils import formatdate
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,8 @@ class TinyServer:
     function that changes the answer, ``redirect``, which sends the client to `elsewhere`, or an
     answer that never ends: ``drip`` and ``drip the headers`` (a byte now and then), ``endless``.
     `listing` is what it says of its models: None for the truth, else a status and a body.
+    `most_logprobs` is how many likeliest tokens it gives at each place of an answer, None for none
+    at all whatever is asked; `begins` is what all its answers begin with, the model going on.
     """
 
     def __init__(self, models: dict[str, tuple[Path, Path | None]]) -> None:
@@ -37,6 +40,8 @@ class TinyServer:
         self.fault: Callable[[int, dict[str, Any]], Any] = lambda number, body: None
         self.listing: tuple[int, str] | None = None
         self.elsewhere = ""
+        self.most_logprobs: int | None = None
+        self.begins = ""
         self._computing = Lock()
         self._counting = Lock()
         self._leaving = Event()
@@ -66,6 +71,8 @@ class TinyServer:
         self.fault = lambda number, body: None
         self.listing = None
         self.elsewhere = ""
+        self.most_logprobs = None
+        self.begins = ""
         return self
 
     def take(self, body: dict[str, Any]) -> Any:
@@ -104,8 +111,13 @@ class TinyServer:
 
     def _choice(self, index: int, prompt: str, body: dict[str, Any]) -> tuple[Any, int, int]:
         model = self.models[body["model"]]
-        text, read, written = _generate(model, prompt, body["max_tokens"])
+        begins = "" if "echo" in body or body["max_tokens"] == 1 else self.begins
+        text, read, written = _generate(model, prompt + begins, body["max_tokens"])
+        text = begins + text
         choice = {"index": index, "text": text, "logprobs": None}
+        if self.most_logprobs is not None and "logprobs" in body and "echo" not in body:
+            likeliest = _likeliest(model, prompt, begins, text, body["logprobs"])
+            choice["logprobs"] = deepcopy(likeliest)  # a fault may change it
         if body.get("echo"):
             choice["text"] = prompt + text
             choice["logprobs"] = _echoed(model, prompt)
@@ -138,6 +150,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         fault = self.tiny.take(body) if self.path.startswith("/v1/") else "404"
+        most = self.tiny.most_logprobs
+        if most is not None and "echo" not in body and body.get("logprobs", 0) > most:
+            fault = "400"
         if fault == "reset":
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -250,3 +265,24 @@ def _echoed(model: _Model, prompt: str) -> dict[str, Any]:
         "tokens": tokens, "token_logprobs": [None, *values], "text_offset": None,
         "top_logprobs": [None, *top],
     }  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+@torch.no_grad()
+def _likeliest(model: _Model, prompt: str, begins: str, text: str, count: int) -> dict[str, Any]:
+    """Tokens of an answer, and at each place the likeliest ones, as OpenAI's format has them."""
+    before = len(model.tokenizer(prompt)["input_ids"])
+    ids = model.tokenizer(prompt + begins)["input_ids"]
+    ids = ids + model.tokenizer(text.removeprefix(begins) or "?")["input_ids"]
+    scores = model.network(torch.tensor([ids])).logits[0].log_softmax(-1)[before - 1 : -1]
+    top = [
+        {_token_text(model, t): float(own[t]) for t in map(int, own.topk(count).indices)}
+        for own in scores
+    ]
+    return {"tokens": [_token_text(model, token) for token in ids[before:]], "top_logprobs": top}
+
+
+def _token_text(model: _Model, token: int) -> str:
+    """Parts of characters have names of their own."""
+    text = str(model.tokenizer.decode([token]))
+    return f"bytes:{token}" if not text or "\N{REPLACEMENT CHARACTER}" in text else text
