@@ -234,7 +234,7 @@ def test_generation_settings_are_translated(server, ask, tmp_path):
     tasks = tuple(load_tasks(config))
     run = Run(resolve_model(f"{server.url}#base"), tmp_path, tasks, config)
     answer_runs([run], OPTIONS)
-    sent = [body for body in server.requests if "echo" not in body]
+    sent = [body for body in server.requests if "seed" in body]
     assert len({body.pop("seed") for body in sent}) == len(sent) == 4
     assert {body.pop("prompt") for body in sent} == {
         tasks[0].harness_task.doc_to_text(document) for document in tasks[0].documents
