@@ -34,7 +34,7 @@ _MOST_TOKENS_BESIDE = 256
 """Tokens of an answer beside which the likeliest tokens are asked for."""
 _TOP = (20, 5)
 """How many likeliest tokens are asked for: what vLLM gives at most, and what OpenAI does."""
-_SAME = 0.02
+_SAME = 0.05
 """How far apart the two ways may be, which read the same prompt in batches of other shapes."""
 _TAIL = 12
 _ENOUGH_ANSWERS, _MOST_OTHERS = 8, 0.1
