@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from command_line import fails, typed
+from harness_data import write_harness_data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,7 +64,7 @@ def test_a_smaller_sample_leaves_every_item_in_its_shard(
     assert shard_task(task_of(fewer), shard).ids == [item for item in more if item in sampled]
 
 
-def test_clusters_of_a_real_task_stay_whole_and_few_shot_prompts_the_same() -> None:
+def test_shards_of_a_task_say_what_they_are_shards_of() -> None:
     config = RunConfig(("factworld",), limit=40)
     (whole,) = load_tasks(config)
     shards = [load_tasks(replace(config, shard=Shard(n, 3)))[0] for n in (1, 2, 3)]
@@ -72,6 +73,31 @@ def test_clusters_of_a_real_task_stay_whole_and_few_shot_prompts_the_same() -> N
     assert {own.prompt for own in facts} == {whole.facts().prompt}
     assert {own.whole.documents for own in facts if own.whole} == {whole.facts().documents}
     assert sum(own.items for own in facts) == 40
+
+
+def test_examples_of_lm_eval_are_those_of_the_whole_sample(tmp_path: Path) -> None:
+    """It draws them one document after another: those of a shard alone would be others."""
+    data = write_harness_data(tmp_path)
+    config = RunConfig(("gsm8k", "arc_easy"), data_dir=str(data), num_fewshot=2, system="Be brief.")
+    whole = load_tasks(config)
+    prompts = {
+        (task.name, document["id"]): task.write_prompt(document, config, None)
+        for task in whole
+        for document in task.documents
+    }
+    n_seen = 0
+    for number in (1, 2, 3):
+        for task, all_of_it in zip(
+            load_tasks(replace(config, shard=Shard(number, 3))), whole, strict=True
+        ):
+            assert task.facts().prompt == all_of_it.facts().prompt
+            for index, document in enumerate(task.documents):
+                expected = prompts[task.name, document["id"]]
+                assert task.write_prompt(document, config, None) == expected
+                assert task.build_instances(index, config, None)[0].args[0] == expected
+                n_seen += 1
+    assert n_seen == len(prompts) > 6
+    assert len(set(prompts.values())) == len(prompts)
 
 
 @pytest.mark.parametrize("text", ["", "2", "0/4", "5/4", "1/0", "-1/4", "2/4/6", "²/4", "1.0/2"])
