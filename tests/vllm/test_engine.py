@@ -97,6 +97,51 @@ def test_labels_of_several_tokens_that_share_a_beginning(vllm_engine, models, fa
     assert found[0] == pytest.approx(found[1], abs=1e-4)
 
 
+def test_labels_beside_an_answer_are_those_scored_alone_and_read_little_anew(
+    vllm_engine, factworld, monkeypatch
+):
+    labels = ("PASS", "PASSED BY", "NA", "NADA", "quite another answer")
+    alone, beside = [], []
+    for index in range(8):
+        request = build_request(factworld, index, vllm_engine, ASKED)
+        instances = []
+        for label in labels:
+            instance = deepcopy(request.loglikelihoods[0])
+            instance.arguments = (instance.arguments[0], label)
+            instances.append(instance)
+        beside.append(replace(request, loglikelihoods=instances))
+        alone.append(replace(request, generations=[], seeds=[], loglikelihoods=deepcopy(instances)))
+    vllm_engine.lm.model.reset_prefix_cache()
+    list(vllm_engine.answer(alone))
+    finished = []
+    step = vllm_engine._engine.step
+
+    def watched():
+        outputs = step()
+        finished.extend(output for output in outputs if output.finished)
+        return outputs
+
+    monkeypatch.setattr(vllm_engine._engine, "step", watched)
+    vllm_engine.lm.model.reset_prefix_cache()
+    list(vllm_engine.answer(beside))
+    for one, other in zip(alone, beside, strict=True):
+        assert [own.resps[0][0] for own in other.loglikelihoods] == pytest.approx(
+            [own.resps[0][0] for own in one.loglikelihoods], abs=1e-5
+        )
+        likeliest = [own.resps[0][1] for own in other.loglikelihoods]
+        assert all(
+            mine in (theirs.resps[0][1], None)
+            for mine, theirs in zip(likeliest, one.loglikelihoods, strict=True)
+        )
+    scored = [output for output in finished if output.outputs[0].logprobs]
+    prefixes = {tuple(output.prompt_token_ids) for output in scored}
+    assert len(scored) == len(prefixes), "no prefix is read twice"
+    block, longest = 32, max(len(vllm_engine.lm.tok_encode(label)) for label in labels)
+    for output in scored:
+        read = len(output.prompt_token_ids) - output.num_cached_tokens
+        assert read <= block + longest, "all but the last block comes from the cache"
+
+
 def test_drawn_samples_come_again_and_differ_from_each_other(vllm_engine, factworld):
     asked = replace(
         ASKED, samples=3, generation={"max_gen_toks": 8, "do_sample": True, "temperature": 1.0}
