@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -63,9 +64,18 @@ class Cluster:
 
         self.address = address
         self._was_connected = ray.is_initialized()
+        self._settings_before: dict[str, str | None] | None = None
         if not self._was_connected:
-            with _handlers_kept():
-                _init(ray, address, cpus)
+            if address is None:
+                own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+                self._settings_before = {name: os.environ.get(name) for name in own}
+                _set_access(own)
+            try:
+                with _handlers_kept():
+                    _init(ray, address, cpus)
+            except BaseException:
+                self.close()
+                raise
 
     def machines(self) -> list[Machine]:
         """The nodes that are alive."""
@@ -95,6 +105,9 @@ class Cluster:
 
         if not self._was_connected:
             ray.shutdown()
+        if self._settings_before is not None:
+            _set_access(self._settings_before)
+            self._settings_before = None
 
 
 def _init(ray: Any, address: str | None, cpus: int) -> None:
@@ -104,6 +117,7 @@ def _init(ray: Any, address: str | None, cpus: int) -> None:
             ray.init(address=address, **quiet)
             return
         ray.init(
+            address="local",  # never one that happens to run here
             num_cpus=cpus or None,
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE,
@@ -120,6 +134,23 @@ def _init(ray: Any, address: str | None, cpus: int) -> None:
             "--address=HOST:PORT` here first, or run the command on one of its nodes"
         )
         raise EngineError(f"{where}: {what} ({type(error).__name__}: {reason})") from error
+
+
+def _set_access(settings: Mapping[str, str | None]) -> None:
+    """Whom Ray's ports answer, which are open to the network: those who know a token.
+
+    Ray reads the settings when it is first imported, and again when it is told.
+    """
+    for name, value in settings.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    from ray import _raylet
+
+    core: Any = _raylet
+    core.Config.initialize("")
+    core.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _check_address(address: str) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from saeval.evalsuite.engines.base import Request
 
@@ -20,8 +19,7 @@ KINDS = {
 """The lists of a request, and the harness's word for what each holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A request without its documents; `asked` has the arguments of each list of `KINDS`."""
 
     adapter: str | None
@@ -30,8 +28,7 @@ class Question:
     asked: tuple[tuple[Any, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """What an engine made of a question; `given` is beside `Question.asked`."""
 
     given: tuple[tuple[Any, ...], ...]
