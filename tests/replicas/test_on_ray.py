@@ -20,6 +20,7 @@ from saeval.errors import EngineError, ModelError
 from saeval.evalsuite.compare.comparison import compare
 from saeval.evalsuite.engines import registry
 from saeval.evalsuite.engines.replicas import engine as replicated
+from saeval.evalsuite.engines.replicas.cluster import set_access
 from saeval.evalsuite.run.model_run import run
 from saeval.evalsuite.store.manifest import read_manifest
 from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
@@ -43,6 +44,14 @@ ASKED = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def token():
+    """Of every node and command here, as a person sets it for all of a cluster."""
+    set_access({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4})
+    yield
+    set_access({"RAY_AUTH_MODE": None, "RAY_AUTH_TOKEN": None})
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder: Path = tmp_path_factory.mktemp("models")
@@ -59,11 +68,10 @@ def alone(models, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(token):
     """Two nodes on this machine; the second may be removed."""
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     made = Cluster(initialize_head=True, head_node_args=NODE)
     made.second = made.add_node(**NODE)
     yield made

@@ -66,10 +66,10 @@ class Cluster:
         self._was_connected = ray.is_initialized()
         self._settings_before: dict[str, str | None] | None = None
         if not self._was_connected:
-            if address is None:
+            if address is None and os.environ.get("RAY_AUTH_MODE") != "token":
                 own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
                 self._settings_before = {name: os.environ.get(name) for name in own}
-                _set_access(own)
+                set_access(own)
             try:
                 with _handlers_kept():
                     _init(ray, address, cpus)
@@ -106,7 +106,7 @@ class Cluster:
         if not self._was_connected:
             ray.shutdown()
         if self._settings_before is not None:
-            _set_access(self._settings_before)
+            set_access(self._settings_before)
             self._settings_before = None
 
 
@@ -136,7 +136,7 @@ def _init(ray: Any, address: str | None, cpus: int) -> None:
         raise EngineError(f"{where}: {what} ({type(error).__name__}: {reason})") from error
 
 
-def _set_access(settings: Mapping[str, str | None]) -> None:
+def set_access(settings: Mapping[str, str | None]) -> None:
     """Whom Ray's ports answer, which are open to the network: those who know a token.
 
     Ray reads the settings when it is first imported, and again when it is told.
