@@ -164,6 +164,7 @@ def test_a_cluster_without_gpus_is_named_after_its_patience(models, cluster, tmp
 
 def test_a_replica_whose_adapter_is_not_applied_is_named(models, tmp_path, monkeypatch):
     engine = "forgetful_engine:ForgetfulEngine"
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     monkeypatch.setitem(registry._engines, "forgetful", engine)
     out = tmp_path / "run"
     with pytest.raises(ModelError, match=r"replica \d \(.*process \d+\): .*changes nothing"):

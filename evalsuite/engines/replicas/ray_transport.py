@@ -105,7 +105,10 @@ class RayTransport:
             if self._actors:  # whatever it raised, it may be in any state now
                 ray.kill(self._actors[replica], no_restart=False)
             return Reply(number, loss=reason)
-        reason = f"{type(error).__name__}: its process or machine has ended"
+        said = " ".join(str(error).split())
+        reason = "its process or machine has ended"
+        if "creation task" in said:
+            reason = f"it cannot be begun: …{said[-200:]}"
         return Reply(number, loss=reason, gone=isinstance(error, ActorDiedError))
 
 
