@@ -6,6 +6,7 @@ keyword overrides the configuration's own value.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -258,7 +259,8 @@ def read_system_prompt(argument: str | None) -> str | None:
         if Path(argument).is_file():
             return Path(argument).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--system: cannot read {argument[:80]!r} ({error})") from error
+        if getattr(error, "errno", None) != errno.ENAMETOOLONG:  # that is a text, not a name
+            raise InputError(f"--system: cannot read {argument[:80]!r} ({error})") from error
     if not re.search(r"\s", argument) and ("/" in argument or Path(argument).suffix):
         raise InputError(
             f"--system: there is no file {argument!r}; name a file, or give a text of several words"

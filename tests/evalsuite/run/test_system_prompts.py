@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from saeval.errors import InputError
+from saeval.evalsuite.options import read_system_prompt
 from saeval.evalsuite.run.system_prompts import SystemPrompt, read_systems
 
 
@@ -49,3 +50,8 @@ def test_what_cannot_be_prompts(prompts, tmp_path):
     ):
         with pytest.raises(InputError, match=f"^--systems: .*{message}"):
             read_systems(argument)
+
+
+def test_a_text_longer_than_a_file_name_is_a_text():
+    text = "Judge by the evidence alone. " * 20
+    assert read_system_prompt(text) == text
