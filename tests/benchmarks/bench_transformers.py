@@ -167,8 +167,10 @@ def command_ways(
 ) -> dict[str, Callable[[], Cost]]:
     """Whole commands, each into a new folder."""
     generation = ",".join(f"{key}={value}" for key, value in (config.generation or {}).items())
+    system = folder / "system.txt"
+    system.write_text(SYSTEM, encoding="utf-8")
     asked: list[str | Path] = [
-        "--tasks", TASK, "--limit", str(config.limit), "--system", SYSTEM,
+        "--tasks", TASK, "--limit", str(config.limit), "--system", system,
         "--gen-kwargs", generation, "--engine", "transformers", "--threads", str(threads),
     ]  # fmt: skip
 
