@@ -37,6 +37,7 @@ FORM: dict[str, dict[str, Any]] = {
 @click.option("--limit", type=int, default=16, show_default=True)
 @click.option("--tokens", type=int, default=48, show_default=True)
 @click.option("--dtype", default="auto", show_default=True)
+@click.option("--threads", type=int, default=0)
 @click.option("--skip-warm-up", is_flag=True, help="Ask the model alone.")
 def main(
     model: str,
@@ -46,6 +47,7 @@ def main(
     limit: int,
     tokens: int,
     dtype: str,
+    threads: int,
     skip_warm_up: bool,
 ) -> None:
     """Ask MODEL in every way, and print how many answers could not be parsed."""
@@ -70,6 +72,7 @@ def main(
                 generation={"max_gen_toks": tokens},
                 label_probabilities=False,
                 dtype=dtype,
+                threads=threads,
                 out=folder,
                 **form,
             )
@@ -77,9 +80,9 @@ def main(
             invalid = sum(answer.status == "invalid" for answer in answers)
             right = sum(answer.correct for answer in answers)
             used = [answer.usage.response_tokens for answer in answers if answer.usage]
-            low, high = wilson_interval(invalid, len(answers))
+            interval = wilson_interval(invalid, len(answers))
             print(
-                f"| {task} | {name} | {invalid} of {len(answers)} | {low:.0%} to {high:.0%} "
+                f"| {task} | {name} | {invalid} of {len(answers)} | {interval.low:.0%} to {interval.high:.0%} "
                 f"| {right} | {sum(used) / len(used):.0f} |",
                 flush=True,
             )
