@@ -37,7 +37,7 @@ FORM: dict[str, dict[str, Any]] = {
 @click.option("--limit", type=int, default=16, show_default=True)
 @click.option("--tokens", type=int, default=48, show_default=True)
 @click.option("--dtype", default="auto", show_default=True)
-@click.option("--threads", type=int, default=0)
+@click.option("--threads", type=int, default=0, help="CPU threads; 0 as saeval chooses.")
 @click.option("--skip-warm-up", is_flag=True, help="Ask the model alone.")
 def main(
     model: str,
@@ -82,7 +82,8 @@ def main(
             used = [answer.usage.response_tokens for answer in answers if answer.usage]
             interval = wilson_interval(invalid, len(answers))
             print(
-                f"| {task} | {name} | {invalid} of {len(answers)} | {interval.low:.0%} to {interval.high:.0%} "
+                f"| {task} | {name} | {invalid} of {len(answers)} "
+                f"| {interval.low:.0%} to {interval.high:.0%} "
                 f"| {right} | {sum(used) / len(used):.0f} |",
                 flush=True,
             )
