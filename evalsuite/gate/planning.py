@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from saeval.evalsuite.compare.results import Comparison
 from saeval.evalsuite.gate.gate import gated_tasks
 from saeval.evalsuite.gate.policy import Policy
+from saeval.stats.compare.results import TaskComparison
 from saeval.stats.gate.looks import look_share
 from saeval.stats.gate.planning import GateChances, simulate_verdicts
 from saeval.stats.inference.power_of_estimates import design_effect
@@ -51,17 +52,23 @@ def plan_tasks(comparison: Comparison, policy: Policy) -> tuple[TaskPlan, ...]:
                 pairs.checkpoint_correct.astype(float),
                 pairs.cluster,
             )
-        interval = task.metric("auroc").confidence_interval
-        error = None
-        if interval is not None:
-            z = float(ndtri((1 + comparison.settings.confidence_level) / 2))
-            error = (interval.high - interval.low) / (2 * z)
+        error = _auroc_standard_error(task, comparison.settings.confidence_level)
         plans.append(
             TaskPlan(
                 gated.task, len(pairs), sum(pairs.discordant) / len(pairs), effect or 1.0, error
             )
         )
     return tuple(plans)
+
+
+def _auroc_standard_error(task: TaskComparison, confidence_level: float) -> float | None:
+    """Of the difference; None where it was not tested or, in another program's task, is none."""
+    for row in task.metrics:
+        if row.metric == "auroc" and row.confidence_interval is not None:
+            interval = row.confidence_interval
+            z = float(ndtri((1 + confidence_level) / 2))
+            return (interval.high - interval.low) / (2 * z)
+    return None
 
 
 def simulate_gate(

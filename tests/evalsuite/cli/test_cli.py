@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from builders import prediction, study, study_result, two_files, write_predictions
 from command_line import SAEVAL, fails, typed
+from general_tasks import lines, write_general
 
 from saeval.evalsuite.cli.main import cli
 
@@ -327,6 +328,20 @@ def test_power_of_nothing_or_the_impossible_is_a_usage_error(capsys):
     assert "give --items, --difference or both" in fails(capsys, "power")
     impossible = ("power", "--difference", "0.5", "--discordant-rate", "0.1")
     assert "discordant_rate" in fails(capsys, *impossible)
+
+
+def test_power_plans_by_tasks_of_another_program(tmp_path, capsys):
+    """Which have no AUROC."""
+    scores = ([{"acc": float(n % k == 0)} for n in range(60)] for k in (3, 2))
+    base, checkpoint = (
+        write_general(tmp_path / f"{name}.jsonl", lines("gsm8k", answered))
+        for name, answered in zip(("base", "checkpoint"), scores, strict=True)
+    )
+    out = tmp_path / "out"
+    assert typed(capsys, "compare", base, checkpoint, "--out", out)[0] == 0
+    code, said, err = typed(capsys, "power", "--comparison", out, "--items", 5000)
+    assert code == 0, err
+    assert re.search(r"gsm8k: 5,000 items find a difference of \d+\.\d\d points", said), said
 
 
 def test_power_plans_by_a_finished_comparison(tmp_path, capsys):
