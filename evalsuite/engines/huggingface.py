@@ -153,9 +153,8 @@ class TransformersEngine:
             )
         try:
             for sample, seed in enumerate(longest.seeds):
-                torch.manual_seed(
-                    seed
-                )  # of the batch: transformers draws for all its rows together
+                # Of the batch: transformers draws for all its rows together.
+                torch.manual_seed(seed)
                 asked = [request for request in batch if sample < len(request.generations)]
                 self._fill("generate_until", [request.generations[sample] for request in asked])
             left = [instance for request in batch for instance in self._take_scores(request)]

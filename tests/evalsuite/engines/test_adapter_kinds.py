@@ -116,6 +116,18 @@ def content(path: Path) -> bytes:
     return "".join(one.to_line() for one in read_predictions(path)).encode()
 
 
+def agree(one: bytes, other: bytes) -> bool:
+    """Whether they are the same answers: the labels of an adapter that has a base of its own are
+    scored apart from its answer, which shows in the last bits and in what was read."""
+    pairs = zip(map(json.loads, one.splitlines()), map(json.loads, other.splitlines()), strict=True)
+    return all(
+        a.pop("label_probabilities") == pytest.approx(b.pop("label_probabilities"), abs=1e-5)
+        and a.pop("usage")["response_tokens"] == b.pop("usage")["response_tokens"]
+        and a == b
+        for a, b in pairs
+    )
+
+
 def test_the_table_has_every_kind():
     assert {*BESIDE, *OWN_BASE, *REFUSED} == {*SETTINGS, "loftq", "of another base"}
     assert len({*BESIDE, *OWN_BASE, *REFUSED}) == 17
@@ -131,7 +143,10 @@ def test_base_and_adapters_answer_as_each_would_alone(
     plain = made("plain") if kind != "plain" else tiny_adapter
     own, other, base = together([adapter, plain, tiny_base], tmp_path, tasks)
     assert answers(base) == alone(None)
-    assert answers(own) == alone(kind)
+    if kind in OWN_BASE:
+        assert agree(answers(own), alone(kind))
+    else:
+        assert answers(own) == alone(kind)
     assert answers(own) != answers(base)
     if kind != "plain":
         assert answers(other) == alone("plain")
@@ -170,7 +185,7 @@ def test_a_weight_of_the_base_in_an_adapters_file_stays_with_the_adapter(
     assert needs_own_base(adapter) == f"{name} in its weights"
     own, base = together([adapter, tiny_base], tmp_path, tasks)
     assert answers(base) == alone(None)
-    assert answers(own) == by_peft_alone(tiny_base, adapter, tmp_path / "alone", tasks)
+    assert agree(answers(own), by_peft_alone(tiny_base, adapter, tmp_path / "alone", tasks))
     assert answers(own) != alone("plain")
 
 
