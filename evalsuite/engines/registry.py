@@ -221,6 +221,7 @@ def configure_engine(config: EngineConfig, models: Iterable[AskableModel]) -> En
         If a model is not complete, or an adapter is of a kind that the engine cannot have.
     """
     if local := [model for model in models if isinstance(model, LocalModel)]:
+        require_extra("run", "torch")
         for model in local:
             model.check_complete()
         resolved = resolve_engine_config(config, [model.folder for model in local])
