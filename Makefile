@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 VLLM ?= .venv-vllm
 EXPORT ?= .venv-export
+# Three for two cores, since many tests wait; the tests of a module in one process, since they share what it makes.
+PARALLEL ?= -n 3 --dist loadscope --no-loadscope-reorder
 SKY ?= .venv-sky
 OUT ?= demo
 SIZE ?= small
@@ -32,7 +34,7 @@ demo: setup
 	  --limit 500 --out $(OUT)/comparison
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest $(PARALLEL)
 
 # Statistics, parsing and reports: under a minute.
 test-fast: setup
@@ -40,18 +42,18 @@ test-fast: setup
 
 # Commands that are killed, whose reader is gone, whose disk is full, that read hostile files.
 test-robustness: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m robustness
+	$(BIN)/python -m pytest $(PARALLEL) -m robustness
 
 # Every command killed before every file event, and run again: the table of docs/evidence/kill-points.md;
 # an hour and a half on a quiet core.
 test-kills: setup
 	PYTHONPATH=tests/helpers $(BIN)/python -W ignore tests/kills
 
-# The pages of the record in Chromium and its processes, then its tests on PostgreSQL; `make test` has the rest on SQLite.
+# Reports and the pages of the record in Chromium, its processes, then its tests on PostgreSQL; `make test` has the rest on SQLite.
 test-service: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'browser or service' \
-	  tests/evalsuite/service tests/evalsuite/worker
-	SAEVAL_TEST_POSTGRESQL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not packaging and not robustness and not browser' \
+	$(BIN)/python -m pytest $(PARALLEL) -m 'browser or service' \
+	  tests/evalsuite/service tests/evalsuite/worker tests/reports/render
+	SAEVAL_TEST_POSTGRESQL=1 $(BIN)/python -m pytest $(PARALLEL) -m 'not packaging and not robustness and not browser' \
 	  tests/evalsuite/service
 
 # The service, its jobs, its upgrades and PostgreSQL killed a hundred times; half an hour.

@@ -6,8 +6,6 @@ import pytest
 
 import saeval
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ASK = {"tasks": "factworld", "limit": 20, "generation": {"max_gen_toks": 4}}
 
 

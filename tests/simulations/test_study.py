@@ -21,6 +21,7 @@ from study.steps import HARDWARE, Step, plan_steps, read_outcome, run_step
 from study.tables import compared_rows, metric_cell
 
 from saeval.evalsuite.cli.main import cli
+from saeval.tasks import registry
 from saeval.tasks.types import make_question
 from saeval.trainer.recipe.load import load_recipe
 
@@ -32,6 +33,12 @@ def plan(size: str, hardware: str = "cpu", *, has_data: bool = True) -> list[Ste
     selection = select(Path("data") if has_data else None, out / "tasks", 8, wide=size != "small")
     machine = HARDWARE[hardware]
     return plan_steps(out, SIZES[size], selection, machine, base=None, has_data=has_data)
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr(registry, "_TASKS", dict(registry._TASKS))
 
 
 @pytest.mark.parametrize(("size", "minutes"), MINUTES.items())

@@ -12,8 +12,6 @@ from command_line import fails, typed
 
 from saeval.evalsuite.engines.huggingface import TransformersEngine
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 TASK = "factworld_measures"
 ASK = ("--tasks", TASK, "--limit", 30, "--gen-kwargs", "max_gen_toks=4")
 RULES = "rules:\n  - {metric: invalid_rate, at_most: 0.9}\n"

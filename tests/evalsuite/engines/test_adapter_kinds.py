@@ -29,8 +29,6 @@ from saeval.evalsuite.store.manifest import SAME, read_manifest
 from saeval.evalsuite.store.prediction import read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ASKED = RunConfig(tasks=("factworld",), limit=8, generation={"max_gen_toks": 4})
 ENGINE = EngineConfig("transformers", "cpu", "float32", batch_size=4, threads=1)
 BESIDE = ("plain", "rslora", "dora", "eva", "head saved", "patterns")

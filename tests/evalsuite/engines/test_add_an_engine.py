@@ -16,8 +16,6 @@ from saeval.evalsuite.engines.base import Request
 from saeval.evalsuite.engines.registry import get_engine, list_engines, register_engine
 from saeval.evalsuite.models.types import LocalModel
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 
 # [example]
 class RuleEngine:

@@ -24,8 +24,6 @@ from saeval.evalsuite.run.tasks import load_tasks
 from saeval.evalsuite.store.manifest import read_manifest
 from saeval.evalsuite.store.prediction import Prediction, read_predictions
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ITEMS = 12
 PROBES = 4 + 2
 """Four questions, and twice in vain whether the likeliest tokens can be had."""

@@ -14,8 +14,6 @@ from saeval.evalsuite.run.runner import Run, answer_runs
 from saeval.evalsuite.run.tasks import load_tasks
 from saeval.evalsuite.store.prediction import read_predictions
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ITEMS = 20
 ASKED = RunConfig(tasks=("factworld",), limit=ITEMS, generation={"max_gen_toks": 6})
 OPTIONS = EngineConfig(server=ServerConfig(concurrency=1, request_timeout=5, patience=20))

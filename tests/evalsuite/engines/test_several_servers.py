@@ -21,8 +21,6 @@ from saeval.evalsuite.store.prediction import read_predictions
 from saeval.evalsuite.worker.permissions import AllowedModels, NotAllowedError
 from saeval.progress import SILENT
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ITEMS = 16
 PROBE_REQUESTS = 4 + 2
 """Four questions, and twice in vain whether the likeliest tokens can be had."""

@@ -14,8 +14,6 @@ from forked import Forked
 from prompted_server import BARE, BOLD, CAUTIOUS, PromptedServer
 from tiny_server import KEY
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ITEMS = 240
 
 

@@ -12,8 +12,6 @@ from saeval.evalsuite.config import RunConfig
 from saeval.evalsuite.run.tasks import load_tasks
 from saeval.evalsuite.store.prediction import read_predictions
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 TASKS = ("factworld_measures", "factworld_residents")
 ASK = ("--limit", 300, "--gen-kwargs", "max_gen_toks=4", "--replicates", 1000, "--until-decided")
 

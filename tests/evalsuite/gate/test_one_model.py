@@ -14,8 +14,6 @@ from transformers import AutoModelForCausalLM
 from saeval.stats import Metric, register_metric
 from saeval.stats.metrics.registry import unregister_metric
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ASKED = ("--tasks", "factworld", "--limit", "24", "--gen-kwargs", "max_gen_toks=6")
 POLICIES = {
     "improve": [{"metric": "accuracy", "must_improve": True}],

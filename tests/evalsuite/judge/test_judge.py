@@ -397,7 +397,6 @@ def test_pairing_is_checked_before_the_judge_is_asked(judge, files, tmp_path, ca
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_models_answer_and_are_judged_in_one_command(
     judge, tiny_base, tiny_adapter, tmp_path, capsys
 ):

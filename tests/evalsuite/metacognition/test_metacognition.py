@@ -29,9 +29,6 @@ from saeval.tasks.types import OwnAnswer
 HOSTILE = "<script>alert(1)</script>"
 
 
-pytestmark = pytest.mark.xdist_group("metacognition")  # its server and models are made once
-
-
 @pytest.fixture(scope="module")
 def server():
     minds = {

@@ -14,8 +14,6 @@ from saeval.evalsuite.engines.adapter_kinds import check_adapter_kind
 from saeval.evalsuite.engines.vllm import _arguments
 from saeval.evalsuite.models.adapter_config import read_adapter_config
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 DEEP = json.loads("[" * 400 + "]" * 400)
 HOSTILE = [
     *(("r", value) for value in ("8", -1, 0, None, 1e9, 10**9, 60_000, True, [8], {}, 2.5, DEEP)),

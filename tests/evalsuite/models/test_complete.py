@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
-import pytest
 from command_line import fails
-
-pytestmark = pytest.mark.xdist_group("tiny-models")
 
 
 def test_no_command_asks_a_model_that_is_not_complete(tiny_base, tiny_adapter, tmp_path, capsys):

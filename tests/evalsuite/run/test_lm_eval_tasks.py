@@ -17,8 +17,6 @@ from saeval.evalsuite.store.lm_eval_scores import HIGHER_IS_BETTER
 from saeval.evalsuite.store.manifest import read_manifest
 from saeval.evalsuite.store.prediction import read_predictions
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 FOLDERS = {
     "arc_easy": "arc", "arc_challenge": "arc", "hellaswag": "hellaswag", "piqa": "piqa",
     "boolq": "super_glue/boolq", "copa": "super_glue/copa", "winogrande": "winogrande",

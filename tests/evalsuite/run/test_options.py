@@ -18,8 +18,6 @@ from saeval.evalsuite.store.prediction import Usage, read_predictions
 from saeval.evalsuite.store.table import PredictionTable
 from saeval.tasks.registry import get_task
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ASK = ("--tasks", "factworld", "--limit", "20", "--gen-kwargs", "max_gen_toks=8")
 DRAWN = ("--tasks", "factworld", "--limit", "6", "--samples", "3")
 AT_RANDOM = "max_gen_toks=6,do_sample=true,temperature=1.0"

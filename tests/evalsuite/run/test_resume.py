@@ -19,7 +19,6 @@ def n_lines(path: Path) -> int:
 
 
 @pytest.mark.robustness
-@pytest.mark.xdist_group("tiny-models")
 def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
     tiny_base, tiny_adapter, tmp_path, capsys
 ):
@@ -62,7 +61,6 @@ def test_killed_at_several_points_and_run_again_it_ends_with_the_same_bytes(
     assert [name for name in whole if whole[name] != killed[name]] == []
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_a_full_disk_is_one_sentence_and_what_is_finished_is_kept(tiny_base, tmp_path, capsys):
     """A limit on the size of a file stands for the disk: the system refuses to write more."""
     command = (
@@ -87,7 +85,6 @@ def test_a_full_disk_is_one_sentence_and_what_is_finished_is_kept(tiny_base, tmp
     assert answers.read_bytes().startswith(kept[: kept.rfind(b"\n") + 1])
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_real_data_with_tiny_models_end_to_end(tiny_base, tiny_adapter, real_data, tmp_path):
     command = [
         str(SAEVAL), "compare", str(tiny_base), str(tiny_adapter),

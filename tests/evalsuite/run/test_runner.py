@@ -23,8 +23,6 @@ from saeval.evalsuite.store.prediction import read_predictions
 from saeval.evalsuite.store.run_folder import PredictionFile
 from saeval.tasks.task import TASKS_FOLDER
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 ASKED = RunConfig(tasks=("factworld",), limit=20, generation={"max_gen_toks": 12})
 OPTIONS = EngineConfig(device="cpu", dtype="float32", batch_size=2, threads=1, name="transformers")
 

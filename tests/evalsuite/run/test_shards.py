@@ -168,7 +168,6 @@ def asked(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Asked:
     return Asked(place / "whole", place / "mine", keywords)
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_answers_in_shards_are_those_of_one_run_to_the_byte(asked: Asked) -> None:
     whole, shards = map(saeval.read_predictions, (asked.whole, asked.shards))
     (before,), (after,) = whole.predictions.values(), shards.predictions.values()
@@ -185,7 +184,6 @@ def test_answers_in_shards_are_those_of_one_run_to_the_byte(asked: Asked) -> Non
     assert shards.manifest.proof.scores == whole.manifest.proof.scores
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_in_larger_batches_probabilities_differ_in_the_last_bits_only(
     tiny_base: Path, asked: Asked, tmp_path: Path
 ) -> None:
@@ -201,7 +199,6 @@ def test_in_larger_batches_probabilities_differ_in_the_last_bits_only(
         )
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_a_checkpoint_is_held_to_a_base_in_shards(
     tiny_adapter: Path, asked: Asked, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -217,7 +214,6 @@ def test_a_checkpoint_is_held_to_a_base_in_shards(
     assert tables[0] == tables[1]
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_a_shard_that_was_cut_short_is_resumed(
     tiny_base: Path, asked: Asked, tmp_path: Path
 ) -> None:
@@ -235,7 +231,6 @@ def test_a_shard_that_was_cut_short_is_resumed(
         saeval.run(tiny_base, out=place, shard="2/4", **asked.keywords)
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_a_shard_without_items_needs_no_model(tiny_base: Path, tmp_path: Path) -> None:
     """With more shards than clusters some have nothing to ask."""
     keywords: dict[str, Any] = {"tasks": "factworld", "limit": 1, "generation": {"max_gen_toks": 2}}
@@ -244,7 +239,6 @@ def test_a_shard_without_items_needs_no_model(tiny_base: Path, tmp_path: Path) -
     assert len(saeval.read_predictions(tmp_path / "mine").predictions["factworld"]) == 1
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_folders_of_their_own_by_default(
     tiny_base: Path,
     tmp_path: Path,
@@ -286,7 +280,6 @@ def test_other_commands_ask_all_items(capsys: pytest.CaptureFixture[str]) -> Non
     assert "--shard: a worker of a server asks all items" in message
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_early_stopping_asks_no_shards(asked: Asked) -> None:
     with pytest.raises(InputError, match="--until-decided asks the checkpoint batch by batch"):
         saeval.gate(asked.whole, asked.shards, until_decided=True)

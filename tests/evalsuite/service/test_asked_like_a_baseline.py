@@ -12,8 +12,6 @@ from saeval.evalsuite.client.wire import Scope
 from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.record.ingest import check_run
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 
 def test_a_checkpoint_is_asked_as_the_baseline_was(
     live: str,

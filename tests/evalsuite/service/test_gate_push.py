@@ -53,6 +53,7 @@ def gate(
         yield run
 
 
+@pytest.mark.service
 def test_the_record_gives_the_verdict(
     gate: Callable[..., subprocess.CompletedProcess[str]],
     service: Service,
@@ -90,6 +91,7 @@ def test_the_record_gives_the_verdict(
         assert session.scalar(select(func.count(LookRow.id))) == 1
 
 
+@pytest.mark.service
 def test_the_record_knows_the_looks_of_others(
     gate: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
@@ -123,6 +125,7 @@ def test_what_the_record_cannot_do_is_refused_before_anything_is_asked(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.service
 def test_the_action_links_the_verdict(
     settings: ServiceSettings, live: str, token: Callable[[Scope], str], tmp_path: Path
 ) -> None:

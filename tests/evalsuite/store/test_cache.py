@@ -69,7 +69,6 @@ def test_a_poisoned_file_is_refused(tmp_path, poison):
         AnswerCache(tmp_path, SPEAKER)
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_a_base_is_asked_once_and_never_speaks_for_another_model(
     tiny_base, tiny_adapter, tmp_path, capsys, monkeypatch
 ):
@@ -106,7 +105,6 @@ def test_a_base_is_asked_once_and_never_speaks_for_another_model(
     assert count == 10
 
 
-@pytest.mark.xdist_group("tiny-models")
 def test_a_poisoned_cache_stops_the_command_with_one_line(tiny_base, tmp_path, capsys):
     command = (
         "run", tiny_base, "--tasks", "factworld", "--limit", "4", "--gen-kwargs", "max_gen_toks=4",

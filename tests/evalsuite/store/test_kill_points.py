@@ -8,8 +8,6 @@ import pytest
 from kill_points import Killed, kill_everywhere
 from killed_commands import saeval_commands, satrain_command
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 SAMPLES = {
     "run": 2,
     "run --cache": 3,

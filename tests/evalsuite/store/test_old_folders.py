@@ -21,8 +21,6 @@ from saeval.evalsuite.store.manifest import RunManifest, read_manifest
 from saeval.evalsuite.store.run_folder import read_run
 from saeval.trainer.demo.tiny_model import build_random_adapter, build_tiny_model
 
-pytestmark = pytest.mark.xdist_group("tiny-models")
-
 OLD = Path(__file__).parents[2] / "data" / "folders-0.1.0"
 MANIFESTS = sorted(str(path.relative_to(OLD)) for path in OLD.rglob("manifest.json"))
 BOTH = (

@@ -171,7 +171,6 @@ def test_what_is_no_run_is_refused(server: Listening, tmp_path: Path) -> None:
 
 
 @pytest.mark.service
-@pytest.mark.xdist_group("tiny-models")
 def test_a_real_run_is_followed_by_the_command(
     server: Listening,
     tiny_base: Path,

@@ -27,7 +27,6 @@ def access(server: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.service
-@pytest.mark.xdist_group("tiny-models")
 def test_the_command_posts_waits_and_fetches_what_a_local_run_would_be(
     server: Listening, tiny_base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,7 +23,7 @@ from .conftest import SETTINGS, Listening
 
 Start = Callable[..., subprocess.Popen[bytes]]
 SLOW: dict[str, Any] = {"limit": 60, "generation": {"max_gen_toks": 60}}
-pytestmark = [pytest.mark.xdist_group("tiny-models"), pytest.mark.service]
+pytestmark = pytest.mark.service
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 240.0) -> None:

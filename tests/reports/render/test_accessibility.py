@@ -13,7 +13,7 @@ from series import of_a_run
 from saeval.reports import to_html
 from saeval.stats.compare.results import ChangedItem
 
-pytestmark = [needs_browser, pytest.mark.slow]
+pytestmark = [needs_browser, pytest.mark.browser]
 
 
 def with_items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,16 +15,8 @@ from saeval.evalsuite.service.context import Service
 from saeval.evalsuite.service.security.access import COOKIE, csrf_of, open_sign_in
 
 FEW = (BASE, RUNS[3], *(made for made in RUNS if made.recipe == "sft-refusals"), OTHERWISE)
-PAGES = Path(__file__).parent
 Browser = tuple[TestClient, str]
 """A client with a session's cookie, and what its forms carry."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A filled record takes seconds, and is made once for a module."""
-    for item in items:
-        if "filled" in getattr(item, "fixturenames", ()) and item.path.parent == PAGES:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 @pytest.fixture(scope="module")
