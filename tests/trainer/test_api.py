@@ -88,7 +88,7 @@ def test_the_package_is_the_command() -> None:
     assert "recommended-verification" in shown
 
 
-@pytest.mark.slow
+@pytest.mark.training
 def test_accelerate_launches_it(answering_base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     launch = ["accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1"]

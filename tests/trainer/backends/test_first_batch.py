@@ -21,6 +21,8 @@ from saeval.trainer.recipe.data_settings import PromptSettings
 from saeval.trainer.recipe.load import load_recipe
 from saeval.trainer.run.folder import read_rows
 
+pytestmark = pytest.mark.training
+
 ASKED = "alarms.first_batch_parsable_below=0.2"
 RECIPE = "recommended-verification"
 WARM_UP = (

@@ -128,6 +128,7 @@ def test_it_learns_what_it_is_taught(answering_base: Path, tmp_path: Path) -> No
     assert losses[-1] < 0.1 < losses[0]
 
 
+@pytest.mark.training
 def test_a_warm_up_teaches_the_format_with_a_chat_template_and_without(
     tmp_path: Path,
 ) -> None:
@@ -144,7 +145,7 @@ def test_a_warm_up_teaches_the_format_with_a_chat_template_and_without(
         out = tmp_path / f"{base.name}-out"
         command = ["run", "format-warm-up", "--base", str(base), "--out", str(out)]
         data = "data.sources=[{task: factworld, count: 60}]"
-        sizes = ("optimisation.steps=40", "optimisation.learning_rate=1e-2", "evaluation.items=8")
+        sizes = ("optimisation.steps=120", "optimisation.learning_rate=1e-2", "evaluation.items=8")
         cli([*command, data, *sizes], standalone_mode=False)
         before, after = read_rows(out / "evaluation.jsonl")
         assert before["invalid"] == 1
