@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -160,7 +161,7 @@ def _answer_open_runs(
             notes = _Notes(engine, progress)
             for run in group:
                 shown = _Shown(run, notes, engine_config, bars, bar_of[run.folder], progress)
-                _answer_run(run, engine, proof, engine_config, cache, clock, shown)
+                _answer_run(run, engine, proof, engine_config, cache, clock.fork(), shown)
                 # A terminal cuts off what is below its last line: the run at work stays on top.
                 if len(open_runs) > _BARS_KEPT:
                     bars.hide(bar_of[run.folder])
@@ -203,26 +204,26 @@ def _answer_run(
         sizes = {name: file.size() for name, file in files.items()}
         set_proof(run.folder, proof.record(adapter, ended=False))
         try:
-            for task in run.tasks:
-                n_from_cache += answer_task(
-                    task,
-                    engine,
-                    files[task.name],
-                    run.config,
-                    adapter=adapter,
-                    cache=caches[task.name],
-                    on_item=partial(shown.add, task),
-                    n_next_items=run.n_next_items,
-                )
-                shown.end_task(task)
-            clock.lap("answer")
+            with clock.phase("answer"):
+                for task in run.tasks:
+                    n_from_cache += answer_task(
+                        task,
+                        engine,
+                        files[task.name],
+                        run.config,
+                        adapter=adapter,
+                        cache=caches[task.name],
+                        on_item=partial(shown.add, task),
+                        n_next_items=run.n_next_items,
+                    )
+                    shown.end_task(task)
             check_end(proof, adapter, files, sizes)
             for name, known in caches.items():
                 if known is not None and files[name].path.is_file():
                     known.add(list(read_predictions(files[name].path)))
             set_proof(run.folder, proof.record(adapter, ended=True))
         finally:
-            clock.lap("answer")
+            clock.lap("prove")
             session = Session(
                 items=shown.items,
                 from_cache=n_from_cache,
@@ -350,14 +351,26 @@ def _group_by_base(runs: Sequence[Run]) -> list[list[Run]]:
 
 
 class _Clock:
-    """Seconds per phase; a phase that comes again replaces its last time."""
+    """Seconds per phase; a phase that comes again is added."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
+        self.seconds = dict(seconds or {})
         self._since = time.monotonic()
+
+    def fork(self) -> _Clock:
+        """One for a run alone, which begins with what all runs of a group have cost."""
+        return _Clock(self.seconds)
 
     def lap(self, phase: str) -> None:
         """The time since the last call was spent on this phase."""
         now = time.monotonic()
-        self.seconds[phase] = round(now - self._since, 3)
+        self.seconds[phase] = round(self.seconds.get(phase, 0.0) + now - self._since, 3)
         self._since = now
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """What is done in it is this phase, however it ends."""
+        try:
+            yield
+        finally:
+            self.lap(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 from builders import prediction, write_predictions
@@ -13,6 +14,7 @@ from saeval.errors import PairingError
 from saeval.evalsuite.compare.pairing import pair, to_arrays
 from saeval.evalsuite.compare.settings import check_same_settings
 from saeval.evalsuite.config import EngineConfig
+from saeval.evalsuite.engines.huggingface import TransformersEngine
 from saeval.evalsuite.store.manifest import read_manifest
 from saeval.evalsuite.store.prediction import Usage, read_predictions
 from saeval.evalsuite.store.table import PredictionTable
@@ -73,6 +75,24 @@ def test_tokens_money_and_time_are_kept(asked_twice):
     assert (session.items, session.from_cache) == (20, 0)
     assert set(session.seconds) == {"load", "prove", "answer"}
     assert re.search(r"base: 20 items, [\d.]+ a second \(load", printed)
+
+
+def test_the_rate_that_is_said_is_of_the_answers_alone(tiny_base, tmp_path, capsys, monkeypatch):
+    real = TransformersEngine.answer
+
+    def slow(self, requests):
+        for request in real(self, requests):
+            time.sleep(0.05)
+            yield request
+
+    monkeypatch.setattr(TransformersEngine, "answer", slow)
+    out = tmp_path / "run"
+    _, printed, err = typed(capsys, "run", tiny_base, *ASK, "--out", out)
+    (session,) = read_manifest(out).sessions
+    assert session.seconds["answer"] >= 20 * 0.05
+    said = re.search(r"20 items, ([\d.]+) a second", printed + err)
+    assert said
+    assert float(said[1]) == pytest.approx(20 / session.seconds["answer"], abs=0.06)
 
 
 def test_samples_differ_come_again_and_are_clustered_by_item(tiny_base, tmp_path, capsys):
