@@ -127,21 +127,10 @@ class LabelScorer:
     def _score_echo(self, request: Request, server: Server, stopping: Event) -> Scored | None:
         """The first way; None if the server does not have it."""
         labels = [instance.args[1] for instance in request.loglikelihoods]
-        try:
-            answer = server.complete(
-                stopping,
-                model=server.model.name,
-                prompt=["".join(instance.args) for instance in request.loglikelihoods],
-                echo=True,
-                logprobs=1,
-                max_tokens=1,
-                temperature=0,
-            )
-        except RequestRejected as error:
-            if error.status in (400, 422, 501):
-                return None
-            raise
-        request.probe_tokens += count_tokens(answer, "prompt_tokens")
+        texts = ["".join(instance.args) for instance in request.loglikelihoods]
+        answer = _complete(request, server, stopping, prompt=texts, echo=True, logprobs=1)
+        if answer is None:
+            return None
         logprobs = label_logprobs(answer, labels)
         if logprobs is None:
             return None
@@ -180,20 +169,9 @@ class LabelScorer:
                 for at in range(len(tokens))
             )
         )
-        try:
-            answer = server.complete(
-                stopping,
-                model=server.model.name,
-                prompt=prefixes,
-                logprobs=self._top,
-                max_tokens=1,
-                temperature=0,
-            )
-        except RequestRejected as error:
-            if error.status in (400, 422, 501):
-                return None
-            raise
-        request.probe_tokens += count_tokens(answer, "prompt_tokens")
+        answer = _complete(request, server, stopping, prompt=prefixes, logprobs=self._top)
+        if answer is None:
+            return None
         try:
             after = {
                 prefixes[choice["index"]]: choice["logprobs"]["top_logprobs"][0]
@@ -225,6 +203,22 @@ class LabelScorer:
                 context += token
             scored.append((total, likeliest))
         return scored
+
+
+def _complete(
+    request: Request, server: Server, stopping: Event, **asked: Any
+) -> dict[str, Any] | None:
+    """What a server says of prompts, counted to the request; None where it refuses them."""
+    try:
+        answer = server.complete(
+            stopping, model=server.model.name, max_tokens=1, temperature=0, **asked
+        )
+    except RequestRejected as error:
+        if error.status in (400, 422, 501):
+            return None
+        raise
+    request.probe_tokens += count_tokens(answer, "prompt_tokens")
+    return answer
 
 
 def _is_logprob(value: object) -> bool:
